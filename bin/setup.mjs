@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: it runs before anything is installed.
+//   node bin/setup.mjs           install what is missing
+//   node bin/setup.mjs build     … and build
+//   node bin/setup.mjs test …    … and run the tests; what follows goes to jest
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Ends the command with one clear message and the exit code for bad input or a broken set-up. */
+function refuse(message) {
+  process.stderr.write(`tidegate: ${message}\n`);
+  process.exit(2);
+}
+
+function checkNode() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) refuse(`Node.js ${process.versions.node} is too old; install Node.js 20 or newer`);
+}
+
+/** True in a clone of the repository, false in an installed package (which carries its build with it). */
+export function isClone() {
+  return fs.existsSync(path.join(projectDirectory, 'tsconfig.json'));
+}
+
+/** Installs the npm packages of the lock file unless exactly these are installed already. */
+export function installPackages() {
+  const lockFile = path.join(projectDirectory, 'package-lock.json');
+  const stampFile = path.join(projectDirectory, 'node_modules', '.tidegate-lock');
+  const lock = fs.readFileSync(lockFile, 'utf8');
+  if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === lock) return;
+  process.stderr.write('Installing npm packages (once, about half a minute) …\n');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: projectDirectory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    // A run from inside `npm start` must not hand its own npm settings down.
+    env: { ...process.env, NODE_ENV: 'development', npm_config_production: undefined },
+  });
+  if (result.error) refuse(`npm could not be started (${result.error.message}); install npm 10 or newer and try again`);
+  if (result.status !== 0) {
+    const lines = `${result.stderr}\n${result.stdout}`.trim().split('\n');
+    refuse(
+      `installing the npm packages failed (npm ci, exit code ${result.status}):\n  ${lines.slice(0, 12).join('\n  ')}\n` +
+        'check the network and the npm registry in your configuration, then run the same command again',
+    );
+  }
+  fs.writeFileSync(stampFile, lock);
+}
+
+/** Everything that a command of the clone needs: Node.js, the npm packages and the build. */
+export async function setUp() {
+  checkNode();
+  if (!isClone()) return;
+  installPackages();
+  const { build } = await import('./build.mjs');
+  try {
+    await build();
+  } catch (error) {
+    refuse(`the build failed: ${error.message}`);
+  }
+}
+
+async function main([command = 'install', ...rest]) {
+  if (command === 'install') {
+    checkNode();
+    installPackages();
+  } else if (command === 'build') {
+    await setUp();
+  } else if (command === 'test') {
+    checkNode();
+    installPackages(); // jest's global setup builds
+    const jest = path.join(projectDirectory, 'node_modules', 'jest', 'bin', 'jest.js');
+    const result = spawnSync(process.execPath, [jest, ...rest], { cwd: projectDirectory, stdio: 'inherit' });
+    process.exit(result.status ?? 1);
+  } else {
+    refuse(`unknown command '${command}'; known are install, build and test`);
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(fs.realpathSync(process.argv[1])).href) {
+  await main(process.argv.slice(2));
+}

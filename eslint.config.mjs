@@ -1,0 +1,60 @@
+import tseslint from 'typescript-eslint';
+
+/** Where decisions, facts and simulations live: no clock, no randomness, no Node. */
+const pureFiles = [
+  'lib/core/**/*.ts',
+  'lib/catalog/**/*.ts',
+  'lib/*/decide/**/*.ts',
+  'lib/*/contract.ts',
+  'lib/simulation/**/*.ts',
+];
+
+export default tseslint.config(
+  { ignores: ['node_modules/', 'build/', 'dist/', 'assets/', 'cdk.out/', '.local/', 'coverage/', '**/*.js', '**/*.d.ts'] },
+  ...tseslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    files: pureFiles,
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: 'Pure code takes the time as an argument.' },
+        { object: 'Math', property: 'random', message: 'Pure code takes its random numbers as an argument.' },
+        { object: 'performance', property: 'now', message: 'Pure code takes the time as an argument.' },
+        { object: 'crypto', property: 'randomUUID', message: 'Pure code takes its random numbers as an argument.' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Pure code takes the time as an argument.' },
+        { selector: "CallExpression[callee.name='Date']", message: 'Pure code takes the time as an argument.' },
+      ],
+      'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'console'],
+    },
+  },
+  {
+    files: ['lambda/**/*.ts'],
+    ignores: ['lambda/support/clock.ts'],
+    rules: {
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: 'Handlers take the clock of lambda/support/clock.' }],
+    },
+  },
+  {
+    files: ['lambda/**/*.ts'],
+    ignores: ['lambda/clients/**'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ group: ['@aws-sdk/*'], message: 'Only lambda/clients talks to AWS.' }] }],
+    },
+  },
+);
