@@ -1,0 +1,135 @@
+import { type Import, readImports } from './imports';
+
+/** The kinds of outside packages that the table speaks of. */
+const CDK = /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/;
+const AWS_SDK = /^(@aws-sdk|@smithy)\//;
+const LAMBDA_LIBRARIES = /^(aws-lambda|@aws-lambda-powertools\/|zod)/;
+const NODE = /^node:/;
+
+const CORE = /^lib\/core\//;
+const CATALOG = /^lib\/catalog\//;
+const ANY_DECIDE = /^lib\/[^/]+\/decide\//;
+const ANY_CONTRACT = /^lib\/[^/]+\/contract\.ts$/;
+const SCALING_DECIDE = /^lib\/scaling\/decide\//;
+const SCALING_CONTRACT = /^lib\/scaling\/contract\.ts$/;
+const PURE = [CORE, CATALOG, ANY_DECIDE, ANY_CONTRACT];
+
+interface Rule {
+  readonly name: string;
+  readonly applies: RegExp;
+  /** What such a file may import, given its own room. */
+  readonly may: (room: string) => readonly RegExp[];
+}
+
+const room = (name: string): RegExp => new RegExp(`^lib/${name}/`);
+
+/** Which way imports point, one row a kind of file. The first row that applies counts. */
+const TABLE: readonly Rule[] = [
+  { name: 'lib/core', applies: CORE, may: () => [CORE] },
+  { name: 'lib/catalog', applies: CATALOG, may: () => [CORE, CATALOG] },
+  {
+    name: 'lib/scaling/decide and its contract',
+    applies: /^lib\/scaling\/(decide\/|contract\.ts$)/,
+    may: () => [CORE, CATALOG, SCALING_DECIDE, SCALING_CONTRACT],
+  },
+  {
+    name: 'decide and contract of other rooms',
+    applies: /^lib\/[^/]+\/(decide\/|contract\.ts$)/,
+    may: (own) => [CORE, CATALOG, SCALING_DECIDE, new RegExp(`^lib/${own}/(decide/|contract\\.ts$)`)],
+  },
+  {
+    name: 'lib/simulation',
+    applies: /^lib\/simulation\//,
+    may: () => [CORE, CATALOG, ANY_DECIDE, ANY_CONTRACT, room('simulation')],
+  },
+  { name: 'lib/runtime', applies: /^lib\/runtime\//, may: () => [CDK, NODE, CORE, room('runtime')] },
+  {
+    name: 'lib/local',
+    applies: /^lib\/local\//,
+    may: () => [
+      ...PURE,
+      room('simulation'),
+      room('local'),
+      NODE,
+      AWS_SDK,
+      /^(zod|papaparse|picocolors|cli-table3|uplot)(\/|$)/,
+    ],
+  },
+  {
+    name: 'lib/monitoring',
+    applies: /^lib\/monitoring\//,
+    may: (own) => [CDK, ...PURE, room(own), room('runtime'), /^lib\/[^/]+\/index\.ts$/],
+  },
+  {
+    name: 'lib/platform',
+    applies: /^lib\/platform\//,
+    may: () => [CDK, NODE, /^lib\/(?!simulation\/|local\/)/],
+  },
+  { name: 'lib/index.ts', applies: /^lib\/index\.ts$/, may: () => [/^lib\/(?!simulation\/|local\/)/] },
+  {
+    name: 'constructs',
+    applies: /^lib\//,
+    may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room(own)],
+  },
+  {
+    name: 'lambda/clients',
+    applies: /^lambda\/clients\//,
+    may: () => [...PURE, AWS_SDK, /^lambda\/(clients|support)\//, NODE],
+  },
+  { name: 'lambda', applies: /^lambda\//, may: () => [...PURE, LAMBDA_LIBRARIES, NODE, /^lambda\//] },
+];
+
+function violation(one: Import): string | undefined {
+  const rule = TABLE.find(({ applies }) => applies.test(one.from));
+  if (rule === undefined) return `${one.from} is in no row of the import table`;
+  const own = one.from.split('/')[1]!;
+  if (rule.may(own).some((allowed) => allowed.test(one.to))) return undefined;
+  return `${one.from} (${rule.name}) must not import ${one.to}`;
+}
+
+describe('the import table', () => {
+  const imports = readImports(['lib', 'lambda']).filter(({ from }) => !from.startsWith('lib/local/page/'));
+
+  test('holds for every import of the library and the handlers', () => {
+    expect(imports.length).toBeGreaterThan(50);
+    expect(imports.map(violation).filter((found) => found !== undefined)).toEqual([]);
+  });
+
+  test.each([
+    ['lib/core/x.ts', 'lib/catalog/prices.ts', false],
+    ['lib/scaling/decide/x.ts', 'node:fs', true],
+    ['lib/cost/decide/x.ts', 'lib/inference/index.ts', false],
+    ['lib/inference/x.ts', 'lib/cost/index.ts', false],
+    ['lib/local/x.ts', 'aws-cdk-lib', true],
+    ['lib/platform/x.ts', 'lib/simulation/fleet.ts', false],
+    ['lambda/x/handler.ts', '@aws-sdk/client-s3', true],
+    ['lambda/x/handler.ts', 'lib/scaling/index.ts', false],
+  ])('refuses that %s imports %s', (from, to, external) => {
+    expect(violation({ from, to, external })).toContain('must not import');
+  });
+
+  test('lets no file of the library import a test or the command line', () => {
+    expect(imports.filter(({ to }) => /^(test|bin)\//.test(to))).toEqual([]);
+  });
+});
+
+describe('the import graph', () => {
+  test('has no cycle between files', () => {
+    const edges = new Map<string, string[]>();
+    for (const { from, to, external } of readImports(['lib', 'lambda', 'bin']))
+      if (!external) edges.set(from, [...(edges.get(from) ?? []), to]);
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, trail: readonly string[]): void => {
+      if (trail.includes(file)) {
+        cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+        return;
+      }
+      if (done.has(file)) return;
+      for (const next of edges.get(file) ?? []) visit(next, [...trail, file]);
+      done.add(file);
+    };
+    for (const file of edges.keys()) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+});
