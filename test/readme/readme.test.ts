@@ -1,0 +1,114 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { transformSync } from '@swc/core';
+import * as ts from 'typescript';
+import { projectDirectory } from '../architecture/imports';
+import { type CodeBlock, codeBlocks, readmeFiles } from './code-blocks';
+
+const blocks = readmeFiles().flatMap(codeBlocks);
+const typescriptBlocks = blocks.filter(({ language }) => language === 'ts');
+
+/** Runs a block as a module of its own, with `tidegate` meaning this checkout. */
+function run(block: CodeBlock): void {
+  const { code } = transformSync(block.code, {
+    filename: `${block.file}:${block.line}`,
+    jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+    module: { type: 'commonjs' },
+  });
+  const load = (name: string): unknown => {
+    if (name === 'tidegate') return jest.requireActual(path.join(projectDirectory, 'lib'));
+    if (name === 'tidegate/decide') return jest.requireActual(path.join(projectDirectory, 'lib/scaling/decide'));
+    return jest.requireActual(name);
+  };
+  const directory = process.cwd();
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-readme-'));
+  process.chdir(scratch); // an App that is synthesised leaves its assembly here
+  try {
+    new Function('require', 'exports', code)(load, {});
+  } finally {
+    process.chdir(directory);
+    fs.rmSync(scratch, { recursive: true });
+  }
+}
+
+/** The compiler's messages for all blocks together, each with the place in its README. */
+function typeErrors(): string[] {
+  const names = new Map(
+    typescriptBlocks.map((block, index) => [path.join(projectDirectory, 'test', `readme-block-${index}.ts`), block]),
+  );
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.Node16,
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    types: ['node'],
+    paths: {
+      tidegate: [path.join(projectDirectory, 'lib/index.ts')],
+      'tidegate/decide': [path.join(projectDirectory, 'lib/scaling/decide/index.ts')],
+    },
+  };
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists, getSourceFile } = host;
+  host.fileExists = (name) => names.has(name) || fileExists(name);
+  host.readFile = (name) => names.get(name)?.code ?? readFile(name);
+  host.getSourceFile = (name, ...rest) => {
+    const block = names.get(name);
+    return block ? ts.createSourceFile(name, block.code, ts.ScriptTarget.ES2022) : getSourceFile(name, ...rest);
+  };
+  const program = ts.createProgram([...names.keys()], options, host);
+  return [...names].flatMap(([name, block]) =>
+    ts.getPreEmitDiagnostics(program, program.getSourceFile(name)).map((diagnostic) => {
+      const { line } = ts.getLineAndCharacterOfPosition(diagnostic.file!, diagnostic.start!);
+      return `${block.file}:${block.line + line}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')}`;
+    }),
+  );
+}
+
+describe('the READMEs', () => {
+  test('have TypeScript examples on the front page and in the rooms', () => {
+    expect(new Set(typescriptBlocks.map(({ file }) => file)).size).toBeGreaterThanOrEqual(6);
+  });
+
+  test('have examples that compile', () => expect(typeErrors()).toEqual([]), 60_000);
+
+  test.each(typescriptBlocks.map((block): [string, CodeBlock] => [`${block.file}:${block.line}`, block]))(
+    'have an example at %s that runs',
+    (_, block) => expect(() => run(block)).not.toThrow(),
+  );
+
+  test('keep the first stack example within 20 lines', () => {
+    const first = typescriptBlocks.find(({ file }) => file === 'README.md');
+    expect(first!.code.split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  test('name only npm scripts that exist', () => {
+    const { scripts } = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'package.json'), 'utf8')) as {
+      scripts: object;
+    };
+    const known = new Set(Object.keys(scripts));
+    const named = blocks.flatMap(({ code }) => [
+      ...code.matchAll(/npm (?:run )?(start|test|build|lint|[a-z]+:[a-z]+)\b/g),
+    ]);
+    expect(named.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test.each(['inference', 'scaling', 'ingestion', 'training', 'cost', 'monitoring', 'platform'])(
+    'have the five headings in room %s',
+    (room) => {
+      const text = fs.readFileSync(path.join(projectDirectory, 'lib', room, 'README.md'), 'utf8');
+      const headings = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]);
+      for (const heading of [
+        'What it gives you',
+        'Smallest example',
+        'What is created',
+        'How it decides',
+        'Limits and failure modes',
+      ])
+        expect(headings).toContain(heading);
+    },
+  );
+});
