@@ -1,0 +1,52 @@
+/** One request of a workload. */
+export interface WorkloadRequest {
+  /** Seconds since the workload's start, ascending, from 0. */
+  readonly atSeconds: number;
+  /** Tokens of context (prompt) the model reads. */
+  readonly contextTokens: number;
+  /** Tokens the model writes. */
+  readonly generatedTokens: number;
+}
+
+/**
+ * Traffic over time: read from a trace or generated.
+ *
+ * Requests come lazily and in order of time; every call of {@link requests} starts from the beginning again and gives the
+ * same requests, so a workload can be replayed under several policies.
+ */
+export interface Workload {
+  /** Where it comes from: a file's name, or `generated`. */
+  readonly name: string;
+  /** One line for people: the format, the length, the number of requests. */
+  readonly description: string;
+  /** Seconds from the start to the end of the last step, or to the last request where there are no steps. */
+  readonly durationSeconds: number;
+  /** The number of requests: exact for traces, the expected number for a generated workload. */
+  readonly requestCount: number;
+  /** The requests in order of time. */
+  requests(): IterableIterator<WorkloadRequest>;
+}
+
+/**
+ * The part of a workload from `fromSeconds` (included) to `toSeconds` (excluded), its clock starting at 0 again.
+ *
+ * `requestCount` is scaled from the whole by the share of time, because the requests are not walked for it.
+ */
+export function workloadWindow(workload: Workload, fromSeconds: number, toSeconds: number): Workload {
+  const end = Math.min(toSeconds, workload.durationSeconds);
+  const durationSeconds = Math.max(0, end - fromSeconds);
+  const share = workload.durationSeconds > 0 ? durationSeconds / workload.durationSeconds : 1;
+  return {
+    name: workload.name,
+    description: `${workload.description}, seconds ${fromSeconds} to ${end}`,
+    durationSeconds,
+    requestCount: Math.round(workload.requestCount * share),
+    *requests() {
+      for (const request of workload.requests()) {
+        if (request.atSeconds < fromSeconds) continue;
+        if (request.atSeconds >= toSeconds) return;
+        yield { ...request, atSeconds: request.atSeconds - fromSeconds };
+      }
+    },
+  };
+}
