@@ -1,0 +1,151 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import {
+  CloudWatchClient,
+  DeleteAlarmsCommand,
+  type MetricAlarm,
+  type MetricDatum,
+  paginateDescribeAlarms,
+  PutMetricAlarmCommand,
+  type PutMetricAlarmCommandInput,
+  PutMetricDataCommand,
+  SetAlarmStateCommand,
+} from '@aws-sdk/client-cloudwatch';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { EpochSeconds } from '../../core/time';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from './arns';
+
+export interface ServiceEvent {
+  readonly source: 'aws.sagemaker' | 'aws.application-autoscaling';
+  readonly detailType: string;
+  readonly resources: readonly string[];
+  readonly detail: { readonly [member: string]: unknown };
+  readonly atSeconds: EpochSeconds;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+/** What the sidecar asks of the AWS engine beside it. */
+export interface EngineServices {
+  describeAlarms(): Promise<MetricAlarm[]>;
+  putMetricAlarm(alarm: PutMetricAlarmCommandInput): Promise<void>;
+  deleteAlarms(names: readonly string[]): Promise<void>;
+  setAlarmState(alarmName: string, state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA', reason: string): Promise<void>;
+  putMetricData(namespace: string, data: readonly MetricDatum[]): Promise<void>;
+  putEvent(event: ServiceEvent): Promise<void>;
+  objectExists(bucket: string, key: string): Promise<boolean>;
+  listObjects(bucket: string, prefix: string): Promise<StoredObject[]>;
+  download(bucket: string, key: string, file: string): Promise<void>;
+  upload(bucket: string, key: string, file: string): Promise<void>;
+  close(): void;
+}
+
+export interface EngineCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** The engine gives an access key that is an account number that account's root. */
+const ROOT_CREDENTIALS: EngineCredentials = { accessKeyId: LOCAL_ACCOUNT, secretAccessKey: 'local' };
+
+/** The engine over the AWS SDK; clients are made at the first call, when the engine's address is known. */
+export function engineOverSdk(engineUrl: () => string, credentials = ROOT_CREDENTIALS): EngineServices {
+  const handler = new NodeHttpHandler({ connectionTimeout: 5000, requestTimeout: 60_000 });
+  const settings = () => ({
+    endpoint: engineUrl(),
+    region: LOCAL_REGION,
+    credentials,
+    requestHandler: handler,
+    maxAttempts: 3,
+  });
+  const cloudWatch = once(() => new CloudWatchClient(settings()));
+  const eventBridge = once(() => new EventBridgeClient(settings()));
+  const s3 = once(() => new S3Client({ ...settings(), forcePathStyle: true }));
+
+  return {
+    async describeAlarms() {
+      const alarms: MetricAlarm[] = [];
+      for await (const page of paginateDescribeAlarms({ client: cloudWatch() }, { AlarmTypes: ['MetricAlarm'] })) {
+        alarms.push(...(page.MetricAlarms ?? []));
+      }
+      return alarms;
+    },
+    async putMetricAlarm(alarm) {
+      await cloudWatch().send(new PutMetricAlarmCommand(alarm));
+    },
+    async deleteAlarms(names) {
+      await cloudWatch().send(new DeleteAlarmsCommand({ AlarmNames: [...names] }));
+    },
+    async setAlarmState(alarmName, state, reason) {
+      const StateReason = reason.slice(0, 1023);
+      await cloudWatch().send(new SetAlarmStateCommand({ AlarmName: alarmName, StateValue: state, StateReason }));
+    },
+    async putMetricData(namespace, data) {
+      await cloudWatch().send(new PutMetricDataCommand({ Namespace: namespace, MetricData: [...data] }));
+    },
+    async putEvent(event) {
+      const reply = await eventBridge().send(
+        new PutEventsCommand({
+          Entries: [
+            {
+              Source: event.source,
+              DetailType: event.detailType,
+              Detail: JSON.stringify(event.detail),
+              Resources: [...event.resources],
+              Time: new Date(event.atSeconds * 1000),
+            },
+          ],
+        }),
+      );
+      const refused = reply.Entries?.find((entry) => entry.ErrorCode !== undefined);
+      if (refused) throw new Error(`${refused.ErrorCode}: ${refused.ErrorMessage}`);
+    },
+    async objectExists(bucket, key) {
+      try {
+        await s3().send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+        return true;
+      } catch (error) {
+        if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return false;
+        throw error;
+      }
+    },
+    async listObjects(bucket, prefix) {
+      const objects: StoredObject[] = [];
+      for await (const page of paginateListObjectsV2({ client: s3() }, { Bucket: bucket, Prefix: prefix })) {
+        for (const object of page.Contents ?? []) objects.push({ key: object.Key!, bytes: object.Size ?? 0 });
+      }
+      return objects;
+    },
+    async download(bucket, key, file) {
+      await fs.promises.mkdir(path.dirname(file), { recursive: true });
+      const reply = await s3().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      await pipeline(reply.Body as Readable, fs.createWriteStream(file));
+    },
+    async upload(bucket, key, file) {
+      const { size } = await fs.promises.stat(file);
+      const Body = fs.createReadStream(file);
+      await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, ContentLength: size }));
+    },
+    close() {
+      handler.destroy();
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
