@@ -28,7 +28,7 @@ export interface FleetMetrics {
   readonly rejectedByQueue: number;
   /** `Invocation4XXErrors`, Sum: none arise in the fleet itself. */
   readonly errors4xx: number;
-  /** `Invocation5XXErrors`, Sum: both kinds of refusal, and time-outs. */
+  /** `Invocation5XXErrors`, Sum: both kinds of refusal. A time-out is no answer, so it counts as a model error only. */
   readonly errors5xx: number;
   /** `InvocationModelErrors`, Sum: answers of the container other than 2xx: full queues and time-outs. */
   readonly modelErrors: number;

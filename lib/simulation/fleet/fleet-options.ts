@@ -56,7 +56,7 @@ export interface RollOverOptions {
  *
  * @throws InputError naming every wrong option.
  */
-export function checkFleetOptions(options: EndpointFleetOptions): void {
+export function checkFleetOptions(options: Omit<EndpointFleetOptions, 'provisioning' | 'random'>): void {
   const problems: string[] = [];
   if (options.pools.length === 0) problems.push('pools is empty; give at least one instance type');
   const types = options.pools.map((pool) => pool.instanceType);

@@ -1,0 +1,105 @@
+import type { EpochSeconds } from '../../core/time';
+import type { RequestId } from './fleet-events';
+import { Fifo } from './timer-queue';
+
+/** Where an instance is in its life; it only ever moves forward. */
+export type InstanceState = 'provisioning' | 'in-service' | 'draining' | 'terminated';
+
+/** One request on its way through a fleet. */
+export class FleetRequest {
+  public readonly timer = 'request';
+  /** `abandoned`: its caller has had a time-out, but it still occupies its slot until its service ends. */
+  public state: 'queued' | 'in-flight' | 'abandoned' | 'done' = 'queued';
+  public startedAt: EpochSeconds = -1;
+  public finishAt: EpochSeconds = -1;
+
+  public constructor(
+    public readonly id: RequestId,
+    public readonly arrivedAt: EpochSeconds,
+    public readonly serviceSeconds: number,
+    public readonly instance: FleetInstance,
+  ) {}
+}
+
+/** One instance of a fleet: slots, the container's queue, and what was measured on it since the last drain. */
+export class FleetInstance {
+  public readonly timer = 'instance';
+  public state: InstanceState = 'provisioning';
+  public inServiceAt: EpochSeconds = -1;
+  /** Slots in use, by abandoned requests too. */
+  public busySlots = 0;
+  /** Requests waiting for a slot. */
+  public readonly queue = new Fifo<FleetRequest>();
+  /** Requests in flight (abandoned ones included) and queued. */
+  public outstanding = 0;
+
+  private measuredFrom: EpochSeconds = 0;
+  private touchedAt: EpochSeconds = 0;
+  private outstandingIntegral = 0;
+  private busyIntegral = 0;
+  private lowest = 0;
+  private highest = 0;
+
+  public constructor(
+    public readonly id: string,
+    /** The order of launch in its fleet, from 1. */
+    public readonly serial: number,
+    public readonly instanceType: string,
+    public readonly priority: number,
+    public readonly slots: number,
+    public readonly queueLimit: number,
+    /** Counts the roll-overs of the fleet before its launch. */
+    public readonly generation: number,
+    public readonly launchedAt: EpochSeconds,
+    public readonly provisioningSeconds: number,
+  ) {}
+
+  /** Puts the instance into service and begins its measurements. */
+  public enterService(at: EpochSeconds): void {
+    this.state = 'in-service';
+    this.inServiceAt = at;
+    this.measuredFrom = at;
+    this.touchedAt = at;
+  }
+
+  /** Changes the number of requests present and of slots in use, and keeps the measurements. */
+  public change(at: EpochSeconds, outstandingChange: number, busyChange: number): void {
+    this.touch(at);
+    this.busySlots += busyChange;
+    const outstanding = (this.outstanding += outstandingChange);
+    if (outstanding > this.highest) this.highest = outstanding;
+    if (outstanding < this.lowest) this.lowest = outstanding;
+  }
+
+  /** The time-weighted means and the extremes since the last call; they begin anew. */
+  public drainMeasurements(at: EpochSeconds): {
+    readonly meanOutstanding: number;
+    readonly lowestOutstanding: number;
+    readonly highestOutstanding: number;
+    readonly busyShare: number;
+  } {
+    this.touch(at);
+    const seconds = at - this.measuredFrom;
+    const measured = {
+      meanOutstanding: seconds > 0 ? this.outstandingIntegral / seconds : this.outstanding,
+      lowestOutstanding: this.lowest,
+      highestOutstanding: this.highest,
+      busyShare: (seconds > 0 ? this.busyIntegral / seconds : this.busySlots) / this.slots,
+    };
+    this.measuredFrom = at;
+    this.outstandingIntegral = 0;
+    this.busyIntegral = 0;
+    this.lowest = this.outstanding;
+    this.highest = this.outstanding;
+    return measured;
+  }
+
+  private touch(at: EpochSeconds): void {
+    const seconds = at - this.touchedAt;
+    if (seconds > 0) {
+      this.outstandingIntegral += seconds * this.outstanding;
+      this.busyIntegral += seconds * this.busySlots;
+      this.touchedAt = at;
+    }
+  }
+}
