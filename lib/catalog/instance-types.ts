@@ -1,0 +1,193 @@
+import { InputError } from '../core/errors';
+import { nearestNames } from '../core/nearest';
+
+/** The day the table below was last compared with its sources. */
+export const INSTANCE_TYPES_AS_OF = '2026-11-23';
+
+/** What the accelerator of an instance type is programmed with. */
+export type AcceleratorKind = 'gpu' | 'neuron';
+
+/** The accelerators of an instance type. */
+export interface Accelerator {
+  readonly kind: AcceleratorKind;
+  /** The maker's name, for example `A10G`. */
+  readonly name: string;
+  readonly count: number;
+  /** Memory of one accelerator in GB. */
+  readonly memoryGb: number;
+}
+
+/** A SageMaker instance type and what matters of it for hosting and training. */
+export interface InstanceType {
+  /** The name with its prefix, for example `ml.g5.xlarge`. */
+  readonly name: string;
+  /** The family, for example `g5`. */
+  readonly family: string;
+  /** Left out on types without one. */
+  readonly accelerator?: Accelerator;
+  readonly vcpus: number;
+  /**
+   * The type has NVMe disks of its own, encrypted by the hardware. SageMaker refuses a KMS key on an endpoint configuration
+   * with such a type, and its volume size is given.
+   */
+  readonly localNvme: boolean;
+  /** CPU credits; endpoint autoscaling refuses such types. */
+  readonly burstable: boolean;
+}
+
+interface Family {
+  readonly name: string;
+  readonly accelerator?: Omit<Accelerator, 'count'>;
+  readonly localNvme: boolean;
+  readonly burstable?: boolean;
+  /** size → [vCPUs, accelerators] */
+  readonly sizes: { readonly [size: string]: readonly [vcpus: number, accelerators: number] };
+}
+
+const gpu = (name: string, memoryGb: number): Family['accelerator'] => ({ kind: 'gpu', name, memoryGb });
+const neuron = (name: string, memoryGb: number): Family['accelerator'] => ({ kind: 'neuron', name, memoryGb });
+
+/** The sizes that the G5, G6 and G6e families share. */
+const G_SIZES: Family['sizes'] = {
+  xlarge: [4, 1],
+  '2xlarge': [8, 1],
+  '4xlarge': [16, 1],
+  '8xlarge': [32, 1],
+  '12xlarge': [48, 4],
+  '16xlarge': [64, 1],
+  '24xlarge': [96, 4],
+  '48xlarge': [192, 8],
+};
+
+const CPU_SIZES: Family['sizes'] = {
+  large: [2, 0],
+  xlarge: [4, 0],
+  '2xlarge': [8, 0],
+  '4xlarge': [16, 0],
+  '12xlarge': [48, 0],
+  '24xlarge': [96, 0],
+};
+
+/**
+ * Hosting and training types with an accelerator, and the CPU types that are met beside them.
+ *
+ * Sources: the values of `ProductionVariantInstanceType` in the SageMaker API, and the accelerated-computing pages of Amazon EC2
+ * for vCPUs and accelerator memory.
+ */
+const FAMILIES: readonly Family[] = [
+  {
+    name: 'g4dn',
+    accelerator: gpu('T4', 16),
+    localNvme: true,
+    sizes: {
+      xlarge: [4, 1],
+      '2xlarge': [8, 1],
+      '4xlarge': [16, 1],
+      '8xlarge': [32, 1],
+      '12xlarge': [48, 4],
+      '16xlarge': [64, 1],
+    },
+  },
+  { name: 'g5', accelerator: gpu('A10G', 24), localNvme: true, sizes: G_SIZES },
+  { name: 'g6', accelerator: gpu('L4', 24), localNvme: true, sizes: G_SIZES },
+  { name: 'g6e', accelerator: gpu('L40S', 48), localNvme: true, sizes: G_SIZES },
+  {
+    name: 'g7e',
+    accelerator: gpu('RTX PRO 6000', 96),
+    localNvme: true,
+    sizes: {
+      '2xlarge': [8, 1],
+      '4xlarge': [16, 1],
+      '8xlarge': [32, 1],
+      '12xlarge': [48, 2],
+      '24xlarge': [96, 4],
+      '48xlarge': [192, 8],
+    },
+  },
+  { name: 'p4d', accelerator: gpu('A100', 40), localNvme: true, sizes: { '24xlarge': [96, 8] } },
+  { name: 'p4de', accelerator: gpu('A100', 80), localNvme: true, sizes: { '24xlarge': [96, 8] } },
+  { name: 'p5', accelerator: gpu('H100', 80), localNvme: true, sizes: { '4xlarge': [16, 1], '48xlarge': [192, 8] } },
+  { name: 'p5e', accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  { name: 'p5en', accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  { name: 'p6-b200', accelerator: gpu('B200', 180), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  {
+    name: 'inf1',
+    accelerator: neuron('Inferentia', 8),
+    localNvme: false,
+    sizes: { xlarge: [4, 1], '2xlarge': [8, 1], '6xlarge': [24, 4], '24xlarge': [96, 16] },
+  },
+  {
+    name: 'inf2',
+    accelerator: neuron('Inferentia2', 32),
+    localNvme: false,
+    sizes: { xlarge: [4, 1], '8xlarge': [32, 1], '24xlarge': [96, 6], '48xlarge': [192, 12] },
+  },
+  {
+    name: 'trn1',
+    accelerator: neuron('Trainium', 32),
+    localNvme: true,
+    sizes: { '2xlarge': [8, 1], '32xlarge': [128, 16] },
+  },
+  { name: 'trn1n', accelerator: neuron('Trainium', 32), localNvme: true, sizes: { '32xlarge': [128, 16] } },
+  { name: 'trn2', accelerator: neuron('Trainium2', 96), localNvme: true, sizes: { '48xlarge': [192, 16] } },
+  { name: 'm5', localNvme: false, sizes: CPU_SIZES },
+  {
+    name: 'c5',
+    localNvme: false,
+    sizes: {
+      large: [2, 0],
+      xlarge: [4, 0],
+      '2xlarge': [8, 0],
+      '4xlarge': [16, 0],
+      '9xlarge': [36, 0],
+      '18xlarge': [72, 0],
+    },
+  },
+  {
+    name: 't2',
+    localNvme: false,
+    burstable: true,
+    sizes: { medium: [2, 0], large: [2, 0], xlarge: [4, 0], '2xlarge': [8, 0] },
+  },
+];
+
+const TYPES: ReadonlyMap<string, InstanceType> = new Map(
+  FAMILIES.flatMap((family) =>
+    Object.entries(family.sizes).map(([size, [vcpus, count]]): [string, InstanceType] => {
+      const name = `ml.${family.name}.${size}`;
+      return [
+        name,
+        {
+          name,
+          family: family.name,
+          ...(family.accelerator === undefined ? {} : { accelerator: { ...family.accelerator, count } }),
+          vcpus,
+          localNvme: family.localNvme,
+          burstable: family.burstable ?? false,
+        },
+      ];
+    }),
+  ),
+);
+
+/** The names of every type in the catalog, family by family. */
+export function instanceTypeNames(): string[] {
+  return [...TYPES.keys()];
+}
+
+/** The type of that name, or `undefined`. */
+export function findInstanceType(name: string): InstanceType | undefined {
+  return TYPES.get(name);
+}
+
+/** What to say about a name that is in no table: the nearest ones that are. */
+export function unknownInstanceType(name: string): string {
+  return `unknown instance type '${name}'; nearest known: ${nearestNames(name, TYPES.keys()).join(', ')}`;
+}
+
+/** The type of that name; throws an {@link InputError} with the nearest names when there is none. */
+export function instanceType(name: string): InstanceType {
+  const found = TYPES.get(name);
+  if (found === undefined) throw new InputError(unknownInstanceType(name));
+  return found;
+}
