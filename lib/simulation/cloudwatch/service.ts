@@ -1,0 +1,294 @@
+import { InputError } from '../../core/errors';
+import type { EpochSeconds } from '../../core/time';
+import { evaluateAlarm, EXTRA_DATAPOINTS } from './alarm-evaluation';
+import { parseExpression, type Expression, type Row } from './metric-math';
+import { DEFAULT_RETENTION_SECONDS, MetricStore } from './metric-store';
+import type {
+  AlarmDefinition,
+  AlarmEvaluation,
+  AlarmState,
+  AlarmStatus,
+  Datapoint,
+  MetricId,
+  PeriodValue,
+  Statistic,
+} from './types';
+
+/** How the service behaves where AWS publishes no number. */
+export interface CloudWatchOptions {
+  /** Seconds from the end of a period of a minute or more until an alarm sees it. Default 60. */
+  readonly publishDelaySeconds?: number;
+  /** The same for periods of 10, 20 and 30 seconds. Default 10. */
+  readonly highResolutionPublishDelaySeconds?: number;
+  /** Seconds for which metrics are kept. Default 3 hours. */
+  readonly retentionSeconds?: number;
+}
+
+interface Alarm {
+  definition: AlarmDefinition;
+  compiled: CompiledMetrics;
+  state: AlarmState;
+  reason: string;
+  stateUpdatedAtSeconds: EpochSeconds;
+  value: number | null;
+  datapoints: readonly number[];
+  actionsInvokedAtSeconds: EpochSeconds | undefined;
+  /** Undefined until the clock is known. */
+  nextEvaluationAtSeconds: EpochSeconds | undefined;
+}
+
+type CompiledMetrics = (start: EpochSeconds, count: number) => Row;
+
+/** While a state lasts, scaling actions are invoked so often (CloudWatch user guide: "once per minute"). */
+const ACTION_REPEAT_SECONDS = 60;
+
+/**
+ * CloudWatch as far as scaling depends on it: metrics, and alarms with M of N datapoints, missing data and metric math.
+ *
+ * Time is whatever the caller says: {@link advanceTo} makes every evaluation up to a moment. Alarms with a period of a minute or
+ * more are evaluated each minute, others every 10 seconds, on periods that ended a publish delay ago.
+ */
+export class CloudWatch {
+  private readonly store: MetricStore;
+  private readonly alarmsByName = new Map<string, Alarm>();
+  private readonly publishDelaySeconds: number;
+  private readonly highResolutionPublishDelaySeconds: number;
+  private readonly retentionSeconds: number;
+  private nowSeconds: EpochSeconds | undefined;
+
+  public constructor(options: CloudWatchOptions = {}) {
+    this.publishDelaySeconds = options.publishDelaySeconds ?? 60;
+    this.highResolutionPublishDelaySeconds = options.highResolutionPublishDelaySeconds ?? 10;
+    this.retentionSeconds = options.retentionSeconds ?? DEFAULT_RETENTION_SECONDS;
+    this.store = new MetricStore(this.retentionSeconds);
+  }
+
+  /** Adds samples; those of the same second are summed up. */
+  public putMetric(datapoint: Datapoint): void {
+    this.store.put(datapoint);
+  }
+
+  /** The values of a metric in `[fromSeconds, toSeconds)` by period; periods without data are left out. */
+  public statistics(
+    metric: MetricId,
+    statistic: Statistic,
+    periodSeconds: number,
+    fromSeconds: EpochSeconds,
+    toSeconds: EpochSeconds,
+  ): PeriodValue[] {
+    return this.store.statistics(metric, statistic, periodSeconds, fromSeconds, toSeconds);
+  }
+
+  /**
+   * Creates an alarm in INSUFFICIENT_DATA, or changes one, which keeps its state.
+   *
+   * @throws InputError for a period, count or expression that CloudWatch refuses
+   */
+  public putAlarm(definition: AlarmDefinition, atSeconds?: EpochSeconds): void {
+    checkAlarm(definition);
+    const compiled = this.compile(definition);
+    const now = this.meet(atSeconds);
+    const present = this.alarmsByName.get(definition.alarmName);
+    const nextEvaluationAtSeconds = now === undefined ? undefined : this.firstEvaluationAfter(definition, now);
+    if (present !== undefined) {
+      Object.assign(present, { definition, compiled, nextEvaluationAtSeconds });
+      return;
+    }
+    this.alarmsByName.set(definition.alarmName, {
+      definition,
+      compiled,
+      state: 'INSUFFICIENT_DATA',
+      reason: 'Unchecked: Initial alarm creation',
+      stateUpdatedAtSeconds: now ?? 0,
+      value: null,
+      datapoints: [],
+      actionsInvokedAtSeconds: undefined,
+      nextEvaluationAtSeconds,
+    });
+  }
+
+  /** Deletes an alarm; false when there is none of that name. */
+  public deleteAlarm(alarmName: string): boolean {
+    return this.alarmsByName.delete(alarmName);
+  }
+
+  public alarm(alarmName: string): AlarmStatus | undefined {
+    const alarm = this.alarmsByName.get(alarmName);
+    return alarm === undefined ? undefined : statusOf(alarm);
+  }
+
+  /** All alarms in the order of their creation. */
+  public alarms(): AlarmStatus[] {
+    return [...this.alarmsByName.values()].map(statusOf);
+  }
+
+  /** Sets a state by hand until the next evaluation, and returns the change; undefined when there is no such alarm. */
+  public setAlarmState(
+    alarmName: string,
+    state: AlarmState,
+    reason: string,
+    atSeconds: EpochSeconds,
+  ): AlarmEvaluation | undefined {
+    const alarm = this.alarmsByName.get(alarmName);
+    if (alarm === undefined) return undefined;
+    return this.settle(alarm, atSeconds, { state, reason, datapoints: alarm.datapoints });
+  }
+
+  /** The moment of the next evaluation; 0 ("at once") for an alarm put before the clock was known; undefined without alarms. */
+  public nextEvaluationAt(): EpochSeconds | undefined {
+    let next: EpochSeconds | undefined;
+    for (const alarm of this.alarmsByName.values()) {
+      const at = alarm.nextEvaluationAtSeconds ?? 0;
+      if (next === undefined || at < next) next = at;
+    }
+    return next;
+  }
+
+  /** Makes every evaluation due up to and including a moment and returns them in the order of time, repeated ones too. */
+  public advanceTo(atSeconds: EpochSeconds): AlarmEvaluation[] {
+    const now = this.meet(atSeconds)!;
+    const evaluations: AlarmEvaluation[] = [];
+    for (;;) {
+      let due: Alarm | undefined;
+      for (const alarm of this.alarmsByName.values()) {
+        const at = (alarm.nextEvaluationAtSeconds ??= this.firstEvaluationAfter(alarm.definition, now));
+        if (at <= atSeconds && (due === undefined || at < due.nextEvaluationAtSeconds!)) due = alarm;
+      }
+      if (due === undefined) return evaluations;
+      evaluations.push(this.evaluate(due, due.nextEvaluationAtSeconds!));
+    }
+  }
+
+  private evaluate(alarm: Alarm, atSeconds: EpochSeconds): AlarmEvaluation {
+    const { definition } = alarm;
+    const frequency = frequencyOf(definition);
+    alarm.nextEvaluationAtSeconds = atSeconds + frequency;
+    const count = definition.evaluationPeriods + EXTRA_DATAPOINTS;
+    const end = Math.floor((atSeconds - this.delayOf(definition)) / frequency + 1e-9) * frequency;
+    const values = alarm.compiled(end - count * definition.periodSeconds, count);
+    return this.settle(alarm, atSeconds, evaluateAlarm(definition, values, alarm.state));
+  }
+
+  private settle(
+    alarm: Alarm,
+    atSeconds: EpochSeconds,
+    verdict: { readonly state: AlarmState; readonly reason: string; readonly datapoints: readonly number[] },
+  ): AlarmEvaluation {
+    const previousState = alarm.state;
+    const changed = verdict.state !== previousState;
+    const since = alarm.actionsInvokedAtSeconds ?? -Infinity;
+    const invokesActions =
+      (alarm.definition.actionsEnabled ?? true) && (changed || atSeconds - since >= ACTION_REPEAT_SECONDS - 1e-6);
+    if (invokesActions) alarm.actionsInvokedAtSeconds = atSeconds;
+    if (changed) alarm.stateUpdatedAtSeconds = atSeconds;
+    alarm.state = verdict.state;
+    alarm.reason = verdict.reason;
+    alarm.datapoints = verdict.datapoints;
+    alarm.value = verdict.datapoints[verdict.datapoints.length - 1] ?? null;
+    return {
+      alarmName: alarm.definition.alarmName,
+      atSeconds,
+      state: verdict.state,
+      previousState,
+      value: alarm.value,
+      datapoints: alarm.datapoints,
+      threshold: alarm.definition.threshold,
+      invokesActions,
+      reason: verdict.reason,
+    };
+  }
+
+  /** Turns what an alarm watches into one function from a stretch of time to values. */
+  private compile(definition: AlarmDefinition): CompiledMetrics {
+    const { periodSeconds } = definition;
+    const keepSeconds =
+      (definition.evaluationPeriods + EXTRA_DATAPOINTS + 1) * periodSeconds + this.delayOf(definition) + periodSeconds;
+    const watch = (metric: MetricId, statistic: Statistic): CompiledMetrics => {
+      this.store.keep(metric, Math.max(keepSeconds, this.retentionSeconds));
+      return (start, count) => this.store.values(metric, statistic, start, periodSeconds, count);
+    };
+    if (definition.metric !== undefined) return watch(definition.metric, definition.statistic!);
+
+    const rows = new Map<string, CompiledMetrics>();
+    const queries = definition.metrics!;
+    const expressions = new Map<string, Expression>();
+    for (const { id, expression } of queries) {
+      if (expression !== undefined) expressions.set(id, parseExpression(expression));
+    }
+    checkReferences(expressions, new Set(queries.map((query) => query.id)));
+    for (const { id, metric, statistic } of queries) {
+      const expression = expressions.get(id);
+      if (metric !== undefined) rows.set(id, watch(metric, statistic!));
+      else rows.set(id, (start, count) => expression!.evaluate((other) => rows.get(other)!(start, count), count));
+    }
+    return rows.get(queries.find((query) => query.returnData ?? true)!.id)!;
+  }
+
+  private delayOf(definition: AlarmDefinition): number {
+    return definition.periodSeconds < 60 ? this.highResolutionPublishDelaySeconds : this.publishDelaySeconds;
+  }
+
+  private firstEvaluationAfter(definition: AlarmDefinition, atSeconds: EpochSeconds): EpochSeconds {
+    const frequency = frequencyOf(definition);
+    const delay = this.delayOf(definition);
+    return (Math.floor((atSeconds - delay) / frequency + 1e-9) + 1) * frequency + delay;
+  }
+
+  private meet(atSeconds: EpochSeconds | undefined): EpochSeconds | undefined {
+    if (atSeconds !== undefined) this.nowSeconds = Math.max(this.nowSeconds ?? atSeconds, atSeconds);
+    return this.nowSeconds;
+  }
+}
+
+/** Refuses ids that do not exist and expressions that need their own result. */
+function checkReferences(expressions: ReadonlyMap<string, Expression>, known: ReadonlySet<string>): void {
+  const visit = (id: string, path: readonly string[]): void => {
+    if (path.includes(id)) throw new InputError(`metric math refers in a circle: ${[...path, id].join(' -> ')}`);
+    for (const other of expressions.get(id)?.ids ?? []) {
+      if (!known.has(other))
+        throw new InputError(`metric math refers to '${other}'; known ids: ${[...known].join(', ')}`);
+      visit(other, [...path, id]);
+    }
+  };
+  for (const id of expressions.keys()) visit(id, []);
+}
+
+function frequencyOf(definition: AlarmDefinition): number {
+  return definition.periodSeconds < 60 ? 10 : 60;
+}
+
+function statusOf(alarm: Alarm): AlarmStatus {
+  const { definition, state, reason, stateUpdatedAtSeconds, value, datapoints } = alarm;
+  return { definition, state, reason, stateUpdatedAtSeconds, value, datapoints };
+}
+
+function checkAlarm(definition: AlarmDefinition): void {
+  const where = `alarm ${definition.alarmName}`;
+  const { periodSeconds, evaluationPeriods, datapointsToAlarm = evaluationPeriods, metric, metrics } = definition;
+  const refuse = (what: string): never => {
+    throw new InputError(`${where}: ${what}`);
+  };
+  if (![10, 20, 30].includes(periodSeconds) && !(periodSeconds > 0 && periodSeconds % 60 === 0)) {
+    refuse(`periodSeconds (${periodSeconds}) must be 10, 20, 30 or a multiple of 60`);
+  }
+  if (!Number.isInteger(evaluationPeriods) || evaluationPeriods < 1) {
+    refuse(`evaluationPeriods (${evaluationPeriods}) must be a whole number of at least 1`);
+  }
+  if (!Number.isInteger(datapointsToAlarm) || datapointsToAlarm < 1 || datapointsToAlarm > evaluationPeriods) {
+    refuse(`datapointsToAlarm (${datapointsToAlarm}) must be from 1 to evaluationPeriods (${evaluationPeriods})`);
+  }
+  if (!Number.isFinite(definition.threshold)) refuse(`threshold (${definition.threshold}) must be a finite number`);
+  if ((metric === undefined) === (metrics === undefined)) refuse('give either metric or metrics');
+  if (metric !== undefined && definition.statistic === undefined) refuse('statistic is required with metric');
+  if (metrics === undefined) return;
+  if (metrics.filter((query) => query.returnData ?? true).length !== 1) {
+    refuse('exactly one of metrics must have returnData true');
+  }
+  for (const query of metrics) {
+    if (!/^[a-z][A-Za-z0-9_]*$/.test(query.id)) refuse(`id '${query.id}' must begin with a lower-case letter`);
+    if ((query.metric === undefined) === (query.expression === undefined)) {
+      refuse(`query ${query.id} needs either metric or expression`);
+    }
+    if (query.metric !== undefined && query.statistic === undefined) refuse(`query ${query.id} needs a statistic`);
+  }
+}
