@@ -1,0 +1,256 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { FleetEvent } from '../../../simulation/fleet';
+import { paceOf, RollOver } from './roll-over';
+import type { DeploymentConfig } from './schemas';
+import { Variant } from './variant';
+import type { VariantFleet } from './variant-fleet';
+import type { VariantSpec } from './variant-spec';
+
+export type EndpointStatus = 'Creating' | 'InService' | 'Updating' | 'RollingBack' | 'Failed' | 'Deleting';
+
+/** SageMaker's words when no instance can be had. */
+export const CAPACITY_FAILURE =
+  'Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. Please retry using a ' +
+  'different ML instance type or after some time. Consider configuring InstancePools to fall back to other types.';
+
+/** What an endpoint tells while it lives. */
+export interface EndpointListener {
+  onStatus(endpoint: Endpoint, at: EpochSeconds): void;
+  onInstances(endpoint: Endpoint, variant: Variant, events: readonly FleetEvent[]): void;
+  /** A variant is gone for good; what it was billed is final. */
+  onVariantGone(endpoint: Endpoint, variant: Variant, at: EpochSeconds): void;
+}
+
+interface Update {
+  readonly configName: string;
+  readonly previousConfigName: string;
+  readonly rollOvers: readonly RollOver[];
+  readonly added: readonly Variant[];
+  readonly removed: readonly Variant[];
+  readonly weights: ReadonlyMap<string, number>;
+  readonly desired: ReadonlyMap<string, number>;
+}
+
+/** What an update asks for, per variant of the new configuration. */
+export interface WantedVariant {
+  readonly spec: VariantSpec;
+  readonly count: number;
+  readonly weight: number;
+}
+
+/** One endpoint: its variants, its status, and the change of configuration that is under way. */
+export class Endpoint {
+  public status: EndpointStatus = 'Creating';
+  public failureReason: string | undefined;
+  public lastModifiedAt: EpochSeconds;
+  private variants: Variant[];
+  /** Variants that are no longer part of the endpoint and finish what they hold. */
+  private leaving: Variant[] = [];
+  private update: Update | undefined;
+
+  public constructor(
+    public readonly name: string,
+    public configName: string,
+    wanted: readonly WantedVariant[],
+    public deploymentConfig: DeploymentConfig | undefined,
+    public readonly createdAt: EpochSeconds,
+    private readonly makeFleet: (spec: VariantSpec, at: EpochSeconds) => VariantFleet,
+    private readonly listener: EndpointListener,
+  ) {
+    this.lastModifiedAt = createdAt;
+    this.variants = wanted.map((variant) => this.makeVariant(variant, createdAt));
+  }
+
+  /** Whether a change of configuration runs; capacity cannot be changed meanwhile. */
+  public get isUpdatingConfiguration(): boolean {
+    return this.update !== undefined || this.status === 'Creating' || this.status === 'Deleting';
+  }
+
+  public get isGone(): boolean {
+    return this.status === 'Deleting' && this.leaving.length === 0;
+  }
+
+  /** Whether it takes requests. */
+  public get takesRequests(): boolean {
+    return this.status === 'InService' || this.status === 'Updating' || this.status === 'RollingBack';
+  }
+
+  /** The variants of the endpoint; those that an update removes count until it is done. */
+  public currentVariants(): readonly Variant[] {
+    return this.variants;
+  }
+
+  public variant(name: string): Variant | undefined {
+    return this.variants.find((variant) => variant.name === name);
+  }
+
+  public allVariants(): readonly Variant[] {
+    return [...this.variants, ...this.leaving];
+  }
+
+  /** Starts the first instances. */
+  public begin(at: EpochSeconds): void {
+    this.listener.onStatus(this, at);
+    this.advanceTo(at);
+  }
+
+  public nextEventAt(): EpochSeconds | undefined {
+    const moments = this.allVariants().map((variant) => variant.fleet.nextEventAt());
+    for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
+    if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
+    return moments.reduce(
+      (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
+      undefined,
+    );
+  }
+
+  public advanceTo(at: EpochSeconds): void {
+    for (const variant of this.allVariants()) {
+      const events = variant.advanceTo(at);
+      if (events.length > 0) this.listener.onInstances(this, variant, events);
+    }
+    if (this.update) this.advanceUpdate(this.update, at);
+    this.letGo(at);
+    this.settleStatus(at);
+  }
+
+  /** Changes the number of instances of a variant; the newest call counts. */
+  public setDesired(variant: Variant, count: number, at: EpochSeconds): void {
+    variant.setDesired(count, at);
+    this.lastModifiedAt = at;
+    this.advanceTo(at);
+  }
+
+  /** Moves to another configuration. */
+  public startUpdate(
+    configName: string,
+    wanted: readonly WantedVariant[],
+    deploymentConfig: DeploymentConfig | undefined,
+    at: EpochSeconds,
+  ): void {
+    this.failureReason = undefined;
+    const rollOvers: RollOver[] = [];
+    const added: Variant[] = [];
+    for (const want of wanted) {
+      const variant = this.variant(want.spec.variantName);
+      if (variant) {
+        const pace = paceOf(deploymentConfig, variant.desired);
+        rollOvers.push(new RollOver(variant.fleet, want.spec, want.count, pace, at));
+      } else {
+        added.push(this.makeVariant(want, at));
+      }
+    }
+    const names = new Set(wanted.map(({ spec }) => spec.variantName));
+    this.update = {
+      configName,
+      previousConfigName: this.configName,
+      rollOvers,
+      added,
+      removed: this.variants.filter((variant) => !names.has(variant.name)),
+      weights: new Map(wanted.map(({ spec, weight }) => [spec.variantName, weight])),
+      desired: new Map(wanted.map(({ spec, count }) => [spec.variantName, count])),
+    };
+    this.variants = [...this.variants, ...added];
+    this.deploymentConfig = deploymentConfig;
+    this.configName = configName;
+    this.setStatus('Updating', at);
+    this.advanceTo(at);
+  }
+
+  /** An alarm went off: an update that names it goes back. */
+  public onAlarm(alarmName: string, at: EpochSeconds): void {
+    const alarms = this.deploymentConfig?.AutoRollbackConfiguration?.Alarms ?? [];
+    if (!this.update || !alarms.some((alarm) => alarm.AlarmName === alarmName)) return;
+    for (const rollOver of this.update.rollOvers) {
+      rollOver.rollBack(`the alarm ${alarmName} of the auto-rollback configuration is in ALARM`, at);
+    }
+    this.advanceTo(at);
+  }
+
+  public startDelete(at: EpochSeconds): void {
+    this.leaving = [...this.leaving, ...this.variants];
+    this.variants = [];
+    this.update = undefined;
+    for (const variant of this.leaving) variant.fleet.end(at);
+    this.setStatus('Deleting', at);
+    this.advanceTo(at);
+  }
+
+  private makeVariant({ spec, count, weight }: WantedVariant, at: EpochSeconds): Variant {
+    const variant = new Variant(spec.variantName, this.makeFleet(spec, at));
+    variant.weight = weight;
+    variant.setDesired(count, at);
+    return variant;
+  }
+
+  private advanceUpdate(update: Update, at: EpochSeconds): void {
+    for (const rollOver of update.rollOvers) rollOver.advanceTo(at);
+    const failed = update.rollOvers.find((rollOver) => rollOver.isRollingBack);
+    if (failed) {
+      this.setStatus('RollingBack', at);
+      for (const rollOver of update.rollOvers) rollOver.rollBack('another variant of the endpoint went back', at);
+      if (update.rollOvers.every((rollOver) => rollOver.isDone || rollOver.rolledBackBecause !== undefined)) {
+        this.failureReason = failed.rolledBackBecause;
+        this.configName = update.previousConfigName;
+        this.endUpdate(update.added, at);
+      }
+      return;
+    }
+    const addedReady = update.added.every((variant) => variant.counts().inService >= variant.desired);
+    if (!addedReady || !update.rollOvers.every((rollOver) => rollOver.isDone)) return;
+    for (const variant of this.variants) {
+      variant.weight = update.weights.get(variant.name) ?? variant.weight;
+      variant.desired = update.desired.get(variant.name) ?? variant.desired;
+    }
+    this.endUpdate(update.removed, at);
+  }
+
+  private endUpdate(goodbye: readonly Variant[], at: EpochSeconds): void {
+    for (const variant of goodbye) variant.fleet.end(at);
+    this.leaving = [...this.leaving, ...goodbye];
+    this.variants = this.variants.filter((variant) => !goodbye.includes(variant));
+    this.update = undefined;
+    this.setStatus('InService', at);
+  }
+
+  private letGo(at: EpochSeconds): void {
+    const gone = this.leaving.filter((variant) => variant.fleet.isEmpty());
+    if (gone.length === 0) return;
+    this.leaving = this.leaving.filter((variant) => !gone.includes(variant));
+    for (const variant of gone) this.listener.onVariantGone(this, variant, at);
+  }
+
+  private settleStatus(at: EpochSeconds): void {
+    if (this.status === 'Creating') {
+      if (this.variants.every((variant) => variant.counts().inService >= variant.desired)) {
+        this.setStatus('InService', at);
+      } else if (this.lacksCapacity() && at >= this.provisionDeadline()) {
+        this.failureReason = CAPACITY_FAILURE;
+        for (const variant of this.variants) variant.fleet.end(at);
+        this.setStatus('Failed', at);
+      }
+    } else if (!this.update && (this.status === 'InService' || this.status === 'Updating')) {
+      this.setStatus(this.isChangingCapacity() ? 'Updating' : 'InService', at);
+    }
+  }
+
+  /** As on AWS the status is Updating while instances come or go; a lack of capacity leaves the endpoint InService. */
+  private isChangingCapacity(): boolean {
+    return this.variants.some((variant) => variant.counts().provisioning > 0);
+  }
+
+  private lacksCapacity(): boolean {
+    return this.variants.some((variant) => variant.counts().missing > 0);
+  }
+
+  private provisionDeadline(): EpochSeconds {
+    return this.createdAt + Math.max(...this.variants.map((variant) => variant.spec.provisionTimeoutSeconds));
+  }
+
+  private setStatus(status: EndpointStatus, at: EpochSeconds): void {
+    if (status === this.status) return;
+    this.status = status;
+    this.lastModifiedAt = at;
+    this.listener.onStatus(this, at);
+  }
+}

@@ -1,0 +1,123 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { DeploymentConfig } from './schemas';
+import type { VariantFleet } from './variant-fleet';
+import type { VariantSpec } from './variant-spec';
+
+type CapacitySize = { readonly Type: 'INSTANCE_COUNT' | 'CAPACITY_PERCENT'; readonly Value: number };
+
+/** How an update walks from the old instances to the new ones. */
+export interface RollOverPace {
+  /** Instances replaced at a time. */
+  readonly batch: number;
+  /** Seconds a batch is watched before the old instances of the batch go. */
+  readonly waitSeconds: number;
+}
+
+/** Rolling updates replace a batch at a time; blue/green ones bring up the whole new fleet first. */
+export function paceOf(config: DeploymentConfig | undefined, instances: number): RollOverPace {
+  const rolling = config?.RollingUpdatePolicy;
+  if (rolling) {
+    return { batch: sizeOf(rolling.MaximumBatchSize, instances), waitSeconds: rolling.WaitIntervalInSeconds };
+  }
+  const routing = config?.BlueGreenUpdatePolicy?.TrafficRoutingConfiguration;
+  const step = routing?.Type === 'CANARY' ? routing.CanarySize : routing?.LinearStepSize;
+  const batch = step === undefined ? Math.max(1, instances) : sizeOf(step, instances);
+  return { batch, waitSeconds: routing?.WaitIntervalInSeconds ?? 0 };
+}
+
+/** Percentages round up, so that a batch is never empty. */
+function sizeOf(size: CapacitySize, instances: number): number {
+  const count = size.Type === 'INSTANCE_COUNT' ? size.Value : Math.ceil((size.Value / 100) * instances);
+  return Math.min(Math.max(1, count), Math.max(1, instances));
+}
+
+type Phase =
+  | { readonly kind: 'launching'; readonly target: number; readonly sinceSeconds: EpochSeconds }
+  | { readonly kind: 'baking'; readonly target: number; readonly untilSeconds: EpochSeconds }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'rolling-back'; readonly reason: string }
+  | { readonly kind: 'rolled-back'; readonly reason: string };
+
+/** One variant on its way to another configuration, batch by batch, with a way back. */
+export class RollOver {
+  private phase: Phase;
+
+  public constructor(
+    private readonly fleet: VariantFleet,
+    spec: VariantSpec,
+    private readonly total: number,
+    private readonly pace: RollOverPace,
+    at: EpochSeconds,
+  ) {
+    fleet.begin(spec, at);
+    this.phase = this.launch(Math.min(pace.batch, total), at);
+  }
+
+  public get isDone(): boolean {
+    return this.phase.kind === 'done';
+  }
+
+  /** Why it went back, once it has. */
+  public get rolledBackBecause(): string | undefined {
+    return this.phase.kind === 'rolled-back' ? this.phase.reason : undefined;
+  }
+
+  public get isRollingBack(): boolean {
+    return this.phase.kind === 'rolling-back' || this.phase.kind === 'rolled-back';
+  }
+
+  /** When the batch under way has been watched long enough, or its instances are overdue. */
+  public nextEventAt(): EpochSeconds | undefined {
+    if (this.phase.kind === 'baking') return this.phase.untilSeconds;
+    if (this.phase.kind === 'launching' && this.lacksCapacity()) return this.deadline(this.phase.sinceSeconds);
+    return undefined;
+  }
+
+  /** Takes the steps that are due; to be called after every event of the fleet. */
+  public advanceTo(at: EpochSeconds): void {
+    const { phase, fleet } = this;
+    const previous = fleet.previous;
+    if (phase.kind === 'launching') {
+      if (fleet.newest.fleet.counts().inService >= phase.target) {
+        this.phase = { kind: 'baking', target: phase.target, untilSeconds: at + this.pace.waitSeconds };
+        this.advanceTo(at);
+      } else if (this.lacksCapacity() && at >= this.deadline(phase.sinceSeconds)) {
+        this.rollBack(
+          'Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error',
+          at,
+        );
+      }
+    } else if (phase.kind === 'baking' && at >= phase.untilSeconds) {
+      if (phase.target >= this.total) {
+        if (previous) fleet.retire(previous, at);
+        this.phase = { kind: 'done' };
+        return;
+      }
+      previous?.fleet.setDesired(this.total - phase.target, at);
+      this.phase = this.launch(Math.min(this.total, phase.target + this.pace.batch), at);
+    } else if (phase.kind === 'rolling-back' && previous === undefined) {
+      if (fleet.newest.fleet.counts().inService >= this.total) this.phase = { ...phase, kind: 'rolled-back' };
+    }
+  }
+
+  /** Goes back to the configuration before. */
+  public rollBack(reason: string, at: EpochSeconds): void {
+    if (this.phase.kind !== 'launching' && this.phase.kind !== 'baking') return;
+    this.phase = { kind: 'rolling-back', reason };
+    this.fleet.goBack(this.total, at);
+    this.advanceTo(at);
+  }
+
+  private launch(target: number, at: EpochSeconds): Phase {
+    this.fleet.newest.fleet.setDesired(target, at);
+    return { kind: 'launching', target, sinceSeconds: at };
+  }
+
+  private lacksCapacity(): boolean {
+    return this.fleet.newest.fleet.counts().missing > 0;
+  }
+
+  private deadline(sinceSeconds: EpochSeconds): EpochSeconds {
+    return sinceSeconds + this.fleet.spec.provisionTimeoutSeconds;
+  }
+}

@@ -1,0 +1,227 @@
+import type { EpochSeconds } from '../../../core/time';
+import {
+  type ArrivalResult,
+  EndpointFleet,
+  type FleetEvent,
+  type FleetMetrics,
+  type InstanceSnapshot,
+  mergeStatistics,
+  type RequestId,
+} from '../../../simulation/fleet';
+import type { CapacityState } from '../snapshot';
+import type { VariantSpec } from './variant-spec';
+
+/** Instances of one configuration; a variant has a second one while an update rolls over to it. */
+interface Generation {
+  readonly number: number;
+  readonly spec: VariantSpec;
+  readonly fleet: EndpointFleet;
+  /** Takes no more requests and ends once it is empty. */
+  retired: boolean;
+}
+
+export interface VariantCounts {
+  readonly desired: number;
+  readonly inService: number;
+  readonly provisioning: number;
+  readonly draining: number;
+  readonly missing: number;
+  readonly queued: number;
+  readonly inFlight: number;
+  readonly inServiceByType: { readonly [instanceType: string]: number };
+  /** Instances that are billed now, whatever their state. */
+  readonly billedByType: { readonly [instanceType: string]: number };
+}
+
+/** What the metrics publisher asks for: the whole variant, and each configuration apart while there are two. */
+export interface VariantMetrics {
+  readonly all: FleetMetrics;
+  readonly byConfig: readonly { readonly configName: string; readonly metrics: FleetMetrics }[];
+}
+
+/** The instances of one variant, across a change of its configuration. */
+export class VariantFleet {
+  private generations: Generation[] = [];
+  private ended: { readonly [instanceType: string]: number } = {};
+  private nextNumber = 1;
+  private perInstance = 0;
+
+  public constructor(
+    private readonly makeFleet: (spec: VariantSpec, generation: number, at: EpochSeconds) => EndpointFleet,
+    spec: VariantSpec,
+    at: EpochSeconds,
+  ) {
+    this.begin(spec, at);
+  }
+
+  /** The configuration that the variant has, or rolls over to. */
+  public get spec(): VariantSpec {
+    return this.newest.spec;
+  }
+
+  public get newest(): Generation {
+    return this.generations.at(-1)!;
+  }
+
+  /** The configuration before, while a roll-over is under way. */
+  public get previous(): Generation | undefined {
+    return this.generations.filter((generation) => !generation.retired).at(-2);
+  }
+
+  /** Starts an empty fleet of another configuration beside the present one. */
+  public begin(spec: VariantSpec, at: EpochSeconds): void {
+    const number = this.nextNumber++;
+    this.generations.push({ number, spec, fleet: this.makeFleet(spec, number, at), retired: false });
+  }
+
+  /** Ends a configuration: its instances finish what they hold and go. */
+  public retire(generation: Generation, at: EpochSeconds): void {
+    generation.retired = true;
+    generation.fleet.setDesired(0, at);
+  }
+
+  /** Gives up the newest configuration for the one before, which grows back to a number of instances. */
+  public goBack(count: number, at: EpochSeconds): void {
+    const { previous, newest } = this;
+    if (previous === undefined) return;
+    this.retire(newest, at);
+    this.generations = [...this.generations.filter((generation) => generation !== previous), previous];
+    previous.fleet.setDesired(count, at);
+  }
+
+  /** Ends every configuration. */
+  public end(at: EpochSeconds): void {
+    for (const generation of this.generations) this.retire(generation, at);
+  }
+
+  public setDesired(count: number, at: EpochSeconds): void {
+    this.newest.fleet.setDesired(count, at);
+  }
+
+  public setCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
+    for (const { fleet, spec } of this.generations) {
+      if (spec.pools.some((pool) => pool.instanceType === instanceType)) fleet.setCapacity(instanceType, state, at);
+    }
+  }
+
+  public arrive(at: EpochSeconds, id: RequestId, serviceSeconds: number): ArrivalResult {
+    const result = this.quietest().fleet.arrive(at, { id, serviceSeconds });
+    if (result === 'started' || result === 'queued') this.perInstance += 1 / Math.max(1, this.counts().inService);
+    return result;
+  }
+
+  public nextEventAt(): EpochSeconds | undefined {
+    let next: EpochSeconds | undefined;
+    for (const { fleet } of this.generations) {
+      const at = fleet.nextEventAt();
+      if (at !== undefined && (next === undefined || at < next)) next = at;
+    }
+    return next;
+  }
+
+  /** Goes to a moment and tells what happened; instance ids are made unique across configurations. */
+  public advanceTo(at: EpochSeconds): FleetEvent[] {
+    const events = this.generations.flatMap(({ fleet, number }) =>
+      fleet.advanceTo(at).map((event) => withGeneration(event, number)),
+    );
+    for (const generation of this.generations.filter(({ retired, fleet }) => retired && isEmpty(fleet))) {
+      if (this.generations.length === 1) break;
+      this.ended = addUp([this.ended, generation.fleet.billedInstanceSeconds(at)]);
+      this.generations = this.generations.filter((other) => other !== generation);
+    }
+    return this.generations.length > 1 ? events.sort((a, b) => momentOf(a) - momentOf(b)) : events;
+  }
+
+  /** Everything that is left is gone and nothing more will happen. */
+  public isEmpty(): boolean {
+    return this.generations.every(({ fleet }) => isEmpty(fleet));
+  }
+
+  public counts(): VariantCounts {
+    const counts = this.generations.map(({ fleet }) => fleet.counts());
+    const sum = (of: (count: (typeof counts)[number]) => number): number =>
+      counts.reduce((total, count) => total + of(count), 0);
+    return {
+      desired: sum((count) => count.desired),
+      inService: sum((count) => count.inService),
+      provisioning: sum((count) => count.provisioning),
+      draining: sum((count) => count.draining),
+      missing: sum((count) => count.missing),
+      queued: sum((count) => count.queued),
+      inFlight: sum((count) => count.inFlight),
+      inServiceByType: addUp(counts.map((count) => count.inServiceByType)),
+      billedByType: addUp(counts.map((count) => count.byType)),
+    };
+  }
+
+  public instances(): InstanceSnapshot[] {
+    return this.generations.flatMap(({ fleet }) => fleet.instances());
+  }
+
+  public billedInstanceSeconds(at: EpochSeconds): { readonly [instanceType: string]: number } {
+    return addUp([this.ended, ...this.generations.map(({ fleet }) => fleet.billedInstanceSeconds(at))]);
+  }
+
+  /** What was measured since the last call; for one caller only. */
+  public drainMetrics(at: EpochSeconds): VariantMetrics {
+    const byConfig = this.generations.map(({ fleet, spec }) => ({
+      configName: spec.configName,
+      metrics: fleet.drainMetrics(at),
+    }));
+    const all = {
+      ...byConfig.map(({ metrics }) => metrics).reduce(inParallel),
+      invocationsPerInstance: this.perInstance,
+    };
+    this.perInstance = 0;
+    return { all, byConfig };
+  }
+
+  /** Where a request goes: the configuration with the fewest requests for each of its slots. */
+  private quietest(): Generation {
+    const serving = this.generations.filter(({ retired }) => !retired);
+    if (serving.length < 2) return this.newest;
+    const load = ({ fleet }: Generation): number => {
+      const { inService, slots, queued, inFlight } = fleet.counts();
+      return inService === 0 ? Infinity : (queued + inFlight) / slots;
+    };
+    return serving.reduce((best, other) => (load(other) < load(best) ? other : best));
+  }
+}
+
+const isEmpty = (fleet: EndpointFleet): boolean => fleet.instances().length === 0 && fleet.nextEventAt() === undefined;
+
+const momentOf = (event: FleetEvent): EpochSeconds => (event.kind === 'completed' ? event.finishedAt : event.at);
+
+function withGeneration(event: FleetEvent, generation: number): FleetEvent {
+  return 'instanceId' in event ? { ...event, instanceId: `${event.instanceId}-${generation}` } : event;
+}
+
+/** The metrics of two fleets over the same span. */
+function inParallel(a: FleetMetrics, b: FleetMetrics): FleetMetrics {
+  return {
+    fromSeconds: Math.min(a.fromSeconds, b.fromSeconds),
+    toSeconds: Math.max(a.toSeconds, b.toSeconds),
+    invocations: a.invocations + b.invocations,
+    invocationsPerInstance: a.invocationsPerInstance + b.invocationsPerInstance,
+    modelLatencySeconds: mergeStatistics(a.modelLatencySeconds, b.modelLatencySeconds),
+    queueSeconds: mergeStatistics(a.queueSeconds, b.queueSeconds),
+    completed: a.completed + b.completed,
+    timedOut: a.timedOut + b.timedOut,
+    rejectedWithoutInstance: a.rejectedWithoutInstance + b.rejectedWithoutInstance,
+    rejectedByQueue: a.rejectedByQueue + b.rejectedByQueue,
+    errors4xx: a.errors4xx + b.errors4xx,
+    errors5xx: a.errors5xx + b.errors5xx,
+    modelErrors: a.modelErrors + b.modelErrors,
+    concurrentRequests: mergeStatistics(a.concurrentRequests, b.concurrentRequests),
+    gpuUtilizationPercent: mergeStatistics(a.gpuUtilizationPercent, b.gpuUtilizationPercent),
+    inService: a.inService + b.inService,
+  };
+}
+
+function addUp(parts: readonly { readonly [key: string]: number }[]): { readonly [key: string]: number } {
+  const total: { [key: string]: number } = {};
+  for (const part of parts) {
+    for (const [key, value] of Object.entries(part)) total[key] = (total[key] ?? 0) + value;
+  }
+  return total;
+}

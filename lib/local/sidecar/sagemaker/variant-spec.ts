@@ -1,0 +1,50 @@
+import type { InstancePool, RoutingStrategy } from '../../../simulation/fleet';
+import type { EndpointConfigRequest, ProductionVariant } from './schemas';
+
+/** The tag that tells how many requests one instance works on at a time. */
+export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
+/** Without the tag. */
+export const DEFAULT_SLOTS_PER_INSTANCE = 8;
+/** AWS does not publish its own default; this is the smallest value the property allows. */
+const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
+
+/** What a variant's instances are made of, read from its endpoint configuration. */
+export interface VariantSpec {
+  readonly configName: string;
+  readonly variantName: string;
+  readonly modelName: string;
+  /** By priority; one pool when the variant names an instance type. */
+  readonly pools: readonly InstancePool[];
+  /** Whether the variant uses instance pools; its metrics then exist per instance type too. */
+  readonly pooled: boolean;
+  readonly slotsPerInstance: number;
+  readonly routing: RoutingStrategy;
+  readonly initialInstanceCount: number;
+  readonly initialWeight: number;
+  readonly provisionTimeoutSeconds: number;
+}
+
+/** How many requests an instance works on at a time, from the tags of an endpoint configuration. */
+export function slotsPerInstance(tags: EndpointConfigRequest['Tags']): number {
+  const text = tags?.find(({ Key }) => Key === MAX_CONCURRENCY_TAG)?.Value;
+  return text === undefined ? DEFAULT_SLOTS_PER_INSTANCE : Number(text);
+}
+
+export function variantSpec(config: EndpointConfigRequest, variant: ProductionVariant): VariantSpec {
+  const pools = variant.InstancePools?.map((pool, index) => ({
+    instanceType: pool.InstanceType,
+    priority: pool.Priority ?? index + 1,
+  }));
+  return {
+    configName: config.EndpointConfigName,
+    variantName: variant.VariantName,
+    modelName: variant.ModelName,
+    pools: pools ?? [{ instanceType: variant.InstanceType!, priority: 1 }],
+    pooled: pools !== undefined,
+    slotsPerInstance: slotsPerInstance(config.Tags),
+    routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
+    initialInstanceCount: variant.InitialInstanceCount,
+    initialWeight: variant.InitialVariantWeight,
+    provisionTimeoutSeconds: variant.VariantInstanceProvisionTimeoutInSeconds ?? DEFAULT_PROVISION_TIMEOUT_SECONDS,
+  };
+}

@@ -1,0 +1,136 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { ArrivalResult, FleetEvent, RequestCompleted, RequestTimedOut } from '../../../simulation/fleet';
+import { costOf, type PricePerHour } from '../billing';
+import { QuantileSketch, RecentSketch } from '../quantile-sketch';
+import type { CapacityState, InvocationTotals, VariantSnapshot } from '../snapshot';
+import type { VariantCounts, VariantFleet, VariantMetrics } from './variant-fleet';
+import type { VariantSpec } from './variant-spec';
+
+/** How a request that was taken ended. */
+export type RequestOutcome = RequestCompleted | RequestTimedOut;
+
+/** Ten-second spans that make up the recent minute. */
+const RECENT_SPANS = 6;
+
+/** One variant of an endpoint: its instances, the requests they hold, and what was measured of them. */
+export class Variant {
+  public weight: number;
+  /** Instances wanted, as told to callers; a roll-over keeps it while it moves the instances. */
+  public desired = 0;
+  private readonly waiting = new Map<number, (outcome: RequestOutcome) => void>();
+  private readonly latency = new QuantileSketch();
+  private readonly queueTime = new QuantileSketch();
+  private readonly recentLatency = new RecentSketch(RECENT_SPANS);
+  private totals = { received: 0, succeeded: 0, refused: 0, rejected: 0, timedOut: 0 };
+  private refusedSinceDrain = 0;
+
+  public constructor(
+    public readonly name: string,
+    public readonly fleet: VariantFleet,
+  ) {
+    this.weight = fleet.spec.initialWeight;
+  }
+
+  public get spec(): VariantSpec {
+    return this.fleet.spec;
+  }
+
+  public counts(): VariantCounts {
+    return this.fleet.counts();
+  }
+
+  public setDesired(count: number, at: EpochSeconds): void {
+    this.desired = count;
+    this.fleet.setDesired(count, at);
+  }
+
+  public setCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
+    this.fleet.setCapacity(instanceType, state, at);
+  }
+
+  /** Hands a request to an instance; `settle` hears of its end when it was taken. */
+  public arrive(
+    at: EpochSeconds,
+    id: number,
+    serviceSeconds: number,
+    settle: (outcome: RequestOutcome) => void,
+  ): ArrivalResult {
+    this.totals.received++;
+    const result = this.fleet.arrive(at, id, serviceSeconds);
+    if (result === 'started' || result === 'queued') this.waiting.set(id, settle);
+    else this.totals.rejected++;
+    return result;
+  }
+
+  /** Counts a request whose body the model refuses. */
+  public refuse(): void {
+    this.totals.received++;
+    this.totals.refused++;
+    this.refusedSinceDrain++;
+  }
+
+  /** Goes to a moment, answers the requests that ended, and returns what happened to the instances. */
+  public advanceTo(at: EpochSeconds): FleetEvent[] {
+    const events = this.fleet.advanceTo(at);
+    const ofInstances: FleetEvent[] = [];
+    for (const event of events) {
+      if (event.kind === 'completed' || event.kind === 'timed-out') this.settle(event);
+      else if (event.kind !== 'rejected') ofInstances.push(event);
+    }
+    return ofInstances;
+  }
+
+  private settle(outcome: RequestOutcome): void {
+    if (outcome.kind === 'completed') {
+      const seconds = outcome.finishedAt - outcome.arrivedAt;
+      this.totals.succeeded++;
+      this.latency.add(seconds);
+      this.recentLatency.add(seconds);
+      this.queueTime.add(outcome.startedAt - outcome.arrivedAt);
+    } else {
+      this.totals.timedOut++;
+    }
+    const id = Number(outcome.id);
+    const settle = this.waiting.get(id);
+    this.waiting.delete(id);
+    settle?.(outcome);
+  }
+
+  /** What was measured since the last call, with the requests that the model refused; for one caller only. */
+  public drainMetrics(at: EpochSeconds): VariantMetrics & { readonly refused: number } {
+    const refused = this.refusedSinceDrain;
+    this.refusedSinceDrain = 0;
+    this.recentLatency.turn();
+    return { ...this.fleet.drainMetrics(at), refused };
+  }
+
+  public invocations(): InvocationTotals {
+    return { ...this.totals };
+  }
+
+  public snapshot(at: EpochSeconds, priceOf: PricePerHour): VariantSnapshot {
+    const counts = this.counts();
+    const billedInstanceSeconds = this.fleet.billedInstanceSeconds(at);
+    const hourOfEach = Object.fromEntries(
+      Object.entries(counts.billedByType).map(([instanceType, count]) => [instanceType, count * 3600]),
+    );
+    return {
+      name: this.name,
+      desiredInstances: this.desired,
+      inServiceInstances: counts.inService,
+      provisioningInstances: counts.provisioning,
+      drainingInstances: counts.draining,
+      byType: counts.inServiceByType,
+      slotsPerInstance: this.spec.slotsPerInstance,
+      queued: counts.queued,
+      inFlight: counts.inFlight,
+      invocations: this.invocations(),
+      latencySeconds: this.latency.quantiles(),
+      recentLatencySeconds: this.recentLatency.quantiles(),
+      queueSeconds: this.queueTime.quantiles(),
+      billedInstanceSeconds,
+      billedUsd: costOf(billedInstanceSeconds, 'hosting', priceOf),
+      usdPerHour: costOf(hourOfEach, 'hosting', priceOf),
+    };
+  }
+}
