@@ -1,4 +1,4 @@
-import type { Ceiling, Decision, Step } from '../../core/decision';
+import type { Ceiling, Decision } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
 
 /** The statistic that turns the samples of a period into one number. */
@@ -117,8 +117,10 @@ export interface ScheduledAction {
   readonly schedule: string;
   /** IANA time zone of `at` and `cron`. Default UTC. */
   readonly timezone?: string;
-  /** The action does not run before. A `rate` counts from here. */
+  /** The action does not run before; a recurring one runs at this moment too. A `rate` counts from here. */
   readonly startSeconds?: EpochSeconds;
+  /** Without a start, a `rate` counts from here. Default the epoch. */
+  readonly createdSeconds?: EpochSeconds;
   /** The action does not run after. */
   readonly endSeconds?: EpochSeconds;
   readonly minCapacity?: number;
@@ -232,9 +234,6 @@ export interface NotScaledReason {
   readonly maxCapacity?: number;
   readonly minCapacity?: number;
 }
-
-/** What one stage saw and did. */
-export type FleetStep = Step;
 
 /** A decision for a fleet. */
 export interface FleetDecision extends Decision {

@@ -1,0 +1,161 @@
+import { InputError } from '../../core/errors';
+import type { FleetPlan, ScalingPolicy, ScheduledAction, StepPolicy, TargetTrackingPolicy } from './plan';
+import { parseSchedule } from './schedule-expression';
+
+/** Everything that is wrong with a plan, one sentence each; an empty list means it can be decided on. */
+export function checkPlan(plan: FleetPlan): string[] {
+  const problems: string[] = [];
+  const { minCapacity, maxCapacity } = plan;
+  if (!isCount(minCapacity)) problems.push(`minCapacity (${minCapacity}) must be a whole number of at least 0`);
+  if (!isCount(maxCapacity)) problems.push(`maxCapacity (${maxCapacity}) must be a whole number of at least 0`);
+  if (minCapacity > maxCapacity) {
+    problems.push(
+      `minCapacity (${minCapacity}) is above maxCapacity (${maxCapacity}); lower minCapacity or raise maxCapacity`,
+    );
+  }
+  problems.push(
+    ...repeated(
+      'policyName',
+      plan.policies.map(({ policyName }) => policyName),
+    ),
+  );
+  problems.push(
+    ...repeated(
+      'scheduledActionName',
+      plan.schedules.map(({ scheduledActionName }) => scheduledActionName),
+    ),
+  );
+  for (const policy of plan.policies) problems.push(...checkPolicy(policy));
+  for (const action of plan.schedules) problems.push(...checkScheduledAction(action));
+  return problems;
+}
+
+/** Everything that is wrong with one policy. */
+export function checkPolicy(policy: ScalingPolicy): string[] {
+  const where = `policy ${policy.policyName}`;
+  switch (policy.kind) {
+    case 'target-tracking':
+      return checkTargetTracking(policy).map((problem) => `${where}: ${problem}`);
+    case 'step':
+      return checkStep(policy).map((problem) => `${where}: ${problem}`);
+  }
+}
+
+/** Everything that is wrong with one scheduled action. */
+export function checkScheduledAction(action: ScheduledAction): string[] {
+  const problems: string[] = [];
+  const { minCapacity, maxCapacity, startSeconds, endSeconds } = action;
+  if (minCapacity === undefined && maxCapacity === undefined) problems.push('give minCapacity, maxCapacity or both');
+  if (minCapacity !== undefined && !isCount(minCapacity)) {
+    problems.push(`minCapacity (${minCapacity}) must be a whole number of at least 0`);
+  }
+  if (maxCapacity !== undefined && !isCount(maxCapacity)) {
+    problems.push(`maxCapacity (${maxCapacity}) must be a whole number of at least 0`);
+  }
+  if (minCapacity !== undefined && maxCapacity !== undefined && minCapacity > maxCapacity) {
+    problems.push(`minCapacity (${minCapacity}) is above maxCapacity (${maxCapacity})`);
+  }
+  if (startSeconds !== undefined && endSeconds !== undefined && startSeconds >= endSeconds) {
+    problems.push('the start must lie before the end');
+  }
+  try {
+    parseSchedule(action.schedule, action.timezone);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    problems.push(error.message);
+  }
+  return problems.map((problem) => `scheduled action ${action.scheduledActionName}: ${problem}`);
+}
+
+function checkTargetTracking(policy: TargetTrackingPolicy): string[] {
+  const problems: string[] = [];
+  const { targetValue, maxScaleInPerDecision, alarmShape = {}, metric } = policy;
+  if (!(Number.isFinite(targetValue) && targetValue > 0)) {
+    problems.push(`targetValue (${targetValue}) must be a number above 0`);
+  }
+  problems.push(...checkCooldown('scaleOutCooldownSeconds', policy.scaleOutCooldownSeconds));
+  problems.push(...checkCooldown('scaleInCooldownSeconds', policy.scaleInCooldownSeconds));
+  if (maxScaleInPerDecision !== undefined && !(Number.isInteger(maxScaleInPerDecision) && maxScaleInPerDecision >= 1)) {
+    problems.push(`maxScaleInPerDecision (${maxScaleInPerDecision}) must be a whole number of at least 1`);
+  }
+  const { scaleInFactor = 0.9, periodSeconds = 60, scaleOutDatapoints = 3, scaleInDatapoints = 15 } = alarmShape;
+  if (!(scaleInFactor > 0 && scaleInFactor <= 1)) {
+    problems.push(`scaleInFactor (${scaleInFactor}) must be above 0 and at most 1`);
+  }
+  if (![10, 20, 30].includes(periodSeconds) && !(periodSeconds > 0 && periodSeconds % 60 === 0)) {
+    problems.push(`periodSeconds (${periodSeconds}) must be 10, 20, 30 or a multiple of 60`);
+  }
+  if (!(Number.isInteger(scaleOutDatapoints) && scaleOutDatapoints >= 1)) {
+    problems.push(`scaleOutDatapoints (${scaleOutDatapoints}) must be a whole number of at least 1`);
+  }
+  if (!(Number.isInteger(scaleInDatapoints) && scaleInDatapoints >= 1)) {
+    problems.push(`scaleInDatapoints (${scaleInDatapoints}) must be a whole number of at least 1`);
+  }
+  if (metric?.kind === 'math' && metric.queries.filter(({ returnData }) => returnData ?? true).length !== 1) {
+    problems.push('exactly one query of the metric math must have returnData true');
+  }
+  return problems;
+}
+
+function checkStep(policy: StepPolicy): string[] {
+  const problems: string[] = [...checkCooldown('cooldownSeconds', policy.cooldownSeconds)];
+  const { steps, adjustmentType, minAdjustmentMagnitude } = policy;
+  if (steps.length === 0) problems.push('give at least one step');
+  for (const { adjustment } of steps) {
+    if (!Number.isInteger(adjustment)) problems.push(`adjustment (${adjustment}) must be a whole number`);
+    if (adjustmentType === 'ExactCapacity' && adjustment < 0) {
+      problems.push(`adjustment (${adjustment}) must not be negative with ExactCapacity`);
+    }
+  }
+  if (
+    minAdjustmentMagnitude !== undefined &&
+    !(Number.isInteger(minAdjustmentMagnitude) && minAdjustmentMagnitude >= 1)
+  ) {
+    problems.push(`minAdjustmentMagnitude (${minAdjustmentMagnitude}) must be a whole number of at least 1`);
+  }
+  return [...problems, ...checkBounds(policy)];
+}
+
+/** The rules of `API_StepAdjustment`: no gap, no overlap, and the far ends open. */
+function checkBounds({ steps }: StepPolicy): string[] {
+  const problems: string[] = [];
+  const sorted = [...steps].sort((a, b) => (a.lowerBound ?? -Infinity) - (b.lowerBound ?? -Infinity));
+  for (const { lowerBound, upperBound } of sorted) {
+    if (lowerBound === undefined && upperBound === undefined && steps.length > 1) {
+      problems.push('a step without bounds must be the only one');
+    }
+    if (lowerBound !== undefined && upperBound !== undefined && lowerBound >= upperBound) {
+      problems.push(`the lower bound (${lowerBound}) must be below the upper bound (${upperBound})`);
+    }
+  }
+  for (let index = 1; index < sorted.length; index++) {
+    const { upperBound } = sorted[index - 1]!;
+    const { lowerBound } = sorted[index]!;
+    if (upperBound === undefined || lowerBound === undefined || lowerBound < upperBound) {
+      problems.push(`steps overlap between ${lowerBound ?? '-∞'} and ${upperBound ?? '+∞'}`);
+    } else if (lowerBound > upperBound) {
+      problems.push(`steps leave a gap between ${upperBound} and ${lowerBound}; add one with adjustment 0`);
+    }
+  }
+  const lowest = sorted[0];
+  const highest = sorted[sorted.length - 1];
+  if ((lowest?.lowerBound ?? 0) < 0) problems.push('a negative lower bound needs a step without a lower bound');
+  if ((highest?.upperBound ?? 0) > 0) problems.push('a positive upper bound needs a step without an upper bound');
+  return problems;
+}
+
+function checkCooldown(name: string, value: number | undefined): string[] {
+  return value === undefined || (Number.isInteger(value) && value >= 0)
+    ? []
+    : [`${name} (${value}) must be a whole number of at least 0`];
+}
+
+function repeated(what: string, names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map(
+    (name) => `${what} ${name} is used twice`,
+  );
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0;
+}

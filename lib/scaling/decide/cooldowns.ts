@@ -1,0 +1,102 @@
+import type { Step } from '../../core/decision';
+import type { EpochSeconds } from '../../core/time';
+import type { CountedScaleOut, FleetObservation, ScalingMemory } from './plan';
+import type { Proposal } from './proposal';
+
+/**
+ * Brings the memory up to what is seen: notes which scale-outs have arrived and forgets those whose cooldown is over or whose
+ * capacity was taken away by someone else.
+ *
+ * A scale-out has arrived when the serving capacity reaches it; its cooldown runs from there ("after Application Auto Scaling
+ * successfully scales out ... it starts to calculate the cooldown time").
+ */
+export function refreshMemory(memory: ScalingMemory, seen: FleetObservation): ScalingMemory {
+  const scaleOuts = memory.scaleOuts
+    .filter((scaleOut) => scaleOut.from < seen.desiredCapacity)
+    .map((scaleOut) => arrived(scaleOut, seen))
+    .filter((scaleOut) => remaining(scaleOut.completedAtSeconds, scaleOut.cooldownSeconds, seen.atSeconds) > 0);
+  const { scaleIn, ...rest } = memory;
+  const inCooldown = scaleIn !== undefined && remaining(scaleIn.atSeconds, scaleIn.cooldownSeconds, seen.atSeconds) > 0;
+  return { ...rest, scaleOuts, ...(inCooldown && { scaleIn }) };
+}
+
+/** A scale-out that has not arrived is given up after this: the longest `VariantInstanceProvisionTimeoutInSeconds` (1 hour). */
+export const ARRIVAL_TIMEOUT_SECONDS = 3600;
+
+function arrived(scaleOut: CountedScaleOut, seen: FleetObservation): CountedScaleOut {
+  if (scaleOut.completedAtSeconds !== undefined) return scaleOut;
+  const serving = seen.inServiceCapacity ?? seen.desiredCapacity;
+  const there =
+    serving >= Math.min(scaleOut.to, seen.desiredCapacity) ||
+    seen.atSeconds - scaleOut.atSeconds >= ARRIVAL_TIMEOUT_SECONDS;
+  return there ? { ...scaleOut, completedAtSeconds: seen.atSeconds } : scaleOut;
+}
+
+/**
+ * The capacity before the scale-outs still awaited or in cooldown, whose additions "are calculated as part of the desired capacity
+ * for the next scale-out"; at most what serves, because the metric shows the load of no more.
+ */
+export function countedFrom(memory: ScalingMemory, seen: FleetObservation): number {
+  const before = memory.scaleOuts.map(({ from }) => from);
+  return Math.min(seen.desiredCapacity, seen.inServiceCapacity ?? seen.desiredCapacity, ...before);
+}
+
+/** The same for step policies, which adjust the wanted capacity whether it has arrived or not. */
+export function adjustedFrom(memory: ScalingMemory, seen: FleetObservation): number {
+  return Math.min(seen.desiredCapacity, ...memory.scaleOuts.map(({ from }) => from));
+}
+
+/**
+ * Lets a proposal through or holds it: during a scale-out cooldown only a larger capacity passes, during a scale-in cooldown no
+ * other scale-in does, and a scale-out always ends a scale-in cooldown.
+ */
+export function applyCooldowns(
+  proposal: Proposal | undefined,
+  desiredCapacity: number,
+  memory: ScalingMemory,
+  atSeconds: EpochSeconds,
+): { readonly capacity: number; readonly step: Step } {
+  const stage = 'cooldowns';
+  const pass = (reason: string) => ({
+    capacity: proposal!.capacity,
+    step: { stage, from: desiredCapacity, to: proposal!.capacity, reason },
+  });
+  const block = (reason: string) => ({
+    capacity: desiredCapacity,
+    step: { stage, from: desiredCapacity, to: desiredCapacity, reason },
+  });
+  if (proposal === undefined) return block('nothing to hold back');
+
+  if (proposal.direction === 'out') {
+    if (proposal.capacity <= desiredCapacity && memory.scaleOuts.length === 0) {
+      return block(`${proposal.capacity} is not larger than ${desiredCapacity}: enough is on its way`);
+    }
+    const newest = memory.scaleOuts[memory.scaleOuts.length - 1];
+    if (newest === undefined) {
+      return memory.scaleIn === undefined
+        ? pass('no scale-out is awaited or in cooldown')
+        : pass(`a scale-out ends the scale-in cooldown that began with ${memory.scaleIn.from} to ${memory.scaleIn.to}`);
+    }
+    const awaited = `the scale-out from ${newest.from} to ${newest.to} by ${newest.policyName} ${stateOf(newest, atSeconds)}`;
+    return proposal.capacity > desiredCapacity
+      ? pass(`${awaited}, and ${proposal.capacity} is larger, so ${proposal.capacity - desiredCapacity} more are added`)
+      : block(`${awaited}, and ${proposal.capacity} is not larger than ${desiredCapacity}`);
+  }
+
+  const { scaleIn } = memory;
+  if (scaleIn === undefined) return pass('no scale-in is in cooldown');
+  const left = Math.ceil(remaining(scaleIn.atSeconds, scaleIn.cooldownSeconds, atSeconds));
+  return block(
+    `the scale-in from ${scaleIn.from} to ${scaleIn.to} by ${scaleIn.policyName} is in cooldown for ${left} s more of ${scaleIn.cooldownSeconds} s`,
+  );
+}
+
+function stateOf(scaleOut: CountedScaleOut, atSeconds: EpochSeconds): string {
+  if (scaleOut.completedAtSeconds === undefined) return 'has not arrived yet';
+  const left = Math.ceil(remaining(scaleOut.completedAtSeconds, scaleOut.cooldownSeconds, atSeconds));
+  return `is in cooldown for ${left} s more of ${scaleOut.cooldownSeconds} s`;
+}
+
+function remaining(sinceSeconds: EpochSeconds | undefined, cooldownSeconds: number, atSeconds: EpochSeconds): number {
+  return sinceSeconds === undefined ? Infinity : sinceSeconds + cooldownSeconds - atSeconds;
+}

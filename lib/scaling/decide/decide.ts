@@ -1,0 +1,136 @@
+import type { Step } from '../../core/decision';
+import { combine } from './combine';
+import { adjustedFrom, applyCooldowns, countedFrom, refreshMemory } from './cooldowns';
+import { applyLimits } from './limits';
+import type {
+  CapacityLimits,
+  Decided,
+  FleetDecision,
+  FleetObservation,
+  FleetPlan,
+  NotScaledReason,
+  ScalingMemory,
+  ScalingPolicy,
+  SuspendedScaling,
+} from './plan';
+import type { Proposal } from './proposal';
+import { applySchedules } from './schedules';
+import { proposeStep } from './step';
+import { proposeTargetTracking } from './target-tracking';
+
+/**
+ * Decides the capacity of a fleet the way Application Auto Scaling does.
+ *
+ * Stages, each with its step and reason: schedules change the limits; every policy says what it wants; the wishes become one
+ * (any for out, all for in, the largest wins); cooldowns; suspended scaling; minimum, maximum and ceilings. A capacity
+ * outside the limits is corrected whatever the policies say.
+ *
+ * Pure: the same plan, observation and memory give the same decision.
+ *
+ * @param plan what was decided beforehand; {@link checkPlan} tells whether it makes sense
+ * @param seen the fleet now
+ * @param memory what the last decision left; at first `EMPTY_MEMORY`
+ */
+export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingMemory): Decided {
+  const refreshed = refreshMemory(memory, seen);
+  const { desiredCapacity, atSeconds } = seen;
+
+  const scheduled = applySchedules(plan, refreshed, atSeconds, desiredCapacity);
+  const { limits } = scheduled;
+  const corrected = applyLimits(desiredCapacity, limits, seen.ceilings);
+  const steps: Step[] = [...scheduled.steps];
+
+  const proposals = plan.policies.map((policy) => propose(policy, seen, refreshed));
+  for (const { policyName, kind, capacity, reason } of proposals) {
+    steps.push({ stage: `${kind}:${policyName}`, from: desiredCapacity, to: capacity, reason });
+  }
+  const combined = combine(proposals, (name) => seen.triggered?.includes(name) ?? true, desiredCapacity);
+  const cooled = applyCooldowns(combined.proposal, desiredCapacity, refreshed, atSeconds);
+  const running = applySuspension(cooled.capacity, desiredCapacity, plan.suspended);
+  steps.push(combined.step, cooled.step, ...running.steps);
+
+  const dynamic = running.capacity !== desiredCapacity;
+  const limited = applyLimits(dynamic ? running.capacity : desiredCapacity, limits, seen.ceilings);
+  steps.push(limited.step);
+
+  const byPolicy = dynamic && limited.capacity !== desiredCapacity && limited.capacity !== corrected.capacity;
+  const winner = byPolicy ? combined.proposal : undefined;
+  const decidedBy =
+    winner?.policyName ?? (limited.capacity === desiredCapacity ? undefined : scheduled.action?.scheduledActionName);
+  const decision: FleetDecision = {
+    desiredCapacity: limited.capacity,
+    steps,
+    outcome:
+      limited.capacity > desiredCapacity ? 'scale-out' : limited.capacity < desiredCapacity ? 'scale-in' : 'hold',
+    ...(decidedBy !== undefined && { decidedBy }),
+    limits,
+    ...(limited.limitedBy !== undefined && { limitedBy: limited.limitedBy }),
+    notScaledReasons: notScaled(combined.proposal, desiredCapacity, limited.capacity, limits),
+  };
+  return { decision, memory: remember(refreshed, seen, decision, winner, scheduled.action !== undefined) };
+}
+
+function propose(policy: ScalingPolicy, seen: FleetObservation, memory: ScalingMemory): Proposal {
+  const signal = seen.signals[policy.policyName];
+  const { desiredCapacity } = seen;
+  switch (policy.kind) {
+    case 'target-tracking':
+      return proposeTargetTracking(policy, { signal, desiredCapacity, measuredCapacity: countedFrom(memory, seen) });
+    case 'step':
+      return proposeStep(policy, { signal, desiredCapacity, countedFrom: adjustedFrom(memory, seen) });
+  }
+}
+
+function applySuspension(
+  wanted: number,
+  desiredCapacity: number,
+  suspended: SuspendedScaling | undefined,
+): { readonly capacity: number; readonly steps: readonly Step[] } {
+  const out = wanted > desiredCapacity && suspended?.dynamicScalingOutSuspended === true;
+  const into = wanted < desiredCapacity && suspended?.dynamicScalingInSuspended === true;
+  if (!out && !into) return { capacity: wanted, steps: [] };
+  const reason = `scaling ${out ? 'out' : 'in'} by policies is suspended, so ${wanted} is not set`;
+  return { capacity: desiredCapacity, steps: [{ stage: 'suspended', from: wanted, to: desiredCapacity, reason }] };
+}
+
+function notScaled(
+  proposal: Proposal | undefined,
+  before: number,
+  after: number,
+  { minCapacity, maxCapacity }: CapacityLimits,
+): NotScaledReason[] {
+  if (proposal === undefined || after !== before) return [];
+  if (proposal.direction === 'out' && before >= maxCapacity) {
+    return [{ code: 'AlreadyAtMaxCapacity', maxCapacity, currentCapacity: before }];
+  }
+  if (proposal.direction === 'in' && before <= minCapacity) {
+    return [{ code: 'AlreadyAtMinCapacity', minCapacity, currentCapacity: before }];
+  }
+  return [{ code: 'AlreadyAtDesiredCapacity', currentCapacity: before }];
+}
+
+function remember(
+  memory: ScalingMemory,
+  seen: FleetObservation,
+  decision: FleetDecision,
+  winner: Proposal | undefined,
+  scheduleRan: boolean,
+): ScalingMemory {
+  const next: ScalingMemory = {
+    ...memory,
+    schedulesSeenUntil: Math.max(memory.schedulesSeenUntil ?? seen.atSeconds, seen.atSeconds),
+    ...(scheduleRan && { limits: decision.limits }),
+  };
+  if (winner === undefined) return next;
+  const change = {
+    policyName: winner.policyName,
+    atSeconds: seen.atSeconds,
+    from: seen.desiredCapacity,
+    to: decision.desiredCapacity,
+    cooldownSeconds: winner.cooldownSeconds,
+  };
+  const { scaleIn: _cancelled, ...withoutScaleIn } = next;
+  if (decision.outcome === 'scale-in') return { ...withoutScaleIn, scaleOuts: [], scaleIn: change };
+  const arrivedAtOnce = seen.inServiceCapacity === undefined && { completedAtSeconds: seen.atSeconds };
+  return { ...withoutScaleIn, scaleOuts: [...memory.scaleOuts, { ...change, ...arrivedAtOnce }] };
+}
