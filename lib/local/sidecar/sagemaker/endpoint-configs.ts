@@ -1,0 +1,102 @@
+import { findInstanceType, unknownInstanceType } from '../../../catalog/instance-types';
+import { InputError } from '../../../core/errors';
+import type { EpochSeconds } from '../../../core/time';
+import { sageMakerArn } from '../arns';
+import type { PricePerHour } from '../billing';
+import { parseWith } from '../parse';
+import { validationError } from '../service-error';
+import type { Models } from './models';
+import { type EndpointConfigRequest, endpointConfigSchema, type ProductionVariant } from './schemas';
+import { MAX_CONCURRENCY_TAG, slotsPerInstance, variantSpec, type VariantSpec } from './variant-spec';
+
+export interface StoredEndpointConfig {
+  readonly request: EndpointConfigRequest;
+  readonly arn: string;
+  readonly createdAt: EpochSeconds;
+  readonly specs: readonly VariantSpec[];
+}
+
+/** The endpoint configurations of the account. */
+export class EndpointConfigs {
+  private readonly stored = new Map<string, StoredEndpointConfig>();
+
+  public constructor(
+    private readonly models: Models,
+    private readonly priceOf: PricePerHour,
+  ) {}
+
+  public create(input: unknown, at: EpochSeconds): StoredEndpointConfig {
+    const request = parseWith(endpointConfigSchema, input);
+    const arn = sageMakerArn('endpoint-config', request.EndpointConfigName);
+    if (this.stored.has(request.EndpointConfigName)) {
+      throw validationError(`Cannot create already existing endpoint configuration "${arn}".`);
+    }
+    this.check(request);
+    const specs = request.ProductionVariants.map((variant) => variantSpec(request, variant));
+    const config = { request, arn, createdAt: at, specs };
+    this.stored.set(request.EndpointConfigName, config);
+    return config;
+  }
+
+  public describe(name: string): StoredEndpointConfig {
+    const config = this.stored.get(name);
+    if (!config)
+      throw validationError(`Could not find endpoint configuration "${sageMakerArn('endpoint-config', name)}".`);
+    return config;
+  }
+
+  public delete(name: string): void {
+    this.describe(name);
+    this.stored.delete(name);
+  }
+
+  public list(): StoredEndpointConfig[] {
+    return [...this.stored.values()];
+  }
+
+  private check(request: EndpointConfigRequest): void {
+    const problems: string[] = [];
+    const slots = slotsPerInstance(request.Tags);
+    if (!Number.isInteger(slots) || slots < 1) {
+      problems.push(`the tag ${MAX_CONCURRENCY_TAG} must be a whole number of at least 1`);
+    }
+    const names = request.ProductionVariants.map((variant) => variant.VariantName);
+    if (new Set(names).size !== names.length) problems.push('two production variants have the same name');
+    for (const variant of request.ProductionVariants) problems.push(...this.variantProblems(request, variant));
+    if (problems.length > 0) throw validationError(problems.join('; '));
+  }
+
+  private variantProblems(request: EndpointConfigRequest, variant: ProductionVariant): string[] {
+    const problems: string[] = [];
+    if (!this.models.has(variant.ModelName)) {
+      problems.push(`Could not find model "${sageMakerArn('model', variant.ModelName)}".`);
+    }
+    const types = variant.InstancePools?.map((pool) => pool.InstanceType) ?? [variant.InstanceType!];
+    if (new Set(types).size !== types.length) problems.push('an instance type appears twice in InstancePools');
+    const priorities = variant.InstancePools?.map((pool, index) => pool.Priority ?? index + 1) ?? [];
+    if (new Set(priorities).size !== priorities.length) problems.push('two InstancePools have the same Priority');
+    for (const name of types) {
+      const type = findInstanceType(name);
+      if (!type) {
+        problems.push(unknownInstanceType(name));
+        continue;
+      }
+      if (request.KmsKeyId !== undefined && type.localNvme) {
+        problems.push(`KmsKeyId cannot be used with ${name}: its local NVMe storage is encrypted by the hardware`);
+      }
+      problems.push(...this.priceProblem(name));
+    }
+    return problems;
+  }
+
+  /** Without a price nothing that runs could be metered; that is told before anything is launched. */
+  private priceProblem(instanceType: string): string[] {
+    try {
+      this.priceOf(instanceType, 'hosting');
+      return [];
+    } catch (error) {
+      if (error instanceof InputError) return [error.message];
+      throw error;
+    }
+  }
+}
