@@ -19,7 +19,7 @@ export const GUARD_ENVIRONMENT = {
 
 /** The metrics of the guard; every one carries the dimension {@link GUARD_METRICS.dimension}, the guard's name. */
 export const GUARD_METRICS = {
-  namespace: 'Tidegate/CostGuard',
+  namespace: 'Tidegate',
   dimension: 'Guard',
   /** What the budget period has cost so far, in USD. */
   spend: 'SpendUsd',

@@ -94,3 +94,14 @@ export function withFailedActions(
   }
   return { ...memory, fleets };
 }
+
+/**
+ * The memory with the meter moved on and every effect still to do.
+ *
+ * Kept before the effects are tried: if nothing comes after it, the next look finds the time charged once and decides
+ * the same effects again.
+ */
+export function beforeEffects(memory: GuardMemory, before: GuardMemory | undefined): GuardMemory {
+  const pending = withFailedActions(memory, before, Object.keys(memory.fleets));
+  return { ...pending, level: before?.level ?? 'ok' };
+}

@@ -17,8 +17,11 @@ export function chooseLevel(position: BudgetPosition, thresholds: GuardThreshold
   return levelRank(kept) < levelRank(previous) ? highest(entered, kept) : previous;
 }
 
+/** A month of minutes adds up with a rounding error; less than this many percent below a threshold is on it. */
+const ROUNDING_PERCENT = 1e-6;
+
 function levelAt(position: BudgetPosition, thresholds: GuardThresholds, belowBy: number): GuardLevel {
-  const used = usedPercent(position);
+  const used = usedPercent(position) + ROUNDING_PERCENT;
   if (used >= thresholds.shrinkAtPercent - belowBy) return 'shrink';
   if (used >= thresholds.freezeAtPercent - belowBy) return 'freeze-growth';
   const forecastPercent = (100 * position.forecastUsd) / position.budgetUsd;
