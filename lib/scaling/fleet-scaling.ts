@@ -1,0 +1,312 @@
+import { Annotations, Duration, Lazy, Stack, Token } from 'aws-cdk-lib';
+import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import { InputError, throwProblems } from '../core/errors';
+import type { FleetPlan, PolicyMetric, ScalingPolicy, ScheduledAction, TargetTrackingPolicy } from './decide/plan';
+import { checkFleetPlan } from './fleet-checks';
+import type {
+  ConcurrencyScalingProps,
+  FleetScalingProps,
+  InvocationsScalingProps,
+  ScheduledScalingProps,
+  StepScalingProps,
+  SuspendedScalingProps,
+  TargetTrackingProps,
+} from './fleet-scaling-props';
+import type { IScalableFleet } from './scalable-fleet';
+
+/**
+ * Scales a fleet between two limits with the policies of Application Auto Scaling.
+ *
+ * Creates a scalable target under the service-linked role, a scaling policy for each `scaleOn…`, an alarm for each step policy;
+ * schedules are part of the target. The plan is checked at synth by the same rules that rehearse it.
+ *
+ * @example
+ * const scaling = new FleetScaling(this, 'Scaling', { fleet: endpoint, minCapacity: 1, maxCapacity: 8 });
+ * scaling.scaleOnConcurrency();
+ */
+export class FleetScaling extends Construct {
+  /** The fleet that is scaled. */
+  public readonly fleet: IScalableFleet;
+
+  /** The fewest instances; schedules may change it. */
+  public readonly minCapacity: number;
+
+  /** The most instances; schedules may change it, and a cost guard may lower it for a while. */
+  public readonly maxCapacity: number;
+
+  /** The alarms of the step policies. */
+  public readonly stepAlarms: cloudwatch.Alarm[] = [];
+
+  private readonly target: appscaling.CfnScalableTarget;
+  private readonly policies: ScalingPolicy[] = [];
+  private readonly schedules: ScheduledAction[] = [];
+  private readonly suspended?: SuspendedScalingProps;
+
+  public constructor(scope: Construct, id: string, props: FleetScalingProps) {
+    super(scope, id);
+    this.fleet = props.fleet;
+    this.minCapacity = props.minCapacity;
+    this.maxCapacity = props.maxCapacity;
+    this.suspended = props.suspended;
+    this.check();
+
+    this.target = new appscaling.CfnScalableTarget(this, 'Target', {
+      serviceNamespace: this.fleet.serviceNamespace,
+      resourceId: this.fleet.resourceId,
+      scalableDimension: this.fleet.scalableDimension,
+      minCapacity: this.minCapacity,
+      maxCapacity: this.maxCapacity,
+      roleArn: serviceLinkedRoleArn(Stack.of(this), this.fleet.serviceNamespace),
+      scheduledActions: Lazy.any({ produce: () => this.schedules.map(scheduledAction) }, { omitEmptyArray: true }),
+      ...(props.suspended === undefined ? {} : { suspendedState: suspendedState(props.suspended) }),
+    });
+    this.target.node.addDependency(this.fleet.scalingDependency);
+  }
+
+  /** Keeps the concurrent requests of each instance at a share of what it was tested with: the default policy for GPU endpoints. */
+  public scaleOnConcurrency(props: ConcurrencyScalingProps = {}): void {
+    const tested = this.fleet.maxConcurrencyPerInstance;
+    const problems = checkSafetyFactor(props.safetyFactor);
+    if (props.targetPerInstance !== undefined && props.safetyFactor !== undefined) {
+      problems.push('targetPerInstance and safetyFactor are both given; the target alone decides, so leave one out');
+    }
+    throwProblems(this.node.path, problems);
+
+    const targetValue = props.targetPerInstance ?? rounded(tested * (props.safetyFactor ?? 0.7));
+    if (!Token.isUnresolved(targetValue) && targetValue > tested) {
+      Annotations.of(this).addWarningV2(
+        'tidegate:target-above-tested-concurrency',
+        `targetPerInstance (${targetValue}) is above the tested concurrency of an instance (${tested}): ` +
+          'requests queue before the fleet grows',
+      );
+    }
+    this.addTargetTracking(props, 'concurrency', this.concurrencyMetric(props.highResolution ?? true), targetValue);
+  }
+
+  /** Keeps the invocations of each instance in a minute at a share of what it answered in a load test. */
+  public scaleOnInvocations(props: InvocationsScalingProps): void {
+    const problems = checkSafetyFactor(props.safetyFactor);
+    if ((props.targetPerInstancePerMinute === undefined) === (props.maxRequestsPerSecond === undefined)) {
+      problems.push('give either targetPerInstancePerMinute or maxRequestsPerSecond');
+    }
+    if (this.fleet.predefinedMetrics.invocations === undefined) {
+      problems.push(`${this.fleet.scalableDimension} has no invocations metric; scale on concurrency or steps`);
+    }
+    throwProblems(this.node.path, problems);
+
+    const perMinute = (props.maxRequestsPerSecond ?? 0) * (props.safetyFactor ?? 0.5) * 60;
+    const metric = predefined(this.fleet.predefinedMetrics.invocations);
+    this.addTargetTracking(props, 'invocations', metric, props.targetPerInstancePerMinute ?? rounded(perMinute));
+  }
+
+  /** Adds or removes capacity by how far a metric is past a threshold; the alarm is the policy's own. */
+  public scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm {
+    const period = props.period ?? Duration.minutes(1);
+    const evaluationPeriods = props.evaluationPeriods ?? 3;
+    const adjustmentType = props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY;
+    const cooldownSeconds = (props.cooldown ?? Duration.minutes(5)).toSeconds();
+    const metricAggregationType = props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE;
+    this.add({
+      kind: 'step',
+      policyName: id,
+      adjustmentType,
+      steps: props.steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
+      threshold: props.threshold,
+      cooldownSeconds,
+      minAdjustmentMagnitude: props.minAdjustmentMagnitude,
+      metricAggregationType,
+    });
+
+    const policy = new appscaling.CfnScalingPolicy(this, id, {
+      policyName: id,
+      policyType: 'StepScaling',
+      scalingTargetId: this.target.ref,
+      stepScalingPolicyConfiguration: {
+        adjustmentType,
+        cooldown: cooldownSeconds,
+        metricAggregationType,
+        minAdjustmentMagnitude: props.minAdjustmentMagnitude,
+        stepAdjustments: props.steps.map(({ lowerBound, upperBound, change }) => ({
+          metricIntervalLowerBound: lowerBound,
+          metricIntervalUpperBound: upperBound,
+          scalingAdjustment: change,
+        })),
+      },
+    });
+    const alarm = new cloudwatch.Alarm(this, `${id}Alarm`, {
+      alarmDescription: `Scales ${this.fleet.node.path} in steps (${id})`,
+      metric: props.metric ?? this.fleet.metricConcurrencyPerInstance({ period }),
+      threshold: props.threshold,
+      comparisonOperator: props.comparisonOperator ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods,
+      datapointsToAlarm: props.datapointsToAlarm ?? evaluationPeriods,
+      treatMissingData: props.treatMissingData ?? cloudwatch.TreatMissingData.MISSING,
+    });
+    alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
+    this.stepAlarms.push(alarm);
+    return alarm;
+  }
+
+  /** Changes the limits at a time; capacity outside the new limits moves inside them at once. */
+  public scaleOnSchedule(id: string, props: ScheduledScalingProps): void {
+    const schedule: ScheduledAction = {
+      scheduledActionName: id,
+      schedule: props.schedule.expressionString,
+      timezone: props.timeZone?.timezoneName,
+      minCapacity: props.minCapacity,
+      maxCapacity: props.maxCapacity,
+    };
+    if (this.schedules.some((known) => known.scheduledActionName === id)) {
+      throw new InputError(`${this.node.path}: two schedules are named '${id}'; give one of them another id`);
+    }
+    this.schedules.push(schedule);
+    this.check();
+  }
+
+  /**
+   * The plan as the deciding code takes it, for checks and rehearsals.
+   *
+   * @internal
+   */
+  public _toPlan(): FleetPlan {
+    return {
+      minCapacity: this.minCapacity,
+      maxCapacity: this.maxCapacity,
+      policies: this.policies,
+      schedules: this.schedules,
+      ...(this.suspended === undefined ? {} : { suspended: suspendedState(this.suspended) }),
+    };
+  }
+
+  private addTargetTracking(
+    props: TargetTrackingProps,
+    defaultName: string,
+    metric: PolicyMetric,
+    targetValue: number,
+  ): void {
+    const policyName = props.policyName ?? defaultName;
+    const policy: TargetTrackingPolicy = {
+      kind: 'target-tracking',
+      policyName,
+      metric,
+      targetValue,
+      scaleInCooldownSeconds: (props.scaleInCooldown ?? Duration.minutes(5)).toSeconds(),
+      scaleOutCooldownSeconds: (props.scaleOutCooldown ?? Duration.minutes(1)).toSeconds(),
+      disableScaleIn: props.disableScaleIn ?? false,
+    };
+    this.add(policy);
+    new appscaling.CfnScalingPolicy(this, policyName, {
+      policyName,
+      policyType: 'TargetTrackingScaling',
+      scalingTargetId: this.target.ref,
+      targetTrackingScalingPolicyConfiguration: {
+        targetValue,
+        scaleInCooldown: policy.scaleInCooldownSeconds,
+        scaleOutCooldown: policy.scaleOutCooldownSeconds,
+        disableScaleIn: policy.disableScaleIn,
+        ...metricSpecification(metric),
+      },
+    });
+  }
+
+  private concurrencyMetric(highResolution: boolean): PolicyMetric {
+    if (highResolution) {
+      const name = this.fleet.predefinedMetrics.concurrencyHighResolution;
+      if (name !== undefined) return predefined(name);
+      throw new InputError(
+        `${this.node.path}: ${this.fleet.scalableDimension} has no high-resolution concurrency metric; set highResolution to false`,
+      );
+    }
+    const { namespace, metricName, dimensions, statistic } = this.fleet.metricConcurrencyPerInstance();
+    return {
+      kind: 'custom',
+      namespace,
+      metricName,
+      dimensions: Object.fromEntries(Object.entries(dimensions ?? {}).map(([name, value]) => [name, String(value)])),
+      statistic: statistic as 'Maximum',
+    };
+  }
+
+  private add(policy: ScalingPolicy): void {
+    this.policies.push(policy);
+    this.check();
+  }
+
+  private check(): void {
+    if (Token.isUnresolved(this.minCapacity) || Token.isUnresolved(this.maxCapacity)) return;
+    throwProblems(this.node.path, checkFleetPlan(this._toPlan(), this.fleet));
+  }
+}
+
+function serviceLinkedRoleArn(stack: Stack, serviceNamespace: string): string {
+  if (serviceNamespace !== 'sagemaker') {
+    throw new InputError(`no service-linked role is known for the namespace '${serviceNamespace}'; known: sagemaker`);
+  }
+  return stack.formatArn({
+    service: 'iam',
+    region: '',
+    resource: 'role',
+    resourceName:
+      'aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint',
+  });
+}
+
+function predefined(predefinedMetricType: string | undefined): PolicyMetric {
+  return { kind: 'predefined', predefinedMetricType: predefinedMetricType ?? '' };
+}
+
+function metricSpecification(
+  metric: PolicyMetric,
+): Pick<
+  appscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty,
+  'predefinedMetricSpecification' | 'customizedMetricSpecification'
+> {
+  switch (metric.kind) {
+    case 'predefined':
+      return { predefinedMetricSpecification: { predefinedMetricType: metric.predefinedMetricType } };
+    case 'custom':
+      return {
+        customizedMetricSpecification: {
+          namespace: metric.namespace,
+          metricName: metric.metricName,
+          statistic: metric.statistic,
+          dimensions: Object.entries(metric.dimensions).map(([name, value]) => ({ name, value })),
+        },
+      };
+    case 'math':
+      throw new InputError('metric math is not offered by FleetScaling');
+  }
+}
+
+function scheduledAction(schedule: ScheduledAction): appscaling.CfnScalableTarget.ScheduledActionProperty {
+  return {
+    scheduledActionName: schedule.scheduledActionName,
+    schedule: schedule.schedule,
+    timezone: schedule.timezone,
+    scalableTargetAction: { minCapacity: schedule.minCapacity, maxCapacity: schedule.maxCapacity },
+  };
+}
+
+function suspendedState(suspended: SuspendedScalingProps): {
+  dynamicScalingInSuspended: boolean;
+  dynamicScalingOutSuspended: boolean;
+  scheduledScalingSuspended: boolean;
+} {
+  return {
+    dynamicScalingInSuspended: suspended.scaleIn ?? false,
+    dynamicScalingOutSuspended: suspended.scaleOut ?? false,
+    scheduledScalingSuspended: suspended.scheduled ?? false,
+  };
+}
+
+function checkSafetyFactor(factor: number | undefined): string[] {
+  if (factor === undefined || (factor > 0 && factor <= 1)) return [];
+  return [`safetyFactor (${factor}) must be above 0 and at most 1`];
+}
+
+/** Without the tail of binary fractions: 3 x 0.7 is 2.1. */
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}

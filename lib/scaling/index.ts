@@ -1,0 +1,4 @@
+export * from './fleet-scaling';
+export * from './fleet-scaling-props';
+export * from './scalable-fleet';
+export * from './scale-events';
