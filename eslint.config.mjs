@@ -10,7 +10,19 @@ const pureFiles = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'build/', 'dist/', 'assets/', 'cdk.out/', '.local/', 'coverage/', '**/*.js', '**/*.d.ts'] },
+  {
+    ignores: [
+      'node_modules/',
+      'build/',
+      'dist/',
+      'assets/',
+      'cdk.out/',
+      '.local/',
+      'coverage/',
+      '**/*.js',
+      '**/*.d.ts',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -37,7 +49,10 @@ export default tseslint.config(
       ],
       'no-restricted-syntax': [
         'error',
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Pure code takes the time as an argument.' },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'Pure code takes the time as an argument.',
+        },
         { selector: "CallExpression[callee.name='Date']", message: 'Pure code takes the time as an argument.' },
       ],
       'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'console'],
@@ -47,14 +62,20 @@ export default tseslint.config(
     files: ['lambda/**/*.ts'],
     ignores: ['lambda/support/clock.ts'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: 'Handlers take the clock of lambda/support/clock.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: 'Handlers take the clock of lambda/support/clock.' },
+      ],
     },
   },
   {
     files: ['lambda/**/*.ts'],
     ignores: ['lambda/clients/**'],
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@aws-sdk/*'], message: 'Only lambda/clients talks to AWS.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@aws-sdk/*'], message: 'Only lambda/clients talks to AWS.' }] },
+      ],
     },
   },
 );
