@@ -1,0 +1,62 @@
+/**
+ * Runs a job for every item, at most `limit` at once: items of the same key one after the other in the given order, items of different
+ * keys side by side, the earliest item first. A job that answers `false` ends everything behind it: no later item is started.
+ *
+ * Rejects with the first error of a job, after the jobs in flight have ended.
+ */
+export async function inKeyOrder<T>(
+  items: readonly T[],
+  options: { readonly keyOf: (item: T) => string; readonly limit: number },
+  job: (item: T, index: number) => Promise<boolean>,
+): Promise<void> {
+  const lanes = new Map<string, number[]>();
+  items.forEach((item, index) => {
+    const key = options.keyOf(item);
+    const lane = lanes.get(key);
+    if (lane === undefined) lanes.set(key, [index]);
+    else lane.push(index);
+  });
+
+  /** The next item of every idle key, earliest first. */
+  const ready = [...lanes.values()].map((lane) => ({ lane, position: 0 }));
+  const indexOf = (entry: (typeof ready)[number]): number => entry.lane[entry.position]!;
+  const putBack = (entry: (typeof ready)[number]): void => {
+    let low = 0;
+    let high = ready.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (indexOf(ready[middle]!) < indexOf(entry)) low = middle + 1;
+      else high = middle;
+    }
+    ready.splice(low, 0, entry);
+  };
+
+  let endsBefore = Infinity;
+  let failure: { readonly error: unknown } | undefined;
+  const inFlight = new Set<Promise<void>>();
+  const start = (entry: (typeof ready)[number]): void => {
+    const index = indexOf(entry);
+    const running: Promise<void> = job(items[index]!, index)
+      .then(
+        (goOn) => {
+          if (!goOn) endsBefore = Math.min(endsBefore, index);
+          else if (++entry.position < entry.lane.length) putBack(entry);
+        },
+        (error: unknown) => {
+          failure ??= { error };
+        },
+      )
+      .finally(() => inFlight.delete(running));
+    inFlight.add(running);
+  };
+
+  for (;;) {
+    while (failure === undefined && inFlight.size < options.limit && ready.length > 0) {
+      if (indexOf(ready[0]!) > endsBefore) break;
+      start(ready.shift()!);
+    }
+    if (inFlight.size === 0) break;
+    await Promise.race(inFlight);
+  }
+  if (failure !== undefined) throw failure.error;
+}
