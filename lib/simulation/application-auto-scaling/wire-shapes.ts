@@ -1,0 +1,293 @@
+import type {
+  AdjustmentType,
+  MetricStatistic,
+  PolicyMetric,
+  ScalingPolicy,
+  ScheduledAction,
+  StepPolicy,
+  SuspendedScaling,
+  TargetTrackingPolicy,
+} from '../../scaling/decide/plan';
+import { AutoScalingError } from './errors';
+import type { ScalableTarget, ScalingActivity, ScalingPolicyDescription, ScheduledActionDescription } from './types';
+
+/** A parsed JSON object. */
+export interface Json {
+  readonly [name: string]: unknown;
+}
+
+/** A required text; its absence is a ValidationException. */
+export function text(request: Json, name: string): string {
+  const value = request[name];
+  if (typeof value !== 'string' || value === '') throw invalid(`${name} must be a text of at least one character`);
+  return value;
+}
+
+export function targetToWire(target: ScalableTarget): Json {
+  return {
+    ...keyToWire(target),
+    ScalableTargetARN: target.scalableTargetArn,
+    MinCapacity: target.minCapacity,
+    MaxCapacity: target.maxCapacity,
+    RoleARN: target.roleArn,
+    CreationTime: target.creationTimeSeconds,
+    SuspendedState: {
+      DynamicScalingInSuspended: target.suspendedState.dynamicScalingInSuspended,
+      DynamicScalingOutSuspended: target.suspendedState.dynamicScalingOutSuspended,
+      ScheduledScalingSuspended: target.suspendedState.scheduledScalingSuspended,
+    },
+  };
+}
+
+export function suspendedFromWire(state: Json | undefined): SuspendedScaling | undefined {
+  if (state === undefined) return undefined;
+  return given({
+    dynamicScalingInSuspended: state.DynamicScalingInSuspended as boolean | undefined,
+    dynamicScalingOutSuspended: state.DynamicScalingOutSuspended as boolean | undefined,
+    scheduledScalingSuspended: state.ScheduledScalingSuspended as boolean | undefined,
+  });
+}
+
+export function policyFromWire(request: Json): ScalingPolicy {
+  const policyName = text(request, 'PolicyName');
+  const tracking = request.TargetTrackingScalingPolicyConfiguration as Json | undefined;
+  const step = request.StepScalingPolicyConfiguration as Json | undefined;
+  const type = request.PolicyType ?? (tracking !== undefined ? 'TargetTrackingScaling' : 'StepScaling');
+  if (type === 'TargetTrackingScaling' && tracking !== undefined) return trackingFromWire(policyName, tracking);
+  if (type === 'StepScaling' && step !== undefined) return stepFromWire(policyName, step);
+  if (type === 'PredictiveScaling') throw invalid('PredictiveScaling is supported for Amazon ECS services only');
+  throw invalid(`PolicyType ${String(type)} needs its configuration`);
+}
+
+function trackingFromWire(policyName: string, config: Json): TargetTrackingPolicy {
+  return {
+    kind: 'target-tracking',
+    policyName,
+    metric: metricFromWire(config),
+    targetValue: config.TargetValue as number,
+    ...given({
+      scaleOutCooldownSeconds: config.ScaleOutCooldown as number | undefined,
+      scaleInCooldownSeconds: config.ScaleInCooldown as number | undefined,
+      disableScaleIn: config.DisableScaleIn as boolean | undefined,
+    }),
+  };
+}
+
+function metricFromWire(config: Json): PolicyMetric {
+  const predefined = config.PredefinedMetricSpecification as Json | undefined;
+  const custom = config.CustomizedMetricSpecification as Json | undefined;
+  if ((predefined === undefined) === (custom === undefined)) {
+    throw invalid('Give either PredefinedMetricSpecification or CustomizedMetricSpecification');
+  }
+  if (predefined !== undefined) {
+    return {
+      kind: 'predefined',
+      predefinedMetricType: text(predefined, 'PredefinedMetricType'),
+      ...given({ resourceLabel: predefined.ResourceLabel as string | undefined }),
+    };
+  }
+  const queries = custom!.Metrics as Json[] | undefined;
+  if (queries === undefined) return { kind: 'custom', ...metricOf(custom!, custom!.Statistic) };
+  return {
+    kind: 'math',
+    queries: queries.map((query) => {
+      const stat = query.MetricStat as Json | undefined;
+      return {
+        id: text(query, 'Id'),
+        ...given({
+          metric: stat === undefined ? undefined : metricOf(stat.Metric as Json, stat.Stat),
+          expression: query.Expression as string | undefined,
+          returnData: query.ReturnData as boolean | undefined,
+        }),
+      };
+    }),
+  };
+}
+
+function metricOf(metric: Json, statistic: unknown) {
+  const dimensions: { [name: string]: string } = {};
+  for (const dimension of (metric.Dimensions as Json[] | undefined) ?? []) {
+    dimensions[text(dimension, 'Name')] = text(dimension, 'Value');
+  }
+  return {
+    namespace: text(metric, 'Namespace'),
+    metricName: text(metric, 'MetricName'),
+    dimensions,
+    statistic: text({ Statistic: statistic }, 'Statistic') as MetricStatistic,
+  };
+}
+
+function stepFromWire(policyName: string, config: Json): StepPolicy {
+  return {
+    kind: 'step',
+    policyName,
+    adjustmentType: text(config, 'AdjustmentType') as AdjustmentType,
+    steps: ((config.StepAdjustments as Json[] | undefined) ?? []).map((step) => ({
+      adjustment: step.ScalingAdjustment as number,
+      ...given({
+        lowerBound: step.MetricIntervalLowerBound as number | undefined,
+        upperBound: step.MetricIntervalUpperBound as number | undefined,
+      }),
+    })),
+    ...given({
+      cooldownSeconds: config.Cooldown as number | undefined,
+      minAdjustmentMagnitude: config.MinAdjustmentMagnitude as number | undefined,
+      metricAggregationType: config.MetricAggregationType as StepPolicy['metricAggregationType'],
+    }),
+  };
+}
+
+export function policyToWire(description: ScalingPolicyDescription): Json {
+  const { policy } = description;
+  return {
+    ...keyToWire(description),
+    PolicyName: description.policyName,
+    PolicyARN: description.policyArn,
+    CreationTime: description.creationTimeSeconds,
+    Alarms: description.alarms.map(({ alarmName, alarmArn }) => ({ AlarmName: alarmName, AlarmARN: alarmArn })),
+    ...(policy.kind === 'target-tracking'
+      ? { PolicyType: 'TargetTrackingScaling', TargetTrackingScalingPolicyConfiguration: trackingToWire(policy) }
+      : { PolicyType: 'StepScaling', StepScalingPolicyConfiguration: stepToWire(policy) }),
+  };
+}
+
+function trackingToWire(policy: TargetTrackingPolicy): Json {
+  return given({
+    TargetValue: policy.targetValue,
+    ...metricToWire(policy.metric),
+    ScaleOutCooldown: policy.scaleOutCooldownSeconds,
+    ScaleInCooldown: policy.scaleInCooldownSeconds,
+    DisableScaleIn: policy.disableScaleIn,
+  });
+}
+
+function metricToWire(metric: PolicyMetric | undefined): Json {
+  switch (metric?.kind) {
+    case undefined:
+      return {};
+    case 'predefined':
+      return {
+        PredefinedMetricSpecification: given({
+          PredefinedMetricType: metric.predefinedMetricType,
+          ResourceLabel: metric.resourceLabel,
+        }),
+      };
+    case 'custom':
+      return { CustomizedMetricSpecification: { ...namedMetric(metric), Statistic: metric.statistic } };
+    case 'math':
+      return {
+        CustomizedMetricSpecification: {
+          Metrics: metric.queries.map(({ id, metric: source, expression, returnData }) =>
+            given({
+              Id: id,
+              MetricStat: source === undefined ? undefined : { Metric: namedMetric(source), Stat: source.statistic },
+              Expression: expression,
+              ReturnData: returnData ?? true,
+            }),
+          ),
+        },
+      };
+  }
+}
+
+function namedMetric(metric: {
+  readonly namespace: string;
+  readonly metricName: string;
+  readonly dimensions: { readonly [name: string]: string };
+}): Json {
+  return {
+    Namespace: metric.namespace,
+    MetricName: metric.metricName,
+    Dimensions: Object.entries(metric.dimensions).map(([Name, Value]) => ({ Name, Value })),
+  };
+}
+
+function stepToWire(policy: StepPolicy): Json {
+  return given({
+    AdjustmentType: policy.adjustmentType,
+    StepAdjustments: policy.steps.map(({ lowerBound, upperBound, adjustment }) =>
+      given({
+        MetricIntervalLowerBound: lowerBound,
+        MetricIntervalUpperBound: upperBound,
+        ScalingAdjustment: adjustment,
+      }),
+    ),
+    Cooldown: policy.cooldownSeconds,
+    MinAdjustmentMagnitude: policy.minAdjustmentMagnitude,
+    MetricAggregationType: policy.metricAggregationType,
+  });
+}
+
+export function scheduledActionFromWire(request: Json): ScheduledAction {
+  const change = (request.ScalableTargetAction as Json | undefined) ?? {};
+  return {
+    scheduledActionName: text(request, 'ScheduledActionName'),
+    schedule: text(request, 'Schedule'),
+    ...given({
+      timezone: request.Timezone as string | undefined,
+      startSeconds: request.StartTime as number | undefined,
+      endSeconds: request.EndTime as number | undefined,
+      minCapacity: change.MinCapacity as number | undefined,
+      maxCapacity: change.MaxCapacity as number | undefined,
+    }),
+  };
+}
+
+export function scheduledActionToWire(description: ScheduledActionDescription): Json {
+  const { action } = description;
+  return given({
+    ...keyToWire(description),
+    ScheduledActionName: action.scheduledActionName,
+    ScheduledActionARN: description.scheduledActionArn,
+    Schedule: action.schedule,
+    Timezone: action.timezone,
+    StartTime: action.startSeconds,
+    EndTime: action.endSeconds,
+    ScalableTargetAction: given({ MinCapacity: action.minCapacity, MaxCapacity: action.maxCapacity }),
+    CreationTime: description.creationTimeSeconds,
+  });
+}
+
+export function activityToWire(activity: ScalingActivity): Json {
+  return given({
+    ...keyToWire(activity),
+    ActivityId: activity.activityId,
+    Description: activity.description,
+    Cause: activity.cause,
+    StartTime: activity.startTimeSeconds,
+    EndTime: activity.endTimeSeconds,
+    StatusCode: activity.statusCode,
+    StatusMessage: activity.statusMessage,
+    Details: JSON.stringify({
+      fromCapacity: activity.fromCapacity,
+      toCapacity: activity.toCapacity,
+      decidedBy: activity.decidedBy,
+      steps: activity.steps,
+    }),
+    NotScaledReasons: activity.notScaledReasons?.map(({ code, currentCapacity, minCapacity, maxCapacity }) =>
+      given({ Code: code, CurrentCapacity: currentCapacity, MinCapacity: minCapacity, MaxCapacity: maxCapacity }),
+    ),
+  });
+}
+
+function keyToWire(key: {
+  readonly serviceNamespace: string;
+  readonly resourceId: string;
+  readonly scalableDimension: string;
+}): Json {
+  return {
+    ServiceNamespace: key.serviceNamespace,
+    ResourceId: key.resourceId,
+    ScalableDimension: key.scalableDimension,
+  };
+}
+
+/** An object without the properties that are undefined. */
+function given<T extends object>(properties: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(properties).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function invalid(message: string): AutoScalingError {
+  return new AutoScalingError('ValidationException', message);
+}
