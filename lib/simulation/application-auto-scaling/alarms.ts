@@ -1,5 +1,5 @@
-import { alarmShapes, isHighResolution, type AlarmShape } from '../../scaling/decide/target-tracking';
-import type { PolicyMetric, PolicySignal, ScalingPolicy, TargetTrackingPolicy } from '../../scaling/decide/plan';
+import { alarmShapes, type AlarmShape } from '../../scaling/decide/target-tracking';
+import type { PolicyMetric, PolicySignal, TargetTrackingPolicy } from '../../scaling/decide/plan';
 import type { CloudWatch } from '../cloudwatch/service';
 import type { AlarmDefinition, AlarmStatus, MetricDataQuery, MetricId } from '../cloudwatch/types';
 import { AutoScalingError } from './errors';
@@ -154,9 +154,4 @@ export function actionsOf({ definition, state }: AlarmStatus): readonly string[]
     case 'INSUFFICIENT_DATA':
       return definition.insufficientDataActions ?? [];
   }
-}
-
-/** Whether a policy follows a metric of 10 seconds. */
-export function usesHighResolution(policy: ScalingPolicy): boolean {
-  return policy.kind === 'target-tracking' && isHighResolution(policy.metric);
 }

@@ -115,11 +115,8 @@ export class ApplicationAutoScaling {
         ? `minimum capacity was set to ${minCapacity}`
         : `maximum capacity was set to ${maxCapacity}`;
     if (desired < minCapacity || desired > maxCapacity) managed.act(atSeconds, [], cause);
-    if (
-      now !== undefined &&
-      (present === undefined || request.suspendedState?.scheduledScalingSuspended !== undefined)
-    ) {
-      managed.forgetSchedulesBefore(now);
+    if (present === undefined || request.suspendedState?.scheduledScalingSuspended !== undefined) {
+      managed.forgetSchedulesBefore(atSeconds);
     }
     return { scalableTargetArn: target.scalableTargetArn };
   }
