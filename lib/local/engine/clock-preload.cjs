@@ -1,0 +1,17 @@
+'use strict';
+// Gives a handler's process the local clock: `Date` follows it, timers and `performance` stay real.
+const speed = Number(process.env.TIDEGATE_CLOCK_SPEED);
+if (speed > 0 && !globalThis[Symbol.for('tidegate.clock')]) {
+  globalThis[Symbol.for('tidegate.clock')] = true;
+  const RealDate = Date;
+  const realStartMs = Number(process.env.TIDEGATE_CLOCK_REAL_START_MS);
+  const localStartMs = Number(process.env.TIDEGATE_CLOCK_LOCAL_START_SECONDS) * 1000;
+  const now = () => Math.floor(localStartMs + (RealDate.now() - realStartMs) * speed);
+  const LocalDate = new Proxy(RealDate, {
+    construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
+    apply: () => new RealDate(now()).toString(),
+    get: (target, property) => (property === 'now' ? now : Reflect.get(target, property)),
+  });
+  RealDate.prototype.constructor = LocalDate;
+  globalThis.Date = LocalDate;
+}

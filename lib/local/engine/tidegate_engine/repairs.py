@@ -1,0 +1,61 @@
+"""Small gaps of the engine: properties it drops on a deploy, and schedules on an accelerated clock."""
+
+from . import clock
+
+_TICK_SECONDS = max(1.0, 0.03 * clock.speed)  # local; 30 ms of real time at the fastest
+
+
+class _FiredAt(dict):
+    """When each schedule fired; a rate keeps its own grid instead of drifting by the delay of each firing."""
+
+    def __init__(self, interval_of):
+        super().__init__()
+        self._interval_of = interval_of
+
+    def __setitem__(self, key, at):
+        interval = self._interval_of(key) if key in self else None
+        if interval:
+            before = self[key]
+            at = before + interval * max(1, (at - before) // interval)
+        super().__setitem__(key, at)
+
+
+def _after(handler: dict, verb: str, repair) -> None:
+    """Run `repair(physical_id, new_properties)` after the handler's create or update."""
+    inner = handler[verb]
+
+    def wrapped(*args):
+        answer = inner(*args)
+        repair(answer[0], args[1] if verb == "create" else args[2])
+        return answer
+
+    handler[verb] = wrapped
+
+
+def install() -> None:
+    from ministack.services import dynamodb, eventbridge, s3, scheduler
+    from ministack.services.cloudformation import provisioners
+
+    def keep_tags(name, properties):
+        s3._bucket_tags[name] = {str(tag["Key"]): str(tag.get("Value", "")) for tag in properties.get("Tags") or []}
+
+    def keep_ttl(name, properties):
+        ttl = properties.get("TimeToLiveSpecification")
+        if ttl:
+            enabled = str(ttl.get("Enabled", True)).lower() != "false"
+            dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {
+                "AttributeName": ttl.get("AttributeName", ""), "Enabled": enabled}})
+
+    for verb in ("create", "update"):
+        _after(provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"], verb, keep_tags)
+        _after(provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"], verb, keep_ttl)
+
+    def rate_of(store):
+        def interval(key):
+            found = store._data.get(key) or {}
+            return eventbridge._parse_rate_seconds(found.get("ScheduleExpression", ""))
+        return interval
+
+    eventbridge._SCHEDULER_TICK_INTERVAL = scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
+    eventbridge._rule_last_fired = _FiredAt(rate_of(eventbridge._rules))
+    scheduler._schedule_last_fired = _FiredAt(rate_of(scheduler._schedules))
