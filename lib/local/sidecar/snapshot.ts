@@ -88,6 +88,10 @@ export interface ScalingActivitySnapshot {
   readonly cause: string;
   readonly statusCode: string;
   readonly statusMessage: string;
+  /** The policy or scheduled action that decided; null where the limits alone did. */
+  readonly decidedBy: string | null;
+  /** The stages of the decision with their reasons, in order. */
+  readonly steps: readonly string[];
 }
 
 export interface AlarmSnapshot {

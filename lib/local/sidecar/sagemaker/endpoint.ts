@@ -43,6 +43,7 @@ export class Endpoint {
   public status: EndpointStatus = 'Creating';
   public failureReason: string | undefined;
   public lastModifiedAt: EpochSeconds;
+  public tags: readonly { readonly Key: string; readonly Value: string }[] = [];
   private variants: Variant[];
   /** Variants that are no longer part of the endpoint and finish what they hold. */
   private leaving: Variant[] = [];

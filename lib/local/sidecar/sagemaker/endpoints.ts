@@ -81,6 +81,7 @@ export class Endpoints implements Actor, EndpointListener {
       makeFleet,
       this,
     );
+    endpoint.tags = request.Tags ?? [];
     this.live.set(name, endpoint);
     endpoint.begin(at);
     return endpoint;

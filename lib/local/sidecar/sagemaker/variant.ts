@@ -1,7 +1,8 @@
+import { QuantileSketch } from '../../../core/statistics';
 import type { EpochSeconds } from '../../../core/time';
 import type { ArrivalResult, FleetEvent, RequestCompleted, RequestTimedOut } from '../../../simulation/fleet';
 import { costOf, type PricePerHour } from '../billing';
-import { QuantileSketch, RecentSketch } from '../quantile-sketch';
+import { quantilesOf, RecentSketch } from '../recent-sketch';
 import type { CapacityState, InvocationTotals, VariantSnapshot } from '../snapshot';
 import type { VariantCounts, VariantFleet, VariantMetrics } from './variant-fleet';
 import type { VariantSpec } from './variant-spec';
@@ -125,9 +126,9 @@ export class Variant {
       queued: counts.queued,
       inFlight: counts.inFlight,
       invocations: this.invocations(),
-      latencySeconds: this.latency.quantiles(),
+      latencySeconds: quantilesOf(this.latency),
       recentLatencySeconds: this.recentLatency.quantiles(),
-      queueSeconds: this.queueTime.quantiles(),
+      queueSeconds: quantilesOf(this.queueTime),
       billedInstanceSeconds,
       billedUsd: costOf(billedInstanceSeconds, 'hosting', priceOf),
       usdPerHour: costOf(hourOfEach, 'hosting', priceOf),

@@ -1,0 +1,83 @@
+import type { EpochSeconds } from '../../../core/time';
+import { sageMakerArn } from '../arns';
+import type { TrainingJob } from '../training/training-job';
+import type { Endpoint } from './endpoint';
+import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
+import type { Models, StoredModel } from './models';
+import type { Variant } from './variant';
+
+type Json = { readonly [member: string]: unknown };
+
+export function describeModel({ request, arn, createdAt }: StoredModel): Json {
+  const { Tags: _listedApart, ...described } = request;
+  return { EnableNetworkIsolation: false, ...described, ModelArn: arn, CreationTime: createdAt };
+}
+
+export function describeEndpointConfig({ request, arn, createdAt }: StoredEndpointConfig): Json {
+  const { Tags: _listedApart, ...described } = request;
+  return { EnableNetworkIsolation: false, ...described, EndpointConfigArn: arn, CreationTime: createdAt };
+}
+
+export function describeEndpoint(endpoint: Endpoint, configs: EndpointConfigs, models: Models): Json {
+  const config = configs.list().find(({ request }) => request.EndpointConfigName === endpoint.configName)?.request;
+  return {
+    EndpointName: endpoint.name,
+    EndpointArn: sageMakerArn('endpoint', endpoint.name),
+    EndpointConfigName: endpoint.configName,
+    EndpointStatus: endpoint.status,
+    FailureReason: endpoint.failureReason,
+    CreationTime: endpoint.createdAt,
+    LastModifiedTime: endpoint.lastModifiedAt,
+    LastDeploymentConfig: endpoint.deploymentConfig,
+    MetricsConfig: config?.MetricsConfig,
+    ProductionVariants: endpoint.currentVariants().map((variant) => describeVariant(variant, models)),
+  };
+}
+
+function describeVariant(variant: Variant, models: Models): Json {
+  const { inService, inServiceByType } = variant.counts();
+  const model = models.has(variant.spec.modelName) ? models.describe(variant.spec.modelName).request : undefined;
+  const containers = model?.PrimaryContainer ? [model.PrimaryContainer] : (model?.Containers ?? []);
+  return {
+    VariantName: variant.name,
+    CurrentInstanceCount: inService,
+    DesiredInstanceCount: variant.desired,
+    CurrentWeight: variant.weight,
+    DesiredWeight: variant.weight,
+    DeployedImages: containers.map(({ Image }) => ({ SpecifiedImage: Image, ResolvedImage: Image })),
+    RoutingConfig: { RoutingStrategy: variant.spec.routing },
+    ...(variant.spec.pooled
+      ? {
+          InstancePools: variant.spec.pools.map(({ instanceType }) => ({
+            InstanceType: instanceType,
+            CurrentInstanceCount: inServiceByType[instanceType] ?? 0,
+          })),
+        }
+      : {}),
+  };
+}
+
+export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
+  const { Tags: _listedApart, ...described } = job.request;
+  return {
+    ...described,
+    TrainingJobArn: job.arn,
+    TrainingJobStatus: job.status,
+    SecondaryStatus: job.secondaryStatus,
+    FailureReason: job.failureReason,
+    ModelArtifacts: job.modelArtifact === undefined ? undefined : { S3ModelArtifacts: job.modelArtifact },
+    ResourceConfig: { ...job.request.ResourceConfig, InstanceType: job.instanceType, InstanceCount: job.instanceCount },
+    CreationTime: job.createdAt,
+    TrainingStartTime: job.trainingStartedAt,
+    TrainingEndTime: job.trainingEndedAt,
+    LastModifiedTime: job.lastModifiedAt,
+    TrainingTimeInSeconds: job.trainingStartedAt === undefined ? undefined : job.trainingSeconds(now),
+    BillableTimeInSeconds: job.trainingEndedAt === undefined ? undefined : job.billableSeconds(now),
+    SecondaryStatusTransitions: job.transitions.map((transition) => ({
+      Status: transition.status,
+      StartTime: transition.startedAt,
+      EndTime: transition.endedAt,
+      StatusMessage: transition.message,
+    })),
+  };
+}

@@ -1,0 +1,151 @@
+import { InputError } from '../../../core/errors';
+import type { EpochSeconds } from '../../../core/time';
+import { formatInferenceAnswer, parseInferenceRequest } from '../../../ingestion/contract';
+import type { Random } from '../../../simulation/random';
+import { type ServiceProfile, serviceSeconds } from '../../../simulation/service-profile';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../arns';
+import type { HttpReply, HttpRequest } from '../http';
+import { ServiceError } from '../service-error';
+import type { Endpoint } from './endpoint';
+import type { Endpoints } from './endpoints';
+import type { RequestOutcome, Variant } from './variant';
+
+const PATH = /^\/endpoints\/([^/]+)\/(invocations|async-invocations|invocations-response-stream)$/;
+
+export const isInvocation = (path: string): boolean => PATH.test(path);
+
+/** InvokeEndpoint: a request's tokens set how long it keeps a slot of an instance; the answer comes when it is done. */
+export class Invocations {
+  private sequence = 0;
+  private readonly open = new Set<(reply: HttpReply) => void>();
+
+  public constructor(
+    private readonly parts: {
+      readonly endpoints: Endpoints;
+      readonly profile: ServiceProfile;
+      readonly random: Random;
+      /** Brings the platform to the present and returns it. */
+      readonly catchUp: () => EpochSeconds;
+      /** To be called once something was changed from outside. */
+      readonly rearm: () => void;
+    },
+  ) {}
+
+  public invoke(request: HttpRequest): Promise<HttpReply> {
+    const [, encodedName, kind] = PATH.exec(request.path)!;
+    const endpointName = decodeURIComponent(encodedName!);
+    if (kind !== 'invocations') {
+      throw new ServiceError('ValidationError', `Endpoint ${endpointName} takes InvokeEndpoint only.`);
+    }
+    const at = this.parts.catchUp();
+    const endpoint = this.endpoint(endpointName);
+    const variant = this.chooseVariant(endpoint, request.headers['x-amzn-sagemaker-target-variant']);
+    let parsed: ReturnType<typeof parseInferenceRequest>;
+    try {
+      parsed = parseInferenceRequest(request.body.toString('utf8'));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      variant.refuse();
+      throw modelError(400, error.message, endpointName);
+    }
+    return new Promise((resolve) => {
+      const answer = (reply: HttpReply): void => {
+        this.open.delete(answer);
+        resolve(reply);
+      };
+      this.open.add(answer);
+      const result = variant.arrive(at, this.sequence++, serviceSeconds(this.parts.profile, parsed), (outcome) =>
+        answer(this.replyTo(outcome, endpoint, variant, parsed)),
+      );
+      this.parts.rearm();
+      if (result === 'queue-full') {
+        answer(errorReply(unavailable(`every instance of ${endpointName} has a full queue; slow down and try again`)));
+      } else if (result === 'no-instance-in-service') {
+        answer(errorReply(unavailable(`no instance of ${endpointName} is in service; try again`)));
+      }
+    });
+  }
+
+  /** Answers everything that still waits, for the end of the run. */
+  public close(): void {
+    for (const answer of [...this.open]) answer(errorReply(unavailable('the local services are stopping')));
+  }
+
+  private replyTo(
+    outcome: RequestOutcome,
+    endpoint: Endpoint,
+    variant: Variant,
+    request: ReturnType<typeof parseInferenceRequest>,
+  ): HttpReply {
+    if (outcome.kind === 'timed-out') {
+      return errorReply(
+        modelError(
+          0,
+          'Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.',
+          endpoint.name,
+        ),
+      );
+    }
+    return {
+      statusCode: 200,
+      headers: { 'content-type': 'application/json', 'x-amzn-invoked-production-variant': variant.name },
+      body: formatInferenceAnswer(request.id, {
+        generatedTokens: request.generatedTokens,
+        queueSeconds: round(outcome.startedAt - outcome.arrivedAt),
+        serviceSeconds: round(outcome.finishedAt - outcome.startedAt),
+        instance: outcome.instanceId,
+      }),
+    };
+  }
+
+  private endpoint(name: string): Endpoint {
+    const endpoint = this.parts.endpoints.find(name);
+    if (!endpoint?.takesRequests) {
+      throw new ServiceError('ValidationError', `Endpoint ${name} of account ${LOCAL_ACCOUNT} not found.`);
+    }
+    return endpoint;
+  }
+
+  /** The named variant, or one by the weights. */
+  private chooseVariant(endpoint: Endpoint, wanted: string | string[] | undefined): Variant {
+    const variants = endpoint.currentVariants();
+    if (typeof wanted === 'string') {
+      const variant = endpoint.variant(wanted);
+      if (!variant)
+        throw new ServiceError('ValidationError', `Variant ${wanted} is not part of endpoint ${endpoint.name}.`);
+      return variant;
+    }
+    if (variants.length === 1) return variants[0]!;
+    const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
+    let at = this.parts.random.uniform() * total;
+    for (const variant of variants) {
+      at -= variant.weight;
+      if (at < 0) return variant;
+    }
+    return variants[0]!;
+  }
+}
+
+const round = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
+
+const unavailable = (message: string): ServiceError => new ServiceError('ServiceUnavailable', message, 503);
+
+/** The container answered with an error, or not at all (status 0). */
+function modelError(originalStatus: number, message: string, endpointName: string): ServiceError {
+  const side = originalStatus >= 400 && originalStatus < 500 ? 'client' : 'server';
+  const text = `Received ${side} error (${originalStatus}) from primary with message "${message}"`;
+  const group = `/aws/sagemaker/Endpoints/${endpointName}`;
+  return new ServiceError('ModelError', text, 424, {
+    ErrorCode: `${side.toUpperCase()}_ERROR_FROM_MODEL`,
+    OriginalStatusCode: originalStatus,
+    OriginalMessage: message,
+    LogStreamArn: `arn:aws:logs:${LOCAL_REGION}:${LOCAL_ACCOUNT}:log-group:${group}`,
+  });
+}
+
+/** An error of the runtime service in AWS's REST JSON shape. */
+export const errorReply = ({ code, message, statusCode, details }: ServiceError): HttpReply => ({
+  statusCode,
+  headers: { 'content-type': 'application/json', 'x-amzn-errortype': code },
+  body: JSON.stringify({ ...details, Message: message, message }),
+});
