@@ -145,6 +145,15 @@ describe('metrics', () => {
     expect(subject.drainMetrics(20).concurrentRequests).toEqual({ sum: 0, sampleCount: 1, minimum: 0, maximum: 0 });
   });
 
+  test('begins a span with the concurrency that the last one ended with', () => {
+    const subject = fleet(1);
+    subject.arrive(0, { id: 1, serviceSeconds: 30 });
+    subject.drainMetrics(10);
+    subject.arrive(15, { id: 2, serviceSeconds: 30 });
+    // One for 5 s, two for 5 s: 15 / 10; it was never idle.
+    expect(subject.drainMetrics(20).concurrentRequests).toEqual({ sum: 1.5, sampleCount: 1, minimum: 1, maximum: 2 });
+  });
+
   test('measures an instance that came into service within the span from then on only', () => {
     const subject = fleet(0);
     subject.setDesired(1, 0);

@@ -2,15 +2,15 @@ import { InputError } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import { nearestNames } from '../../core/nearest';
 import type { ArrivalResult, FleetEvent, RequestId } from './fleet-events';
-import { FleetInstance, type FleetRequest, type InstanceState } from './fleet-instance';
+import type { FleetInstance, FleetRequest, InstanceState } from './fleet-instance';
 import type { FleetMetrics } from './fleet-metrics';
 import {
   checkFleetOptions,
   type CapacityState,
   type EndpointFleetOptions,
-  type InstancePool,
   type RollOverOptions,
 } from './fleet-options';
+import { InstanceRoster, type CAPACITY_RETRY } from './instance-roster';
 import { RequestFlow } from './request-flow';
 import { TimerQueue } from './timer-queue';
 
@@ -57,8 +57,6 @@ export interface InstanceSnapshot {
   readonly queued: number;
 }
 
-/** The timer that tries again to launch what no pool had capacity for. */
-const CAPACITY_RETRY = { timer: 'capacity-retry' } as const;
 type Timer = FleetRequest | FleetInstance | typeof CAPACITY_RETRY;
 
 /**
@@ -83,37 +81,33 @@ type Timer = FleetRequest | FleetInstance | typeof CAPACITY_RETRY;
 export class EndpointFleet {
   private readonly timers = new TimerQueue<Timer>();
   private readonly flow: RequestFlow;
-  private readonly retrySeconds: number;
-  private readonly live: FleetInstance[] = [];
-  private readonly capacity = new Map<string, CapacityState>();
-  private readonly billedClosed = new Map<string, number>();
-  private pools: readonly InstancePool[] = [];
-  private slots: number;
-  private queueLimit: number;
-  private provisioning: () => number;
+  private readonly roster: InstanceRoster;
   private present: EpochSeconds;
   private events: FleetEvent[] = [];
-  private desired = 0;
-  private generation = 0;
-  private launched = 0;
-  private retryAt: EpochSeconds | undefined;
 
   /** @throws InputError naming every option that no fleet can be made of. */
   public constructor(options: EndpointFleetOptions) {
     checkFleetOptions(options);
     this.present = options.startAt ?? 0;
-    this.retrySeconds = options.capacityRetrySeconds ?? 60;
-    this.slots = options.slotsPerInstance;
-    this.queueLimit = options.queueLimitPerInstance ?? Infinity;
-    this.provisioning = options.provisioning;
-    this.usePools(options.pools);
+    const setTimer = (at: EpochSeconds, subject: Timer): void => this.timers.push(at, subject);
+    const emit = (event: FleetEvent): void => void this.events.push(event);
     this.flow = new RequestFlow({
       routing: options.routing ?? 'LEAST_OUTSTANDING_REQUESTS',
       random: options.random,
       requestTimeoutSeconds: options.requestTimeoutSeconds ?? 60,
       startAt: this.present,
-      setTimer: (at, request) => this.timers.push(at, request),
-      emit: (event) => this.events.push(event),
+      setTimer,
+      emit,
+    });
+    this.roster = new InstanceRoster({
+      pools: options.pools,
+      slotsPerInstance: options.slotsPerInstance,
+      queueLimitPerInstance: options.queueLimitPerInstance ?? Infinity,
+      provisioning: options.provisioning,
+      capacityRetrySeconds: options.capacityRetrySeconds ?? 60,
+      serving: this.flow.serving,
+      setTimer,
+      emit,
     });
   }
 
@@ -124,7 +118,7 @@ export class EndpointFleet {
 
   /** True from {@link rollOver} until the last instance of the earlier configuration takes no more requests. */
   public get isRollingOver(): boolean {
-    return this.flow.serving.some((instance) => instance.generation < this.generation);
+    return this.roster.isRollingOver;
   }
 
   /**
@@ -149,14 +143,14 @@ export class EndpointFleet {
    * @throws InputError when no pool has the type.
    */
   public setCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
-    if (!this.pools.some((pool) => pool.instanceType === instanceType)) {
-      const types = this.pools.map((pool) => pool.instanceType);
+    if (!this.roster.configuration.pools.some((pool) => pool.instanceType === instanceType)) {
+      const types = this.roster.configuration.pools.map((pool) => pool.instanceType);
       throw new InputError(
         `no pool has the type ${instanceType}; there are ${nearestNames(instanceType, types).join(', ')}`,
       );
     }
     this.process(at);
-    this.capacity.set(instanceType, state);
+    this.roster.setCapacity(instanceType, state);
   }
 
   /**
@@ -184,21 +178,16 @@ export class EndpointFleet {
    * @throws InputError naming every option that no fleet can be made of.
    */
   public rollOver(at: EpochSeconds, changes: RollOverOptions = {}): void {
-    const pools = changes.pools ?? this.pools;
-    const slotsPerInstance = changes.slotsPerInstance ?? this.slots;
-    const queueLimitPerInstance = changes.queueLimitPerInstance ?? this.queueLimit;
-    const provisioning = changes.provisioning ?? this.provisioning;
-    checkFleetOptions({ pools, slotsPerInstance, queueLimitPerInstance });
+    const present = this.roster.configuration;
+    const configuration = {
+      pools: changes.pools ?? present.pools,
+      slotsPerInstance: changes.slotsPerInstance ?? present.slotsPerInstance,
+      queueLimitPerInstance: changes.queueLimitPerInstance ?? present.queueLimitPerInstance,
+      provisioning: changes.provisioning ?? present.provisioning,
+    };
+    checkFleetOptions(configuration);
     this.process(at);
-    for (const instance of [...this.live]) {
-      if (instance.state === 'provisioning') this.release(instance);
-    }
-    this.usePools(pools);
-    this.slots = slotsPerInstance;
-    this.queueLimit = queueLimitPerInstance;
-    this.provisioning = provisioning;
-    this.generation++;
-    this.reconcile(false);
+    this.roster.rollOver(configuration, this.present);
   }
 
   /** When to come back because something will happen by itself; undefined when nothing will without a new call. */
@@ -220,11 +209,12 @@ export class EndpointFleet {
   public counts(): FleetCounts {
     const byType: { [instanceType: string]: number } = {};
     const inServiceByType: { [instanceType: string]: number } = {};
-    for (const { instanceType } of this.pools) byType[instanceType] = inServiceByType[instanceType] = 0;
+    for (const { instanceType } of this.roster.configuration.pools)
+      byType[instanceType] = inServiceByType[instanceType] = 0;
     const states = { provisioning: 0, 'in-service': 0, draining: 0, terminated: 0 };
     let busySlots = 0;
     let slots = 0;
-    for (const instance of this.live) {
+    for (const instance of this.roster.live) {
       states[instance.state]++;
       busySlots += instance.busySlots;
       byType[instance.instanceType] = (byType[instance.instanceType] ?? 0) + 1;
@@ -233,11 +223,11 @@ export class EndpointFleet {
       inServiceByType[instance.instanceType] = (inServiceByType[instance.instanceType] ?? 0) + 1;
     }
     return {
-      desired: this.desired,
+      desired: this.roster.desired,
       inService: states['in-service'],
       provisioning: states.provisioning,
       draining: states.draining,
-      missing: Math.max(0, this.desired - this.currentInstances().length),
+      missing: this.roster.missing,
       queued: this.flow.queued,
       inFlight: this.flow.inFlight,
       busySlots,
@@ -255,7 +245,7 @@ export class EndpointFleet {
 
   /** The instances that are billed now, oldest first. */
   public instances(): InstanceSnapshot[] {
-    return this.live.map((instance) => ({
+    return this.roster.live.map((instance) => ({
       instanceId: instance.id,
       instanceType: instance.instanceType,
       state: instance.state,
@@ -270,9 +260,7 @@ export class EndpointFleet {
   /** Seconds of instance time per type, from launch to termination or to the given moment; every type ever used has an entry. */
   public billedInstanceSeconds(at: EpochSeconds): { [instanceType: string]: number } {
     this.process(at);
-    const billed = Object.fromEntries(this.billedClosed);
-    for (const instance of this.live) billed[instance.instanceType] += this.present - instance.launchedAt;
-    return billed;
+    return this.roster.billedSeconds(this.present);
   }
 
   /**
@@ -289,9 +277,7 @@ export class EndpointFleet {
       throw new InputError(`the desired instance count is ${count}; it must be a whole number of at least 0`);
     }
     this.process(at);
-    if (count === this.desired) return;
-    this.desired = count;
-    this.reconcile(warm);
+    this.roster.setDesired(count, this.present, warm);
     this.process(this.present);
   }
 
@@ -304,7 +290,7 @@ export class EndpointFleet {
       if (deadline > at && timer > at) break;
       if (deadline <= timer) {
         this.present = deadline;
-        this.terminateWhenDrained(this.flow.expireFirst(deadline));
+        this.settle(this.flow.expireFirst(deadline));
       } else {
         this.present = timer;
         this.onTimer(timer);
@@ -316,131 +302,13 @@ export class EndpointFleet {
   private onTimer(at: EpochSeconds): void {
     const subject = this.timers.pop();
     if (subject === undefined) return;
-    if (subject.timer === 'request') {
-      this.terminateWhenDrained(this.flow.onTimer(at, subject));
-    } else if (subject.timer === 'capacity-retry') {
-      this.retryAt = undefined;
-      this.reconcile(false);
-    } else if (subject.state === 'provisioning') {
-      subject.enterService(at);
-      this.flow.serving.push(subject);
-      const { id, instanceType, provisioningSeconds } = subject;
-      this.events.push({ kind: 'instance-in-service', at, instanceId: id, instanceType, provisioningSeconds });
-      this.reconcile(false);
-    }
+    if (subject.timer === 'request') this.settle(this.flow.onTimer(at, subject));
+    else if (subject.timer === 'instance') this.roster.enterService(subject, at);
+    else this.roster.retry(at);
   }
 
-  /** Launches what is missing and releases what is too much. */
-  private reconcile(warm: boolean): void {
-    const current = this.currentInstances();
-    if (current.length < this.desired) this.launch(this.desired - current.length, warm);
-    else if (current.length > this.desired) this.releaseFirst(current, current.length - this.desired);
-    if (this.generation === 0) return;
-    const inService = current.filter((instance) => instance.state === 'in-service').length;
-    const old = this.flow.serving.filter((instance) => instance.generation < this.generation);
-    this.releaseFirst(old, old.length - Math.max(0, this.desired - inService));
-  }
-
-  /** Instances of the present configuration that serve or will. */
-  private currentInstances(): FleetInstance[] {
-    return this.live.filter((instance) => instance.generation === this.generation && instance.state !== 'draining');
-  }
-
-  private launch(count: number, warm: boolean): void {
-    const at = this.present;
-    const refusedTypes: string[] = [];
-    let pool: InstancePool | undefined;
-    for (const candidate of this.pools) {
-      if (this.capacity.get(candidate.instanceType) === 'insufficient') {
-        refusedTypes.push(candidate.instanceType);
-      } else {
-        pool = candidate;
-        break;
-      }
-    }
-    if (pool === undefined) {
-      this.retryAt ??= this.setRetry(at + this.retrySeconds);
-      this.events.push({
-        kind: 'capacity-error',
-        at,
-        instanceTypes: refusedTypes,
-        missing: count,
-        retryAt: this.retryAt,
-      });
-      return;
-    }
-    for (let launch = 0; launch < count; launch++) this.launchOne(pool, refusedTypes, warm);
-  }
-
-  private setRetry(at: EpochSeconds): EpochSeconds {
-    this.timers.push(at, CAPACITY_RETRY);
-    return at;
-  }
-
-  private launchOne(pool: InstancePool, refusedTypes: readonly string[], warm: boolean): void {
-    const seconds = warm ? 0 : this.provisioning();
-    if (!(seconds >= 0 && seconds < Infinity)) {
-      throw new InputError(`provisioning took ${seconds} s; the sampler must give finite numbers of at least 0`);
-    }
-    const at = this.present;
-    const serial = ++this.launched;
-    const { instanceType, priority } = pool;
-    const id = `i-${String(serial).padStart(5, '0')}`;
-    const instance = new FleetInstance(
-      id,
-      serial,
-      instanceType,
-      priority,
-      this.slots,
-      this.queueLimit,
-      this.generation,
-      at,
-      seconds,
-    );
-    this.live.push(instance);
-    this.timers.push(at + seconds, instance);
-    this.events.push({ kind: 'instance-launched', at, instanceId: id, instanceType, refusedTypes });
-  }
-
-  private releaseFirst(candidates: readonly FleetInstance[], count: number): void {
-    if (count <= 0) return;
-    for (const instance of [...candidates].sort(byReleaseOrder).slice(0, count)) this.release(instance);
-  }
-
-  private release(instance: FleetInstance): void {
-    const at = this.present;
-    if (instance.state === 'provisioning') {
-      this.terminate(instance, true);
-      return;
-    }
-    instance.state = 'draining';
-    this.flow.serving.splice(this.flow.serving.indexOf(instance), 1);
-    const { id, instanceType, outstanding } = instance;
-    this.events.push({ kind: 'instance-draining', at, instanceId: id, instanceType, outstanding });
-    this.terminateWhenDrained(instance);
-  }
-
-  private terminateWhenDrained(instance: FleetInstance | undefined): void {
-    if (instance !== undefined && instance.state === 'draining' && instance.outstanding === 0) {
-      this.terminate(instance, false);
-    }
-  }
-
-  private terminate(instance: FleetInstance, whileProvisioning: boolean): void {
-    const at = this.present;
-    const { id, instanceType } = instance;
-    const billedSeconds = at - instance.launchedAt;
-    instance.state = 'terminated';
-    this.live.splice(this.live.indexOf(instance), 1);
-    this.billedClosed.set(instanceType, (this.billedClosed.get(instanceType) ?? 0) + billedSeconds);
-    this.events.push({
-      kind: 'instance-terminated',
-      at,
-      instanceId: id,
-      instanceType,
-      billedSeconds,
-      whileProvisioning,
-    });
+  private settle(instance: FleetInstance | undefined): void {
+    if (instance !== undefined) this.roster.settle(instance, this.present);
   }
 
   /** Drops timers of instances that were released before they came into service. */
@@ -451,18 +319,4 @@ export class EndpointFleet {
       this.timers.pop();
     }
   }
-
-  private usePools(pools: readonly InstancePool[]): void {
-    this.pools = [...pools].sort((a, b) => a.priority - b.priority);
-    for (const { instanceType } of pools) {
-      if (!this.billedClosed.has(instanceType)) this.billedClosed.set(instanceType, 0);
-    }
-  }
-}
-
-/** Provisioning first, then the lowest-priority pool, then the fewest requests, then the youngest. */
-function byReleaseOrder(a: FleetInstance, b: FleetInstance): number {
-  const aServes = a.state === 'in-service' ? 1 : 0;
-  const bServes = b.state === 'in-service' ? 1 : 0;
-  return aServes - bServes || b.priority - a.priority || a.outstanding - b.outstanding || b.serial - a.serial;
 }

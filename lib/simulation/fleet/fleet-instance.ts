@@ -21,9 +21,33 @@ export class FleetRequest {
   ) {}
 }
 
+/** What is known of an instance at its launch. */
+export interface InstanceLaunch {
+  /** The order of launch in its fleet, from 1. */
+  readonly serial: number;
+  readonly instanceType: string;
+  /** Its pool's. */
+  readonly priority: number;
+  readonly slots: number;
+  readonly queueLimit: number;
+  /** Counts the roll-overs of the fleet before its launch. */
+  readonly generation: number;
+  readonly launchedAt: EpochSeconds;
+  readonly provisioningSeconds: number;
+}
+
 /** One instance of a fleet: slots, the container's queue, and what was measured on it since the last drain. */
 export class FleetInstance {
   public readonly timer = 'instance';
+  public readonly id: string;
+  public readonly serial: number;
+  public readonly instanceType: string;
+  public readonly priority: number;
+  public readonly slots: number;
+  public readonly queueLimit: number;
+  public readonly generation: number;
+  public readonly launchedAt: EpochSeconds;
+  public readonly provisioningSeconds: number;
   public state: InstanceState = 'provisioning';
   public inServiceAt: EpochSeconds = -1;
   /** Slots in use, by abandoned requests too. */
@@ -40,19 +64,17 @@ export class FleetInstance {
   private lowest = 0;
   private highest = 0;
 
-  public constructor(
-    public readonly id: string,
-    /** The order of launch in its fleet, from 1. */
-    public readonly serial: number,
-    public readonly instanceType: string,
-    public readonly priority: number,
-    public readonly slots: number,
-    public readonly queueLimit: number,
-    /** Counts the roll-overs of the fleet before its launch. */
-    public readonly generation: number,
-    public readonly launchedAt: EpochSeconds,
-    public readonly provisioningSeconds: number,
-  ) {}
+  public constructor(launch: InstanceLaunch) {
+    this.serial = launch.serial;
+    this.id = `i-${String(launch.serial).padStart(5, '0')}`;
+    this.instanceType = launch.instanceType;
+    this.priority = launch.priority;
+    this.slots = launch.slots;
+    this.queueLimit = launch.queueLimit;
+    this.generation = launch.generation;
+    this.launchedAt = launch.launchedAt;
+    this.provisioningSeconds = launch.provisioningSeconds;
+  }
 
   /** Puts the instance into service and begins its measurements. */
   public enterService(at: EpochSeconds): void {

@@ -1,4 +1,4 @@
-import { throwProblems } from '../../core/errors';
+import { InputError, throwProblems } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import type { Random } from '../random';
 
@@ -80,4 +80,10 @@ export function checkFleetOptions(options: Omit<EndpointFleetOptions, 'provision
   }
   if (startAt !== undefined && !Number.isFinite(startAt)) problems.push(`startAt (${startAt}) must be a finite number`);
   throwProblems('endpoint fleet', problems);
+}
+
+/** @throws InputError when a provisioning sampler gave something else than finite seconds of at least 0. */
+export function checkProvisioningSeconds(seconds: number): number {
+  if (seconds >= 0 && seconds < Infinity) return seconds;
+  throw new InputError(`provisioning took ${seconds} s; the sampler must give finite numbers of at least 0`);
 }

@@ -93,6 +93,16 @@ describe('a trace of counts', () => {
     expect(moments).toEqual([...moments].sort((a, b) => a - b));
   });
 
+  test('spreads independently: gaps vary as those of Poisson arrivals do', async () => {
+    const workload = await read('# step_seconds=1\nrequests\n50000');
+    const moments = [...workload.requests()].map((request) => request.atSeconds);
+    const gaps = moments.slice(1).map((at, index) => (at - moments[index]) * 50_000);
+    const variance = gaps.reduce((sum, gap) => sum + (gap - 1) ** 2, 0) / gaps.length;
+    // Exponential gaps of mean 1 have variance 1, equal steps have 0.
+    expect(variance).toBeGreaterThan(0.95);
+    expect(variance).toBeLessThan(1.05);
+  });
+
   test('spreads uniformly: mean and variance of the place within a step', async () => {
     const workload = await read('# step_seconds=1\nrequests\n50000');
     let sum = 0;
