@@ -44,7 +44,9 @@ export type Behaviour = (id: string, attempt: number) => { readonly milliseconds
 /** A consumer with everything around it made up, in virtual time. */
 export function rehearsal(
   behaviour: Behaviour,
-  overrides: Partial<Pick<StreamConsumerDependencies, 'concurrency' | 'maxModelFailures' | 'random'>> = {},
+  overrides: Partial<
+    Pick<StreamConsumerDependencies, 'concurrency' | 'maxModelFailures' | 'random' | 'countDeadLetters'>
+  > = {},
 ) {
   const time = new VirtualTime();
   const store = new MemoryStore();
@@ -53,6 +55,7 @@ export function rehearsal(
   const attempts = new Map<string, number>();
   let inFlight = 0;
   let peakInFlight = 0;
+  let deadLettersCounted = 0;
   const dependencies: StreamConsumerDependencies = {
     endpoint: {
       async invoke(body, signal) {
@@ -76,6 +79,10 @@ export function rehearsal(
     logger: createLogger((line) => logLines.push(JSON.parse(line) as (typeof logLines)[number])),
     concurrency: 64,
     maxModelFailures: 3,
+    countDeadLetters: (_streamName, count) => {
+      deadLettersCounted += count;
+      return Promise.resolve();
+    },
     ...overrides,
   };
   return {
@@ -84,6 +91,7 @@ export function rehearsal(
     sent,
     logLines,
     peakInFlight: () => peakInFlight,
+    deadLettersCounted: () => deadLettersCounted,
     /** A new execution environment: nothing is remembered. */
     environment: () => createHandler(dependencies),
   };

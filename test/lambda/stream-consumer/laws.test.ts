@@ -104,6 +104,7 @@ async function play(given: Scenario) {
       logger: createLogger(() => undefined),
       concurrency: given.concurrency,
       maxModelFailures: 3,
+      countDeadLetters: () => Promise.resolve(),
     });
 
   let handler = environment();

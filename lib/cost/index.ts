@@ -1,0 +1,3 @@
+export * from './cost-guard';
+export * from './cost-guard-props';
+export * from './notice-topic';

@@ -1,0 +1,92 @@
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  classifyInvocationError,
+  ModelFailedError,
+  RecordRefusedError,
+  sageMakerEndpointRuntime,
+} from '../../../lambda/clients/endpoint-runtime';
+import { PermanentError, RetryableError } from '../../../lib/core/errors';
+
+const serviceError = (name: string, status: number, more: object = {}) =>
+  Object.assign(new Error(`${name} happened`), { name, $metadata: { httpStatusCode: status }, ...more });
+
+describe('an error of InvokeEndpoint', () => {
+  test.each([
+    ['throttling passes', serviceError('ThrottlingException', 400), RetryableError],
+    ['a model that is not ready passes', serviceError('ModelNotReadyException', 429), RetryableError],
+    ['a service out of order passes', serviceError('ServiceUnavailable', 503), RetryableError],
+    ['an internal failure passes', serviceError('InternalFailure', 500), RetryableError],
+    ['a broken dependency passes', serviceError('InternalDependencyException', 530), RetryableError],
+    ['a lost connection passes', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), RetryableError],
+    ['a busy container passes', serviceError('ModelError', 424, { OriginalStatusCode: 503 }), RetryableError],
+    ['a model that breaks may pass', serviceError('ModelError', 424, { OriginalStatusCode: 500 }), ModelFailedError],
+    ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RecordRefusedError],
+    ['a request the service refuses', serviceError('ValidationError', 400), RecordRefusedError],
+    ['a refused permission', serviceError('AccessDeniedException', 400), PermanentError],
+    ['a refused signature', serviceError('IncompleteSignature', 403), PermanentError],
+  ])('%s', (_, error, expected) => {
+    const classified = classifyInvocationError(error);
+    expect(classified.constructor).toBe(expected);
+    expect(classified.cause).toBe(error);
+  });
+
+  test.each(['Endpoint chat of account 123456789012 not found.', 'The inference component has no capacity'])(
+    'is no fault of the record when it says: %s',
+    (message) => {
+      const error = Object.assign(new Error(message), { name: 'ValidationError', $metadata: { httpStatusCode: 400 } });
+      expect(classifyInvocationError(error)).toBeInstanceOf(RetryableError);
+    },
+  );
+});
+
+describe('the client of the endpoint', () => {
+  let server: http.Server;
+  let answer: { status: number; body: string; headers?: { [name: string]: string } };
+  const requests: { url?: string; body: string }[] = [];
+
+  beforeAll(async () => {
+    server = http.createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        requests.push({ url: request.url, body });
+        response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  const runtime = () =>
+    sageMakerEndpointRuntime('chat', {
+      maxConnections: 2,
+      client: {
+        endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      },
+    });
+
+  test('sends the body as it is and returns the answer', async () => {
+    answer = { status: 200, body: '{"id":"r-1"}' };
+    expect(await runtime().invoke('{"id":"r-1","key":"a"}')).toBe('{"id":"r-1"}');
+    expect(requests.at(-1)).toEqual({ url: '/endpoints/chat/invocations', body: '{"id":"r-1","key":"a"}' });
+  });
+
+  test('leaves repeating to the caller', async () => {
+    answer = { status: 503, body: '{"Message":"busy"}', headers: { 'x-amzn-errortype': 'ServiceUnavailable' } };
+    const before = requests.length;
+    await expect(runtime().invoke('{}')).rejects.toThrow(RetryableError);
+    expect(requests.length - before).toBe(1);
+  });
+
+  test("reads the model's own status from a model error", async () => {
+    const body = JSON.stringify({ Message: 'failed', OriginalStatusCode: 422, OriginalMessage: 'prompt too long' });
+    answer = { status: 424, body, headers: { 'x-amzn-errortype': 'ModelError' } };
+    await expect(runtime().invoke('{}')).rejects.toThrow('the model answered 422: prompt too long');
+  });
+});
