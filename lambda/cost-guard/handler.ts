@@ -1,7 +1,13 @@
-import { guardPlan, GUARD_METRICS, type GuardConfiguration, type GuardRecord } from '../../lib/cost/contract';
+import {
+  FLEET_METRICS,
+  guardPlan,
+  GUARD_METRICS,
+  type GuardConfiguration,
+  type GuardRecord,
+} from '../../lib/cost/contract';
 import { beforeEffects, decideGuardLevel, withFailedActions } from '../../lib/cost/decide/guard-level';
 import { levelRank } from '../../lib/cost/decide/levels';
-import type { GuardDecision } from '../../lib/cost/decide/plan';
+import type { GuardDecision, GuardSeen } from '../../lib/cost/decide/plan';
 import type { FleetClient } from '../clients/fleet';
 import type { GuardStore } from '../clients/guard-store';
 import type { Notifier } from '../clients/notifier';
@@ -12,9 +18,11 @@ import type { Logger } from '../support/logger';
 import { levelNotice } from './notice';
 import { observe } from './observe';
 
-/** Values by metric name. */
-export interface GuardMetricValues {
-  readonly [metricName: string]: number;
+/** One value of a metric in the guard's namespace. */
+export interface GuardMetricValue {
+  readonly metricName: string;
+  readonly value: number;
+  readonly dimensions: { readonly [name: string]: string };
 }
 
 /** The outside of the handler. */
@@ -25,8 +33,8 @@ export interface GuardDependencies {
   readonly fleets: FleetClient;
   readonly trainingJobs: TrainingJobsClient;
   readonly store: GuardStore;
-  /** Publishes values by metric name (`GUARD_METRICS`). */
-  readonly publish: (values: GuardMetricValues) => Promise<void>;
+  /** Publishes values of `GUARD_METRICS` and `FLEET_METRICS`. */
+  readonly publish: (values: readonly GuardMetricValue[]) => Promise<void>;
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,7 +76,7 @@ export function createHandler(dependencies: GuardDependencies): (event: unknown)
     const failed = await act(dependencies, decision);
     const records = recordsOf(decision, memory.atSeconds, failed, configuration.dryRun);
     if (changes) await store.settle({ generation, memory: withFailedActions(memory, state?.memory, failed) }, records);
-    await tell(dependencies, decision, records, failed.length);
+    await tell(dependencies, decision, seen, records, failed.length);
     logger.info('looked', { ...decision, generation, dryRun: configuration.dryRun, failed });
     return { decision, claimed: true, records };
   };
@@ -127,11 +135,12 @@ function recordsOf(
 async function tell(
   { configuration, budgetParameter, publish, notifier, logger }: GuardDependencies,
   decision: GuardDecision,
+  seen: GuardSeen,
   records: readonly GuardRecord[],
   failures: number,
 ): Promise<void> {
   const told = await Promise.allSettled([
-    publish(metricValues(decision, failures)),
+    publish([...guardValues(configuration.name, decision, failures), ...fleetValues(seen)]),
     decision.levelChanges.length > 0
       ? notifier.notify(levelNotice(configuration, records, budgetParameter))
       : Promise.resolve(),
@@ -140,8 +149,9 @@ async function tell(
     if (outcome.status === 'rejected') logger.error('cannot tell', { error: outcome.reason as unknown });
 }
 
-function metricValues(decision: GuardDecision, failures: number): GuardMetricValues {
-  return {
+function guardValues(name: string, decision: GuardDecision, failures: number): GuardMetricValue[] {
+  const dimensions = { [GUARD_METRICS.dimension]: name };
+  return Object.entries({
     [GUARD_METRICS.spend]: decision.spentUsd,
     [GUARD_METRICS.budget]: decision.budgetUsd,
     [GUARD_METRICS.burnRate]: decision.burnRateUsdPerHour,
@@ -149,5 +159,18 @@ function metricValues(decision: GuardDecision, failures: number): GuardMetricVal
     [GUARD_METRICS.forecast]: decision.forecastUsd,
     [GUARD_METRICS.level]: levelRank(decision.level),
     [GUARD_METRICS.problems]: decision.problems.length + failures,
-  };
+  }).map(([metricName, value]) => ({ metricName, value, dimensions }));
+}
+
+/** What was seen of each fleet; what was not seen is left out, so that a gap shows as a gap. */
+function fleetValues({ fleets }: GuardSeen): GuardMetricValue[] {
+  return fleets.flatMap(({ resourceId, capacity, bounds }) => {
+    const dimensions = { [FLEET_METRICS.dimension]: resourceId };
+    const values: [string, number | undefined][] = [
+      [FLEET_METRICS.current, capacity?.currentCapacity],
+      [FLEET_METRICS.desired, capacity?.desiredCapacity],
+      [FLEET_METRICS.maximum, bounds?.maxCapacity],
+    ];
+    return values.flatMap(([metricName, value]) => (value === undefined ? [] : [{ metricName, value, dimensions }]));
+  });
 }

@@ -17,7 +17,7 @@ export const GUARD_ENVIRONMENT = {
   topicArn: 'TIDEGATE_GUARD_TOPIC_ARN',
 } as const;
 
-/** The metrics of the guard; every one carries the dimension {@link GUARD_METRICS.dimension}, the guard's name. */
+/** The metrics of the guard; each carries the dimension {@link GUARD_METRICS.dimension}, the guard's name. */
 export const GUARD_METRICS = {
   namespace: 'Tidegate',
   dimension: 'Guard',
@@ -35,6 +35,19 @@ export const GUARD_METRICS = {
   level: 'GuardLevel',
   /** How many things could not be seen, priced or limited at one look. */
   problems: 'GuardProblems',
+} as const;
+
+/** What the guard tells of each fleet it sees; each carries the dimension {@link FLEET_METRICS.dimension}. */
+export const FLEET_METRICS = {
+  namespace: 'Tidegate',
+  /** The fleet, for example `endpoint/chat/variant/main`. */
+  dimension: 'ResourceId',
+  /** Instances that exist. */
+  current: 'CurrentInstances',
+  /** Instances that were asked for. */
+  desired: 'DesiredInstances',
+  /** The maximum of the scalable target, lowered or not. */
+  maximum: 'MaxInstances',
 } as const;
 
 /** A fleet under guard with the names its services know it by. */

@@ -3,7 +3,7 @@ import { DEFAULT_THRESHOLDS } from '../../../lib/cost/decide/plan';
 import type { CapacityBounds } from '../../../lib/cost/decide/plan';
 import type { TrainingJobSeen } from '../../../lib/cost/decide/meter';
 import type { Notice } from '../../../lambda/clients/notifier';
-import { createHandler, type GuardMetricValues, type GuardRun } from '../../../lambda/cost-guard/handler';
+import { createHandler, type GuardMetricValue, type GuardRun } from '../../../lambda/cost-guard/handler';
 
 /** 2026-11-01T00:00:00Z. */
 export const NOVEMBER = 1_793_491_200;
@@ -39,7 +39,7 @@ export class World {
   public readonly effects: string[] = [];
   public readonly records: GuardRecord[] = [];
   public readonly notices: Notice[] = [];
-  public readonly metrics: GuardMetricValues[] = [];
+  public readonly metrics: (readonly GuardMetricValue[])[] = [];
   public readonly errors: string[] = [];
   public state: GuardState | undefined;
   /** Called after the state was read, to play another run that is faster. */
@@ -108,6 +108,12 @@ export class World {
       },
     });
     return handler({});
+  }
+
+  /** What the last look published under a name, one value for each fleet or just one. */
+  public lastValues(metricName: string): number[] {
+    const published = this.metrics.at(-1) ?? [];
+    return published.filter((one) => one.metricName === metricName).map(({ value }) => value);
   }
 
   /** Runs once a minute for so many minutes. */

@@ -1,4 +1,4 @@
-import { GUARD_METRICS } from '../../../lib/cost/contract';
+import { FLEET_METRICS, GUARD_METRICS } from '../../../lib/cost/contract';
 import { configuration, NOVEMBER, World } from './fakes';
 
 const levels = (world: World): string[] => world.records.map(({ level }) => level);
@@ -82,7 +82,8 @@ describe('the cost guard', () => {
     const world = new World();
     await world.runMinutes(2);
     expect(world.metrics).toHaveLength(2);
-    expect(world.metrics[1]).toEqual({
+    const guard = world.metrics[1]!.filter(({ dimensions }) => dimensions[GUARD_METRICS.dimension] === 'chat');
+    expect(Object.fromEntries(guard.map(({ metricName, value }) => [metricName, value]))).toEqual({
       [GUARD_METRICS.spend]: expect.closeTo(0.4, 6),
       [GUARD_METRICS.budget]: 10,
       [GUARD_METRICS.burnRate]: 24,
@@ -91,6 +92,18 @@ describe('the cost guard', () => {
       [GUARD_METRICS.level]: 1,
       [GUARD_METRICS.problems]: 0,
     });
+  });
+
+  test('publishes what it saw of each fleet, and nothing of one it did not see', async () => {
+    const world = new World();
+    world.instances['b'] = 2;
+    await world.run();
+    expect(world.lastValues(FLEET_METRICS.current)).toEqual([4, 2]);
+    expect(world.lastValues(FLEET_METRICS.desired)).toEqual([4, 2]);
+    expect(world.lastValues(FLEET_METRICS.maximum)).toEqual([8, 8]);
+    world.broken.add('endpoint a');
+    await world.run();
+    expect(world.lastValues(FLEET_METRICS.current)).toEqual([2]);
   });
 
   test('charges training jobs beside the fleets', async () => {
@@ -106,7 +119,7 @@ describe('the cost guard', () => {
     world.now += 600;
     await world.run();
     // 2 x 3 USD/h x 600 s
-    expect(world.metrics[0]![GUARD_METRICS.spend]).toBeCloseTo(1, 10);
+    expect(world.lastValues(GUARD_METRICS.spend)).toEqual([expect.closeTo(1, 6)]);
   });
 });
 
@@ -118,7 +131,7 @@ describe('faults of the cost guard', () => {
     await world.runMinutes(27);
     expect(world.bounds['endpoint/b/variant/main']).toEqual({ minCapacity: 1, maxCapacity: 1 });
     expect(world.bounds['endpoint/a/variant/main']).toEqual({ minCapacity: 1, maxCapacity: 1 });
-    expect(world.metrics.at(-1)![GUARD_METRICS.problems]).toBe(1);
+    expect(world.lastValues(GUARD_METRICS.problems)).toEqual([1]);
   });
 
   test('F2 one limit that cannot be set keeps no other from being set and is tried again', async () => {
@@ -254,6 +267,6 @@ describe('faults of the cost guard', () => {
     world.broken.add('job tidegate-1');
     world.now += 600;
     await world.run();
-    expect(world.metrics.at(-1)![GUARD_METRICS.spend]).toBeCloseTo(1, 10);
+    expect(world.lastValues(GUARD_METRICS.spend)).toEqual([expect.closeTo(1, 6)]);
   });
 });
