@@ -20,9 +20,8 @@ export interface SageMakerParts {
 type Json = { readonly [member: string]: unknown };
 type Operation = (parts: SageMakerParts, input: Json, at: EpochSeconds) => Json | Promise<Json>;
 
-const named = <K extends string>(member: K) =>
-  z.strictObject({ [member]: resourceName() } as Record<K, z.ZodType<string>>);
-const nameIn = (member: string, input: Json): string => parseWith(named(member), input)[member] as string;
+const nameIn = (member: string, input: Json): string =>
+  parseWith(z.strictObject({ [member]: resourceName() }), input)[member]!;
 
 const OPERATIONS: { readonly [operation: string]: Operation } = {
   CreateModel: async ({ models }, input, at) => ({ ModelArn: (await models.create(input, at)).arn }),

@@ -177,11 +177,34 @@ export class Endpoints implements Actor, EndpointListener {
     for (const endpoint of this.live.values()) endpoint.onAlarm(alarmName, at);
   }
 
-  /** Resolves once the endpoint is in a status that a caller waits for, or is gone. */
-  public async settled(name: string, signal?: AbortSignal): Promise<Endpoint | undefined> {
+  /** Resolves once no change of the endpoint's configuration runs any more; undefined when it is gone. */
+  public settled(name: string, signal?: AbortSignal): Promise<Endpoint | undefined> {
+    return this.when(name, (endpoint) => endpoint.status === 'Failed' || !endpoint.isUpdatingConfiguration, signal);
+  }
+
+  /** Like {@link settled}, and also once the endpoint is being deleted. */
+  public settledOrDeleting(name: string, signal?: AbortSignal): Promise<Endpoint | undefined> {
+    return this.when(
+      name,
+      (endpoint) => ['Failed', 'Deleting'].includes(endpoint.status) || !endpoint.isUpdatingConfiguration,
+      signal,
+    );
+  }
+
+  /** Resolves once the endpoint is gone. */
+  public async gone(name: string, signal?: AbortSignal): Promise<void> {
+    await this.when(name, () => false, signal);
+  }
+
+  private async when(
+    name: string,
+    isSo: (endpoint: Endpoint) => boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<Endpoint | undefined> {
     for (;;) {
       const endpoint = this.live.get(name);
-      if (!endpoint || endpoint.status === 'Failed' || !endpoint.isUpdatingConfiguration) return endpoint;
+      if (!endpoint || isSo(endpoint)) return endpoint;
+      if (signal?.aborted) throw new ServiceError('ServiceUnavailable', 'the local services are stopping', 503);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.statusWaiters.delete(wake);
@@ -191,7 +214,6 @@ export class Endpoints implements Actor, EndpointListener {
         this.statusWaiters.add(wake);
         signal?.addEventListener('abort', wake, { once: true });
       });
-      if (signal?.aborted) throw new ServiceError('ServiceUnavailable', 'the local services are stopping', 503);
     }
   }
 

@@ -1,0 +1,41 @@
+import { parseWith } from '../parse';
+import { ServiceError } from '../service-error';
+import { type ProvisionedResource, type ResourceProvider, resourceRequestSchema } from './resource-provider';
+import {
+  EndpointProvider,
+  endpointConfigProvider,
+  modelProvider,
+  type SageMakerProviderParts,
+} from './sagemaker-providers';
+import { ScalableTargetProvider, ScalingPolicyProvider, type ScalingProviderParts } from './scaling-providers';
+
+/** The CloudFormation resource types that the engine hands to the sidecar. */
+export class Provisioner {
+  private readonly providers: { readonly [type: string]: ResourceProvider };
+
+  public constructor(parts: SageMakerProviderParts & ScalingProviderParts) {
+    this.providers = {
+      'AWS::SageMaker::Model': modelProvider(parts),
+      'AWS::SageMaker::EndpointConfig': endpointConfigProvider(parts),
+      'AWS::SageMaker::Endpoint': new EndpointProvider(parts),
+      'AWS::ApplicationAutoScaling::ScalableTarget': new ScalableTargetProvider(parts),
+      'AWS::ApplicationAutoScaling::ScalingPolicy': new ScalingPolicyProvider(parts),
+    };
+  }
+
+  /** Does what the engine asks; answers when the resource is ready. */
+  public async provision(body: unknown): Promise<ProvisionedResource> {
+    const request = parseWith(resourceRequestSchema, body);
+    const provider = Object.hasOwn(this.providers, request.type) ? this.providers[request.type] : undefined;
+    if (!provider) {
+      throw new ServiceError(
+        'UnknownResourceType',
+        `${request.type} is not available in the local engine; known here: ${Object.keys(this.providers).join(', ')}`,
+      );
+    }
+    if (request.action === 'create') return provider.create(request);
+    if (request.action === 'update') return provider.update(request);
+    await provider.delete(request);
+    return { physicalId: request.physicalId, attributes: {} };
+  }
+}

@@ -1,0 +1,2 @@
+export { startSidecar, type Sidecar, type SidecarOptions } from './sidecar';
+export type * from './snapshot';
