@@ -1,0 +1,15 @@
+/** The environment variable that `grantInvoke` gives a function beside the permission: the name of the endpoint to call. */
+export const ENDPOINT_NAME_VARIABLE = 'TIDEGATE_ENDPOINT_NAME';
+
+/** The tag of an endpoint configuration that tells how many concurrent requests one instance was tested with. */
+export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
+
+/** What that tag stands at where it is absent. */
+export const DEFAULT_MAX_CONCURRENCY_PER_INSTANCE = 8;
+
+/** The environment variables of the Triton image that the construct sets. */
+export const TRITON_ENVIRONMENT = {
+  defaultModelName: 'SAGEMAKER_TRITON_DEFAULT_MODEL_NAME',
+  threadCount: 'SAGEMAKER_TRITON_THREAD_COUNT',
+  verboseLogging: 'SAGEMAKER_TRITON_LOG_VERBOSE',
+} as const;

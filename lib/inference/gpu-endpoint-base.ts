@@ -1,0 +1,162 @@
+import { Duration, Resource } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { IResource } from 'aws-cdk-lib';
+import type { IDependable } from 'constructs';
+import { endpointMetric } from '../catalog/metrics';
+import type { FleetPredefinedMetrics, IScalableFleet } from '../scaling/scalable-fleet';
+import { ENDPOINT_NAME_VARIABLE } from './contract';
+
+/** A real-time endpoint on GPU instances, made here or elsewhere. */
+export interface IGpuEndpoint extends IResource, IScalableFleet {
+  /** The endpoint's ARN. */
+  readonly endpointArn: string;
+
+  /** The endpoint's name. */
+  readonly endpointName: string;
+
+  /** The variant's name. */
+  readonly variantName: string;
+
+  /** The instance types of the pools, the most wanted first; empty where they are not known. */
+  readonly instanceTypes: string[];
+
+  /**
+   * Lets someone invoke the endpoint: synchronously, asynchronously and with a streamed answer. A Lambda function is told the
+   * endpoint's name too, in the environment variable `TIDEGATE_ENDPOINT_NAME`.
+   */
+  grantInvoke(grantee: iam.IGrantable): iam.Grant;
+
+  /** Any metric of the endpoint, by its name in SageMaker; names that real-time endpoints do not publish are refused. */
+  metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests sent to the endpoint, in a minute. */
+  metricInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests sent to one instance, in a minute. */
+  metricInvocationsPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests in flight and queued on the busiest instance. */
+  metricConcurrentRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time the model took, in microseconds. */
+  metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time SageMaker added, in microseconds. */
+  metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests refused as the caller's fault. */
+  metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that failed as the server's fault. */
+  metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the GPUs in percent, up to 100 times their number on one instance. */
+  metricGpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the GPUs' memory in percent, up to 100 times their number on one instance. */
+  metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+}
+
+/** What endpoints made here and imported ones have in common. */
+export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
+  public abstract readonly endpointArn: string;
+  public abstract readonly endpointName: string;
+  public abstract readonly variantName: string;
+  public abstract readonly instanceTypes: string[];
+  public abstract readonly maxConcurrencyPerInstance: number;
+  public abstract readonly initialCapacity: number;
+  public abstract readonly scalingDependency: IDependable;
+
+  /** The lowest capacity: a variant with a model of its own does not scale to zero. */
+  public readonly lowestCapacity: number = 1;
+
+  /** The namespace in Application Auto Scaling. */
+  public readonly serviceNamespace: string = 'sagemaker';
+
+  /** The replica count's name. */
+  public readonly scalableDimension: string = 'sagemaker:variant:DesiredInstanceCount';
+
+  /** The metrics that Application Auto Scaling knows by name. */
+  public readonly predefinedMetrics: FleetPredefinedMetrics = {
+    concurrencyHighResolution: 'SageMakerVariantConcurrentRequestsPerModelHighResolution',
+    invocations: 'SageMakerVariantInvocationsPerInstance',
+  };
+
+  /** The resource of the scalable target. */
+  public get resourceId(): string {
+    return `endpoint/${this.endpointName}/variant/${this.variantName}`;
+  }
+
+  /** The endpoint's name. */
+  public get fleetName(): string {
+    return this.endpointName;
+  }
+
+  public grantInvoke(grantee: iam.IGrantable): iam.Grant {
+    if (grantee instanceof lambda.Function) grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
+    return iam.Grant.addToPrincipal({
+      grantee,
+      actions: [
+        'sagemaker:InvokeEndpoint',
+        'sagemaker:InvokeEndpointAsync',
+        'sagemaker:InvokeEndpointWithResponseStream',
+      ],
+      resourceArns: [this.endpointArn],
+      scope: this,
+    });
+  }
+
+  public metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    const { namespace, statistic } = endpointMetric(metricName, 'real-time');
+    return new cloudwatch.Metric({
+      namespace,
+      metricName,
+      dimensionsMap: { EndpointName: this.endpointName, VariantName: this.variantName },
+      statistic,
+      period: Duration.minutes(1),
+      ...options,
+    }).attachTo(this);
+  }
+
+  public metricInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocations', options);
+  }
+
+  public metricInvocationsPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationsPerInstance', options);
+  }
+
+  public metricConcurrentRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ConcurrentRequestsPerModel', options);
+  }
+
+  public metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metricConcurrentRequests(options);
+  }
+
+  public metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ModelLatency', options);
+  }
+
+  public metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('OverheadLatency', options);
+  }
+
+  public metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation4XXErrors', options);
+  }
+
+  public metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation5XXErrors', options);
+  }
+
+  public metricGpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUUtilization', options);
+  }
+
+  public metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUMemoryUtilization', options);
+  }
+}

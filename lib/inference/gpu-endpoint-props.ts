@@ -1,0 +1,210 @@
+import type { Duration } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type { ModelArtifact } from './model-artifact';
+import type { ModelServer } from './model-server';
+
+/** How requests are spread over the instances. */
+export enum RoutingStrategy {
+  /** To the instance with the fewest requests in flight. */
+  LEAST_OUTSTANDING_REQUESTS = 'LEAST_OUTSTANDING_REQUESTS',
+
+  /** To any instance. */
+  RANDOM = 'RANDOM',
+}
+
+/** Instances of one type. */
+export interface InstancePool {
+  /** The instance type, for example `ml.g5.xlarge`. */
+  readonly instanceType: string;
+}
+
+/** How a new version replaces the old one, and when it is taken back. */
+export interface RolloutProps {
+  /**
+   * The share of the fleet that is replaced at once, in percent, 5 to 50.
+   *
+   * @default 25
+   */
+  readonly batchPercent?: number;
+
+  /**
+   * How long the alarms watch a batch before the next one, 0 to 60 minutes.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly waitInterval?: Duration;
+
+  /**
+   * The rollout is taken back when more than this share of the new instances' answers are server errors, above 0 and at most 1.
+   *
+   * @default 0.05
+   */
+  readonly maxErrorRate?: number;
+
+  /**
+   * The rollout is taken back when the new instances' average model latency is above.
+   *
+   * @default Duration.seconds(30)
+   */
+  readonly maxModelLatency?: Duration;
+
+  /**
+   * Further alarms that take the rollout back, at most 8.
+   *
+   * @default - none
+   */
+  readonly alarms?: cloudwatch.IAlarm[];
+}
+
+/** Properties of GpuEndpoint. */
+export interface GpuEndpointProps {
+  /** The program that serves the model. */
+  readonly modelServer: ModelServer;
+
+  /**
+   * The model's files.
+   *
+   * @default - the model is in the image
+   */
+  readonly modelArtifact?: ModelArtifact;
+
+  /**
+   * One to five instance types in the order they are wanted. Where SageMaker finds no capacity of one it takes the next; when the fleet
+   * shrinks, the last one's instances go first.
+   */
+  readonly pools: InstancePool[];
+
+  /**
+   * The concurrent requests one instance was load-tested with. Scaling policies aim at a share of it.
+   *
+   * @default 8
+   */
+  readonly maxConcurrencyPerInstance?: number;
+
+  /**
+   * The instances the endpoint is created with. Later updates keep the count that scaling has reached.
+   *
+   * @default 1
+   */
+  readonly initialInstanceCount?: number;
+
+  /**
+   * The endpoint's name, at most 63 letters, digits and hyphens. A change replaces the endpoint.
+   *
+   * @default - a unique name made from the construct's path
+   */
+  readonly endpointName?: string;
+
+  /**
+   * The variant's name, at most 63 letters, digits and hyphens.
+   *
+   * @default main
+   */
+  readonly variantName?: string;
+
+  /**
+   * How long to look for capacity of one pool before the next is tried, 5 to 60 minutes.
+   *
+   * @default Duration.minutes(10)
+   */
+  readonly provisionTimeout?: Duration;
+
+  /**
+   * How long the container may take to answer `/ping`, 1 to 60 minutes.
+   *
+   * @default Duration.minutes(10)
+   */
+  readonly startupTimeout?: Duration;
+
+  /**
+   * How long the download of the model may take on a new instance, 1 to 60 minutes.
+   *
+   * @default Duration.minutes(10)
+   */
+  readonly modelDownloadTimeout?: Duration;
+
+  /**
+   * How requests are spread over the instances.
+   *
+   * @default RoutingStrategy.LEAST_OUTSTANDING_REQUESTS
+   */
+  readonly routing?: RoutingStrategy;
+
+  /**
+   * How often utilisation and, as enhanced metrics, per-instance metrics are published: 10, 30, 60, 120, 180, 240 or 300 seconds.
+   *
+   * @default Duration.seconds(10)
+   */
+  readonly metricsFrequency?: Duration;
+
+  /**
+   * Send container and per-GPU metrics to the CloudWatch PromQL store, which is charged by the gigabyte.
+   *
+   * @default false
+   */
+  readonly detailedObservability?: boolean;
+
+  /**
+   * Keep the container off the network. Turn it off only for images that fetch their model themselves.
+   *
+   * @default true
+   */
+  readonly networkIsolation?: boolean;
+
+  /**
+   * How a new version replaces the old one.
+   *
+   * @default - batches of 25 %, watched for 5 minutes each, taken back on errors or latency
+   */
+  readonly rollout?: RolloutProps;
+
+  /**
+   * A key for the instances' volumes. Only for types without local NVMe disks, which are encrypted by the hardware.
+   *
+   * @default - the service's own encryption
+   */
+  readonly encryptionKey?: kms.IKey;
+
+  /**
+   * The size of the instances' volumes in GB, 1 to 512. Only for types without local NVMe disks.
+   *
+   * @default - SageMaker's own size
+   */
+  readonly volumeSizeGb?: number;
+
+  /**
+   * The role that SageMaker runs the model with; it is given what the endpoint needs.
+   *
+   * @default - a role of the endpoint's own
+   */
+  readonly executionRole?: iam.IRole;
+}
+
+/** What identifies an endpoint that exists already. */
+export interface GpuEndpointAttributes {
+  /** The endpoint's name. */
+  readonly endpointName: string;
+
+  /**
+   * The variant's name.
+   *
+   * @default main
+   */
+  readonly variantName?: string;
+
+  /**
+   * The concurrent requests one instance was load-tested with.
+   *
+   * @default 8
+   */
+  readonly maxConcurrencyPerInstance?: number;
+
+  /**
+   * The instance types of its pools.
+   *
+   * @default - unknown
+   */
+  readonly instanceTypes?: string[];
+}
