@@ -5,6 +5,7 @@ import {
   parseScaleNotice,
   RESOURCE_ID_DIMENSION,
   SCALE_EVENT_METRICS,
+  scaleEventKey,
   type ScaleEvent,
   type WatchedFleet,
 } from '../../lib/scaling/contract';
@@ -12,6 +13,9 @@ import type { Metrics } from '../clients/metrics';
 import type { ScaleEventStore } from '../clients/scale-event-store';
 import type { RecentActivities, ScalingActivities } from '../clients/scaling-activities';
 import type { Logger } from '../support/logger';
+
+/** Keys of stored events to remember between invocations at most. */
+const MAX_REMEMBERED = 10_000;
 
 /** What the handler works with. */
 export interface ScaleEventsDependencies {
@@ -36,6 +40,7 @@ export interface ScaleEventsResult {
  * Each event is counted once, when it is first stored; should counting fail, it is left uncounted rather than counted twice.
  */
 export function createHandler(deps: ScaleEventsDependencies): (event: unknown) => Promise<ScaleEventsResult> {
+  const stored = new Set<string>();
   return async (event) => {
     const notice = parseScaleNotice(event);
     const failures: string[] = [];
@@ -49,7 +54,7 @@ export function createHandler(deps: ScaleEventsDependencies): (event: unknown) =
       }
     }
 
-    const recorded = await record(found, deps);
+    const recorded = await record(found, stored, deps);
     deps.logger.info('scale events recorded', {
       notice: notice.kind,
       seen: found.length,
@@ -72,11 +77,20 @@ function eventsOfRecent({ activities, complete }: RecentActivities, fleet: Watch
   return events.filter((event) => event.atSeconds > oldest);
 }
 
-async function record(found: readonly ScaleEvent[], deps: ScaleEventsDependencies): Promise<ScaleEvent[]> {
+/** `stored` spares a write for each event this process has already seen in the table; the table alone decides what is new. */
+async function record(
+  found: readonly ScaleEvent[],
+  stored: Set<string>,
+  deps: ScaleEventsDependencies,
+): Promise<ScaleEvent[]> {
   const recorded: ScaleEvent[] = [];
+  if (stored.size > MAX_REMEMBERED) stored.clear();
   try {
     for (const event of found) {
+      const key = `${event.resourceId}#${scaleEventKey(event)}`;
+      if (stored.has(key)) continue;
       const isNew = await deps.store.putIfAbsent(event, event.atSeconds + deps.retentionDays * SECONDS_PER_DAY);
+      stored.add(key);
       if (isNew) recorded.push(event);
     }
   } finally {

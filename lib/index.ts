@@ -1,0 +1,5 @@
+export * as cost from './cost';
+export * as inference from './inference';
+export * as ingestion from './ingestion';
+export * as runtime from './runtime';
+export * as scaling from './scaling';
