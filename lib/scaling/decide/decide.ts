@@ -49,14 +49,16 @@ export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingM
   const running = applySuspension(cooled.capacity, desiredCapacity, plan.suspended);
   steps.push(combined.step, cooled.step, ...running.steps);
 
-  const dynamic = running.capacity !== desiredCapacity;
-  const limited = applyLimits(dynamic ? running.capacity : desiredCapacity, limits, seen.ceilings);
+  const limited = applyLimits(running.capacity, limits, seen.ceilings);
   steps.push(limited.step);
 
-  const byPolicy = dynamic && limited.capacity !== desiredCapacity && limited.capacity !== corrected.capacity;
-  const winner = byPolicy ? combined.proposal : undefined;
+  // A policy whose wish went the same way has acted, even where a limit set the number: its cooldown begins.
+  const acted = Math.sign(running.capacity - desiredCapacity) * Math.sign(limited.capacity - desiredCapacity) > 0;
+  const winner = acted ? combined.proposal : undefined;
+  const byPolicy = limited.capacity === running.capacity || limited.capacity !== corrected.capacity;
+  const changed = limited.capacity !== desiredCapacity;
   const decidedBy =
-    winner?.policyName ?? (limited.capacity === desiredCapacity ? undefined : scheduled.action?.scheduledActionName);
+    byPolicy && winner !== undefined ? winner.policyName : changed ? scheduled.action?.scheduledActionName : undefined;
   const decision: FleetDecision = {
     desiredCapacity: limited.capacity,
     steps,
