@@ -1,11 +1,5 @@
 import type { Context, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
-import {
-  DEAD_LETTER_LOG_MESSAGE,
-  deadLetterObjectKey,
-  formatDeadLetter,
-  formatResultLine,
-  resultObjectKey,
-} from '../../lib/ingestion/contract';
+import { deadLetterObjectKey, formatDeadLetter, formatResultLine, resultObjectKey } from '../../lib/ingestion/contract';
 import type { EndpointRuntime } from '../clients/endpoint-runtime';
 import type { ObjectStore } from '../clients/object-store';
 import type { Clock } from '../support/clock';
@@ -28,6 +22,8 @@ export interface StreamConsumerDependencies {
   readonly concurrency: number;
   /** Failures of the model on one record, while it answers others, before the record is set aside. */
   readonly maxModelFailures: number;
+  /** Counts records set aside; its failure changes nothing for the records. */
+  readonly countDeadLetters: (streamName: string, count: number) => Promise<void>;
 }
 
 type StreamConsumer = (
@@ -118,10 +114,15 @@ export function createHandler(dependencies: StreamConsumerDependencies): StreamC
         const letter = { sequenceNumber, partitionKey, payloadBase64, error: next.error, at: clock.now() };
         const key = deadLetterObjectKey(streamName, shardId, sequenceNumber);
         await results.put(key, formatDeadLetter(letter), 'application/json');
-        logger.warn(DEAD_LETTER_LOG_MESSAGE, { key, error: next.error });
+        logger.warn('record set aside', { key, error: next.error });
       }
     };
     await Promise.all(Array.from({ length: Math.min(WRITES_AT_ONCE, waiting.length) }, setAside));
+    if (decision.refused.length > 0) {
+      await dependencies
+        .countDeadLetters(streamName, decision.refused.length)
+        .catch((error: unknown) => logger.warn('dead letters could not be counted', { error }));
+    }
     if (decision.resultLines.length === 0) return;
     const last = records[decision.checkpoint - 1]!;
     const key = resultObjectKey(streamName, shardId, records[0]!.sequenceNumber, last.sequenceNumber);

@@ -33,8 +33,14 @@ export const DEAD_LETTERS_PREFIX = 'dead-letters/';
 /** Where Lambda puts batches whose retries are used up (its own naming; the payload is inside). */
 export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
 
-/** The message of the log line that is written for each record set aside; a metric filter counts these lines. */
-export const DEAD_LETTER_LOG_MESSAGE = 'record dead-lettered';
+/** Namespace of the consumer's own metrics. */
+export const METRIC_NAMESPACE = 'Tidegate';
+
+/** Dimension of the consumer's own metrics. */
+export const STREAM_NAME_DIMENSION = 'StreamName';
+
+/** Records set aside in the dead letters, counted when they are written. */
+export const DEAD_LETTERS_METRIC = 'DeadLetters';
 
 /** One inference request: the JSON body of a stream record and of a direct call, in our words. */
 export interface InferenceRequest {

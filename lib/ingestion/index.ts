@@ -1,0 +1,2 @@
+export { StreamIngestion } from './stream-ingestion';
+export { StreamIngestionProps } from './stream-ingestion-props';

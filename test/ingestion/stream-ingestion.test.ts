@@ -1,0 +1,288 @@
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { InputError } from '../../lib/core/errors';
+import { StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
+import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
+
+const endpointArn = 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat';
+
+const endpoint: IInvocableEndpoint = {
+  endpointName: 'chat',
+  grantInvoke: (grantee) =>
+    iam.Grant.addToPrincipal({ grantee, actions: ['sagemaker:InvokeEndpoint'], resourceArns: [endpointArn] }),
+};
+
+function deploy(props: Partial<StreamIngestionProps> = {}) {
+  const stack = new Stack(new App(), 'Test');
+  const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint, ...props });
+  return { stack, ingestion, template: () => Template.fromStack(stack) };
+}
+
+describe('the stream', () => {
+  test('is on demand, encrypted with the key of Kinesis, and keeps records for seven days', () => {
+    deploy()
+      .template()
+      .hasResource('AWS::Kinesis::Stream', {
+        Properties: {
+          StreamModeDetails: { StreamMode: 'ON_DEMAND' },
+          StreamEncryption: { EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' },
+          RetentionPeriodHours: 168,
+          ShardCount: Match.absent(),
+        },
+        DeletionPolicy: 'Retain',
+      });
+  });
+
+  test('has the shards, retention and removal policy it is given', () => {
+    deploy({ shardCount: 3, retention: Duration.days(2), removalPolicy: RemovalPolicy.DESTROY })
+      .template()
+      .hasResource('AWS::Kinesis::Stream', {
+        Properties: { ShardCount: 3, StreamModeDetails: { StreamMode: 'PROVISIONED' }, RetentionPeriodHours: 48 },
+        DeletionPolicy: 'Delete',
+      });
+  });
+
+  test('lets a producer put records and nothing else', () => {
+    const { stack, ingestion, template } = deploy();
+    const producer = new iam.Role(stack, 'Producer', {
+      assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
+    ingestion.grantPut(producer);
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: { Statement: [Match.objectLike({ Action: ['kinesis:PutRecord', 'kinesis:PutRecords'] })] },
+      Roles: [stack.resolve(producer.roleName)],
+    });
+  });
+});
+
+describe('the event source mapping', () => {
+  test('reports single failures, bisects, bounds retries and age, and keeps what fails', () => {
+    const { stack, ingestion, template } = deploy();
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      EventSourceArn: stack.resolve(ingestion.stream.streamArn),
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      BisectBatchOnFunctionError: true,
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: 1,
+      ParallelizationFactor: 2,
+      MaximumRetryAttempts: 100,
+      MaximumRecordAgeInSeconds: 86_400,
+      StartingPosition: 'TRIM_HORIZON',
+      DestinationConfig: { OnFailure: { Destination: stack.resolve(ingestion.resultsBucket.bucketArn) } },
+    });
+  });
+
+  test('takes every setting it is given, zero included', () => {
+    deploy({
+      batchSize: 10,
+      maxBatchingWindow: Duration.seconds(0),
+      parallelizationFactor: 1,
+      retryAttempts: 0,
+      maxRecordAge: Duration.hours(1),
+    })
+      .template()
+      .hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+        BatchSize: 10,
+        MaximumBatchingWindowInSeconds: 0,
+        ParallelizationFactor: 1,
+        MaximumRetryAttempts: 0,
+        MaximumRecordAgeInSeconds: 3600,
+      });
+  });
+
+  test('is made after the permissions that Lambda checks', () => {
+    const template = deploy().template();
+    const [policyId] = Object.keys(
+      template.findResources('AWS::IAM::Policy', {
+        Properties: { PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Sid: 'ReadStream' })]) } },
+      }),
+    );
+    template.hasResource('AWS::Lambda::EventSourceMapping', { DependsOn: [policyId] });
+  });
+});
+
+describe('the consumer', () => {
+  test('knows the endpoint, the bucket and its limits', () => {
+    const { stack, ingestion, template } = deploy({
+      concurrency: 16,
+      maxModelFailures: 2,
+      timeout: Duration.minutes(5),
+      memorySize: 1024,
+      shardCount: 2,
+      reservedConcurrentExecutions: 4,
+    });
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      Timeout: 300,
+      MemorySize: 1024,
+      ReservedConcurrentExecutions: 4,
+      Environment: {
+        Variables: {
+          TIDEGATE_ENDPOINT_NAME: 'chat',
+          TIDEGATE_RESULTS_BUCKET: stack.resolve(ingestion.resultsBucket.bucketName),
+          TIDEGATE_CONCURRENCY: '16',
+          TIDEGATE_MAX_MODEL_FAILURES: '2',
+        },
+      },
+    });
+  });
+
+  test('may read the stream, write below three prefixes, count, and invoke the endpoint', () => {
+    const { stack, ingestion, template } = deploy();
+    const bucketArn = stack.resolve(ingestion.resultsBucket.bucketArn) as object;
+    const below = (prefix: string) => ({ 'Fn::Join': ['', [bucketArn, `/${prefix}*`]] });
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: [
+          {
+            Sid: 'ReadStream',
+            Effect: 'Allow',
+            Action: [
+              'kinesis:DescribeStream',
+              'kinesis:DescribeStreamSummary',
+              'kinesis:GetRecords',
+              'kinesis:GetShardIterator',
+              'kinesis:ListShards',
+            ],
+            Resource: stack.resolve(ingestion.stream.streamArn),
+          },
+          {
+            Sid: 'WriteObjects',
+            Effect: 'Allow',
+            Action: 's3:PutObject',
+            Resource: [below('results/'), below('dead-letters/'), below('aws/lambda/')],
+          },
+          { Sid: 'FindBucket', Effect: 'Allow', Action: 's3:ListBucket', Resource: bucketArn },
+          {
+            Sid: 'CountDeadLetters',
+            Effect: 'Allow',
+            Action: 'cloudwatch:PutMetricData',
+            Resource: '*',
+            Condition: { StringEquals: { 'cloudwatch:namespace': 'Tidegate' } },
+          },
+        ],
+      },
+    });
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([{ Effect: 'Allow', Action: 'sagemaker:InvokeEndpoint', Resource: endpointArn }]),
+      },
+    });
+  });
+});
+
+describe('the results bucket', () => {
+  test('is encrypted, versioned, closed to the public, and speaks TLS only', () => {
+    const { template } = deploy();
+    template().hasResource('AWS::S3::Bucket', {
+      Properties: {
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+        },
+        VersioningConfiguration: { Status: 'Enabled' },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+      },
+      DeletionPolicy: 'Retain',
+    });
+    template().hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
+      },
+    });
+  });
+
+  test('can be one that exists', () => {
+    const stack = new Stack(new App(), 'Test');
+    const resultsBucket = s3.Bucket.fromBucketName(stack, 'Landing', 'landing');
+    const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint, resultsBucket });
+    expect(ingestion.resultsBucket).toBe(resultsBucket);
+    Template.fromStack(stack).resourceCountIs('AWS::S3::Bucket', 0);
+  });
+
+  test('logs who reads it when it is told where', () => {
+    const stack = new Stack(new App(), 'Test');
+    const accessLogsBucket = new s3.Bucket(stack, 'Logs');
+    new StreamIngestion(stack, 'Ingestion', { endpoint, accessLogsBucket });
+    Template.fromStack(stack).hasResourceProperties('AWS::S3::Bucket', {
+      LoggingConfiguration: {
+        DestinationBucketName: stack.resolve(accessLogsBucket.bucketName),
+        LogFilePrefix: 'Ingestion/',
+      },
+    });
+  });
+});
+
+describe('the metrics', () => {
+  test('tell the lag, the dead letters and the refused puts', () => {
+    const { stack, ingestion } = deploy();
+    const of = (metric: { toMetricConfig(): { metricStat?: object } }) =>
+      stack.resolve(metric.toMetricConfig().metricStat) as object;
+    expect(of(ingestion.metricIteratorAge())).toMatchObject({
+      namespace: 'AWS/Lambda',
+      metricName: 'IteratorAge',
+      statistic: 'Maximum',
+      dimensions: [{ name: 'FunctionName', value: stack.resolve(ingestion.consumer.functionName) as object }],
+    });
+    expect(of(ingestion.metricDeadLetters())).toMatchObject({
+      namespace: 'Tidegate',
+      metricName: 'DeadLetters',
+      statistic: 'Sum',
+      dimensions: [{ name: 'StreamName', value: stack.resolve(ingestion.stream.streamName) as object }],
+    });
+    expect(of(ingestion.metricThrottledPuts({ period: Duration.minutes(5) }))).toMatchObject({
+      metricName: 'WriteProvisionedThroughputExceeded',
+      period: Duration.minutes(5),
+    });
+  });
+});
+
+describe('a plan that cannot work', () => {
+  test.each<[string, Partial<StreamIngestionProps>, string]>([
+    ['a batch of none', { batchSize: 0 }, 'batchSize (0) is out of range; 1 to 10000 is allowed'],
+    ['half a shard', { shardCount: 0.5 }, 'shardCount (0.5) must be a whole number'],
+    ['eleven batches a shard', { parallelizationFactor: 11 }, 'parallelizationFactor (11) is out of range'],
+    ['endless retries', { retryAttempts: -1 }, 'retryAttempts (-1) is out of range; 0 to 10000'],
+    ['a timeout no function has', { timeout: Duration.hours(1) }, 'timeout (3600 s) is out of range'],
+    [
+      'records that expire before they reach the failure destination',
+      { retention: Duration.days(1), maxRecordAge: Duration.days(2) },
+      'maxRecordAge (172800 s) is above retention (86400 s)',
+    ],
+    [
+      'fewer consumers than shards need',
+      { shardCount: 4, reservedConcurrentExecutions: 7 },
+      'reservedConcurrentExecutions (7) is below shardCount x parallelizationFactor (8)',
+    ],
+    [
+      'a provisioned stream that would grow for ever',
+      { shardCount: 1, concurrency: 16, expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) },
+      // 2 batches x 16 in flight / 2 s = 16 a second
+      'a shard receives 100 records a second and the consumer takes at most 16',
+    ],
+  ])('%s is refused with the way out', (_, props, message) => {
+    expect(() => deploy(props)).toThrow(InputError);
+    expect(() => deploy(props)).toThrow(message);
+  });
+
+  test('has all its problems named at once, with the path of the construct', () => {
+    expect(() => deploy({ batchSize: 0, concurrency: 0 })).toThrow(/Test\/Ingestion:\n {2}- batchSize.*\n {2}- conc/);
+  });
+
+  test('is only warned about on a stream that adds shards by itself', () => {
+    const slow = { concurrency: 1, expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) };
+    const { stack } = deploy(slow);
+    // 100 a second over 4 shards; 2 batches x 1 in flight / 2 s = 1 a second
+    Annotations.fromStack(stack).hasWarning(
+      '/Test/Ingestion',
+      Match.stringLikeRegexp('receives 25 records a second.* 1 '),
+    );
+  });
+
+  test('is not warned about when the consumer keeps up', () => {
+    const { stack } = deploy({ expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) });
+    Annotations.fromStack(stack).hasNoWarning('/Test/Ingestion', Match.anyValue());
+  });
+});
