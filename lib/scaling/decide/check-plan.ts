@@ -91,15 +91,37 @@ function checkTargetTracking(policy: TargetTrackingPolicy): string[] {
   if (!(Number.isInteger(scaleInDatapoints) && scaleInDatapoints >= 1)) {
     problems.push(`scaleInDatapoints (${scaleInDatapoints}) must be a whole number of at least 1`);
   }
+  const statistics =
+    metric?.kind === 'custom'
+      ? [metric.statistic]
+      : metric?.kind === 'math'
+        ? metric.queries.flatMap(({ metric: source }) => source?.statistic ?? [])
+        : [];
+  for (const statistic of statistics) {
+    if (!STATISTICS.includes(statistic)) {
+      problems.push(`statistic (${statistic}) must be one of ${STATISTICS.join(', ')}`);
+    }
+  }
   if (metric?.kind === 'math' && metric.queries.filter(({ returnData }) => returnData ?? true).length !== 1) {
     problems.push('exactly one query of the metric math must have returnData true');
   }
   return problems;
 }
 
+const ADJUSTMENT_TYPES = ['ChangeInCapacity', 'PercentChangeInCapacity', 'ExactCapacity'];
+const AGGREGATION_TYPES = ['Average', 'Minimum', 'Maximum'];
+const STATISTICS = ['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount'];
+
 function checkStep(policy: StepPolicy): string[] {
   const problems: string[] = [...checkCooldown('cooldownSeconds', policy.cooldownSeconds)];
   const { steps, adjustmentType, minAdjustmentMagnitude } = policy;
+  if (!ADJUSTMENT_TYPES.includes(adjustmentType)) {
+    problems.push(`adjustmentType (${adjustmentType}) must be one of ${ADJUSTMENT_TYPES.join(', ')}`);
+  }
+  const { metricAggregationType = 'Average' } = policy;
+  if (!AGGREGATION_TYPES.includes(metricAggregationType)) {
+    problems.push(`metricAggregationType (${metricAggregationType}) must be one of ${AGGREGATION_TYPES.join(', ')}`);
+  }
   if (steps.length === 0) problems.push('give at least one step');
   for (const { adjustment } of steps) {
     if (!Number.isInteger(adjustment)) problems.push(`adjustment (${adjustment}) must be a whole number`);

@@ -87,14 +87,15 @@ export function applySchedules(
 /** The last run in `(since, until]`: an action sets limits absolutely, so earlier runs of the same action leave no trace. */
 function lastRun(action: ScheduledAction, since: EpochSeconds, until: EpochSeconds): EpochSeconds | undefined {
   let last: EpochSeconds | undefined;
-  for (let due = upcoming(action, since); due <= until; due = upcoming(action, due)) last = due;
+  for (let due = upcomingRun(action, since); due <= until; due = upcomingRun(action, due)) last = due;
   return last;
 }
 
 /** What was computed last for an action; the same question comes at every decision until the action runs. */
 const computed = new WeakMap<ScheduledAction, { readonly after: EpochSeconds; readonly due: EpochSeconds }>();
 
-function upcoming(action: ScheduledAction, after: EpochSeconds): EpochSeconds {
+/** As {@link nextRun}, computed once until the action has run; Infinity when it never runs again. */
+export function upcomingRun(action: ScheduledAction, after: EpochSeconds): EpochSeconds {
   const known = computed.get(action);
   if (known !== undefined && known.after <= after && after < known.due) return known.due;
   const due = nextRun(action, after) ?? Infinity;

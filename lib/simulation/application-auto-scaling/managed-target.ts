@@ -9,7 +9,7 @@ import {
   type PolicySignal,
   type ScalingMemory,
 } from '../../scaling/decide/plan';
-import { nextRun } from '../../scaling/decide/schedules';
+import { upcomingRun } from '../../scaling/decide/schedules';
 import type { CloudWatch } from '../cloudwatch/service';
 import { ActivityLog } from './activity-log';
 import { trackingSignal, type PolicyAlarms } from './alarms';
@@ -257,8 +257,8 @@ export class ManagedTarget {
     if (this.target.suspendedState.scheduledScalingSuspended || since === undefined) return undefined;
     let next: EpochSeconds | undefined;
     for (const { action } of this.scheduledActions.values()) {
-      const due = nextRun(action, since);
-      if (due !== undefined && (next === undefined || due < next)) next = due;
+      const due = upcomingRun(action, since);
+      if (due < (next ?? Infinity)) next = due;
     }
     return next;
   }

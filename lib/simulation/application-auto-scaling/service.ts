@@ -1,7 +1,8 @@
+import { InputError } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import { checkPolicy, checkScheduledAction } from '../../scaling/decide/check-plan';
 import type { CloudWatch } from '../cloudwatch/service';
-import type { AlarmEvaluation, AlarmStatus } from '../cloudwatch/types';
+import type { AlarmDefinition, AlarmEvaluation, AlarmStatus } from '../cloudwatch/types';
 import { actionsOf, alarmDefinitions, stepSignal, type PolicyAlarms } from './alarms';
 import { AutoScalingError, refuseProblems } from './errors';
 import { Identifiers, keyText } from './identifiers';
@@ -155,8 +156,8 @@ export class ApplicationAutoScaling {
           ? this.identifiers.next(`${policyArn}:${role}`)
           : present.alarms[role].slice(-36),
       );
-      this.cloudWatch.putAlarm(high, atSeconds);
-      if (low !== undefined) this.cloudWatch.putAlarm(low, atSeconds);
+      this.putAlarm(high, atSeconds);
+      if (low !== undefined) this.putAlarm(low, atSeconds);
       alarms = { high: high.alarmName, ...(low !== undefined && { low: low.alarmName }) };
     }
     if (present !== undefined) {
@@ -371,6 +372,14 @@ export class ApplicationAutoScaling {
         (resourceId === undefined || target.resourceId === resourceId) &&
         (scalableDimension === undefined || target.scalableDimension === scalableDimension),
     );
+  }
+
+  private putAlarm(definition: AlarmDefinition, atSeconds: EpochSeconds): void {
+    try {
+      this.cloudWatch.putAlarm(definition, atSeconds);
+    } catch (error) {
+      throw error instanceof InputError ? new AutoScalingError('ValidationException', error.message) : error;
+    }
   }
 
   private deleteAlarms(alarms: PolicyAlarms): void {
