@@ -10,6 +10,7 @@ import { levelRank } from '../../lib/cost/decide/levels';
 import type { GuardDecision, GuardSeen } from '../../lib/cost/decide/plan';
 import type { FleetClient } from '../clients/fleet';
 import type { GuardStore } from '../clients/guard-store';
+import type { Metrics, MetricValue } from '../clients/metrics';
 import type { Notifier } from '../clients/notifier';
 import type { Parameters } from '../clients/parameters';
 import type { TrainingJobsClient } from '../clients/training-jobs';
@@ -17,13 +18,6 @@ import type { Clock } from '../support/clock';
 import type { Logger } from '../support/logger';
 import { levelNotice } from './notice';
 import { observe } from './observe';
-
-/** One value of a metric in the guard's namespace. */
-export interface GuardMetricValue {
-  readonly metricName: string;
-  readonly value: number;
-  readonly dimensions: { readonly [name: string]: string };
-}
 
 /** The outside of the handler. */
 export interface GuardDependencies {
@@ -33,8 +27,7 @@ export interface GuardDependencies {
   readonly fleets: FleetClient;
   readonly trainingJobs: TrainingJobsClient;
   readonly store: GuardStore;
-  /** Publishes values of `GUARD_METRICS` and `FLEET_METRICS`. */
-  readonly publish: (values: readonly GuardMetricValue[]) => Promise<void>;
+  readonly metrics: Metrics;
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -133,14 +126,14 @@ function recordsOf(
 
 /** Publishes the numbers and, when the level changed, tells people. Failing to tell undoes nothing that was done. */
 async function tell(
-  { configuration, budgetParameter, publish, notifier, logger }: GuardDependencies,
+  { configuration, budgetParameter, metrics, notifier, logger }: GuardDependencies,
   decision: GuardDecision,
   seen: GuardSeen,
   records: readonly GuardRecord[],
   failures: number,
 ): Promise<void> {
   const told = await Promise.allSettled([
-    publish([...guardValues(configuration.name, decision, failures), ...fleetValues(seen)]),
+    metrics.put([...guardValues(configuration.name, decision, seen, failures), ...fleetValues(seen)]),
     decision.levelChanges.length > 0
       ? notifier.notify(levelNotice(configuration, records, budgetParameter))
       : Promise.resolve(),
@@ -149,28 +142,31 @@ async function tell(
     if (outcome.status === 'rejected') logger.error('cannot tell', { error: outcome.reason as unknown });
 }
 
-function guardValues(name: string, decision: GuardDecision, failures: number): GuardMetricValue[] {
+function guardValues(name: string, decision: GuardDecision, { atSeconds }: GuardSeen, failures: number): MetricValue[] {
   const dimensions = { [GUARD_METRICS.dimension]: name };
-  return Object.entries({
-    [GUARD_METRICS.spend]: decision.spentUsd,
-    [GUARD_METRICS.budget]: decision.budgetUsd,
-    [GUARD_METRICS.burnRate]: decision.burnRateUsdPerHour,
-    [GUARD_METRICS.budgetUsed]: decision.usedPercent,
-    [GUARD_METRICS.forecast]: decision.forecastUsd,
-    [GUARD_METRICS.level]: levelRank(decision.level),
-    [GUARD_METRICS.problems]: decision.problems.length + failures,
-  }).map(([metricName, value]) => ({ metricName, value, dimensions }));
+  const values: [metricName: string, value: number, unit: string][] = [
+    [GUARD_METRICS.spend, decision.spentUsd, 'None'],
+    [GUARD_METRICS.budget, decision.budgetUsd, 'None'],
+    [GUARD_METRICS.burnRate, decision.burnRateUsdPerHour, 'None'],
+    [GUARD_METRICS.budgetUsed, decision.usedPercent, 'Percent'],
+    [GUARD_METRICS.forecast, decision.forecastUsd, 'None'],
+    [GUARD_METRICS.level, levelRank(decision.level), 'None'],
+    [GUARD_METRICS.problems, decision.problems.length + failures, 'Count'],
+  ];
+  return values.map(([metricName, value, unit]) => ({ metricName, value, unit, atSeconds, dimensions }));
 }
 
 /** What was seen of each fleet; what was not seen is left out, so that a gap shows as a gap. */
-function fleetValues({ fleets }: GuardSeen): GuardMetricValue[] {
+function fleetValues({ fleets, atSeconds }: GuardSeen): MetricValue[] {
   return fleets.flatMap(({ resourceId, capacity, bounds }) => {
     const dimensions = { [FLEET_METRICS.dimension]: resourceId };
-    const values: [string, number | undefined][] = [
+    const values: [metricName: string, value: number | undefined][] = [
       [FLEET_METRICS.current, capacity?.currentCapacity],
       [FLEET_METRICS.desired, capacity?.desiredCapacity],
       [FLEET_METRICS.maximum, bounds?.maxCapacity],
     ];
-    return values.flatMap(([metricName, value]) => (value === undefined ? [] : [{ metricName, value, dimensions }]));
+    return values.flatMap(([metricName, value]) =>
+      value === undefined ? [] : [{ metricName, value, unit: 'Count', atSeconds, dimensions }],
+    );
   });
 }

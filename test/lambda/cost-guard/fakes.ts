@@ -3,7 +3,8 @@ import { DEFAULT_THRESHOLDS } from '../../../lib/cost/decide/plan';
 import type { CapacityBounds } from '../../../lib/cost/decide/plan';
 import type { TrainingJobSeen } from '../../../lib/cost/decide/meter';
 import type { Notice } from '../../../lambda/clients/notifier';
-import { createHandler, type GuardMetricValue, type GuardRun } from '../../../lambda/cost-guard/handler';
+import type { MetricValue } from '../../../lambda/clients/metrics';
+import { createHandler, type GuardRun } from '../../../lambda/cost-guard/handler';
 
 /** 2026-11-01T00:00:00Z. */
 export const NOVEMBER = 1_793_491_200;
@@ -39,7 +40,7 @@ export class World {
   public readonly effects: string[] = [];
   public readonly records: GuardRecord[] = [];
   public readonly notices: Notice[] = [];
-  public readonly metrics: (readonly GuardMetricValue[])[] = [];
+  public readonly metrics: (readonly MetricValue[])[] = [];
   public readonly errors: string[] = [];
   public state: GuardState | undefined;
   /** Called after the state was read, to play another run that is faster. */
@@ -98,7 +99,7 @@ export class World {
             return written;
           }),
       },
-      publish: (values) => later('metrics', () => void this.metrics.push(values)),
+      metrics: { put: (values) => later('metrics', () => void this.metrics.push(values)) },
       notifier: { notify: (notice) => later('topic', () => void this.notices.push(notice)) },
       clock: { now: () => this.now },
       logger: {
