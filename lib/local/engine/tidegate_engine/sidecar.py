@@ -204,10 +204,27 @@ class Notices:
 notices = Notices()
 
 
+def _keep_models_out() -> None:
+    """Without this, the first call to a service that ministack does not know loads the models of all services: 400 MB."""
+    import botocore
+    from ministack.core import responses, router
+    from ministack.services import stepfunctions
+
+    names = os.listdir(os.path.join(os.path.dirname(botocore.__file__), "data"))
+    router._KNOWN_AWS_SERVICE_NAMES = frozenset([*names, *FORWARDED_SERVICES])
+    service_model = responses._service_model
+
+    def model_of_engine_service(service):
+        return None if service in FORWARDED_SERVICES else service_model(service)
+
+    responses._service_model = stepfunctions._service_model = model_of_engine_service
+
+
 def install() -> None:
     from ministack import app
     from ministack.services.cloudformation import provisioners, stacks
 
+    _keep_models_out()
     for service in FORWARDED_SERVICES:
         app.SERVICE_HANDLERS[service] = forwarder(service)
     for resource_type in RESOURCE_TYPES:

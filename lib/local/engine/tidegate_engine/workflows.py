@@ -113,7 +113,7 @@ def install() -> None:
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import stepfunctions as sfn
 
-    execute_task, invoke_resource, service_model = sfn._execute_task, sfn._invoke_resource, sfn._service_model
+    execute_task, invoke_resource = sfn._execute_task, sfn._invoke_resource
 
     def execute(state_def, raw_input, execution, ctx):
         token = _execution.set(execution)
@@ -139,8 +139,6 @@ def install() -> None:
         return invoke_resource(resource, input_data)
 
     sfn._execute_task, sfn._invoke_resource = execute, invoke
-    # The SDK's model of SageMaker would take 30 MB to rename nothing: its parameter names are those of the API.
-    sfn._service_model = lambda key: None if key in ("sagemaker", "application-autoscaling") else service_model(key)
     for action in _OPTIMISED:
         name = action[0].upper() + action[1:]
         run = _run_training_job if action == "createTrainingJob" else (
