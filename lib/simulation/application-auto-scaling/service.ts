@@ -2,11 +2,12 @@ import { InputError } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import { checkPolicy, checkScheduledAction } from '../../scaling/decide/check-plan';
 import type { CloudWatch } from '../cloudwatch/service';
-import type { AlarmDefinition, AlarmEvaluation, AlarmStatus } from '../cloudwatch/types';
-import { actionsOf, alarmDefinitions, stepSignal, type PolicyAlarms } from './alarms';
-import { AutoScalingError, refuseProblems } from './errors';
+import type { AlarmDefinition, AlarmEvaluation } from '../cloudwatch/types';
+import { alarmDefinitions, type PolicyAlarms } from './alarms';
+import { AutoScalingError, notFound, refuseProblems } from './errors';
 import { Identifiers, keyText } from './identifiers';
-import { ManagedTarget, triggerCause, type Trigger } from './managed-target';
+import { ManagedTarget, triggerCause } from './managed-target';
+import { triggersOf } from './triggers';
 import type {
   PutScalingPolicyRequest,
   PutScheduledActionRequest,
@@ -296,32 +297,9 @@ export class ApplicationAutoScaling {
     if (invoking.length === 0) return;
     this.advanceTo(atSeconds);
     for (const managed of this.targets.values()) {
-      const triggers = invoking.flatMap((evaluation) => this.triggersOf(managed, evaluation));
+      const triggers = invoking.flatMap((evaluation) => triggersOf(this.cloudWatch, managed, evaluation));
       if (triggers.length > 0) managed.act(atSeconds, triggers, triggerCause(triggers[0]!));
     }
-  }
-
-  private triggersOf(managed: ManagedTarget, evaluation: AlarmEvaluation): Trigger[] {
-    const { alarmName } = evaluation;
-    const alarm = this.cloudWatch.alarm(alarmName);
-    if (alarm === undefined) return [];
-    const status: AlarmStatus = {
-      ...alarm,
-      state: evaluation.state,
-      value: evaluation.value,
-      datapoints: evaluation.datapoints,
-    };
-    const actions = actionsOf(status);
-    return [...managed.policies.values()].flatMap(({ description, alarms }): Trigger[] => {
-      if (!actions.includes(description.policyArn)) return [];
-      const { policyName, policy } = description;
-      if (policy.kind === 'step') return [{ policyName, alarmName, signal: stepSignal(status) }];
-      const standing = alarms.high === alarmName ? 'high' : alarms.low === alarmName ? 'low' : undefined;
-      if (standing === undefined) return [];
-      return [
-        { policyName, alarmName, signal: { ...(status.value !== null && { value: status.value }), alarm: standing } },
-      ];
-    });
   }
 
   /** Step policies list the alarms that name them; those of target tracking are stored. */
@@ -398,12 +376,4 @@ export class ApplicationAutoScaling {
 
 function countProblem(name: string, value: number): string[] {
   return Number.isInteger(value) && value >= 0 ? [] : [`${name} (${value}) must be a whole number of at least 0`];
-}
-
-function notFound(what: string, key: TargetKey, name: string): AutoScalingError {
-  return new AutoScalingError(
-    'ObjectNotFoundException',
-    `No ${what} found for service namespace: ${key.serviceNamespace}, resource ID: ${key.resourceId}, ` +
-      `scalable dimension: ${key.scalableDimension}, ${name}`,
-  );
 }

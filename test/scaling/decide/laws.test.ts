@@ -115,10 +115,13 @@ describe('the laws of deciding', () => {
     );
   });
 
-  test('deciding again at the same moment changes nothing', () => {
+  test('deciding again at the same moment changes nothing, unless limits had to correct the fleet', () => {
     fc.assert(
       fc.property(...story, (fleet, start, glimpses) => {
         play(fleet, start, glimpses, (seen, _memory, first) => {
+          const ceilings = (seen.ceilings ?? []).map(({ maxCapacity }) => maxCapacity);
+          const most = Math.min(fleet.maxCapacity, ...ceilings);
+          if (seen.desiredCapacity < fleet.minCapacity || seen.desiredCapacity > most) return;
           const again = decide(fleet, { ...seen, desiredCapacity: first.decision.desiredCapacity }, first.memory);
           expect(again.decision.desiredCapacity).toBe(first.decision.desiredCapacity);
         });
