@@ -8,7 +8,8 @@ import type * as sns from 'aws-cdk-lib/aws-sns';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { HandlerFunction } from '../runtime/handler-function';
-import { formatBudget, GUARD_ENVIRONMENT, GUARD_METRICS, GUARD_TABLE } from './contract';
+import type { IScalableFleet } from '../scaling/scalable-fleet';
+import { FLEET_METRICS, formatBudget, GUARD_ENVIRONMENT, GUARD_METRICS, GUARD_TABLE } from './contract';
 import type { CostGuardProps } from './cost-guard-props';
 import { guardConfiguration } from './guard-configuration';
 import { grantGuard } from './guard-permissions';
@@ -121,6 +122,29 @@ export class CostGuard extends Construct {
   /** How many things could not be seen, priced or limited. */
   public metricProblems(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(GUARD_METRICS.problems, options);
+  }
+
+  /** How many instances a guarded fleet has. */
+  public metricCurrentInstances(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.fleetMetric(FLEET_METRICS.current, fleet, options);
+  }
+
+  /** How many instances a guarded fleet was asked to have. */
+  public metricDesiredInstances(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.fleetMetric(FLEET_METRICS.desired, fleet, options);
+  }
+
+  /** How many instances a guarded fleet may have, lowered by the guard or not; not published in a dry run. */
+  public metricMaxInstances(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.fleetMetric(FLEET_METRICS.maximum, fleet, options);
+  }
+
+  private fleetMetric(
+    metricName: string,
+    fleet: IScalableFleet,
+    options?: cloudwatch.MetricOptions,
+  ): cloudwatch.Metric {
+    return this.metric(metricName, { dimensionsMap: { [FLEET_METRICS.dimension]: fleet.resourceId }, ...options });
   }
 
   private metric(metricName: string, options: cloudwatch.MetricOptions = {}): cloudwatch.Metric {

@@ -1,0 +1,3 @@
+export * from './platform-alarms';
+export * from './platform-dashboard';
+export * from './runbook-alarm';

@@ -1,0 +1,188 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import { CostGuard } from '../../lib/cost';
+import { GpuEndpoint } from '../../lib/inference';
+import { StreamIngestion } from '../../lib/ingestion';
+import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
+import { FleetScaling, ScaleEvents } from '../../lib/scaling';
+
+function newParts() {
+  const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
+  const endpoint = GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat');
+  const scaling = new FleetScaling(stack, 'Scaling', { fleet: endpoint, minCapacity: 1, maxCapacity: 8 });
+  const { endpointArn, variantName } = endpoint;
+  const guard = new CostGuard(stack, 'Guard', {
+    guardName: 'guard',
+    budgetUsd: 500,
+    fleets: [{ scaling, endpointArn, variantName, instanceTypes: ['ml.g5.xlarge'] }],
+  });
+  const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint });
+  const scaleEvents = new ScaleEvents(stack, 'Events', { fleets: [endpoint] });
+  return { stack, endpoint, guard, ingestion, scaleEvents };
+}
+
+function watchEverything() {
+  const parts = newParts();
+  const alarms = new PlatformAlarms(parts.stack, 'Alarms', { topic: parts.guard.topic });
+  alarms.watchEndpoint(parts.endpoint);
+  alarms.watchScaling(parts.scaleEvents, parts.endpoint);
+  alarms.watchIngestion(parts.ingestion);
+  alarms.watchGuard(parts.guard);
+  alarms.watchTraining(sfn.StateMachine.fromStateMachineName(parts.stack, 'Machine', 'machine'));
+  return { ...parts, alarms };
+}
+
+const alarmsOf = (stack: Stack): { [name: string]: unknown }[] =>
+  Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+
+describe('RunbookAlarm', () => {
+  const metric = new cloudwatch.Metric({ namespace: 'N', metricName: 'M' });
+  const runbook = { meaning: 'It fails.', lookAt: 'The log.', whatToDo: 'Repair it.' };
+  const base = { metric, threshold: 1, evaluationPeriods: 3, treatMissingData: cloudwatch.TreatMissingData.IGNORE };
+
+  test('carries its runbook entry in its description', () => {
+    const stack = new Stack();
+    new RunbookAlarm(stack, 'Alarm', { ...base, runbook });
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      AlarmDescription: 'Meaning: It fails.\nLook at: The log.\nDo: Repair it.',
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      DatapointsToAlarm: 3,
+      TreatMissingData: 'ignore',
+      AlarmActions: Match.absent(),
+    });
+  });
+
+  test('tells when it goes off and when it is over', () => {
+    const stack = new Stack();
+    const topic = new sns.Topic(stack, 'Topic');
+    new RunbookAlarm(stack, 'Alarm', { ...base, runbook, topic });
+    const [alarm] = alarmsOf(stack);
+    expect(alarm!['AlarmActions']).toEqual([stack.resolve(topic.topicArn)]);
+    expect(alarm!['OKActions']).toEqual([stack.resolve(topic.topicArn)]);
+  });
+
+  test('refuses a runbook entry that says nothing', () => {
+    const empty = { ...runbook, whatToDo: ' ' };
+    expect(() => new RunbookAlarm(new Stack(), 'Alarm', { ...base, runbook: empty })).toThrow(
+      /runbook.whatToDo is empty/,
+    );
+  });
+
+  test('refuses a runbook entry that CloudWatch would refuse', () => {
+    const long = { ...runbook, lookAt: 'x'.repeat(1100) };
+    expect(() => new RunbookAlarm(new Stack(), 'Alarm', { ...base, runbook: long })).toThrow(/1024 are allowed/);
+  });
+});
+
+describe('PlatformAlarms', () => {
+  test('watches every part', () => {
+    const { alarms } = watchEverything();
+    expect(alarms.alarms.map(({ node }) => node.id)).toEqual([
+      'EndpointErrors',
+      'EndpointLatency',
+      'CapacityGap',
+      'CapacityErrors',
+      'ScalingFailures',
+      'ScaleEventsHandlerErrors',
+      'ScaleEventsDeadLetters',
+      'IteratorAge',
+      'DeadLetters',
+      'ThrottledPuts',
+      'ConsumerHandlerErrors',
+      'GuardLimits',
+      'GuardProblems',
+      'GuardSilence',
+      'GuardHandlerErrors',
+      'TrainingFailures',
+    ]);
+  });
+
+  test('gives every alarm a runbook entry, someone to tell, and a choice for missing data', () => {
+    const { stack } = watchEverything();
+    const alarms = alarmsOf(stack);
+    expect(alarms).toHaveLength(16);
+    for (const alarm of alarms) {
+      expect(alarm['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
+      expect(alarm['AlarmActions']).toHaveLength(1);
+      expect(['missing', 'breaching', 'notBreaching']).toContain(alarm['TreatMissingData']);
+    }
+  });
+
+  test('takes the silence of the guard for a breach', () => {
+    const { stack } = watchEverything();
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'GuardLevel',
+      Statistic: 'SampleCount',
+      ComparisonOperator: 'LessThanThreshold',
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('goes off when instances are overloaded for longer than a scale-out takes', () => {
+    const { stack } = watchEverything();
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ConcurrentRequestsPerModel',
+      Statistic: 'Maximum',
+      Threshold: 8,
+      EvaluationPeriods: 15,
+      ComparisonOperator: 'GreaterThanThreshold',
+    });
+  });
+
+  test('takes the limits of an endpoint in its own units', () => {
+    const { stack, endpoint, guard } = newParts();
+    const alarms = new PlatformAlarms(stack, 'Alarms', { topic: guard.topic });
+    alarms.watchEndpoint(endpoint, {
+      maxErrorRate: 0.1,
+      maxModelLatency: Duration.seconds(2),
+      maxOverload: Duration.minutes(20),
+    });
+    const template = Template.fromStack(stack);
+    // CloudWatch has the model's time in microseconds, and the average of the errors is their share.
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', { MetricName: 'ModelLatency', Threshold: 2_000_000 });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'Invocation5XXErrors',
+      Statistic: 'Average',
+      Threshold: 0.1,
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', { EvaluationPeriods: 20 });
+  });
+});
+
+describe('PlatformDashboard', () => {
+  test('shows demand, capacity, latency, spend, level, events, records and alarms', () => {
+    const parts = watchEverything();
+    new PlatformDashboard(parts.stack, 'Dashboard', { ...parts, dashboardName: 'chat', alarms: parts.alarms.alarms });
+    const body = JSON.stringify(
+      Object.values(Template.fromStack(parts.stack).findResources('AWS::CloudWatch::Dashboard')),
+    );
+    for (const name of [
+      'Invocations',
+      'ConcurrentRequestsPerModel',
+      'CurrentInstances',
+      'DesiredInstances',
+      'MaxInstances',
+      'ModelLatency',
+      'p95',
+      'SpendUsd',
+      'BudgetUsd',
+      'ForecastUsd',
+      'GuardLevel',
+      'ScaleOuts',
+      'IteratorAge',
+      'DeadLetters',
+    ])
+      expect(body).toContain(name);
+  });
+
+  test('leaves out what there is not', () => {
+    const { stack, endpoint, guard } = newParts();
+    new PlatformDashboard(stack, 'Dashboard', { endpoint, guard });
+    const body = JSON.stringify(Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Dashboard')));
+    expect(body).not.toContain('ScaleOuts');
+    expect(body).not.toContain('IteratorAge');
+  });
+});
