@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -86,7 +87,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const random = new Random(options.seed);
   const stopping = new AbortController();
   const ownDirectory = options.dataDirectory === undefined;
-  const dataDirectory = options.dataDirectory ?? (await fs.mkdtemp(path.join(os.tmpdir(), 'tidegate-training-')));
+  const dataDirectory = options.dataDirectory ?? path.join(os.tmpdir(), `tidegate-training-${randomUUID()}`);
 
   const engine = options.engine ?? engineOverSdk(options.engineUrl);
   const outbox = new Outbox(log);

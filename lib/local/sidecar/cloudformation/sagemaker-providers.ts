@@ -105,6 +105,7 @@ export class EndpointProvider implements ResourceProvider {
     const reason = endpoint?.failureReason ?? 'the endpoint was deleted while it was created';
     if (endpoint) endpoints.delete(EndpointName, catchUp());
     rearm();
+    await endpoints.gone(EndpointName, stopping);
     throw new ServiceError('GeneralServiceException', `Endpoint ${EndpointName} failed: ${reason}`);
   }
 

@@ -1,0 +1,205 @@
+import { deployEndpoint, describe1, type Platform, startPlatform } from './platform';
+
+let platform: Platform;
+beforeEach(async () => {
+  platform = await startPlatform(900);
+  platform.engine.objects.set('artifacts/model.tar.gz', Buffer.from('weights'));
+});
+afterEach(() => platform.stop());
+
+interface Resource {
+  physicalId: string;
+  attributes: { [name: string]: string };
+}
+
+async function provision(action: string, type: string, logicalId: string, rest: object): Promise<Resource> {
+  const { status, body } = await platform.post('/cloudformation', {
+    action,
+    type,
+    logicalId,
+    stackName: 'Tidegate-local',
+    ...rest,
+  });
+  if (status !== 200) throw new Error(`${body['code'] as string}: ${body['message'] as string}`);
+  return body as unknown as Resource;
+}
+
+const create = (type: string, logicalId: string, properties: object) =>
+  provision('create', type, logicalId, { properties });
+
+/** Numbers and booleans as text, as CloudFormation hands them over. */
+const configProperties = (modelName: string, slots: string) => ({
+  ProductionVariants: [
+    {
+      VariantName: 'gpu',
+      ModelName: modelName,
+      InitialInstanceCount: '1',
+      InstancePools: [{ InstanceType: 'ml.g5.xlarge', Priority: '1' }],
+      EnableSSMAccess: 'false',
+    },
+  ],
+  Tags: [{ Key: 'tidegate:max-concurrency-per-instance', Value: slots }],
+});
+
+async function deployStack() {
+  const model = await create('AWS::SageMaker::Model', 'Model8A', {
+    ExecutionRoleArn: 'arn:aws:iam::123456789012:role/r',
+    PrimaryContainer: { Image: 'triton', ModelDataUrl: 's3://artifacts/model.tar.gz', Environment: { THREADS: 4 } },
+  });
+  const config = await create(
+    'AWS::SageMaker::EndpointConfig',
+    'Config9B',
+    configProperties(model.attributes['ModelName']!, '4'),
+  );
+  const endpointProperties = {
+    EndpointConfigName: config.attributes['EndpointConfigName'],
+    RetainAllVariantProperties: 'true',
+    DeploymentConfig: {
+      RollingUpdatePolicy: { MaximumBatchSize: { Type: 'INSTANCE_COUNT', Value: '1' }, WaitIntervalInSeconds: '60' },
+      AutoRollbackConfiguration: { Alarms: [{ AlarmName: 'errors' }] },
+    },
+  };
+  const endpoint = await create('AWS::SageMaker::Endpoint', 'Endpoint7C', endpointProperties);
+  return { model, config, endpoint, endpointProperties };
+}
+
+test('a stack’s model, configuration, endpoint, target and policy are created, changed and deleted', async () => {
+  const { model, config, endpoint, endpointProperties } = await deployStack();
+  const name = endpoint.attributes['EndpointName']!;
+  expect(name).toMatch(/^tidegate-local-endpoint7c-[a-z0-9]{12}$/);
+  expect(endpoint.physicalId).toBe(`arn:aws:sagemaker:us-east-1:123456789012:endpoint/${name}`);
+  expect((await describe1(platform, name)).EndpointStatus).toBe('InService');
+
+  const resourceId = `endpoint/${name}/variant/gpu`;
+  const key = {
+    ServiceNamespace: 'sagemaker',
+    ResourceId: resourceId,
+    ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+  };
+  const targetProperties = {
+    ...key,
+    MinCapacity: '1',
+    MaxCapacity: '8',
+    ScheduledActions: [
+      { ScheduledActionName: 'night', Schedule: 'cron(0 22 * * ? *)', ScalableTargetAction: { MaxCapacity: '2' } },
+    ],
+  };
+  const target = await create('AWS::ApplicationAutoScaling::ScalableTarget', 'Target', targetProperties);
+  expect(target.physicalId).toBe(`${resourceId}|sagemaker:variant:DesiredInstanceCount|sagemaker`);
+  const policy = await create('AWS::ApplicationAutoScaling::ScalingPolicy', 'Policy', {
+    PolicyName: 'concurrency',
+    PolicyType: 'TargetTrackingScaling',
+    ScalingTargetId: target.physicalId,
+    TargetTrackingScalingPolicyConfiguration: {
+      TargetValue: '5.6',
+      PredefinedMetricSpecification: { PredefinedMetricType: 'SageMakerVariantInvocationsPerInstance' },
+    },
+  });
+  expect(policy.physicalId).toMatch(/^arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:/);
+  expect(platform.sidecar.snapshot().alarms).toHaveLength(2);
+
+  await provision('update', 'AWS::ApplicationAutoScaling::ScalableTarget', 'Target', {
+    physicalId: target.physicalId,
+    properties: { ...targetProperties, MinCapacity: '2', ScheduledActions: [] },
+    previousProperties: targetProperties,
+  });
+  expect(platform.sidecar.snapshot().targets[0]).toMatchObject({ minCapacity: 2, desiredCapacity: 2 });
+
+  const before = configProperties(model.attributes['ModelName']!, '4');
+  const replaced = await provision('update', 'AWS::SageMaker::EndpointConfig', 'Config9B', {
+    physicalId: config.physicalId,
+    properties: configProperties(model.attributes['ModelName']!, '6'),
+    previousProperties: before,
+  });
+  expect(replaced.physicalId).not.toBe(config.physicalId);
+  const updated = await provision('update', 'AWS::SageMaker::Endpoint', 'Endpoint7C', {
+    physicalId: endpoint.physicalId,
+    properties: { ...endpointProperties, EndpointConfigName: replaced.attributes['EndpointConfigName'] },
+    previousProperties: endpointProperties,
+  });
+  expect(updated.physicalId).toBe(endpoint.physicalId);
+  const variant = platform.sidecar.snapshot().endpoints[0]!.variants[0]!;
+  expect(variant).toMatchObject({ slotsPerInstance: 6, desiredInstances: 2 });
+
+  const remove = (type: string, logicalId: string, { physicalId }: Resource) =>
+    provision('delete', type, logicalId, { physicalId });
+  await remove('AWS::SageMaker::EndpointConfig', 'Config9B', config);
+  await remove('AWS::ApplicationAutoScaling::ScalingPolicy', 'Policy', policy);
+  await remove('AWS::ApplicationAutoScaling::ScalableTarget', 'Target', target);
+  await remove('AWS::SageMaker::Endpoint', 'Endpoint7C', endpoint);
+  await remove('AWS::SageMaker::Endpoint', 'Endpoint7C', endpoint);
+  await remove('AWS::SageMaker::Model', 'Model8A', model);
+  expect(platform.sidecar.snapshot()).toMatchObject({ endpoints: [], targets: [], alarms: [] });
+});
+
+test('properties that nothing here knows are refused by name', async () => {
+  const attempt = create('AWS::SageMaker::Model', 'M', { PrimaryContainer: { Image: 'i', Imagge: 'x' } });
+  await expect(attempt).rejects.toThrow('#/PrimaryContainer: extraneous key [Imagge] is not permitted');
+  await expect(
+    create('AWS::ApplicationAutoScaling::ScalingPolicy', 'P', {
+      PolicyName: 'p',
+      PolicyType: 'StepScaling',
+      Nonsense: 1,
+    }),
+  ).rejects.toThrow('extraneous key [Nonsense]');
+  await expect(create('AWS::SageMaker::Device', 'D', {})).rejects.toThrow('AWS::SageMaker::Device is not available');
+});
+
+test('an endpoint that cannot get instances fails its creation and leaves nothing behind', async () => {
+  platform.sidecar.setCapacity('ml.g5.xlarge', 'insufficient');
+  await expect(deployStack()).rejects.toThrow('InsufficientInstanceCapacity');
+  expect(platform.sidecar.snapshot().endpoints).toEqual([]);
+});
+
+test('an alarm of the auto-rollback configuration takes an update back', async () => {
+  const { endpoint, endpointProperties, model } = await deployStack();
+  platform.engine.alarms = [
+    {
+      AlarmName: 'errors',
+      Namespace: 'App',
+      MetricName: 'Errors',
+      Statistic: 'Sum',
+      Period: 10,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+    },
+  ];
+  await platform.post('/hooks/alarms-changed', {});
+  const config = await create(
+    'AWS::SageMaker::EndpointConfig',
+    'Other',
+    configProperties(model.attributes['ModelName']!, '2'),
+  );
+  const update = provision('update', 'AWS::SageMaker::Endpoint', 'Endpoint7C', {
+    physicalId: endpoint.physicalId,
+    properties: { ...endpointProperties, EndpointConfigName: config.attributes['EndpointConfigName'] },
+    previousProperties: endpointProperties,
+  });
+  const failing = setInterval(() => {
+    const values = { sum: 5, sampleCount: 5, minimum: 1, maximum: 1 };
+    void platform.post('/hooks/metrics', [
+      { namespace: 'App', metricName: 'Errors', dimensions: {}, atSeconds: platform.clock.now(), ...values },
+    ]);
+  }, 10);
+  await expect(update).rejects.toThrow('the alarm errors of the auto-rollback configuration is in ALARM');
+  clearInterval(failing);
+  expect((await describe1(platform, endpoint.attributes['EndpointName'])).EndpointStatus).toBe('InService');
+  expect(platform.sidecar.snapshot().endpoints[0]!.variants[0]).toMatchObject({
+    slotsPerInstance: 4,
+    inServiceInstances: 1,
+  });
+});
+
+test('a custom name that would have to be replaced is refused', async () => {
+  await deployEndpoint(platform);
+  const named = { ModelName: 'named', PrimaryContainer: { Image: 'i' } };
+  const model = await create('AWS::SageMaker::Model', 'Named', named);
+  const update = provision('update', 'AWS::SageMaker::Model', 'Named', {
+    physicalId: model.physicalId,
+    properties: { ...named, PrimaryContainer: { Image: 'j' } },
+    previousProperties: named,
+  });
+  await expect(update).rejects.toThrow('custom-named resource requires replacing');
+});
