@@ -1,6 +1,4 @@
-/** The account and region of the local engine; nothing outside this machine knows them. */
-export const LOCAL_ACCOUNT = '123456789012';
-export const LOCAL_REGION = 'us-east-1';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../engine/credentials';
 
 type SageMakerKind = 'model' | 'endpoint-config' | 'endpoint' | 'training-job';
 

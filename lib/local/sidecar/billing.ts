@@ -1,5 +1,5 @@
 import { instancePrice } from '../../catalog/prices';
-import { LOCAL_REGION } from './arns';
+import { LOCAL_REGION } from '../engine/credentials';
 
 export type PricePurpose = 'hosting' | 'training';
 

@@ -23,7 +23,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { EpochSeconds } from '../../core/time';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from './arns';
+import { LOCAL_REGION, localCredentials } from '../engine/credentials';
 
 export interface ServiceEvent {
   readonly source: 'aws.sagemaker' | 'aws.application-autoscaling';
@@ -53,21 +53,13 @@ export interface EngineServices {
   close(): void;
 }
 
-export interface EngineCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
-
-/** The engine gives an access key that is an account number that account's root. */
-const ROOT_CREDENTIALS: EngineCredentials = { accessKeyId: LOCAL_ACCOUNT, secretAccessKey: 'local' };
-
 /** The engine over the AWS SDK; clients are made at the first call, when the engine's address is known. */
-export function engineOverSdk(engineUrl: () => string, credentials = ROOT_CREDENTIALS): EngineServices {
+export function engineOverSdk(engineUrl: () => string): EngineServices {
   const handler = new NodeHttpHandler({ connectionTimeout: 5000, requestTimeout: 60_000 });
   const settings = () => ({
     endpoint: engineUrl(),
     region: LOCAL_REGION,
-    credentials,
+    credentials: localCredentials,
     requestHandler: handler,
     maxAttempts: 3,
   });

@@ -6,7 +6,7 @@ import {
   type TargetKey,
 } from '../../simulation/application-auto-scaling';
 import type { AlarmEvaluation, CloudWatch } from '../../simulation/cloudwatch';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from './arns';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../engine/credentials';
 import type { Actor } from './driver';
 import type { PlatformEvents } from './events';
 import type { Endpoints } from './sagemaker/endpoints';

@@ -3,7 +3,7 @@ import type { EpochSeconds } from '../../../core/time';
 import { formatInferenceAnswer, parseInferenceRequest } from '../../../ingestion/contract';
 import type { Random } from '../../../simulation/random';
 import { type ServiceProfile, serviceSeconds } from '../../../simulation/service-profile';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from '../arns';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../engine/credentials';
 import type { HttpReply, HttpRequest } from '../http';
 import { ServiceError } from '../service-error';
 import type { Endpoint } from './endpoint';

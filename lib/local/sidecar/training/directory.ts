@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { LOCAL_REGION, sageMakerArn } from '../arns';
+import { LOCAL_REGION } from '../../engine/credentials';
+import { sageMakerArn } from '../arns';
 import type { TrainingJobRequest } from '../sagemaker/schemas';
 
 /** The one host of a local training job, as SageMaker names it. */
