@@ -11,7 +11,9 @@ export interface AssemblyStack {
 }
 
 export interface Template {
-  readonly Resources: { readonly [logicalId: string]: { readonly Type: string; readonly Condition?: string } };
+  readonly Resources: {
+    readonly [logicalId: string]: { readonly Type: string; readonly Properties?: { readonly [name: string]: unknown } };
+  };
 }
 
 /** Runs the `cdk` command of the project, aimed at the local engine and at nothing else. */

@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import type { Recording, Sample } from '../report/recording';
-import { clockText, dollarText, numberText } from './format';
+import { formatClock } from '../report/format-clock';
+import { dollarText, numberText } from './format';
 
 type Row = (number | null)[];
 
@@ -116,7 +117,7 @@ class Chart {
           space: 64,
           size: 30,
           incrs: [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400],
-          values: (_plot, ticks) => ticks.map(clockText),
+          values: (_plot, ticks) => ticks.map(formatClock),
         },
         {
           stroke: quiet,
@@ -130,7 +131,7 @@ class Chart {
       cursor: { sync: { key: 'tidegate' }, points: { size: 7 }, drag: { x: false, y: false } },
       legend: { live: true },
       series: [
-        { label: 'Time', value: (_plot, second) => (second == null ? '–' : clockText(second)) },
+        { label: 'Time', value: (_plot, second) => (second == null ? '–' : formatClock(second)) },
         ...drawing.lines.map((line, index): uPlot.Series => {
           const color = cssColor(line.color);
           return {

@@ -1,13 +1,3 @@
-/** Minutes and seconds of a moment, such as `12:05`, with hours when there are some. */
-export function clockText(seconds: number): string {
-  const sign = seconds < 0 ? '-' : '';
-  const whole = Math.floor(Math.abs(seconds));
-  const hours = Math.floor(whole / 3600);
-  const minutes = Math.floor((whole % 3600) / 60);
-  const rest = String(whole % 60).padStart(2, '0');
-  return hours > 0 ? `${sign}${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${sign}${minutes}:${rest}`;
-}
-
 /** A number with the digits that matter at its size. */
 export function numberText(value: number | null | undefined, unit = ''): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';

@@ -1,5 +1,6 @@
 import type { EventKind, Recording, RunSummary, StepProgress, TimelineEvent } from '../report/recording';
-import { clockText, dollarText, numberText } from './format';
+import { formatClock } from '../report/format-clock';
+import { dollarText, numberText } from './format';
 
 const STATUS_WORDS = { waiting: 'not yet', running: 'under way', done: 'done', failed: 'failed' } as const;
 const STATUS_SIGNS = { waiting: '', running: '▸ ', done: '✓ ', failed: '✕ ' } as const;
@@ -57,8 +58,8 @@ function tilesOf({ header, samples }: Recording): Tile[] {
   return [
     {
       label: 'Time',
-      value: last === undefined ? '–' : clockText(last.second),
-      note: header.trafficSeconds > 0 ? `of ${clockText(header.trafficSeconds)} of traffic` : '',
+      value: last === undefined ? '–' : formatClock(last.second),
+      note: header.trafficSeconds > 0 ? `of ${formatClock(header.trafficSeconds)} of traffic` : '',
     },
     {
       label: 'Traffic',
@@ -166,7 +167,7 @@ export class EventList {
       const text = document.createElement('div');
       text.append(element('p', event.title), element('p', event.reason, { class: 'quiet' }));
       item.append(
-        element('time', clockText(event.second)),
+        element('time', formatClock(event.second)),
         element('span', KIND_WORDS[event.kind], { class: 'badge', 'data-kind': event.kind }),
         text,
       );

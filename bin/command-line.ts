@@ -1,0 +1,156 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { InputError } from '../lib/core/errors';
+import {
+  DEFAULT_OUT_DIRECTORY,
+  DEFAULT_PAGE_PORT,
+  DEFAULT_SEED,
+  DEFAULT_SPEED,
+  DEFAULT_STAGE,
+  parseFlag,
+  type LocalRunOptions,
+} from '../lib/local/options';
+import type { RunReport } from '../lib/local/report/run-report';
+import type { TerminalOutput } from '../lib/local/terminal';
+
+export interface CommandLineSurroundings {
+  readonly projectDirectory: string;
+  readonly stdout: TerminalOutput;
+  readonly stderr: { write(text: string): unknown };
+  readonly signal: AbortSignal;
+  readonly runLocal: (
+    options: LocalRunOptions,
+    surroundings: { readonly output: TerminalOutput; readonly signal: AbortSignal },
+  ) => Promise<RunReport>;
+}
+
+/** What the command exits with. */
+export const EXIT = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
+
+interface LocalFlags {
+  readonly trace?: string;
+  readonly speed: number;
+  readonly seed: number;
+  readonly budget?: number;
+  readonly chaos: boolean;
+  readonly keep: boolean;
+  readonly endpoint?: string;
+  readonly stage: string;
+  readonly out: string;
+  readonly duration?: number;
+  readonly port: number;
+  readonly page: boolean;
+  readonly assembly?: string;
+}
+
+/** Runs the command line and answers its exit code; every failure is one message on stderr. */
+export async function runCommandLine(args: readonly string[], surroundings: CommandLineSurroundings): Promise<number> {
+  const { stderr, signal } = surroundings;
+  let report: RunReport | undefined;
+  const program = createProgram(surroundings, (made) => {
+    report = made;
+  });
+  if (args.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return report === undefined || report.ok ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      stderr.write(`tidegate: ${error.message.replace(/^error: /, '').replace(/\n+/g, ' ')}\n`);
+      return EXIT.badInput;
+    }
+    if (signal.aborted) {
+      stderr.write('tidegate: interrupted; everything was stopped\n');
+      return EXIT.interrupted;
+    }
+    stderr.write(`tidegate: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof InputError ? EXIT.badInput : EXIT.failed;
+  }
+}
+
+function createProgram(surroundings: CommandLineSurroundings, onReport: (report: RunReport) => void): Command {
+  const { projectDirectory, stdout, signal, runLocal } = surroundings;
+  const program = new Command('tidegate')
+    .description('Autoscaling infrastructure for AI, as code.')
+    .version(packageVersion(projectDirectory), '--version', 'print the version')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined })
+    .showSuggestionAfterError()
+    .helpCommand(false);
+  program
+    .command('local')
+    .description('deploy the platform on this machine, drive traffic through it and report what happened')
+    .option('--trace <file>', 'traffic to replay: requests, counts per step or a CloudWatch export; plain or gzipped')
+    .option('--speed <n>', 'local seconds per real second, 1 to 120', flag(parseFlag.speed), DEFAULT_SPEED)
+    .option('--seed <n>', 'seed of everything random', flag(parseFlag.seed), DEFAULT_SEED)
+    .option(
+      '--budget <usd>',
+      'what the run may spend from its first request on; shows the cost guard',
+      flag(parseFlag.budget),
+    )
+    .option('--chaos', 'drop the capacity of the first instance type for a while around the peak', false)
+    .option('--keep', 'leave everything up after the run, until Ctrl-C', false)
+    .option('--endpoint <url>', 'use an AWS engine that already runs', flag(parseFlag.endpoint))
+    .option('--stage <name>', 'the stage to deploy', flag(parseFlag.stage), DEFAULT_STAGE)
+    .option('--out <dir>', 'where the report goes', DEFAULT_OUT_DIRECTORY)
+    .option('--duration <seconds>', 'at most so many local seconds of traffic', flag(parseFlag.duration))
+    .option('--port <n>', 'port of the live page on 127.0.0.1; 0 for any', flag(parseFlag.port), DEFAULT_PAGE_PORT)
+    .option('--no-page', 'serve no live page')
+    .addOption(program.createOption('--assembly <dir>', 'deploy this cloud assembly instead').hideHelp())
+    .allowExcessArguments(false)
+    .action(async (flags: LocalFlags) => {
+      onReport(await runLocal(optionsOf(flags, projectDirectory), { output: stdout, signal }));
+    });
+  return program;
+}
+
+function optionsOf(flags: LocalFlags, projectDirectory: string): LocalRunOptions {
+  // Paths that the user types are relative to where they are; the default is in the project.
+  const out = flags.out === DEFAULT_OUT_DIRECTORY ? path.join(projectDirectory, flags.out) : path.resolve(flags.out);
+  return {
+    projectDirectory,
+    stage: flags.stage,
+    trace: flags.trace ?? null,
+    speed: flags.speed,
+    seed: flags.seed,
+    budgetUsd: flags.budget ?? null,
+    chaos: flags.chaos,
+    keep: flags.keep,
+    endpoint: flags.endpoint ?? null,
+    outDirectory: out,
+    durationSeconds: flags.duration ?? null,
+    pagePort: flags.page ? flags.port : null,
+    assemblyDirectory: flags.assembly === undefined ? null : path.resolve(flags.assembly),
+  };
+}
+
+/** A value reader whose refusal becomes the command's own one message. */
+function flag<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw error instanceof InputError ? error : new InvalidArgumentError((error as Error).message);
+    }
+  };
+}
+
+function packageVersion(projectDirectory: string): string {
+  const text = fs.readFileSync(path.join(projectDirectory, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** The directory that holds package.json: told by the launcher, or found above a file. */
+export function findProjectDirectory(from: string, environment: NodeJS.ProcessEnv): string {
+  const told = environment.TIDEGATE_PROJECT_DIRECTORY;
+  if (told) return path.resolve(told);
+  for (let directory = from; ; directory = path.dirname(directory)) {
+    if (fs.existsSync(path.join(directory, 'package.json'))) return directory;
+    if (directory === path.dirname(directory)) throw new Error(`no package.json is above ${from}`);
+  }
+}
