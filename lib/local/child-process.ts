@@ -21,7 +21,6 @@ export class CommandError extends Error {
 
 const KEPT_LINES = 200;
 const KILL_AFTER_MS = 3000;
-// eslint-disable-next-line no-control-regex
 const COLOUR_CODES = /\u001b\[[0-9;]*[A-Za-z]/g;
 
 /** Runs a command to its end in a process group of its own; an abort ends the whole group. */

@@ -40,8 +40,8 @@ export class Recorder {
     return {
       header: this.header,
       steps: this.steps,
-      samples: this.samples,
-      events: this.events,
+      samples: [...this.samples],
+      events: [...this.events],
       summary: this.summary,
     };
   }

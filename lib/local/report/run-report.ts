@@ -79,7 +79,7 @@ export function deniedText({ principal, action, resource }: DeniedCall): string 
 
 /** Checks the facts against what must hold and makes the report. */
 export function assembleReport(facts: RunFacts): RunReport {
-  const { verification, openIds, unknownIds, refusals, failures, ...rest } = facts;
+  const { verification, openIds: _openIds, unknownIds: _unknownIds, refusals, failures, ...rest } = facts;
   const problems = [
     ...failures,
     ...verification.problems.map((problem) => `not verified: ${problem}`),

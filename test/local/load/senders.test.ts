@@ -1,0 +1,162 @@
+import type { PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import type { InferenceRequest } from '../../../lib/ingestion/contract';
+import { LocalClock } from '../../../lib/local/clock';
+import { DirectSender, isWorthRetrying } from '../../../lib/local/load/direct-sender';
+import { StreamSender } from '../../../lib/local/load/stream-sender';
+import { Random } from '../../../lib/simulation/random';
+
+const clock = (): LocalClock => LocalClock.startingNow(2000);
+const request = (id: string): InferenceRequest => ({ id, key: 'k', contextTokens: 1, generatedTokens: 1, sentAt: 0 });
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 2000) throw new Error('it did not come to pass');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+describe('isWorthRetrying', () => {
+  test.each([
+    [{ statusCode: 503, body: '' }, true],
+    [{ statusCode: 500, body: '' }, true],
+    [{ statusCode: 429, body: '' }, true],
+    [{ statusCode: 400, body: '{"__type":"ThrottlingException"}' }, true],
+    [{ statusCode: 424, body: '{"OriginalStatusCode":0}' }, true],
+    [{ statusCode: 424, body: '{"OriginalStatusCode":503}' }, true],
+    [{ statusCode: 424, body: '{"OriginalStatusCode":400}' }, false],
+    [{ statusCode: 400, body: '{"__type":"ValidationError"}' }, false],
+    [{ statusCode: 403, body: '' }, false],
+  ])('says of %j: %s', (reply, expected) => expect(isWorthRetrying(reply)).toBe(expected));
+});
+
+describe('DirectSender', () => {
+  function sender(invoke: (body: string) => Promise<{ statusCode: number; body: string }>) {
+    const told = { answered: [] as string[], spilled: [] as string[], refused: [] as string[] };
+    const direct = new DirectSender({
+      invoke,
+      clock: clock(),
+      random: new Random(1),
+      onAnswer: ({ id }) => told.answered.push(id),
+      onSpill: ({ id }) => told.spilled.push(id),
+      onRefused: ({ id }) => told.refused.push(id),
+    });
+    return { direct, told };
+  }
+
+  test('tries again after overload and broken connections, until it is answered', async () => {
+    let calls = 0;
+    const { direct, told } = sender(async () => {
+      calls += 1;
+      if (calls === 1) throw new Error('ECONNRESET');
+      return { statusCode: calls < 4 ? 503 : 200, body: '' };
+    });
+    direct.send(request('a'));
+    expect(direct.pending()).toBe(1);
+    await until(() => told.answered.length === 1);
+    expect(calls).toBe(4);
+    expect(direct.totals()).toEqual({ retries: 3, spilled: 0 });
+    expect(direct.pending()).toBe(0);
+  });
+
+  test('hands a request on once its tries are used up', async () => {
+    const { direct, told } = sender(async () => ({ statusCode: 503, body: '' }));
+    direct.send(request('a'));
+    await until(() => told.spilled.length === 1);
+    expect(told).toEqual({ answered: [], spilled: ['a'], refused: [] });
+    expect(direct.totals()).toEqual({ retries: 5, spilled: 1 });
+  });
+
+  test('does not repeat what can never be answered', async () => {
+    const { direct, told } = sender(async () => ({ statusCode: 400, body: 'ValidationError' }));
+    direct.send(request('a'));
+    await until(() => told.refused.length === 1);
+    expect(direct.totals().retries).toBe(0);
+  });
+
+  test('keeps a bound on the calls that are on their way, and forgets none', async () => {
+    let flying = 0;
+    let most = 0;
+    const { direct, told } = sender(async () => {
+      flying += 1;
+      most = Math.max(most, flying);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      flying -= 1;
+      return { statusCode: 200, body: '' };
+    });
+    for (let index = 0; index < 1000; index++) direct.send(request(String(index)));
+    expect(direct.pending()).toBe(1000);
+    await until(() => told.answered.length === 1000);
+    expect(most).toBeLessThanOrEqual(256);
+    expect(direct.pending()).toBe(0);
+  });
+});
+
+describe('StreamSender', () => {
+  interface Call {
+    readonly keys: readonly string[];
+  }
+
+  function sender(answer: (call: Call, number: number) => readonly boolean[]) {
+    const calls: Call[] = [];
+    const troubles: string[] = [];
+    const stream = new StreamSender({
+      streamName: 's',
+      clock: clock(),
+      random: new Random(1),
+      onTrouble: (message) => troubles.push(message),
+      kinesis: {
+        send: (async (command: PutRecordsCommand) => {
+          const call = { keys: (command.input.Records ?? []).map(({ PartitionKey = '' }) => PartitionKey) };
+          calls.push(call);
+          const stored = answer(call, calls.length);
+          return {
+            FailedRecordCount: stored.filter((one) => !one).length,
+            Records: stored.map((one, index) =>
+              one
+                ? { SequenceNumber: `${calls.length}-${index}`, ShardId: 's' }
+                : { ErrorCode: 'ProvisionedThroughputExceededException' },
+            ),
+          };
+        }) as never,
+      },
+    });
+    return { stream, calls, troubles };
+  }
+
+  test('puts at most 500 records in a call', async () => {
+    const { stream, calls } = sender(({ keys }) => keys.map(() => true));
+    let stored = 0;
+    for (let index = 0; index < 1200; index++) {
+      stream.send({ key: String(index), payload: '{}', onStored: () => (stored += 1) });
+    }
+    await until(() => stored === 1200);
+    expect(Math.max(...calls.map(({ keys }) => keys.length))).toBe(500);
+    await until(() => stream.pending() === 0);
+  });
+
+  test('tries records that fail inside a successful call again, before anything newer', async () => {
+    const { stream, calls } = sender(({ keys }, number) => keys.map((key) => number > 1 || key !== 'b'));
+    const stored: string[] = [];
+    for (const key of ['a', 'b', 'c']) stream.send({ key, payload: '{}', onStored: () => stored.push(key) });
+    await until(() => calls.length === 1);
+    stream.send({ key: 'd', payload: '{}', onStored: () => stored.push('d') });
+    await until(() => stored.length === 4);
+    expect(calls.map(({ keys }) => keys)).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'd'],
+    ]);
+    expect(stored).toEqual(['a', 'c', 'b', 'd']);
+    expect(stream.totals()).toEqual({ retries: 1 });
+  });
+
+  test('tries a whole call again when it fails, and tells of it', async () => {
+    const { stream, troubles } = sender(({ keys }, number) => {
+      if (number === 1) throw new Error('socket hang up');
+      return keys.map(() => true);
+    });
+    let stored = 0;
+    stream.send({ key: 'a', payload: '{}', onStored: () => (stored += 1) });
+    await until(() => stored === 1);
+    expect(troubles).toEqual(['putting 1 records failed: socket hang up']);
+  });
+});
