@@ -106,9 +106,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     fs.rmSync(temporary, { recursive: true, force: true });
   };
   const failure = ended.then(() => startFailure(logFile));
+  const waiting = new AbortController();
   try {
-    await Promise.race([answering(`${url}/_tidegate/health`), failure.then((error) => Promise.reject(error))]);
+    await Promise.race([
+      answering(`${url}/_tidegate/health`, waiting.signal),
+      failure.then((error) => Promise.reject(error)),
+    ]);
   } catch (error) {
+    waiting.abort();
     await stop();
     throw error;
   }
@@ -218,9 +223,9 @@ async function freePort(port: number): Promise<number> {
   });
 }
 
-async function answering(url: string): Promise<void> {
+async function answering(url: string, given: AbortSignal): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
+  while (!given.aborted) {
     try {
       if ((await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok) return;
     } catch {
