@@ -1,3 +1,4 @@
+import { PutFunctionConcurrencyCommand } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { STREAM_HANDLER } from './support/handlers';
 import { eventually, LocalAws } from './support/local-aws';
@@ -101,6 +102,24 @@ describe('streams of the local engine', () => {
       const numbers = got.filter(({ key }) => key === `k${k}`).map(({ data }) => Number(data));
       expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     }
+  });
+
+  it('waits for a throttled function without counting it as a retry', async () => {
+    const arn = await aws.createStream('throttled', 4);
+    await aws.createFunction(
+      'throttled-consumer',
+      STREAM_HANDLER.replace('await fetch', 'await new Promise((r) => setTimeout(r, 40)); await fetch'),
+      [READS_STREAMS],
+    );
+    await aws.lambda.send(
+      new PutFunctionConcurrencyCommand({ FunctionName: 'throttled-consumer', ReservedConcurrentExecutions: 1 }),
+    );
+    const records = Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, data: String(i) }));
+    await aws.put('throttled', records);
+    await aws.mapStream(arn, 'throttled-consumer', { BatchSize: 4, MaximumRetryAttempts: 0 });
+    await drained('throttled');
+    expect((await aws.engine.streamBacklog()).throttled).toMatchObject({ put: 40, consumed: 40, discarded: 0 });
+    expect(delivered('throttled-consumer')).toHaveLength(40);
   });
 
   it('gives up on records older than the allowed age', async () => {
