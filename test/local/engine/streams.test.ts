@@ -128,10 +128,17 @@ describe('streams of the local engine', () => {
     await aws.put('aged', [{ key: 'k', data: 'old' }]);
     await aws.clock.sleep(70);
     await aws.put('aged', [{ key: 'k', data: 'young' }]);
-    await aws.mapStream(arn, 'aged-consumer', { MaximumRecordAgeInSeconds: 60 });
+    await aws.s3.send(new CreateBucketCommand({ Bucket: 'too-old' }));
+    await aws.mapStream(arn, 'aged-consumer', {
+      MaximumRecordAgeInSeconds: 60,
+      DestinationConfig: { OnFailure: { Destination: 'arn:aws:s3:::too-old' } },
+    });
     await drained('aged');
 
     expect(delivered('aged-consumer').map(({ data }) => data)).toEqual(['young']);
     expect((await aws.engine.streamBacklog()).aged).toMatchObject({ put: 2, consumed: 1, discarded: 1 });
+    const { Contents = [] } = await aws.s3.send(new ListObjectsV2Command({ Bucket: 'too-old' }));
+    const object = await aws.s3.send(new GetObjectCommand({ Bucket: 'too-old', Key: Contents[0]!.Key! }));
+    expect(await object.Body!.transformToString()).toContain('"condition": "RecordAgeExceeded"');
   });
 });
