@@ -104,7 +104,6 @@ export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
         'sagemaker:InvokeEndpointWithResponseStream',
       ],
       resourceArns: [this.endpointArn],
-      scope: this,
     });
   }
 

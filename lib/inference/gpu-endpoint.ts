@@ -209,9 +209,13 @@ function container(
   const hasEnvironment = Object.keys(server.environment).length > 0;
   const base = { image: server.imageUri, ...(hasEnvironment ? { environment: server.environment } : {}) };
   if (artifact === undefined) return base;
-  const s3Uri = artifact.bucket.s3UrlForObject(artifact.key);
-  if (!artifact.isPrefix) return { ...base, modelDataUrl: s3Uri };
-  return { ...base, modelDataSource: { s3DataSource: { s3Uri, s3DataType: 'S3Prefix', compressionType: 'None' } } };
+  // Assets keep no `.tar.gz` in their key, which `ModelDataUrl` insists on; the data source says what the object is.
+  const s3DataSource = {
+    s3Uri: artifact.bucket.s3UrlForObject(artifact.key),
+    s3DataType: artifact.isPrefix ? 'S3Prefix' : 'S3Object',
+    compressionType: artifact.isPrefix ? 'None' : 'Gzip',
+  };
+  return { ...base, modelDataSource: { s3DataSource } };
 }
 
 /** The name is lower-case in the ARN whatever its case elsewhere. */
