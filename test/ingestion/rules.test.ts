@@ -24,9 +24,9 @@ describe('the AwsSolutions rules', () => {
     expect(open).toEqual([]);
     expect(accepted.map(({ rule, at }) => [rule.replace(/<\w+\.Arn>/, '<bucket>'), at])).toEqual([
       ['S1', 'Rules/Ingestion/Results'],
-      ['IAM5[Resource::<bucket>/results/*]', 'Rules/Ingestion/ConsumerPolicy'],
-      ['IAM5[Resource::<bucket>/dead-letters/*]', 'Rules/Ingestion/ConsumerPolicy'],
       ['IAM5[Resource::<bucket>/aws/lambda/*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/dead-letters/*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/results/*]', 'Rules/Ingestion/ConsumerPolicy'],
       ['IAM5[Resource::*]', 'Rules/Ingestion/ConsumerPolicy'],
     ]);
   });

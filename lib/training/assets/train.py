@@ -1,0 +1,350 @@
+"""Learns how long the model takes for a request, from the results that ingestion landed.
+
+    seconds = overhead + context_tokens * a + generated_tokens * b        with overhead, a, b >= 0
+
+Reads JSON lines below the channel `train`, keeps a fifth of the requests back to measure the error, and writes a Triton model
+repository. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables, hyperparameters as
+arguments, checkpoints that the next attempt resumes from, the reason of a failure in <output>/failure. Standard library only.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import os
+import shutil
+import signal
+import sys
+import zlib
+
+CHECKPOINT_VERSION = 1
+FEATURES = 3  # overhead, thousands of context tokens, thousands of generated tokens
+TOKENS_PER_UNIT = 1000.0
+# Objects of one shard can overlap after a crash; overlapping ones are neighbours in name order.
+FILES_REMEMBERED = 4
+MOST_INVALID = 0.05
+EXIT_INTERRUPTED = 143  # 128 + SIGTERM
+
+
+class TrainingError(Exception):
+    """Something the user has to put right; its text goes to the failure file."""
+
+
+class Interrupted(Exception):
+    """The instance is about to be taken away."""
+
+
+class Moments:
+    """Sums over rows that suffice for a least-squares fit and its error; rows themselves are not kept."""
+
+    def __init__(self, state=None):
+        state = state or {}
+        self.rows = state.get("rows", 0)
+        self.xx = state.get("xx", [[0.0] * FEATURES for _ in range(FEATURES)])
+        self.xy = state.get("xy", [0.0] * FEATURES)
+        self.yy = state.get("yy", 0.0)
+
+    def state(self):
+        return {"rows": self.rows, "xx": self.xx, "xy": self.xy, "yy": self.yy}
+
+    def add(self, x, y):
+        self.rows += 1
+        self.yy += y * y
+        for i in range(FEATURES):
+            self.xy[i] += x[i] * y
+            for j in range(FEATURES):
+                self.xx[i][j] += x[i] * x[j]
+
+    def merge(self, other):
+        self.rows += other.rows
+        self.yy += other.yy
+        for i in range(FEATURES):
+            self.xy[i] += other.xy[i]
+            for j in range(FEATURES):
+                self.xx[i][j] += other.xx[i][j]
+
+    def mean(self):
+        return self.xy[0] / self.rows  # the first feature is 1
+
+    def squared_error(self, weights):
+        """The sum of (y - x.w)^2 over the rows."""
+        cross = sum(weight * value for weight, value in zip(weights, self.xy))
+        square = sum(
+            weights[i] * weights[j] * self.xx[i][j] for i in range(FEATURES) for j in range(FEATURES)
+        )
+        return max(0.0, self.yy - 2 * cross + square)
+
+
+def solve(matrix, right):
+    """Solves a small linear system by Gaussian elimination with pivoting; None when it has no single solution."""
+    size = len(right)
+    rows = [list(matrix[i]) + [right[i]] for i in range(size)]
+    for column in range(size):
+        pivot = max(range(column, size), key=lambda i: abs(rows[i][column]))
+        if abs(rows[pivot][column]) < 1e-12:
+            return None
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        for i in range(size):
+            if i != column:
+                factor = rows[i][column] / rows[column][column]
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[column])]
+    return [rows[i][size] / rows[i][i] for i in range(size)]
+
+
+def fit(moments, ridge):
+    """Non-negative ridge regression: the best of all subsets of features whose solution has no negative weight."""
+    best, best_loss = [0.0] * FEATURES, moments.yy
+    penalty = ridge * moments.rows
+    for size in range(1, FEATURES + 1):
+        for subset in itertools.combinations(range(FEATURES), size):
+            matrix = [
+                [moments.xx[i][j] + (penalty if i == j and i > 0 else 0.0) for j in subset] for i in subset
+            ]
+            solution = solve(matrix, [moments.xy[i] for i in subset])
+            if solution is None or min(solution) < 0:
+                continue
+            weights = [0.0] * FEATURES
+            for feature, weight in zip(subset, solution):
+                weights[feature] = weight
+            loss = moments.squared_error(weights) + penalty * sum(weight * weight for weight in weights[1:])
+            if loss < best_loss:
+                best, best_loss = weights, loss
+    return best
+
+
+def parse_row(line):
+    """The id, features and target of a result line; None when the line is no result."""
+    try:
+        row = json.loads(line)
+        identity = row["id"]
+        numbers = (row["context_tokens"], row["generated_tokens"], row["service_seconds"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(identity, str):
+        return None
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or number < 0:
+            return None
+    context, generated, seconds = numbers
+    return identity, [1.0, context / TOKENS_PER_UNIT, generated / TOKENS_PER_UNIT], float(seconds)
+
+
+def is_held_out(identity, share):
+    """The same requests are held out in every run, whatever the order of the files."""
+    return zlib.crc32(identity.encode("utf-8")) % 10_000 < share * 10_000
+
+
+class Progress:
+    """What has been learned so far, and from which files."""
+
+    def __init__(self, holdout, state=None):
+        state = state or {}
+        self.holdout = holdout
+        self.files = set(state.get("files", []))
+        self.train = Moments(state.get("train"))
+        self.test = Moments(state.get("test"))
+        self.invalid = state.get("invalid", 0)
+        self.repeated = state.get("repeated", 0)
+        self.recent = state.get("recent", [])
+
+    def state(self):
+        return {
+            "version": CHECKPOINT_VERSION,
+            "holdout": self.holdout,
+            "files": sorted(self.files),
+            "train": self.train.state(),
+            "test": self.test.state(),
+            "invalid": self.invalid,
+            "repeated": self.repeated,
+            "recent": self.recent,
+        }
+
+    def learn(self, name, lines):
+        """Adds a whole file or, when interrupted on the way, nothing."""
+        train, test = Moments(), Moments()
+        invalid = repeated = 0
+        known = set(itertools.chain.from_iterable(self.recent))
+        seen = []
+        for line in lines:
+            if not line.strip():
+                continue
+            row = parse_row(line)
+            if row is None:
+                invalid += 1
+                continue
+            identity, x, y = row
+            if identity in known:
+                repeated += 1
+                continue
+            known.add(identity)
+            seen.append(identity)
+            (test if is_held_out(identity, self.holdout) else train).add(x, y)
+        self.train.merge(train)
+        self.test.merge(test)
+        self.invalid += invalid
+        self.repeated += repeated
+        self.recent = (self.recent + [seen])[-FILES_REMEMBERED:]
+        self.files.add(name)
+
+
+def load_checkpoint(path, holdout):
+    try:
+        with open(path, encoding="utf-8") as file:
+            state = json.load(file)
+    except FileNotFoundError:
+        return Progress(holdout)
+    except ValueError:
+        print("the checkpoint cannot be read; beginning anew")
+        return Progress(holdout)
+    if state.get("version") != CHECKPOINT_VERSION or state.get("holdout") != holdout:
+        print("the checkpoint is of another version or holdout; beginning anew")
+        return Progress(holdout)
+    progress = Progress(holdout, state)
+    print(f"resuming after {len(progress.files)} files")
+    return progress
+
+
+def save_json(path, value):
+    """Writes a file as a whole or not at all."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, sort_keys=True)
+    os.replace(path + ".part", path)
+
+
+def channel_files(channel):
+    """Names of the result files below the channel, in order."""
+    found = []
+    for directory, _, names in os.walk(channel):
+        found += [os.path.relpath(os.path.join(directory, name), channel) for name in names if name.endswith(".jsonl")]
+    return sorted(found)
+
+
+def read_all(channel, progress, save):
+    pending = [name for name in channel_files(channel) if name not in progress.files]
+    print(f"{len(pending)} files to read below {channel}")
+    for count, name in enumerate(pending, start=1):
+        with open(os.path.join(channel, name), encoding="utf-8", errors="replace") as file:
+            progress.learn(name, file)
+        if count % 50 == 0:
+            save()
+
+
+def check(progress, min_rows, channel):
+    rows = progress.train.rows + progress.test.rows
+    if rows == 0 and progress.invalid == 0:
+        raise TrainingError(
+            f"there is no result line in a .jsonl file below {channel}; let requests be answered through the stream first, "
+            "and check the prefix of the training data"
+        )
+    if progress.invalid > MOST_INVALID * (rows + progress.invalid):
+        raise TrainingError(
+            f"{progress.invalid} of {rows + progress.invalid} lines are no results (id, context_tokens, generated_tokens and "
+            "service_seconds are needed); check the prefix of the training data"
+        )
+    if progress.train.rows < min_rows or progress.test.rows == 0:
+        raise TrainingError(
+            f"{progress.train.rows} rows to learn from and {progress.test.rows} held out are too few (min_rows is {min_rows}); "
+            "let more requests be answered first, or lower min_rows"
+        )
+
+
+def evaluate(progress, weights):
+    train, test = progress.train, progress.test
+    rmse = math.sqrt(test.squared_error(weights) / test.rows)
+    rmse_of_mean = math.sqrt(test.squared_error([train.mean(), 0.0, 0.0]) / test.rows)
+    return {
+        "rows": train.rows,
+        "holdout_rows": test.rows,
+        "invalid_lines": progress.invalid,
+        "repeated_lines": progress.repeated,
+        "train_rmse": math.sqrt(train.squared_error(weights) / train.rows),
+        "holdout_rmse": rmse,
+        "holdout_rmse_of_mean": rmse_of_mean,
+        "holdout_r2": 1 - (rmse / rmse_of_mean) ** 2 if rmse_of_mean > 0 else 0.0,
+    }
+
+
+def write_model(directory, weights, metrics):
+    """A Triton model repository: the served model of this package with the weights just learned."""
+    template = os.path.join(os.path.dirname(os.path.abspath(__file__)), "initial-model", "service_time")
+    target = os.path.join(directory, "service_time")
+    shutil.copytree(template, target, dirs_exist_ok=True)
+    learned = {
+        "overhead_seconds": weights[0],
+        "seconds_per_context_token": weights[1] / TOKENS_PER_UNIT,
+        "seconds_per_generated_token": weights[2] / TOKENS_PER_UNIT,
+    }
+    save_json(os.path.join(target, "1", "weights.json"), learned)
+    save_json(os.path.join(directory, "metrics.json"), metrics)
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(description="Learns the service time of requests.")
+    parser.add_argument("--holdout", type=float, default=0.2, help="share of the requests kept back to measure the error")
+    parser.add_argument("--ridge", type=float, default=1e-9, help="penalty on large weights")
+    parser.add_argument("--min_rows", "--min-rows", type=int, default=20, help="fewer rows are too few to learn from")
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        print(f"ignoring unknown hyperparameters: {' '.join(unknown)}")
+    if not 0 < options.holdout < 1:
+        raise TrainingError(f"holdout ({options.holdout}) must lie between 0 and 1")
+    if not (math.isfinite(options.ridge) and options.ridge >= 0):
+        raise TrainingError(f"ridge ({options.ridge}) must be 0 or more")
+    return options
+
+
+def folder(name, default):
+    return os.environ.get(name) or default
+
+
+def run(arguments):
+    options = parse_arguments(arguments)
+    channel = folder("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train")
+    checkpoint = os.path.join(folder("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"), "progress.json")
+    progress = load_checkpoint(checkpoint, options.holdout)
+
+    def save():
+        save_json(checkpoint, progress.state())
+
+    try:
+        read_all(channel, progress, save)
+    except Interrupted:
+        save()
+        print(f"interrupted after {len(progress.files)} files; the checkpoint is saved")
+        return EXIT_INTERRUPTED
+    save()
+    check(progress, options.min_rows, channel)
+    weights = fit(progress.train, options.ridge)
+    metrics = evaluate(progress, weights)
+    write_model(folder("SM_MODEL_DIR", "/opt/ml/model"), weights, metrics)
+    for name, value in sorted(metrics.items()):
+        print(f"{name}={value:.9g}")
+    return 0
+
+
+def interrupt(_signal, _frame):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; saving must not be cut short
+    raise Interrupted()
+
+
+def main(arguments):
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return run(arguments)
+    except Interrupted:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # the failure file is the only thing the user sees of it
+        output = folder("SM_OUTPUT_DIR", "/opt/ml/output")
+        reason = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
+        os.makedirs(output, exist_ok=True)
+        with open(os.path.join(output, "failure"), "w", encoding="utf-8") as file:
+            file.write(reason[:1024])
+        print(f"training failed: {reason}", file=sys.stderr)
+        if not isinstance(error, TrainingError):
+            raise
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
