@@ -158,9 +158,6 @@ export class FleetScaling extends Construct {
       minCapacity: props.minCapacity,
       maxCapacity: props.maxCapacity,
     };
-    if (this.schedules.some((known) => known.scheduledActionName === id)) {
-      throw new InputError(`${this.node.path}: two schedules are named '${id}'; give one of them another id`);
-    }
     this.schedules.push(schedule);
     this.check();
   }
