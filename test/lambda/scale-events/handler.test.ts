@@ -1,0 +1,181 @@
+import type { MetricValue } from '../../../lambda/clients/metrics';
+import type { RecentActivities } from '../../../lambda/clients/scaling-activities';
+import { createHandler } from '../../../lambda/scale-events/handler';
+import { scaleEventKey, type ScaleEvent, type ScalingActivity, type WatchedFleet } from '../../../lib/scaling/contract';
+
+const tick = { 'detail-type': 'Scheduled Event' };
+
+function fleetOf(name: string): WatchedFleet {
+  return {
+    resourceId: `endpoint/${name}/variant/main`,
+    scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+    serviceNamespace: 'sagemaker',
+    fleetName: name,
+    initialCapacity: 1,
+  };
+}
+
+function activity(fleet: WatchedFleet, id: string, startedAt: number, to: number): ScalingActivity {
+  return {
+    activityId: id,
+    resourceId: fleet.resourceId,
+    description: `Setting desired instance count to ${to}.`,
+    cause: 'an alarm',
+    startedAt,
+    status: 'Successful',
+  };
+}
+
+const chat = fleetOf('chat');
+
+function stateChange(LastModifiedTime: number): object {
+  return {
+    'detail-type': 'SageMaker Endpoint State Change',
+    time: '2026-11-23T14:05:00Z',
+    detail: { EndpointName: 'chat', EndpointStatus: 'UPDATING', LastModifiedTime },
+  };
+}
+
+/** A table, a scaling service and CloudWatch, all in memory; handlers made with `newHandler` share them as new processes would. */
+function world(fleets: readonly WatchedFleet[] = [chat]) {
+  const stored = new Map<string, { event: ScaleEvent; expiresAt: number }>();
+  const counted: MetricValue[] = [];
+  const activities = new Map<string, RecentActivities | Error>();
+  let writes = 0;
+  let metricsDown = false;
+  const newHandler = () =>
+    createHandler({
+      fleets,
+      retentionDays: 90,
+      activities: {
+        recent: (fleet) => {
+          const recent = activities.get(fleet.resourceId) ?? { activities: [], complete: true };
+          return recent instanceof Error ? Promise.reject(recent) : Promise.resolve(recent);
+        },
+      },
+      store: {
+        putIfAbsent: (event, expiresAt) => {
+          writes++;
+          const key = `${event.resourceId}/${scaleEventKey(event)}`;
+          if (stored.has(key)) return Promise.resolve(false);
+          stored.set(key, { event, expiresAt });
+          return Promise.resolve(true);
+        },
+      },
+      metrics: {
+        put: (values) => {
+          if (metricsDown) return Promise.reject(new Error('metrics are down'));
+          counted.push(...values);
+          return Promise.resolve();
+        },
+      },
+      logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+  return {
+    newHandler,
+    stored: () => [...stored.values()].map(({ event }) => event),
+    expiries: () => [...stored.values()].map(({ expiresAt }) => expiresAt),
+    counted,
+    activities,
+    writes: () => writes,
+    breakMetrics: () => (metricsDown = true),
+  };
+}
+
+describe('the scale-events handler', () => {
+  test('records and counts what the activities tell', async () => {
+    const { newHandler, stored, counted, activities, expiries } = world();
+    activities.set(chat.resourceId, {
+      activities: [activity(chat, 'b', 200, 2), activity(chat, 'a', 100, 4)],
+      complete: true,
+    });
+    await expect(newHandler()(tick)).resolves.toEqual({ recorded: 2 });
+    expect(stored()).toMatchObject([
+      { kind: 'scale-out', from: 1, to: 4, reason: 'an alarm' },
+      { kind: 'scale-in', from: 4, to: 2 },
+    ]);
+    expect(expiries()[0]).toBe(100 + 90 * 86_400);
+    expect(counted).toEqual([
+      { metricName: 'ScaleOuts', value: 1, unit: 'Count', atSeconds: 100, dimensions: { ResourceId: chat.resourceId } },
+      { metricName: 'ScaleIns', value: 1, unit: 'Count', atSeconds: 200, dimensions: { ResourceId: chat.resourceId } },
+    ]);
+  });
+
+  test('counts an event once however often it is told, by this process or another', async () => {
+    const { newHandler, stored, counted, activities } = world();
+    activities.set(chat.resourceId, { activities: [activity(chat, 'a', 100, 4)], complete: true });
+    const handler = newHandler();
+    for (const run of [handler, handler, newHandler()]) {
+      await run(tick);
+      await run(stateChange(1_795_442_400_000));
+    }
+    expect(stored()).toHaveLength(2);
+    expect(counted).toHaveLength(2);
+  });
+
+  test('stores the same events whatever order they come in', async () => {
+    const first = world();
+    const second = world();
+    const events = [stateChange(1_795_442_400_000), stateChange(1_795_442_460_000), tick];
+    const forwards = first.newHandler();
+    for (const event of events) await forwards(event);
+    const backwards = second.newHandler();
+    for (const event of [...events].reverse()) await backwards(event);
+    const byKey = (list: ScaleEvent[]): string[] => list.map(scaleEventKey).sort();
+    expect(byKey(second.stored())).toEqual(byKey(first.stored()));
+  });
+
+  test('makes up with the next tick for an event that was lost', async () => {
+    const { newHandler, stored, activities } = world();
+    const handler = newHandler();
+    await handler(tick);
+    // the event that told of this activity never arrived
+    activities.set(chat.resourceId, { activities: [activity(chat, 'lost', 100, 3)], complete: true });
+    await handler(tick);
+    expect(stored()).toMatchObject([{ kind: 'scale-out', to: 3 }]);
+  });
+
+  test('takes the oldest of a full page for the capacity before only', async () => {
+    const { newHandler, stored, activities } = world();
+    activities.set(chat.resourceId, {
+      activities: [activity(chat, 'a', 100, 5), activity(chat, 'b', 200, 3)],
+      complete: false,
+    });
+    await newHandler()(tick);
+    expect(stored()).toMatchObject([{ kind: 'scale-in', from: 5, to: 3 }]);
+  });
+
+  test('records the other fleets when one cannot be read, and fails so that the failure is seen', async () => {
+    const search = fleetOf('search');
+    const { newHandler, stored, activities } = world([chat, search]);
+    activities.set(chat.resourceId, new Error('ThrottlingException'));
+    activities.set(search.resourceId, { activities: [activity(search, 'a', 100, 4)], complete: true });
+    await expect(newHandler()(tick)).rejects.toThrow(/endpoint\/chat\/variant\/main: Error: ThrottlingException/);
+    expect(stored()).toMatchObject([{ resourceId: search.resourceId, kind: 'scale-out' }]);
+  });
+
+  test('does not count an event twice after counting failed', async () => {
+    const { newHandler, stored, counted, activities, breakMetrics } = world();
+    activities.set(chat.resourceId, { activities: [activity(chat, 'a', 100, 4)], complete: true });
+    breakMetrics();
+    await expect(newHandler()(tick)).rejects.toThrow('metrics are down');
+    await expect(newHandler()(tick)).rejects.toThrow('metrics are down');
+    expect(stored()).toHaveLength(1);
+    expect(counted).toHaveLength(0);
+  });
+
+  test('does not write again what it has seen in the table', async () => {
+    const { newHandler, activities, writes } = world();
+    activities.set(chat.resourceId, { activities: [activity(chat, 'a', 100, 4)], complete: true });
+    const handler = newHandler();
+    await handler(tick);
+    await handler(tick);
+    expect(writes()).toBe(1);
+  });
+
+  test('refuses an event it does not know', async () => {
+    await expect(world().newHandler()({ 'detail-type': 'Something Else' })).rejects.toThrow(
+      /expected 'Scheduled Event'/,
+    );
+  });
+});
