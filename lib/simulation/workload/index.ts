@@ -1,5 +1,6 @@
 export * from './generator';
 export type { TraceOptions } from './request-rows';
+export * from './request-source';
 export { DEFAULT_TOKEN_LENGTHS, type TokenLengthDistribution, type TokenLengths } from './token-lengths';
 export { parseTrace } from './trace';
 export { splitLines } from './trace-text';

@@ -86,6 +86,17 @@ export class RequestRows {
       description: `${this.format}: ${count} requests in ${durationSeconds.toFixed(0)} s${lengths}`,
       durationSeconds,
       requestCount: count,
+      tokens: settings.tokens,
+      columns: {
+        kind: 'requests',
+        at: moments,
+        context,
+        generated,
+        count,
+        first,
+        hasTokens,
+        lengths: settings.tokens,
+      },
       *requests(): IterableIterator<WorkloadRequest> {
         const random = new Random(settings.seed).fork('tokens');
         for (let index = 0; index < count; index++) {

@@ -51,6 +51,8 @@ export class StepCounts {
       description: `${format}: ${total} requests in ${length} steps of ${stepSeconds} s, token lengths drawn`,
       durationSeconds: length * stepSeconds,
       requestCount: total,
+      tokens: settings.tokens,
+      columns: { kind: 'counts', stepSeconds, counts, steps: length },
       *requests(): IterableIterator<WorkloadRequest> {
         const random = new Random(settings.seed).fork('steps');
         for (let step = 0; step < length; step++) {

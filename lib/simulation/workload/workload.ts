@@ -1,3 +1,5 @@
+import type { TokenLengths } from './token-lengths';
+
 /** One request of a workload. */
 export interface WorkloadRequest {
   /** Seconds since the workload's start, ascending, from 0. */
@@ -6,6 +8,30 @@ export interface WorkloadRequest {
   readonly contextTokens: number;
   /** Tokens the model writes. */
   readonly generatedTokens: number;
+}
+
+/** Counts per step of equal length, as a trace of counts keeps them. */
+export interface StepCountColumn {
+  readonly kind: 'counts';
+  readonly stepSeconds: number;
+  /** The steps in use are the first `steps`; the rest is room to grow. */
+  readonly counts: Uint32Array;
+  readonly steps: number;
+}
+
+/** Requests in columns, as a per-request trace keeps them; the first `count` entries are in use. */
+export interface RequestColumns {
+  readonly kind: 'requests';
+  /** Seconds as the file counts them; the workload's clock begins at `first`. */
+  readonly at: Float64Array;
+  readonly context: Uint32Array;
+  readonly generated: Uint32Array;
+  readonly count: number;
+  readonly first: number;
+  /** False where the trace has timestamps only. */
+  readonly hasTokens: boolean;
+  /** Token lengths for requests that come without. */
+  readonly lengths: TokenLengths;
 }
 
 /**
@@ -23,6 +49,10 @@ export interface Workload {
   readonly durationSeconds: number;
   /** The number of requests: exact for traces, the expected number for a generated workload. */
   readonly requestCount: number;
+  /** Token lengths that are drawn where the trace has none. */
+  readonly tokens?: TokenLengths;
+  /** The same requests in columns, where they are kept so; `requestSource` reads them many times faster than {@link requests}. */
+  readonly columns?: StepCountColumn | RequestColumns;
   /** The requests in order of time. */
   requests(): IterableIterator<WorkloadRequest>;
 }

@@ -1,0 +1,168 @@
+import { InputError } from '../core/errors';
+
+const TWO_32 = 4294967296;
+
+/** Tables of the ziggurat method (Marsaglia and Tsang 2000) for the exponential distribution, 256 layers. */
+const EXPONENTIAL_EDGE = 7.69711747013104972;
+const EXPONENTIAL_AREA = 3.949659822581572e-3;
+const exponentialLimit = new Uint32Array(256);
+const exponentialScale = new Float64Array(256);
+const exponentialHeight = new Float64Array(256);
+{
+  let edge = EXPONENTIAL_EDGE;
+  let previous = edge;
+  const base = EXPONENTIAL_AREA / Math.exp(-edge);
+  exponentialLimit[0] = Math.floor((edge / base) * TWO_32);
+  exponentialLimit[1] = 0;
+  exponentialScale[0] = base / TWO_32;
+  exponentialScale[255] = edge / TWO_32;
+  exponentialHeight[0] = 1;
+  exponentialHeight[255] = Math.exp(-edge);
+  for (let layer = 254; layer >= 1; layer--) {
+    edge = -Math.log(EXPONENTIAL_AREA / edge + Math.exp(-edge));
+    exponentialLimit[layer + 1] = Math.floor((edge / previous) * TWO_32);
+    previous = edge;
+    exponentialHeight[layer] = Math.exp(-edge);
+    exponentialScale[layer] = edge / TWO_32;
+  }
+}
+
+/** Tables of the same method for the normal distribution, 128 layers on each side. */
+const NORMAL_EDGE = 3.442619855899;
+const NORMAL_AREA = 9.91256303526217e-3;
+const normalLimit = new Float64Array(128);
+const normalScale = new Float64Array(128);
+const normalHeight = new Float64Array(128);
+{
+  let edge = NORMAL_EDGE;
+  let previous = edge;
+  const base = NORMAL_AREA / Math.exp(-0.5 * edge * edge);
+  normalLimit[0] = (edge / base) * 2147483648;
+  normalLimit[1] = 0;
+  normalScale[0] = base / 2147483648;
+  normalScale[127] = edge / 2147483648;
+  normalHeight[0] = 1;
+  normalHeight[127] = Math.exp(-0.5 * edge * edge);
+  for (let layer = 126; layer >= 1; layer--) {
+    edge = Math.sqrt(-2 * Math.log(NORMAL_AREA / edge + Math.exp(-0.5 * edge * edge)));
+    normalLimit[layer + 1] = (edge / previous) * 2147483648;
+    previous = edge;
+    normalHeight[layer] = Math.exp(-0.5 * edge * edge);
+    normalScale[layer] = edge / 2147483648;
+  }
+}
+
+/** Mixes a 32-bit number into another (the finaliser of MurmurHash3). */
+function mix(value: number): number {
+  let hash = value;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return mix(hash);
+}
+
+/**
+ * Seeded random numbers for the inner loops: sfc32 with 32-bit uniforms and ziggurat draws. The same seed and step give the same
+ * numbers on every machine.
+ */
+export class FastRandom {
+  private readonly base: number;
+  private a = 0;
+  private b = 0;
+  private c = 0;
+  private counter = 1;
+
+  /** @throws InputError when the seed is NaN or infinite. */
+  public constructor(seed: number | string) {
+    if (typeof seed === 'number' && !Number.isFinite(seed)) {
+      throw new InputError(`seed is ${seed}; give a finite number, for example 1`);
+    }
+    this.base = hashText(String(seed));
+    this.restartAt(0);
+  }
+
+  /** Begins the stream of one step of a long series; it depends on the seed and the step's number only. */
+  public restartAt(step: number): void {
+    const start = mix(this.base ^ mix((step | 0) + 0x632be5ab)) ^ Math.floor(step / TWO_32);
+    this.a = start;
+    this.b = mix(start ^ 0x9e3779b9);
+    this.c = mix(start ^ 0x3c6ef372);
+    this.counter = 1;
+    for (let round = 0; round < 10; round++) this.next();
+  }
+
+  /** The next 32 bits, as a signed number. */
+  public next(): number {
+    const result = (((this.a + this.b) | 0) + this.counter) | 0;
+    this.counter = (this.counter + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = (((this.c << 21) | (this.c >>> 11)) + result) | 0;
+    return result;
+  }
+
+  /** A number above 0 and below 1. */
+  public uniform(): number {
+    return ((this.next() >>> 0) + 0.5) / TWO_32;
+  }
+
+  /** A whole number from 0 (included) to `limit` (excluded). */
+  public integer(limit: number): number {
+    return Math.floor(((this.next() >>> 0) / TWO_32) * limit);
+  }
+
+  /** An exponentially distributed number with mean 1. */
+  public exponential(): number {
+    for (;;) {
+      const bits = this.next() >>> 0;
+      const layer = this.next() & 255;
+      if (bits < exponentialLimit[layer]) return bits * exponentialScale[layer];
+      if (layer === 0) return EXPONENTIAL_EDGE - Math.log(this.uniform());
+      const value = bits * exponentialScale[layer];
+      const height = exponentialHeight[layer];
+      if (height + this.uniform() * (exponentialHeight[layer - 1] - height) < Math.exp(-value)) return value;
+    }
+  }
+
+  /** A normally distributed number with mean 0 and deviation 1. */
+  public normal(): number {
+    for (;;) {
+      const bits = this.next();
+      const layer = this.next() & 127;
+      if (Math.abs(bits) < normalLimit[layer]) return bits * normalScale[layer];
+      if (layer === 0) {
+        let beyond: number;
+        let depth: number;
+        do {
+          beyond = -Math.log(this.uniform()) / NORMAL_EDGE;
+          depth = -Math.log(this.uniform());
+        } while (depth + depth < beyond * beyond);
+        return bits > 0 ? NORMAL_EDGE + beyond : -NORMAL_EDGE - beyond;
+      }
+      const value = bits * normalScale[layer];
+      const height = normalHeight[layer];
+      if (height + this.uniform() * (normalHeight[layer - 1] - height) < Math.exp(-0.5 * value * value)) return value;
+    }
+  }
+
+  /** A gamma distributed number with mean `shape` (Marsaglia and Tsang 2000). */
+  public gamma(shape: number): number {
+    if (shape < 1) return this.gamma(shape + 1) * Math.pow(this.uniform(), 1 / shape);
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const root = 1 + c * x;
+      if (root <= 0) continue;
+      const v = root * root * root;
+      if (Math.log(this.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { InputError } from '../../core/errors';
+
+/** The mantissa bits that tell buckets apart: 128 buckets for each doubling, so an answer is within 0.4 % of a true value. */
+const MANTISSA_BITS = 7;
+const SHIFT = 20 - MANTISSA_BITS;
+/** Durations below 2^-14 s (61 µs) count as 0, those of 2^22 s (48 days) and more fall in the last bucket. */
+const LEAST_EXPONENT = -14;
+const MOST_EXPONENT = 22;
+/** The exponent bias of a double is 1023; the offset is the bucket number of the least duration. */
+export const HISTOGRAM_OFFSET = (1023 + LEAST_EXPONENT) << MANTISSA_BITS;
+export const HISTOGRAM_BUCKETS = (MOST_EXPONENT - LEAST_EXPONENT) << MANTISSA_BITS;
+export const HISTOGRAM_SHIFT = SHIFT;
+
+const scratch = new Float64Array(1);
+const words = new Uint32Array(scratch.buffer);
+/** The word of a double that holds its exponent, whichever way this machine orders bytes. */
+const HIGH = ((): 0 | 1 => {
+  scratch[0] = 1;
+  return words[1] === 0x3ff00000 ? 1 : 0;
+})();
+
+/**
+ * Quantiles of durations within 0.4 %, made for hundreds of millions of them: the bucket is read off the bits of the number, so that
+ * adding one takes no logarithm. Count, sum and maximum are exact.
+ */
+export class SecondsHistogram {
+  /** Values per bucket; the engine's inner loop counts into it and tells the sums with {@link addCounted}. */
+  public readonly buckets = new Float64Array(HISTOGRAM_BUCKETS);
+  private zeros = 0;
+  private values = 0;
+  private total = 0;
+  private greatest = 0;
+
+  public get count(): number {
+    return this.values;
+  }
+
+  public get sum(): number {
+    return this.total;
+  }
+
+  /** The mean; 0 without values. */
+  public get mean(): number {
+    return this.values === 0 ? 0 : this.total / this.values;
+  }
+
+  /** The greatest value; 0 without values. */
+  public get maximum(): number {
+    return this.greatest;
+  }
+
+  /** Adds a duration of at least 0 seconds. */
+  public add(seconds: number): void {
+    this.values++;
+    this.total += seconds;
+    if (seconds > this.greatest) this.greatest = seconds;
+    scratch[0] = seconds;
+    const bucket = (words[HIGH] >>> SHIFT) - HISTOGRAM_OFFSET;
+    if (bucket < 0) this.zeros++;
+    else this.buckets[bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1]++;
+  }
+
+  /** Adds so many durations of 0. */
+  public addZeros(count: number): void {
+    this.values += count;
+    this.zeros += count;
+  }
+
+  /** Takes account of durations that were counted into {@link buckets} directly. */
+  public addCounted(count: number, sum: number, greatest: number): void {
+    this.values += count;
+    this.total += sum;
+    if (greatest > this.greatest) this.greatest = greatest;
+  }
+
+  /**
+   * The value at a rank; 0 without values.
+   *
+   * @throws InputError when `q` is outside 0 to 1.
+   */
+  public quantile(q: number): number {
+    if (!(q >= 0 && q <= 1)) throw new InputError(`the quantile is ${q}; it must be a number from 0 to 1`);
+    if (this.values === 0) return 0;
+    const rank = q * (this.values - 1);
+    let seen = this.zeros;
+    if (seen > rank) return 0;
+    for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+      seen += this.buckets[bucket];
+      if (seen > rank) return Math.min(this.greatest, middleOf(bucket));
+    }
+    return this.greatest;
+  }
+
+  /** The share of values of at most so many seconds, within a bucket; 1 without values. */
+  public shareUpTo(seconds: number): number {
+    if (this.values === 0) return 1;
+    scratch[0] = seconds;
+    const last = Math.min(HISTOGRAM_BUCKETS - 1, (words[HIGH] >>> SHIFT) - HISTOGRAM_OFFSET);
+    let seen = this.zeros;
+    for (let bucket = 0; bucket <= last; bucket++) seen += this.buckets[bucket];
+    return seen / this.values;
+  }
+
+  /** Takes in everything another histogram has seen. */
+  public merge(other: SecondsHistogram): void {
+    for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) this.buckets[bucket] += other.buckets[bucket];
+    this.zeros += other.zeros;
+    this.values += other.values;
+    this.total += other.total;
+    this.greatest = Math.max(this.greatest, other.greatest);
+  }
+
+  /** Forgets everything. */
+  public clear(): void {
+    this.buckets.fill(0);
+    this.zeros = 0;
+    this.values = 0;
+    this.total = 0;
+    this.greatest = 0;
+  }
+}
+
+function middleOf(bucket: number): number {
+  const exponent = LEAST_EXPONENT + (bucket >> MANTISSA_BITS);
+  const within = (bucket & ((1 << MANTISSA_BITS) - 1)) + 0.5;
+  return Math.pow(2, exponent) * (1 + within / (1 << MANTISSA_BITS));
+}
