@@ -1,5 +1,5 @@
 export * from './gpu-endpoint';
-export { IGpuEndpoint } from './gpu-endpoint-base';
+export * from './gpu-endpoint-base';
 export * from './gpu-endpoint-props';
 export * from './model-artifact';
 export * from './model-server';
