@@ -44,7 +44,35 @@ export function awsClients(endpoint: string) {
     sns: new SNSClient(settings),
     sqs: new SQSClient(settings),
     ssm: new SSMClient(settings),
+    /** One call of a service with a JSON protocol that is too seldom needed for a client of its own. */
+    callJson: (service: string, target: string, input: object) => callJson(endpoint, service, target, input),
     /** Ends the connections that are still open. */
     close: () => requestHandler.destroy(),
   };
+}
+
+/**
+ * A call in the JSON protocol of AWS, unsigned: the service is told from the credential scope, as engines on loopback do.
+ *
+ * Never for AWS itself, which refuses what is not signed.
+ */
+async function callJson(
+  endpoint: string,
+  service: string,
+  target: string,
+  input: object,
+): Promise<{ readonly [member: string]: unknown }> {
+  const scope = `${localCredentials.accessKeyId}/20260101/${LOCAL_REGION}/${service}/aws4_request`;
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': target,
+      authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
+    },
+    body: JSON.stringify(input),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${target} answered ${response.status}: ${text.slice(0, 200)}`);
+  return JSON.parse(text) as { readonly [member: string]: unknown };
 }

@@ -89,18 +89,11 @@ export class CdkCommand {
   }
 }
 
-/** What went wrong, without the stack traces: a refused stage or setting is the user's to correct. */
+/** What went wrong, without the stack traces; the app ends with 2 when it is the user's to correct. */
 function cdkError(step: string, output: string): Error {
   const lines = output.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
-  const refusal = lines.findIndex((line) => /\bInputError:/.test(line));
-  if (refusal >= 0) {
-    const message = [lines[refusal]!.replace(/^.*?InputError:\s*/, '')];
-    for (const line of lines.slice(refusal + 1)) {
-      if (!/^\s+- /.test(line)) break;
-      message.push(line);
-    }
-    return new InputError(message.join('\n'));
-  }
+  const refusal = lines.findIndex((line) => /Subprocess exited with error 2\b/.test(line));
+  if (refusal > 0) return new InputError(lines.slice(0, refusal).join('\n'));
   const failed = lines.filter((line) => /CREATE_FAILED|UPDATE_FAILED|❌|\berror\b|failed:/i.test(line));
   const shown = (failed.length > 0 ? failed : lines).slice(-8);
   return new Error(`cdk ${step} failed:\n  ${shown.map((line) => line.trim()).join('\n  ')}`);

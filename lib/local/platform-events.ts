@@ -1,5 +1,5 @@
 import type { EventKind } from './report/recording';
-import type { PlatformEvent } from './sidecar';
+import type { PlatformEvent, ScalingActivitySnapshot } from './sidecar';
 
 /** An event of the platform in words, or undefined for one that is not worth a line. */
 export function describeEvent(
@@ -7,14 +7,14 @@ export function describeEvent(
 ): { readonly kind: EventKind; readonly title: string; readonly reason: string } | undefined {
   switch (event.kind) {
     case 'scaling-activity': {
-      const { fromCapacity: from, toCapacity: to, cause, statusCode, statusMessage } = event.activity;
+      const { fromCapacity: from, toCapacity: to, statusCode, statusMessage } = event.activity;
       if (statusCode === 'Failed') return { kind: 'problem', title: 'Scaling failed', reason: statusMessage };
       if (from === to) return undefined;
       const out = to > from;
       return {
         kind: out ? 'scale-out' : 'scale-in',
         title: `Scaled ${out ? 'out' : 'in'} ${from} → ${to} instances`,
-        reason: cause,
+        reason: activityReason(event.activity),
       };
     }
     case 'alarm':
@@ -51,4 +51,10 @@ export function describeEvent(
     case 'instance':
       return undefined;
   }
+}
+
+/** Why the capacity changed: the decision's own steps where they are known, else what the service says. */
+export function activityReason({ cause, decidedBy, steps }: ScalingActivitySnapshot): string {
+  if (steps.length === 0) return cause;
+  return `${decidedBy === null ? '' : `${decidedBy}: `}${steps.join('; ')}`;
 }

@@ -29,6 +29,8 @@ export interface Platform {
   readonly clock: LocalClock;
   /** Turns permissions on, where the engine can. */
   enforceIam(): Promise<void>;
+  /** Called once the endpoint is known, before its fleet is asked for. */
+  watch(endpointName: string, variantName: string): Promise<void>;
   /** The state of one variant. */
   fleet(endpointName: string, variantName: string): FleetView;
   trainingJobs(): PlatformSnapshot['trainingJobs'];
@@ -99,6 +101,7 @@ export async function startPlatform(options: {
     engineUrl,
     clock,
     enforceIam: () => engine.enforceIam(),
+    watch: () => Promise.resolve(),
     fleet: (endpointName, variantName) => fleetOf(sidecar.snapshot(), endpointName, variantName),
     trainingJobs: () => sidecar.snapshot().trainingJobs,
     activities: () => sidecar.snapshot().activities,

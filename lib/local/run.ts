@@ -7,6 +7,8 @@ import { LocalClock } from './clock';
 import { CdkCommand, readAssembly, type AssemblyStack } from './deploy';
 import { refuseRealCredentials } from './engine/credentials';
 import { ensurePythonEnvironment } from './engine/python-environment';
+import { refuseEngineGaps } from './engine-gaps';
+import { attachPlatform } from './external-platform';
 import { HandlerErrors } from './handler-errors';
 import { startLivePage, type LivePage } from './live-page';
 import { openWorkload } from './load/open-workload';
@@ -15,6 +17,7 @@ import { isActivityOf, resourceIdOf, startPlatform, type Platform } from './plat
 import { MemoryWatch } from './process-memory';
 import { linkedController, pause } from './repeat';
 import { htmlReport, readPage } from './report/html-report';
+import { activityReason } from './platform-events';
 import { Recorder } from './report/recorder';
 import { assembleReport, summarise, type RunReport } from './report/run-report';
 import { createRunDirectory } from './run-directory';
@@ -105,7 +108,7 @@ class LocalRun {
     const platform = await this.guarded(() => this.startPlatform());
     const aws = awsClients(platform.engineUrl);
     this.stops.push(() => aws.close());
-    const deployed = await this.deploy(platform, stacks);
+    const deployed = await this.deploy(platform, aws, stacks);
     const verification = await this.verify(aws, deployed);
     const names = deployed.map(({ name }) => name);
     const outputs = await readOutputs(aws, names);
@@ -115,6 +118,7 @@ class LocalRun {
       platform.clock.localStartSeconds,
     );
     await platform.enforceIam();
+    await platform.watch(outputs.EndpointName, outputs.VariantName);
 
     const traffic = await runTraffic({
       run: this.options,
@@ -165,7 +169,8 @@ class LocalRun {
   }
 
   private async startPlatform(): Promise<Platform> {
-    const { projectDirectory, speed, seed } = this.options;
+    const { projectDirectory, speed, seed, endpoint } = this.options;
+    if (endpoint !== null) return this.attachPlatform(endpoint);
     this.recorder.step('prepare', 'running', 'the local AWS engine');
     const python = await ensurePythonEnvironment({
       projectDirectory,
@@ -186,8 +191,19 @@ class LocalRun {
     return platform;
   }
 
+  private async attachPlatform(endpoint: string): Promise<Platform> {
+    this.recorder.step('prepare', 'running', `the engine at ${endpoint}`);
+    const platform = await attachPlatform(endpoint);
+    this.stops.push(() => platform.stop());
+    const { speed } = platform.clock;
+    if (speed !== this.options.speed) this.recorder.setHeader({ speed });
+    this.recorder.step('prepare', 'done', `engine at ${endpoint}, its clock x ${speed}`);
+    return platform;
+  }
+
   private async deploy(
     platform: Platform,
+    aws: AwsClients,
     given: readonly AssemblyStack[] | undefined,
   ): Promise<readonly AssemblyStack[]> {
     const { projectDirectory, stage } = this.options;
@@ -204,6 +220,7 @@ class LocalRun {
     const count = stacks.reduce((sum, { template }) => sum + Object.keys(template.Resources).length, 0);
     this.recorder.step('synth', 'done', `${stacks.map(({ name }) => name).join(', ')}: ${count} resources`);
 
+    if (this.options.endpoint !== null) await refuseEngineGaps(aws, this.options.endpoint, stacks);
     const startedMs = Date.now();
     this.recorder.step('deploy', 'running', 'bootstrap');
     await this.guarded(() => cdk.bootstrap(assembly));
@@ -236,13 +253,17 @@ class LocalRun {
       .activities()
       .filter((activity) => isActivityOf(activity, resourceId, anchor) && activity.statusCode !== 'Failed')
       .filter(({ fromCapacity, toCapacity }) => fromCapacity !== toCapacity)
-      .map(({ atSeconds, fromCapacity: from, toCapacity: to, cause }) => ({
-        atSecond: Math.round((atSeconds - anchor) * 10) / 10,
-        direction: to > from ? ('out' as const) : ('in' as const),
-        from,
-        to,
-        reason: cause,
-      }));
+      .map((activity) => {
+        const { atSeconds, fromCapacity: from, toCapacity: to, cause } = activity;
+        return {
+          atSecond: Math.round((atSeconds - anchor) * 10) / 10,
+          direction: to > from ? ('out' as const) : ('in' as const),
+          from,
+          to,
+          reason: activityReason(activity),
+          cause,
+        };
+      });
     return assembleReport({
       stage: this.options.stage,
       seed: this.options.seed,

@@ -102,6 +102,10 @@ const CHECKS: { readonly [type: string]: Check } = {
   'AWS::IAM::Role': async ({ iam }, { physicalId }) => {
     await iam.send(new GetRoleCommand({ RoleName: physicalId }));
   },
+  'AWS::KMS::Key': async ({ callJson }, { physicalId }) => {
+    const { KeyMetadata } = await callJson('kms', 'TrentService.DescribeKey', { KeyId: physicalId });
+    expectState((KeyMetadata as { KeyState?: string } | undefined)?.KeyState, 'Enabled');
+  },
   'AWS::Kinesis::Stream': async ({ kinesis }, { physicalId }) => {
     const { StreamDescriptionSummary } = await kinesis.send(
       new DescribeStreamSummaryCommand({ StreamName: physicalId }),
@@ -110,7 +114,8 @@ const CHECKS: { readonly [type: string]: Check } = {
   },
   'AWS::Lambda::EventInvokeConfig': async ({ lambda }, resource) => {
     const FunctionName = resolve(resource.properties['FunctionName'], resource);
-    await lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName }));
+    const Qualifier = resolve(resource.properties['Qualifier'], resource);
+    await lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName, Qualifier }));
   },
   'AWS::Lambda::EventSourceMapping': async ({ lambda }, { physicalId }) => {
     const { State } = await lambda.send(new GetEventSourceMappingCommand({ UUID: physicalId }));
@@ -269,12 +274,4 @@ function expectState(state: string | undefined, ...allowed: readonly string[]): 
 
 function expectText(text: string | undefined, otherwise: string): void {
   if (text === undefined || text === '') throw new Error(otherwise);
-}
-
-/** The types of some templates that {@link verifyResources} knows no service for. */
-export function typesWithoutCheck(stacks: readonly AssemblyStack[]): readonly string[] {
-  const types = stacks.flatMap(({ template }) => Object.values(template.Resources).map(({ Type }) => Type));
-  return [...new Set(types)].filter(
-    (type) => CHECKS[type] === undefined && !type.startsWith('Custom::') && !NOTHING_TO_ASK.has(type),
-  );
 }

@@ -11,7 +11,10 @@ export interface ScalingEventReport {
   readonly direction: 'out' | 'in';
   readonly from: number;
   readonly to: number;
+  /** The policy that decided, with the steps of its decision. */
   readonly reason: string;
+  /** The same in the words of Application Auto Scaling. */
+  readonly cause: string;
 }
 
 /** What `report.json` carries. Seconds count on the local clock from the first request; null where it does not apply. */
