@@ -5,28 +5,20 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IResource } from 'aws-cdk-lib';
 import type { IDependable } from 'constructs';
 import { endpointMetric } from '../catalog/metrics';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { FleetPredefinedMetrics, IScalableFleet } from '../scaling/scalable-fleet';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
 
 /** A real-time endpoint on GPU instances, made here or elsewhere. */
-export interface IGpuEndpoint extends IResource, IScalableFleet {
+export interface IGpuEndpoint extends IResource, IScalableFleet, IInvocableEndpoint {
   /** The endpoint's ARN. */
   readonly endpointArn: string;
-
-  /** The endpoint's name. */
-  readonly endpointName: string;
 
   /** The variant's name. */
   readonly variantName: string;
 
   /** The instance types of the pools, the most wanted first; empty where they are not known. */
   readonly instanceTypes: string[];
-
-  /**
-   * Lets someone invoke the endpoint: synchronously, asynchronously and with a streamed answer. A Lambda function is told the
-   * endpoint's name too, in the environment variable `TIDEGATE_ENDPOINT_NAME`.
-   */
-  grantInvoke(grantee: iam.IGrantable): iam.Grant;
 
   /** Any metric of the endpoint, by its name in SageMaker; names that real-time endpoints do not publish are refused. */
   metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
@@ -94,6 +86,10 @@ export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
     return this.endpointName;
   }
 
+  /**
+   * Lets someone invoke the endpoint: synchronously, asynchronously and with a streamed answer. A Lambda function is told the
+   * endpoint's name too, in the environment variable `TIDEGATE_ENDPOINT_NAME`.
+   */
   public grantInvoke(grantee: iam.IGrantable): iam.Grant {
     if (grantee instanceof lambda.Function) grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
     return iam.Grant.addToPrincipal({
