@@ -7,6 +7,9 @@ import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { packDirectory } from './pack-source';
 
+/** Equally far from `lib/` and from `build/`. */
+const ASSETS_DIRECTORY = path.join(__dirname, '../../lib/training/assets');
+
 /** Properties of {@link PackedAsset}. */
 export interface PackedAssetProps {
   /** The folder whose content is packed. */
@@ -26,12 +29,12 @@ export class PackedAsset extends Construct {
    * request is worked on. The training of this package makes the next versions of it.
    */
   public static initialModelPath(): string {
-    return path.join(__dirname, 'assets', 'initial-model');
+    return path.join(ASSETS_DIRECTORY, 'initial-model');
   }
 
   /** The training source of this package: `train.py` and the model repository that it fills. */
   public static trainingSourcePath(): string {
-    return path.join(__dirname, 'assets');
+    return ASSETS_DIRECTORY;
   }
 
   /** The bucket that holds the archive. */

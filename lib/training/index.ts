@@ -1,0 +1,3 @@
+export { PackedAsset, PackedAssetProps } from './packed-asset';
+export { TrainingPipeline } from './training-pipeline';
+export { TrainingPipelineProps } from './training-pipeline-props';
