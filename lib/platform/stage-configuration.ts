@@ -82,15 +82,15 @@ function checkName({ name }: Stage): string[] {
   return [`name ('${name}') cannot be part of a stack's name; use a letter, then up to 30 letters, digits or hyphens`];
 }
 
-function checkCapacity({ minCapacity, maxCapacity, protectedFloor = minCapacity }: Stage): string[] {
+function checkCapacity({ minCapacity, maxCapacity, protectedFloor }: Stage): string[] {
   const problems = Object.entries({ minCapacity, maxCapacity, protectedFloor })
-    .filter(([, value]) => !Number.isInteger(value) || value < 1)
+    .filter(([, value]) => value !== undefined && (!Number.isInteger(value) || value < 1))
     .map(([name, value]) => `${name} (${value}) is no whole number of instances from 1`);
   if (minCapacity > maxCapacity)
     problems.push(
       `minCapacity (${minCapacity}) is above maxCapacity (${maxCapacity}); lower minCapacity or raise maxCapacity`,
     );
-  if (protectedFloor > maxCapacity)
+  if (protectedFloor !== undefined && protectedFloor > maxCapacity)
     problems.push(`protectedFloor (${protectedFloor}) is above maxCapacity (${maxCapacity}); lower protectedFloor`);
   return problems;
 }

@@ -1,0 +1,3 @@
+export * from './platform';
+export * from './platform-stack';
+export * from './stage';
