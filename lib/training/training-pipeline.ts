@@ -12,7 +12,8 @@ import { acknowledgeRule, acknowledgeWildcards } from '../runtime/acknowledge';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
 import { PackedAsset } from './packed-asset';
-import { checkProps, type TrainingPipelineProps, type TrainingSettings, withDefaults } from './training-pipeline-props';
+import { checkProps } from './training-checks';
+import { type TrainingPipelineProps, type TrainingSettings, withDefaults } from './training-pipeline-props';
 import { CHECKPOINTS_PREFIX, modelExecutionRole, MODELS_PREFIX, trainingRole } from './training-roles';
 import { LONGEST_JOB_NAME_PREFIX, trainingStates } from './training-states';
 
@@ -68,7 +69,7 @@ export class TrainingPipeline extends Construct {
 
     this.instanceTypes = [...props.instanceTypes];
     this.usesSpot = settings.spot;
-    this.jobNamePrefix = jobNamePrefix(this);
+    this.jobNamePrefix = props.jobNamePrefix ?? jobNamePrefix(this);
     this.modelBucket = props.modelBucket ?? this.createModelBucket(props);
 
     const images = {
