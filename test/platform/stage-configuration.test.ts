@@ -1,0 +1,62 @@
+import { checkStage, STAGE_NAMES, stageConfiguration } from '../../lib/platform/stage-configuration';
+import type { Stage } from '../../lib/platform/stage';
+
+const dev = stageConfiguration('dev');
+const problemsOf = (overrides: Partial<Stage>): string[] => checkStage({ ...dev, ...overrides });
+
+describe('stageConfiguration', () => {
+  test('knows local, dev and prod', () => {
+    expect(STAGE_NAMES).toEqual(['local', 'dev', 'prod']);
+  });
+
+  test.each(STAGE_NAMES)('finds no problem in %s', (name) => {
+    expect(checkStage(stageConfiguration(name))).toEqual([]);
+  });
+
+  test('keeps one instance in local and dev, two in prod', () => {
+    expect(STAGE_NAMES.map((name) => stageConfiguration(name).minCapacity)).toEqual([1, 1, 2]);
+  });
+
+  test('sets the budget of local above what the largest fleet costs in a month', () => {
+    const { budgetUsd, maxCapacity } = stageConfiguration('local');
+    // 8 x 1.408 USD/h x 744 h = 8,380 USD
+    expect(budgetUsd).toBeGreaterThan(maxCapacity * 1.408 * 744);
+  });
+
+  test('names the nearest stages to an unknown one, and how to choose', () => {
+    expect(() => stageConfiguration('prdo')).toThrow(/unknown stage 'prdo'; nearest: prod.*-c stage=NAME/);
+  });
+});
+
+describe('checkStage refuses', () => {
+  test.each<[string, Partial<Stage>, RegExp]>([
+    ['a minimum above the maximum', { minCapacity: 9 }, /minCapacity \(9\) is above maxCapacity \(8\); lower/],
+    ['a floor above the maximum', { protectedFloor: 9 }, /protectedFloor \(9\) is above maxCapacity \(8\)/],
+    ['no instance', { minCapacity: 0 }, /minCapacity \(0\) is no whole number of instances from 1/],
+    ['half an instance', { maxCapacity: 2.5 }, /maxCapacity \(2.5\) is no whole number/],
+    ['a capacity that is no number', { maxCapacity: NaN }, /maxCapacity \(NaN\)/],
+    ['an unknown instance type', { instanceTypes: ['ml.g5.xlarg'] }, /ml\.g5\.xlarg[^]*ml\.g5\.xlarge/],
+    ['an unknown type for training', { trainingInstanceTypes: ['ml.p9.big'] }, /ml\.p9\.big/],
+    ['no instance type', { instanceTypes: [] }, /instanceTypes is empty/],
+    ['a type without a price', { instanceTypes: ['ml.p4de.24xlarge'] }, /no hosting price .* ml\.p4de\.24xlarge/],
+    ['a region without prices', { region: 'eu-central-1' }, /no hosting price .* in eu-central-1/],
+    ['a price of zero', { pricesPerHourUsd: { 'ml.g5.xlarge': 0 } }, /above 0/],
+    ['a budget that is no amount', { budgetUsd: -5 }, /budgetUsd \(-5\) is no amount above 0/],
+    // 1 x 1.127 USD/h (the cheaper type) x 744 h
+    ['a budget that the minimum spends', { budgetUsd: 800 }, /budgetUsd \(800\) is spent by minCapacity .* = 838 USD/],
+    ['a name that is no part of a stack name', { name: 'dev_1' }, /name \('dev_1'\) cannot be part/],
+  ])('%s', (_, overrides, message) => {
+    expect(problemsOf(overrides).join('\n')).toMatch(message);
+  });
+
+  test('every problem at once', () => {
+    expect(problemsOf({ minCapacity: 9, budgetUsd: 0, instanceTypes: ['x'] })).toHaveLength(3);
+  });
+});
+
+describe('checkStage accepts', () => {
+  test('a type without a listed price when the stage gives it', () => {
+    const pricesPerHourUsd = { 'ml.p4de.24xlarge': 31 };
+    expect(problemsOf({ instanceTypes: ['ml.p4de.24xlarge'], pricesPerHourUsd, budgetUsd: 30_000 })).toEqual([]);
+  });
+});
