@@ -63,6 +63,7 @@ export class CostGuard extends Construct {
       removalPolicy,
     });
     this.budgetParameter = new ssm.StringParameter(this, 'Budget', {
+      parameterName: `/tidegate/${this.guardName}/budget`,
       description: `What ${this.guardName} may spend: amountUsd in the period, null for the calendar month (UTC)`,
       stringValue: formatBudget({ amountUsd: props.budgetUsd, periodStart: null, periodEnd: null }),
     });

@@ -19,6 +19,7 @@ _TAGGING = {
     "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob"},
     "application-autoscaling": {"RegisterScalableTarget", "TagResource", "UntagResource"},
 }
+_CBOR_NAMESPACE = re.compile(rb"\x69Namespace")
 _PASSED_ROLES = ("RoleArn", "ExecutionRoleArn")
 
 
@@ -46,6 +47,24 @@ def sagemaker_arn(action: str, data: dict, region: str, account: str) -> str:
         if data.get(field):
             return f"arn:aws:sagemaker:{region}:{account}:{kind}/{data[field]}"
     return "*"
+
+
+def metric_namespace(body: bytes, params: dict) -> str | None:
+    """The namespace of a PutMetricData call in any of the protocols that clients speak: query, JSON or CBOR."""
+    named = params.get("Namespace")
+    if named:
+        return named[0] if isinstance(named, list) else named
+    if _json(body).get("Namespace"):
+        return _json(body)["Namespace"]
+    found = _CBOR_NAMESPACE.search(body or b"")
+    if found is None:
+        return None
+    # A text string of CBOR (RFC 8949, major type 3): its length is in the low bits, or in the next byte.
+    start = found.end()
+    length = body[start] - 0x60
+    if body[start] == 0x78:
+        start, length = start + 1, body[start + 1]
+    return body[start + 1:start + 1 + length].decode("utf-8", "replace")
 
 
 def further_checks(action: str, data: dict, region: str, account: str) -> list[tuple[str, str]]:
@@ -131,6 +150,8 @@ def install() -> None:
             data = _json(body)
             context = {**context, "application-autoscaling:service-namespace": data.get("ServiceNamespace"),
                        "application-autoscaling:scalable-dimension": data.get("ScalableDimension")}
+        if iam_action == "cloudwatch:PutMetricData":
+            context = {**context, "cloudwatch:namespace": metric_namespace(body, params)}
         return context
 
     def recording_enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
