@@ -1,9 +1,9 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { AssetStaging, FileAssetPackaging, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
-import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { packDirectory } from './pack-source';
 
@@ -51,18 +51,25 @@ export class PackedAsset extends Construct {
 
   public constructor(scope: Construct, id: string, props: PackedAssetProps) {
     super(scope, id);
-    const archive = packDirectory(props.path);
+    const stack = Stack.of(this);
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-pack-'));
     const file = path.join(folder, 'packed.tar.gz');
-    fs.writeFileSync(file, archive);
-    const asset = new s3assets.Asset(this, 'Asset', { path: file });
+    fs.writeFileSync(file, packDirectory(props.path));
+    const staging = new AssetStaging(this, 'Staging', { sourcePath: file });
     // Without staging the toolkit reads the file from here later on.
-    if (asset.assetPath !== file) fs.rmSync(folder, { recursive: true });
+    if (staging.absoluteStagedPath !== file) fs.rmSync(folder, { recursive: true });
+    // The asset's own key would end in `.gz`; SageMaker wants `.tar.gz` (API reference of ContainerDefinition, ModelDataUrl).
+    const location = stack.synthesizer.addFileAsset({
+      sourceHash: `${staging.assetHash}.tar`,
+      fileName: staging.relativeStagedPath(stack),
+      packaging: FileAssetPackaging.FILE,
+      displayName: this.node.path,
+    });
 
-    this.bucket = asset.bucket;
-    this.objectKey = asset.s3ObjectKey;
-    this.s3Uri = asset.s3ObjectUrl;
-    this.objectArn = asset.bucket.arnForObjects(asset.s3ObjectKey);
+    this.bucket = s3.Bucket.fromBucketName(this, 'Bucket', location.bucketName);
+    this.objectKey = location.objectKey;
+    this.s3Uri = location.s3ObjectUrl;
+    this.objectArn = this.bucket.arnForObjects(location.objectKey);
   }
 
   /**

@@ -155,7 +155,7 @@ export class TrainingPipeline extends Construct {
         sagemaker_submit_directory: source.s3Uri,
       },
       dataUri: `s3://${props.trainingData.bucketName}/${settings.trainingDataPrefix}`,
-      outputUri: `s3://${bucketName}/${MODELS_PREFIX}`,
+      outputUri: `s3://${bucketName}/${MODELS_PREFIX.slice(0, -1)}`,
       maxRuntimeSeconds: props.maxRuntime.toSeconds(),
       maxWaitSeconds: settings.maxWait?.toSeconds(),
       checkpointsUri: settings.checkpoints ? `s3://${bucketName}/${CHECKPOINTS_PREFIX}` : undefined,
