@@ -11,13 +11,11 @@ export interface CapacityDrop {
   readonly toSecond: number;
 }
 
-const BEFORE_PEAK_SECONDS = 480;
-const AFTER_PEAK_SECONDS = 420;
+const AFTER_PEAK_SECONDS = 300;
 
-/** Around the moment at which the traffic asks for most, where the fleet has to grow. */
+/** From the first request, so that every instance the fleet grows by is another type's, until the peak is over. */
 export function capacityDrop(peak: Peak, trafficSeconds: number): CapacityDrop {
-  const fromSecond = Math.max(0, peak.atSeconds - BEFORE_PEAK_SECONDS);
-  return { fromSecond, toSecond: Math.min(trafficSeconds, peak.atSeconds + AFTER_PEAK_SECONDS) };
+  return { fromSecond: 0, toSecond: Math.min(trafficSeconds, peak.atSeconds + AFTER_PEAK_SECONDS) };
 }
 
 /** The instance type that a variant asks for first. */

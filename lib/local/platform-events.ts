@@ -53,8 +53,14 @@ export function describeEvent(
   }
 }
 
-/** Why the capacity changed: the decision's own steps where they are known, else what the service says. */
-export function activityReason({ cause, decidedBy, steps }: ScalingActivitySnapshot): string {
-  if (steps.length === 0) return cause;
-  return `${decidedBy === null ? '' : `${decidedBy}: `}${steps.join('; ')}`;
+/** Why the capacity changed: the decision's own steps that changed something, else what the service says. */
+export function activityReason({ cause, steps }: Pick<ScalingActivitySnapshot, 'cause' | 'steps'>): string {
+  const telling = steps.filter((step) => !/^(combine|cooldowns): /.test(step)).filter(changesSomething);
+  return telling.length > 0 ? telling.join('; ') : cause;
+}
+
+/** Steps begin with their stage and `FROM -> TO`. */
+function changesSomething(step: string): boolean {
+  const numbers = /: (\d+) -> (\d+): /.exec(step);
+  return numbers === null || numbers[1] !== numbers[2];
 }

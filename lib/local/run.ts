@@ -254,13 +254,15 @@ class LocalRun {
       .filter((activity) => isActivityOf(activity, resourceId, anchor) && activity.statusCode !== 'Failed')
       .filter(({ fromCapacity, toCapacity }) => fromCapacity !== toCapacity)
       .map((activity) => {
-        const { atSeconds, fromCapacity: from, toCapacity: to, cause } = activity;
+        const { atSeconds, fromCapacity: from, toCapacity: to, decidedBy, steps, cause } = activity;
         return {
           atSecond: Math.round((atSeconds - anchor) * 10) / 10,
           direction: to > from ? ('out' as const) : ('in' as const),
           from,
           to,
           reason: activityReason(activity),
+          decidedBy,
+          steps,
           cause,
         };
       });

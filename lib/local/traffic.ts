@@ -57,7 +57,7 @@ const WATCH_BACKLOG_MS = 500;
 const GATHER_DENIED_MS = 3000;
 /** The drain ends when so long (real) nothing has moved, or after the longest. */
 const DRAIN_STALLED_MS = 12_000;
-const DRAIN_LONGEST_MS = 40_000;
+const DRAIN_LONGEST_MS = 30_000;
 const TRAINING_LONGEST_MS = 90_000;
 const KEPT_REFUSALS = 5;
 
@@ -197,6 +197,8 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     connection.close();
   }
   signal.throwIfAborted();
+  // What waits is counted before the answers are: whatever is answered in between then counts as answered.
+  const waiting = ((await platform.streamBacklog(outputs.StreamName)) ?? 0) + driver.pending();
   await results.poll(true);
   await tellGuard(guard, recorder, anchor);
   fleet.look();
@@ -204,7 +206,9 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
   return {
     anchor,
     outcomes,
-    queued: await countQueued(platform, outputs, driver, outcomes),
+    // A record of a batch under way may be answered already, so the engine's count is an upper bound; what has no end
+    // and waits nowhere is lost, and shows in the sum.
+    queued: Math.min(outcomes.open(), waiting),
     retries: direct.totals().retries + stream.totals().retries,
     spilled: direct.totals().spilled,
     refusals,
@@ -326,20 +330,4 @@ async function drain(
   }
   await results.poll();
   signal.throwIfAborted();
-}
-
-/**
- * Requests that wait somewhere: in the stream, by the engine's count, or on their way to a door.
- *
- * A record whose batch is under way may be answered already, so the engine's count is an upper bound; what has no end and
- * waits nowhere is lost, and shows in the sum.
- */
-async function countQueued(
-  platform: Platform,
-  outputs: StackOutputs,
-  driver: LoadDriver,
-  outcomes: Outcomes,
-): Promise<number> {
-  const backlog = (await platform.streamBacklog(outputs.StreamName)) ?? 0;
-  return Math.min(outcomes.open(), backlog + driver.pending());
 }

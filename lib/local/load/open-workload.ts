@@ -12,9 +12,15 @@ export interface WorkloadChoice {
   readonly durationSeconds: number | null;
 }
 
+/** The generated day begins and ends at its quietest hour: a fleet of one then has to grow, and to shrink again. */
+const LOWEST_HOUR = 2;
+
 /** Opens the traffic of a run: reads and checks the whole trace, or sets up the generator. */
 export async function openWorkload({ trace, seed, durationSeconds }: WorkloadChoice): Promise<Workload> {
-  if (trace === null) return generateWorkload({ seed, durationSeconds: durationSeconds ?? DEFAULT_DURATION_SECONDS });
+  if (trace === null) {
+    const seconds = durationSeconds ?? DEFAULT_DURATION_SECONDS;
+    return generateWorkload({ seed, durationSeconds: seconds, startHour: LOWEST_HOUR });
+  }
   const workload = await parseTrace(splitLines(textOf(trace), { name: trace }), { name: trace, seed });
   if (workload.requestCount === 0) {
     throw new InputError(`${trace}: the trace holds no request; give one with at least one, or leave out --trace`);

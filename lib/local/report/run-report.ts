@@ -11,9 +11,13 @@ export interface ScalingEventReport {
   readonly direction: 'out' | 'in';
   readonly from: number;
   readonly to: number;
-  /** The policy that decided, with the steps of its decision. */
+  /** The steps that changed something. */
   readonly reason: string;
-  /** The same in the words of Application Auto Scaling. */
+  /** The policy or scheduled action that decided; null where the limits alone did. */
+  readonly decidedBy: string | null;
+  /** Every step of the decision. */
+  readonly steps: readonly string[];
+  /** The words of Application Auto Scaling. */
   readonly cause: string;
 }
 
