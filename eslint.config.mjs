@@ -20,6 +20,7 @@ export default tseslint.config(
       '.local/',
       'coverage/',
       '**/*.js',
+      '**/*.cjs',
       '**/*.d.ts',
     ],
   },

@@ -13,7 +13,9 @@ export class InputError extends Error {
 /** Throws one {@link InputError} that lists every problem, or returns when there is none. */
 export function throwProblems(where: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
-  throw new InputError(problems.length === 1 ? `${where}: ${problems[0]}` : `${where}:\n  - ${problems.join('\n  - ')}`);
+  throw new InputError(
+    problems.length === 1 ? `${where}: ${problems[0]}` : `${where}:\n  - ${problems.join('\n  - ')}`,
+  );
 }
 
 /** A failure that is expected to pass by itself (throttling, a server error, a time-out): trying again helps. */

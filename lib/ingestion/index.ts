@@ -1,2 +1,2 @@
-export { StreamIngestion } from './stream-ingestion';
-export { StreamIngestionProps } from './stream-ingestion-props';
+export * from './stream-ingestion';
+export * from './stream-ingestion-props';

@@ -1,3 +1,3 @@
-export { PackedAsset, PackedAssetProps } from './packed-asset';
-export { TrainingPipeline } from './training-pipeline';
-export { TrainingPipelineProps } from './training-pipeline-props';
+export * from './packed-asset';
+export * from './training-pipeline';
+export * from './training-pipeline-props';
