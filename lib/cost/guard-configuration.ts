@@ -23,6 +23,10 @@ export function guardConfiguration(scope: Construct, name: string, props: CostGu
     problems.push(`budgetUsd (${props.budgetUsd}) is no amount above 0; give what may be spent in a month, in USD`);
   if (fleets.length === 0 && training === null)
     problems.push('there is nothing to guard; give fleets, training, or both');
+  if (!Token.isUnresolved(name) && !/^[A-Za-z0-9._-]{1,128}$/.test(name))
+    problems.push(
+      `guardName ('${name}') cannot be part of the budget parameter's name; use letters, digits, dots, hyphens and underscores`,
+    );
   throwProblems(scope.node.path, problems);
   return {
     name,

@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as cxapi from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { CostGuard } from '../cost';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
@@ -61,6 +62,8 @@ export class Platform extends Construct {
 
   public constructor(scope: Construct, id: string, { stage }: PlatformProps) {
     super(scope, id);
+    // Access logs are let in by bucket policy: access control lists are off, also in apps without the flag.
+    this.node.setContext(cxapi.S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY, true);
     const name = `Tidegate-${stage.name}`;
     const keepsData = stage.keepsData ?? false;
     const removalPolicy = keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
@@ -98,6 +101,7 @@ export class Platform extends Construct {
       trainingData: this.ingestion.resultsBucket,
       trainingDataPrefix: this.ingestion.resultsPrefix,
       instanceTypes: stage.trainingInstanceTypes,
+      jobNamePrefix: name.toLowerCase(),
       maxRuntime: Duration.hours(1),
       spot: true,
       schedule: stage.trainDaily ? events.Schedule.cron({ hour: '3', minute: '0' }) : undefined,

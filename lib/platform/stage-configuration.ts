@@ -77,9 +77,12 @@ export function checkStage(stage: Stage): string[] {
   return problems;
 }
 
+/** The name is part of the names of stack, dashboard and training jobs, whose prefix has room for twelve characters. */
 function checkName({ name }: Stage): string[] {
-  if (/^[A-Za-z][A-Za-z0-9-]{0,30}$/.test(name)) return [];
-  return [`name ('${name}') cannot be part of a stack's name; use a letter, then up to 30 letters, digits or hyphens`];
+  if (name.length <= 12 && /^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$/.test(name)) return [];
+  return [
+    `name ('${name}') cannot be part of a stack's name; use 12 letters, digits or single hyphens, a letter first`,
+  ];
 }
 
 function checkCapacity({ minCapacity, maxCapacity, protectedFloor }: Stage): string[] {

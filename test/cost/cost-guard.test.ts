@@ -273,6 +273,10 @@ describe('CostGuard refuses', () => {
     expect(() => guarded({ pricesPerHourUsd: { 'ml.g5.xlarge': 0 } })).toThrow(/above 0/);
   });
 
+  test('a name that no parameter can have', () => {
+    expect(() => guarded({ guardName: 'our guard' })).toThrow(/guardName \('our guard'\) cannot be part/);
+  });
+
   test('nothing to guard', () => {
     expect(() => new CostGuard(newStack().stack, 'Guard', { budgetUsd: 1 })).toThrow(/nothing to guard/);
   });

@@ -1,0 +1,138 @@
+import { App } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { GUARD_ENVIRONMENT, parseGuardConfiguration, type GuardConfiguration } from '../../lib/cost/contract';
+import { PlatformStack, type Stage } from '../../lib/platform';
+import { stageConfiguration } from '../../lib/platform/stage-configuration';
+
+function stackOf(stage: Stage): { stack: PlatformStack; template: Template } {
+  const stack = new PlatformStack(new App(), `Tidegate-${stage.name}`, { stage });
+  return { stack, template: Template.fromStack(stack) };
+}
+
+const dev = stageConfiguration('dev');
+const deployed = { dev: stackOf(dev), prod: stackOf(stageConfiguration('prod')) };
+
+function guardOf({ stack, template }: { stack: PlatformStack; template: Template }): GuardConfiguration {
+  const environments = Object.values(template.findResources('AWS::Lambda::Function')).map(
+    ({ Properties }) => Properties.Environment?.Variables as { readonly [name: string]: unknown } | undefined,
+  );
+  const text = environments.map((one) => one?.[GUARD_ENVIRONMENT.configuration]).find((one) => one !== undefined);
+  const parts = (text as { readonly 'Fn::Join': [string, unknown[]] })['Fn::Join'][1];
+  expect(stack.stackName).toMatch(/^Tidegate-/);
+  return parseGuardConfiguration(parts.map((part) => (typeof part === 'string' ? part : 'the-endpoint')).join(''));
+}
+
+describe('PlatformStack', () => {
+  test('is named for its stage and lies in the region whose prices count', () => {
+    expect(deployed.dev.stack.stackName).toBe('Tidegate-dev');
+    expect(deployed.dev.stack.region).toBe('us-east-1');
+  });
+
+  test('tells the names of its parts as outputs', () => {
+    expect(Object.keys(deployed.dev.template.findOutputs('*')).sort()).toEqual([
+      'BudgetParameterName',
+      'DashboardName',
+      'EndpointName',
+      'GuardTableName',
+      'GuardTopicArn',
+      'ModelArtifactBucketName',
+      'ResultsBucketName',
+      'ScaleEventsTableName',
+      'StreamName',
+      'TrainingStateMachineArn',
+      'VariantName',
+    ]);
+  });
+
+  test('refuses a stage whose settings contradict each other', () => {
+    expect(() => stackOf({ ...dev, minCapacity: 9 })).toThrow(
+      /stage dev: minCapacity \(9\) is above maxCapacity \(8\)/,
+    );
+  });
+});
+
+describe('Platform', () => {
+  test('serves from the pools of its stage, in order', () => {
+    deployed.prod.template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [
+        {
+          InitialInstanceCount: 2,
+          InstancePools: [
+            { InstanceType: 'ml.g5.xlarge', Priority: 1 },
+            { InstanceType: 'ml.g6.xlarge', Priority: 2 },
+            { InstanceType: 'ml.g6e.xlarge', Priority: 3 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('scales at 0.7 of the tested concurrency, every 10 seconds', () => {
+    deployed.dev.template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
+      TargetTrackingScalingPolicyConfiguration: {
+        TargetValue: 5.6, // 0.7 x 8
+        PredefinedMetricSpecification: {
+          PredefinedMetricType: 'SageMakerVariantConcurrentRequestsPerModelHighResolution',
+        },
+      },
+    });
+    deployed.dev.template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
+      MinCapacity: 1,
+      MaxCapacity: 8,
+    });
+  });
+
+  test('lets the guard meter and limit the endpoint between its limits, and meter the training', () => {
+    const { fleets, training } = guardOf(deployed.dev);
+    expect(fleets).toEqual([
+      expect.objectContaining({
+        resourceId: 'endpoint/the-endpoint/variant/main',
+        minCapacity: 1,
+        maxCapacity: 8,
+        protectedFloor: 1,
+        pricesPerHourUsd: { 'ml.g5.xlarge': 1.408, 'ml.g6.xlarge': 1.127 },
+      }),
+    ]);
+    expect(training).toEqual({
+      jobNamePrefix: 'tidegate-dev-',
+      pricesPerHourUsd: { 'ml.g5.xlarge': 1.408, 'ml.g6.xlarge': 1.127 },
+    });
+  });
+
+  test('passes the floor, the dry run and the prices of a stage to the guard', () => {
+    const stage = {
+      ...dev,
+      protectedFloor: 3,
+      guardDryRun: true,
+      pricesPerHourUsd: { 'ml.g5.xlarge': 1, 'ml.g6.xlarge': 2 },
+    };
+    const { fleets, dryRun } = guardOf(stackOf(stage));
+    expect(dryRun).toBe(true);
+    expect(fleets[0]).toEqual(
+      expect.objectContaining({ protectedFloor: 3, pricesPerHourUsd: { 'ml.g5.xlarge': 1, 'ml.g6.xlarge': 2 } }),
+    );
+  });
+
+  test('trains daily in prod and on demand elsewhere', () => {
+    deployed.prod.template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'cron(0 3 * * ? *)' });
+    const schedules = Object.values(deployed.dev.template.findResources('AWS::Events::Rule')).map(
+      ({ Properties }) => Properties.ScheduleExpression,
+    );
+    expect(schedules.filter((schedule) => String(schedule).startsWith('cron'))).toEqual([]);
+  });
+
+  test('keeps data and access logs in prod', () => {
+    deployed.prod.template.allResources('AWS::S3::Bucket', { DeletionPolicy: 'Retain' });
+    deployed.prod.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'Retain' });
+    deployed.prod.template.resourcePropertiesCountIs('AWS::S3::Bucket', { LoggingConfiguration: Match.anyValue() }, 2);
+    deployed.dev.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'Delete' });
+  });
+
+  test('tells one topic of every alarm', () => {
+    const actions = Object.values(deployed.dev.template.findResources('AWS::CloudWatch::Alarm'))
+      .map(({ Properties }) => JSON.stringify(Properties.AlarmActions))
+      .filter((action) => action !== undefined);
+    expect(actions.length).toBeGreaterThanOrEqual(16);
+    expect(new Set(actions).size).toBe(1);
+  });
+});
