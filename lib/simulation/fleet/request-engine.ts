@@ -52,6 +52,8 @@ export interface EngineSpan {
   readonly missed: number;
   /** Each accepted arrival counts 1/N with N instances in service at that moment. */
   readonly invocationsPerInstance: number;
+  /** Seconds of service that the arrivals ask for. */
+  readonly workArrived: number;
   /** Sum and maximum of seconds from arrival to answer, of requests completed. */
   readonly latencySum: number;
   readonly latencyMaximum: number;
@@ -340,6 +342,7 @@ export class RequestEngine {
     let arrived = 0;
     let completed = 0;
     let latencySum = 0;
+    let workArrived = 0;
     let latencyMaximum = this.since.latencyMaximum;
     let accepted = 0;
     let startedAtOnce = 0;
@@ -477,6 +480,7 @@ export class RequestEngine {
       let instance: number;
       if (serving === 0) {
         if (!shared) {
+          workArrived += service[cursor];
           cursor++;
           arrived++;
           this.since.rejectedWithoutInstance++;
@@ -499,6 +503,7 @@ export class RequestEngine {
       }
       const moment = at[cursor];
       const seconds = service[cursor];
+      workArrived += seconds;
       if (load < slots) {
         const node = free;
         free = nodeNext[node];
@@ -580,6 +585,7 @@ export class RequestEngine {
     this.takenSinceTuning += taken;
     this.since.arrived += arrived;
     this.since.completed += completed;
+    this.since.workArrived += workArrived;
     this.since.latencySum += latencySum;
     this.since.latencyMaximum = latencyMaximum;
     this.latency.addCounted(completed, latencySum, latencyMaximum);
@@ -885,6 +891,7 @@ const COUNTERS = [
   'rejectedWithoutInstance',
   'rejectedByQueue',
   'missed',
+  'workArrived',
   'latencySum',
   'latencyMaximum',
   'waitSum',
@@ -899,6 +906,7 @@ function newCounters(): { [name in (typeof COUNTERS)[number]]: number } {
     rejectedWithoutInstance: 0,
     rejectedByQueue: 0,
     missed: 0,
+    workArrived: 0,
     latencySum: 0,
     latencyMaximum: 0,
     waitSum: 0,

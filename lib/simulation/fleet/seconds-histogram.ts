@@ -49,15 +49,15 @@ export class SecondsHistogram {
     return this.greatest;
   }
 
-  /** Adds a duration of at least 0 seconds. */
-  public add(seconds: number): void {
-    this.values++;
-    this.total += seconds;
+  /** Adds a duration of at least 0 seconds, so many times. */
+  public add(seconds: number, count = 1): void {
+    this.values += count;
+    this.total += seconds * count;
     if (seconds > this.greatest) this.greatest = seconds;
     scratch[0] = seconds;
     const bucket = (words[HIGH] >>> SHIFT) - HISTOGRAM_OFFSET;
-    if (bucket < 0) this.zeros++;
-    else this.buckets[bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1]++;
+    if (bucket < 0) this.zeros += count;
+    else this.buckets[bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1] += count;
   }
 
   /** Adds so many durations of 0. */

@@ -19,6 +19,9 @@ export interface TraceOptions {
   readonly tokens?: TokenLengths;
 }
 
+/** Timestamps from 2001-09-09 on are taken for dates; smaller numbers count from some other moment. */
+export const EARLIEST_DATE = 1e9;
+
 /** The options with their defaults read. */
 export interface TraceSettings {
   readonly name: string;
@@ -87,6 +90,7 @@ export class RequestRows {
       durationSeconds,
       requestCount: count,
       tokens: settings.tokens,
+      ...(first >= EARLIEST_DATE && { startsAt: first }),
       columns: {
         kind: 'requests',
         at: moments,

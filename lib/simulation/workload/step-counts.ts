@@ -1,5 +1,6 @@
+import type { EpochSeconds } from '../../core/time';
 import { Random } from '../random';
-import type { TraceSettings } from './request-rows';
+import { EARLIEST_DATE, type TraceSettings } from './request-rows';
 import { drawTokens } from './token-lengths';
 import { traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
@@ -43,7 +44,13 @@ export class StepCounts {
    *
    * @throws InputError when there is not one request.
    */
-  public toWorkload(settings: TraceSettings, stepSeconds: number, format: string, lastLine: number): Workload {
+  public toWorkload(
+    settings: TraceSettings,
+    stepSeconds: number,
+    format: string,
+    lastLine: number,
+    startsAt?: EpochSeconds,
+  ): Workload {
     const { counts, length, total } = this;
     if (total === 0) throw traceError(settings.name, lastLine, 'every count is 0; there is nothing to replay');
     return {
@@ -52,6 +59,7 @@ export class StepCounts {
       durationSeconds: length * stepSeconds,
       requestCount: total,
       tokens: settings.tokens,
+      ...(startsAt !== undefined && startsAt >= EARLIEST_DATE && { startsAt }),
       columns: { kind: 'counts', stepSeconds, counts, steps: length },
       *requests(): IterableIterator<WorkloadRequest> {
         const random = new Random(settings.seed).fork('steps');
@@ -115,5 +123,5 @@ export function metricWorkload(points: MetricPoint[], settings: TraceSettings, f
     while (counts.steps < step) counts.add(0);
     counts.add(point.value);
   }
-  return counts.toWorkload(settings, stepSeconds, format, last.line);
+  return counts.toWorkload(settings, stepSeconds, format, last.line, first.atSeconds);
 }

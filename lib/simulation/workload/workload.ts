@@ -1,3 +1,4 @@
+import type { EpochSeconds } from '../../core/time';
 import type { TokenLengths } from './token-lengths';
 
 /** One request of a workload. */
@@ -49,6 +50,8 @@ export interface Workload {
   readonly durationSeconds: number;
   /** The number of requests: exact for traces, the expected number for a generated workload. */
   readonly requestCount: number;
+  /** When it happened, where the source says so. */
+  readonly startsAt?: EpochSeconds;
   /** Token lengths that are drawn where the trace has none. */
   readonly tokens?: TokenLengths;
   /** The same requests in columns, where they are kept so; `requestSource` reads them many times faster than {@link requests}. */

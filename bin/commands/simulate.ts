@@ -1,0 +1,336 @@
+import { Command } from 'commander';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { InputError } from '../../lib/core/errors';
+import { openWorkload } from '../../lib/local/load/open-workload';
+import { htmlReport, summaryText } from '../../lib/simulation/report';
+import {
+  advise,
+  crossedThresholds,
+  parseThreshold,
+  rehearse,
+  thresholdValueText,
+  type CapacityFailure,
+  type FailureThreshold,
+  type Provisioning,
+  type Rehearsal,
+  type RehearsalOptions,
+} from '../../lib/simulation/simulator';
+import { fleetsOfTemplate, type FleetBlueprint } from '../../lib/simulation/template';
+import type { Workload } from '../../lib/simulation/workload';
+import { progressBar } from './progress-bar';
+import { readServiceProfile } from './service-profile-file';
+
+/** Where a command writes and how it tells its exit code. */
+export interface CommandSurroundings {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  /** Told 0 or 1 when the command has done its work; bad input is thrown as an InputError instead. */
+  readonly onExitCode: (code: 0 | 1) => void;
+}
+
+const OWN_PROCESS: CommandSurroundings = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onExitCode: (code) => {
+    process.exitCode = code;
+  },
+};
+
+interface SimulateFlags {
+  readonly template: string[];
+  readonly trace: string;
+  readonly profile?: string;
+  readonly provisioning?: Provisioning;
+  readonly seed: number;
+  readonly fleet?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly start?: number;
+  readonly startInstances?: number;
+  readonly sloWait?: number;
+  readonly slo?: number;
+  readonly timeout?: number;
+  readonly queueLimit?: number;
+  readonly price?: { readonly [instanceType: string]: number };
+  readonly capacityFailure?: CapacityFailure[];
+  readonly region?: string;
+  readonly report?: string;
+  readonly json: boolean;
+  readonly failIf?: FailureThreshold[];
+  readonly advice: boolean;
+}
+
+/** Beyond so many requests a change is not rehearsed for advice: it would take longer than the rehearsal itself is worth. */
+const MOST_REQUESTS_FOR_ADVICE = 20_000_000;
+
+/**
+ * `tidegate simulate`: rehearses the fleets of synthesized templates under recorded traffic.
+ *
+ * Progress goes to stderr, the result to stdout. The exit code is 0, or 1 when a `--fail-if` threshold is crossed; bad input is thrown as
+ * an InputError (the command line exits with 2).
+ */
+export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS): Command {
+  return new Command('simulate')
+    .description(
+      'rehearse the fleets of synthesized templates under recorded traffic: latency, drops, dollars, what to change',
+    )
+    .requiredOption('--template <files...>', 'synthesized templates, such as cdk.out/*.template.json')
+    .requiredOption('--trace <file>', 'traffic: requests, counts per step or a CloudWatch export; plain or gzipped')
+    .option('--profile <file>', 'service times as JSON: token speeds, a distribution or measured seconds')
+    .option(
+      '--provisioning <seconds>',
+      'median start-up of an instance, or a comma-separated list of measured ones (default: 258)',
+      provisioning,
+    )
+    .option('--seed <n>', 'seed of everything random', whole('--seed', 0, 2 ** 32 - 1), 1)
+    .option('--fleet <name>', 'only the fleet whose resource id contains this')
+    .option('--from <seconds>', 'begin so far into the trace', number('--from', 0, 1e9))
+    .option('--to <seconds>', 'end so far into the trace', number('--to', 1, 1e9))
+    .option(
+      '--start <time>',
+      'when the run begins, for schedules and the budget (default: when the traffic was recorded)',
+      moment,
+    )
+    .option(
+      '--start-instances <n>',
+      'instances in service at the start (default: what the first minutes ask for)',
+      whole('--start-instances', 0, 100_000),
+    )
+    .option(
+      '--slo-wait <seconds>',
+      'a request is served well when it waits at most so long (default: 1)',
+      number('--slo-wait', 0, 86_400),
+    )
+    .option(
+      '--slo <percent>',
+      'share of requests to serve well; advice aims at it (default: 99)',
+      number('--slo', 0, 100),
+    )
+    .option(
+      '--timeout <seconds>',
+      'seconds in which an answer must be there (default: 60)',
+      number('--timeout', 0.001, 604_800),
+    )
+    .option(
+      '--queue-limit <n>',
+      'requests that may wait in one instance (default: no limit)',
+      whole('--queue-limit', 0, 1e9),
+    )
+    .option('--price <type=usd...>', 'USD per instance-hour, where the dated table has none or another', price)
+    .option(
+      '--capacity-failure <type:from-to...>',
+      'an instance type that cannot be launched from second to second',
+      capacityFailure,
+    )
+    .option('--region <name>', 'region of templates that do not name theirs (default: us-east-1)')
+    .option('--report <file>', 'write one HTML file with charts, decisions and reasons')
+    .option('--json', 'print the whole result as JSON', false)
+    .option(
+      '--fail-if <threshold...>',
+      'exit with 1 when crossed: slo<99, cost>1200/month, wait-p99>1, drops>0.1',
+      failIf,
+    )
+    .option('--no-advice', 'do not rehearse changes to recommend')
+    .allowExcessArguments(false)
+    .action(async (flags: SimulateFlags) => {
+      surroundings.onExitCode(await simulate(flags, surroundings));
+    });
+}
+
+async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroundings): Promise<0 | 1> {
+  const { fleets, notes } = readFleets(flags);
+  const traffic = await openWorkload({ trace: flags.trace, seed: flags.seed, durationSeconds: null });
+  const options = optionsOf(flags);
+  const results = fleets.map((fleet) => rehearseFleet(fleet, traffic, options, flags, stderr));
+
+  for (const note of notes) stderr.write(`tidegate: ${note}\n`);
+  stdout.write(
+    flags.json ? `${JSON.stringify({ rehearsals: results }, null, 2)}\n` : `${results.map(summaryText).join('\n\n')}\n`,
+  );
+  if (flags.report !== undefined) {
+    writeReport(flags.report, htmlReport(results));
+    stderr.write(`tidegate: the report is in ${flags.report}\n`);
+  }
+  let code: 0 | 1 = 0;
+  for (const rehearsal of results) {
+    for (const threshold of flags.failIf ?? []) {
+      for (const { value } of crossedThresholds(rehearsal, [threshold])) {
+        stderr.write(`tidegate: ${rehearsal.fleet.resourceId} crosses ${thresholdValueText(threshold, value)}\n`);
+        code = 1;
+      }
+    }
+  }
+  return code;
+}
+
+function rehearseFleet(
+  fleet: FleetBlueprint,
+  traffic: Workload,
+  options: RehearsalOptions,
+  flags: SimulateFlags,
+  stderr: CommandSurroundings['stderr'],
+): Rehearsal {
+  const bar = progressBar(stderr, fleet.resourceId);
+  const rehearsal = rehearse(fleet, traffic, { ...options, onProgress: bar.show });
+  const again =
+    flags.advice && rehearsal.requests.arrived <= MOST_REQUESTS_FOR_ADVICE
+      ? (changed: FleetBlueprint) => {
+          bar.show(1, 'rehearsing changes');
+          return rehearse(changed, traffic, options);
+        }
+      : undefined;
+  const advice = advise(fleet, rehearsal, again);
+  bar.end();
+  return { ...rehearsal, advice };
+}
+
+function optionsOf(flags: SimulateFlags): RehearsalOptions {
+  const { from, to } = flags;
+  if (from !== undefined && to !== undefined && to <= from) {
+    throw new InputError(`--to is ${to} and --from is ${from}; the end must come after the begin`);
+  }
+  return {
+    seed: flags.seed,
+    ...(flags.profile !== undefined && { service: readServiceProfile(flags.profile) }),
+    ...(flags.provisioning !== undefined && { provisioning: flags.provisioning }),
+    ...(flags.sloWait !== undefined && { sloWaitSeconds: flags.sloWait }),
+    ...(flags.slo !== undefined && { sloPercent: flags.slo }),
+    ...(flags.timeout !== undefined && { requestTimeoutSeconds: flags.timeout }),
+    ...(flags.queueLimit !== undefined && { queueLimitPerInstance: flags.queueLimit }),
+    ...(flags.start !== undefined && { startSeconds: flags.start }),
+    ...(flags.startInstances !== undefined && { startInstances: flags.startInstances }),
+    ...(flags.price !== undefined && { pricesPerHourUsd: flags.price }),
+    ...(flags.capacityFailure !== undefined && { capacityFailures: flags.capacityFailure }),
+    ...(from !== undefined && { fromSeconds: from }),
+    ...(to !== undefined && { toSeconds: to }),
+  };
+}
+
+/** The fleets of all templates, or the one that is asked for. */
+function readFleets(flags: SimulateFlags): {
+  readonly fleets: readonly FleetBlueprint[];
+  readonly notes: readonly string[];
+} {
+  const fleets: FleetBlueprint[] = [];
+  const notes: string[] = [];
+  for (const file of flags.template) {
+    const region = flags.region ?? assemblyRegion(file);
+    const found = fleetsOfTemplate(readJson(file), { name: file, ...(region !== undefined && { region }) });
+    fleets.push(...found.fleets);
+    notes.push(...found.skipped.map((reason) => `not rehearsed: ${reason}`));
+  }
+  const names = fleets.map(({ resourceId }) => resourceId).join(', ');
+  if (fleets.length === 0) {
+    throw new InputError(
+      `${flags.template.join(', ')}: no fleet to rehearse; a fleet is a SageMaker variant or inference component with a ScalableTarget` +
+        (notes.length === 0 ? '' : ` (${notes.join('; ')})`),
+    );
+  }
+  const { fleet } = flags;
+  if (fleet === undefined) return { fleets, notes };
+  const chosen = fleets.filter(({ resourceId }) => resourceId.includes(fleet));
+  if (chosen.length === 0) throw new InputError(`--fleet is '${fleet}', and no fleet is called so; there are ${names}`);
+  return { fleets: chosen, notes };
+}
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EISDIR') throw new InputError(`--template is '${file}', which is a folder; name the templates in it`);
+    throw new InputError(`--template is '${file}', which cannot be read (${code}); run cdk synth, or check the path`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${file}: this is no JSON (${(error as Error).message}); synthesize the template again`);
+  }
+}
+
+/** The region that the cloud assembly beside a template deploys it to; undefined where it does not say. */
+function assemblyRegion(templateFile: string): string | undefined {
+  const manifestFile = path.join(path.dirname(templateFile), 'manifest.json');
+  if (!fs.existsSync(manifestFile)) return undefined;
+  const manifest = readJson(manifestFile) as {
+    readonly artifacts?: {
+      readonly [id: string]: {
+        readonly environment?: string;
+        readonly properties?: { readonly templateFile?: string };
+      };
+    };
+  };
+  const artifact = Object.values(manifest.artifacts ?? {}).find(
+    ({ properties }) => properties?.templateFile === path.basename(templateFile),
+  );
+  const region = /^aws:\/\/[^/]+\/(.+)$/.exec(artifact?.environment ?? '')?.[1];
+  return region === 'unknown-region' ? undefined : region;
+}
+
+function writeReport(file: string, html: string): void {
+  try {
+    fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+    fs.writeFileSync(file, html);
+  } catch (error) {
+    throw new InputError(
+      `--report is '${file}', which cannot be written (${(error as NodeJS.ErrnoException).code}); check the path`,
+    );
+  }
+}
+
+function number(flag: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new InputError(`${flag} is '${text}'; it must be a number from ${least} to ${most}`);
+  };
+}
+
+function whole(flag: string, least: number, most: number): (text: string) => number {
+  const read = number(flag, least, most);
+  return (text) => {
+    const value = read(text);
+    if (Number.isInteger(value)) return value;
+    throw new InputError(`${flag} is '${text}'; it must be a whole number`);
+  };
+}
+
+function provisioning(text: string): Provisioning {
+  const values = text.split(',').map(number('--provisioning', 0, 86_400));
+  return values.length === 1
+    ? { kind: 'lognormal', medianSeconds: values[0]!, sigma: values[0] === 0 ? 0 : 0.2 }
+    : { kind: 'measured', seconds: values };
+}
+
+function moment(text: string): number {
+  const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+  if (Number.isFinite(at) && at >= 0) return at;
+  throw new InputError(`--start is '${text}'; write a time such as 2026-01-05T00:00:00Z, or seconds since 1970`);
+}
+
+function price(
+  text: string,
+  before: { readonly [instanceType: string]: number } | undefined,
+): { [type: string]: number } {
+  const [, instanceType, usd] = /^([\w.-]+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (instanceType === undefined || !(Number(usd) > 0)) {
+    throw new InputError(`--price is '${text}'; write a type and its USD per hour, such as ml.g5.xlarge=1.41`);
+  }
+  return { ...before, [instanceType]: Number(usd) };
+}
+
+function capacityFailure(text: string, before: CapacityFailure[] | undefined): CapacityFailure[] {
+  const [, instanceType, from, to] = /^([\w.-]+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (instanceType === undefined || !(Number(to) > Number(from))) {
+    throw new InputError(
+      `--capacity-failure is '${text}'; write a type and two moments in seconds, such as ml.g5.xlarge:3600-5400`,
+    );
+  }
+  return [...(before ?? []), { instanceType, fromSeconds: Number(from), toSeconds: Number(to) }];
+}
+
+function failIf(text: string, before: FailureThreshold[] | undefined): FailureThreshold[] {
+  return [...(before ?? []), parseThreshold(text)];
+}

@@ -1,0 +1,3 @@
+export * from './fleet-blueprint';
+export { fleetsOfTemplate } from './fleets';
+export type { TemplateOptions } from './template';
