@@ -1,0 +1,364 @@
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { InputError } from '../../lib/core/errors';
+import { TrainingPipeline, type TrainingPipelineProps } from '../../lib/training';
+import { CAPACITY_FAILURE_PATTERNS } from '../../lib/training/decide/capacity-failure';
+
+interface State {
+  readonly Type: string;
+  readonly Next?: string;
+  readonly Default?: string;
+  readonly Resource?: string;
+  readonly Parameters?: { readonly [name: string]: unknown };
+  readonly Catch?: readonly { readonly ErrorEquals: string[]; readonly Next: string }[];
+  readonly Choices?: readonly { readonly Next: string; readonly Or: readonly { readonly StringMatches: string }[] }[];
+}
+
+interface Definition {
+  readonly StartAt: string;
+  readonly States: { readonly [name: string]: State };
+}
+
+const env = { account: '123456789012', region: 'us-east-1' };
+
+function deploy(props: Partial<TrainingPipelineProps> = {}, stackProps: { env?: typeof env } = { env }) {
+  const stack = new Stack(new App(), 'Test', stackProps);
+  const trainingData = s3.Bucket.fromBucketName(stack, 'Data', 'landed');
+  const pipeline = new TrainingPipeline(stack, 'Training', {
+    trainingData,
+    instanceTypes: ['ml.g5.xlarge', 'ml.g6.xlarge'],
+    maxRuntime: Duration.hours(1),
+    ...props,
+  });
+  return { stack, pipeline, template: () => Template.fromStack(stack) };
+}
+
+/** The state machine's definition, references written as `<Logical.Attribute>`. */
+function definitionOf(template: Template): Definition {
+  const [machine] = Object.values(template.findResources('AWS::StepFunctions::StateMachine'));
+  const text = (machine!.Properties as { DefinitionString: { 'Fn::Join': [string, unknown[]] } }).DefinitionString;
+  const flatten = (part: unknown): string => {
+    if (typeof part === 'string') return part;
+    const [argument] = Object.values(part as { [intrinsic: string]: unknown });
+    return `<${(Array.isArray(argument) ? argument : [argument]).map(flatten).join('.')}>`;
+  };
+  return JSON.parse(text['Fn::Join'][1].map(flatten).join('')) as Definition;
+}
+
+const states = (props?: Partial<TrainingPipelineProps>) => definitionOf(deploy(props).template()).States;
+const job = (props?: Partial<TrainingPipelineProps>) => states(props)['Train on ml.g5.xlarge']!.Parameters!;
+
+describe('the machine', () => {
+  test('trains on the first type, on the next when there is no capacity, and then registers the model', () => {
+    const { StartAt, States } = definitionOf(deploy().template());
+    expect(StartAt).toBe('Begin');
+    expect(States['Begin']!.Next).toBe('Train on ml.g5.xlarge');
+    expect(States['Train on ml.g5.xlarge']).toMatchObject({
+      Resource: 'arn:<AWS::Partition>:states:::sagemaker:createTrainingJob.sync',
+      Next: 'Register the model',
+      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Lacks ml.g5.xlarge?' }],
+    });
+    const choice = States['Lacks ml.g5.xlarge?']!;
+    expect([choice.Choices![0]!.Next, choice.Default]).toEqual(['Train on ml.g6.xlarge', 'Failed']);
+    expect(choice.Choices![0]!.Or.map(({ StringMatches }) => StringMatches)).toEqual([
+      ...CAPACITY_FAILURE_PATTERNS.cause,
+      ...CAPACITY_FAILURE_PATTERNS.error,
+    ]);
+    expect(States['Train on ml.g6.xlarge']).toMatchObject({
+      Next: 'Register the model',
+      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Failed' }],
+    });
+    expect(States['Register the model']!.Next).toBe('Output');
+  });
+
+  test('needs no choice with a single type', () => {
+    expect(Object.keys(states({ instanceTypes: ['ml.p4d.24xlarge'] })).sort()).toEqual(
+      ['Begin', 'Failed', 'Output', 'Register the model', 'Train on ml.p4d.24xlarge'].sort(),
+    );
+  });
+
+  test('ends with the names of the model, its artifact and its job', () => {
+    expect(Object.keys(states()['Output']!.Parameters!)).toEqual([
+      'ModelName.$',
+      'ModelArn.$',
+      'ModelDataUrl.$',
+      'TrainingJobName.$',
+      'TrainingJobArn.$',
+      'InstanceType.$',
+    ]);
+  });
+
+  test('is a standard one that logs everything and traces', () => {
+    deploy()
+      .template()
+      .hasResourceProperties('AWS::StepFunctions::StateMachine', {
+        StateMachineType: 'STANDARD',
+        TracingConfiguration: { Enabled: true },
+        LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: true },
+      });
+  });
+});
+
+describe('the training job', () => {
+  test('runs on spot capacity with checkpoints of its execution and hard limits', () => {
+    expect(job()).toMatchObject({
+      EnableManagedSpotTraining: true,
+      StoppingCondition: { MaxRuntimeInSeconds: 3600, MaxWaitTimeInSeconds: 7200 },
+      CheckpointConfig: {
+        'S3Uri.$': "States.Format('s3://<TrainingModels11524ABC>/checkpoints/{}', States.Hash($$.Execution.Id, 'MD5'))",
+      },
+      ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 1, VolumeSizeInGB: 50 },
+    });
+  });
+
+  test('runs on demand, without checkpoints, when it is told so', () => {
+    const parameters = job({ spot: false, checkpoints: false });
+    expect(parameters.StoppingCondition).toEqual({ MaxRuntimeInSeconds: 3600 });
+    expect(Object.keys(parameters)).not.toContain('EnableManagedSpotTraining');
+    expect(Object.keys(parameters)).not.toContain('CheckpointConfig');
+  });
+
+  test('waits for spot capacity as long as it is told', () => {
+    expect(job({ maxWait: Duration.hours(5) }).StoppingCondition).toMatchObject({ MaxWaitTimeInSeconds: 18_000 });
+  });
+
+  test('runs the packaged script in script mode over what ingestion landed', () => {
+    const parameters = job();
+    expect(parameters.HyperParameters).toEqual({
+      sagemaker_program: 'train.py',
+      sagemaker_region: 'us-east-1',
+      sagemaker_submit_directory: expect.stringMatching(
+        /^s3:\/\/cdk-hnb659fds-assets-.*\/[0-9a-f]{64}\.tar\.gz$/,
+      ) as string,
+    });
+    expect(parameters.AlgorithmSpecification).toMatchObject({
+      TrainingImage: '683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-py312',
+      TrainingInputMode: 'FastFile',
+    });
+    expect(parameters.InputDataConfig).toMatchObject([
+      { ChannelName: 'train', DataSource: { S3DataSource: { S3Uri: 's3://landed/results/' } } },
+    ]);
+    expect(parameters.OutputDataConfig).toEqual({ S3OutputPath: 's3://<TrainingModels11524ABC>/models' });
+  });
+
+  test('has the source, image, data and arguments it is given', () => {
+    const trainingImage = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/mine:3';
+    const parameters = job({
+      trainingImage,
+      trainingDataPrefix: 'features/v2/',
+      sourceDirectory: __dirname,
+      entryPoint: 'train.test.ts',
+      hyperparameters: { holdout: '0.3' },
+      volumeSizeInGb: 10,
+    });
+    expect(parameters).toMatchObject({
+      AlgorithmSpecification: { TrainingImage: trainingImage },
+      InputDataConfig: [{ DataSource: { S3DataSource: { S3Uri: 's3://landed/features/v2/' } } }],
+      HyperParameters: { holdout: '0.3', sagemaker_program: 'train.test.ts' },
+      ResourceConfig: { VolumeSizeInGB: 10 },
+    });
+  });
+
+  test('has a name that is new for every attempt and never too long', () => {
+    const { pipeline } = deploy({ jobNamePrefix: 'x'.repeat(21) });
+    const name = job()['TrainingJobName.$'] as string;
+    expect(name).toMatch(/^States\.Format\('[a-z0-9-]+-\{\}-\{\}', States\.Hash\(\$\$\.Execution\.Id, 'MD5'\), .*UUID/);
+    // prefix, MD5 in hex, first part of a UUID
+    expect(`${pipeline.jobNamePrefix}-${'f'.repeat(32)}-${'f'.repeat(8)}`).toHaveLength(63);
+  });
+
+  test('finds the account of its image at deployment in a stack without a region', () => {
+    const template = deploy({}, {}).template();
+    expect(JSON.stringify(template.toJSON())).toContain('"us-west-2":{"account":"246618743249"}');
+    expect(definitionOf(template).States['Train on ml.g5.xlarge']!.Parameters!.AlgorithmSpecification).toMatchObject({
+      TrainingImage: expect.stringMatching(
+        /^<TrainingAlgorithmImageAccounts\w*\.<AWS::Region>\.account>\.dkr\.ecr\.<AWS::Region>\.<AWS::URLSuffix>/,
+      ) as string,
+    });
+  });
+});
+
+describe('the model', () => {
+  test('is served by Triton with plain JSON requests, without a network', () => {
+    expect(states()['Register the model']!.Parameters).toMatchObject({
+      'ModelName.$': '$.Training.TrainingJobName',
+      EnableNetworkIsolation: true,
+      PrimaryContainer: {
+        Image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:26.05-py3',
+        'ModelDataUrl.$': '$.Training.ModelDataUrl',
+        Environment: {
+          SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: 'service_time',
+          SAGEMAKER_TRITON_INFERENCE_TYPE: 'generate',
+        },
+      },
+    });
+  });
+
+  test('is served by the image, environment and role it is given', () => {
+    const stack = new Stack(new App(), 'Roles');
+    const modelExecutionRole = iam.Role.fromRoleArn(stack, 'Role', 'arn:aws:iam::123456789012:role/serving');
+    const inferenceImage = '123456789012.dkr.ecr.us-east-1.amazonaws.com/server@sha256:' + '0'.repeat(64);
+    const { template } = deploy({ modelExecutionRole, inferenceImage, inferenceEnvironment: { A: 'b' } });
+    expect(definitionOf(template()).States['Register the model']!.Parameters).toMatchObject({
+      ExecutionRoleArn: 'arn:aws:iam::123456789012:role/serving',
+      PrimaryContainer: { Image: inferenceImage, Environment: { A: 'b' } },
+    });
+    template().resourceCountIs('AWS::IAM::Role', 2);
+  });
+
+  test('lies in a bucket that keeps its versions', () => {
+    deploy()
+      .template()
+      .hasResource('AWS::S3::Bucket', {
+        Properties: {
+          VersioningConfiguration: { Status: 'Enabled' },
+          LifecycleConfiguration: {
+            Rules: Match.arrayWith([Match.objectLike({ Prefix: 'checkpoints/', ExpirationInDays: 30 })]),
+          },
+        },
+        DeletionPolicy: 'Retain',
+      });
+    deploy({ removalPolicy: RemovalPolicy.DESTROY })
+      .template()
+      .hasResource('AWS::S3::Bucket', { DeletionPolicy: 'Delete' });
+  });
+});
+
+describe('the permissions', () => {
+  const statements = (template: Template, sid: string) =>
+    Object.values(template.findResources('AWS::IAM::Policy')).flatMap(({ Properties }) =>
+      (
+        Properties as { PolicyDocument: { Statement: { Sid?: string; Action: unknown; Resource: unknown }[] } }
+      ).PolicyDocument.Statement.filter(({ Sid }) => Sid === sid),
+    );
+
+  test('of the machine are those of the two tasks, on its own names', () => {
+    const { stack, pipeline, template } = deploy({ jobNamePrefix: 'nightly' });
+    const own = (resource: string) =>
+      stack.resolve(stack.formatArn({ service: 'sagemaker', resource, resourceName: 'nightly-*' })) as object;
+    expect(statements(template(), 'Train')).toEqual([
+      {
+        Sid: 'Train',
+        Effect: 'Allow',
+        Action: [
+          'sagemaker:AddTags',
+          'sagemaker:CreateTrainingJob',
+          'sagemaker:DescribeTrainingJob',
+          'sagemaker:ListTags',
+          'sagemaker:StopTrainingJob',
+        ],
+        Resource: own('training-job'),
+      },
+    ]);
+    expect(statements(template(), 'Register')).toMatchObject([
+      { Action: 'sagemaker:CreateModel', Resource: own('model') },
+    ]);
+    expect(statements(template(), 'PassRoles')).toMatchObject([
+      {
+        Action: 'iam:PassRole',
+        Resource: [pipeline.trainingRole.roleArn, pipeline.modelExecutionRole.roleArn].map(
+          (arn) => stack.resolve(arn) as object,
+        ),
+        Condition: { StringEquals: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
+      },
+    ]);
+    expect(statements(template(), 'HearOfTheEnd')).toMatchObject([
+      {
+        Action: ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'],
+        Resource: stack.resolve(
+          stack.formatArn({
+            service: 'events',
+            resource: 'rule',
+            resourceName: 'StepFunctionsGetEventsForSageMakerTrainingJobsRule',
+          }),
+        ) as object,
+      },
+    ]);
+  });
+
+  test('of the jobs end at the data, the source, the models and the checkpoints', () => {
+    const found = deploy().template();
+    expect(statements(found, 'ReadData')[0]!.Action).toBe('s3:GetObject');
+    expect(JSON.stringify(statements(found, 'ReadData')[0]!.Resource)).toContain(':s3:::landed/results/*');
+    expect(JSON.stringify(statements(found, 'ReadSource')[0]!.Resource)).toMatch(/[0-9a-f]{64}\.tar\.gz/);
+    expect(JSON.stringify(statements(found, 'KeepModels')[0]!.Resource)).toMatch(/\/models\/\*.*\/checkpoints\/\*/);
+    expect(statements(found, 'FindData')[0]).toMatchObject({ Condition: { StringLike: { 's3:prefix': 'results/*' } } });
+  });
+
+  test('of whoever may start it are to start it', () => {
+    const { stack, pipeline, template } = deploy();
+    const caller = new iam.Role(stack, 'Caller', { assumedBy: new iam.AccountRootPrincipal() });
+    pipeline.grantStart(caller);
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 'states:StartExecution',
+            Resource: stack.resolve(pipeline.stateMachine.stateMachineArn),
+          },
+        ],
+      },
+      Roles: [stack.resolve(caller.roleName)],
+    });
+  });
+});
+
+describe('the schedule', () => {
+  test('starts nothing unless it is given', () => {
+    deploy().template().resourceCountIs('AWS::Events::Rule', 0);
+  });
+
+  test('starts the machine', () => {
+    const { stack, pipeline, template } = deploy({ schedule: events.Schedule.rate(Duration.days(1)) });
+    template().hasResourceProperties('AWS::Events::Rule', {
+      ScheduleExpression: 'rate(1 day)',
+      Targets: [Match.objectLike({ Arn: stack.resolve(pipeline.stateMachine.stateMachineArn) })],
+    });
+  });
+});
+
+describe('a pipeline that cannot work', () => {
+  const tooMany = Object.fromEntries(Array.from({ length: 98 }, (_, index) => [`p${index}`, '1']));
+  test.each<[string, Partial<TrainingPipelineProps>, string]>([
+    ['spot without checkpoints', { checkpoints: false }, 'spot is on and checkpoints is off'],
+    ['no type', { instanceTypes: [] }, 'instanceTypes is empty'],
+    [
+      'an unknown type',
+      { instanceTypes: ['ml.g5.xlrage'] },
+      "unknown instance type 'ml.g5.xlrage'; nearest known: ml.g5.xlarge",
+    ],
+    ['a type twice', { instanceTypes: ['ml.g5.xlarge', 'ml.g5.xlarge'] }, 'names ml.g5.xlarge twice'],
+    ['an hour of hours', { maxRuntime: Duration.days(29) }, 'maxRuntime (2505600 s) is out of range'],
+    ['no time at all', { maxRuntime: Duration.seconds(0) }, 'maxRuntime (0 s) is out of range'],
+    ['a wait below the runtime', { maxWait: Duration.minutes(5) }, 'maxWait (300 s) is below maxRuntime (3600 s)'],
+    ['a wait without spot', { spot: false, maxWait: Duration.hours(2) }, 'maxWait is given and spot is off'],
+    ['a script that is not there', { entryPoint: 'tain.py' }, "entryPoint 'tain.py' is not in the folder"],
+    ['a reserved hyperparameter', { hyperparameters: { sagemaker_program: 'x' } }, 'begin with sagemaker_'],
+    ['too many hyperparameters', { hyperparameters: tooMany }, 'there are 98 hyperparameters'],
+    ['a hyperparameter too long', { hyperparameters: { text: 'x'.repeat(2501) } }, 'hyperparameter text is too long'],
+    ['half a volume', { volumeSizeInGb: 0.5 }, 'volumeSizeInGb (0.5)'],
+    ['a prefix no job can have', { jobNamePrefix: 'my_jobs' }, "jobNamePrefix ('my_jobs') is not allowed"],
+    ['a prefix too long', { jobNamePrefix: 'x'.repeat(22) }, 'use 1 to 21 letters'],
+    [
+      'an image that is not in ECR',
+      { trainingImage: 'python:3.12' },
+      "trainingImage ('python:3.12') is no image in ECR",
+    ],
+  ])('(%s) is refused with the way out', (_, props, message) => {
+    expect(() => deploy(props)).toThrow(InputError);
+    expect(() => deploy(props)).toThrow(message);
+  });
+
+  test('is refused in a region whose image is unknown, unless an image is given', () => {
+    const elsewhere = { env: { account: '123456789012', region: 'eu-north-1' } };
+    expect(() => deploy({}, elsewhere)).toThrow(
+      "no account of AWS's scikit-learn image is known for region 'eu-north-1'",
+    );
+    const trainingImage = '123456789012.dkr.ecr.eu-north-1.amazonaws.com/mine:3';
+    expect(() => deploy({ trainingImage }, elsewhere)).not.toThrow();
+  });
+});
