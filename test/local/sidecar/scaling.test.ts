@@ -249,4 +249,3 @@ test('an update of the endpoint blocks scaling, may not change a scaled type, an
 });
 // Runs on a clock 600 times the machine's: a busy machine can miss a window that the next try meets.
 jest.retryTimes(2);
-
