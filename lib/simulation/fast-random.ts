@@ -136,7 +136,7 @@ export class FastRandom {
     for (;;) {
       const bits = this.next();
       const layer = this.next() & 127;
-      if (Math.abs(bits) < normalLimit[layer]) return bits * normalScale[layer];
+      if ((bits < 0 ? -bits : bits) < normalLimit[layer]) return bits * normalScale[layer];
       if (layer === 0) {
         let beyond: number;
         let depth: number;

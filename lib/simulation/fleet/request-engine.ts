@@ -96,6 +96,8 @@ const SEARCHED_ENTRIES = 24;
 const ABANDONED = -1;
 const NONE = -1;
 
+const { floor, max, min } = Math;
+
 const bits = new Float64Array(1);
 const words = new Uint32Array(bits.buffer);
 bits[0] = 1;
@@ -281,10 +283,10 @@ export class RequestEngine {
       }
       this.present = step;
       this.turnWheel();
+      this.tune();
       if (this.roster.nextAt <= step) this.roster.advanceTo(step);
       else if (step >= until) break;
     }
-    this.tune();
     return open;
   }
 
@@ -337,8 +339,11 @@ export class RequestEngine {
     const leastLoaded = this.routing === 'LEAST_OUTSTANDING_REQUESTS';
     const mostLevels = firstWith.length - 2;
     const beyond = WHEEL - 1;
+    const lastDuration = HISTOGRAM_BUCKETS - 1;
+    const durationOffset = HISTOGRAM_OFFSET;
+    const durationShift = HISTOGRAM_SHIFT;
     let { cursor, free, inWheel, inFlight, outstanding, outstandingMoments, highest, lowest } = this;
-    let bucket = Math.floor((this.present - wheelTime) * inverseWidth);
+    let bucket = floor((this.present - wheelTime) * inverseWidth);
     let arrived = 0;
     let completed = 0;
     let latencySum = 0;
@@ -359,7 +364,7 @@ export class RequestEngine {
       if (expires) target = deadline;
 
       // Ends up to the target, in order of time.
-      const lastBucket = Math.floor((target - wheelTime) * inverseWidth);
+      const lastBucket = floor((target - wheelTime) * inverseWidth);
       if (inWheel === 0) bucket = lastBucket;
       for (;;) {
         const slot = (wheelBucket + bucket) & WHEEL_MASK;
@@ -410,8 +415,8 @@ export class RequestEngine {
           latencySum += latency;
           if (latency > latencyMaximum) latencyMaximum = latency;
           bits[0] = latency;
-          const index = (words[HIGH_WORD] >>> HISTOGRAM_SHIFT) - HISTOGRAM_OFFSET;
-          latencyBuckets[index < 0 ? 0 : index < HISTOGRAM_BUCKETS ? index : HISTOGRAM_BUCKETS - 1]++;
+          const index = (words[HIGH_WORD] >>> durationShift) - durationOffset;
+          latencyBuckets[index < 0 ? 0 : index < lastDuration ? index : lastDuration]++;
         }
         const instance = nodePlace[node];
         nodeNext[node] = free;
@@ -445,7 +450,7 @@ export class RequestEngine {
         const end = finish + this.nodeService[next];
         nodeFinish[next] = end;
         inFlight++;
-        const ahead = Math.floor((end - wheelTime) * inverseWidth);
+        const ahead = floor((end - wheelTime) * inverseWidth);
         if (ahead < beyond) {
           const home = (wheelBucket + ahead) & WHEEL_MASK;
           if (home === sortedSlot) sortedSlot = NONE;
@@ -511,7 +516,7 @@ export class RequestEngine {
         nodeFinish[node] = end;
         nodeArrived[node] = moment;
         nodePlace[node] = instance;
-        const ahead = Math.floor((end - wheelTime) * inverseWidth);
+        const ahead = floor((end - wheelTime) * inverseWidth);
         if (ahead < beyond) {
           const home = (wheelBucket + ahead) & WHEEL_MASK;
           if (home === sortedSlot) sortedSlot = NONE;
@@ -591,7 +596,7 @@ export class RequestEngine {
     this.latency.addCounted(completed, latencySum, latencyMaximum);
     this.wait.addZeros(startedAtOnce);
     if (done) this.present = limit;
-    else if (cursor > 0) this.present = Math.max(this.present, Math.min(limit, at[cursor - 1]));
+    else if (cursor > 0) this.present = max(this.present, min(limit, at[cursor - 1]));
     return done;
   }
 
