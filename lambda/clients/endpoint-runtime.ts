@@ -62,7 +62,8 @@ const DENIED: ReadonlySet<string> = new Set([
 function classifyModelError(error: ServiceError, options: { readonly cause: unknown }): Error {
   const status = error.OriginalStatusCode ?? 500;
   const message = `the model answered ${status}: ${error.OriginalMessage ?? error.message ?? 'no message'}`;
-  if (BUSY_STATUS.has(status)) return new RetryableError(message, options);
+  // Status 0: the container did not answer in time, which load explains better than the record.
+  if (BUSY_STATUS.has(status) || status < 400) return new RetryableError(message, options);
   return status < 500 ? new RecordRefusedError(message, options) : new ModelFailedError(message, options);
 }
 

@@ -20,6 +20,11 @@ describe('an error of InvokeEndpoint', () => {
     ['a broken dependency passes', serviceError('InternalDependencyException', 530), RetryableError],
     ['a lost connection passes', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), RetryableError],
     ['a busy container passes', serviceError('ModelError', 424, { OriginalStatusCode: 503 }), RetryableError],
+    [
+      'a model that does not answer in time passes',
+      serviceError('ModelError', 424, { OriginalStatusCode: 0 }),
+      RetryableError,
+    ],
     ['a model that breaks may pass', serviceError('ModelError', 424, { OriginalStatusCode: 500 }), ModelFailedError],
     ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RecordRefusedError],
     ['a request the service refuses', serviceError('ValidationError', 400), RecordRefusedError],
