@@ -1,3 +1,4 @@
+import { improveSchedule, type QueueFlow } from './schedule-improvement';
 import { cheapestAtPrice } from './schedule-search';
 
 /** What the clairvoyant knows. */
@@ -19,8 +20,9 @@ export interface ClairvoyantOptions {
 }
 
 /**
- * The cheapest schedule found on a one-minute grid that starts the share of requests asked for in time, knowing all traffic: dynamic programming at a price
- * of misses, the price found by halving until the played schedule just meets the objective.
+ * The cheapest schedule found on a one-minute grid that starts the share of requests asked for in time, knowing all traffic. Dynamic
+ * programming at a price of misses takes minutes one by one; a local search then moves stretches of it up and down with queues
+ * carried from minute to minute; the price is found by halving until the played schedule just meets the objective.
  */
 export function clairvoyantSchedule(options: ClairvoyantOptions): Int16Array {
   const { arrivals, occupancy, slotsPerInstance: slots, minCapacity } = options;
@@ -36,12 +38,22 @@ export function clairvoyantSchedule(options: ClairvoyantOptions): Int16Array {
     drainSeconds: options.drainSeconds,
     misses: minuteMisses(options, minutes, most),
   };
-  let low = Math.log(1e-3);
-  let high = Math.log(1e4);
+  const flow: QueueFlow = { ...options, minutes, most };
+  let low = Math.log(0.01);
+  let high = Math.log(100);
   let best: { instances: Int16Array; cost: number } | undefined;
-  for (let round = 0; round < 26 && high - low > 1e-4; round++) {
+  for (let round = 0; round < 12; round++) {
     const middle = (low + high) / 2;
-    const { instances, cost } = cheapestAtPrice(search, Math.exp(middle));
+    const price = Math.exp(middle);
+    const { instances } = cheapestAtPrice(search, price);
+    const cost = improveSchedule(instances, flow, price);
+    console.log(
+      price.toFixed(3),
+      cheapestAtPrice(search, price).cost / 3600,
+      options.play(cheapestAtPrice(search, price).instances),
+      cost / 3600,
+      options.play(instances),
+    );
     if (options.play(instances) >= options.sloShare) {
       if (best === undefined || cost < best.cost) best = { instances, cost };
       high = middle;
@@ -52,8 +64,8 @@ export function clairvoyantSchedule(options: ClairvoyantOptions): Int16Array {
 }
 
 /**
- * Misses of each minute by itself with each number of instances. The fleet ends requests at the rate of the undisturbed one while slots suffice, and in
- * proportion to its slots when they do not; whoever waits at the minute's end is charged to the minute.
+ * Misses of each minute by itself with each number of instances. The fleet ends requests at the rate of the undisturbed one while slots suffice, and at the
+ * mean rate of busy slots when they do not; whoever must wait too long at the minute's end is charged to the minute.
  */
 function minuteMisses(options: ClairvoyantOptions, minutes: number, most: number): Float32Array {
   const { arrivals, occupancy, slotsPerInstance, serviceMeanSeconds, sloWaitSeconds } = options;
@@ -66,18 +78,19 @@ function minuteMisses(options: ClairvoyantOptions, minutes: number, most: number
     for (let n = 0; n <= most; n++) {
       const slots = Math.max(0.5, n * slotsPerInstance);
       if (slots >= peak) break;
-      const bearable = (slots / serviceMeanSeconds) * sloWaitSeconds;
+      const full = slots / serviceMeanSeconds;
+      const bearable = full * sloWaitSeconds;
       let present = occupancy[begin];
       let missed = 0;
       for (let second = begin; second < begin + 60; second++) {
         const come = arrivals[second];
-        const ended = come - (occupancy[second + 1] - occupancy[second]);
-        const busy = Math.min(present, slots);
-        const free = occupancy[second] > 0 ? (ended * busy) / occupancy[second] : ended;
-        present = Math.max(0, present + come - free);
+        const before = occupancy[second];
+        const undisturbed = come - (occupancy[second + 1] - before);
+        const ended = present > slots ? full : before > 0 ? (undisturbed * present) / before : 0;
+        present = Math.max(0, present + come - ended);
         if (present - slots > bearable) missed += come;
       }
-      misses[minute * width + n] = missed + Math.max(0, present - slots);
+      misses[minute * width + n] = missed + Math.max(0, present - slots - bearable);
     }
   }
   return misses;
