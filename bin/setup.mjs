@@ -55,7 +55,8 @@ export function installPackages() {
 /** Everything that a command of the clone needs: Node.js, the npm packages and the build. */
 export async function setUp() {
   checkNode();
-  if (!isClone()) return;
+  // The CDK app that a command of ours starts finds everything done.
+  if (!isClone() || process.env.TIDEGATE_SET_UP === '1') return;
   installPackages();
   const { build } = await import('./build.mjs');
   try {
@@ -63,6 +64,7 @@ export async function setUp() {
   } catch (error) {
     refuse(`the build failed: ${error.message}`);
   }
+  process.env.TIDEGATE_SET_UP = '1';
 }
 
 async function main([command = 'install', ...rest]) {

@@ -56,7 +56,7 @@ export class MemoryWatch {
   private readonly timer: NodeJS.Timeout;
   private peak = 0;
 
-  public constructor(everyMs = 1000, rootPid = process.pid) {
+  public constructor(everyMs = 500, rootPid = process.pid) {
     const measure = async (): Promise<void> => {
       this.peak = Math.max(this.peak, treeMemoryMib(await listProcesses(), rootPid));
     };

@@ -21,7 +21,9 @@ function candidates(from: string, name: string): string[] {
 
 test('the lock file holds the builds of every operating system, or npm ci refuses it', () => {
   const missing = Object.entries(lock.packages).flatMap(([at, { optionalDependencies = {} }]) =>
-    Object.keys(optionalDependencies).filter((name) => candidates(at, name).every((where) => !(where in lock.packages))),
+    Object.keys(optionalDependencies).filter((name) =>
+      candidates(at, name).every((where) => !(where in lock.packages)),
+    ),
   );
   expect(missing).toEqual([]);
 });

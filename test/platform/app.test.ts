@@ -8,7 +8,7 @@ function runApp(context: object) {
   const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-app-'));
   try {
     const environment = { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify(context) };
-    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bin/app.ts'], {
+    const { status, stderr } = spawnSync(process.execPath, ['bin/app.mjs'], {
       cwd: projectDirectory,
       env: environment,
       encoding: 'utf8',

@@ -5,4 +5,5 @@ const path = require('node:path');
 module.exports = async function globalSetup() {
   const { build } = await import(pathToFileURL(path.resolve(__dirname, '../../bin/build.mjs')).href);
   await build();
+  process.env.TIDEGATE_SET_UP = '1'; // commands that tests start must not build again beside other tests
 };

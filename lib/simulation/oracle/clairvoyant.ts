@@ -47,13 +47,6 @@ export function clairvoyantSchedule(options: ClairvoyantOptions): Int16Array {
     const price = Math.exp(middle);
     const { instances } = cheapestAtPrice(search, price);
     const cost = improveSchedule(instances, flow, price);
-    console.log(
-      price.toFixed(3),
-      cheapestAtPrice(search, price).cost / 3600,
-      options.play(cheapestAtPrice(search, price).instances),
-      cost / 3600,
-      options.play(instances),
-    );
     if (options.play(instances) >= options.sloShare) {
       if (best === undefined || cost < best.cost) best = { instances, cost };
       high = middle;
