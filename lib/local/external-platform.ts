@@ -176,6 +176,7 @@ class ExternalPlatform implements Platform {
       slotsPerInstance: this.slots,
       queued: 0,
       inFlight: 0,
+      minCapacity: targets.ScalableTargets?.[0]?.MinCapacity ?? null,
       maxCapacity: targets.ScalableTargets?.[0]?.MaxCapacity ?? null,
       billedUsd: this.billedUsd,
     };

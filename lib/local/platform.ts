@@ -17,7 +17,8 @@ export interface FleetView {
   readonly slotsPerInstance: number;
   readonly queued: number;
   readonly inFlight: number;
-  /** The scalable target's maximum; null where there is none. */
+  /** The scalable target's limits; null where there is none. */
+  readonly minCapacity: number | null;
   readonly maxCapacity: number | null;
   /** Spent by everything since it was created, US dollars. */
   readonly billedUsd: number;
@@ -54,7 +55,7 @@ export interface Platform {
 /** SageMaker gives a container 60 seconds; with the clock's factor it is far less, so this is only for what hangs. */
 const INVOKE_TIMEOUT_MS = 75_000;
 
-const EMPTY_FLEET: Omit<FleetView, 'billedUsd' | 'maxCapacity'> = {
+const EMPTY_FLEET: Omit<FleetView, 'billedUsd' | 'minCapacity' | 'maxCapacity'> = {
   desired: 0,
   inService: 0,
   provisioning: 0,
@@ -127,7 +128,11 @@ function fleetOf(snapshot: PlatformSnapshot, endpointName: string, variantName: 
   const endpoint = snapshot.endpoints.find(({ name }) => name === endpointName);
   const variant = endpoint?.variants.find(({ name }) => name === variantName);
   const target = snapshot.targets.find(({ resourceId }) => resourceId === resourceIdOf(endpointName, variantName));
-  const common = { maxCapacity: target?.maxCapacity ?? null, billedUsd: snapshot.billedUsd.total };
+  const common = {
+    minCapacity: target?.minCapacity ?? null,
+    maxCapacity: target?.maxCapacity ?? null,
+    billedUsd: snapshot.billedUsd.total,
+  };
   if (variant === undefined) return { ...EMPTY_FLEET, ...common };
   return {
     desired: variant.desiredInstances,

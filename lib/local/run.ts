@@ -40,6 +40,7 @@ const STEPS = [
   { id: 'traffic', title: 'Traffic' },
   { id: 'training', title: 'Training' },
   { id: 'drain', title: 'Drain' },
+  { id: 'settle', title: 'Settle' },
   { id: 'report', title: 'Report' },
 ] as const;
 

@@ -59,6 +59,8 @@ const GATHER_DENIED_MS = 3000;
 const DRAIN_STALLED_MS = 12_000;
 const DRAIN_LONGEST_MS = 30_000;
 const TRAINING_LONGEST_MS = 90_000;
+/** After the traffic the fleet may shrink: the low alarm takes 15 minutes, and what it decides about one. */
+const SETTLE_SECONDS = 1020;
 const KEPT_REFUSALS = 5;
 
 /** Drives the traffic through the deployed platform, watches it, trains once, and counts what came of every request. */
@@ -142,10 +144,13 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     }
   });
   const onError = (error: unknown): void => note(error instanceof Error ? error.message : String(error));
+  let allSent = false;
   const watchers = [
     fleet.run(
       watching.signal,
-      (share) => recorder.step('traffic', 'running', `${Math.floor(share * 100)} %`),
+      (share) => {
+        if (!allSent) recorder.step('traffic', 'running', `${Math.floor(share * 100)} %`);
+      },
       workload.durationSeconds,
     ),
     repeat(READ_RESULTS_MS, watching.signal, () => results.poll(), onError),
@@ -174,6 +179,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
   try {
     recorder.step('traffic', 'running', '0 %');
     await driver.run(halt.signal);
+    allSent = true;
     recorder.step(
       'traffic',
       'done',
@@ -183,7 +189,13 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     await drain(driver, outcomes, results, halt.signal);
     const left = outcomes.open();
     recorder.step('drain', 'done', left === 0 ? 'every request has its end' : `${left} without an end yet`);
-    await Promise.race([trained, pause(TRAINING_LONGEST_MS, halt.signal)]);
+    recorder.step('settle', 'running', 'until the fleet is back at its minimum');
+    await Promise.all([
+      Promise.race([trained, pause(TRAINING_LONGEST_MS, halt.signal)]),
+      settle(options, anchor + workload.durationSeconds + SETTLE_SECONDS, halt.signal),
+    ]);
+    const { desired } = fleet.look();
+    recorder.step('settle', 'done', desired === 1 ? '1 instance' : `${desired} instances`);
   } catch (error) {
     // A refused call ends the traffic early; the report then tells why. Anything else is a failure of the run itself.
     if (!(error instanceof DeniedError)) throw error;
@@ -330,4 +342,14 @@ async function drain(
   }
   await results.poll();
   signal.throwIfAborted();
+}
+
+/** Waits without traffic until the fleet is back at its minimum, so that its way back shows; or until a local moment. */
+async function settle({ platform, outputs }: TrafficOptions, until: EpochSeconds, signal: AbortSignal): Promise<void> {
+  while (platform.clock.now() < until) {
+    const { desired, minCapacity } = platform.fleet(outputs.EndpointName, outputs.VariantName);
+    if (minCapacity === null || desired <= minCapacity) return;
+    await pause(100, signal);
+    signal.throwIfAborted();
+  }
 }

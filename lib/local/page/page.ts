@@ -14,7 +14,7 @@ let announced = 0;
 function renderHeader(): void {
   const { header, steps, summary } = recording;
   if (header.stage !== '') {
-    const parts = [`stage ${header.stage}`, header.traffic, `clock x ${header.speed}`, `seed ${header.seed}`];
+    const parts = [`stage ${header.stage}`, header.traffic, `clock x ${header.speed}`];
     if (header.chaos) parts.push('with a capacity drop');
     byId('subtitle').textContent = parts.join(' · ');
     document.title = `Tidegate – ${header.stage}`;

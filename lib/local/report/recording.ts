@@ -22,7 +22,7 @@ export interface Sample {
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
-  /** Spent since the endpoint's launch, US dollars. */
+  /** Spent since the first request, US dollars. */
   readonly spendUsd: number;
   /** The level of the cost guard. */
   readonly guardLevel: string;
