@@ -1,4 +1,7 @@
-"""Small gaps of the engine: properties it drops on a deploy, and schedules on an accelerated clock."""
+"""Small gaps of the engine: properties it drops on a deploy, events of the sidecar, schedules on an accelerated clock."""
+
+import json
+import os
 
 from . import clock
 
@@ -33,6 +36,8 @@ def _after(handler: dict, verb: str, repair) -> None:
 
 
 def install() -> None:
+    from ministack import app
+    from ministack.core.router import extract_access_key_id
     from ministack.services import dynamodb, eventbridge, s3, scheduler
     from ministack.services.cloudformation import provisioners
 
@@ -59,3 +64,14 @@ def install() -> None:
     eventbridge._SCHEDULER_TICK_INTERVAL = scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
     eventbridge._rule_last_fired = _FiredAt(rate_of(eventbridge._rules))
     scheduler._schedule_last_fired = _FiredAt(rate_of(scheduler._schedules))
+
+    forward_events = app.SERVICE_HANDLERS["events"]
+
+    async def events_of_services(method, path, headers, body, query_params):
+        """Events of `aws.*` sources come from the sidecar, which is AWS here and calls with the root key; nobody else may."""
+        put = headers.get("x-amz-target", "").endswith(".PutEvents")
+        if put and extract_access_key_id(headers, query_params) == os.environ.get("AWS_ACCESS_KEY_ID", "test"):
+            return eventbridge._put_events(json.loads(body), allow_aws_source=True)
+        return await forward_events(method, path, headers, body, query_params)
+
+    app.SERVICE_HANDLERS["events"] = events_of_services

@@ -30,7 +30,7 @@ PRIVATE_NAMES = {
     ],
     "ministack.services.dynamodb": ["_update_ttl"],
     "ministack.services.eventbridge": [
-        "_SCHEDULER_TICK_INTERVAL", "_parse_rate_seconds", "_rule_last_fired", "_rules",
+        "_SCHEDULER_TICK_INTERVAL", "_parse_rate_seconds", "_put_events", "_rule_last_fired", "_rules",
     ],
     "ministack.services.iam": ["_roles"],
     "ministack.services.kinesis": ["_ensure_base64", "_expire_records", "_shard_iterators", "_streams"],
