@@ -35,7 +35,7 @@ export const DEFAULT_STAGE = 'local';
 export const DEFAULT_OUT_DIRECTORY = path.join('.local', 'report');
 export const DEFAULT_PAGE_PORT = 4580;
 /** The generated traffic's length, local seconds: with the set-up a run at the default speed stays under three minutes. */
-export const DEFAULT_DURATION_SECONDS = 2400;
+export const DEFAULT_DURATION_SECONDS = 3000;
 
 const DECIMAL = /^\d+(\.\d+)?$/;
 

@@ -91,6 +91,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     streamName: outputs.StreamName,
     clock,
     random,
+    signal: halt.signal,
     onTrouble: note,
   });
   const connection = platform.connect(outputs.EndpointName);
@@ -98,6 +99,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     invoke: connection.invoke,
     clock,
     random,
+    signal: halt.signal,
     onAnswer: ({ id, sentAt = clock.now() }) => outcomes.answer(id, clock.now() - sentAt, clock.now()),
     onSpill: (request) => driver.sendToStream(request),
     onRefused: ({ id }, { statusCode, body }) => {
@@ -311,7 +313,7 @@ async function train(
   recorder.step(
     'training',
     succeeded ? 'done' : 'failed',
-    succeeded ? (report.modelArtifact ?? '') : (report.cause ?? ''),
+    succeeded ? (report.modelArtifact?.split('/').at(-1) ?? 'no model') : (report.cause ?? ''),
   );
   recorder.event(
     platform.clock.now() - anchor,

@@ -14,6 +14,8 @@ export interface DirectSenderOptions {
   readonly invoke: (body: string) => Promise<InvokeReply>;
   readonly clock: LocalClock;
   readonly random: Random;
+  /** Ends the tries; what is not through by then stays pending. */
+  readonly signal: AbortSignal;
   readonly onAnswer: (request: InferenceRequest) => void;
   /** Called once the tries are used up: the request goes another way, so that nothing is lost. */
   readonly onSpill: (request: InferenceRequest) => void;
@@ -82,7 +84,10 @@ export class DirectSender {
       this.retried += 1;
       this.backingOff += 1;
       const ceiling = Math.min(MOST_BACKOFF_SECONDS, BASE_BACKOFF_SECONDS * 2 ** attempt);
-      await this.options.clock.sleep(this.options.random.uniform() * ceiling);
+      await this.options.clock
+        .sleep(this.options.random.uniform() * ceiling, this.options.signal)
+        .catch(() => undefined);
+      if (this.options.signal.aborted) return; // and stays among the pending
       this.backingOff -= 1;
     }
   }

@@ -15,6 +15,8 @@ export interface StreamSenderOptions {
   readonly streamName: string;
   readonly clock: LocalClock;
   readonly random: Random;
+  /** Ends the tries; what is not through by then stays pending. */
+  readonly signal: AbortSignal;
   /** Called when a whole call failed, with the reason; the records are tried again. */
   readonly onTrouble: (message: string) => void;
 }
@@ -60,7 +62,7 @@ export class StreamSender {
     if (this.sending) return;
     this.sending = true;
     try {
-      while (this.waiting.length > 0) {
+      while (this.waiting.length > 0 && !this.options.signal.aborted) {
         const batch = this.takeBatch();
         const failed = await this.put(batch);
         if (failed.length === 0) {
@@ -71,7 +73,9 @@ export class StreamSender {
         this.failures += 1;
         this.waiting = [...failed, ...this.waiting];
         const ceiling = Math.min(MOST_BACKOFF_SECONDS, 0.5 * 2 ** this.failures);
-        await this.options.clock.sleep(this.options.random.uniform() * ceiling);
+        await this.options.clock
+          .sleep(this.options.random.uniform() * ceiling, this.options.signal)
+          .catch(() => undefined);
       }
     } finally {
       this.sending = false;

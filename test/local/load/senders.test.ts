@@ -8,6 +8,9 @@ import { Random } from '../../../lib/simulation/random';
 const clock = (): LocalClock => LocalClock.startingNow(2000);
 const request = (id: string): InferenceRequest => ({ id, key: 'k', contextTokens: 1, generatedTokens: 1, sentAt: 0 });
 
+let ending = new AbortController();
+beforeEach(() => (ending = new AbortController()));
+
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     if (tries > 2000) throw new Error('it did not come to pass');
@@ -36,6 +39,7 @@ describe('DirectSender', () => {
       invoke,
       clock: clock(),
       random: new Random(1),
+      signal: ending.signal,
       onAnswer: ({ id }) => told.answered.push(id),
       onSpill: ({ id }) => told.spilled.push(id),
       onRefused: ({ id }) => told.refused.push(id),
@@ -73,6 +77,17 @@ describe('DirectSender', () => {
     expect(direct.totals().retries).toBe(0);
   });
 
+  test('tries no more once it is ended, and what is not through stays pending', async () => {
+    const { direct, told } = sender(async () => ({ statusCode: 503, body: '' }));
+    direct.send(request('a'));
+    await until(() => direct.totals().retries === 1);
+    ending.abort();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(direct.totals()).toEqual({ retries: 1, spilled: 0 });
+    expect(direct.pending()).toBe(1);
+    expect(told).toEqual({ answered: [], spilled: [], refused: [] });
+  });
+
   test('keeps a bound on the calls that are on their way, and forgets none', async () => {
     let flying = 0;
     let most = 0;
@@ -103,6 +118,7 @@ describe('StreamSender', () => {
       streamName: 's',
       clock: clock(),
       random: new Random(1),
+      signal: ending.signal,
       onTrouble: (message) => troubles.push(message),
       kinesis: {
         send: (async (command: PutRecordsCommand) => {
@@ -158,5 +174,15 @@ describe('StreamSender', () => {
     stream.send({ key: 'a', payload: '{}', onStored: () => (stored += 1) });
     await until(() => stored === 1);
     expect(troubles).toEqual(['putting 1 records failed: socket hang up']);
+  });
+
+  test('tries no more once it is ended, and what is not stored stays pending', async () => {
+    const { stream, calls } = sender(() => [false]);
+    stream.send({ key: 'a', payload: '{}', onStored: () => undefined });
+    await until(() => calls.length === 2);
+    ending.abort();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(calls).toHaveLength(2);
+    expect(stream.pending()).toBe(1);
   });
 });
