@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { formatBudget } from '../cost/contract';
 import type { EpochSeconds } from '../core/time';
@@ -80,6 +81,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
   const trouble = new Set<string>();
   const halt = linkedController(signal);
   const watching = linkedController(signal);
+  setMaxListeners(0, halt.signal); // every request that waits for its next try listens
   const random = new Random(run.seed).fork('retries');
   const note = (message: string): void => {
     if (!trouble.has(message)) recorder.event(clock.now() - anchor, 'problem', message);

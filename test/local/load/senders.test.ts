@@ -78,10 +78,12 @@ describe('DirectSender', () => {
   });
 
   test('tries no more once it is ended, and what is not through stays pending', async () => {
-    const { direct, told } = sender(async () => ({ statusCode: 503, body: '' }));
+    const { direct, told } = sender(async () => {
+      ending.abort();
+      return { statusCode: 503, body: '' };
+    });
     direct.send(request('a'));
     await until(() => direct.totals().retries === 1);
-    ending.abort();
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(direct.totals()).toEqual({ retries: 1, spilled: 0 });
     expect(direct.pending()).toBe(1);
@@ -177,10 +179,12 @@ describe('StreamSender', () => {
   });
 
   test('tries no more once it is ended, and what is not stored stays pending', async () => {
-    const { stream, calls } = sender(() => [false]);
+    const { stream, calls } = sender((_call, number) => {
+      if (number === 2) ending.abort();
+      return [false];
+    });
     stream.send({ key: 'a', payload: '{}', onStored: () => undefined });
     await until(() => calls.length === 2);
-    ending.abort();
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(calls).toHaveLength(2);
     expect(stream.pending()).toBe(1);
