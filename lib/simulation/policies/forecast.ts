@@ -1,31 +1,31 @@
-import { clampCapacity, initialCapacity, type CapacityPolicy } from './policy';
+import { CapacityForecast } from '../../scaling/decide/forecast';
+import { clampCapacity, type CapacityPolicy, type PolicyView } from './policy';
+
+const PARTS = 6;
+
+/** This package's capacity forecast, as its handler runs it: once a minute, on the minutes that the metrics have told. */
 export function forecastPolicy(name: string): CapacityPolicy {
   return {
     name,
     everySeconds: 10,
     play(settings) {
-      let next = NaN;
-      let d = 0;
-      return {
-        initial: (view) => {
-          next = view.atSeconds + 60;
-          return (d = initialCapacity(view, settings, 0.8));
-        },
-        decide(view) {
-          if (view.knownUntilSeconds < next) return d;
-          const m = Math.floor(view.knownUntilSeconds / 60) * 60;
-          next = m + 60;
-          let mx = 0;
-          for (let k = 0; k < 15; k++)
-            if (m - k * 60 - 60 >= 0) mx = Math.max(mx, view.arrivals(m - k * 60 - 60, m - k * 60));
-          const want = clampCapacity(
-            ((mx / 60) * settings.serviceMeanSeconds) / settings.slotsPerInstance / 0.8,
-            settings,
+      const forecast = new CapacityForecast({ ...settings, serviceSeconds: settings.serviceMeanSeconds });
+      let capacity = settings.minCapacity;
+      const catchUp = (view: PolicyView): number => {
+        const known = Math.floor(view.knownUntilSeconds / 60);
+        const first = (forecast.lastMinute() ?? -1) + 1;
+        if (first >= known) return capacity;
+        for (let minute = first; minute < known; minute++) {
+          const parts = Array.from({ length: PARTS }, (_, part) =>
+            view.arrivals(minute * 60 + part * 10, minute * 60 + part * 10 + 10),
           );
-          if (want > d || want < d - 1) d = want;
-          return d;
-        },
+          const requests = parts.reduce((sum, part) => sum + part, 0);
+          forecast.observe(minute, requests, parts);
+        }
+        capacity = clampCapacity(forecast.decide().capacity, settings);
+        return capacity;
       };
+      return { initial: catchUp, decide: catchUp };
     },
   };
 }

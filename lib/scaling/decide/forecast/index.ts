@@ -1,0 +1,7 @@
+export {
+  CapacityForecast,
+  parseForecastState,
+  type ForecastDecision,
+  type ForecastSettings,
+  type ForecastState,
+} from './capacity-forecast';
