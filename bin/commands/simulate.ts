@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
@@ -139,29 +140,40 @@ export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS)
 }
 
 async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroundings): Promise<0 | 1> {
+  // What can be refused is refused before anything that takes long.
+  const options = optionsOf(flags);
+  if (flags.report !== undefined) checkReport(flags.report);
   const { fleets, notes } = readFleets(flags);
   const traffic = await openWorkload({ trace: flags.trace, seed: flags.seed, durationSeconds: null });
-  const options = optionsOf(flags);
   const results = fleets.map((fleet) => rehearseFleet(fleet, traffic, options, flags, stderr));
 
   for (const note of notes) stderr.write(`tidegate: ${note}\n`);
+  if (results.length > 1)
+    stderr.write(
+      `tidegate: each of the ${results.length} fleets is given all of the traffic; --fleet NAME takes one\n`,
+    );
+  const crossed = results.flatMap((rehearsal) =>
+    (flags.failIf ?? []).flatMap((threshold) =>
+      crossedThresholds(rehearsal, [threshold]).map(({ value }) => {
+        stderr.write(`tidegate: ${rehearsal.fleet.resourceId} crosses ${thresholdValueText(threshold, value)}\n`);
+        return { resourceId: rehearsal.fleet.resourceId, threshold: threshold.text, value };
+      }),
+    ),
+  );
   stdout.write(
-    flags.json ? `${JSON.stringify({ rehearsals: results }, null, 2)}\n` : `${results.map(summaryText).join('\n\n')}\n`,
+    flags.json
+      ? `${JSON.stringify({ rehearsals: results, crossed }, null, 2)}\n`
+      : `${results.map(summaryText).join('\n\n')}\n`,
   );
   if (flags.report !== undefined) {
-    writeReport(flags.report, htmlReport(results));
+    fs.writeFileSync(flags.report, htmlReport(results, { sha256Base64 }));
     stderr.write(`tidegate: the report is in ${flags.report}\n`);
   }
-  let code: 0 | 1 = 0;
-  for (const rehearsal of results) {
-    for (const threshold of flags.failIf ?? []) {
-      for (const { value } of crossedThresholds(rehearsal, [threshold])) {
-        stderr.write(`tidegate: ${rehearsal.fleet.resourceId} crosses ${thresholdValueText(threshold, value)}\n`);
-        code = 1;
-      }
-    }
-  }
-  return code;
+  return crossed.length === 0 ? 0 : 1;
+}
+
+function sha256Base64(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
 function rehearseFleet(
@@ -177,12 +189,19 @@ function rehearseFleet(
     flags.advice && rehearsal.requests.arrived <= MOST_REQUESTS_FOR_ADVICE
       ? (changed: FleetBlueprint) => {
           bar.show(1, 'rehearsing changes');
-          return rehearse(changed, traffic, options);
+          return rehearse(changed, traffic, withinLimits(options, changed));
         }
       : undefined;
   const advice = advise(fleet, rehearsal, again);
   bar.end();
   return { ...rehearsal, advice };
+}
+
+/** A change of the limits takes the instances at the start with it. */
+function withinLimits(options: RehearsalOptions, { plan }: FleetBlueprint): RehearsalOptions {
+  const { startInstances } = options;
+  if (startInstances === undefined) return options;
+  return { ...options, startInstances: Math.min(plan.maxCapacity, Math.max(plan.minCapacity, startInstances)) };
 }
 
 function optionsOf(flags: SimulateFlags): RehearsalOptions {
@@ -269,10 +288,13 @@ function assemblyRegion(templateFile: string): string | undefined {
   return region === 'unknown-region' ? undefined : region;
 }
 
-function writeReport(file: string, html: string): void {
+/** Finds out before the rehearsal whether its report can be written. */
+function checkReport(file: string): void {
   try {
-    fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-    fs.writeFileSync(file, html);
+    const folder = path.dirname(path.resolve(file));
+    fs.mkdirSync(folder, { recursive: true });
+    if (!fs.existsSync(file)) fs.accessSync(folder, fs.constants.W_OK);
+    else fs.closeSync(fs.openSync(file, 'r+'));
   } catch (error) {
     throw new InputError(
       `--report is '${file}', which cannot be written (${(error as NodeJS.ErrnoException).code}); check the path`,

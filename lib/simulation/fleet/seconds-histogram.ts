@@ -91,6 +91,33 @@ export class SecondsHistogram {
     return this.greatest;
   }
 
+  /**
+   * Values at ranks among those added since an earlier state of this histogram; 0 without values. `earlier` is brought up to date, so
+   * that the next call begins where this one ended.
+   *
+   * @param ranks ascending, from 0 to 1.
+   */
+  public quantilesSince(earlier: SecondsHistogram, ranks: readonly number[]): number[] {
+    const count = this.values - earlier.values;
+    const found: number[] = [];
+    let seen = this.zeros - earlier.zeros;
+    let bucket = 0;
+    let value = 0;
+    for (const rank of ranks) {
+      while (count > 0 && seen <= rank * (count - 1) && bucket < HISTOGRAM_BUCKETS) {
+        seen += this.buckets[bucket] - earlier.buckets[bucket];
+        value = Math.min(this.greatest, middleOf(bucket++));
+      }
+      found.push(value);
+    }
+    earlier.buckets.set(this.buckets);
+    earlier.zeros = this.zeros;
+    earlier.values = this.values;
+    earlier.total = this.total;
+    earlier.greatest = this.greatest;
+    return found;
+  }
+
   /** The share of values of at most so many seconds, within a bucket; 1 without values. */
   public shareUpTo(seconds: number): number {
     if (this.values === 0) return 1;

@@ -1,2 +1,2 @@
-export { htmlReport } from './html-report';
+export { htmlReport, type HtmlReportOptions } from './html-report';
 export { summaryText } from './summary-text';

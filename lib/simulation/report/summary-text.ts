@@ -1,4 +1,5 @@
 import type { MissCause, Rehearsal } from '../simulator';
+import { clock, number } from '../simulator/number-text';
 
 const CAUSES: { readonly [cause in MissCause]: string } = {
   'no-instance': 'no instance in service',
@@ -14,24 +15,8 @@ export function causeText(cause: string): string {
   return CAUSES[cause as MissCause] ?? cause;
 }
 
-/** A number with the digits that matter at its size. */
-export function number(value: number, digits?: number): string {
-  const size = Math.abs(value);
-  const places = digits ?? (Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2);
-  const [whole, fraction] = size.toFixed(places).split('.');
-  const grouped = whole!.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-  return `${value < 0 ? '-' : ''}${grouped}${fraction === undefined ? '' : `.${fraction}`}`;
-}
-
-/** Hours and minutes of a moment of the run. */
-export function clock(second: number): string {
-  const hours = Math.floor(second / 3600);
-  const minutes = Math.floor((second % 3600) / 60);
-  const seconds = Math.floor(second % 60);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  return hours >= 48
-    ? `day ${Math.floor(hours / 24) + 1} ${two(hours % 24)}:${two(minutes)}`
-    : `${two(hours)}:${two(minutes)}:${two(seconds)}`;
+function times(count: number): string {
+  return count === 1 ? 'once' : `${number(count)} times`;
 }
 
 /** The rehearsal as a screen of text. */
@@ -48,7 +33,7 @@ export function summaryText(rehearsal: Rehearsal): string {
     ['traffic', `${traffic.description}`],
     [
       'fleet',
-      `${fleet.instanceTypes.join(', ')}; ${fleet.slotsPerInstance} requests at a time each; ${fleet.minCapacity} to ${fleet.maxCapacity} instances`,
+      `${fleet.instanceTypes.join(', then ')}; ${fleet.slotsPerInstance} ${fleet.slotsPerInstance === 1 ? 'request' : 'requests'} at a time each; ${fleet.minCapacity} to ${fleet.maxCapacity} ${fleet.kind === 'inference-component' ? 'copies' : 'instances'}`,
     ],
     ['policies', [...fleet.policies, ...fleet.schedules].join('; ') || 'none'],
     [
@@ -80,7 +65,7 @@ export function summaryText(rehearsal: Rehearsal): string {
     ],
     [
       'scaling',
-      `${scaling.scaleOuts} times out, ${scaling.scaleIns} times in${scaling.capacityErrors > 0 ? `, ${scaling.capacityErrors} capacity errors` : ''}`,
+      `${times(scaling.scaleOuts)} out, ${times(scaling.scaleIns)} in${scaling.capacityErrors > 0 ? `, ${scaling.capacityErrors} capacity errors` : ''}`,
     ],
   ];
   const causes = Object.entries(rehearsal.missedBy).sort(([, a], [, b]) => b - a);

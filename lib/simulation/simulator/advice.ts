@@ -1,6 +1,7 @@
 import type { ScalingPolicy, TargetTrackingPolicy } from '../../scaling/decide/plan';
 import type { FleetBlueprint } from '../template';
 import type { Advice, Rehearsal, TimelinePoint } from './rehearsal';
+import { clock, number } from './number-text';
 import { round } from './timeline';
 
 /** Rehearses a changed fleet under the same traffic. */
@@ -32,9 +33,9 @@ export function advise(blueprint: FleetBlueprint, rehearsal: Rehearsal, again?: 
   if (budgetUsd !== null && usdPerMonth > budgetUsd) {
     const day = Math.max(1, Math.floor((30.4 * 0.9 * budgetUsd) / usdPerMonth));
     advice.push({
-      title: `raise the budget to at least ${Math.ceil(usdPerMonth)} USD, or expect the guard`,
+      title: `raise the budget to at least ${number(Math.ceil(usdPerMonth))} USD, or expect the guard`,
       reason:
-        `a month of this traffic costs ${usdPerMonth.toFixed(0)} USD and the budget is ${budgetUsd} USD: ` +
+        `a month of this traffic costs ${number(usdPerMonth, 0)} USD and the budget is ${number(budgetUsd)} USD: ` +
         `the guard would freeze growth about day ${day}${guardLevel === null || guardLevel === 'ok' ? '' : ` (it reached ${guardLevel} here)`}`,
     });
   }
@@ -58,17 +59,8 @@ function misses(blueprint: FleetBlueprint, rehearsal: Rehearsal): Advice[] {
     .map(([cause, count]): Advice => {
       const share = `${round((100 * count) / total, 0)} % of the requests served badly`;
       switch (cause) {
-        case 'maximum': {
-          const peak = peakOf(rehearsal.timeline);
-          const needed = Math.ceil(peak.demand / (0.8 * blueprint.slotsPerInstance));
-          return {
-            title: `raise the maximum from ${blueprint.plan.maxCapacity} to ${Math.max(needed, blueprint.plan.maxCapacity + 1)}`,
-            reason:
-              `${share} came while the fleet was at its maximum of ${blueprint.plan.maxCapacity}; ` +
-              `at ${clock(peak.second)} the traffic asked for ${round(peak.demand, 0)} requests at a time and ` +
-              `${blueprint.plan.maxCapacity} instances hold ${blueprint.plan.maxCapacity * blueprint.slotsPerInstance}`,
-          };
-        }
+        case 'maximum':
+          return maximumMissed(blueprint, rehearsal, share);
         case 'provisioning':
           return {
             title: 'keep more head room: an instance takes longer to start than the traffic takes to grow',
@@ -98,6 +90,22 @@ function misses(blueprint: FleetBlueprint, rehearsal: Rehearsal): Advice[] {
     });
 }
 
+function maximumMissed({ plan, slotsPerInstance }: FleetBlueprint, rehearsal: Rehearsal, share: string): Advice {
+  const { maxCapacity } = plan;
+  const peak = peakOf(rehearsal.timeline);
+  const needed = Math.ceil(peak.peakDemand / (0.8 * slotsPerInstance));
+  const came = `${share} came while the fleet was at its maximum of ${maxCapacity}`;
+  const asked = `about ${clock(peak.second)} the busiest minute asked for ${number(peak.peakDemand, 0)} requests at a time`;
+  const held = `${maxCapacity} instances hold ${number(maxCapacity * slotsPerInstance)}`;
+  if (needed > maxCapacity) {
+    return { title: `raise the maximum from ${maxCapacity} to ${needed}`, reason: `${came}; ${asked} and ${held}` };
+  }
+  return {
+    title: 'be there earlier, or raise the maximum to work off a queue more quickly',
+    reason: `${came}, with what had queued up before; ${asked}, and ${held}`,
+  };
+}
+
 /** The steepest growth of demand within the time an instance takes to start. */
 function steepest({ timeline, settings }: Rehearsal): string {
   const seconds = Number(/median ([\d.]+)/.exec(settings.provisioning)?.[1] ?? 258);
@@ -122,13 +130,7 @@ function steepest({ timeline, settings }: Rehearsal): string {
 }
 
 function peakOf(timeline: readonly TimelinePoint[]): TimelinePoint {
-  return timeline.reduce((peak, point) => (point.demand > peak.demand ? point : peak), timeline[0]!);
-}
-
-function clock(second: number): string {
-  const hours = Math.floor(second / 3600);
-  const minutes = Math.floor((second % 3600) / 60);
-  return `${hours}:${String(minutes).padStart(2, '0')} h`;
+  return timeline.reduce((peak, point) => (point.peakDemand > peak.peakDemand ? point : peak), timeline[0]!);
 }
 
 /** Changes worth rehearsing: other targets, other limits, another routing. */
@@ -165,7 +167,7 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
     if (rehearsal.missedBy.maximum !== undefined) {
       const maximum = Math.max(
         maxCapacity + 1,
-        Math.ceil(peakOf(rehearsal.timeline).demand / (0.7 * slotsPerInstance)),
+        Math.ceil(peakOf(rehearsal.timeline).peakDemand / (0.7 * slotsPerInstance)),
       );
       changes.push({
         title: `raise the maximum from ${maxCapacity} to ${maximum}`,

@@ -31,6 +31,19 @@ export function fleetPrices(
   return prices;
 }
 
+/** Where the guard counts with other prices than the bill: it goes by those it is deployed with. */
+export function guardPriceNotes(
+  { guard, resourceId, pools }: FleetBlueprint,
+  prices: { readonly [instanceType: string]: number },
+): string[] {
+  const guarded = guard?.plan.fleets.find((fleet) => fleet.resourceId === resourceId)?.pricesPerHourUsd ?? {};
+  return pools.flatMap(({ instanceType }) => {
+    const known = guarded[instanceType];
+    if (known === undefined || known === prices[instanceType]) return [];
+    return [`the guard counts ${instanceType} at ${known} USD an hour and the bill at ${prices[instanceType]} USD`];
+  });
+}
+
 /** What a fleet has cost, from launch to termination of every instance. */
 export interface Bill {
   readonly usd: number;

@@ -64,6 +64,8 @@ export interface TimelinePoint {
   readonly requestsPerSecond: number;
   /** Concurrent requests that the arrivals ask for: their service time in a second. */
   readonly demand: number;
+  /** The demand of the busiest minute that ended in the stretch; at least `demand`. */
+  readonly peakDemand: number;
   /** Slots of the instances in service. */
   readonly slots: number;
   readonly busySlots: number;
@@ -71,6 +73,10 @@ export interface TimelinePoint {
   readonly queued: number;
   /** Requests served badly, in percent of those that arrived. */
   readonly missedPercent: number;
+  /** Requests that timed out or were refused, in percent of those that arrived. */
+  readonly droppedPercent: number;
+  /** Waits of the requests whose service began in this stretch. */
+  readonly waitSeconds: { readonly p50: number; readonly p95: number; readonly p99: number };
   readonly longestWaitSeconds: number;
   readonly desired: number;
   readonly inService: number;
@@ -117,6 +123,7 @@ export interface Rehearsal {
   readonly requests: RequestSummary;
   /** Requests that waited at most `sloWaitSeconds` for a slot and had an answer in time, in percent of those that arrived. */
   readonly sloPercent: number;
+  /** Requests served badly, by the state the fleet was in at the end of the 10 or 60 seconds in which they were. */
   readonly missedBy: { readonly [cause in MissCause]?: number };
   readonly latencySeconds: SecondsSummary;
   readonly waitSeconds: SecondsSummary;

@@ -1,31 +1,24 @@
+import { InputError } from '../../core/errors';
 import { periodStart, SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
 import type { ScalingActivity } from '../application-auto-scaling';
-import { RequestEngine, type EngineSpan, type SecondsHistogram } from '../fleet';
-import { empiricalProvisioning, lognormalProvisioning } from '../fleet/provisioning';
-import { Random } from '../random';
-import type { ServiceTimes } from '../service-times';
+import type { EngineSpan, RequestEngine } from '../fleet';
 import type { FleetBlueprint } from '../template';
-import { RequestBlock, requestSource, type Workload } from '../workload';
-import { ComponentBill, fleetPrices, instanceBill, type Bill } from './billing';
+import { requestSource, type RequestSource, type Workload } from '../workload';
+import { ComponentBill, fleetPrices, guardPriceNotes, instanceBill, type Bill } from './billing';
 import { controlPlane } from './control-plane';
+import { endpointEngine } from './endpoint-engine';
 import { GUARD_PERIOD_SECONDS, GuardWatch } from './guard-watch';
 import { MetricsPublisher } from './metrics-publisher';
-import type { MissCause, Rehearsal, RehearsedAction, RehearsedEvent, SecondsSummary } from './rehearsal';
-import {
-  DEFAULT_START_SECONDS,
-  readScenario,
-  type Provisioning,
-  type RehearsalOptions,
-  type Scenario,
-} from './scenario';
+import type { MissCause, Rehearsal, RehearsedAction, RehearsedEvent } from './rehearsal';
+import { DEFAULT_START_SECONDS, readScenario, type RehearsalOptions, type Scenario } from './scenario';
+import { neededAtStart } from './start-capacity';
+import { describeProvisioning, describeService, summary } from './summary';
 import { round, Timeline } from './timeline';
 
 /** The hours of a month, as prices per month count them. */
 export const HOURS_PER_MONTH = 730;
 
 const ASYNC_TIMEOUT_SECONDS = 6 * SECONDS_PER_HOUR;
-/** A new copy on an instance that runs is there in this share of the time of a new instance (AWS: up to 56 % faster). */
-const COPY_START_SHARE = 0.44;
 
 /**
  * Says what would happen to a fleet under some traffic: its exact policies, schedules, alarms, limits and guard, played through
@@ -67,21 +60,28 @@ class RehearsalRun {
   ) {
     this.scenario = readScenario(options);
     this.prices = fleetPrices(blueprint, options.pricesPerHourUsd);
-    this.from = Math.min(options.fromSeconds ?? 0, traffic.durationSeconds);
+    this.from = options.fromSeconds ?? 0;
+    if (this.from > 0 && this.from >= traffic.durationSeconds) {
+      throw new InputError(
+        `the run begins ${this.from} s into ${traffic.name}, which ends after ${Math.ceil(traffic.durationSeconds)} s; begin earlier`,
+      );
+    }
+    checkStart(blueprint, options.startInstances);
     this.seconds = Math.max(1, Math.ceil(Math.min(options.toSeconds ?? Infinity, traffic.durationSeconds) - this.from));
     const first =
       options.startSeconds ?? (traffic.startsAt === undefined ? DEFAULT_START_SECONDS : traffic.startsAt + this.from);
     // Periods of metrics lie on the minute; so does the run's first second.
     this.start = Math.floor(first / 60) * 60;
     this.timeout = options.requestTimeoutSeconds ?? (blueprint.kind === 'async' ? ASYNC_TIMEOUT_SECONDS : 60);
-    this.notes = [...blueprint.notes];
+    this.notes = [...blueprint.notes, ...guardPriceNotes(blueprint, this.prices)];
   }
 
   public run(): Rehearsal {
     const { blueprint, scenario, start, seconds } = this;
     const source = this.source();
-    const startInstances = this.startInstances();
-    const engine = this.engine();
+    const startInstances =
+      this.options.startInstances ?? neededAtStart(blueprint, this.source(), Math.min(300, seconds));
+    const engine = endpointEngine(blueprint, scenario, this.traffic, this.timeout);
     engine.setDesired(startInstances, true);
     if (blueprint.placement !== undefined)
       this.componentBill = new ComponentBill(blueprint.placement, startInstances, 0);
@@ -104,9 +104,9 @@ class RehearsalRun {
     for (const metric of publisher.unknown)
       this.notes.push(`no rehearsed endpoint publishes ${metric}; its alarms stay without data`);
     const guard = blueprint.guard === undefined ? undefined : new GuardWatch(blueprint.guard, blueprint.resourceId);
-    const timeline = new Timeline(blueprint.slotsPerInstance, seconds);
-    const failures = this.failureMoments();
     const { spanSeconds } = publisher;
+    const timeline = new Timeline(blueprint.slotsPerInstance, engine.wait, seconds, spanSeconds);
+    const failures = this.failureMoments();
     let nextSpan = periodStart(start, spanSeconds) + spanSeconds;
     let nextLook = start + GUARD_PERIOD_SECONDS;
     let told = 0;
@@ -168,60 +168,13 @@ class RehearsalRun {
     return this.result(engine, timeline, guard, startInstances, scenario);
   }
 
-  private source() {
+  private source(): RequestSource {
     return requestSource(this.traffic, {
       service: this.scenario.service,
       seed: this.scenario.seed,
       fromSeconds: this.from,
       toSeconds: this.from + this.seconds,
     });
-  }
-
-  private engine(): RequestEngine {
-    const { blueprint, scenario, timeout } = this;
-    const draw = provisioningSampler(scenario.provisioning, new Random(scenario.seed).fork('provisioning'));
-    const { placement } = blueprint;
-    const engine: RequestEngine = new RequestEngine({
-      pools: blueprint.pools,
-      slotsPerInstance: blueprint.slotsPerInstance,
-      provisioning: () => {
-        const seconds = draw();
-        if (placement === undefined) return seconds;
-        // A copy that fits on an instance that is there needs no new one.
-        return engine.roster.billed % placement.copiesPerInstance === 0 ? seconds : seconds * COPY_START_SHARE;
-      },
-      routing: blueprint.routing,
-      queue: blueprint.kind === 'async' ? 'shared' : 'instance',
-      queueLimitPerInstance: scenario.queueLimitPerInstance,
-      requestTimeoutSeconds: timeout,
-      sloWaitSeconds: scenario.sloWaitSeconds,
-      seed: scenario.seed,
-      requestsPerSecond: this.traffic.requestCount / Math.max(1, this.traffic.durationSeconds),
-    });
-    return engine;
-  }
-
-  /** The instances that the traffic's first five minutes ask for, at the load that the policies aim at. */
-  private startInstances(): number {
-    const { blueprint, options } = this;
-    if (options.startInstances !== undefined) return options.startInstances;
-    const { minCapacity, maxCapacity } = blueprint.plan;
-    const span = Math.min(300, this.seconds);
-    const source = this.source();
-    const block = new RequestBlock();
-    let work = 0;
-    let count = 0;
-    for (let open = true; open && source.next(block);) {
-      for (let index = 0; index < block.length && open; index++) {
-        if (block.at[index] >= span) open = false;
-        else {
-          work += block.service[index];
-          count++;
-        }
-      }
-    }
-    const needed = startCapacity(blueprint, work / span, (60 * count) / span);
-    return Math.min(maxCapacity, Math.max(minCapacity, needed));
   }
 
   private failureMoments(): { second: number; instanceType: string; state: 'available' | 'insufficient' }[] {
@@ -383,52 +336,10 @@ class RehearsalRun {
   }
 }
 
-/** The capacity at which a load meets what the first target-tracking policy aims at; 70 % of the slots without one. */
-function startCapacity(blueprint: FleetBlueprint, concurrency: number, requestsPerMinute: number): number {
-  const { plan, slotsPerInstance } = blueprint;
-  for (const policy of plan.policies) {
-    if (policy.kind !== 'target-tracking') continue;
-    const name = policy.metric?.kind === 'predefined' ? policy.metric.predefinedMetricType : '';
-    if (/InvocationsPer/.test(name)) return Math.ceil(requestsPerMinute / policy.targetValue);
-    if (/ConcurrentRequestsPer/.test(name)) return Math.ceil(concurrency / policy.targetValue);
-  }
-  return Math.ceil(concurrency / (0.7 * slotsPerInstance));
-}
-
-function provisioningSampler(provisioning: Provisioning, random: Random): () => number {
-  return provisioning.kind === 'lognormal'
-    ? lognormalProvisioning(random, provisioning)
-    : empiricalProvisioning(random, provisioning.seconds);
-}
-
-function summary(histogram: SecondsHistogram): SecondsSummary {
-  return {
-    mean: round(histogram.mean, 4),
-    p50: round(histogram.quantile(0.5), 4),
-    p95: round(histogram.quantile(0.95), 4),
-    p99: round(histogram.quantile(0.99), 4),
-    maximum: round(histogram.maximum, 4),
-  };
-}
-
-function describeService(service: ServiceTimes): string {
-  switch (service.kind) {
-    case 'tokens': {
-      const { overheadSeconds, prefillTokensPerSecond, decodeTokensPerSecond } = service.profile;
-      return `${overheadSeconds} s + context / ${prefillTokensPerSecond} + generated / ${decodeTokensPerSecond} tokens per second`;
-    }
-    case 'distribution': {
-      const { distribution, meanSeconds, coefficientOfVariation } = service;
-      const spread = coefficientOfVariation === undefined ? '' : `, coefficient of variation ${coefficientOfVariation}`;
-      return `${distribution}, mean ${meanSeconds} s${spread}`;
-    }
-    case 'measured':
-      return `${service.seconds.length} measured times`;
-  }
-}
-
-function describeProvisioning(provisioning: Provisioning): string {
-  return provisioning.kind === 'lognormal'
-    ? `lognormal, median ${provisioning.medianSeconds} s, sigma ${provisioning.sigma}`
-    : `${provisioning.seconds.length} measured times`;
+function checkStart({ resourceId, plan }: FleetBlueprint, startInstances: number | undefined): void {
+  const { minCapacity, maxCapacity } = plan;
+  if (startInstances === undefined || (startInstances >= minCapacity && startInstances <= maxCapacity)) return;
+  throw new InputError(
+    `${startInstances} instances in service at the start are outside the limits of ${resourceId}; it has ${minCapacity} to ${maxCapacity}`,
+  );
 }
