@@ -13,11 +13,13 @@ import {
 } from '../lib/local/options';
 import type { RunReport } from '../lib/local/report/run-report';
 import type { TerminalOutput } from '../lib/local/terminal';
+import { compareCommand } from './commands/compare';
+import { simulateCommand } from './commands/simulate';
 
 export interface CommandLineSurroundings {
   readonly projectDirectory: string;
   readonly stdout: TerminalOutput;
-  readonly stderr: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly signal: AbortSignal;
   readonly runLocal: (
     options: LocalRunOptions,
@@ -47,9 +49,9 @@ interface LocalFlags {
 /** Runs the command line and answers its exit code; every failure is one message on stderr. */
 export async function runCommandLine(args: readonly string[], surroundings: CommandLineSurroundings): Promise<number> {
   const { stderr, signal } = surroundings;
-  let report: RunReport | undefined;
-  const program = createProgram(surroundings, (made) => {
-    report = made;
+  let code: number = EXIT.ok;
+  const program = createProgram(surroundings, (told) => {
+    code = told;
   });
   if (args.length === 0) {
     program.outputHelp();
@@ -57,7 +59,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
   }
   try {
     await program.parseAsync(args, { from: 'user' });
-    return report === undefined || report.ok ? EXIT.ok : EXIT.failed;
+    return code;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
@@ -73,8 +75,8 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
   }
 }
 
-function createProgram(surroundings: CommandLineSurroundings, onReport: (report: RunReport) => void): Command {
-  const { projectDirectory, stdout, signal, runLocal } = surroundings;
+function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code: number) => void): Command {
+  const { projectDirectory, stdout, stderr, signal, runLocal } = surroundings;
   const program = new Command('tidegate')
     .description('Autoscaling infrastructure for AI, as code.')
     .version(packageVersion(projectDirectory), '--version', 'print the version')
@@ -104,8 +106,12 @@ function createProgram(surroundings: CommandLineSurroundings, onReport: (report:
     .addOption(program.createOption('--assembly <dir>', 'deploy this cloud assembly instead').hideHelp())
     .allowExcessArguments(false)
     .action(async (flags: LocalFlags) => {
-      onReport(await runLocal(optionsOf(flags, projectDirectory), { output: stdout, signal }));
+      const report = await runLocal(optionsOf(flags, projectDirectory), { output: stdout, signal });
+      onExitCode(report.ok ? EXIT.ok : EXIT.failed);
     });
+  for (const command of [simulateCommand({ stdout, stderr, onExitCode }), compareCommand({ stdout, stderr })]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
   return program;
 }
 
