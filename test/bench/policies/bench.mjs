@@ -1,0 +1,56 @@
+// npm run bench:policies – every policy on the shared traces, and the geometric means. The traces are not part of the package.
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const traces = path.resolve(projectDirectory, '../shared/traces');
+const DAY = 86_400;
+const WINDOWS = [
+  { trace: 'servegen-m-large-d0-7.csv.gz', from: 3 * DAY, to: 8 * DAY },
+  { trace: 'servegen-m-small-d0-2.csv.gz', from: DAY, to: 3 * DAY },
+];
+const seeds = process.env.SEEDS ?? '5';
+
+if (!fs.existsSync(traces)) {
+  console.log(`skipped: the traces are not here (${path.relative(projectDirectory, traces)})`);
+  process.exit(0);
+}
+
+let missed = false;
+for (const provisioning of [258, 525]) {
+  const products = new Map();
+  for (const { trace, from, to } of WINDOWS) {
+    const flags = { trace: path.join(traces, trace), from, to, provisioning, seeds };
+    const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [path.join(projectDirectory, 'bin', 'tidegate.mjs'), 'compare', ...args, '--json'],
+      { encoding: 'utf8', maxBuffer: 1 << 28 },
+    );
+    if (status !== 0) throw new Error(stderr);
+    const { policies, bound, clairvoyant } = JSON.parse(stdout);
+    console.log(`\n${trace}, ${provisioning} s to start, worst of ${seeds} seeds`);
+    for (const { name, costRatio, slo } of policies) {
+      console.log(`  ${name.padEnd(40)} ${costRatio.toFixed(3)}x  ${(100 * slo).toFixed(2)} % on time`);
+      const product = products.get(name) ?? { ratio: 1, slo: 1 };
+      products.set(name, { ratio: product.ratio * costRatio, slo: Math.min(product.slo, slo) });
+    }
+    console.log(
+      `  clairvoyant ÷ certified bound            ${(clairvoyant.instanceHours / bound.instanceHours).toFixed(3)}`,
+    );
+  }
+  const mean = (name) => products.get(name).ratio ** (1 / WINDOWS.length);
+  const ours = mean('tidegate-forecast');
+  const cheaper = (name) => `${(100 * (1 - ours / mean(name))).toFixed(1)} % cheaper than ${name}`;
+  console.log(`\n  Geometric means, ${provisioning} s to start`);
+  for (const [name, { slo }] of products) {
+    console.log(`  ${name.padEnd(40)} ${mean(name).toFixed(3)}x  ${(100 * slo).toFixed(2)} % on time at the worst`);
+  }
+  console.log(
+    `  tidegate-forecast: ${cheaper('aws-target-tracking-0.5')}; ${cheaper('aws-target-tracking-hindsight')}`,
+  );
+  missed ||= products.get('tidegate-forecast').slo < 0.99;
+}
+if (missed) console.log('\n  The forecast kept fewer than 99 % on time on one of the traces.');
