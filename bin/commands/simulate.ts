@@ -278,11 +278,11 @@ function assemblyRegion(templateFile: string): string | undefined {
       readonly [id: string]: {
         readonly environment?: string;
         readonly properties?: { readonly templateFile?: string };
-      };
+      } | null;
     };
-  };
-  const artifact = Object.values(manifest.artifacts ?? {}).find(
-    ({ properties }) => properties?.templateFile === path.basename(templateFile),
+  } | null;
+  const artifact = Object.values(manifest?.artifacts ?? {}).find(
+    (one) => one?.properties?.templateFile === path.basename(templateFile),
   );
   const region = /^aws:\/\/[^/]+\/(.+)$/.exec(artifact?.environment ?? '')?.[1];
   return region === 'unknown-region' ? undefined : region;

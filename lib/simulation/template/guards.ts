@@ -10,7 +10,7 @@ export function guardsOf(template: Template, resourceId: string): BlueprintGuard
     const variables = isObject(environment) && isObject(environment['Variables']) ? environment['Variables'] : {};
     const text = variables[GUARD_ENVIRONMENT.configuration];
     if (text === undefined) continue;
-    const configuration = parseGuardConfiguration(template.text(text));
+    const configuration = named(template, () => parseGuardConfiguration(template.text(text)));
     if (!configuration.fleets.some((fleet) => fleet.resourceId === resourceId)) continue;
     const parameter = template.resource(template.referenceOf(variables[GUARD_ENVIRONMENT.budgetParameter]) ?? '');
     if (parameter === undefined) {
@@ -22,9 +22,18 @@ export function guardsOf(template: Template, resourceId: string): BlueprintGuard
     return {
       name: configuration.name,
       plan: guardPlan(configuration),
-      budget: parseBudget(template.text(parameter.properties['Value'])),
+      budget: named(template, () => parseBudget(template.text(parameter.properties['Value']))),
       dryRun: configuration.dryRun,
     };
   }
   return undefined;
+}
+
+/** Puts the template's name before what a reader refuses. */
+function named<Result>(template: Template, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(`${template.name}: ${error.message}`) : error;
+  }
 }

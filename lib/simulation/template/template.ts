@@ -85,12 +85,12 @@ export class Template {
       const [logicalId, name] = Array.isArray(attribute) ? attribute.map(String) : String(attribute).split('.');
       return this.attribute(logicalId ?? '', name ?? '');
     }
-    if ('Fn::Join' in value) {
+    if (Array.isArray(value['Fn::Join'])) {
       const [delimiter, parts] = value['Fn::Join'] as [unknown, unknown];
       return Array.isArray(parts) ? parts.map((part) => this.text(part)).join(String(delimiter)) : this.text(parts);
     }
     if ('Fn::Sub' in value) return this.substitute(value['Fn::Sub']);
-    if ('Fn::Select' in value) {
+    if (Array.isArray(value['Fn::Select'])) {
       const [index, list] = value['Fn::Select'] as [unknown, unknown];
       return Array.isArray(list) ? this.text(list[Number(index)]) : `<Select ${String(index)}>`;
     }
