@@ -1,5 +1,7 @@
 import type { EpochSeconds } from '../core/time';
 import { InputError } from '../core/errors';
+import type { ForecastSettings } from './decide/forecast';
+import type { CustomMetric } from './decide/plan';
 
 /** The namespace of every metric the package publishes itself. */
 export const METRIC_NAMESPACE = 'Tidegate';
@@ -16,6 +18,39 @@ export const SCALE_EVENTS_ENVIRONMENT = {
 
 /** The keys of the scale-events table. */
 export const SCALE_EVENTS_TABLE_KEYS = { partition: 'resourceId', sort: 'eventKey', expiry: 'expiresAt' } as const;
+
+/** Environment variables of the capacity-forecaster handler; the configuration is JSON of {@link ForecasterConfiguration}. */
+export const FORECASTER_ENVIRONMENT = {
+  configuration: 'TIDEGATE_FORECASTER_CONFIGURATION',
+  tableName: 'TIDEGATE_FORECASTER_TABLE',
+} as const;
+
+/** The key and attributes of the forecaster's table; it holds one item, what was learned so far. */
+export const FORECASTER_TABLE = { key: 'fleet', generation: 'generation', state: 'state', floor: 'floor' } as const;
+
+/** The metrics of the forecaster; each carries the dimension {@link RESOURCE_ID_DIMENSION}. */
+export const FORECASTER_METRICS = {
+  /** Requests a second that are expected once an instance launched now serves. */
+  predicted: 'ForecastRequestsPerSecond',
+  /** The fewest instances the forecast asks for; in shadow mode what it would ask for. */
+  floor: 'ForecastFloor',
+  /** How far the forecasts were off so far (pinball loss). */
+  loss: 'ForecastLoss',
+  /** The same for the naive forecast that it has to beat. */
+  naiveLoss: 'NaiveForecastLoss',
+} as const;
+
+/** What the construct tells the capacity-forecaster handler. */
+export interface ForecasterConfiguration {
+  /** Whether it writes the minimum; otherwise it predicts, scores itself and changes nothing. */
+  readonly active: boolean;
+  readonly resourceId: string;
+  readonly scalableDimension: string;
+  readonly serviceNamespace: string;
+  /** The metric that counts the requests. */
+  readonly demand: Omit<CustomMetric, 'kind'>;
+  readonly settings: ForecastSettings;
+}
 
 /** What happened to a fleet. */
 export type ScaleEventKind =

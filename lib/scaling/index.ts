@@ -1,3 +1,5 @@
+export * from './capacity-forecaster';
+export * from './capacity-forecaster-props';
 export * from './fleet-scaling';
 export * from './fleet-scaling-props';
 export * from './scalable-fleet';

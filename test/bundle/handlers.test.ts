@@ -30,7 +30,9 @@ const OWN_CODE_LIMIT_BYTES = 40_000;
 
 describe('the bundle', () => {
   test('exists for every handler of the platform', () => {
-    expect(handlers).toEqual(expect.arrayContaining(['cost-guard', 'scale-events', 'stream-consumer']));
+    expect(handlers).toEqual(
+      expect.arrayContaining(['capacity-forecaster', 'cost-guard', 'scale-events', 'stream-consumer']),
+    );
   });
 
   test.each(handlers)('of %s contains no part of the CDK', (name) => {
