@@ -8,7 +8,6 @@ import { htmlReport, summaryText } from '../../lib/simulation/report';
 import {
   advise,
   crossedThresholds,
-  parseThreshold,
   rehearse,
   thresholdValueText,
   type CapacityFailure,
@@ -20,6 +19,7 @@ import {
 import { fleetsOfTemplate, type FleetBlueprint } from '../../lib/simulation/template';
 import type { Workload } from '../../lib/simulation/workload';
 import { progressBar } from './progress-bar';
+import { capacityFailure, failIf, moment, number, price, provisioning, whole } from './simulate-flags';
 import { readServiceProfile } from './service-profile-file';
 
 /** Where a command writes and how it tells its exit code. */
@@ -184,7 +184,7 @@ function rehearseFleet(
   stderr: CommandSurroundings['stderr'],
 ): Rehearsal {
   const bar = progressBar(stderr, fleet.resourceId);
-  const rehearsal = rehearse(fleet, traffic, { ...options, onProgress: bar.show });
+  const rehearsal = withPriceFlag(fleet, () => rehearse(fleet, traffic, { ...options, onProgress: bar.show }));
   const again =
     flags.advice && rehearsal.requests.arrived <= MOST_REQUESTS_FOR_ADVICE
       ? (changed: FleetBlueprint) => {
@@ -195,6 +195,17 @@ function rehearseFleet(
   const advice = advise(fleet, rehearsal, again);
   bar.end();
   return { ...rehearsal, advice };
+}
+
+/** Names the flag where a price is missing. */
+function withPriceFlag(fleet: FleetBlueprint, run: () => Rehearsal): Rehearsal {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof InputError && error.message.includes('price override'))) throw error;
+    const flags = fleet.pools.map(({ instanceType }) => `${instanceType}=USD`);
+    throw new InputError(`${error.message}\nhere: --price ${flags.join(' ')}`);
+  }
 }
 
 /** A change of the limits takes the instances at the start with it. */
@@ -300,59 +311,4 @@ function checkReport(file: string): void {
       `--report is '${file}', which cannot be written (${(error as NodeJS.ErrnoException).code}); check the path`,
     );
   }
-}
-
-function number(flag: string, least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : NaN;
-    if (value >= least && value <= most) return value;
-    throw new InputError(`${flag} is '${text}'; it must be a number from ${least} to ${most}`);
-  };
-}
-
-function whole(flag: string, least: number, most: number): (text: string) => number {
-  const read = number(flag, least, most);
-  return (text) => {
-    const value = read(text);
-    if (Number.isInteger(value)) return value;
-    throw new InputError(`${flag} is '${text}'; it must be a whole number`);
-  };
-}
-
-function provisioning(text: string): Provisioning {
-  const values = text.split(',').map(number('--provisioning', 0, 86_400));
-  return values.length === 1
-    ? { kind: 'lognormal', medianSeconds: values[0]!, sigma: values[0] === 0 ? 0 : 0.2 }
-    : { kind: 'measured', seconds: values };
-}
-
-function moment(text: string): number {
-  const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
-  if (Number.isFinite(at) && at >= 0) return at;
-  throw new InputError(`--start is '${text}'; write a time such as 2026-01-05T00:00:00Z, or seconds since 1970`);
-}
-
-function price(
-  text: string,
-  before: { readonly [instanceType: string]: number } | undefined,
-): { [type: string]: number } {
-  const [, instanceType, usd] = /^([\w.-]+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (instanceType === undefined || !(Number(usd) > 0)) {
-    throw new InputError(`--price is '${text}'; write a type and its USD per hour, such as ml.g5.xlarge=1.41`);
-  }
-  return { ...before, [instanceType]: Number(usd) };
-}
-
-function capacityFailure(text: string, before: CapacityFailure[] | undefined): CapacityFailure[] {
-  const [, instanceType, from, to] = /^([\w.-]+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (instanceType === undefined || !(Number(to) > Number(from))) {
-    throw new InputError(
-      `--capacity-failure is '${text}'; write a type and two moments in seconds, such as ml.g5.xlarge:3600-5400`,
-    );
-  }
-  return [...(before ?? []), { instanceType, fromSeconds: Number(from), toSeconds: Number(to) }];
-}
-
-function failIf(text: string, before: FailureThreshold[] | undefined): FailureThreshold[] {
-  return [...(before ?? []), parseThreshold(text)];
 }
