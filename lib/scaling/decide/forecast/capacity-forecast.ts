@@ -42,25 +42,29 @@ export interface ForecastState {
   readonly fleets: readonly ShadowFleetState[];
 }
 
-/** The utilisations that are tried out. */
-const UTILISATIONS = [0.7, 0.76, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.94, 0.955, 0.97, 0.985, 1, 1.015, 1.03, 1.06];
+/** The utilisations that are tried out: how tightly capacity may follow what is to be ready for. */
+const UTILISATIONS = [
+  0.7, 0.76, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99, 1, 1.01, 1.02, 1.03, 1.045, 1.06, 1.08,
+];
 
-/** How a fleet may follow demand; `calmBursts` is the weight of bursts when it shrinks in calm minutes, 0 where it does not shrink. */
-const WAYS = [0, 1, 2].flatMap((calmBursts) => UTILISATIONS.map((utilisation) => ({ utilisation, calmBursts })));
-
-/** The objective is 99 % on time; the trial aims a little higher, for what a trial does not see. */
-export const ALLOWED_MISSES = { share: 0.006 };
+/** The objective is 99 % on time; a trial aims higher, for what it does not see: seconds within a part, and slow starts. */
+const ALLOWED_MISSES = 0.0078;
 /** Experience fades by half in two days. */
-const HALF_LIFE_MINUTES = 2 * 1440;
-/** What is believed before anything was seen counts like so many minutes of traffic. */
-export const PRIOR = { minutes: 120, at: 0.9, perStep: 0.035, share: 0.006 };
+const KEEP = Math.pow(0.5, 1 / (2 * 1440));
+/** What is believed before anything was seen counts like an hour of traffic. */
+const PRIOR_MINUTES = 60;
+
+/** The share of misses believed of a utilisation: 0.6 % at 0.9, growing e-fold every 0.035, and at most 2 %. */
+function believedMisses(utilisation: number): number {
+  return Math.min(0.02, 0.006 * Math.exp((utilisation - 0.9) / 0.035));
+}
 
 /**
  * Forecasts the instances that a fleet will need by the time they could be there.
  *
  * Capacity follows the highest of the last twelve minutes, raised by its bursts and by how far demand lately jumped. How
- * tightly it may follow is learned: many fleets that differ in that alone are played over the traffic as it comes, and the cheapest that
- * would have kept its promise is followed. Where demand changes at certain minutes of the hour alone, fleets that shrink between are tried too.
+ * tightly it may follow is learned: fleets that differ in that alone are played over the traffic as it comes, and the cheapest that
+ * would have kept its promise is followed. Where demand changes at certain minutes of the hour alone, capacity shrinks between.
  */
 export class CapacityForecast {
   private readonly minutes: Minutes;
@@ -70,7 +74,6 @@ export class CapacityForecast {
   private last: number | undefined;
   private capacity: number;
   private requests: number;
-  private readonly keep = Math.pow(0.5, 1 / HALF_LIFE_MINUTES);
 
   public constructor(
     private readonly settings: ForecastSettings,
@@ -81,7 +84,7 @@ export class CapacityForecast {
     this.minutes = new Minutes(kept?.minutes);
     this.phases = new ChangePhases(kept?.phases);
     this.quantile = new DemandQuantile(kept?.quantile);
-    this.fleets = WAYS.map((_way, index) => new ShadowFleet(settings, kept?.fleets[index]));
+    this.fleets = UTILISATIONS.map((_utilisation, index) => new ShadowFleet(settings, kept?.fleets[index]));
     this.last = kept?.lastMinute ?? undefined;
     this.capacity = kept?.capacity ?? 0;
     this.requests = kept?.requests ?? 0;
@@ -111,13 +114,12 @@ export class CapacityForecast {
     this.quantile.add(minute, requests / 60, this.minutes.mean(3) / serviceSeconds);
 
     const played = known ?? new Array<number>(PARTS).fill(requests / PARTS);
-    this.requests = this.requests * this.keep + requests;
-    const held = this.minutes.heldDemand() / slotsPerInstance;
-    const calm = [Infinity, this.calmInstances(minute, 1), this.calmInstances(minute, 2)];
-    for (const [index, { utilisation, calmBursts }] of WAYS.entries()) {
+    this.requests = this.requests * KEEP + requests;
+    const wanted = this.toBeReadyFor() / slotsPerInstance;
+    for (const [index, utilisation] of UTILISATIONS.entries()) {
       const fleet = this.fleets[index];
-      fleet.play(minute, played, this.keep);
-      fleet.want(minute, Math.min(held, calm[calmBursts]) / utilisation);
+      fleet.play(minute, played, KEEP);
+      fleet.want(minute, wanted / utilisation);
     }
   }
 
@@ -134,17 +136,18 @@ export class CapacityForecast {
       const explanation = `the forecast's loss of ${text(score.forecast)} is not below the naive one's, ${text(score.naive)}`;
       return { capacity: minCapacity, mode: 'reactive', explanation, predictedRequestsPerSecond, score };
     }
-    const way = WAYS[this.bestWay()];
-    const held = this.minutes.heldDemand() / slotsPerInstance;
-    const calm = this.calmInstances(this.last!, way.calmBursts);
-    const shrinks = calm < held;
-    const wanted = Math.ceil((shrinks ? calm : held) / way.utilisation - 1e-9);
+    const utilisation = this.tightestUtilisation();
+    const demand = this.toBeReadyFor();
+    const wanted = Math.ceil(demand / slotsPerInstance / utilisation - 1e-9);
     const bounded = Math.min(maxCapacity, Math.max(minCapacity, wanted));
     if (bounded > this.capacity || bounded < this.capacity * STICKINESS) this.capacity = bounded;
+    const why =
+      demand < this.minutes.heldDemand()
+        ? 'no change is due before an instance could start'
+        : `the highest of 12 minutes, its bursts, and jumps of ${text(100 * this.minutes.jump)} %`;
     const explanation =
-      `${text(this.minutes.last)} concurrent requests now, ${text((shrinks ? calm : held) * slotsPerInstance)} to be ready for ` +
-      `${shrinks ? 'until the next change' : `(highest of 12 minutes, bursts, jumps of ${text(100 * this.minutes.jump)} %)`}, ` +
-      `at ${slotsPerInstance} an instance and ${text(100 * way.utilisation)} % use: ${this.capacity} instances`;
+      `${text(this.minutes.last)} concurrent requests now, ${text(demand)} to be ready for (${why}), at ${slotsPerInstance} an ` +
+      `instance and ${text(100 * utilisation)} % use: ${this.capacity} instances`;
     return { capacity: this.capacity, mode: 'forecast', explanation, predictedRequestsPerSecond, score };
   }
 
@@ -162,29 +165,29 @@ export class CapacityForecast {
     };
   }
 
-  /** Instances at full use that suffice until demand changes its level again; infinite when that may be soon. */
-  private calmInstances(minute: number, bursts: number): number {
-    if (bursts === 0) return Infinity;
+  /** Concurrent requests: what may come before an instance that is launched now would serve. */
+  private toBeReadyFor(): number {
     const lead = Math.round(this.settings.provisioningSeconds / 60);
-    const since = this.phases.calmSince(minute + 1, lead);
-    return since === undefined ? Infinity : this.minutes.calmDemand(since, bursts) / this.settings.slotsPerInstance;
+    const held = this.minutes.heldDemand();
+    const since = this.phases.calmSince(this.last! + 1, lead);
+    return since === undefined ? held : Math.min(held, this.minutes.calmDemand(since));
   }
 
-  /** The cheapest way that would have kept its promise; the safest one when none has. */
-  private bestWay(): number {
-    const priorRequests = (PRIOR.minutes * this.minutes.mean(180) * 60) / this.settings.serviceSeconds;
-    let best = 0;
+  /** That of the cheapest fleet that would have kept its promise; the lowest when none has. */
+  private tightestUtilisation(): number {
+    const priorRequests = (PRIOR_MINUTES * this.minutes.mean(180) * 60) / this.settings.serviceSeconds;
+    let tightest = UTILISATIONS[0];
     let cost = Infinity;
-    for (const [index, { utilisation }] of WAYS.entries()) {
+    for (const [index, utilisation] of UTILISATIONS.entries()) {
       const fleet = this.fleets[index];
-      const believed = PRIOR.share * Math.exp((utilisation - PRIOR.at) / PRIOR.perStep);
-      const share = (fleet.missed + believed * priorRequests) / Math.max(1e-9, this.requests + priorRequests);
-      if (share <= ALLOWED_MISSES.share && fleet.cost < cost) {
-        best = index;
+      const missed = fleet.missed + believedMisses(utilisation) * priorRequests;
+      const share = missed / Math.max(1e-9, this.requests + priorRequests);
+      if (share <= ALLOWED_MISSES && fleet.cost < cost) {
+        tightest = utilisation;
         cost = fleet.cost;
       }
     }
-    return best;
+    return tightest;
   }
 }
 
@@ -212,7 +215,7 @@ export function parseForecastState(json: unknown): ForecastState {
     numbers(state.phases?.visits) &&
     numbers(state.quantile?.recent) &&
     Array.isArray(state.fleets) &&
-    state.fleets.length === WAYS.length &&
+    state.fleets.length === UTILISATIONS.length &&
     state.fleets.every((fleet) =>
       [fleet?.desired, fleet?.serving, fleet?.queue, fleet?.cost, fleet?.missed].every(Number.isFinite),
     );

@@ -66,9 +66,9 @@ export class Minutes {
     return this.burstyDemand(HELD_MINUTES, 1, this.spread(HELD_MINUTES)) * (1 + this.jump);
   }
 
-  /** The highest of the last minutes with a weight on its bursts, where no jump is due. */
-  public calmDemand(minutes: number, weight: number): number {
-    return this.burstyDemand(minutes, weight, Math.max(this.spread(minutes), this.spread(HELD_MINUTES)));
+  /** The highest of the last minutes with twice its bursts, where no jump is due. */
+  public calmDemand(minutes: number): number {
+    return this.burstyDemand(minutes, 2, Math.max(this.spread(minutes), this.spread(HELD_MINUTES)));
   }
 
   public toState(): MinutesState {
