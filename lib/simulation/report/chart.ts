@@ -113,7 +113,7 @@ function readings({ seconds, series, unit, endSeconds, marks = [] }: Chart): str
   return html;
 }
 
-/** The least of 1, 2, 2.5, 4, 5, 8, 10 times a power of ten that is not below a value. */
+/** The least of 1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8 and 10 times a power of ten that is not below a value: a quarter of it is short. */
 export function niceMaximum(value: number): number {
   if (!(value > 0)) return 1;
   const power = Math.pow(10, Math.floor(Math.log10(value)));
