@@ -57,7 +57,7 @@ interface SimulateFlags {
   readonly capacityFailure?: CapacityFailure[];
   readonly region?: string;
   readonly report?: string;
-  readonly json: boolean;
+  readonly json?: true;
   readonly failIf?: FailureThreshold[];
   readonly advice: boolean;
 }
@@ -110,7 +110,7 @@ export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS)
     )
     .option(
       '--timeout <seconds>',
-      'seconds in which an answer must be there (default: 60)',
+      'seconds in which an answer must be there (default: 60; asynchronous fleets: 21600)',
       number('--timeout', 0.001, 604_800),
     )
     .option(
@@ -126,7 +126,7 @@ export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS)
     )
     .option('--region <name>', 'region of templates that do not name theirs (default: us-east-1)')
     .option('--report <file>', 'write one HTML file with charts, decisions and reasons')
-    .option('--json', 'print the whole result as JSON', false)
+    .option('--json', 'print the whole result as JSON')
     .option(
       '--fail-if <threshold...>',
       'exit with 1 when crossed: slo<99, cost>1200/month, wait-p99>1, drops>0.1',
@@ -161,7 +161,7 @@ async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroun
     ),
   );
   stdout.write(
-    flags.json
+    flags.json === true
       ? `${JSON.stringify({ rehearsals: results, crossed }, null, 2)}\n`
       : `${results.map(summaryText).join('\n\n')}\n`,
   );
