@@ -8,6 +8,7 @@ import { htmlReport, summaryText } from '../../lib/simulation/report';
 import {
   advise,
   crossedThresholds,
+  hindsight,
   rehearse,
   thresholdValueText,
   type CapacityFailure,
@@ -193,8 +194,9 @@ function rehearseFleet(
         }
       : undefined;
   const advice = advise(fleet, rehearsal, again);
+  const best = flags.advice ? hindsight(fleet, traffic, rehearsal) : undefined;
   bar.end();
-  return { ...rehearsal, advice };
+  return { ...rehearsal, advice, ...(best !== undefined && { hindsight: best }) };
 }
 
 /** Names the flag where a price is missing. */

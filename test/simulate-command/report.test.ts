@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { htmlReport } from '../../lib/simulation/report';
 import { niceMaximum } from '../../lib/simulation/report/chart';
-import { advise, rehearse, type Rehearsal } from '../../lib/simulation/simulator';
+import { advise, hindsight, rehearse, type Rehearsal } from '../../lib/simulation/simulator';
 import { fleetsOfTemplate } from '../../lib/simulation/template';
 import { generateWorkload } from '../../lib/simulation/workload';
 import { LOWEST_CONTRAST } from '../local/page/page-probes';
@@ -44,7 +44,7 @@ function rehearsed(): Rehearsal {
     requestTimeoutSeconds: 20,
     capacityFailures: [{ instanceType: 'ml.g5.xlarge', fromSeconds: 600, toSeconds: 3000 }],
   });
-  return { ...rehearsal, advice: advise(fleet!, rehearsal) };
+  return { ...rehearsal, advice: advise(fleet!, rehearsal), hindsight: hindsight(fleet!, traffic, rehearsal)! };
 }
 
 describe('the report of a rehearsal', () => {
@@ -110,14 +110,16 @@ describe('the report of a rehearsal', () => {
   });
 
   test('says so where nothing happened', () => {
+    const { hindsight: _best, ...withoutHindsight } = rehearsal;
     const quiet = {
-      ...rehearsal,
+      ...withoutHindsight,
       missedBy: {},
       events: [],
       advice: [],
       scaling: { scaleOuts: 0, scaleIns: 0, capacityErrors: 0, actions: [] },
     };
     const text = htmlReport([quiet], { sha256Base64 });
+    expect(text).not.toContain('hindsight');
     expect(text).toContain('Nothing that would help');
     expect(text).toContain('The wanted capacity never changed.');
     expect(text).not.toContain('What else happened');
@@ -142,7 +144,14 @@ describe('the report of a rehearsal', () => {
     for (const label of await charts.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label'))))
       expect(label).toMatch(/up to [\d.,]+/);
     const text = (await page.textContent('main'))!;
-    for (const word of ['Served well', 'Wait p99', 'Cost a month', 'What to change', 'Why requests were served badly'])
+    for (const word of [
+      'Beside the best schedule in hindsight',
+      'Served well',
+      'Wait p99',
+      'Cost a month',
+      'What to change',
+      'Why requests were served badly',
+    ])
       expect(text).toContain(word);
     expect(text).toContain(rehearsal.scaling.actions[0]!.reason);
     expect(text).toContain('fell back to ml.g6.xlarge');

@@ -79,6 +79,7 @@ describe('tidegate simulate', () => {
       'timeline',
       'advice',
       'notes',
+      'hindsight',
     ]);
     expect(rehearsals[0]).toMatchObject({ fleet: { resourceId: CHAT }, settings: { seed: 7 } });
     expect(first).not.toMatch(/null,?\n\s*"p|NaN|Infinity/);

@@ -112,7 +112,19 @@ function tiles({ requests, capacity, cost, scaling, ...rehearsal }: Rehearsal): 
       `${number(scaling.scaleOuts)} out, ${number(scaling.scaleIns)} in`,
       `${number(scaling.capacityErrors)} capacity errors`,
     ),
-  ].join('')}</dl>`;
+  ].join('')}</dl>${hindsightHtml({ cost, ...rehearsal })}`;
+}
+
+/** The fleet beside the best that could have been done. */
+function hindsightHtml({ hindsight, cost, sloPercent }: Pick<Rehearsal, 'hindsight' | 'cost' | 'sloPercent'>): string {
+  if (hindsight === undefined) return '';
+  return `<h3>Beside the best schedule in hindsight</h3>${table(
+    ['', 'as declared', 'in hindsight'],
+    [
+      ['served well', `${number(sloPercent, 2)} %`, `${number(hindsight.sloPercent, 2)} %`],
+      ['cost a month', `$${number(cost.usdPerMonth, 0)}`, `$${number(hindsight.usdPerMonth, 0)}`],
+    ],
+  )}`;
 }
 
 function adviceHtml({ advice, sloPercent, cost }: Rehearsal): string {

@@ -68,6 +68,17 @@ export function summaryText(rehearsal: Rehearsal): string {
       `${times(scaling.scaleOuts)} out, ${times(scaling.scaleIns)} in${scaling.capacityErrors > 0 ? `, ${scaling.capacityErrors} capacity errors` : ''}`,
     ],
   ];
+  const { hindsight } = rehearsal;
+  if (hindsight !== undefined) {
+    const more =
+      hindsight.usdPerMonth > 0
+        ? ` (the fleet costs ${number(cost.usdPerMonth / hindsight.usdPerMonth, 2)} times as much)`
+        : '';
+    rows.push([
+      'in hindsight',
+      `the best schedule costs ${number(hindsight.usdPerMonth, 0)} USD a month at ${hindsight.sloPercent} %${more}`,
+    ]);
+  }
   const causes = Object.entries(rehearsal.missedBy).sort(([, a], [, b]) => b - a);
   if (causes.length > 0) {
     rows.push(['badly served', causes.map(([cause, count]) => `${number(count)} ${causeText(cause)}`).join(', ')]);

@@ -108,7 +108,7 @@ function maximumMissed({ plan, slotsPerInstance }: FleetBlueprint, rehearsal: Re
 
 /** The steepest growth of demand within the time an instance takes to start. */
 function steepest({ timeline, settings }: Rehearsal): string {
-  const seconds = Number(/median ([\d.]+)/.exec(settings.provisioning)?.[1] ?? 258);
+  const seconds = settings.provisioningMedianSeconds;
   let from = timeline[0];
   let to = timeline[0];
   let growth = 0;

@@ -4,6 +4,9 @@ import { SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
 import type { RequestEngine } from '../fleet';
 import type { ComponentPlacement, FleetBlueprint } from '../template';
 
+/** The hours of a month, as prices per month count them. */
+export const HOURS_PER_MONTH = 730;
+
 /** USD per instance-hour of every type of a fleet: what the caller gives, what its guard was told, or the dated table. */
 export function fleetPrices(
   blueprint: FleetBlueprint,

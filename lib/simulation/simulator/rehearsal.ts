@@ -96,6 +96,13 @@ export interface Advice {
   readonly effect?: { readonly sloPercent: number; readonly usdPerMonth: number };
 }
 
+/** The best schedule for the same traffic, found with all of it known. */
+export interface Hindsight {
+  readonly instanceHours: number;
+  readonly usdPerMonth: number;
+  readonly sloPercent: number;
+}
+
 /** What would happen to a fleet under some traffic. Plain data: the same inputs and seed give the same bytes. */
 export interface Rehearsal {
   readonly fleet: {
@@ -109,13 +116,22 @@ export interface Rehearsal {
     readonly policies: readonly string[];
     readonly schedules: readonly string[];
   };
-  readonly traffic: { readonly name: string; readonly description: string; readonly seconds: number };
+  readonly traffic: {
+    readonly name: string;
+    readonly description: string;
+    /** Where in the traffic the run begins. */
+    readonly fromSeconds: number;
+    readonly seconds: number;
+    /** Seconds of service that a request asks for, on average. */
+    readonly meanServiceSeconds: number;
+  };
   readonly settings: {
     readonly seed: number | string;
     readonly startSeconds: EpochSeconds;
     readonly startInstances: number;
     readonly service: string;
     readonly provisioning: string;
+    readonly provisioningMedianSeconds: number;
     readonly sloWaitSeconds: number;
     readonly sloPercent: number;
     readonly requestTimeoutSeconds: number;
@@ -156,6 +172,8 @@ export interface Rehearsal {
   readonly events: readonly RehearsedEvent[];
   readonly timeline: readonly TimelinePoint[];
   readonly advice: readonly Advice[];
+  /** Where it was asked for. */
+  readonly hindsight?: Hindsight;
   /** What the rehearsal took as something else or left out. */
   readonly notes: readonly string[];
 }

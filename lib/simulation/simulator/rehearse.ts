@@ -4,7 +4,7 @@ import type { ScalingActivity } from '../application-auto-scaling';
 import type { EngineSpan, RequestEngine } from '../fleet';
 import type { FleetBlueprint } from '../template';
 import { requestSource, type RequestSource, type Workload } from '../workload';
-import { ComponentBill, fleetPrices, guardPriceNotes, instanceBill, type Bill } from './billing';
+import { ComponentBill, HOURS_PER_MONTH, fleetPrices, guardPriceNotes, instanceBill, type Bill } from './billing';
 import { controlPlane } from './control-plane';
 import { endpointEngine } from './endpoint-engine';
 import { GUARD_PERIOD_SECONDS, GuardWatch } from './guard-watch';
@@ -12,11 +12,8 @@ import { MetricsPublisher } from './metrics-publisher';
 import type { MissCause, Rehearsal, RehearsedAction, RehearsedEvent } from './rehearsal';
 import { DEFAULT_START_SECONDS, readScenario, type RehearsalOptions, type Scenario } from './scenario';
 import { neededAtStart } from './start-capacity';
-import { describeProvisioning, describeService, summary } from './summary';
+import { describeProvisioning, describeService, medianProvisioning, summary } from './summary';
 import { round, Timeline } from './timeline';
-
-/** The hours of a month, as prices per month count them. */
-export const HOURS_PER_MONTH = 730;
 
 const ASYNC_TIMEOUT_SECONDS = 6 * SECONDS_PER_HOUR;
 
@@ -51,6 +48,7 @@ class RehearsalRun {
   private least = Infinity;
   private slotSeconds = 0;
   private busySeconds = 0;
+  private work = 0;
   private componentBill: ComponentBill | undefined;
 
   public constructor(
@@ -232,6 +230,7 @@ class RehearsalRun {
     this.least = Math.min(this.least, billed);
     this.slotSeconds += span.inService * engine.slots * seconds;
     this.busySeconds += span.meanBusy * seconds;
+    this.work += span.workArrived;
     if (span.missed === 0) return;
     const cause: MissCause =
       span.inService === 0
@@ -288,13 +287,20 @@ class RehearsalRun {
         ),
         schedules: plan.schedules.map(({ scheduledActionName, schedule }) => `${scheduledActionName}: ${schedule}`),
       },
-      traffic: { name: traffic.name, description: traffic.description, seconds },
+      traffic: {
+        name: traffic.name,
+        description: traffic.description,
+        fromSeconds: this.from,
+        seconds,
+        meanServiceSeconds: arrived === 0 ? 0 : round(this.work / arrived, 4),
+      },
       settings: {
         seed: scenario.seed,
         startSeconds: this.start,
         startInstances,
         service: describeService(scenario.service),
         provisioning: describeProvisioning(scenario.provisioning),
+        provisioningMedianSeconds: medianProvisioning(scenario.provisioning),
         sloWaitSeconds: scenario.sloWaitSeconds,
         sloPercent: scenario.sloPercent,
         requestTimeoutSeconds: this.timeout,

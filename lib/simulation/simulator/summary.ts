@@ -36,3 +36,10 @@ export function describeProvisioning(provisioning: Provisioning): string {
     ? `lognormal, median ${provisioning.medianSeconds} s, sigma ${provisioning.sigma}`
     : `${provisioning.seconds.length} measured times`;
 }
+
+/** The median of the times from launch to in service, in seconds. */
+export function medianProvisioning(provisioning: Provisioning): number {
+  if (provisioning.kind === 'lognormal') return provisioning.medianSeconds;
+  const sorted = [...provisioning.seconds].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)]!;
+}

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import type { ScheduledAction } from '../../../lib/scaling/decide/plan';
-import { rehearse, type Rehearsal, type RehearsalOptions } from '../../../lib/simulation/simulator';
+import { hindsight, rehearse, type Rehearsal, type RehearsalOptions } from '../../../lib/simulation/simulator';
 import { fleetsOfTemplate, type FleetBlueprint } from '../../../lib/simulation/template';
 import { generateWorkload, type Workload } from '../../../lib/simulation/workload';
 import { chatTemplate, guardResources, type ChatTemplate } from '../template/chat-template';
@@ -216,6 +216,19 @@ describe('a rehearsal', () => {
     const { timeline } = rehearse(fixed(1), steady(0.01, 30 * 86_400), SECOND);
     expect(timeline.length).toBeGreaterThan(700);
     expect(timeline.length).toBeLessThanOrEqual(1440);
+  });
+
+  test('is set beside the best schedule in hindsight, which meets the objective for less', () => {
+    const fleet = chat({ target: { MinCapacity: 1, MaxCapacity: 8 } });
+    const options: RehearsalOptions = { seed: 2, sloWaitSeconds: 2, startInstances: 8 };
+    const rehearsal = rehearse(fleet, rising, options);
+    const best = hindsight(fleet, rising, rehearsal)!;
+    expect(best.sloPercent).toBeGreaterThanOrEqual(99);
+    expect(best.instanceHours).toBeLessThan(rehearsal.capacity.instanceHours);
+    // 5400 s of a month of 730 hours, at 1.408 USD an instance-hour.
+    expect(best.usdPerMonth).toBeCloseTo((best.instanceHours / 1.5) * 1.408 * 730, 0);
+    expect(hindsight(fleet, rising, rehearsal)).toEqual(best);
+    expect(hindsight(fleet, rising, rehearse(fleet, rising, { ...options, toSeconds: 300 }))).toBeUndefined();
   });
 
   test('replays a window of the traffic', () => {
