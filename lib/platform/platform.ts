@@ -7,9 +7,9 @@ import { CostGuard } from '../cost';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
 import { StreamIngestion } from '../ingestion';
 import { PlatformAlarms, PlatformDashboard } from '../monitoring';
-import { FleetScaling, ScaleEvents } from '../scaling';
+import { CapacityForecaster, FleetScaling, ForecastMode, ScaleEvents } from '../scaling';
 import { PackedAsset, TrainingPipeline } from '../training';
-import type { Stage } from './stage';
+import { StageForecast, type Stage } from './stage';
 
 /** Properties of {@link Platform}. */
 export interface PlatformProps {
@@ -23,11 +23,11 @@ export interface PlatformProps {
  *
  * ```
  *   producers ──> stream ──> consumer ──> endpoint <── scaling policies
- *                               │            ▲  ▲          ▲
- *                               ▼            │  └─ scale events
- *                            results ──> training      limits
- *                                            │          │
- *                                            └────> cost guard ──> notices
+ *                               │            ▲  ▲          ▲  ▲
+ *                               ▼            │  └─ scale   │  └── forecast
+ *                            results ──> training  events  limits
+ *                                            │             │
+ *                                            └───────> cost guard ──> notices
  * ```
  *
  * Creates everything that the rooms create; reads from top to bottom like the picture.
@@ -41,6 +41,9 @@ export class Platform extends Construct {
 
   /** The policies that add and remove its instances. */
   public readonly scaling: FleetScaling;
+
+  /** Forecasts the demand on them; undefined where the stage turns it off. */
+  public readonly forecaster?: CapacityForecaster;
 
   /** What happened to its instances. */
   public readonly scaleEvents: ScaleEvents;
@@ -88,6 +91,7 @@ export class Platform extends Construct {
       maxCapacity: stage.maxCapacity,
     });
     this.scaling.scaleOnConcurrency({ safetyFactor: stage.safetyFactor });
+    this.forecaster = forecasterOf(this, this.scaling, stage, removalPolicy);
     this.scaleEvents = new ScaleEvents(this, 'ScaleEvents', { fleets: [this.endpoint], removalPolicy });
 
     this.ingestion = new StreamIngestion(this, 'Ingestion', {
@@ -142,6 +146,26 @@ export class Platform extends Construct {
       alarms: this.alarms.alarms,
     });
   }
+}
+
+/** The mean seconds of a request where the stage names none. */
+const DEFAULT_SERVICE_TIME_SECONDS = 4;
+
+function forecasterOf(
+  scope: Construct,
+  scaling: FleetScaling,
+  stage: Stage,
+  removalPolicy: RemovalPolicy,
+): CapacityForecaster | undefined {
+  const forecast = stage.forecast ?? StageForecast.SHADOW;
+  if (forecast === StageForecast.OFF) return undefined;
+  const serviceTimeSeconds = stage.serviceTimeSeconds ?? DEFAULT_SERVICE_TIME_SECONDS;
+  return new CapacityForecaster(scope, 'Forecast', {
+    scaling,
+    serviceTime: Duration.millis(Math.round(1000 * serviceTimeSeconds)),
+    mode: forecast === StageForecast.ACTIVE ? ForecastMode.ACTIVE : ForecastMode.SHADOW,
+    removalPolicy,
+  });
 }
 
 /** Where the other buckets log who asked for what. */

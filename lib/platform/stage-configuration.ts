@@ -2,7 +2,7 @@ import { findInstanceType, unknownInstanceType } from '../catalog/instance-types
 import { instancePrice, type PricePurpose } from '../catalog/prices';
 import { InputError, throwProblems } from '../core/errors';
 import { nearestNames } from '../core/nearest';
-import type { Stage } from './stage';
+import { StageForecast, type Stage } from './stage';
 
 /** The stage that is meant when none is named. */
 export const DEFAULT_STAGE = 'local';
@@ -63,7 +63,7 @@ export function stageConfiguration(name: string): Stage {
 
 /** Every problem of a stage's settings; none when it can be deployed. */
 export function checkStage(stage: Stage): string[] {
-  const problems = [...checkName(stage), ...checkCapacity(stage)];
+  const problems = [...checkName(stage), ...checkCapacity(stage), ...checkForecast(stage)];
   const hosting = priced(stage, stage.instanceTypes, 'hosting', problems);
   priced(stage, stage.trainingInstanceTypes, 'training', problems);
   for (const [property, types] of Object.entries({
@@ -95,6 +95,18 @@ function checkCapacity({ minCapacity, maxCapacity, protectedFloor }: Stage): str
     );
   if (protectedFloor !== undefined && protectedFloor > maxCapacity)
     problems.push(`protectedFloor (${protectedFloor}) is above maxCapacity (${maxCapacity}); lower protectedFloor`);
+  return problems;
+}
+
+function checkForecast({ forecast, serviceTimeSeconds }: Stage): string[] {
+  const problems: string[] = [];
+  const known: readonly string[] = Object.values(StageForecast);
+  if (forecast !== undefined && !known.includes(forecast))
+    problems.push(`forecast ('${String(forecast)}') is unknown; use one of ${known.join(', ')}`);
+  if (serviceTimeSeconds !== undefined && !(Number.isFinite(serviceTimeSeconds) && serviceTimeSeconds >= 0.001))
+    problems.push(
+      `serviceTimeSeconds (${serviceTimeSeconds}) is no time from a millisecond; give the mean of a request`,
+    );
   return problems;
 }
 

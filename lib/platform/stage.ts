@@ -1,3 +1,15 @@
+/** What a stage does with the forecast of its demand. */
+export enum StageForecast {
+  /** Nothing is forecast. */
+  OFF = 'off',
+
+  /** Demand is forecast and the forecast scored, and nothing is changed. */
+  SHADOW = 'shadow',
+
+  /** The forecast sets the fewest instances, between the stage's limits. */
+  ACTIVE = 'active',
+}
+
 /** What differs between the stages of the platform; everything else is the same everywhere. */
 export interface Stage {
   /** The stage's name; the stack is called `Tidegate-<name>`. */
@@ -39,6 +51,20 @@ export interface Stage {
    * @default 0.7
    */
   readonly safetyFactor?: number;
+
+  /**
+   * What is done with the forecast of the demand.
+   *
+   * @default StageForecast.SHADOW
+   */
+  readonly forecast?: StageForecast;
+
+  /**
+   * How long a request keeps its place on an instance, in seconds, on average; the forecast counts with it.
+   *
+   * @default 4 - two hundred tokens from a mid-sized language model
+   */
+  readonly serviceTimeSeconds?: number;
 
   /**
    * Shards of the request stream.

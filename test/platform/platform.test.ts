@@ -1,7 +1,8 @@
 import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { GUARD_ENVIRONMENT, parseGuardConfiguration, type GuardConfiguration } from '../../lib/cost/contract';
-import { PlatformStack, type Stage } from '../../lib/platform';
+import { PlatformStack, StageForecast, type Stage } from '../../lib/platform';
+import { ForecastMode } from '../../lib/scaling';
 import { stageConfiguration } from '../../lib/platform/stage-configuration';
 
 function stackOf(stage: Stage): { stack: PlatformStack; template: Template } {
@@ -111,6 +112,24 @@ describe('Platform', () => {
     expect(fleets[0]).toEqual(
       expect.objectContaining({ protectedFloor: 3, pricesPerHourUsd: { 'ml.g5.xlarge': 1, 'ml.g6.xlarge': 2 } }),
     );
+  });
+
+  test.each(Object.entries(deployed))(
+    'forecasts in shadow in %s, which may not touch the limits',
+    (_, { stack, template }) => {
+      expect(stack.platform.forecaster?.mode).toBe(ForecastMode.SHADOW);
+      const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
+      const statements = JSON.stringify(policies.filter(([id]) => id.startsWith('PlatformForecast')));
+      expect(statements).toContain('cloudwatch:GetMetricData');
+      expect(statements).not.toContain('RegisterScalableTarget');
+    },
+  );
+
+  test('forecasts as the stage says', () => {
+    const active = stackOf({ ...dev, forecast: StageForecast.ACTIVE, serviceTimeSeconds: 0.25 });
+    expect(active.stack.platform.forecaster?.mode).toBe(ForecastMode.ACTIVE);
+    expect(JSON.stringify(active.template.toJSON())).toContain('\\"serviceSeconds\\":0.25');
+    expect(stackOf({ ...dev, forecast: StageForecast.OFF }).stack.platform.forecaster).toBeUndefined();
   });
 
   test('trains daily in prod and on demand elsewhere', () => {

@@ -44,6 +44,12 @@ describe('checkStage refuses', () => {
     ['a budget that is no amount', { budgetUsd: -5 }, /budgetUsd \(-5\) is no amount above 0/],
     // 1 x 1.127 USD/h (the cheaper type) x 744 h
     ['a budget that the minimum spends', { budgetUsd: 800 }, /budgetUsd \(800\) is spent by minCapacity .* = 838 USD/],
+    [
+      'an unknown forecast',
+      { forecast: 'on' as never },
+      /forecast \('on'\) is unknown; use one of off, shadow, active/,
+    ],
+    ['requests that take no time', { serviceTimeSeconds: 0 }, /serviceTimeSeconds \(0\) is no time from a millisecond/],
     ['a name that is no part of a stack name', { name: 'dev_1' }, /name \('dev_1'\) cannot be part/],
   ])('%s', (_, overrides, message) => {
     expect(problemsOf(overrides).join('\n')).toMatch(message);
