@@ -11,7 +11,7 @@ import { GUARD_PERIOD_SECONDS, GuardWatch } from './guard-watch';
 import { MetricsPublisher } from './metrics-publisher';
 import type { MissCause, Rehearsal, RehearsedAction, RehearsedEvent } from './rehearsal';
 import { DEFAULT_START_SECONDS, readScenario, type RehearsalOptions, type Scenario } from './scenario';
-import { neededAtStart } from './start-capacity';
+import { checkStartInstances, neededAtStart } from './start-capacity';
 import { describeProvisioning, describeService, medianProvisioning, summary } from './summary';
 import { round, Timeline } from './timeline';
 
@@ -64,7 +64,7 @@ class RehearsalRun {
         `the run begins ${this.from} s into ${traffic.name}, which ends after ${Math.ceil(traffic.durationSeconds)} s; begin earlier`,
       );
     }
-    checkStart(blueprint, options.startInstances);
+    checkStartInstances(blueprint, options.startInstances);
     this.seconds = Math.max(1, Math.ceil(Math.min(options.toSeconds ?? Infinity, traffic.durationSeconds) - this.from));
     const first =
       options.startSeconds ?? (traffic.startsAt === undefined ? DEFAULT_START_SECONDS : traffic.startsAt + this.from);
@@ -340,12 +340,4 @@ class RehearsalRun {
       notes: this.notes,
     };
   }
-}
-
-function checkStart({ resourceId, plan }: FleetBlueprint, startInstances: number | undefined): void {
-  const { minCapacity, maxCapacity } = plan;
-  if (startInstances === undefined || (startInstances >= minCapacity && startInstances <= maxCapacity)) return;
-  throw new InputError(
-    `${startInstances} instances in service at the start are outside the limits of ${resourceId}; it has ${minCapacity} to ${maxCapacity}`,
-  );
 }

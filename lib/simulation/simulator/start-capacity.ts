@@ -1,3 +1,4 @@
+import { InputError } from '../../core/errors';
 import type { FleetBlueprint } from '../template';
 import { RequestBlock, type RequestSource } from '../workload';
 
@@ -30,4 +31,13 @@ function startCapacity(blueprint: FleetBlueprint, concurrency: number, requestsP
     if (/ConcurrentRequestsPer/.test(name)) return Math.ceil(concurrency / policy.targetValue);
   }
   return Math.ceil(concurrency / (0.7 * slotsPerInstance));
+}
+
+/** @throws InputError when a fleet cannot have so many instances. */
+export function checkStartInstances({ resourceId, plan }: FleetBlueprint, startInstances: number | undefined): void {
+  const { minCapacity, maxCapacity } = plan;
+  if (startInstances === undefined || (startInstances >= minCapacity && startInstances <= maxCapacity)) return;
+  throw new InputError(
+    `${startInstances} instances in service at the start are outside the limits of ${resourceId}; it has ${minCapacity} to ${maxCapacity}`,
+  );
 }

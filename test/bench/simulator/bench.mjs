@@ -15,10 +15,10 @@ const workDirectory = path.join(projectDirectory, '.local', 'bench-simulator');
 const DEFAULT_TRACE = path.resolve(projectDirectory, '../shared/traces/servegen-m-large-d0-7.csv.gz');
 const GOAL_REQUESTS_PER_SECOND = 5e6;
 const SIMPY = 'simpy==4.1.1';
-/** Instances, slots each, requests a second, mean service in seconds: 80 % of the slots in use. */
-const QUEUE = ['8', '16', '51.2', '2'];
+/** Instances, slots each, requests a second, mean service in seconds: 90 % of the slots in use. */
+const QUEUE = ['4', '4', '7.2', '2'];
 const ENGINE_REQUESTS = '20000000';
-const SIMPY_REQUESTS = '300000';
+const SIMPY_REQUESTS = '500000';
 
 const args = process.argv.slice(2);
 const asJson = args.includes('--json');
@@ -97,12 +97,12 @@ say(
   `queue   ${instances} instances x ${slots} slots, ${rate} requests/s, service exponential with mean ${service} s, least outstanding`,
 );
 const engine = measured(process.execPath, [await bundled('queue-bench'), ...QUEUE, ENGINE_REQUESTS]);
-say(`ours    ${millions(engine.requestsPerSecond)} requests/s, mean wait ${engine.meanWaitSeconds.toFixed(5)} s`);
+say(`ours    ${millions(engine.requestsPerSecond)} requests/s, mean wait ${engine.meanWaitSeconds.toFixed(4)} s`);
 const python = pythonWithSimpy();
 let simpy = null;
 if (python !== undefined) {
   simpy = measured(python, [path.join(here, 'simpy_queue.py'), ...QUEUE, SIMPY_REQUESTS]);
-  say(`SimPy   ${millions(simpy.requestsPerSecond)} requests/s, mean wait ${simpy.meanWaitSeconds.toFixed(5)} s`);
+  say(`SimPy   ${millions(simpy.requestsPerSecond)} requests/s, mean wait ${simpy.meanWaitSeconds.toFixed(4)} s`);
   say(`ratio   ${(engine.requestsPerSecond / simpy.requestsPerSecond).toFixed(0)} times SimPy`);
 }
 if (asJson) {
