@@ -17,12 +17,11 @@ export class ChangePhases {
   private readonly moves: Float64Array;
   private readonly visits: Float64Array;
   private changes: boolean[] | undefined;
-  private age = 0;
 
   public constructor(state?: ChangePhasesState) {
     this.moves = Float64Array.from(state?.moves ?? new Array<number>(PHASES).fill(0));
     this.visits = Float64Array.from(state?.visits ?? new Array<number>(PHASES).fill(0));
-    if (state !== undefined) this.changes = this.find();
+    if (state?.changes) this.changes = [...state.changes];
   }
 
   /** Takes how far a minute's demand was from the one before. */
@@ -31,7 +30,7 @@ export class ChangePhases {
     const move = Math.min(1, Math.abs(Math.log((now + 0.5) / (before + 0.5))));
     this.visits[phase] = Math.min(MOST_VISITS, this.visits[phase] + 1);
     this.moves[phase] += (move - this.moves[phase]) / this.visits[phase];
-    if (++this.age % PHASES === 0) this.changes = this.find();
+    if (phase === 0) this.changes = this.find();
   }
 
   /** Minutes since the last change, when none is due within the lead; undefined when one is, or when no rhythm is known. */
@@ -47,7 +46,7 @@ export class ChangePhases {
   }
 
   public toState(): ChangePhasesState {
-    return { moves: [...this.moves], visits: [...this.visits] };
+    return { moves: [...this.moves], visits: [...this.visits], changes: this.changes ?? null };
   }
 
   private find(): boolean[] | undefined {
@@ -63,4 +62,6 @@ export class ChangePhases {
 export interface ChangePhasesState {
   readonly moves: readonly number[];
   readonly visits: readonly number[];
+  /** Whether demand changes at each minute of the hour; null while no rhythm is known. */
+  readonly changes: readonly boolean[] | null;
 }
