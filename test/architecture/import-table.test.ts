@@ -65,6 +65,11 @@ const TABLE: readonly Rule[] = [
     applies: /^lib\/platform\//,
     may: () => [CDK, NODE, /^lib\/(?!simulation\/|local\/)/],
   },
+  {
+    name: 'lib/rehearsal',
+    applies: /^lib\/rehearsal\//,
+    may: (own) => [CDK, NODE, ...PURE, room('simulation'), room(own)],
+  },
   { name: 'lib/index.ts', applies: /^lib\/index\.ts$/, may: () => [/^lib\/(?!simulation\/|local\/)/] },
   {
     name: 'constructs',
@@ -102,6 +107,7 @@ describe('the import table', () => {
     ['lib/inference/x.ts', 'lib/cost/index.ts', false],
     ['lib/local/x.ts', 'aws-cdk-lib', true],
     ['lib/platform/x.ts', 'lib/simulation/fleet.ts', false],
+    ['lib/rehearsal/x.ts', 'lib/scaling/index.ts', false],
     ['lambda/x/handler.ts', '@aws-sdk/client-s3', true],
     ['lambda/x/handler.ts', 'lib/scaling/index.ts', false],
   ])('refuses that %s imports %s', (from, to, external) => {

@@ -1,0 +1,2 @@
+export * from './rehearsal-check';
+export * from './rehearsal-scenario';
