@@ -14,7 +14,7 @@ const LAUNCH = [...new Array<number>(10).fill(60), ...new Array<number>(20).fill
 interface Finding {
   readonly ruleName: string;
   readonly description: string;
-  readonly fix?: string;
+  readonly suggestedFix?: string;
   readonly ruleMetadata?: { readonly [key: string]: string };
   readonly violatingConstructs?: readonly unknown[];
 }
@@ -96,7 +96,7 @@ describe('an app whose fleet misses a scenario', () => {
     expect(slo!.description).toMatch(
       /^scenario 'Launch day!': endpoint\/chat-endpoint-\w+\/variant\/main crosses slo<99: it is [\d.]+ % of requests$/,
     );
-    expect(slo!.fix).toContain('raise the maximum from 2 to');
+    expect(slo!.suggestedFix).toContain('raise the maximum from 2 to');
     expect(cost!.description).toMatch(/crosses cost>1\/month: it is [\d.]+ USD$/);
     expect(slo!.ruleMetadata).toMatchObject({ scenario: 'Launch day!', threshold: 'slo<99' });
     expect(Number(slo!.ruleMetadata!['value'])).toBeLessThan(99);
