@@ -13,6 +13,7 @@ export interface EndpointDeclaration {
   readonly startupTimeoutSeconds: number;
   readonly modelDownloadTimeoutSeconds: number;
   readonly metricsFrequencySeconds: number;
+  readonly rolloutStrategy: string;
   readonly batchPercent: number;
   readonly waitIntervalSeconds: number;
   readonly maxErrorRate: number;
@@ -21,6 +22,21 @@ export interface EndpointDeclaration {
   readonly inferenceAmi?: string;
   readonly hasEncryptionKey: boolean;
   readonly volumeSizeGb?: number;
+  readonly prefixAwareRouting?: { readonly prefixLength: number; readonly concurrencyThreshold: number };
+  readonly isPrefixAware: boolean;
+  readonly hasCapacityReservation: boolean;
+  readonly samplingPercent?: number;
+  readonly hasVpc: boolean;
+  /** Subnets or security groups are named. */
+  readonly hasNetworkSettings: boolean;
+}
+
+/** What is checked of a shadow variant. */
+export interface ShadowDeclaration {
+  readonly variantName: string;
+  readonly instanceTypes: readonly string[];
+  readonly initialInstanceCount: number;
+  readonly trafficPercent: number;
 }
 
 /** Limits of the SageMaker API reference. */
@@ -46,12 +62,58 @@ export function checkEndpoint(declared: EndpointDeclaration): string[] {
           `metricsFrequency (${declared.metricsFrequencySeconds} s) must be one of ${METRICS_FREQUENCIES.join(', ')} seconds`,
         ]),
     ...checkRollout(declared),
+    ...checkRouting(declared),
+    ...checkCapture(declared.samplingPercent),
+    ...(declared.hasNetworkSettings && !declared.hasVpc
+      ? ['vpcSubnets and securityGroups belong to a network; give vpc too, or leave them out']
+      : []),
   ];
 }
 
+/** Every problem of a shadow variant beside a production variant. */
+export function checkShadow(shadow: ShadowDeclaration, productionVariant: string): string[] {
+  const problems = [
+    ...checkName('shadow.variantName', shadow.variantName),
+    ...checkInstanceTypes('shadow.pools', shadow.instanceTypes).problems,
+    ...checkWhole('shadow.initialInstanceCount', shadow.initialInstanceCount, 1, Infinity),
+  ];
+  if (!(shadow.trafficPercent > 0 && shadow.trafficPercent <= 100)) {
+    problems.push(`shadow.trafficPercent (${shadow.trafficPercent}) must be above 0 and at most 100`);
+  }
+  if (shadow.variantName === productionVariant) {
+    problems.push(`shadow.variantName '${shadow.variantName}' is the variant's own name; give the shadow another`);
+  }
+  return problems;
+}
+
+function checkRouting({ isPrefixAware, prefixAwareRouting }: EndpointDeclaration): string[] {
+  if (prefixAwareRouting === undefined) return [];
+  if (!isPrefixAware) {
+    return [
+      'prefixAwareRouting is given, but routing is not RoutingStrategy.PREFIX_AWARE; set it or leave the prefixes out',
+    ];
+  }
+  return [
+    ...checkWhole('prefixAwareRouting.prefixLength', prefixAwareRouting.prefixLength, 1024, 65536, 'bytes'),
+    ...checkWhole('prefixAwareRouting.concurrencyThreshold', prefixAwareRouting.concurrencyThreshold, 1, 1024),
+  ];
+}
+
+function checkCapture(samplingPercent: number | undefined): string[] {
+  return samplingPercent === undefined ? [] : checkWhole('dataCapture.samplingPercent', samplingPercent, 0, 100, '%');
+}
+
+/** The smallest and the largest share of one step, by how the new version takes over (API reference: deployment policies). */
+const STEP_PERCENT: { readonly [strategy: string]: readonly [least: number, most: number] } = {
+  ROLLING: [5, 50],
+  CANARY: [1, 50],
+  LINEAR: [10, 50],
+  ALL_AT_ONCE: [1, 100],
+};
+
 function checkRollout(declared: EndpointDeclaration): string[] {
   const problems = [
-    ...checkWhole('rollout.batchPercent', declared.batchPercent, 5, 50, '%'),
+    ...checkWhole('rollout.batchPercent', declared.batchPercent, ...STEP_PERCENT[declared.rolloutStrategy]!, '%'),
     ...checkWhole('rollout.waitInterval', declared.waitIntervalSeconds, 0, 3600, 's'),
   ];
   if (!(declared.maxErrorRate > 0 && declared.maxErrorRate <= 1)) {
@@ -69,13 +131,33 @@ function checkRollout(declared: EndpointDeclaration): string[] {
 }
 
 function checkPools(declared: EndpointDeclaration): string[] {
-  const { instanceTypes, inferenceAmi } = declared;
+  const { types, problems } = checkInstanceTypes('pools', declared.instanceTypes);
+  const kinds = new Set(types.map((type) => type.accelerator?.kind));
+  if (declared.hasCapacityReservation && declared.instanceTypes.length > 1) {
+    problems.push(
+      `capacityReservationArn reserves one instance type, but pools has ${declared.instanceTypes.length}; keep the reserved one`,
+    );
+  }
+  return [
+    ...problems,
+    ...checkAmi(declared.inferenceAmi, kinds.size === 1 ? [...kinds][0] : undefined),
+    ...checkDisks(declared, types),
+  ];
+}
+
+/** Problems of an ordered list of GPU types, and the types of it that are known. */
+export function checkInstanceTypes(
+  property: string,
+  instanceTypes: readonly string[],
+): { readonly types: InstanceType[]; readonly problems: string[] } {
   const problems: string[] = [];
   if (instanceTypes.length < 1 || instanceTypes.length > MAX_POOLS) {
-    problems.push(`pools has ${instanceTypes.length} instance types; give 1 to ${MAX_POOLS}, the most wanted first`);
+    problems.push(
+      `${property} has ${instanceTypes.length} instance types; give 1 to ${MAX_POOLS}, the most wanted first`,
+    );
   }
   for (const name of new Set(instanceTypes.filter((type, index) => instanceTypes.indexOf(type) !== index))) {
-    problems.push(`pools names ${name} twice; one pool of it is enough`);
+    problems.push(`${property} names ${name} twice; one pool of it is enough`);
   }
   const types: InstanceType[] = [];
   for (const name of new Set(instanceTypes)) {
@@ -87,14 +169,9 @@ function checkPools(declared: EndpointDeclaration): string[] {
       problems.push(`${name} has no accelerator; choose a GPU type, for example ml.g5.xlarge`);
     else types.push(type);
   }
-  const kinds = new Set(types.map((type) => type.accelerator?.kind));
-  if (kinds.size > 1)
-    problems.push('pools mixes GPU and Neuron types, which need different images; make two endpoints');
-  problems.push(
-    ...checkAmi(inferenceAmi, kinds.size === 1 ? [...kinds][0] : undefined),
-    ...checkDisks(declared, types),
-  );
-  return problems;
+  if (new Set(types.map((type) => type.accelerator?.kind)).size > 1)
+    problems.push(`${property} mixes GPU and Neuron types, which need different images; make two endpoints`);
+  return { types, problems };
 }
 
 function checkAmi(inferenceAmi: string | undefined, kind: string | undefined): string[] {
@@ -132,14 +209,16 @@ function checkDisks(declared: EndpointDeclaration, types: readonly InstanceType[
   return problems;
 }
 
-function checkName(property: string, name: string | undefined): string[] {
+/** A name as SageMaker takes it. */
+export function checkName(property: string, name: string | undefined): string[] {
   if (name === undefined || NAME.test(name)) return [];
   return [
     `${property} '${name}' must be 1 to 63 letters, digits and hyphens, beginning and ending with a letter or digit`,
   ];
 }
 
-function checkWhole(property: string, value: number, least: number, most: number, unit = ''): string[] {
+/** A whole number within limits, in a unit. */
+export function checkWhole(property: string, value: number, least: number, most: number, unit = ''): string[] {
   if (Number.isInteger(value) && value >= least && value <= most) return [];
   const range = most === Infinity ? `${least} or more` : `${least} to ${most}`;
   return [`${property} (${[value, unit].join(' ').trim()}) must be a whole number, ${range}`];

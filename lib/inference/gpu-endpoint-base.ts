@@ -1,16 +1,15 @@
-import { Duration, Resource } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IResource } from 'aws-cdk-lib';
 import type { IDependable } from 'constructs';
-import { endpointMetric } from '../catalog/metrics';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import type { FleetPredefinedMetrics, IScalableFleet } from '../scaling/scalable-fleet';
+import type { FleetPredefinedMetrics } from '../scaling';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
+import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
 
 /** A real-time endpoint on GPU instances, made here or elsewhere. */
-export interface IGpuEndpoint extends IResource, IScalableFleet, IInvocableEndpoint {
+export interface IGpuEndpoint extends IResource, IScaledFleet, IInvocableEndpoint {
   /** The endpoint's ARN. */
   readonly endpointArn: string;
 
@@ -52,7 +51,7 @@ export interface IGpuEndpoint extends IResource, IScalableFleet, IInvocableEndpo
 }
 
 /** What endpoints made here and imported ones have in common. */
-export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
+export abstract class GpuEndpointBase extends ScalableFleetBase implements IGpuEndpoint {
   public abstract readonly endpointArn: string;
   public abstract readonly endpointName: string;
   public abstract readonly variantName: string;
@@ -63,9 +62,6 @@ export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
 
   /** The lowest capacity: a variant with a model of its own does not scale to zero. */
   public readonly lowestCapacity: number = 1;
-
-  /** The namespace in Application Auto Scaling. */
-  public readonly serviceNamespace: string = 'sagemaker';
 
   /** The replica count's name. */
   public readonly scalableDimension: string = 'sagemaker:variant:DesiredInstanceCount';
@@ -104,15 +100,8 @@ export abstract class GpuEndpointBase extends Resource implements IGpuEndpoint {
   }
 
   public metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    const { namespace, statistic } = endpointMetric(metricName, 'real-time');
-    return new cloudwatch.Metric({
-      namespace,
-      metricName,
-      dimensionsMap: { EndpointName: this.endpointName, VariantName: this.variantName },
-      statistic,
-      period: Duration.minutes(1),
-      ...options,
-    }).attachTo(this);
+    const dimensions = { EndpointName: this.endpointName, VariantName: this.variantName };
+    return this._metricOf('real-time', metricName, dimensions, options);
   }
 
   public metricInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric {

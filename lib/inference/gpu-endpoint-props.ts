@@ -1,7 +1,9 @@
 import type { Duration } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { ModelArtifact } from './model-artifact';
 import type { ModelServer } from './model-server';
 
@@ -12,6 +14,112 @@ export enum RoutingStrategy {
 
   /** To any instance. */
   RANDOM = 'RANDOM',
+
+  /** To the instance that has seen the beginning of the request before, so that its KV cache is warm; for language models. */
+  PREFIX_AWARE = 'PREFIX_AWARE',
+}
+
+/** When requests of one prefix go to one instance. */
+export interface PrefixAwareRoutingProps {
+  /**
+   * The bytes of the request that count as its prefix, 1,024 to 65,536.
+   *
+   * @default 4096
+   */
+  readonly prefixLength?: number;
+
+  /**
+   * Above so many concurrent requests on the instance the request goes to a quieter one, 1 to 1,024.
+   *
+   * @default - the endpoint's maxConcurrencyPerInstance
+   */
+  readonly concurrencyThreshold?: number;
+}
+
+/** How a new version takes over. */
+export enum RolloutStrategy {
+  /** Batches of the fleet are replaced one after the other: needs only a batch of further instances, the choice for scarce GPUs. */
+  ROLLING = 'ROLLING',
+
+  /** A second fleet is started; a small share of the traffic goes to it first, then all. Needs twice the instances for the time. */
+  CANARY = 'CANARY',
+
+  /** A second fleet is started; traffic moves to it in equal steps. Needs twice the instances for the time. */
+  LINEAR = 'LINEAR',
+
+  /** A second fleet is started and takes all traffic at once. Needs twice the instances for the time. */
+  ALL_AT_ONCE = 'ALL_AT_ONCE',
+}
+
+/** Copies of requests and answers in S3, for monitoring and for new training data. */
+export interface DataCaptureProps {
+  /** Where they are written. */
+  readonly bucket: s3.IBucket;
+
+  /**
+   * The prefix below which they are written.
+   *
+   * @default data-capture/
+   */
+  readonly prefix?: string;
+
+  /** The share of the requests that is copied, in percent, 0 to 100. Every copied byte is stored: name a share on purpose. */
+  readonly samplingPercent: number;
+
+  /**
+   * Copy requests.
+   *
+   * @default true
+   */
+  readonly captureInput?: boolean;
+
+  /**
+   * Copy answers.
+   *
+   * @default true
+   */
+  readonly captureOutput?: boolean;
+}
+
+/** A second version that gets copies of the requests; its answers reach nobody. */
+export interface ShadowVariantProps {
+  /** The program that serves the second version. */
+  readonly modelServer: ModelServer;
+
+  /**
+   * Its files.
+   *
+   * @default - the model is in the image
+   */
+  readonly modelArtifact?: ModelArtifact;
+
+  /**
+   * Its instance types in the order they are wanted.
+   *
+   * @default - those of the endpoint
+   */
+  readonly pools?: InstancePool[];
+
+  /**
+   * Its instances.
+   *
+   * @default 1
+   */
+  readonly initialInstanceCount?: number;
+
+  /**
+   * The share of the requests that it gets, in percent, above 0 and at most 100.
+   *
+   * @default 100
+   */
+  readonly trafficPercent?: number;
+
+  /**
+   * Its name.
+   *
+   * @default shadow
+   */
+  readonly variantName?: string;
 }
 
 /** Instances of one type. */
@@ -23,14 +131,22 @@ export interface InstancePool {
 /** How a new version replaces the old one, and when it is taken back. */
 export interface RolloutProps {
   /**
-   * The share of the fleet that is replaced at once, in percent, 5 to 50.
+   * How the new version takes over.
    *
-   * @default 25
+   * @default RolloutStrategy.ROLLING
+   */
+  readonly strategy?: RolloutStrategy;
+
+  /**
+   * In percent: the share of the fleet that is replaced at once (rolling, 5 to 50), the share of the traffic that goes to the new fleet
+   * first (canary, 1 to 50) or with each step (linear, 10 to 50). Not with all at once.
+   *
+   * @default 25, and 10 for a canary
    */
   readonly batchPercent?: number;
 
   /**
-   * How long the alarms watch a batch before the next one, 0 to 60 minutes.
+   * How long the alarms watch a batch or a step before the next one, 0 to 60 minutes.
    *
    * @default Duration.minutes(5)
    */
@@ -131,6 +247,55 @@ export interface GpuEndpointProps {
    * @default RoutingStrategy.LEAST_OUTSTANDING_REQUESTS
    */
   readonly routing?: RoutingStrategy;
+
+  /**
+   * What counts as one prefix. Only with RoutingStrategy.PREFIX_AWARE.
+   *
+   * @default - prefixes of 4,096 bytes, up to maxConcurrencyPerInstance
+   */
+  readonly prefixAwareRouting?: PrefixAwareRoutingProps;
+
+  /**
+   * The ARN of an ML capacity reservation (a training plan made for endpoints); instances are launched only inside it. One pool only.
+   *
+   * @default - on-demand capacity
+   */
+  readonly capacityReservationArn?: string;
+
+  /**
+   * Copies of requests and answers in S3.
+   *
+   * @default - nothing is copied
+   */
+  readonly dataCapture?: DataCaptureProps;
+
+  /**
+   * A second version that gets copies of the requests, to be compared before it answers anybody.
+   *
+   * @default - none
+   */
+  readonly shadow?: ShadowVariantProps;
+
+  /**
+   * The network that the instances reach other things through. The endpoint itself is invoked through the SageMaker runtime as before.
+   *
+   * @default - no network of yours
+   */
+  readonly vpc?: ec2.IVpc;
+
+  /**
+   * The subnets of the network.
+   *
+   * @default - the private subnets
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+
+  /**
+   * The security groups of the instances in the network.
+   *
+   * @default - a group of the endpoint's own that lets everything out and nothing in
+   */
+  readonly securityGroups?: ec2.ISecurityGroup[];
 
   /**
    * How often utilisation and, as enhanced metrics, per-instance metrics are published: 10, 30, 60, 120, 180, 240 or 300 seconds.

@@ -12,11 +12,13 @@ export interface RollbackAlarmsOptions {
   readonly endpointConfigName: string;
   readonly maxErrorRate: number;
   readonly maxModelLatency: Duration;
+  /** Asynchronous endpoints publish no server errors; they count failed invocations. */
+  readonly isAsync: boolean;
 }
 
 /** The two alarms that take a rollout back: server errors and latency of the new instances. Silent while no rollout runs. */
 export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions): cloudwatch.Alarm[] {
-  const metric = (metricName: string): cloudwatch.Metric =>
+  const metric = (metricName: string, statistic: string = cloudwatch.Stats.AVERAGE): cloudwatch.Metric =>
     new cloudwatch.Metric({
       namespace: SAGEMAKER_NAMESPACE,
       metricName,
@@ -25,9 +27,20 @@ export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions)
         VariantName: options.variantName,
         EndpointConfigName: options.endpointConfigName,
       },
-      statistic: cloudwatch.Stats.AVERAGE,
+      statistic,
       period: Duration.minutes(1),
     });
+  const errorRate = options.isAsync
+    ? new cloudwatch.MathExpression({
+        label: 'Share of failed invocations',
+        expression: 'failed / (failed + answered)',
+        usingMetrics: {
+          failed: metric('InvocationFailures', cloudwatch.Stats.SUM),
+          answered: metric('TotalProcessingTime', cloudwatch.Stats.SAMPLE_COUNT),
+        },
+        period: Duration.minutes(1),
+      })
+    : metric('Invocation5XXErrors');
   const common = {
     comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
     evaluationPeriods: 2,
@@ -36,8 +49,10 @@ export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions)
   return [
     new cloudwatch.Alarm(scope, 'RollbackOnErrors', {
       ...common,
-      alarmDescription: 'Takes a rollout back: too many answers of the new instances are server errors',
-      metric: metric('Invocation5XXErrors'),
+      alarmDescription: options.isAsync
+        ? 'Takes a rollout back: too many invocations of the new instances fail'
+        : 'Takes a rollout back: too many answers of the new instances are server errors',
+      metric: errorRate,
       threshold: options.maxErrorRate,
     }),
     new cloudwatch.Alarm(scope, 'RollbackOnLatency', {

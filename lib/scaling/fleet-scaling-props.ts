@@ -72,7 +72,7 @@ export interface TargetTrackingProps {
   /**
    * The policy's name, unique within the fleet.
    *
-   * @default - the kind of the policy, `concurrency` or `invocations`
+   * @default - the kind of the policy, for example `concurrency`
    */
   readonly policyName?: string;
 }
@@ -126,6 +126,56 @@ export interface InvocationsScalingProps extends TargetTrackingProps {
    * @default 0.5
    */
   readonly safetyFactor?: number;
+}
+
+/** A policy that keeps the queue of an instance at a length. */
+export interface BacklogScalingProps extends TargetTrackingProps {
+  /**
+   * Requests in the queue, waiting or being worked on, to hold for each instance. With what an instance works on at once nothing waits;
+   * with more the fleet is smaller and requests wait.
+   *
+   * @default - the fleet's maxConcurrencyPerInstance
+   */
+  readonly targetPerInstance?: number;
+}
+
+/** How a fleet without any replica is woken. */
+export interface ScaleToZeroProps {
+  /**
+   * The replicas that are made at once.
+   *
+   * @default 1
+   */
+  readonly wakeTo?: number;
+
+  /**
+   * How long to let the wake take effect before another step, which would add to it.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly cooldown?: Duration;
+}
+
+/** A policy that keeps a share of the provisioned concurrency in use. */
+export interface ProvisionedConcurrencyScalingProps extends TargetTrackingProps {
+  /**
+   * The share of the provisioned concurrency to hold in use, above 0 and at most 1.
+   *
+   * @default 0.7
+   */
+  readonly targetUtilization?: number;
+}
+
+/** A policy that keeps a metric of your choice at a value. */
+export interface MetricScalingProps extends TargetTrackingProps {
+  /**
+   * The metric: it must fall as capacity grows. Metric math works; `FILL(m1, REPEAT)` keeps a metric with gaps from holding the fleet.
+   * Application Auto Scaling reads it every minute.
+   */
+  readonly metric: cloudwatch.IMetric;
+
+  /** The value to hold, in the metric's unit, above 0. */
+  readonly targetValue: number;
 }
 
 /** One step: an adjustment for a range of breaches. */

@@ -6,14 +6,19 @@ import { InputError, throwProblems } from '../core/errors';
 import type { FleetPlan, PolicyMetric, ScalingPolicy, ScheduledAction, TargetTrackingPolicy } from './decide/plan';
 import { checkFleetPlan } from './fleet-checks';
 import type {
+  BacklogScalingProps,
   ConcurrencyScalingProps,
   FleetScalingProps,
   InvocationsScalingProps,
+  MetricScalingProps,
+  ProvisionedConcurrencyScalingProps,
+  ScaleToZeroProps,
   ScheduledScalingProps,
   StepScalingProps,
   SuspendedScalingProps,
   TargetTrackingProps,
 } from './fleet-scaling-props';
+import { metricSpecification, policyMetric, predefinedMetric } from './policy-metric';
 import type { IScalableFleet } from './scalable-fleet';
 
 /**
@@ -72,6 +77,9 @@ export class FleetScaling extends Construct {
     if (props.targetPerInstance !== undefined && props.safetyFactor !== undefined) {
       problems.push('targetPerInstance and safetyFactor are both given; the target alone decides, so leave one out');
     }
+    if (this.fleet.signals?.backlogPerInstance !== undefined) {
+      problems.push('the fleet works from a queue and publishes no concurrency; use scaleOnBacklog');
+    }
     throwProblems(this.node.path, problems);
 
     const targetValue = props.targetPerInstance ?? rounded(tested * (props.safetyFactor ?? 0.7));
@@ -97,8 +105,72 @@ export class FleetScaling extends Construct {
     throwProblems(this.node.path, problems);
 
     const perMinute = (props.maxRequestsPerSecond ?? 0) * (props.safetyFactor ?? 0.5) * 60;
-    const metric = predefined(this.fleet.predefinedMetrics.invocations);
+    const metric = predefinedMetric(this.fleet.predefinedMetrics.invocations ?? '');
     this.addTargetTracking(props, 'invocations', metric, props.targetPerInstancePerMinute ?? rounded(perMinute));
+  }
+
+  /** Keeps the queue of each instance at a length: the policy for asynchronous endpoints. */
+  public scaleOnBacklog(props: BacklogScalingProps = {}): void {
+    const backlog = this.fleet.signals?.backlogPerInstance;
+    if (backlog === undefined) {
+      throw new InputError(
+        `${this.node.path}: ${this.fleet.node.path} has no queue, so it publishes no backlog; use scaleOnConcurrency, or an asynchronous endpoint`,
+      );
+    }
+    const targetValue = props.targetPerInstance ?? this.fleet.maxConcurrencyPerInstance;
+    this.addTargetTracking(props, 'backlog', policyMetric(backlog), targetValue);
+  }
+
+  /** Keeps a share of a serverless endpoint's provisioned concurrency in use. */
+  public scaleOnProvisionedConcurrency(props: ProvisionedConcurrencyScalingProps = {}): void {
+    const problems: string[] = [];
+    const metricType = this.fleet.predefinedMetrics.provisionedConcurrencyUtilization;
+    const target = props.targetUtilization ?? 0.7;
+    if (!Token.isUnresolved(target) && !(target > 0 && target <= 1)) {
+      problems.push(`targetUtilization (${target}) must be above 0 and at most 1`);
+    }
+    if (metricType === undefined) {
+      problems.push(`${this.fleet.scalableDimension} has no provisioned concurrency; only serverless endpoints have`);
+    }
+    throwProblems(this.node.path, problems);
+    this.addTargetTracking(props, 'provisioned-concurrency', predefinedMetric(metricType ?? ''), target);
+  }
+
+  /** Keeps a metric of your choice at a value, for example GPU utilisation or tokens that the container counts. */
+  public scaleOnMetric(policyName: string, props: MetricScalingProps): void {
+    this.addTargetTracking(props, policyName, policyMetric(props.metric), props.targetValue);
+  }
+
+  /**
+   * Wakes the fleet when work arrives while it has no replica. `minCapacity` must be 0; the other policies bring it down to 0, but cannot
+   * bring it back, as a fleet without replicas publishes nothing for them to follow.
+   *
+   * @returns the alarm that wakes it
+   */
+  public scaleToZero(props: ScaleToZeroProps = {}): cloudwatch.Alarm {
+    const wake = this.fleet.signals?.workWithoutCapacity;
+    const wakeTo = props.wakeTo ?? 1;
+    const problems: string[] = [];
+    if (wake === undefined) {
+      problems.push(
+        'the fleet does not scale to zero; only asynchronous endpoints and inference components do (set minCapacity to 1 or more)',
+      );
+    }
+    if (!Token.isUnresolved(this.minCapacity) && this.minCapacity !== 0) {
+      problems.push(`minCapacity (${this.minCapacity}) keeps the fleet above zero; set it to 0`);
+    }
+    if (!Token.isUnresolved(wakeTo) && (!Number.isInteger(wakeTo) || wakeTo < 1)) {
+      problems.push(`wakeTo (${wakeTo}) must be a whole number of replicas, 1 or more`);
+    }
+    throwProblems(this.node.path, problems);
+    return this.scaleOnStep('wake', {
+      metric: wake!,
+      threshold: 1,
+      evaluationPeriods: 1,
+      steps: [{ lowerBound: 0, change: wakeTo }],
+      cooldown: props.cooldown ?? Duration.minutes(5),
+      metricAggregationType: appscaling.MetricAggregationType.MAXIMUM,
+    });
   }
 
   /** Adds or removes capacity by how far a metric is past a threshold; the alarm is the policy's own. */
@@ -211,19 +283,12 @@ export class FleetScaling extends Construct {
   private concurrencyMetric(highResolution: boolean): PolicyMetric {
     if (highResolution) {
       const name = this.fleet.predefinedMetrics.concurrencyHighResolution;
-      if (name !== undefined) return predefined(name);
+      if (name !== undefined) return predefinedMetric(name);
       throw new InputError(
         `${this.node.path}: ${this.fleet.scalableDimension} has no high-resolution concurrency metric; set highResolution to false`,
       );
     }
-    const { namespace, metricName, dimensions, statistic } = this.fleet.metricConcurrencyPerInstance();
-    return {
-      kind: 'custom',
-      namespace,
-      metricName,
-      dimensions: Object.fromEntries(Object.entries(dimensions ?? {}).map(([name, value]) => [name, String(value)])),
-      statistic: statistic as 'Maximum',
-    };
+    return policyMetric(this.fleet.metricConcurrencyPerInstance());
   }
 
   private add(policy: ScalingPolicy): void {
@@ -248,33 +313,6 @@ function serviceLinkedRoleArn(stack: Stack, serviceNamespace: string): string {
     resourceName:
       'aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint',
   });
-}
-
-function predefined(predefinedMetricType: string | undefined): PolicyMetric {
-  return { kind: 'predefined', predefinedMetricType: predefinedMetricType ?? '' };
-}
-
-function metricSpecification(
-  metric: PolicyMetric,
-): Pick<
-  appscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty,
-  'predefinedMetricSpecification' | 'customizedMetricSpecification'
-> {
-  switch (metric.kind) {
-    case 'predefined':
-      return { predefinedMetricSpecification: { predefinedMetricType: metric.predefinedMetricType } };
-    case 'custom':
-      return {
-        customizedMetricSpecification: {
-          namespace: metric.namespace,
-          metricName: metric.metricName,
-          statistic: metric.statistic,
-          dimensions: Object.entries(metric.dimensions).map(([name, value]) => ({ name, value })),
-        },
-      };
-    case 'math':
-      throw new InputError('metric math is not offered by FleetScaling');
-  }
 }
 
 function scheduledAction(schedule: ScheduledAction): appscaling.CfnScalableTarget.ScheduledActionProperty {

@@ -16,6 +16,30 @@ export interface FleetPredefinedMetrics {
    * @default - the fleet has none
    */
   readonly invocations?: string;
+
+  /**
+   * The share of the provisioned concurrency in use, 0 to 1.
+   *
+   * @default - the fleet has none
+   */
+  readonly provisionedConcurrencyUtilization?: string;
+}
+
+/** What a fleet tells of work that waits. */
+export interface FleetSignals {
+  /**
+   * Requests in the queue, waiting or being worked on, for one instance.
+   *
+   * @default - the fleet has no queue
+   */
+  readonly backlogPerInstance?: cloudwatch.IMetric;
+
+  /**
+   * 1 or more while work waits and no replica exists: what wakes a fleet that scaled to zero.
+   *
+   * @default - the fleet does not scale to zero
+   */
+  readonly workWithoutCapacity?: cloudwatch.IMetric;
 }
 
 /**
@@ -47,9 +71,16 @@ export interface IScalableFleet extends IConstruct {
   /** The metrics that Application Auto Scaling knows by name. */
   readonly predefinedMetrics: FleetPredefinedMetrics;
 
+  /**
+   * What it tells of work that waits.
+   *
+   * @default - nothing
+   */
+  readonly signals?: FleetSignals;
+
   /** What must exist before the fleet can be registered with Application Auto Scaling. */
   readonly scalingDependency: IDependable;
 
-  /** Requests in flight and queued on the busiest instance. */
+  /** Requests in flight and queued on the busiest instance; for fleets behind one queue, their backlog for one instance. */
   metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 }

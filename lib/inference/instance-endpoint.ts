@@ -1,0 +1,288 @@
+import { Tags, Token } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
+import type { Duration } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { throwProblems } from '../core/errors';
+import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
+import { checkEndpoint, checkShadow, type ShadowDeclaration } from './endpoint-checks';
+import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
+import { executionPolicy, type ExecutionGrant } from './execution-policy';
+import { RoutingStrategy, type DataCaptureProps, type GpuEndpointProps } from './gpu-endpoint-props';
+import { modelContainer } from './model-container';
+import { rollbackAlarms, rollbackPolicy } from './rollback-alarms';
+import { deploymentConfig, rolloutOf } from './rollout';
+
+/** What the kind of endpoint adds. */
+export interface InstanceEndpointKind {
+  /** Where requests wait in a queue before the instances and answers go; left out for endpoints that answer at once. */
+  readonly asyncInferenceConfig?: sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty;
+  /** What the execution role needs for it. */
+  readonly grants?: readonly ExecutionGrant[];
+  /** Problems that the kind has found in its own properties. */
+  readonly problems?: readonly string[];
+}
+
+/** An endpoint whose variant has a model and instances of its own, declared. */
+export interface InstanceEndpoint {
+  readonly endpoint: sagemaker.CfnEndpoint;
+  readonly endpointConfigName: string;
+  readonly executionRole: iam.IRole;
+  readonly rollbackAlarms: cloudwatch.Alarm[];
+  readonly variantName: string;
+  readonly instanceTypes: string[];
+  readonly maxConcurrencyPerInstance: number;
+  readonly initialCapacity: number;
+}
+
+/**
+ * Declares model, configuration, endpoint, role and rollback alarms: what real-time and asynchronous endpoints have in common.
+ *
+ * @throws InputError with every problem of the properties
+ */
+export function declareInstanceEndpoint(
+  scope: Construct,
+  props: GpuEndpointProps,
+  kind: InstanceEndpointKind = {},
+): InstanceEndpoint {
+  const rollout = rolloutOf(props.rollout);
+  const variantName = props.variantName ?? DEFAULT_VARIANT_NAME;
+  const instanceTypes = props.pools.map((pool) => pool.instanceType);
+  const maxConcurrencyPerInstance = props.maxConcurrencyPerInstance ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
+  const initialCapacity = props.initialInstanceCount ?? 1;
+  const timing = timingOf(props);
+  const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
+  const prefix = {
+    prefixLength: props.prefixAwareRouting?.prefixLength ?? 4096,
+    concurrencyThreshold: props.prefixAwareRouting?.concurrencyThreshold ?? Math.min(1024, maxConcurrencyPerInstance),
+  };
+  const server = props.modelServer.bind(scope);
+  const shadow = shadowOf(props, instanceTypes, variantName);
+  throwProblems(scope.node.path, [
+    ...checkEndpoint({
+      ...(props.endpointName === undefined || Token.isUnresolved(props.endpointName)
+        ? {}
+        : { endpointName: props.endpointName }),
+      ...(Token.isUnresolved(variantName) ? {} : { variantName }),
+      instanceTypes,
+      initialInstanceCount: initialCapacity,
+      maxConcurrencyPerInstance,
+      ...timing,
+      rolloutStrategy: rollout.strategy,
+      batchPercent: rollout.batchPercent,
+      waitIntervalSeconds: rollout.waitInterval.toSeconds({ integral: false }),
+      maxErrorRate: rollout.maxErrorRate,
+      maxModelLatencySeconds: rollout.maxModelLatency.toSeconds({ integral: false }),
+      rollbackAlarms: rollout.alarms.length,
+      inferenceAmi: server.inferenceAmi,
+      hasEncryptionKey: props.encryptionKey !== undefined,
+      volumeSizeGb: props.volumeSizeGb,
+      prefixAwareRouting:
+        props.prefixAwareRouting === undefined && routing !== RoutingStrategy.PREFIX_AWARE ? undefined : prefix,
+      isPrefixAware: routing === RoutingStrategy.PREFIX_AWARE,
+      hasCapacityReservation: props.capacityReservationArn !== undefined,
+      samplingPercent: props.dataCapture?.samplingPercent,
+      hasVpc: props.vpc !== undefined,
+      hasNetworkSettings: props.vpcSubnets !== undefined || props.securityGroups !== undefined,
+    }),
+    ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
+    ...(kind.problems ?? []),
+  ]);
+
+  // The alarms name the endpoint and must exist before it: its name has to be known before it is made.
+  const endpointName = props.endpointName ?? uniqueName(scope);
+  const executionRole =
+    props.executionRole ??
+    new iam.Role(scope, 'ExecutionRole', {
+      assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
+      description: `Runs the model of endpoint ${endpointName}`,
+    });
+  const artifact = props.modelArtifact?.bind(scope);
+  const shadowServer = props.shadow?.modelServer.bind(scope);
+  const shadowArtifact = props.shadow?.modelArtifact?.bind(scope);
+  const permissions = executionPolicy(scope, {
+    role: executionRole,
+    logGroupName: `/aws/sagemaker/Endpoints/${endpointName}`,
+    repositoryArns: [server, shadowServer].flatMap((one) => (one === undefined ? [] : [one.repositoryArn])),
+    artifacts: [artifact, shadowArtifact].filter((one) => one !== undefined),
+    encryptionKey: props.encryptionKey,
+    inVpc: props.vpc !== undefined,
+    grants: [...(kind.grants ?? []), ...captureGrants(props.dataCapture)],
+  });
+  const vpcConfig = vpcConfigOf(scope, props);
+  const model = (id: string, container: sagemaker.CfnModel.ContainerDefinitionProperty): sagemaker.CfnModel => {
+    const made = new sagemaker.CfnModel(scope, id, {
+      executionRoleArn: executionRole.roleArn,
+      enableNetworkIsolation: props.networkIsolation ?? true,
+      primaryContainer: container,
+      vpcConfig,
+    });
+    made.node.addDependency(permissions);
+    return made;
+  };
+  const variant = {
+    variantInstanceProvisionTimeoutInSeconds: timing.provisionTimeoutSeconds,
+    containerStartupHealthCheckTimeoutInSeconds: timing.startupTimeoutSeconds,
+    modelDataDownloadTimeoutInSeconds: timing.modelDownloadTimeoutSeconds,
+    volumeSizeInGb: props.volumeSizeGb,
+  };
+  const config = new sagemaker.CfnEndpointConfig(scope, 'Config', {
+    productionVariants: [
+      {
+        variantName,
+        modelName: model('Model', modelContainer(server, artifact)).attrModelName,
+        initialInstanceCount: initialCapacity,
+        initialVariantWeight: 1,
+        ...variant,
+        ...(props.capacityReservationArn === undefined
+          ? { instancePools: poolsOf(instanceTypes) }
+          : {
+              instanceType: instanceTypes[0],
+              variantInstanceProvisionTimeoutInSeconds: undefined,
+              capacityReservationConfig: {
+                capacityReservationPreference: 'capacity-reservations-only',
+                mlReservationArn: props.capacityReservationArn,
+              },
+            }),
+        inferenceAmiVersion: server.inferenceAmi,
+        routingConfig: {
+          routingStrategy: routing,
+          ...(routing === RoutingStrategy.PREFIX_AWARE ? { prefixAwareRoutingConfig: prefix } : {}),
+        },
+      },
+    ],
+    ...(shadow === undefined || shadowServer === undefined
+      ? {}
+      : {
+          shadowProductionVariants: [
+            {
+              variantName: shadow.variantName,
+              modelName: model('ShadowModel', modelContainer(shadowServer, shadowArtifact)).attrModelName,
+              initialInstanceCount: shadow.initialInstanceCount,
+              initialVariantWeight: shadow.trafficPercent / 100,
+              ...variant,
+              instancePools: poolsOf(shadow.instanceTypes),
+              inferenceAmiVersion: shadowServer.inferenceAmi,
+            },
+          ],
+        }),
+    metricsConfig: {
+      enableEnhancedMetrics: true,
+      enableDetailedObservability: props.detailedObservability ?? false,
+      metricPublishFrequencyInSeconds: timing.metricsFrequencySeconds,
+    },
+    asyncInferenceConfig: kind.asyncInferenceConfig,
+    dataCaptureConfig: captureConfig(props.dataCapture),
+    kmsKeyId: props.encryptionKey?.keyArn,
+  });
+  Tags.of(config).add(MAX_CONCURRENCY_TAG, String(maxConcurrencyPerInstance));
+
+  const own = rollbackAlarms(scope, {
+    endpointName,
+    variantName,
+    endpointConfigName: config.attrEndpointConfigName,
+    maxErrorRate: rollout.maxErrorRate,
+    maxModelLatency: rollout.maxModelLatency,
+    isAsync: kind.asyncInferenceConfig !== undefined,
+  });
+  const alarms = [...own, ...rollout.alarms];
+  const endpoint = new sagemaker.CfnEndpoint(scope, 'Endpoint', {
+    endpointName,
+    endpointConfigName: config.attrEndpointConfigName,
+    retainAllVariantProperties: true,
+    deploymentConfig: deploymentConfig(rollout, alarms),
+  });
+  endpoint.node.addDependency(rollbackPolicy(scope, executionRole, alarms));
+  return {
+    endpoint,
+    endpointConfigName: config.attrEndpointConfigName,
+    executionRole,
+    rollbackAlarms: own,
+    variantName,
+    instanceTypes,
+    maxConcurrencyPerInstance,
+    initialCapacity,
+  };
+}
+
+function poolsOf(instanceTypes: readonly string[]): { instanceType: string; priority: number }[] {
+  return instanceTypes.map((instanceType, index) => ({ instanceType, priority: index + 1 }));
+}
+
+function shadowOf(
+  { shadow }: GpuEndpointProps,
+  instanceTypes: readonly string[],
+  variantName: string,
+): ShadowDeclaration | undefined {
+  if (shadow === undefined) return undefined;
+  return {
+    variantName: shadow.variantName ?? `${variantName === 'shadow' ? 'second-' : ''}shadow`,
+    instanceTypes: shadow.pools?.map((pool) => pool.instanceType) ?? instanceTypes,
+    initialInstanceCount: shadow.initialInstanceCount ?? 1,
+    trafficPercent: shadow.trafficPercent ?? 100,
+  };
+}
+
+interface Timing {
+  readonly provisionTimeoutSeconds: number;
+  readonly startupTimeoutSeconds: number;
+  readonly modelDownloadTimeoutSeconds: number;
+  readonly metricsFrequencySeconds: number;
+}
+
+function timingOf(props: GpuEndpointProps): Timing {
+  const seconds = (duration: Duration | undefined, fallback: number): number =>
+    duration?.toSeconds({ integral: false }) ?? fallback;
+  return {
+    provisionTimeoutSeconds: seconds(props.provisionTimeout, 600),
+    startupTimeoutSeconds: seconds(props.startupTimeout, 600),
+    modelDownloadTimeoutSeconds: seconds(props.modelDownloadTimeout, 600),
+    metricsFrequencySeconds: seconds(props.metricsFrequency, 10),
+  };
+}
+
+function vpcConfigOf(
+  scope: Construct,
+  { vpc, vpcSubnets, securityGroups }: GpuEndpointProps,
+): sagemaker.CfnModel.VpcConfigProperty | undefined {
+  if (vpc === undefined) return undefined;
+  const groups = securityGroups ?? [
+    new ec2.SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Instances of a SageMaker endpoint' }),
+  ];
+  return {
+    subnets: vpc.selectSubnets(vpcSubnets).subnetIds,
+    securityGroupIds: groups.map((group) => group.securityGroupId),
+  };
+}
+
+const CAPTURE_PREFIX = 'data-capture/';
+
+function captureConfig(
+  capture: DataCaptureProps | undefined,
+): sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | undefined {
+  if (capture === undefined) return undefined;
+  return {
+    enableCapture: true,
+    destinationS3Uri: capture.bucket.s3UrlForObject(capture.prefix ?? CAPTURE_PREFIX),
+    initialSamplingPercentage: capture.samplingPercent,
+    captureOptions: [
+      ...((capture.captureInput ?? true) ? [{ captureMode: 'Input' }] : []),
+      ...((capture.captureOutput ?? true) ? [{ captureMode: 'Output' }] : []),
+    ],
+    captureContentTypeHeader: { jsonContentTypes: ['application/json'], csvContentTypes: ['text/csv'] },
+  };
+}
+
+function captureGrants(capture: DataCaptureProps | undefined): ExecutionGrant[] {
+  if (capture === undefined) return [];
+  const prefix = capture.prefix ?? CAPTURE_PREFIX;
+  return [
+    {
+      actions: ['s3:PutObject'],
+      resources: [capture.bucket.arnForObjects(`${prefix}${prefix.endsWith('/') ? '' : '/'}*`)],
+      wildcardReason: 'SageMaker names the files of captured data itself, below this prefix only.',
+    },
+  ];
+}
