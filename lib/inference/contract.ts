@@ -1,6 +1,12 @@
 /** The environment variable that `grantInvoke` gives a function beside the permission: the name of the endpoint to call. */
 export const ENDPOINT_NAME_VARIABLE = 'TIDEGATE_ENDPOINT_NAME';
 
+/** Where a function puts requests of an asynchronous endpoint, `s3://bucket/prefix/`. */
+export const ASYNC_REQUESTS_VARIABLE = 'TIDEGATE_ASYNC_REQUESTS';
+
+/** The inference component that a function calls, beside the name of its endpoint. */
+export const COMPONENT_NAME_VARIABLE = 'TIDEGATE_INFERENCE_COMPONENT_NAME';
+
 /** The tag of an endpoint configuration that tells how many concurrent requests one instance was tested with. */
 export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
 

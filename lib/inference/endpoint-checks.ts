@@ -174,7 +174,8 @@ export function checkInstanceTypes(
   return { types, problems };
 }
 
-function checkAmi(inferenceAmi: string | undefined, kind: string | undefined): string[] {
+/** An inference AMI that SageMaker knows and that runs on the accelerators. */
+export function checkAmi(inferenceAmi: string | undefined, kind: string | undefined): string[] {
   if (inferenceAmi === undefined) return [];
   if (!INFERENCE_AMIS.includes(inferenceAmi)) {
     return [

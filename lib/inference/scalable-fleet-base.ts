@@ -49,7 +49,7 @@ export interface IScaledFleet extends IScalableFleet {
   scaleOnBacklog(props?: BacklogScalingProps): void;
 
   /** Keeps a metric of your choice at a value. */
-  scaleOnMetric(policyName: string, props: MetricScalingProps): void;
+  scaleOnMetric(id: string, props: MetricScalingProps): void;
 
   /** Adds or removes capacity by how far a metric is past a threshold. */
   scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm;
@@ -107,8 +107,8 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
     this.bounded('scaleOnBacklog').scaleOnBacklog(props);
   }
 
-  public scaleOnMetric(policyName: string, props: MetricScalingProps): void {
-    this.bounded('scaleOnMetric').scaleOnMetric(policyName, props);
+  public scaleOnMetric(id: string, props: MetricScalingProps): void {
+    this.bounded('scaleOnMetric').scaleOnMetric(id, props);
   }
 
   public scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm {

@@ -137,8 +137,8 @@ export class FleetScaling extends Construct {
   }
 
   /** Keeps a metric of your choice at a value, for example GPU utilisation or tokens that the container counts. */
-  public scaleOnMetric(policyName: string, props: MetricScalingProps): void {
-    this.addTargetTracking(props, policyName, policyMetric(props.metric), props.targetValue);
+  public scaleOnMetric(id: string, props: MetricScalingProps): void {
+    this.addTargetTracking(props, id, policyMetric(props.metric), props.targetValue);
   }
 
   /**

@@ -1,0 +1,148 @@
+import type { IResource } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { IDependable } from 'constructs';
+import { acknowledgeWildcards } from '../runtime/acknowledge';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import type { FleetPredefinedMetrics, FleetSignals } from '../scaling';
+import type { AsyncStorage } from './async-storage';
+import { ASYNC_REQUESTS_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
+import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
+
+/** An asynchronous endpoint on GPU instances, made here or elsewhere. */
+export interface IAsyncEndpoint extends IResource, IScaledFleet, IInvocableEndpoint {
+  /** The endpoint's ARN. */
+  readonly endpointArn: string;
+
+  /** The variant's name. */
+  readonly variantName: string;
+
+  /** The instance types of the pools, the most wanted first; empty where they are not known. */
+  readonly instanceTypes: string[];
+
+  /** Any metric of the endpoint, by its name in SageMaker; names that asynchronous endpoints do not publish are refused. */
+  metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests in the queue, waiting or being worked on. */
+  metricBacklog(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The same for one instance; not published while there is none. */
+  metricBacklogPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** 1 while requests wait and there is no instance, else 0. */
+  metricHasBacklogWithoutCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The age of the oldest request in the queue, in seconds. */
+  metricAgeOfOldestRequest(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time the model took, in microseconds. */
+  metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+}
+
+/** What asynchronous endpoints made here and imported ones have in common. */
+export abstract class AsyncEndpointBase extends ScalableFleetBase implements IAsyncEndpoint {
+  public abstract readonly endpointArn: string;
+  public abstract readonly endpointName: string;
+  public abstract readonly variantName: string;
+  public abstract readonly instanceTypes: string[];
+  public abstract readonly maxConcurrencyPerInstance: number;
+  public abstract readonly initialCapacity: number;
+  public abstract readonly scalingDependency: IDependable;
+
+  /** The lowest capacity: requests wait in the queue until an instance is there. */
+  public readonly lowestCapacity: number = 0;
+
+  /** The replica count's name. */
+  public readonly scalableDimension: string = 'sagemaker:variant:DesiredInstanceCount';
+
+  /** None: asynchronous endpoints publish neither invocations nor concurrency. */
+  public readonly predefinedMetrics: FleetPredefinedMetrics = {};
+
+  /**
+   * Where requests and answers lie, where it is known.
+   *
+   * @internal
+   */
+  protected abstract readonly _storage: AsyncStorage | undefined;
+
+  /** The resource of the scalable target. */
+  public get resourceId(): string {
+    return `endpoint/${this.endpointName}/variant/${this.variantName}`;
+  }
+
+  /** The endpoint's name. */
+  public get fleetName(): string {
+    return this.endpointName;
+  }
+
+  /** What it tells of work that waits. */
+  public get signals(): FleetSignals | undefined {
+    return {
+      backlogPerInstance: this.metricBacklogPerInstance(),
+      workWithoutCapacity: this.metricHasBacklogWithoutCapacity({ statistic: 'Maximum' }),
+    };
+  }
+
+  /**
+   * Lets someone send requests and fetch answers: `InvokeEndpointAsync`, putting requests into the bucket, reading answers and failures.
+   * A Lambda function is told the endpoint's name and where requests go, in `TIDEGATE_ENDPOINT_NAME` and `TIDEGATE_ASYNC_REQUESTS`.
+   */
+  public grantInvoke(grantee: iam.IGrantable): iam.Grant {
+    if (grantee instanceof lambda.Function) grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
+    const grant = iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['sagemaker:InvokeEndpointAsync'],
+      resourceArns: [this.endpointArn],
+    });
+    const storage = this._storage;
+    if (storage === undefined) return grant;
+    const { bucket, requestPrefix, answerPrefix, failurePrefix } = storage;
+    if (grantee instanceof lambda.Function) {
+      grantee.addEnvironment(ASYNC_REQUESTS_VARIABLE, bucket.s3UrlForObject(requestPrefix));
+    }
+    const written = [bucket.arnForObjects(`${requestPrefix}*`)];
+    const read = [answerPrefix, failurePrefix].map((prefix) => bucket.arnForObjects(`${prefix}*`));
+    if (grantee instanceof lambda.Function && grantee.role !== undefined) {
+      acknowledgeWildcards(
+        grantee,
+        [...written, ...read],
+        'Requests and answers are objects below these prefixes only.',
+      );
+    }
+    bucket.encryptionKey?.grantEncryptDecrypt(grantee);
+    return grant
+      .combine(iam.Grant.addToPrincipal({ grantee, actions: ['s3:PutObject'], resourceArns: written }))
+      .combine(iam.Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: read }));
+  }
+
+  public metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    const dimensions = { EndpointName: this.endpointName, VariantName: this.variantName };
+    return this._metricOf('async', metricName, dimensions, options);
+  }
+
+  public metricBacklog(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ApproximateBacklogSize', options);
+  }
+
+  public metricBacklogPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ApproximateBacklogSizePerInstance', options);
+  }
+
+  public metricHasBacklogWithoutCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('HasBacklogWithoutCapacity', options);
+  }
+
+  public metricAgeOfOldestRequest(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ApproximateAgeOfOldestRequest', options);
+  }
+
+  public metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ModelLatency', options);
+  }
+
+  /** The backlog of one instance: asynchronous endpoints publish no concurrency. */
+  public metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metricBacklogPerInstance(options);
+  }
+}

@@ -1,0 +1,110 @@
+import type { IResource } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { IDependable } from 'constructs';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import type { FleetPredefinedMetrics, FleetSignals } from '../scaling';
+import { COMPONENT_NAME_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
+import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
+
+/** A model on a shared endpoint, whose copies are scaled; made here or elsewhere. */
+export interface IModelComponent extends IResource, IScaledFleet, IInvocableEndpoint {
+  /** The component's name, which callers give as `InferenceComponentName`. */
+  readonly componentName: string;
+
+  /** The component's ARN. */
+  readonly componentArn: string;
+
+  /** Any metric of the component, by its name in SageMaker; names that components do not publish are refused. */
+  metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests sent to one copy, in a minute. */
+  metricInvocationsPerCopy(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests in flight and queued on the busiest copy. */
+  metricConcurrentRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that were refused because there was no copy. */
+  metricNoCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+}
+
+/** What components made here and imported ones have in common. */
+export abstract class ModelComponentBase extends ScalableFleetBase implements IModelComponent {
+  public abstract readonly endpointName: string;
+  public abstract readonly variantName: string;
+  public abstract readonly componentName: string;
+  public abstract readonly componentArn: string;
+  public abstract readonly endpointArn: string;
+  public abstract readonly maxConcurrencyPerInstance: number;
+  public abstract readonly initialCapacity: number;
+  public abstract readonly scalingDependency: IDependable;
+
+  /** The lowest number of copies. */
+  public readonly lowestCapacity: number = 0;
+
+  /** The replica count's name. */
+  public readonly scalableDimension: string = 'sagemaker:inference-component:DesiredCopyCount';
+
+  /** The metrics that Application Auto Scaling knows by name. */
+  public readonly predefinedMetrics: FleetPredefinedMetrics = {
+    concurrencyHighResolution: 'SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution',
+    invocations: 'SageMakerInferenceComponentInvocationsPerCopy',
+  };
+
+  /** The resource of the scalable target. */
+  public get resourceId(): string {
+    return `inference-component/${this.componentName}`;
+  }
+
+  /** The component's name. */
+  public get fleetName(): string {
+    return this.componentName;
+  }
+
+  /** What it tells of work that waits: requests that were refused without a copy, the first of them included. */
+  public get signals(): FleetSignals | undefined {
+    return { workWithoutCapacity: this.metricNoCapacity() };
+  }
+
+  /**
+   * Lets someone invoke the model, synchronously and with a streamed answer. A Lambda function is told the endpoint and the component,
+   * in `TIDEGATE_ENDPOINT_NAME` and `TIDEGATE_INFERENCE_COMPONENT_NAME`.
+   */
+  public grantInvoke(grantee: iam.IGrantable): iam.Grant {
+    if (grantee instanceof lambda.Function) {
+      grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
+      grantee.addEnvironment(COMPONENT_NAME_VARIABLE, this.componentName);
+    }
+    return iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream'],
+      resourceArns: [this.endpointArn, this.componentArn],
+    });
+  }
+
+  public metric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    const dimensions = {
+      InferenceComponentName: this.componentName,
+      EndpointName: this.endpointName,
+      VariantName: this.variantName,
+    };
+    return this._metricOf('inference-component', metricName, dimensions, options);
+  }
+
+  public metricInvocationsPerCopy(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationsPerCopy', options);
+  }
+
+  public metricConcurrentRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ConcurrentRequestsPerCopy', options);
+  }
+
+  public metricNoCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('NoCapacityInvocationFailures', options);
+  }
+
+  public metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metricConcurrentRequests(options);
+  }
+}

@@ -1,0 +1,183 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import { AsyncEndpoint, ModelServer, type AsyncEndpointProps } from '../../lib/inference';
+import { synthesise } from '../nag/synthesis';
+
+const env = { account: '123456789012', region: 'us-east-1' };
+const pools = [{ instanceType: 'ml.g5.xlarge' }, { instanceType: 'ml.g6.xlarge' }];
+
+function endpointIn(stack: Stack, props: Partial<AsyncEndpointProps> = {}): AsyncEndpoint {
+  return new AsyncEndpoint(stack, 'Films', { modelServer: ModelServer.triton(), pools, ...props });
+}
+
+function newStack(): Stack {
+  return new Stack(new App(), 'Test', { env });
+}
+
+describe('AsyncEndpoint', () => {
+  test('writes answers and failures below prefixes of a bucket of its own', () => {
+    const stack = newStack();
+    endpointIn(stack, { maxConcurrencyPerInstance: 4 });
+    const template = Template.fromStack(stack);
+    const bucket = Object.keys(template.findResources('AWS::S3::Bucket'))[0]!;
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      AsyncInferenceConfig: {
+        ClientConfig: { MaxConcurrentInvocationsPerInstance: 4 },
+        OutputConfig: {
+          S3OutputPath: { 'Fn::Join': ['', ['s3://', { Ref: bucket }, '/answers/']] },
+          S3FailurePath: { 'Fn::Join': ['', ['s3://', { Ref: bucket }, '/failures/']] },
+          NotificationConfig: Match.absent(),
+        },
+      },
+    });
+    template.hasResourceProperties('AWS::S3::Bucket', {
+      LifecycleConfiguration: { Rules: Match.arrayWith([Match.objectLike({ ExpirationInDays: 7 })]) },
+    });
+  });
+
+  test('scales to zero on its backlog and wakes on the first request', () => {
+    const stack = newStack();
+    const endpoint = endpointIn(stack, { endpointName: 'films', maxConcurrencyPerInstance: 4 });
+    endpoint.boundedBy({ minCapacity: 0, maxCapacity: 5 });
+    endpoint.scaleOnBacklog();
+    endpoint.scaleToZero();
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
+      MinCapacity: 0,
+      MaxCapacity: 5,
+      ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+    });
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
+      PolicyType: 'TargetTrackingScaling',
+      TargetTrackingScalingPolicyConfiguration: {
+        TargetValue: 4,
+        CustomizedMetricSpecification: {
+          Namespace: 'AWS/SageMaker',
+          MetricName: 'ApproximateBacklogSizePerInstance',
+          Statistic: 'Average',
+          Dimensions: [{ Name: 'EndpointName', Value: { 'Fn::GetAtt': [Match.anyValue(), 'EndpointName'] } }],
+        },
+      },
+    });
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
+      PolicyType: 'StepScaling',
+      StepScalingPolicyConfiguration: {
+        AdjustmentType: 'ChangeInCapacity',
+        StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: 1 }],
+      },
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'HasBacklogWithoutCapacity',
+      Dimensions: [Match.objectLike({ Name: 'EndpointName' })],
+      Threshold: 1,
+      EvaluationPeriods: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    });
+  });
+
+  test('tells topics of answers and failures, and may publish to these alone', () => {
+    const stack = newStack();
+    const topic = new sns.Topic(stack, 'Done');
+    endpointIn(stack, { notifications: { successTopic: topic, includeAnswer: true } });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      AsyncInferenceConfig: {
+        OutputConfig: {
+          NotificationConfig: {
+            SuccessTopic: stack.resolve(topic.topicArn),
+            ErrorTopic: Match.absent(),
+            IncludeInferenceResponseIn: ['SUCCESS_NOTIFICATION_TOPIC'],
+          },
+        },
+      },
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          { Action: 'sns:Publish', Effect: 'Allow', Resource: stack.resolve(topic.topicArn) },
+        ]),
+      },
+    });
+  });
+
+  test('takes a rollout back when too large a share of invocations fails', () => {
+    const stack = newStack();
+    endpointIn(stack, { rollout: { maxErrorRate: 0.2 } });
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      Threshold: 0.2,
+      Metrics: Match.arrayWith([Match.objectLike({ Expression: 'failed / (failed + answered)' })]),
+    });
+  });
+
+  test('grants sending requests and fetching answers, and tells a function where', () => {
+    const stack = newStack();
+    const endpoint = endpointIn(stack, {
+      storage: { bucket: s3.Bucket.fromBucketName(stack, 'Data', 'data'), requestPrefix: 'in' },
+    });
+    const caller = new lambda.Function(stack, 'Caller', {
+      runtime: lambda.Runtime.NODEJS_22_X,
+      handler: 'index.handler',
+      code: lambda.Code.fromInline('exports.handler = async () => {}'),
+    });
+    endpoint.grantInvoke(caller);
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: { TIDEGATE_ASYNC_REQUESTS: 's3://data/in/', TIDEGATE_ENDPOINT_NAME: Match.anyValue() },
+      },
+    });
+    const statements = JSON.stringify(template.findResources('AWS::IAM::Policy'));
+    expect(statements).toContain('sagemaker:InvokeEndpointAsync');
+    expect(statements).toContain(':s3:::data/in/*');
+    expect(statements).toContain(':s3:::data/answers/*');
+    expect(statements).not.toContain('"sagemaker:InvokeEndpoint"');
+  });
+
+  test.each<[string, Partial<AsyncEndpointProps>, string]>([
+    ['more invocations than the service takes', { maxConcurrencyPerInstance: 1001 }, 'is above 1000'],
+    ['an answer in messages that nobody gets', { notifications: { includeAnswer: true } }, 'needs a topic'],
+    ['a shadow', { shadow: { modelServer: ModelServer.triton() } }, 'leave it out'],
+  ])('refuses %s', (_what, props, message) => {
+    expect(() => endpointIn(newStack(), props)).toThrow(message);
+  });
+
+  test('refuses one prefix for answers and failures', () => {
+    const stack = newStack();
+    const storage = { bucket: s3.Bucket.fromBucketName(stack, 'Data', 'data'), answerPrefix: 'x', failurePrefix: 'x/' };
+    expect(() => endpointIn(stack, { storage, keepObjects: Duration.days(1) })).toThrow(/prefix twice[^]*keepObjects/);
+  });
+
+  test.each(['ConcurrentRequestsPerModel', 'InvocationsPerInstance'])(
+    'refuses %s, which it does not publish',
+    (name) => {
+      const endpoint = AsyncEndpoint.fromEndpointName(newStack(), 'Films', 'films');
+      expect(() => endpoint.metric(name)).toThrow('async endpoints do not publish');
+    },
+  );
+
+  test('refuses to scale on concurrency, and to scale before it has limits', () => {
+    const endpoint = AsyncEndpoint.fromEndpointName(newStack(), 'Films', 'films');
+    expect(() => endpoint.scaleOnBacklog()).toThrow('call boundedBy({ minCapacity, maxCapacity }) first');
+    endpoint.boundedBy({ minCapacity: 0, maxCapacity: 2 });
+    expect(() => endpoint.scaleOnConcurrency()).toThrow('use scaleOnBacklog');
+    expect(() => endpoint.boundedBy({ minCapacity: 0, maxCapacity: 3 })).toThrow(
+      'boundedBy was called before (0 to 2)',
+    );
+  });
+
+  test('has no open finding', () => {
+    const { error, violations } = synthesise((app) => {
+      const stack = new Stack(app, 'Async', { env });
+      const endpoint = endpointIn(stack);
+      endpoint.boundedBy({ minCapacity: 0, maxCapacity: 3 });
+      endpoint.scaleOnBacklog();
+      endpoint.scaleToZero();
+      return stack;
+    });
+    expect(violations).toEqual([]);
+    expect(error).toBeUndefined();
+  });
+});

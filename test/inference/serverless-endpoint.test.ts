@@ -1,0 +1,71 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { ModelServer, ServerlessEndpoint, type ServerlessEndpointProps } from '../../lib/inference';
+import { synthesise } from '../nag/synthesis';
+
+const env = { account: '123456789012', region: 'us-east-1' };
+const modelServer = ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3');
+
+function endpointIn(stack: Stack, props: Partial<ServerlessEndpointProps> = {}): ServerlessEndpoint {
+  return new ServerlessEndpoint(stack, 'Router', { modelServer, ...props });
+}
+
+function newStack(): Stack {
+  return new Stack(new App(), 'Test', { env });
+}
+
+describe('ServerlessEndpoint', () => {
+  test('has no instances and no network isolation', () => {
+    const stack = newStack();
+    endpointIn(stack, { memorySizeMib: 4096, maxConcurrency: 50 });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [
+        Match.objectLike({
+          InstanceType: Match.absent(),
+          InstancePools: Match.absent(),
+          InitialInstanceCount: Match.absent(),
+          ServerlessConfig: { MemorySizeInMB: 4096, MaxConcurrency: 50, ProvisionedConcurrency: Match.absent() },
+        }),
+      ],
+    });
+    template.hasResourceProperties('AWS::SageMaker::Model', { EnableNetworkIsolation: Match.absent() });
+  });
+
+  test('scales its provisioned concurrency', () => {
+    const stack = newStack();
+    const endpoint = endpointIn(stack, { provisionedConcurrency: 2 });
+    endpoint.boundedBy({ minCapacity: 2, maxCapacity: 10 });
+    endpoint.scaleOnProvisionedConcurrency();
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
+      ScalableDimension: 'sagemaker:variant:DesiredProvisionedConcurrency',
+    });
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
+      TargetTrackingScalingPolicyConfiguration: {
+        TargetValue: 0.7,
+        PredefinedMetricSpecification: { PredefinedMetricType: 'SageMakerVariantProvisionedConcurrencyUtilization' },
+      },
+    });
+    expect(() => endpoint.scaleToZero()).toThrow('does not scale to zero');
+    expect(() => endpoint.scaleOnConcurrency()).toThrow('no high-resolution concurrency metric');
+  });
+
+  test.each<[string, Partial<ServerlessEndpointProps>, string]>([
+    ['an odd memory size', { memorySizeMib: 1500 }, 'must be one of 1024'],
+    ['too many requests at once', { maxConcurrency: 201 }, '1 to 200'],
+    ['more warm than allowed', { maxConcurrency: 5, provisionedConcurrency: 6 }, 'is above maxConcurrency (5)'],
+  ])('refuses %s', (_what, props, message) => {
+    expect(() => endpointIn(newStack(), props)).toThrow(message);
+  });
+
+  test('has no open finding', () => {
+    const { error, violations } = synthesise((app) => {
+      const stack = new Stack(app, 'Serverless', { env });
+      endpointIn(stack, { provisionedConcurrency: 1 });
+      return stack;
+    });
+    expect(violations).toEqual([]);
+    expect(error).toBeUndefined();
+  });
+});
