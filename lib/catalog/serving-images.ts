@@ -14,6 +14,8 @@ export interface ServingImage {
   readonly tag: string;
   /** The SageMaker inference AMI whose driver the image's CUDA needs; left out where the default one is enough. */
   readonly inferenceAmi?: string;
+  /** The day from which AWS patches the image line no more, `YYYY-MM-DD`; left out where none is announced. */
+  readonly endOfPatch?: string;
 }
 
 /** The accounts of AWS's Deep Learning Containers, by region. Source: the image configuration of the SageMaker Python SDK. */
@@ -66,17 +68,39 @@ const ACCOUNT_BY_REGION: ReadonlyMap<string, string> = new Map(
 /** CUDA 13 containers need driver 580; on the default AMI they fail to start without a log. */
 const CUDA_13_AMI = 'al2023-ami-sagemaker-inference-gpu-4-1';
 
+/** CUDA 12.4 containers need driver 550. */
+const CUDA_12_AMI = 'al2-ami-sagemaker-inference-gpu-3-1';
+
 const IMAGES: readonly ServingImage[] = [
   { server: 'triton', repository: 'sagemaker-tritonserver', tag: '26.05-py3', inferenceAmi: CUDA_13_AMI },
   { server: 'vllm', repository: 'vllm', tag: 'server-sagemaker-cuda-v2.3', inferenceAmi: CUDA_13_AMI },
   { server: 'djl-lmi', repository: 'djl-inference', tag: '0.36.0-lmi28.0.0-cu130', inferenceAmi: CUDA_13_AMI },
+  {
+    server: 'huggingface-vllm',
+    repository: 'huggingface-vllm',
+    tag: '0.25.1-transformers5.10.2-gpu-py312-cu130-ubuntu22.04',
+    inferenceAmi: CUDA_13_AMI,
+  },
+  {
+    server: 'torchserve',
+    repository: 'pytorch-inference',
+    tag: '2.6.0-gpu-py312-cu124-ubuntu22.04-sagemaker',
+    inferenceAmi: CUDA_12_AMI,
+    endOfPatch: '2026-06-30',
+  },
+  {
+    server: 'tensorflow-serving',
+    repository: 'tensorflow-inference',
+    tag: '2.19.0-gpu-py312-cu122-ubuntu22.04-sagemaker',
+    endOfPatch: '2026-03-11',
+  },
 ];
 
 /** The values SageMaker accepts for a variant's inference AMI. Source: `ProductionVariantInferenceAmiVersion` in the SageMaker API. */
 export const INFERENCE_AMIS: readonly string[] = [
   'al2-ami-sagemaker-inference-gpu-2',
   'al2-ami-sagemaker-inference-gpu-2-1',
-  'al2-ami-sagemaker-inference-gpu-3-1',
+  CUDA_12_AMI,
   CUDA_13_AMI,
   'al2-ami-sagemaker-inference-neuron-2',
 ];

@@ -8,6 +8,7 @@ export * from './model-artifact';
 export * from './model-component';
 export * from './model-component-base';
 export * from './model-server';
+export * from './model-server-options';
 export * from './scalable-fleet-base';
 export * from './serverless-endpoint';
 export * from './serverless-endpoint-props';

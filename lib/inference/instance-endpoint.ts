@@ -12,6 +12,7 @@ import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
 import { executionPolicy, type ExecutionGrant } from './execution-policy';
 import { RoutingStrategy, type DataCaptureProps, type GpuEndpointProps } from './gpu-endpoint-props';
 import { modelContainer } from './model-container';
+import { checkServer } from './model-server-checks';
 import { rollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
 
@@ -87,6 +88,7 @@ export function declareInstanceEndpoint(
       hasVpc: props.vpc !== undefined,
       hasNetworkSettings: props.vpcSubnets !== undefined || props.securityGroups !== undefined,
     }),
+    ...checkServer(server, instanceTypes, props.networkIsolation ?? true),
     ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
     ...(kind.problems ?? []),
   ]);

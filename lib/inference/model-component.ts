@@ -10,6 +10,7 @@ import { componentArn, DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './e
 import { executionPolicy } from './execution-policy';
 import { ModelComponentBase, type IModelComponent } from './model-component-base';
 import { modelContainer } from './model-container';
+import { checkServer } from './model-server-checks';
 import type { AdapterProps, ModelComponentAttributes, ModelComponentProps } from './shared-gpu-endpoint-props';
 
 /**
@@ -81,6 +82,7 @@ export class ModelComponent extends ModelComponentBase {
       ...(props.cpuCores === undefined || props.cpuCores >= 0.25
         ? []
         : [`cpuCores (${props.cpuCores}) must be at least 0.25`]),
+      ...checkServer({ ...server, tensorParallelDegree: accelerators }, host.instanceTypes, host.networkIsolation),
       ...checkComponentAmi(server.inferenceAmi, host.inferenceAmi),
     ]);
 

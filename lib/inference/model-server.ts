@@ -1,64 +1,32 @@
-import { Aws, CfnMapping, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Aws, CfnMapping, Stack, Token } from 'aws-cdk-lib';
 import type * as ecr from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
-import { ecrDomainSuffix, servingImage, servingImageAccount, servingImageAccounts } from '../catalog/serving-images';
+import {
+  ecrDomainSuffix,
+  servingImage,
+  SERVING_IMAGES_AS_OF,
+  servingImageAccount,
+  servingImageAccounts,
+} from '../catalog/serving-images';
 import { InputError } from '../core/errors';
-import { TRITON_ENVIRONMENT } from './contract';
-
-/** What every model server may be given. */
-export interface ModelServerOptions {
-  /**
-   * Environment variables of the container.
-   *
-   * @default - none beside the server's own
-   */
-  readonly environment?: { [key: string]: string };
-
-  /**
-   * The inference AMI, which brings the GPU driver: a value of `ProductionVariantInferenceAmiVersion`.
-   *
-   * @default - what the image needs, or SageMaker's default for images that the catalog does not know
-   */
-  readonly inferenceAmi?: string;
-}
-
-/** Options of the Triton model server. */
-export interface TritonOptions extends ModelServerOptions {
-  /**
-   * The model of the repository that answers `InvokeEndpoint`.
-   *
-   * @default - Triton serves the one model of the repository
-   */
-  readonly defaultModelName?: string;
-
-  /**
-   * Threads that take HTTP requests.
-   *
-   * @default - Triton's own number
-   */
-  readonly threadCount?: number;
-
-  /**
-   * Log every request.
-   *
-   * @default false
-   */
-  readonly verboseLogging?: boolean;
-
-  /**
-   * The tag of the image. Tags are mutable in practice: name the one you have tested.
-   *
-   * @default - the newest tag of the catalog
-   */
-  readonly tag?: string;
-
-  /**
-   * The account that publishes the image.
-   *
-   * @default - the account of AWS's Deep Learning Containers in the stack's region
-   */
-  readonly account?: string;
-}
+import type {
+  LanguageModelOptions,
+  ModelMemoryNeeds,
+  ModelServerOptions,
+  PublishedServerOptions,
+  TensorFlowServingOptions,
+  TorchServeOptions,
+  TritonOptions,
+} from './model-server-options';
+import {
+  huggingFaceSettings,
+  lmiSettings,
+  tensorFlowServingSettings,
+  torchServeSettings,
+  tritonSettings,
+  vllmSettings,
+  type PublishedServerSettings,
+} from './model-server-settings';
 
 /** What a model server comes down to. */
 export interface ModelServerConfig {
@@ -77,6 +45,27 @@ export interface ModelServerConfig {
    * @default - SageMaker's default
    */
   readonly inferenceAmi?: string;
+
+  /**
+   * What the model needs of the accelerators' memory; checked against the instance types.
+   *
+   * @default - not checked
+   */
+  readonly memory?: ModelMemoryNeeds;
+
+  /**
+   * The number of accelerators that one copy of the model is spread over.
+   *
+   * @default - all of the instance
+   */
+  readonly tensorParallelDegree?: number;
+
+  /**
+   * The server fetches the model from the network as it starts, so that network isolation has to be off.
+   *
+   * @default false
+   */
+  readonly fetchesModel?: boolean;
 }
 
 /** The program that serves the model: an image with its settings. */
@@ -86,7 +75,38 @@ export abstract class ModelServer {
    * `<model>/<version>/…`) in a `model.tar.gz`.
    */
   public static triton(options?: TritonOptions): ModelServer {
-    return new TritonServer(options ?? {});
+    return publishedServer('triton', options ?? {}, tritonSettings(options ?? {}));
+  }
+
+  /** vLLM, from AWS's image: language models with continuous batching. The artifact is a folder in the format of Hugging Face. */
+  public static vllm(options?: LanguageModelOptions): ModelServer {
+    return publishedServer('vllm', options ?? {}, vllmSettings(options ?? {}));
+  }
+
+  /** Large Model Inference (DJL), from AWS's image: language models, with vLLM inside. */
+  public static lmi(options?: LanguageModelOptions): ModelServer {
+    return publishedServer('djl-lmi', options ?? {}, lmiSettings(options ?? {}));
+  }
+
+  /** Hugging Face's own image for language models, with vLLM inside. */
+  public static huggingFace(options?: LanguageModelOptions): ModelServer {
+    return publishedServer('huggingface-vllm', options ?? {}, huggingFaceSettings(options ?? {}));
+  }
+
+  /**
+   * TorchServe, from AWS's PyTorch image. The artifact has `model.pth` and `code/inference.py`. AWS has ended the patches of this line:
+   * prefer Triton, vLLM or LMI.
+   */
+  public static torchServe(options?: TorchServeOptions): ModelServer {
+    return publishedServer('torchserve', options ?? {}, torchServeSettings(options ?? {}));
+  }
+
+  /**
+   * TensorFlow Serving, from AWS's image. The artifact has `<version>/saved_model.pb`. AWS has ended the patches of this line: prefer
+   * Triton.
+   */
+  public static tensorFlowServing(options?: TensorFlowServingOptions): ModelServer {
+    return publishedServer('tensorflow-serving', options ?? {}, tensorFlowServingSettings(options ?? {}));
   }
 
   /** An image of an ECR repository that follows SageMaker's container contract (port 8080, `/ping`, `/invocations`). */
@@ -110,27 +130,44 @@ export abstract class ModelServer {
   public abstract bind(scope: Construct): ModelServerConfig;
 }
 
-class TritonServer extends ModelServer {
-  public constructor(private readonly options: TritonOptions) {
+function publishedServer(
+  server: string,
+  options: PublishedServerOptions,
+  settings: PublishedServerSettings,
+): ModelServer {
+  return new PublishedServer(server, options, settings);
+}
+
+/** A server whose image AWS publishes in every region. */
+class PublishedServer extends ModelServer {
+  public constructor(
+    private readonly server: string,
+    private readonly options: PublishedServerOptions,
+    private readonly settings: PublishedServerSettings,
+  ) {
     super();
   }
 
   public bind(scope: Construct): ModelServerConfig {
     const stack = Stack.of(scope);
-    const image = servingImage('triton');
-    const { defaultModelName, threadCount, verboseLogging } = this.options;
+    const image = servingImage(this.server);
     const account = this.options.account ?? accountIn(scope);
     const suffix = Token.isUnresolved(stack.region) ? Aws.URL_SUFFIX : ecrDomainSuffix(stack.region);
+    if (this.options.tag === undefined && (image.endOfPatch ?? SERVING_IMAGES_AS_OF) < SERVING_IMAGES_AS_OF) {
+      Annotations.of(scope).addWarningV2(
+        `tidegate:image-past-end-of-patch:${this.server}`,
+        `AWS patches ${image.repository}:${image.tag} no more since ${image.endOfPatch}; serve the model with Triton, vLLM or LMI, ` +
+          'or name a tag that you maintain',
+      );
+    }
     return {
       imageUri: `${account}.dkr.ecr.${stack.region}.${suffix}/${image.repository}:${this.options.tag ?? image.tag}`,
       repositoryArn: repositoryArn(stack, account, stack.region, image.repository),
-      environment: {
-        ...(defaultModelName === undefined ? {} : { [TRITON_ENVIRONMENT.defaultModelName]: defaultModelName }),
-        ...(threadCount === undefined ? {} : { [TRITON_ENVIRONMENT.threadCount]: String(threadCount) }),
-        ...(verboseLogging === true ? { [TRITON_ENVIRONMENT.verboseLogging]: 'true' } : {}),
-        ...this.options.environment,
-      },
+      environment: { ...this.settings.environment, ...this.options.environment },
       inferenceAmi: this.options.inferenceAmi ?? image.inferenceAmi,
+      memory: this.settings.memory,
+      tensorParallelDegree: this.settings.tensorParallelDegree,
+      fetchesModel: this.settings.fetchesModel,
     };
   }
 }

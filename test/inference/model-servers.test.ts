@@ -1,0 +1,108 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
+
+const env = { account: '123456789012', region: 'us-east-1' };
+const LANGUAGE_MODEL = { maxContextTokens: 4096, maxSequences: 8, tensorParallelDegree: 1, quantization: 'awq' };
+
+function stackWith(modelServer: ModelServer, networkIsolation = true): Stack {
+  const stack = new Stack(new App(), 'Test', { env });
+  const models = s3.Bucket.fromBucketName(stack, 'Models', 'models');
+  new GpuEndpoint(stack, 'Chat', {
+    modelServer,
+    networkIsolation,
+    modelArtifact: ModelArtifact.fromBucketPrefix(models, 'chat/'),
+    pools: [{ instanceType: 'ml.g5.xlarge' }],
+  });
+  return stack;
+}
+
+describe('the servers of AWS', () => {
+  test.each<[string, ModelServer, string, string, { [name: string]: string } | undefined]>([
+    [
+      'vLLM',
+      ModelServer.vllm(LANGUAGE_MODEL),
+      'vllm:server-sagemaker-cuda-',
+      'al2023-ami-sagemaker-inference-gpu-4-1',
+      {
+        SM_VLLM_MODEL: '/opt/ml/model',
+        SM_VLLM_MAX_MODEL_LEN: '4096',
+        SM_VLLM_MAX_NUM_SEQS: '8',
+        SM_VLLM_TENSOR_PARALLEL_SIZE: '1',
+        SM_VLLM_QUANTIZATION: 'awq',
+      },
+    ],
+    [
+      'LMI',
+      ModelServer.lmi(LANGUAGE_MODEL),
+      'djl-inference:',
+      'al2023-ami-sagemaker-inference-gpu-4-1',
+      {
+        HF_MODEL_ID: '/opt/ml/model',
+        OPTION_MAX_MODEL_LEN: '4096',
+        OPTION_MAX_ROLLING_BATCH_SIZE: '8',
+        OPTION_TENSOR_PARALLEL_DEGREE: '1',
+        OPTION_QUANTIZE: 'awq',
+      },
+    ],
+    [
+      'Hugging Face',
+      ModelServer.huggingFace(),
+      'huggingface-vllm:',
+      'al2023-ami-sagemaker-inference-gpu-4-1',
+      { HF_MODEL_ID: '/opt/ml/model' },
+    ],
+    [
+      'TorchServe',
+      ModelServer.torchServe({ entryPoint: 'serve.py', workersPerModel: 2 }),
+      'pytorch-inference:',
+      'al2-ami-sagemaker-inference-gpu-3-1',
+      { SAGEMAKER_PROGRAM: 'serve.py', SAGEMAKER_MODEL_SERVER_WORKERS: '2' },
+    ],
+  ])('%s has its image, driver and environment', (_name, server, image, ami, environment) => {
+    const template = Template.fromStack(stackWith(server));
+    template.hasResourceProperties('AWS::SageMaker::Model', {
+      PrimaryContainer: {
+        Image: Match.stringLikeRegexp(`^763104351884\\.dkr\\.ecr\\.us-east-1\\.amazonaws\\.com/${image}`),
+        Environment: environment,
+      },
+    });
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [Match.objectLike({ InferenceAmiVersion: ami })],
+    });
+  });
+
+  test('TensorFlow Serving batches when it is asked to', () => {
+    const server = ModelServer.tensorFlowServing({ defaultModelName: 'scores', maxBatchSize: 16 });
+    Template.fromStack(stackWith(server)).hasResourceProperties('AWS::SageMaker::Model', {
+      PrimaryContainer: {
+        Environment: {
+          SAGEMAKER_TFS_DEFAULT_MODEL_NAME: 'scores',
+          SAGEMAKER_TFS_ENABLE_BATCHING: 'true',
+          SAGEMAKER_TFS_MAX_BATCH_SIZE: '16',
+        },
+      },
+    });
+  });
+
+  test('warn where AWS patches the image no more, unless the tag is named', () => {
+    const warning = Match.stringLikeRegexp('AWS patches .* no more since 2026-06-30');
+    Annotations.fromStack(stackWith(ModelServer.torchServe())).hasWarning('*', warning);
+    Annotations.fromStack(stackWith(ModelServer.torchServe({ tag: '9.9-own' }))).hasNoWarning('*', warning);
+    Annotations.fromStack(stackWith(ModelServer.vllm())).hasNoWarning('*', Match.anyValue());
+  });
+
+  test('refuse an instance that cannot hold the model', () => {
+    const memory = { billionParameters: 70, layers: 80, keyValueHeads: 8, headDimension: 128 };
+    expect(() => stackWith(ModelServer.vllm({ memory }))).toThrow(
+      /ml\.g5\.xlarge cannot hold the model: weights 140\.0 GB \(70 billion × 2 bytes\)/,
+    );
+  });
+
+  test('refuse to fetch a model from behind network isolation', () => {
+    const server = ModelServer.vllm({ modelId: 'meta-llama/Llama-3.1-8B-Instruct' });
+    expect(() => stackWith(server)).toThrow('set networkIsolation to false');
+    expect(() => stackWith(server, false)).not.toThrow();
+  });
+});
