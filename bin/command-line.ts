@@ -14,6 +14,7 @@ import {
 import type { RunReport } from '../lib/local/report/run-report';
 import type { TerminalOutput } from '../lib/local/terminal';
 import { compareCommand } from './commands/compare';
+import { proveCommand } from './commands/prove';
 import { simulateCommand } from './commands/simulate';
 
 export interface CommandLineSurroundings {
@@ -109,7 +110,11 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
       const report = await runLocal(optionsOf(flags, projectDirectory), { output: stdout, signal });
       onExitCode(report.ok ? EXIT.ok : EXIT.failed);
     });
-  for (const command of [simulateCommand({ stdout, stderr, onExitCode }), compareCommand({ stdout, stderr })]) {
+  for (const command of [
+    simulateCommand({ stdout, stderr, onExitCode }),
+    compareCommand({ stdout, stderr }),
+    proveCommand({ stdout, onExitCode }),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;

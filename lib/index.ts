@@ -3,6 +3,7 @@ export * as inference from './inference';
 export * as ingestion from './ingestion';
 export * as monitoring from './monitoring';
 export * as platform from './platform';
+export * as proof from './proof';
 export * as rehearsal from './rehearsal';
 export * as runtime from './runtime';
 export * as scaling from './scaling';

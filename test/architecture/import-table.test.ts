@@ -70,6 +70,11 @@ const TABLE: readonly Rule[] = [
     applies: /^lib\/rehearsal\//,
     may: (own) => [CDK, NODE, ...PURE, room('simulation'), room(own)],
   },
+  {
+    name: 'lib/proof',
+    applies: /^lib\/proof\//,
+    may: (own) => [CDK, NODE, ...PURE, room(own)],
+  },
   { name: 'lib/index.ts', applies: /^lib\/index\.ts$/, may: () => [/^lib\/(?!simulation\/|local\/)/] },
   {
     name: 'constructs',

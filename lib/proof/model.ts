@@ -1,0 +1,355 @@
+import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from '../inference/contract';
+import type { EndpointKind } from '../catalog/metrics';
+import { TemplateReader, type Json, type Resource } from './template-reader';
+
+/** A template to prove. */
+export interface ProofTemplate {
+  /** The file's name, for messages. */
+  readonly name: string;
+  readonly document: unknown;
+}
+
+/** What only the caller knows. */
+export interface ProofOptions {
+  /** Instances of each type that the account may have. */
+  readonly quotas?: { readonly [instanceType: string]: number };
+}
+
+/** A variant of an endpoint configuration. */
+export interface Variant {
+  readonly config: Resource;
+  readonly property: string;
+  readonly properties: Json;
+  /** Undefined where it is unknown. */
+  readonly name: string | undefined;
+  readonly kind: EndpointKind | undefined;
+  readonly instanceTypes: readonly string[];
+}
+
+/** An endpoint with its configuration, as far as the templates declare them. */
+export interface Endpoint {
+  readonly resource: Resource;
+  readonly name: string | undefined;
+  readonly config: Resource | undefined;
+  readonly kind: EndpointKind | undefined;
+  readonly variants: readonly Variant[];
+}
+
+/** An inference component. */
+export interface Component {
+  readonly resource: Resource;
+  readonly name: string | undefined;
+  readonly endpoint: Endpoint | undefined;
+}
+
+/** What a scalable target scales. */
+export type Dimension = 'variant' | 'component' | 'provisioned-concurrency';
+
+/** A scalable target of SageMaker. */
+export interface Target {
+  readonly resource: Resource;
+  readonly resourceId: string | undefined;
+  readonly scalableDimension: string | undefined;
+  readonly dimension: Dimension | undefined;
+  readonly min: number | undefined;
+  readonly max: number | undefined;
+  readonly endpoint: Endpoint | undefined;
+  readonly variant: Variant | undefined;
+  readonly component: Component | undefined;
+  /** What kind of fleet it is; undefined where the templates do not declare it. */
+  readonly kind: EndpointKind | undefined;
+  readonly policies: readonly Policy[];
+}
+
+/** A scaling policy. */
+export interface Policy {
+  readonly resource: Resource;
+  readonly type: string | undefined;
+  readonly tracking: Json | undefined;
+  readonly step: Json | undefined;
+  /** Alarms of any template that run it. */
+  readonly alarms: readonly Resource[];
+}
+
+/** A metric that an alarm or a policy watches. */
+export interface MetricUse {
+  readonly resource: Resource;
+  /** Where in the resource. */
+  readonly property: string;
+  readonly namespace: string | undefined;
+  readonly metricName: string | undefined;
+  readonly dimensions: readonly { readonly name: string | undefined; readonly value: string | undefined }[];
+  /** Whether every dimension is known to be there. */
+  readonly isCertain: boolean;
+  readonly statistic: string | undefined;
+  readonly periodSeconds: number | undefined;
+}
+
+const VARIANT_ID = /^endpoint\/(.+)\/variant\/([^/]+)$/;
+const COMPONENT_ID = /^inference-component\/(.+)$/;
+
+/** Everything of some templates that rules speak of, with references followed from one to another. */
+export class ProofModel {
+  public readonly endpoints: readonly Endpoint[];
+  public readonly components: readonly Component[];
+  public readonly targets: readonly Target[];
+  /** Policies of SageMaker fleets whose target the templates do not declare. */
+  public readonly orphanPolicies: readonly Policy[];
+  public readonly metrics: readonly MetricUse[];
+  private readonly readers: readonly TemplateReader[];
+  private readonly variantsOfConfig = new Map<Resource, readonly Variant[]>();
+
+  public constructor(
+    templates: readonly ProofTemplate[],
+    public readonly options: ProofOptions = {},
+  ) {
+    const exports = new Map<string, string>();
+    this.readers = templates.map(
+      ({ document, name }, index) => new TemplateReader(document, name, String(index), (one) => exports.get(one)),
+    );
+    // Twice: an export may hand on what another template exported.
+    for (let pass = 0; pass < 2; pass++) {
+      for (const reader of this.readers) for (const [name, value] of reader.exports()) exports.set(name, value);
+    }
+    for (const config of this.ofType('AWS::SageMaker::EndpointConfig')) {
+      this.variantsOfConfig.set(config, variantsOf(config));
+    }
+    this.endpoints = this.ofType('AWS::SageMaker::Endpoint').map((resource) => this.endpoint(resource));
+    this.components = this.ofType('AWS::SageMaker::InferenceComponent').map((resource) => ({
+      resource,
+      name: nameOf(resource, 'InferenceComponentName'),
+      endpoint: this.endpointNamed(resource.reader.text(resource.properties['EndpointName'])),
+    }));
+    const policies = this.ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map((resource) => this.policy(resource));
+    const taken = new Set<Policy>();
+    this.targets = this.ofType('AWS::ApplicationAutoScaling::ScalableTarget').flatMap((resource) => {
+      const target = this.target(resource, policies);
+      for (const policy of target?.policies ?? []) taken.add(policy);
+      return target === undefined ? [] : [target];
+    });
+    this.orphanPolicies = policies.filter((policy) => !taken.has(policy));
+    this.metrics = [...this.alarmMetrics(), ...policies.flatMap(trackedMetrics)];
+  }
+
+  /** The resources of a type in all templates. */
+  public ofType(type: string): Resource[] {
+    return this.readers.flatMap((reader) => reader.resources.filter((resource) => resource.type === type));
+  }
+
+  /** The endpoint of that name; upper and lower case are the same to SageMaker. */
+  public endpointNamed(name: string | undefined): Endpoint | undefined {
+    if (name === undefined) return undefined;
+    return this.endpoints.find((endpoint) => endpoint.name?.toLowerCase() === name.toLowerCase());
+  }
+
+  /** The component of that name. */
+  public componentNamed(name: string | undefined): Component | undefined {
+    if (name === undefined) return undefined;
+    return this.components.find((component) => component.name?.toLowerCase() === name.toLowerCase());
+  }
+
+  /** Every variant that a template declares. */
+  public variants(): Variant[] {
+    return [...this.variantsOfConfig.values()].flat();
+  }
+
+  private endpoint(resource: Resource): Endpoint {
+    const declared = resource.properties['EndpointConfigName'];
+    const text = resource.reader.text(declared);
+    const config =
+      resource.reader.referenced(declared) ??
+      this.ofType('AWS::SageMaker::EndpointConfig').find(
+        (one) => text !== undefined && nameOf(one, 'EndpointConfigName') === text,
+      );
+    const variants = config === undefined ? [] : (this.variantsOfConfig.get(config) ?? []);
+    const kinds = new Set(variants.map(({ kind }) => kind));
+    return {
+      resource,
+      name: nameOf(resource, 'EndpointName'),
+      config,
+      kind: kinds.size === 1 ? [...kinds][0] : undefined,
+      variants,
+    };
+  }
+
+  private target(resource: Resource, policies: readonly Policy[]): Target | undefined {
+    const { properties, reader } = resource;
+    const scalableDimension = reader.text(properties['ScalableDimension']);
+    const serviceNamespace = reader.text(properties['ServiceNamespace']);
+    if (serviceNamespace !== 'sagemaker' && scalableDimension?.startsWith('sagemaker:') !== true) return undefined;
+    const resourceId = reader.text(properties['ResourceId']);
+    const dimension = DIMENSIONS[scalableDimension ?? ''];
+    const [, endpointName, variantName] = VARIANT_ID.exec(resourceId ?? '') ?? [];
+    const [, componentName] = COMPONENT_ID.exec(resourceId ?? '') ?? [];
+    const component = this.componentNamed(componentName);
+    const endpoint = component?.endpoint ?? this.endpointNamed(endpointName);
+    const variant = endpoint?.variants.find(({ name }) => name !== undefined && name === variantName);
+    return {
+      resource,
+      resourceId,
+      scalableDimension,
+      dimension,
+      min: reader.number(properties['MinCapacity']),
+      max: reader.number(properties['MaxCapacity']),
+      endpoint,
+      variant,
+      component,
+      kind: dimension === 'component' ? 'inference-component' : (variant?.kind ?? endpoint?.kind),
+      policies: policies.filter((policy) => belongsTo(policy, resource, resourceId, scalableDimension)),
+    };
+  }
+
+  private policy(resource: Resource): Policy {
+    const { properties, reader } = resource;
+    return {
+      resource,
+      type: reader.text(properties['PolicyType']),
+      tracking: reader.object(properties['TargetTrackingScalingPolicyConfiguration']),
+      step: reader.object(properties['StepScalingPolicyConfiguration']),
+      alarms: this.ofType('AWS::CloudWatch::Alarm').filter((alarm) => runs(alarm, resource)),
+    };
+  }
+
+  private alarmMetrics(): MetricUse[] {
+    return this.ofType('AWS::CloudWatch::Alarm').flatMap((resource) => {
+      const { properties, reader } = resource;
+      const plain = properties['MetricName'];
+      if (!reader.isAbsent(plain)) {
+        const statistic = reader.text(properties['Statistic']) ?? reader.text(properties['ExtendedStatistic']);
+        return [metricUse(resource, '', properties, statistic, reader.number(properties['Period']))];
+      }
+      return metricStats(resource, 'Metrics', properties['Metrics']);
+    });
+  }
+}
+
+const DIMENSIONS: { readonly [scalableDimension: string]: Dimension } = {
+  'sagemaker:variant:DesiredInstanceCount': 'variant',
+  'sagemaker:inference-component:DesiredCopyCount': 'component',
+  'sagemaker:variant:DesiredProvisionedConcurrency': 'provisioned-concurrency',
+};
+
+/** The name a resource has, or the place holder of the one that it will be given; undefined where it is unknown. */
+function nameOf(resource: Resource, property: string): string | undefined {
+  return resource.reader.text({ 'Fn::GetAtt': [resource.logicalId, property] });
+}
+
+function variantsOf(config: Resource): Variant[] {
+  const { reader, properties } = config;
+  const asyncConfig = properties['AsyncInferenceConfig'];
+  return reader.objects(properties['ProductionVariants']).map((variant, index): Variant => {
+    const pools = reader.objects(variant['InstancePools']);
+    const types = [variant['InstanceType'], ...pools.map((pool) => pool['InstanceType'])]
+      .map((type) => reader.text(type))
+      .filter((type) => type !== undefined);
+    return {
+      config,
+      property: `ProductionVariants.${index}`,
+      properties: variant,
+      name: reader.text(variant['VariantName']),
+      kind: kindOf(config, variant, asyncConfig, pools),
+      instanceTypes: types,
+    };
+  });
+}
+
+function kindOf(
+  { reader }: Resource,
+  variant: Json,
+  asyncConfig: unknown,
+  pools: readonly Json[],
+): EndpointKind | undefined {
+  if (!reader.isAbsent(asyncConfig)) return reader.object(asyncConfig) === undefined ? undefined : 'async';
+  if (!reader.isAbsent(variant['ServerlessConfig'])) {
+    return reader.object(variant['ServerlessConfig']) === undefined ? undefined : 'serverless';
+  }
+  if (!reader.isAbsent(variant['ModelName'])) {
+    return reader.text(variant['ModelName']) === undefined ? undefined : 'real-time';
+  }
+  return pools.some((pool) => !reader.isAbsent(pool['ModelNameOverride'])) ? 'real-time' : 'inference-component';
+}
+
+function belongsTo(
+  policy: Policy,
+  target: Resource,
+  resourceId: string | undefined,
+  scalableDimension: string | undefined,
+): boolean {
+  const { properties, reader } = policy.resource;
+  const reference = properties['ScalingTargetId'];
+  if (!reader.isAbsent(reference)) {
+    return reader.referenced(reference) === target || reader.text(reference) === `<${target.logicalId}>`;
+  }
+  const id = reader.text(properties['ResourceId']);
+  return id !== undefined && id === resourceId && reader.text(properties['ScalableDimension']) === scalableDimension;
+}
+
+/** Whether an alarm of the same template has a policy among its actions. */
+function runs(alarm: Resource, policy: Resource): boolean {
+  const { properties, reader } = alarm;
+  return ['AlarmActions', 'OKActions', 'InsufficientDataActions'].some((name) => {
+    const actions = properties[name];
+    const list: readonly unknown[] = Array.isArray(actions) ? actions : [actions];
+    const exported = policy.reader.text({ Ref: policy.logicalId });
+    return list.some((action) => reader.referenced(action) === policy || reader.text(action) === exported);
+  });
+}
+
+/** The metrics of a target-tracking policy, and those of its metric math. */
+function trackedMetrics({ resource, tracking }: Policy): MetricUse[] {
+  if (tracking === undefined) return [];
+  const { reader } = resource;
+  const where = 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification';
+  const custom = reader.object(tracking['CustomizedMetricSpecification']);
+  if (custom === undefined) return [];
+  if (reader.isAbsent(custom['Metrics'])) {
+    return [metricUse(resource, where, custom, reader.text(custom['Statistic']), undefined)];
+  }
+  return metricStats(resource, `${where}.Metrics`, custom['Metrics']);
+}
+
+function metricStats(resource: Resource, where: string, metrics: unknown): MetricUse[] {
+  const { reader } = resource;
+  return reader.objects(metrics).flatMap((query, index) => {
+    const stat = reader.object(query['MetricStat']);
+    const metric = reader.object(stat?.['Metric']);
+    if (stat === undefined || metric === undefined) return [];
+    const statistic = reader.text(stat['Stat']);
+    return [
+      metricUse(resource, `${where}.${index}.MetricStat.Metric`, metric, statistic, reader.number(stat['Period'])),
+    ];
+  });
+}
+
+function metricUse(
+  resource: Resource,
+  property: string,
+  metric: Json,
+  statistic: string | undefined,
+  periodSeconds: number | undefined,
+): MetricUse {
+  const { reader } = resource;
+  return {
+    resource,
+    property,
+    namespace: reader.text(metric['Namespace']),
+    metricName: reader.text(metric['MetricName']),
+    dimensions: reader.objects(metric['Dimensions']).map(({ Name, Value }) => ({
+      name: reader.text(Name),
+      value: reader.text(Value),
+    })),
+    isCertain: reader.isCertainList(metric['Dimensions']),
+    statistic,
+    periodSeconds,
+  };
+}
+
+/** The concurrent requests one replica was tested with, where the templates tell. */
+export function testedConcurrency({ component, endpoint }: Target): number | undefined {
+  const tagged = component?.resource ?? endpoint?.config;
+  if (tagged === undefined) return undefined;
+  const tag = tagged.reader
+    .objects(tagged.properties['Tags'])
+    .find(({ Key }) => tagged.reader.text(Key) === MAX_CONCURRENCY_TAG);
+  return tag === undefined ? undefined : (tagged.reader.number(tag['Value']) ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE);
+}

@@ -1,0 +1,131 @@
+import type { Accusation } from '../finding';
+import type { ProofModel } from '../model';
+import { isLiteral, type Resource } from '../template-reader';
+import type { ProofRule } from './rule';
+
+const NAMED: readonly (readonly [type: string, property: string])[] = [
+  ['AWS::SageMaker::EndpointConfig', 'EndpointConfigName'],
+  ['AWS::SageMaker::Endpoint', 'EndpointName'],
+  ['AWS::SageMaker::Model', 'ModelName'],
+  ['AWS::SageMaker::InferenceComponent', 'InferenceComponentName'],
+];
+
+/** Seconds or milliseconds since 1970, from 2015 to 2040. */
+const EPOCH = /(?<!\d)(1[4-9]\d{8}|2[01]\d{8})(\d{3})?(?!\d)/;
+
+/** A date with a time: 20240517143000, 2024-05-17-14-30-00, 20240517T143000Z, 2024-05-17-1430. */
+const MOMENT =
+  /(?<!\d)20[1-3]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])[-tT_]?([01]\d|2[0-3])-?[0-5]\d(-?[0-5]\d)?(\d{3})?[zZ]?(?!\d)/;
+
+function* unstableName(model: ProofModel): Iterable<Accusation> {
+  for (const [type, property] of NAMED) {
+    for (const resource of model.ofType(type)) {
+      const name = declaredName(resource, property);
+      const found = name === undefined ? undefined : (MOMENT.exec(name)?.[0] ?? EPOCH.exec(name)?.[0]);
+      if (found === undefined) continue;
+      yield {
+        at: resource,
+        property,
+        message: `the name '${name}' contains a time (${found}): a synthesis at another moment gives another name, and CloudFormation replaces the resource`,
+      };
+    }
+  }
+}
+
+function declaredName({ reader, properties }: Resource, property: string): string | undefined {
+  return reader.isAbsent(properties[property]) ? undefined : reader.text(properties[property]);
+}
+
+function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
+  for (const { config } of model.endpoints) {
+    if (config === undefined) continue;
+    const name = declaredName(config, 'EndpointConfigName');
+    // A parameter in the name may be its version.
+    const written = JSON.stringify(config.properties['EndpointConfigName']);
+    if (name === undefined || !isLiteral(name) || written.startsWith('{')) continue;
+    if (MOMENT.test(name) || EPOCH.test(name)) continue;
+    yield {
+      at: config,
+      property: 'EndpointConfigName',
+      message: `every change of an endpoint configuration replaces it, and '${name}' exists already when the new one is made`,
+    };
+  }
+}
+
+function* countsReset(model: ProofModel): Iterable<Accusation> {
+  for (const endpoint of model.endpoints) {
+    const { resource, variants } = endpoint;
+    const { reader, properties } = resource;
+    const target = model.targets.find(
+      (one) => one.dimension === 'variant' && one.endpoint === endpoint && one.kind !== 'inference-component',
+    );
+    if (target === undefined || variants.every(({ kind }) => kind === 'serverless')) continue;
+    const retains = reader.flag(properties['RetainAllVariantProperties']);
+    if (retains === false) {
+      yield {
+        at: resource,
+        property: 'RetainAllVariantProperties',
+        message: `${target.resource.logicalId} scales the endpoint, but an update sets its instances back to InitialInstanceCount`,
+      };
+    }
+    const excluded = reader
+      .objects(properties['ExcludeRetainedVariantProperties'])
+      .some((one) => reader.text(one['VariantPropertyType']) === 'DesiredInstanceCount');
+    if (retains === true && excluded) {
+      yield {
+        at: resource,
+        property: 'ExcludeRetainedVariantProperties',
+        message: `${target.resource.logicalId} scales the endpoint, but the count is excluded from what an update keeps`,
+        remedy: 'remove DesiredInstanceCount from ExcludeRetainedVariantProperties',
+      };
+    }
+  }
+}
+
+function* componentOnModel(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, endpoint } of model.components) {
+    const kind = endpoint?.kind;
+    if (kind === undefined || kind === 'inference-component') continue;
+    yield {
+      at: resource,
+      property: 'EndpointName',
+      message: `endpoint ${endpoint!.resource.logicalId} has a model of its own (${kind}), so it takes no inference component`,
+    };
+  }
+}
+
+/** How they change. */
+export const DEPLOYMENT_RULES: readonly ProofRule[] = [
+  {
+    id: 'unstable-name',
+    severity: 'error',
+    reason: 'a time in a name makes every synthesis a new resource, and every deployment a new endpoint',
+    remedy: 'leave the name out, or use one that changes with the content only',
+    source: 'CloudFormation user guide: update behaviours of stack resources',
+    check: unstableName,
+  },
+  {
+    id: 'fixed-config-name',
+    severity: 'warning',
+    reason: 'an endpoint configuration cannot be changed, and its replacement cannot have the same name',
+    remedy: 'leave EndpointConfigName out and refer to it with Fn::GetAtt',
+    source: 'CloudFormation reference: AWS::SageMaker::EndpointConfig (every property replaces)',
+    check: fixedConfigName,
+  },
+  {
+    id: 'counts-reset-on-deploy',
+    severity: 'error',
+    reason: 'a deployment in the middle of a peak that goes back to the first day’s instances fails the peak',
+    remedy: 'set RetainAllVariantProperties to true',
+    source: 'SageMaker API reference: UpdateEndpoint; developer guide: update an endpoint with autoscaling',
+    check: countsReset,
+  },
+  {
+    id: 'component-on-model-variant',
+    severity: 'error',
+    reason: 'inference components live on variants without a model',
+    remedy: 'leave ModelName out of the variant and give the configuration an ExecutionRoleArn',
+    source: 'SageMaker API reference: CreateInferenceComponent, CreateEndpointConfig',
+    check: componentOnModel,
+  },
+];

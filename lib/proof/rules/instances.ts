@@ -1,0 +1,148 @@
+import { findInstanceType, instanceTypeNames, unknownInstanceType } from '../../catalog/instance-types';
+import type { Accusation } from '../finding';
+import type { ProofModel, Variant } from '../model';
+import { isLiteral } from '../template-reader';
+import type { ProofRule } from './rule';
+
+/** Families of the SageMaker API for hosting that the catalog does not describe: their types are accepted as they are. */
+const OTHER_FAMILIES =
+  /^(c[4-8][a-z]*|m[4-8][a-z]*|r[5-8][a-z]*|p2|p3|p3dn|g4ad|gr6|g6f|g7|x[12][a-z0-9]*|u[a-z0-9-]*|trn\d\w*|inf\d\w*|p6\S*|hpc\S*)$/;
+
+/** The sizes of EC2. */
+const SIZE = /^(nano|micro|small|medium|large|xlarge|\d+xlarge|metal(-\d+xl)?)$/;
+
+function typesOf(variant: Variant): { readonly property: string; readonly name: string }[] {
+  const { reader } = variant.config;
+  const pools = reader.objects(variant.properties['InstancePools']).map((pool, index) => ({
+    property: `${variant.property}.InstancePools.${index}.InstanceType`,
+    name: reader.text(pool['InstanceType']),
+  }));
+  const single = {
+    property: `${variant.property}.InstanceType`,
+    name: reader.text(variant.properties['InstanceType']),
+  };
+  return [single, ...pools].flatMap(({ property, name }) => (name === undefined ? [] : [{ property, name }]));
+}
+
+function isBurstable(name: string): boolean {
+  return findInstanceType(name)?.burstable ?? /^ml\.t\d/.test(name);
+}
+
+function* burstable(model: ProofModel): Iterable<Accusation> {
+  for (const variant of model.variants()) {
+    const isScaled = model.targets.some((target) => target.variant === variant);
+    for (const { property, name } of typesOf(variant)) {
+      if (!isBurstable(name)) continue;
+      yield {
+        at: variant.config,
+        property,
+        message: isScaled
+          ? `${name} is burstable, and endpoint autoscaling does not support burstable types`
+          : `${name} is burstable: it slows down once its CPU credits are spent, and it cannot be scaled`,
+        severity: isScaled ? 'error' : 'warning',
+      };
+    }
+  }
+}
+
+function* unknownType(model: ProofModel): Iterable<Accusation> {
+  for (const variant of model.variants()) {
+    for (const { property, name } of typesOf(variant)) {
+      if (!isLiteral(name) || findInstanceType(name) !== undefined || isBurstable(name)) continue;
+      const [prefix, family = '', size = '', ...rest] = name.split('.');
+      const at = variant.config;
+      if (prefix !== 'ml' && rest.length === 0 && SIZE.test(family) && size === '') {
+        yield {
+          at,
+          property,
+          message: `'${name}' lacks the prefix of SageMaker's instance types`,
+          remedy: `write 'ml.${name}'`,
+        };
+      } else if (prefix !== 'ml' || rest.length > 0 || !SIZE.test(size)) {
+        yield { at, property, message: unknownInstanceType(name) };
+      } else if (!OTHER_FAMILIES.test(family)) {
+        const isKnownFamily = instanceTypeNames().some((one) => one.split('.')[1] === family);
+        yield { at, property, message: unknownInstanceType(name), severity: isKnownFamily ? 'error' : 'warning' };
+      }
+    }
+  }
+}
+
+function* singleType(model: ProofModel): Iterable<Accusation> {
+  for (const { variant, max, resource } of model.targets) {
+    if (variant === undefined || max === undefined || max < 2) continue;
+    const names = new Set(variant.instanceTypes);
+    const [name] = names;
+    if (names.size !== 1 || name === undefined || findInstanceType(name)?.accelerator === undefined) continue;
+    const { reader } = variant.config;
+    if (!reader.isAbsent(variant.properties['CapacityReservationConfig'])) continue;
+    if (!reader.isCertainList(variant.properties['InstancePools'])) continue;
+    yield {
+      at: variant.config,
+      property: `${variant.property}.${reader.isAbsent(variant.properties['InstancePools']) ? 'InstanceType' : 'InstancePools'}`,
+      message: `the fleet of ${resource.logicalId} may grow to ${max} instances of ${name} alone: without capacity for it nothing is launched`,
+    };
+  }
+}
+
+function* nvmeEncryption(model: ProofModel): Iterable<Accusation> {
+  for (const variant of model.variants()) {
+    const { config, properties } = variant;
+    const { reader } = config;
+    const nvme = typesOf(variant).find(({ name }) => findInstanceType(name)?.localNvme === true);
+    if (nvme === undefined) continue;
+    if (!reader.isAbsent(config.properties['KmsKeyId']) && reader.text(config.properties['KmsKeyId']) !== undefined) {
+      yield {
+        at: config,
+        property: 'KmsKeyId',
+        message: `${nvme.name} has local NVMe disks, which the hardware encrypts; SageMaker refuses a key with such a type`,
+        remedy: 'remove KmsKeyId, or take a type without local disks',
+      };
+    }
+    if (!reader.isAbsent(properties['VolumeSizeInGB'])) {
+      yield {
+        at: config,
+        property: `${variant.property}.VolumeSizeInGB`,
+        message: `${nvme.name} has local disks of a fixed size`,
+        remedy: 'remove VolumeSizeInGB',
+        severity: 'warning',
+      };
+    }
+  }
+}
+
+/** What they run on. */
+export const INSTANCE_RULES: readonly ProofRule[] = [
+  {
+    id: 'burstable-instance-type',
+    severity: 'error',
+    reason: 'endpoint autoscaling does not support burstable types',
+    remedy: 'choose a type without CPU credits, for example ml.m5.large or ml.g5.xlarge',
+    source: 'SageMaker developer guide: configure model autoscaling with the console',
+    check: burstable,
+  },
+  {
+    id: 'unknown-instance-type',
+    severity: 'error',
+    reason: 'a mistyped instance type fails the deployment after minutes',
+    remedy: 'choose a type of the SageMaker API',
+    source: 'SageMaker API reference: ProductionVariant, InstanceType',
+    check: unknownType,
+  },
+  {
+    id: 'single-instance-type',
+    severity: 'warning',
+    reason: 'GPU capacity runs out by type: a fleet of one type cannot grow when it is gone',
+    remedy: 'list further types in InstancePools, or reserve capacity',
+    source: 'SageMaker developer guide: heterogeneous real-time endpoints (instance pools)',
+    check: singleType,
+  },
+  {
+    id: 'nvme-encryption-key',
+    severity: 'error',
+    reason: 'SageMaker refuses a volume key with types that have local NVMe disks',
+    remedy: 'remove the key: the hardware encrypts these disks',
+    source: 'SageMaker API reference: CreateEndpointConfig, KmsKeyId',
+    check: nvmeEncryption,
+  },
+];
