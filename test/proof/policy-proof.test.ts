@@ -1,0 +1,105 @@
+import { App, CfnResource, Stack, Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { AsyncEndpoint, GpuEndpoint, ModelServer, ServerlessEndpoint, SharedGpuEndpoint } from '../../lib/inference';
+import { PlatformStack } from '../../lib/platform';
+import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stage-configuration';
+import { PolicyProof } from '../../lib/proof';
+import { prove } from '../../lib/proof/prove';
+
+const env = { account: '123456789012', region: 'us-east-1' };
+const pools = [{ instanceType: 'ml.g5.xlarge' }, { instanceType: 'ml.g6.xlarge' }];
+
+function findingsOf(stack: Stack): string[] {
+  const document: unknown = Template.fromStack(stack).toJSON();
+  return prove([{ name: 't.json', document }]).map(({ rule, message }) => `${rule}: ${message}`);
+}
+
+describe('what this library makes', () => {
+  test.each(STAGE_NAMES.map((name) => [name]))('stage %s has no finding', (name) => {
+    const app = new App();
+    expect(findingsOf(new PlatformStack(app, 'Platform', { stage: stageConfiguration(name) }))).toEqual([]);
+  });
+
+  test('every kind of endpoint, scaled in every way, has no finding', () => {
+    const stack = new Stack(new App(), 'Test', { env });
+    const modelServer = ModelServer.triton();
+    const chat = new GpuEndpoint(stack, 'Chat', { modelServer, pools });
+    chat.boundedBy({ minCapacity: 1, maxCapacity: 4 });
+    chat.scaleOnConcurrency();
+    chat.scaleOnMetric('gpu', { metric: chat.metricGpuUtilization(), targetValue: 70 });
+    const films = new AsyncEndpoint(stack, 'Films', { modelServer, pools });
+    films.boundedBy({ minCapacity: 0, maxCapacity: 4 });
+    films.scaleOnBacklog();
+    films.scaleToZero();
+    const shared = new SharedGpuEndpoint(stack, 'Shared', {
+      pools,
+      maxInstances: 4,
+      inferenceAmi: 'al2023-ami-sagemaker-inference-gpu-4-1',
+    });
+    const model = shared.addModel('Model', { modelServer, memoryMib: 1024 });
+    model.boundedBy({ minCapacity: 0, maxCapacity: 4 });
+    model.scaleOnConcurrency();
+    model.scaleToZero();
+    const router = new ServerlessEndpoint(stack, 'Router', { modelServer, provisionedConcurrency: 2 });
+    router.boundedBy({ minCapacity: 1, maxCapacity: 10 });
+    router.scaleOnProvisionedConcurrency();
+    expect(findingsOf(stack)).toEqual([]);
+  });
+});
+
+describe('PolicyProof', () => {
+  let outdir: string;
+  beforeEach(() => {
+    outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-proof-'));
+    jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    fs.rmSync(outdir, { recursive: true, force: true });
+  });
+
+  function synth(plugin: PolicyProof): string {
+    const app = new App({ outdir });
+    Validations.of(app).addPlugins(plugin);
+    const stack = new Stack(app, 'Foreign', { env });
+    new CfnResource(stack, 'Config', {
+      type: 'AWS::SageMaker::EndpointConfig',
+      properties: {
+        ProductionVariants: [
+          {
+            VariantName: 'v',
+            ModelName: 'm',
+            InitialInstanceCount: 1,
+            InitialVariantWeight: 1,
+            InstanceType: 'ml.m5.large',
+            ManagedInstanceScaling: { Status: 'ENABLED' },
+          },
+        ],
+      },
+    });
+    try {
+      app.synth();
+    } catch {
+      // the report says what is wrong
+    }
+    return fs.existsSync(path.join(outdir, 'validation-report.json'))
+      ? fs.readFileSync(path.join(outdir, 'validation-report.json'), 'utf8')
+      : '';
+  }
+
+  test('fails the synthesis of a stack that it did not make, and says where', () => {
+    const report = synth(new PolicyProof());
+    expect(report).toContain('managed-scaling-on-model-variant');
+    expect(report).toContain('remove ManagedInstanceScaling');
+  });
+
+  test('leaves out the rules it is told to', () => {
+    expect(synth(new PolicyProof({ exceptRules: ['managed-scaling-on-model-variant'] }))).not.toContain(
+      'managed-scaling-on-model-variant"',
+    );
+    expect(() => new PolicyProof({ exceptRules: ['nothing'] })).toThrow('unknown rules (nothing); known: metric-not-');
+  });
+});

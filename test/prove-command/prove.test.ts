@@ -1,0 +1,105 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { proveCommand } from '../../bin/commands/prove';
+import type { Finding } from '../../lib/proof/finding';
+import { realTime, variantTarget, type Resources } from '../proof/templates';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-prove-'));
+});
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+function write(name: string, text: string): string {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+function template(name: string, Resources: Resources): string {
+  return write(name, JSON.stringify({ Resources }));
+}
+
+async function run(...args: readonly string[]): Promise<{ stdout: string; code: number | undefined }> {
+  let stdout = '';
+  let code: number | undefined;
+  const command = proveCommand({
+    stdout: { write: (text: string) => (stdout += text) },
+    onExitCode: (given) => {
+      code = given;
+    },
+  });
+  await command.exitOverride().parseAsync(args, { from: 'user' });
+  return { stdout, code };
+}
+
+describe('tidegate prove', () => {
+  test('says nothing of a template that is in order', async () => {
+    const file = template('good.json', { ...realTime(), Target: variantTarget() });
+    expect(await run('--template', file)).toEqual({ stdout: 'nothing to accuse\n', code: 0 });
+  });
+
+  test('fails with errors, and tells each with its place and the way out', async () => {
+    const file = template('bad.json', { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) });
+    const { stdout, code } = await run('--template', file);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`error zero-where-impossible\n  ${file}: Target.MinCapacity\n`);
+    expect(stdout).toContain('1 error, 0 warnings');
+  });
+
+  test('does not fail with warnings', async () => {
+    const file = template('warn.json', realTime({}, { EndpointConfigName: 'fixed' }));
+    const { stdout, code } = await run('--template', file, '--json');
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    expect(code).toBe(0);
+    expect(findings).toEqual([
+      {
+        rule: 'fixed-config-name',
+        severity: 'warning',
+        template: file,
+        logicalId: 'Config',
+        property: 'EndpointConfigName',
+        message: expect.stringContaining("'fixed' exists already") as string,
+        remedy: expect.stringContaining('Fn::GetAtt') as string,
+      },
+    ]);
+  });
+
+  test('holds maxima against quotas', async () => {
+    const file = template('quota.json', { ...realTime(), Target: variantTarget() });
+    expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=4')).code).toBe(0);
+    expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=3')).code).toBe(1);
+    await expect(run('--template', file, '--quota', 'g5=many')).rejects.toThrow('write for example ml.g5.xlarge=8');
+  });
+
+  test('prints the catalogue', async () => {
+    const { stdout, code } = await run('--rules');
+    expect(code).toBe(0);
+    expect(stdout).toContain('metric-not-published (error)');
+    const json = JSON.parse((await run('--rules', '--json')).stdout) as { rules: unknown[] };
+    expect(json.rules.length).toBeGreaterThan(20);
+  });
+
+  test.each<[string, () => string, string]>([
+    ['no file', () => path.join(folder, 'absent.json'), 'cannot be read'],
+    ['a folder', () => folder, 'cannot be read'],
+    [
+      'YAML',
+      () => write('t.yaml', 'Resources:\n  A:\n    Type: AWS::S3::Bucket\n'),
+      'is YAML; give the template as JSON',
+    ],
+    ['no JSON', () => write('x.json', '{"Resources":'), 'is no JSON'],
+    ['an empty file', () => write('empty.json', ''), 'is no JSON'],
+    ['a list', () => write('list.json', '[]'), 'has no Resources'],
+    ['null', () => write('null.json', 'null'), 'has no Resources'],
+    ['a resource without a type', () => write('typeless.json', '{"Resources":{"A":{}}}'), 'resource A has no Type'],
+  ])('refuses %s', async (_what, file, message) => {
+    await expect(run('--template', file())).rejects.toThrow(message);
+  });
+
+  test('refuses to judge nothing', async () => {
+    await expect(run()).rejects.toThrow('--template names no file');
+  });
+});
