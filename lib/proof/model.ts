@@ -33,6 +33,8 @@ export interface Endpoint {
   readonly config: Resource | undefined;
   readonly kind: EndpointKind | undefined;
   readonly variants: readonly Variant[];
+  /** Whether these are all: a list that depends on a condition may have more. */
+  readonly hasAllVariants: boolean;
 }
 
 /** An inference component. */
@@ -163,12 +165,14 @@ export class ProofModel {
       );
     const variants = config === undefined ? [] : (this.variantsOfConfig.get(config) ?? []);
     const kinds = new Set(variants.map(({ kind }) => kind));
+    const hasAllVariants = config?.reader.isCertainList(config.properties['ProductionVariants']) ?? false;
     return {
       resource,
       name: nameOf(resource, 'EndpointName'),
       config,
-      kind: kinds.size === 1 ? [...kinds][0] : undefined,
+      kind: kinds.size === 1 && hasAllVariants ? [...kinds][0] : undefined,
       variants,
+      hasAllVariants,
     };
   }
 
@@ -266,6 +270,7 @@ function kindOf(
   if (!reader.isAbsent(variant['ModelName'])) {
     return reader.text(variant['ModelName']) === undefined ? undefined : 'real-time';
   }
+  if (!reader.isCertainList(variant['InstancePools'])) return undefined;
   return pools.some((pool) => !reader.isAbsent(pool['ModelNameOverride'])) ? 'real-time' : 'inference-component';
 }
 

@@ -160,7 +160,50 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       },
     ],
   ],
+  'metric-not-per-replica': [
+    [
+      scaledAsync({
+        P: trackingOf({ ...backlog, MetricName: 'ApproximateBacklogSize' }),
+        Step: step(),
+        A: alarm('HasBacklogWithoutCapacity', onEndpoint),
+      }),
+      scaledAsync({ P: trackingOf(backlog), Step: step(), A: alarm('HasBacklogWithoutCapacity', onEndpoint) }),
+    ],
+  ],
+  'wake-misses-first-request': [
+    [
+      scaledAsync({
+        Step: step(),
+        A: alarm('HasBacklogWithoutCapacity', onEndpoint, { ComparisonOperator: 'GreaterThanThreshold' }),
+      }),
+      scaledAsync({
+        Step: step(),
+        A: alarm('HasBacklogWithoutCapacity', onEndpoint, { ComparisonOperator: 'GreaterThanThreshold', Threshold: 0 }),
+      }),
+    ],
+    [
+      {
+        ...components(),
+        A: alarm('NoCapacityInvocationFailures', { InferenceComponentName: 'chat' }, { Threshold: 2 }),
+      },
+      { ...components(), A: alarm('NoCapacityInvocationFailures', { InferenceComponentName: 'chat' }) },
+    ],
+  ],
   'scalable-target-invalid': [
+    [
+      { ...serverless(), Target: variantTarget() },
+      {
+        ...realTime({}, { ProductionVariants: [{ 'Fn::If': ['C', { VariantName: 'a' }, { VariantName: 'b' }] }] }),
+        Target: variantTarget(),
+      },
+    ],
+    [
+      scaledRealTime({}, { ScalableDimension: 'sagemaker:variant:DesiredProvisionedConcurrency' }),
+      {
+        ...serverless(),
+        Target: variantTarget({ ScalableDimension: 'sagemaker:variant:DesiredProvisionedConcurrency' }),
+      },
+    ],
     [
       scaledRealTime({}, { ResourceId: { 'Fn::Sub': 'endpoint/${Endpoint}/variant/AllTraffic' } }),
       scaledRealTime({}, { ResourceId: { 'Fn::Sub': 'endpoint/${Endpoint.EndpointName}/variant/AllTraffic' } }),
@@ -393,6 +436,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
         }),
       },
       { R: role({ ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSageMakerReadOnly'] }) },
+    ],
+    [
+      { F: resource('AWS::Serverless::Function', { Policies: ['AmazonSageMakerFullAccess'] }) },
+      { F: resource('AWS::Serverless::Function', { Policies: 'AWSLambdaBasicExecutionRole' }) },
     ],
     [{ P: policy('sagemaker:*', '*') }, { P: policy('sagemaker:*', 'arn:aws:sagemaker:*:*:endpoint/chat') }],
   ],

@@ -251,7 +251,23 @@ function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
 }
 
 function* malformedTarget(model: ProofModel): Iterable<Accusation> {
-  for (const { resource, resourceId, scalableDimension, dimension, endpoint } of model.targets) {
+  for (const { resource, resourceId, scalableDimension, dimension, endpoint, kind } of model.targets) {
+    if (dimension === 'variant' && kind === 'serverless') {
+      yield {
+        at: resource,
+        property: 'ScalableDimension',
+        message: 'a serverless variant has no instances to scale',
+        remedy: 'use sagemaker:variant:DesiredProvisionedConcurrency',
+      };
+    }
+    if (dimension === 'provisioned-concurrency' && kind !== undefined && kind !== 'serverless') {
+      yield {
+        at: resource,
+        property: 'ScalableDimension',
+        message: `only serverless variants have provisioned concurrency; this one is ${kind}`,
+        remedy: 'use sagemaker:variant:DesiredInstanceCount',
+      };
+    }
     if (scalableDimension !== undefined && isLiteral(scalableDimension) && dimension === undefined) {
       yield {
         at: resource,
@@ -289,6 +305,7 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
     const known = endpoint?.variants.map(({ name }) => name) ?? [];
     if (
       isVariant &&
+      endpoint?.hasAllVariants === true &&
       variantName !== undefined &&
       isLiteral(variantName) &&
       known.length > 0 &&
@@ -298,7 +315,7 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `endpoint ${endpoint?.resource.logicalId} has no variant '${variantName}'; it has ${known.join(', ')}`,
+        message: `endpoint ${endpoint.resource.logicalId} has no variant '${variantName}'; it has ${known.join(', ')}`,
         remedy: 'name a variant of the endpoint',
       };
     }

@@ -142,7 +142,7 @@ function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
     const known = endpoint?.variants.map(({ name }) => name) ?? [];
     const property = [use.property, 'Dimensions'].filter((part) => part !== '').join('.');
     if (
-      endpoint?.config !== undefined &&
+      endpoint?.hasAllVariants === true &&
       variantName !== undefined &&
       isLiteral(variantName) &&
       known.length > 0 &&
@@ -233,6 +233,60 @@ function* predefinedMismatch(model: ProofModel): Iterable<Accusation> {
         };
       }
     }
+  }
+}
+
+/** Metrics of the whole endpoint: they do not fall as replicas are added. */
+const OF_THE_WHOLE: { readonly [metricName: string]: string } = {
+  Invocations: 'InvocationsPerInstance',
+  ApproximateBacklogSize: 'ApproximateBacklogSizePerInstance',
+};
+
+function* notPerReplica(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {
+    const { reader } = resource;
+    const custom = reader.object(tracking?.['CustomizedMetricSpecification']);
+    if (custom === undefined || !reader.isAbsent(custom['Metrics'])) continue;
+    const metricName = reader.text(custom['MetricName']);
+    const better = OF_THE_WHOLE[metricName ?? ''];
+    if (better === undefined || reader.text(custom['Namespace']) !== 'AWS/SageMaker') continue;
+    yield {
+      at: resource,
+      property: 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName',
+      message: `${metricName} counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum`,
+      remedy: `follow ${better}`,
+    };
+  }
+}
+
+/** Alarms that wake a fleet from zero, by metric: the most that one waiting request makes of it. */
+const WAKES: { readonly [metricName: string]: { readonly most: number; readonly severity: 'error' | 'warning' } } = {
+  HasBacklogWithoutCapacity: { most: 1, severity: 'error' },
+  NoCapacityInvocationFailures: { most: 1, severity: 'warning' },
+};
+
+function* wakeMisses(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const { properties, reader, type } = use.resource;
+    const wake = WAKES[use.metricName ?? ''];
+    const threshold = reader.number(properties['Threshold']);
+    const operator = reader.text(properties['ComparisonOperator']);
+    if (wake === undefined || use.property !== '' || type !== 'AWS::CloudWatch::Alarm' || threshold === undefined)
+      continue;
+    const isMissed =
+      operator === 'GreaterThanThreshold'
+        ? wake.most <= threshold
+        : operator === 'GreaterThanOrEqualToThreshold' && wake.most < threshold;
+    if (!isMissed) continue;
+    yield {
+      at: use.resource,
+      property: 'Threshold',
+      message:
+        wake.severity === 'error'
+          ? `${use.metricName} is never above 1, so the alarm never goes off`
+          : `one refused request makes ${use.metricName} 1, which does not set the alarm off: the first caller wakes nothing`,
+      severity: wake.severity,
+    };
   }
 }
 
@@ -331,5 +385,21 @@ export const METRIC_RULES: readonly ProofRule[] = [
     remedy: 'use a period in which the metric arrives',
     source: 'SageMaker API reference: MetricsConfig; CloudWatch API reference: PutMetricAlarm',
     check: periodNotPublished,
+  },
+  {
+    id: 'metric-not-per-replica',
+    severity: 'warning',
+    reason: 'target tracking needs a metric that falls as capacity grows',
+    remedy: 'follow a metric of one replica',
+    source: 'Application Auto Scaling user guide: target tracking, choose metrics',
+    check: notPerReplica,
+  },
+  {
+    id: 'wake-misses-first-request',
+    severity: 'warning',
+    reason: 'a fleet at zero has to wake for the first request, not for the second',
+    remedy: 'compare with GreaterThanOrEqualToThreshold and 1',
+    source: 'SageMaker developer guide: scale an endpoint to zero instances; autoscale an asynchronous endpoint',
+    check: wakeMisses,
   },
 ];

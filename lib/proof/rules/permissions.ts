@@ -29,6 +29,12 @@ function documentsOf(model: ProofModel): { at: Resource; property: string; docum
         .forEach((policy, index) => add(at, `Policies.${index}.PolicyDocument`, policy['PolicyDocument']));
     }
   }
+  // Before their transform, functions of the Serverless Application Model carry policies of their own.
+  for (const at of model.ofType('AWS::Serverless::Function')) {
+    at.reader.objects(at.properties['Policies']).forEach((one, index) => {
+      if (one['Statement'] !== undefined) add(at, `Policies.${index}`, one);
+    });
+  }
   return documents;
 }
 
@@ -50,16 +56,24 @@ function* allowed(model: ProofModel): Iterable<Statement> {
   }
 }
 
+/** Where managed policies are attached. */
+const ATTACHED: readonly (readonly [type: string, property: string])[] = [
+  ['AWS::IAM::Role', 'ManagedPolicyArns'],
+  ['AWS::IAM::User', 'ManagedPolicyArns'],
+  ['AWS::IAM::Group', 'ManagedPolicyArns'],
+  ['AWS::Serverless::Function', 'Policies'],
+];
+
 const FULL_ACCESS = /(^|\/)AmazonSageMakerFullAccess$/;
 
 function* fullAccess(model: ProofModel): Iterable<Accusation> {
-  for (const type of ['AWS::IAM::Role', 'AWS::IAM::User', 'AWS::IAM::Group']) {
+  for (const [type, property] of ATTACHED) {
     for (const at of model.ofType(type)) {
-      for (const arn of at.reader.texts(at.properties['ManagedPolicyArns'])) {
+      for (const arn of at.reader.texts(at.properties[property])) {
         if (!FULL_ACCESS.test(arn)) continue;
         yield {
           at,
-          property: 'ManagedPolicyArns',
+          property,
           message: 'AmazonSageMakerFullAccess may read buckets, pass roles and change every endpoint of the account',
         };
       }
