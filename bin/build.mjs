@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Bundles with esbuild: every Lambda handler into assets/<name>/index.js, the live page into dist/page.html, the command
-// line into dist/tidegate.cjs, the CDK app into dist/app/index.cjs. Two seconds, so commands of the clone call it every time.
+// line into dist/tidegate.cjs and its threads into dist/tune-worker.cjs, the CDK app into dist/app/index.cjs. Two seconds,
+// so commands of the clone call it every time.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -61,6 +62,15 @@ async function buildCommandLine() {
     mainFields: ['module', 'main'],
   });
   writeMetafile('command-line', result.metafile);
+  // The threads of `tidegate tune` start from a file of their own.
+  const worker = await esbuild({
+    ...common,
+    entryPoints: ['bin/commands/tune-worker.ts'],
+    outfile: 'dist/tune-worker.cjs',
+    sourcemap: 'linked',
+    mainFields: ['module', 'main'],
+  });
+  writeMetafile('tune-worker', worker.metafile);
 }
 
 /** Its packages stay outside: the CDK finds files of its own beside its modules. */

@@ -16,6 +16,7 @@ import type { TerminalOutput } from '../lib/local/terminal';
 import { compareCommand } from './commands/compare';
 import { proveCommand } from './commands/prove';
 import { simulateCommand } from './commands/simulate';
+import { tuneCommand } from './commands/tune';
 
 export interface CommandLineSurroundings {
   readonly projectDirectory: string;
@@ -113,6 +114,7 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
   for (const command of [
     simulateCommand({ stdout, stderr, onExitCode }),
     compareCommand({ stdout, stderr }),
+    tuneCommand({ stdout, stderr, onExitCode }),
     proveCommand({ stdout, onExitCode }),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

@@ -240,7 +240,7 @@ function optionsOf(flags: SimulateFlags): RehearsalOptions {
 }
 
 /** The fleets of all templates, or the one that is asked for. */
-function readFleets(flags: SimulateFlags): {
+export function readFleets(flags: Pick<SimulateFlags, 'template' | 'region' | 'fleet'>): {
   readonly fleets: readonly FleetBlueprint[];
   readonly notes: readonly string[];
 } {
