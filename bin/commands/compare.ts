@@ -39,7 +39,10 @@ export function compareCommand({ stdout, stderr }: CompareSurroundings = process
   const defaults = COMPARISON_DEFAULTS;
   return new Command('compare')
     .description('play every scaling policy over a window of a trace, beside a clairvoyant and a certified bound')
-    .requiredOption('--trace <file>', 'traffic: requests, counts per step or a CloudWatch export; plain or gzipped')
+    .requiredOption(
+      '--trace <file>',
+      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export',
+    )
     .option('--from <seconds>', 'where the window begins; only forecasters see what lies before', number('--from'), 0)
     .option('--to <seconds>', "where it ends (default: the trace's end)", number('--to'))
     .option('--slots <n>', 'requests that an instance serves at once', number('--slots'), defaults.slotsPerInstance)

@@ -78,7 +78,10 @@ export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS)
       'rehearse the fleets of synthesized templates under recorded traffic: latency, drops, dollars, what to change',
     )
     .requiredOption('--template <files...>', 'synthesized templates, such as cdk.out/*.template.json')
-    .requiredOption('--trace <file>', 'traffic: requests, counts per step or a CloudWatch export; plain or gzipped')
+    .requiredOption(
+      '--trace <file>',
+      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export',
+    )
     .option('--profile <file>', 'service times as JSON: token speeds, a distribution or measured seconds')
     .option(
       '--provisioning <seconds>',

@@ -8,8 +8,8 @@ import {
   ACCEPTED_TRACES,
   commentedStepSeconds,
   tableReader,
-  type TraceReader,
 } from '../simulation/workload/trace-table';
+import type { TraceReader } from '../simulation/workload/trace-reader';
 import { checkRow, checkText, traceError } from '../simulation/workload/trace-text';
 import type { Workload } from '../simulation/workload/workload';
 

@@ -52,7 +52,7 @@ const TABLE: readonly Rule[] = [
       room('local'),
       NODE,
       AWS_SDK,
-      /^(zod|papaparse|picocolors|cli-table3|uplot)(\/|$)/,
+      /^(zod|hyparquet|hyparquet-compressors|papaparse|picocolors|cli-table3|uplot)(\/|$)/,
     ],
   },
   {

@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib';
 import { InputError } from '../../core/errors';
 import { generateWorkload, parseTrace, splitLines, workloadWindow, type Workload } from '../../simulation/workload';
 import { DEFAULT_DURATION_SECONDS } from '../options';
+import { isParquet, parquetLines } from './parquet-lines';
 
 export interface WorkloadChoice {
   /** A file, plain or gzipped; null for the generator. */
@@ -21,12 +22,26 @@ export async function openWorkload({ trace, seed, durationSeconds }: WorkloadCho
     const seconds = durationSeconds ?? DEFAULT_DURATION_SECONDS;
     return generateWorkload({ seed, durationSeconds: seconds, startHour: LOWEST_HOUR });
   }
-  const workload = await parseTrace(splitLines(textOf(trace), { name: trace }), { name: trace, seed });
+  const workload = await parseTrace(linesOf(trace), { name: trace, seed });
   if (workload.requestCount === 0) {
     throw new InputError(`${trace}: the trace holds no request; give one with at least one, or leave out --trace`);
   }
   if (durationSeconds === null || durationSeconds >= workload.durationSeconds) return workload;
   return workloadWindow(workload, 0, durationSeconds);
+}
+
+/** The lines of a file; what it is is told by its first bytes, not by its name. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const lines = (await opened(file, isParquet)) ? parquetLines(file) : splitLines(textOf(file), { name: file });
+  yield* lines;
+}
+
+async function opened<Result>(file: string, read: (file: string) => Promise<Result>): Promise<Result> {
+  try {
+    return await read(file);
+  } catch (error) {
+    throw readError(file, error as NodeJS.ErrnoException);
+  }
 }
 
 /** The text of a file; whether it is compressed is told by its first bytes, not by its name. */

@@ -1,7 +1,8 @@
 import { MAXIMUM_TOKENS, RequestRows, type TraceSettings } from './request-rows';
 import { MAXIMUM_COUNT, metricWorkload, type MetricPoint } from './step-counts';
 import { parseDateTime } from './timestamps';
-import { ACCEPTED_TRACES, type TraceReader } from './trace-table';
+import type { TraceReader } from './trace-reader';
+import { ACCEPTED_TRACES } from './trace-table';
 import { checkNumber, checkRow, checkText, shown, traceError } from './trace-text';
 import type { Workload } from './workload';
 

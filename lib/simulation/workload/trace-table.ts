@@ -1,6 +1,8 @@
+import { ClientWindows, isClientWindow } from './client-windows';
 import { MAXIMUM_TOKENS, RequestRows, type TraceSettings } from './request-rows';
 import { MAXIMUM_COUNT, MAXIMUM_STEPS, metricWorkload, StepCounts, type MetricPoint } from './step-counts';
 import { TimestampColumn } from './timestamps';
+import type { TraceReader } from './trace-reader';
 import { checkRow, readNumber, shown, splitCells, traceError } from './trace-text';
 import type { Workload } from './workload';
 
@@ -8,15 +10,8 @@ import type { Workload } from './workload';
 export const ACCEPTED_TRACES =
   'accepted are: a CSV with the header TIMESTAMP,ContextTokens,GeneratedTokens; counts with a line ' +
   '"# step_seconds=60" and the header "requests"; a metric as "timestamp,value"; the JSON of ' +
-  '"aws cloudwatch get-metric-statistics" or "get-metric-data"; JSON Lines with timestamp, input_length, output_length';
-
-/** Reads a trace line by line. */
-export interface TraceReader {
-  /** Takes one line that is not empty. */
-  take(text: string, line: number): void;
-  /** The end of the file; `line` is the last line's number. */
-  finish(line: number): Workload;
-}
+  '"aws cloudwatch get-metric-statistics" or "get-metric-data"; JSON Lines with timestamp, input_length, output_length; ' +
+  'client windows of ServeGen as rows of timestamp,rate,cv,pattern,shape,scale; parquet with the columns of such a CSV';
 
 const TIME_COLUMNS = ['timestamp', 'time', 'arrivedat', 'arrivaltime', 'arrivaltimestamp'];
 const CONTEXT_COLUMNS = [
@@ -47,6 +42,11 @@ export function tableReader(
 ): TraceReader {
   const { name } = settings;
   const cells = splitCells(header, { name, line });
+  if (isClientWindow(cells)) {
+    const windows = new ClientWindows(settings);
+    windows.take(header, line);
+    return windows;
+  }
   const columns = cells.map((cell) => cell.toLowerCase().replace(/[^a-z0-9]/g, ''));
   const find = (names: readonly string[]): number => columns.findIndex((column) => names.includes(column));
   const time = find(TIME_COLUMNS);

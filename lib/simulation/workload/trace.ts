@@ -1,7 +1,8 @@
 import type { TraceOptions, TraceSettings } from './request-rows';
 import { checkTokenLengths, DEFAULT_TOKEN_LENGTHS } from './token-lengths';
 import { jsonReader } from './trace-json';
-import { ACCEPTED_TRACES, commentedStepSeconds, tableReader, type TraceReader } from './trace-table';
+import type { TraceReader } from './trace-reader';
+import { ACCEPTED_TRACES, commentedStepSeconds, tableReader } from './trace-table';
 import { checkRow, checkText, traceError } from './trace-text';
 import type { Workload } from './workload';
 
@@ -13,6 +14,7 @@ import type { Workload } from './workload';
  * - JSON Lines with `timestamp` (milliseconds), `input_length`, `output_length` (Mooncake);
  * - counts per step: comment lines with `#`, one of them `# step_seconds=N`, the header `requests`, a count per line;
  * - a CloudWatch metric: CSV `timestamp,value`, or the JSON of `get-metric-statistics` or `get-metric-data`, statistic Sum.
+ * - client windows of ServeGen: `timestamp,rate,cv,pattern,shape,scale` without a header, one client after the other.
  *
  * Rows are taken one at a time. A per-request trace keeps 16 bytes a request, a trace of counts 4 bytes a step.
  *
