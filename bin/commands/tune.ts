@@ -8,8 +8,10 @@ import { openWorkload } from '../../lib/local/load/open-workload';
 import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/service-profile';
 import type { ServiceTimes } from '../../lib/simulation/service-times';
 import type { Provisioning } from '../../lib/simulation/simulator';
+import { fleetPrices } from '../../lib/simulation/simulator/billing';
 import type { FleetBlueprint } from '../../lib/simulation/template';
 import {
+  checkLeastCapacity,
   demandOf,
   tuneFleet,
   tuningText,
@@ -104,6 +106,10 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
   // What can be refused is refused before anything that takes long.
   const settings = settingsOf(flags);
   const { fleets, notes } = tunableFleets(flags);
+  for (const fleet of fleets) {
+    checkLeastCapacity(fleet, settings.leastCapacity);
+    checkPrices(fleet, flags.price);
+  }
   const { trace, seed, price: pricesPerHourUsd } = flags;
   const { service, requestTimeoutSeconds, sloPercent, sloWaitSeconds } = settings;
   const traffic = await openWorkload({ trace, seed, durationSeconds: null });
@@ -131,10 +137,8 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
     });
     const tunings: Tuning[] = [];
     for (const fleet of fleets) {
-      const run = tuneFleet(fleet, traffic, demand, settings, crew, (share, doing) =>
-        bar.show(share, `${fleet.resourceId}: ${doing}`),
-      );
-      tunings.push(await withPriceFlag(fleet, run));
+      const tell = (share: number, doing: string): void => bar.show(share, `${fleet.resourceId}: ${doing}`);
+      tunings.push(await tuneFleet(fleet, traffic, demand, settings, crew, tell));
     }
     bar.end();
     for (const note of notes) stderr.write(`tidegate: ${note}\n`);
@@ -189,9 +193,9 @@ function tunableFleets(flags: TuneFlags): {
 }
 
 /** Names the flag where a price is missing. */
-async function withPriceFlag(fleet: FleetBlueprint, run: Promise<Tuning>): Promise<Tuning> {
+function checkPrices(fleet: FleetBlueprint, given: TuneFlags['price']): void {
   try {
-    return await run;
+    fleetPrices(fleet, given);
   } catch (error) {
     if (!(error instanceof InputError && error.message.includes('price override'))) throw error;
     const flags = fleet.pools.map(({ instanceType }) => `${instanceType}=USD`);

@@ -79,12 +79,8 @@ export async function tuneFleet(
 ): Promise<Tuning> {
   const refusal = untunable(blueprint);
   if (refusal !== undefined) throw new InputError(refusal);
+  checkLeastCapacity(blueprint, settings.leastCapacity);
   const { minCapacity, maxCapacity } = blueprint.plan;
-  if (settings.leastCapacity > maxCapacity) {
-    throw new InputError(
-      `--min-capacity is ${settings.leastCapacity}, above the maximum of ${blueprint.resourceId} (${maxCapacity}); lower it, or raise the maximum in the template`,
-    );
-  }
   const run = new TuningRun(blueprint, traffic, demand, settings, crew, onProgress);
   const { untilSeconds } = run;
   const holdsOut = untilSeconds < traffic.durationSeconds;
@@ -105,6 +101,14 @@ export async function tuneFleet(
   const heldOut = chosen === undefined || beginning === undefined ? null : restOf(chosen.figures, beginning);
   const best = chosen === undefined ? null : foundPolicy(chosen, blueprint, demand, heldOut);
   return conclude(run, todayPolicy, best, kept !== undefined, found, confirmed);
+}
+
+/** @throws InputError where no candidate could have a minimum as large as is asked for */
+export function checkLeastCapacity({ resourceId, plan }: FleetBlueprint, leastCapacity: number): void {
+  if (leastCapacity <= plan.maxCapacity) return;
+  throw new InputError(
+    `--min-capacity is ${leastCapacity}, above the maximum of ${resourceId} (${plan.maxCapacity}); lower it, or raise the maximum in the template`,
+  );
 }
 
 /** Where the part that is searched on ends: whole days of two thirds from three days on, two thirds from six hours on, else the end. */

@@ -68,6 +68,7 @@ function heldOutNotes({ best, saving, settings, search, trace }: Omit<Tuning, 'n
   }
   const notes: string[] = [];
   if (
+    saving !== null &&
     best?.heldOut != null &&
     best.heldOut.sloPercent < settings.sloPercent &&
     best.whole.sloPercent >= settings.sloPercent
