@@ -2,12 +2,13 @@ import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { CostGuard } from '../cost';
 import type { IGpuEndpoint } from '../inference';
 import type { StreamIngestion } from '../ingestion';
-import type { IScalableFleet, ScaleEvents } from '../scaling';
+import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
 import { RunbookAlarm, type RunbookAlarmProps } from './runbook-alarm';
 
 /** Properties of {@link PlatformAlarms}. */
@@ -144,19 +145,22 @@ export class PlatformAlarms extends Construct {
       },
     });
     this.watchHandler('ScaleEvents', scaleEvents.handler, 'Scale events are not recorded; scaling itself goes on.');
-    this.add('ScaleEventsDeadLetters', {
-      metric: scaleEvents.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        statistic: cloudwatch.Stats.MAXIMUM,
-        period: Duration.minutes(1),
-      }),
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: NOT_BREACHING,
-      runbook: {
-        meaning: 'Events about the fleet could not be delivered to their handler, or it could not handle them.',
-        lookAt: 'The messages in the dead-letter queue; each carries the error in its attributes.',
-        whatToDo: 'Fix the error, then delete the messages: the handler reads scaling activities back every minute.',
-      },
+    this.watchDeadLetters('ScaleEvents', scaleEvents.deadLetterQueue, {
+      meaning: 'Events about the fleet could not be delivered to their handler, or it could not handle them.',
+      lookAt: 'The messages in the dead-letter queue; each carries the error in its attributes.',
+      whatToDo: 'Fix the error, then delete the messages: the handler reads scaling activities back every minute.',
+    });
+  }
+
+  /** A forecaster that cannot look, whose fleet is then held by its policies and the last minimum. */
+  public watchForecaster(forecaster: CapacityForecaster): void {
+    this.watchHandler('Forecast', forecaster.handler, 'The forecaster cannot look; the policies scale alone.');
+    this.watchDeadLetters('Forecast', forecaster.deadLetterQueue, {
+      meaning: 'Looks of the forecaster were given up after their retries; where it is active, its last minimum stays.',
+      lookAt: 'The messages in the dead-letter queue and the last error in the log of the handler.',
+      whatToDo:
+        'Fix the error, then delete the messages: the next look learns from every minute since the last. If the last minimum is ' +
+        'too high meanwhile, set MinCapacity by hand.',
     });
   }
 
@@ -276,6 +280,19 @@ export class PlatformAlarms extends Construct {
         whatToDo:
           'AccessDenied: give the role the action named there. Time-outs: look at the service that answers late.',
       },
+    });
+  }
+
+  private watchDeadLetters(id: string, queue: sqs.IQueue, runbook: RunbookAlarmProps['runbook']): void {
+    this.add(`${id}DeadLetters`, {
+      metric: queue.metricApproximateNumberOfMessagesVisible({
+        statistic: cloudwatch.Stats.MAXIMUM,
+        period: Duration.minutes(1),
+      }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      runbook,
     });
   }
 

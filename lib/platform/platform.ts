@@ -134,6 +134,7 @@ export class Platform extends Construct {
     this.alarms = new PlatformAlarms(this, 'Alarms', { topic: this.guard.topic });
     this.alarms.watchEndpoint(this.endpoint);
     this.alarms.watchScaling(this.scaleEvents, this.endpoint);
+    if (this.forecaster !== undefined) this.alarms.watchForecaster(this.forecaster);
     this.alarms.watchIngestion(this.ingestion);
     this.alarms.watchGuard(this.guard);
     this.alarms.watchTraining(this.training.stateMachine);

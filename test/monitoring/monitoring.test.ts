@@ -7,7 +7,7 @@ import { CostGuard } from '../../lib/cost';
 import { GpuEndpoint } from '../../lib/inference';
 import { StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
-import { FleetScaling, ScaleEvents } from '../../lib/scaling';
+import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
 
 function newParts() {
   const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
@@ -19,9 +19,10 @@ function newParts() {
     budgetUsd: 500,
     fleets: [{ scaling, endpointArn, variantName, instanceTypes: ['ml.g5.xlarge'] }],
   });
+  const forecaster = new CapacityForecaster(stack, 'Forecast', { scaling, serviceTime: Duration.seconds(2) });
   const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint });
   const scaleEvents = new ScaleEvents(stack, 'Events', { fleets: [endpoint] });
-  return { stack, endpoint, guard, ingestion, scaleEvents };
+  return { stack, endpoint, forecaster, guard, ingestion, scaleEvents };
 }
 
 function watchEverything() {
@@ -29,6 +30,7 @@ function watchEverything() {
   const alarms = new PlatformAlarms(parts.stack, 'Alarms', { topic: parts.guard.topic });
   alarms.watchEndpoint(parts.endpoint);
   alarms.watchScaling(parts.scaleEvents, parts.endpoint);
+  alarms.watchForecaster(parts.forecaster);
   alarms.watchIngestion(parts.ingestion);
   alarms.watchGuard(parts.guard);
   alarms.watchTraining(sfn.StateMachine.fromStateMachineName(parts.stack, 'Machine', 'machine'));
@@ -88,6 +90,8 @@ describe('PlatformAlarms', () => {
       'ScalingFailures',
       'ScaleEventsHandlerErrors',
       'ScaleEventsDeadLetters',
+      'ForecastHandlerErrors',
+      'ForecastDeadLetters',
       'IteratorAge',
       'DeadLetters',
       'ThrottledPuts',
@@ -103,7 +107,7 @@ describe('PlatformAlarms', () => {
   test('gives every alarm a runbook entry, someone to tell, and a choice for missing data', () => {
     const { stack } = watchEverything();
     const alarms = alarmsOf(stack);
-    expect(alarms).toHaveLength(16);
+    expect(alarms).toHaveLength(18);
     for (const alarm of alarms) {
       expect(alarm['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
       expect(alarm['AlarmActions']).toHaveLength(1);
