@@ -4,11 +4,7 @@ import { InputError } from '../core/errors';
 import type { TraceSettings } from '../simulation/workload/request-rows';
 import { DEFAULT_TOKEN_LENGTHS } from '../simulation/workload/token-lengths';
 import { jsonReader } from '../simulation/workload/trace-json';
-import {
-  ACCEPTED_TRACES,
-  commentedStepSeconds,
-  tableReader,
-} from '../simulation/workload/trace-table';
+import { ACCEPTED_TRACES, commentedStepSeconds, tableReader } from '../simulation/workload/trace-table';
 import type { TraceReader } from '../simulation/workload/trace-reader';
 import { checkRow, checkText, traceError } from '../simulation/workload/trace-text';
 import type { Workload } from '../simulation/workload/workload';
