@@ -96,19 +96,40 @@ describe('the READMEs', () => {
     expect(named.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test.each(['inference', 'scaling', 'ingestion', 'training', 'cost', 'monitoring', 'platform'])(
-    'have the five headings in room %s',
-    (room) => {
-      const text = fs.readFileSync(path.join(projectDirectory, 'lib', room, 'README.md'), 'utf8');
-      const headings = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]);
-      for (const heading of [
-        'What it gives you',
-        'Smallest example',
-        'What is created',
-        'How it decides',
-        'Limits and failure modes',
-      ])
-        expect(headings).toContain(heading);
-    },
-  );
+  test('link to files that exist', () => {
+    const links = readmeFiles().flatMap((file) => {
+      const text = fs.readFileSync(path.join(projectDirectory, file), 'utf8');
+      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target]) => ({ file, target: target! }));
+    });
+    expect(links.length).toBeGreaterThan(15);
+    const broken = links.filter(
+      ({ file, target }) => !fs.existsSync(path.join(projectDirectory, path.dirname(file), target)),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test.each([
+    'inference',
+    'scaling',
+    'ingestion',
+    'training',
+    'cost',
+    'monitoring',
+    'platform',
+    'proof',
+    'rehearsal',
+    'simulation',
+    'local',
+  ])('have the five headings in room %s', (room) => {
+    const text = fs.readFileSync(path.join(projectDirectory, 'lib', room, 'README.md'), 'utf8');
+    const headings = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]);
+    for (const heading of [
+      'What it gives you',
+      'Smallest example',
+      'What is created',
+      'How it decides',
+      'Limits and failure modes',
+    ])
+      expect(headings).toContain(heading);
+  });
 });
