@@ -1,5 +1,8 @@
-import { WALKS } from './vectors';
+import { ARITHMETIC_WALKS } from './arithmetic-vectors';
+import { WALKS as TOLD_WALKS } from './vectors';
 import { walkThroughDecide, walkThroughServices } from './walk-runners';
+
+const WALKS = [...TOLD_WALKS, ...ARITHMETIC_WALKS];
 
 describe('a fleet followed minute by minute', () => {
   const expected = (minutes: (typeof WALKS)[number]['minutes']) => minutes.map(([, capacity]) => capacity);

@@ -72,7 +72,7 @@ export function stepping(
 const percent = { adjustmentType: 'PercentChangeInCapacity' } as const;
 const always: readonly [undefined, undefined][] = [[undefined, undefined]];
 
-function byPercent(name: string, start: number, percentage: number, expected: number): Walk {
+export function byPercent(name: string, start: number, percentage: number, expected: number): Walk {
   return {
     name,
     source: EC2_STEP,
