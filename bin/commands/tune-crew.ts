@@ -16,6 +16,7 @@ export class TuneThreads {
   private readonly waiting: { readonly task: TuneTask; readonly settle: (reply: WorkerReply) => void }[] = [];
   private readonly running = new Map<Worker, (reply: WorkerReply) => void>();
   private demand: Demand | undefined;
+  private failure: WorkerReply | undefined;
   private nextId = 1;
 
   /** @param count how many threads; 0 for none */
@@ -29,7 +30,7 @@ export class TuneThreads {
     for (let index = 0; index < count; index++) {
       const worker = new Worker(workerFile, { workerData: start });
       worker.on('message', (reply: WorkerReply) => this.ended(worker, reply));
-      worker.on('error', (error) => this.ended(worker, { id: 0, error: error.message, badInput: false }));
+      worker.on('error', (error) => this.lost(error));
       this.workers.push(worker);
       this.free.push(worker);
     }
@@ -48,10 +49,12 @@ export class TuneThreads {
       await new Promise((resolve) => setImmediate(resolve));
       return work(task, this.traffic, this.demand!);
     }
-    const reply = await new Promise<WorkerReply>((settle) => {
-      this.waiting.push({ task, settle });
-      this.next();
-    });
+    const reply =
+      this.failure ??
+      (await new Promise<WorkerReply>((settle) => {
+        this.waiting.push({ task, settle });
+        this.next();
+      }));
     if ('answer' in reply) return reply.answer;
     throw reply.badInput ? new InputError(reply.error) : new Error(reply.error);
   }
@@ -76,6 +79,14 @@ export class TuneThreads {
     this.free.push(worker);
     settle?.(reply);
     this.next();
+  }
+
+  /** A thread died: what it was doing is lost, so everything fails with its reason. */
+  private lost(error: Error): void {
+    const reply = { id: 0, error: `a thread of the tuning ended: ${error.message}`, badInput: false };
+    this.failure = reply;
+    for (const settle of this.running.values()) settle(reply);
+    for (const { settle } of this.waiting.splice(0)) settle(reply);
   }
 }
 

@@ -35,7 +35,7 @@ function write(name: string, text: string): string {
   return file;
 }
 
-async function tune(args: readonly string[], { isTTY = false } = {}) {
+async function tune(args: readonly string[], { isTTY = false, workerFile = WORKER_FILE } = {}) {
   let stdout = '';
   let stderr = '';
   let code: number | undefined;
@@ -45,7 +45,7 @@ async function tune(args: readonly string[], { isTTY = false } = {}) {
     onExitCode: (given) => {
       code = given;
     },
-    workerFile: WORKER_FILE,
+    workerFile,
   });
   command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
   await command.parseAsync(args, { from: 'user' });
@@ -154,6 +154,13 @@ describe('tidegate tune', () => {
     const { stderr } = await tune(usual(), { isTTY: true });
     expect(stderr).toContain('\rtune'.slice(1));
     expect(stderr.endsWith('\r\u001b[2K')).toBe(true);
+  });
+
+  test('fails with the reason when a thread dies', async () => {
+    const workerFile = write('dying.cjs', "throw new Error('out of memory');");
+    const failure = tune(usual('--workers', '2'), { workerFile });
+    await expect(failure).rejects.toThrow('a thread of the tuning ended: out of memory');
+    await expect(failure).rejects.not.toThrow(InputError);
   });
 
   test('is a command of tidegate, and exits with 2 for bad input', async () => {

@@ -15,10 +15,15 @@ const MOST_SHARE = 1;
 /** Slots in use, as a share, at which the usual fleet would hold a demand. */
 const USUAL_SHARE = 0.7;
 
+/** How often a minimum is drawn from those that hold more than the usual demand. */
+const HIGH_MINIMUMS = 0.15;
+
 /** The settings a search chooses from. */
 export class CandidateSpace {
-  /** The minimums to choose from, ascending. */
+  /** The minimums to choose from, ascending: today's, and what the quieter half of the time asks for. */
   public readonly minimums: readonly number[];
+  /** Minimums for traffic that rises faster than any instance starts: what the busier half asks for, up to the peak. */
+  public readonly highMinimums: readonly number[];
   /** The maximums to choose from: today's, and what the peak asks for where that is more. */
   public readonly maximums: readonly number[];
 
@@ -26,7 +31,7 @@ export class CandidateSpace {
   public constructor(
     { plan, slotsPerInstance }: Pick<FleetBlueprint, 'plan' | 'slotsPerInstance'>,
     demand: Demand,
-    leastCapacity = 1,
+    private readonly leastCapacity = 1,
   ) {
     const { minCapacity, maxCapacity } = plan;
     const sorted = demand.blockPeak.slice().sort();
@@ -34,25 +39,24 @@ export class CandidateSpace {
       Math.ceil(sorted[Math.floor(share * (sorted.length - 1))] / (USUAL_SHARE * slotsPerInstance));
     const most = Math.max(maxCapacity, leastCapacity);
     this.maximums = needed(1) > most ? [most, needed(1)] : [most];
-    this.minimums = distinct(
-      [leastCapacity, minCapacity, ...[0.01, 0.1, 0.25, 0.5].map(needed)].map((count) =>
-        Math.min(most, Math.max(leastCapacity, 1, count)),
-      ),
-    );
+    const within = (counts: readonly number[], most: number): number[] =>
+      distinct(counts.map((count) => Math.min(most, Math.max(leastCapacity, 1, count))));
+    this.minimums = within([leastCapacity, minCapacity, ...[0.01, 0.1, 0.25, 0.5].map(needed)], most);
+    this.highMinimums = within([0.75, 0.9, 0.99, 0.999, 1].map(needed), this.maximums.at(-1)!);
   }
 
   /** Candidates all over the space: the shares evenly, the rest by chance. */
   public explore(count: number, random: Random): Candidate[] {
     return Array.from({ length: count }, (_, index) => {
       const share = LEAST_SHARE + ((MOST_SHARE - LEAST_SHARE) * (index + random.uniform())) / count;
-      return {
+      return this.withLimits({
         metric: metricBy(random),
         safetyFactor: rounded(share, 2),
         scaleOutCooldownSeconds: oneOf(SCALE_OUT_COOLDOWNS, random),
         scaleInCooldownSeconds: oneOf(SCALE_IN_COOLDOWNS, random),
-        minCapacity: oneOf(this.minimums, random),
+        minCapacity: this.minimum(random),
         maxCapacity: oneOf(this.maximums, random),
-      };
+      });
     });
   }
 
@@ -60,14 +64,30 @@ export class CandidateSpace {
   public near(candidate: Candidate, random: Random): Candidate {
     const moved = candidate.safetyFactor + (random.uniform() - 0.5) * 0.12;
     const sometimes = <Value>(keep: Value, draw: () => Value): Value => (random.uniform() < 0.25 ? draw() : keep);
-    return {
+    return this.withLimits({
       metric: sometimes(candidate.metric, () => metricBy(random)),
       safetyFactor: rounded(Math.min(MOST_SHARE, Math.max(LEAST_SHARE, moved)), 2),
       scaleOutCooldownSeconds: sometimes(candidate.scaleOutCooldownSeconds, () => oneOf(SCALE_OUT_COOLDOWNS, random)),
       scaleInCooldownSeconds: sometimes(candidate.scaleInCooldownSeconds, () => oneOf(SCALE_IN_COOLDOWNS, random)),
-      minCapacity: sometimes(candidate.minCapacity, () => oneOf(this.minimums, random)),
+      minCapacity: sometimes(candidate.minCapacity, () => this.minimumNear(candidate.minCapacity, random)),
       maxCapacity: sometimes(candidate.maxCapacity, () => oneOf(this.maximums, random)),
-    };
+    });
+  }
+
+  private minimum(random: Random): number {
+    return oneOf(random.uniform() < HIGH_MINIMUMS ? this.highMinimums : this.minimums, random);
+  }
+
+  /** Half the time any minimum, half the time one up to a third smaller or a sixth larger. */
+  private minimumNear(count: number, random: Random): number {
+    if (random.uniform() < 0.5) return this.minimum(random);
+    const moved = Math.round(count * (0.67 + 0.5 * random.uniform()));
+    return Math.min(this.maximums.at(-1)!, Math.max(this.leastCapacity, 1, moved));
+  }
+
+  /** A minimum above the maximum takes it along. */
+  private withLimits(candidate: Candidate): Candidate {
+    return { ...candidate, maxCapacity: Math.max(candidate.minCapacity, candidate.maxCapacity) };
   }
 }
 

@@ -50,7 +50,10 @@ function verdictText({ verdict, saving, settings, best, today }: Tuning): string
     saving?.heldOutPercent == null ? '' : `; on the held-out part alone ${number(saving.heldOutPercent, 1)} %`;
   switch (verdict) {
     case 'saves':
-      return `saves ${number(saving!.percent, 1)} %, ${usd(saving!.usdPerMonth)} a month${heldOut}`;
+      return (
+        `saves ${number(saving!.percent, 1)} %, ${usd(saving!.usdPerMonth)} a month${heldOut}` +
+        (today.whole.sloPercent < settings.sloPercent ? "; and keeps the objective, which today's policy misses" : '')
+      );
     case 'keeps-the-objective':
       return (
         `keeps the objective, which today's policy misses (${number(today.whole.sloPercent, 2)} %), ` +

@@ -93,6 +93,12 @@ describe('the space of candidates', () => {
     expect(maximums[1]).toBeGreaterThan(6); // 20 a second × 2 s ÷ (8 slots × 0.7) = 7.1, and bursts
   });
 
+  test('has minimums up to the peak, for traffic that rises faster than instances start', () => {
+    const { minimums, highMinimums, maximums } = new CandidateSpace(chatFleet(), demand, 2);
+    expect(minimums[0]).toBe(2);
+    expect(highMinimums.at(-1)).toBe(maximums.at(-1));
+  });
+
   test('spreads the shares evenly', () => {
     const shares = new CandidateSpace(chatFleet(), demand).explore(40, new Random(1)).map((one) => one.safetyFactor);
     expect(shares.filter((share) => share < 0.6).length).toBe(20);

@@ -70,6 +70,14 @@ describe('tuning a fleet', () => {
     expect(tuningText(tuning)).toMatch(/keeps the objective, which today's policy misses .* more a month/);
   }, 60_000);
 
+  test('keeps enough instances at all times where traffic rises faster than any of them starts', async () => {
+    // Two minutes of 20 a second each half hour, out of nothing: 40 slots, 5 instances.
+    const bursts = countedTraffic(Array.from({ length: 480 }, (_, minute) => (minute % 30 >= 28 ? 1200 : 5)));
+    const tuning = await tuned(chatFleet({ target: { MinCapacity: 1, MaxCapacity: 12 } }), bursts);
+    expect(tuning.verdict).toBe('keeps-the-objective');
+    expect(tuning.best!.minCapacity).toBeGreaterThanOrEqual(5);
+  });
+
   test('shows the nearest where none keeps the objective', async () => {
     // From nothing to 100 a second for three minutes, faster than any instance starts: only a fleet kept for the peak would do.
     const bursts = countedTraffic(Array.from({ length: 300 }, (_, minute) => (minute % 100 === 90 ? 3000 : 1)));
