@@ -71,7 +71,8 @@ function table(namespace: string, rows: readonly (readonly [Dimensions, readonly
 export const PUBLISHED_METRICS: readonly PublishedMetric[] = [
   ...table(SAGEMAKER_NAMESPACE, [
     [ANSWERED, ['Invocations', 'OverheadLatency']],
-    [EVERYWHERE, ['ModelLatency', 'Invocation4XXErrors', 'Invocation5XXErrors', 'InvocationModelErrors']],
+    [EVERYWHERE, ['ModelLatency', 'Invocation4XXErrors', 'Invocation5XXErrors']],
+    [VARIANTS, ['InvocationModelErrors']],
     [REAL_TIME, ['InvocationsPerInstance', 'ConcurrentRequestsPerModel']],
     [COMPONENTS, ['InvocationsPerCopy', 'ConcurrentRequestsPerCopy', 'NoCapacityInvocationFailures']],
     [

@@ -99,6 +99,8 @@ export class ProofModel {
   public readonly orphanPolicies: readonly Policy[];
   public readonly metrics: readonly MetricUse[];
   private readonly readers: readonly TemplateReader[];
+  private readonly targetsOf: Index<Target>;
+  private readonly byType = new Map<string, readonly Resource[]>();
   private readonly variantsOfConfig = new Map<Resource, readonly Variant[]>();
 
   public constructor(
@@ -122,32 +124,67 @@ export class ProofModel {
       name: nameOf(resource, 'InferenceComponentName'),
       endpoint: this.endpointNamed(resource.reader.text(resource.properties['EndpointName'])),
     }));
-    const policies = this.ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map((resource) => this.policy(resource));
+    const alarms = alarmsByAction(this.ofType('AWS::CloudWatch::Alarm'));
+    const policies = this.ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map((resource) =>
+      this.policy(resource, alarms),
+    );
+    const byTarget = policiesByTarget(policies);
     const taken = new Set<Policy>();
     this.targets = this.ofType('AWS::ApplicationAutoScaling::ScalableTarget').flatMap((resource) => {
-      const target = this.target(resource, policies);
+      const target = this.target(resource, byTarget);
       for (const policy of target?.policies ?? []) taken.add(policy);
       return target === undefined ? [] : [target];
     });
+    this.targetsOf = targetsByScaler(this.targets);
     this.orphanPolicies = policies.filter((policy) => !taken.has(policy));
     this.metrics = [...this.alarmMetrics(), ...policies.flatMap(trackedMetrics)];
   }
 
   /** The resources of a type in all templates. */
-  public ofType(type: string): Resource[] {
-    return this.readers.flatMap((reader) => reader.resources.filter((resource) => resource.type === type));
+  public ofType(type: string): readonly Resource[] {
+    const known = this.byType.get(type);
+    if (known !== undefined) return known;
+    const found = this.readers.flatMap((reader) => reader.resources.filter((resource) => resource.type === type));
+    this.byType.set(type, found);
+    return found;
   }
 
-  /** The endpoint of that name; upper and lower case are the same to SageMaker. */
+  /** Whether a template declares a resource. */
+  public has(template: string, logicalId: string): boolean {
+    return this.readers.some(
+      ({ name, resources }) => name === template && resources.some((one) => one.logicalId === logicalId),
+    );
+  }
+
+  /** The endpoint of that name or ARN; upper and lower case are the same to SageMaker. Undefined where several are called so. */
   public endpointNamed(name: string | undefined): Endpoint | undefined {
     if (name === undefined) return undefined;
-    return this.endpoints.find((endpoint) => endpoint.name?.toLowerCase() === name.toLowerCase());
+    const wanted = nameIn(name, 'endpoint');
+    const found = this.endpoints.filter((endpoint) => endpoint.name?.toLowerCase() === wanted);
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /** The component of that name. */
   public componentNamed(name: string | undefined): Component | undefined {
     if (name === undefined) return undefined;
-    return this.components.find((component) => component.name?.toLowerCase() === name.toLowerCase());
+    const wanted = nameIn(name, 'inference-component');
+    const found = this.components.filter((component) => component.name?.toLowerCase() === wanted);
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** The model that a configuration names, by reference or by name. */
+  public modelNamed({ reader }: Resource, name: unknown): Resource | undefined {
+    const referenced = reader.referenced(name);
+    if (referenced !== undefined) return referenced.type === 'AWS::SageMaker::Model' ? referenced : undefined;
+    const text = reader.text(name);
+    if (text === undefined) return undefined;
+    const wanted = nameIn(text, 'model');
+    return this.ofType('AWS::SageMaker::Model').find((one) => nameOf(one, 'ModelName')?.toLowerCase() === wanted);
+  }
+
+  /** The targets that an alarm or a policy scales. */
+  public scaledBy(resource: Resource): readonly Target[] {
+    return this.targetsOf.of(resource);
   }
 
   /** Every variant that a template declares. */
@@ -176,7 +213,7 @@ export class ProofModel {
     };
   }
 
-  private target(resource: Resource, policies: readonly Policy[]): Target | undefined {
+  private target(resource: Resource, policies: Index<Policy>): Target | undefined {
     const { properties, reader } = resource;
     const scalableDimension = reader.text(properties['ScalableDimension']);
     const serviceNamespace = reader.text(properties['ServiceNamespace']);
@@ -199,18 +236,22 @@ export class ProofModel {
       variant,
       component,
       kind: dimension === 'component' ? 'inference-component' : (variant?.kind ?? endpoint?.kind),
-      policies: policies.filter((policy) => belongsTo(policy, resource, resourceId, scalableDimension)),
+      policies: policies.of(
+        resource,
+        reader.text({ Ref: resource.logicalId }),
+        registration(resourceId, scalableDimension),
+      ),
     };
   }
 
-  private policy(resource: Resource): Policy {
+  private policy(resource: Resource, alarms: Index<Resource>): Policy {
     const { properties, reader } = resource;
     return {
       resource,
       type: reader.text(properties['PolicyType']),
       tracking: reader.object(properties['TargetTrackingScalingPolicyConfiguration']),
       step: reader.object(properties['StepScalingPolicyConfiguration']),
-      alarms: this.ofType('AWS::CloudWatch::Alarm').filter((alarm) => runs(alarm, resource)),
+      alarms: alarms.of(resource, reader.text({ Ref: resource.logicalId })),
     };
   }
 
@@ -225,6 +266,15 @@ export class ProofModel {
       return metricStats(resource, 'Metrics', properties['Metrics']);
     });
   }
+}
+
+/** The name itself, or the one at the end of an ARN, in lower case. */
+function nameIn(text: string, kind: string): string {
+  const lower = text.toLowerCase();
+  const prefix = `:${kind}/`;
+  return lower.startsWith('arn:') && lower.includes(prefix)
+    ? lower.slice(lower.indexOf(prefix) + prefix.length)
+    : lower;
 }
 
 const DIMENSIONS: { readonly [scalableDimension: string]: Dimension } = {
@@ -274,30 +324,75 @@ function kindOf(
   return pools.some((pool) => !reader.isAbsent(pool['ModelNameOverride'])) ? 'real-time' : 'inference-component';
 }
 
-function belongsTo(
-  policy: Policy,
-  target: Resource,
-  resourceId: string | undefined,
-  scalableDimension: string | undefined,
-): boolean {
-  const { properties, reader } = policy.resource;
-  const reference = properties['ScalingTargetId'];
-  if (!reader.isAbsent(reference)) {
-    return reader.referenced(reference) === target || reader.text(reference) === `<${target.logicalId}>`;
+/** Things by the keys under which others name them: a resource, or what its reference comes to. */
+class Index<Named> {
+  private readonly byKey = new Map<unknown, Set<Named>>();
+
+  public add(key: unknown, named: Named): void {
+    if (key === undefined) return;
+    const there = this.byKey.get(key);
+    if (there === undefined) this.byKey.set(key, new Set([named]));
+    else there.add(named);
   }
-  const id = reader.text(properties['ResourceId']);
-  return id !== undefined && id === resourceId && reader.text(properties['ScalableDimension']) === scalableDimension;
+
+  public of(...keys: readonly unknown[]): Named[] {
+    return [...new Set(keys.flatMap((key) => [...(this.byKey.get(key) ?? [])]))];
+  }
 }
 
-/** Whether an alarm of the same template has a policy among its actions. */
-function runs(alarm: Resource, policy: Resource): boolean {
-  const { properties, reader } = alarm;
-  return ['AlarmActions', 'OKActions', 'InsufficientDataActions'].some((name) => {
-    const actions = properties[name];
-    const list: readonly unknown[] = Array.isArray(actions) ? actions : [actions];
-    const exported = policy.reader.text({ Ref: policy.logicalId });
-    return list.some((action) => reader.referenced(action) === policy || reader.text(action) === exported);
-  });
+/** The policies by the target they name. */
+function policiesByTarget(policies: readonly Policy[]): Index<Policy> {
+  const index = new Index<Policy>();
+  for (const policy of policies) {
+    const { properties, reader } = policy.resource;
+    const reference = properties['ScalingTargetId'];
+    if (reader.isAbsent(reference)) {
+      index.add(
+        registration(reader.text(properties['ResourceId']), reader.text(properties['ScalableDimension'])),
+        policy,
+      );
+    } else {
+      index.add(reader.referenced(reference), policy);
+      // What `Ref` of a target comes to, for those who write it out: id, dimension and service between bars.
+      const written = reader.text(reference);
+      const [id, dimension, ...more] = written?.split('|') ?? [];
+      index.add(more.length === 1 ? registration(id, dimension) : written, policy);
+    }
+  }
+  return index;
+}
+
+/** The targets by their policies and alarms. */
+function targetsByScaler(targets: readonly Target[]): Index<Target> {
+  const index = new Index<Target>();
+  for (const target of targets) {
+    for (const { resource, alarms } of target.policies) {
+      for (const scaler of [resource, ...alarms]) index.add(scaler, target);
+    }
+  }
+  return index;
+}
+
+function registration(resourceId: string | undefined, dimension: string | undefined): string | undefined {
+  return resourceId === undefined || dimension === undefined ? undefined : `${resourceId}|${dimension}`;
+}
+
+/** The alarms by the resources and ARNs that they run. */
+function alarmsByAction(alarms: readonly Resource[]): Index<Resource> {
+  const index = new Index<Resource>();
+  for (const alarm of alarms) {
+    const { properties, reader } = alarm;
+    const enabled = properties['ActionsEnabled'];
+    if (!reader.isAbsent(enabled) && reader.flag(enabled) === false) continue;
+    for (const name of ['AlarmActions', 'OKActions', 'InsufficientDataActions']) {
+      const actions = properties[name];
+      for (const action of Array.isArray(actions) ? (actions as unknown[]) : [actions]) {
+        index.add(reader.referenced(action), alarm);
+        index.add(reader.text(action), alarm);
+      }
+    }
+  }
+  return index;
 }
 
 /** The metrics of a target-tracking policy, and those of its metric math. */

@@ -1,17 +1,29 @@
+import { InputError } from '../core/errors';
+import { branchesOf, certainFindings } from './branches';
 import type { Finding } from './finding';
 import { ProofModel, type ProofOptions, type ProofTemplate } from './model';
+import { ALARM_RULES } from './rules/alarms';
 import { CAPACITY_RULES } from './rules/capacity';
 import { DEPLOYMENT_RULES } from './rules/deployment';
 import { INSTANCE_RULES } from './rules/instances';
+import { HOST_RULES } from './rules/hosts';
 import { METRIC_RULES } from './rules/metrics';
 import { PERMISSION_RULES } from './rules/permissions';
 import { POLICY_RULES } from './rules/policies';
+import { STATISTIC_RULES } from './rules/statistics';
+import { TARGET_RULES } from './rules/targets';
+import { WAKE_RULES } from './rules/wake';
 import type { ProofRule } from './rules/rule';
 
 /** Every rule, in the order of the catalogue. */
 export const RULES: readonly ProofRule[] = [
   ...METRIC_RULES,
+  ...STATISTIC_RULES,
+  ...ALARM_RULES,
+  ...TARGET_RULES,
   ...CAPACITY_RULES,
+  ...WAKE_RULES,
+  ...HOST_RULES,
   ...POLICY_RULES,
   ...INSTANCE_RULES,
   ...DEPLOYMENT_RULES,
@@ -25,6 +37,18 @@ export const RULES: readonly ProofRule[] = [
  * @throws InputError when a document is no template
  */
 export function prove(templates: readonly ProofTemplate[], options?: ProofOptions): Finding[] {
+  for (const template of templates) checkDepth(template);
+  const branches = branchesOf(templates).map((branch) => judge(branch, options));
+  return unique(certainFindings(branches)).sort(
+    (a, b) => order(a) - order(b) || compare(a.template, b.template) || compare(a.logicalId, b.logicalId),
+  );
+}
+
+/** Everything that is wrong with the templates once their conditions are decided. */
+function judge(
+  templates: readonly ProofTemplate[],
+  options?: ProofOptions,
+): { readonly findings: Finding[]; readonly has: (finding: Finding) => boolean } {
   const model = new ProofModel(templates, options);
   const findings = RULES.flatMap((rule) =>
     [...rule.check(model)].map(({ at, property, message, remedy, severity }): Finding => ({
@@ -37,9 +61,19 @@ export function prove(templates: readonly ProofTemplate[], options?: ProofOption
       remedy: remedy ?? rule.remedy,
     })),
   );
-  return unique(findings).sort(
-    (a, b) => order(a) - order(b) || compare(a.template, b.template) || compare(a.logicalId, b.logicalId),
-  );
+  return { findings, has: ({ template, logicalId }) => model.has(template, logicalId) };
+}
+
+/** No template that CloudFormation takes is nested deeper. */
+const DEEPEST = 500;
+
+function checkDepth({ name, document }: ProofTemplate): void {
+  let level: unknown[] = [document];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST)
+      throw new InputError(`${name}: the JSON is nested deeper than ${DEEPEST} levels; it is no template`);
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+  }
 }
 
 function order({ severity }: Finding): number {

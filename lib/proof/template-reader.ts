@@ -15,6 +15,8 @@ export interface Resource {
   readonly logicalId: string;
   readonly type: string;
   readonly properties: Json;
+  /** The logical ids it names in `DependsOn`. */
+  readonly dependsOn: readonly string[];
   readonly reader: TemplateReader;
 }
 
@@ -64,7 +66,9 @@ export class TemplateReader {
         );
       }
       const properties = isObject(resource['Properties']) ? resource['Properties'] : {};
-      return [{ template: name, logicalId, type: resource['Type'], properties, reader: this }];
+      const named: unknown = resource['DependsOn'];
+      const dependsOn = (Array.isArray(named) ? named : [named]).filter((one) => typeof one === 'string');
+      return [{ template: name, logicalId, type: resource['Type'], properties, dependsOn, reader: this }];
     });
     this.byId = new Map(this.resources.map((resource) => [resource.logicalId, resource]));
   }
@@ -86,6 +90,29 @@ export class TemplateReader {
     const attribute = value['Fn::GetAtt'];
     const id: unknown = Array.isArray(attribute) ? attribute[0] : String(attribute).split('.')[0];
     return this.byId.get(String(id));
+  }
+
+  /** Whether CloudFormation makes a resource only after another of the same template. */
+  public isMadeAfter(later: Resource, earlier: Resource): boolean {
+    const seen = new Set<string>();
+    const open = [later.logicalId];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      if (id === earlier.logicalId) return true;
+      const resource = seen.has(id) ? undefined : this.byId.get(id);
+      seen.add(id);
+      if (resource !== undefined) open.push(...resource.dependsOn, ...mentionedIds(resource.properties));
+    }
+    return false;
+  }
+
+  /** The resources of the template that name another. */
+  public usersOf({ logicalId }: Resource): Resource[] {
+    return this.resources.filter(({ properties }) => mentionedIds(properties).includes(logicalId));
+  }
+
+  /** Whether a name is one of a parameter or of AWS, which only the deployment gives. */
+  public isGiven(name: string): boolean {
+    return name.startsWith('AWS::') || name in this.parameters;
   }
 
   /** Text; undefined where it is left out or unknown. */
@@ -284,6 +311,22 @@ const ARN_BY_REF: { readonly [type: string]: { readonly nameProperty: string; re
   'AWS::SageMaker::Model': { nameProperty: 'ModelName', resource: 'model' },
   'AWS::SageMaker::InferenceComponent': { nameProperty: 'InferenceComponentName', resource: 'inference-component' },
 };
+
+/** The logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name anywhere inside. */
+function mentionedIds(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(mentionedIds);
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    if (name === 'Ref' && typeof inner === 'string') return [inner];
+    if (name === 'Fn::GetAtt') return [String(Array.isArray(inner) ? inner[0] : inner).split('.')[0]!];
+    const pattern: unknown = name === 'Fn::Sub' && Array.isArray(inner) ? inner[0] : inner;
+    const inPattern =
+      name === 'Fn::Sub' && typeof pattern === 'string'
+        ? [...pattern.matchAll(/\$\{\s*([A-Za-z0-9]+)/g)].map(([, id]) => id!)
+        : [];
+    return [...inPattern, ...mentionedIds(inner)];
+  });
+}
 
 /** Whether a text is known to the last letter, without place holders. */
 export function isLiteral(text: string): boolean {

@@ -89,3 +89,49 @@ test('the order of templates and resources does not matter', () => {
     prove([{ name: 't.json', document }]).map(({ rule, logicalId, property }) => `${rule} ${logicalId} ${property}`);
   expect(rulesOf({ Resources: Object.fromEntries([...entries].reverse()) }).sort()).toEqual(rulesOf(RICH).sort());
 });
+
+describe('documents that nobody writes by hand', () => {
+  const judge = (document: unknown): number => prove([{ name: 't.json', document }]).length;
+
+  test('one that is nested without end is refused by name', () => {
+    let deep: unknown = 'x';
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    expect(() =>
+      judge({ Resources: { A: { Type: 'AWS::CloudWatch::Alarm', Properties: { Metrics: deep } } } }),
+    ).toThrow('t.json: the JSON is nested deeper than 500 levels');
+  });
+
+  test('conditions and resources that go in circles end', () => {
+    const Conditions = { A: { Condition: 'B' }, B: { 'Fn::Not': [{ Condition: 'A' }] } };
+    const Resources = {
+      Endpoint: {
+        Type: 'AWS::SageMaker::Endpoint',
+        Condition: 'A',
+        DependsOn: ['Config', 7],
+        Properties: { EndpointName: { 'Fn::Sub': '${Config.EndpointConfigName}' } },
+      },
+      Config: {
+        Type: 'AWS::SageMaker::EndpointConfig',
+        DependsOn: 'Endpoint',
+        Properties: {
+          EndpointConfigName: { 'Fn::GetAtt': ['Endpoint', 'EndpointName'] },
+          ProductionVariants: { 'Fn::If': ['A', [], { Ref: 'Config' }] },
+        },
+      },
+      Target: variantTarget(),
+    };
+    expect(judge({ Conditions, Resources })).toBeGreaterThanOrEqual(0);
+  });
+
+  test('thousands of fleets are judged in seconds', () => {
+    const Resources = Object.fromEntries(
+      Array.from({ length: 1500 }, (_one, index) => [
+        [`Target${index}`, variantTarget({ ResourceId: `endpoint/e${index}/variant/v` })],
+        [`Policy${index}`, trackingOf(backlog)],
+      ]).flat() as [string, unknown][],
+    );
+    const began = process.hrtime.bigint();
+    judge({ Resources });
+    expect(Number(process.hrtime.bigint() - began) / 1e9).toBeLessThan(20);
+  });
+});

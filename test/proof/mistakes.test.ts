@@ -10,6 +10,7 @@ import {
   resource,
   role,
   step,
+  tracking,
   trackingOf,
   variantTarget,
   type Resources,
@@ -71,7 +72,7 @@ const MISTAKES: readonly (readonly [what: string, template: Resources, rules: re
   ],
   [
     'a grant to invoke without the other kinds of invocation',
-    { Policy: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
+    { ...asynchronous(), Policy: policy('sagemaker:InvokeEndpoint', { Ref: 'Endpoint' }) },
     ['invoke-grant-incomplete'],
   ],
   [
@@ -139,6 +140,7 @@ describe('what only a deployment decides', () => {
         }),
         Step: step(),
         Alarm: alarm('HasBacklogWithoutCapacity', { EndpointName: { 'Fn::ImportValue': 'elsewhere' } }),
+        Policy: tracking(),
       },
     ],
     [
@@ -165,7 +167,13 @@ describe('what only a deployment decides', () => {
     ],
     [
       'a step policy whose alarm names it',
-      { ...asynchronous(), Target: variantTarget(), Step: step(), A: alarm('ApproximateBacklogSize', onEndpoint) },
+      {
+        ...asynchronous(),
+        Target: variantTarget(),
+        Policy: trackingOf(backlog),
+        Step: step(),
+        A: alarm('ApproximateBacklogSize', onEndpoint),
+      },
     ],
   ])('is not accused: %s', (_what, Resources) => {
     expect(prove([{ name: 't.json', document: { Resources } }])).toEqual([]);

@@ -69,6 +69,51 @@ const stream = (ParallelizationFactor: number): Resources => ({
   }),
 });
 
+const provisioned = 'sagemaker:variant:DesiredProvisionedConcurrency';
+const calls: Properties = { ...gpu, Namespace: 'AWS/SageMaker', MetricName: 'InvocationsPerInstance' };
+const mathOf = (MetricName: string, Stat: string, Expression: string): Properties => ({
+  Metrics: [
+    {
+      Id: 'm1',
+      ReturnData: false,
+      MetricStat: { Stat, Metric: { ...calls, MetricName, Statistic: undefined } },
+    },
+    { Id: 'e1', Expression, ReturnData: true },
+  ],
+});
+const byId = (properties: Properties): Resources[string] =>
+  tracking(
+    {},
+    {
+      ScalingTargetId: undefined,
+      ServiceNamespace: 'sagemaker',
+      ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+      ResourceId: { 'Fn::Join': ['', ['endpoint/', endpointName, '/variant/AllTraffic']] },
+      ...properties,
+    },
+  );
+const scheduled = (Schedule: unknown, limits: Properties = { MinCapacity: 2 }): Properties => ({
+  ScheduledActions: [{ ScheduledActionName: 'a', Schedule, ScalableTargetAction: limits }],
+});
+const scaledOnHost = (target: Properties, variant: Properties = {}): Resources => {
+  const { Component, ...host } = components(variant);
+  return {
+    ...host,
+    Component: resource('AWS::SageMaker::InferenceComponent', {
+      ...Component!.Properties,
+      Specification: { ComputeResourceRequirements: { NumberOfAcceleratorDevicesRequired: 1 } },
+    }),
+    Target: componentTarget(target),
+  };
+};
+const withImage = (Image: string, variant: Properties): Resources => ({
+  ...realTime(variant),
+  Model: resource('AWS::SageMaker::Model', { PrimaryContainer: { Image } }),
+});
+const languageModel = resource('AWS::SageMaker::Model', {
+  PrimaryContainer: { Image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:server' },
+});
+
 /** rule → [what it accuses, what it leaves alone] */
 const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, innocent: Resources])[] } = {
   'metric-not-published': [
@@ -117,11 +162,244 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'metric-of-nothing': [
     [
+      scaledRealTime(
+        { Step: step(), A: alarm('ModelLatency', { EndpointName: 'other', VariantName: 'AllTraffic' }) },
+        {
+          ResourceId: 'endpoint/chat/variant/AllTraffic',
+        },
+      ),
+      scaledRealTime(
+        { Step: step(), A: alarm('ModelLatency', { EndpointName: { Ref: 'P' }, VariantName: 'x' }) },
+        {
+          ResourceId: 'endpoint/chat/variant/AllTraffic',
+        },
+      ),
+    ],
+    [
       { ...realTime(), A: alarm('ModelLatency', { ...onVariant, VariantName: 'main' }, { AlarmActions: [] }) },
       {
         ...realTime(),
         A: alarm('ModelLatency', { EndpointName: 'elsewhere', VariantName: 'main' }, { AlarmActions: [] }),
       },
+    ],
+  ],
+  'arn-for-name': [
+    [
+      { ...realTime(), A: alarm('ModelLatency', { ...onVariant, EndpointName: endpointArn }, { AlarmActions: [] }) },
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [] }) },
+    ],
+    [
+      {
+        ...asynchronous(),
+        Target: variantTarget(),
+        P: trackingOf({ ...backlog, Dimensions: [{ Name: 'EndpointName', Value: endpointArn }] }),
+      },
+      {
+        ...asynchronous(),
+        Target: variantTarget(),
+        P: trackingOf({ ...backlog, Dimensions: [{ Name: 'EndpointName', Value: { Ref: 'SomeParameter' } }] }),
+      },
+    ],
+  ],
+  'statistic-misleads': [
+    [
+      scaledRealTime({ P: trackingOf({ ...calls, Statistic: 'Average' }) }),
+      scaledRealTime({ P: trackingOf({ ...calls, Statistic: 'Sum' }) }),
+    ],
+    [
+      scaledRealTime({ P: trackingOf({ ...gpu, Statistic: 'Sum' }) }),
+      scaledRealTime({ P: trackingOf({ ...gpu, Statistic: 'Maximum' }) }),
+    ],
+    [
+      { ...realTime(), A: alarm('Invocations', onVariant, { AlarmActions: [], Threshold: 100 }) },
+      { ...realTime(), A: alarm('Invocations', onVariant, { AlarmActions: [], Threshold: 100, Statistic: 'Sum' }) },
+    ],
+    [
+      scaledRealTime({ P: trackingOf(mathOf('ConcurrentRequestsPerModel', 'Sum', 'FILL(m1, 0)')) }),
+      scaledRealTime({ P: trackingOf(mathOf('ConcurrentRequestsPerModel', 'Maximum', 'FILL(m1, 0)')) }),
+    ],
+  ],
+  'math-blinded-by-gap': [
+    [
+      scaledRealTime({ P: trackingOf(mathOf('ModelLatency', 'Average', 'm1 / 1000')) }),
+      scaledRealTime({ P: trackingOf(mathOf('ModelLatency', 'Average', 'FILL(m1, REPEAT) / 1000')) }),
+    ],
+    [
+      scaledAsync({ P: trackingOf(mathOf('TimeInBacklog', 'Average', 'm1')) }),
+      scaledRealTime({ P: trackingOf(mathOf('InvocationsPerInstance', 'Sum', 'm1 / 60')) }),
+    ],
+  ],
+  'latency-in-microseconds': [
+    [
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Threshold: 500 }) },
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Threshold: 500_000 }) },
+    ],
+    [
+      scaledRealTime({ P: trackingOf({ ...calls, MetricName: 'ModelLatency', Statistic: 'Average' }) }),
+      scaledAsync({ A: alarm('TotalProcessingTime', onVariant, { AlarmActions: [], Threshold: 500 }) }),
+    ],
+  ],
+  'alarm-invalid': [
+    [
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], DatapointsToAlarm: 2 }) },
+      {
+        ...realTime(),
+        A: alarm('ModelLatency', onVariant, { AlarmActions: [], DatapointsToAlarm: 2, EvaluationPeriods: 3 }),
+      },
+    ],
+    [
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Period: 900, EvaluationPeriods: 97 }) },
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Period: 3600, EvaluationPeriods: 97 }) },
+    ],
+  ],
+  'alarm-action-invalid': [
+    [
+      scaledRealTime({ A: alarm('ModelLatency', onVariant, { AlarmActions: [{ Ref: 'Target' }] }) }),
+      scaledRealTime({
+        Topic: resource('AWS::SNS::Topic', {}),
+        A: alarm('ModelLatency', onVariant, { AlarmActions: [{ Ref: 'Topic' }, 'arn:aws:sns:us-east-1:1:x'] }),
+      }),
+    ],
+    [
+      scaledRealTime({ P: tracking(), A: alarm('ModelLatency', onVariant, { AlarmActions: [{ Ref: 'P' }] }) }),
+      scaledRealTime({ Step: step(), A: alarm('ConcurrentRequestsPerModel', onVariant) }),
+    ],
+  ],
+  'policy-without-target': [
+    [{ ...realTime(), P: tracking({}, { ScalingTargetId: { Ref: 'Endpoint' } }) }, scaledRealTime({ P: tracking() })],
+    [
+      { ...realTime(), P: tracking({}, { ScalingTargetId: undefined }) },
+      { P: tracking({}, { ScalingTargetId: { 'Fn::ImportValue': 'target' } }) },
+    ],
+    [
+      { ...realTime(), P: tracking({}, { ScalingTargetId: { Ref: 'Nobody' } }) },
+      {
+        ...realTime(),
+        P: tracking({}, { ScalingTargetId: 'endpoint/x/variant/y|sagemaker:variant:DesiredInstanceCount|sagemaker' }),
+      },
+    ],
+    [
+      scaledRealTime({ P: byId({ ScalableDimension: 'sagemaker:variant:DesiredProvisionedConcurrency' }) }),
+      scaledRealTime({ P: byId({}) }),
+    ],
+    [{ ...realTime(), P: byId({}) }, { P: byId({ ResourceId: 'endpoint/elsewhere/variant/v' }) }],
+  ],
+  'target-registered-twice': [
+    [
+      scaledRealTime({ Other: variantTarget() }),
+      scaledRealTime({ Other: variantTarget({ ResourceId: 'endpoint/other/variant/AllTraffic' }) }),
+    ],
+  ],
+  'made-too-early': [
+    [
+      {
+        ...realTime({}, {}, { EndpointName: 'chat' }),
+        Target: variantTarget({ ResourceId: 'endpoint/chat/variant/AllTraffic' }),
+      },
+      {
+        ...realTime({}, {}, { EndpointName: 'chat' }),
+        Target: { ...variantTarget({ ResourceId: 'endpoint/chat/variant/AllTraffic' }), DependsOn: ['Wait'] },
+        Wait: { ...resource('AWS::CloudFormation::WaitConditionHandle', {}), DependsOn: 'Endpoint' },
+      },
+    ],
+    [scaledRealTime({ P: byId({}) }), scaledRealTime({ P: { ...byId({}), DependsOn: 'Target' } })],
+    [
+      { ...components(), Target: componentTarget() },
+      { ...components(), Target: { ...componentTarget(), DependsOn: 'Component' } },
+    ],
+    [
+      {
+        ...realTime({ ModelName: undefined }, {}, { EndpointName: 'host' }),
+        Component: resource('AWS::SageMaker::InferenceComponent', { EndpointName: 'host' }),
+      },
+      {
+        ...realTime({ ModelName: undefined }, {}, { EndpointName: 'host' }),
+        Component: resource('AWS::SageMaker::InferenceComponent', { EndpointName: 'elsewhere' }),
+      },
+    ],
+  ],
+  'schedule-invalid': [
+    [scaledRealTime({}, scheduled('cron(0 8 * * *)')), scaledRealTime({}, scheduled('cron(0 8 * * ? *)'))],
+    [scaledRealTime({}, scheduled('0 8 * * *')), scaledRealTime({}, scheduled('rate(1 day)'))],
+    [
+      scaledRealTime({}, scheduled('at(2026-12-24T08:00:00)', {})),
+      scaledRealTime({}, scheduled({ 'Fn::Sub': 'cron(${Hour} * * ? *)' })),
+    ],
+  ],
+  'wake-needs-many-failures': [
+    [
+      scaledComponents({
+        Step: step(),
+        A: alarm('NoCapacityInvocationFailures', { InferenceComponentName: 'chat' }, { EvaluationPeriods: 5 }),
+      }),
+      scaledComponents({
+        Step: step(),
+        A: alarm(
+          'NoCapacityInvocationFailures',
+          { InferenceComponentName: 'chat' },
+          { EvaluationPeriods: 5, DatapointsToAlarm: 1 },
+        ),
+      }),
+    ],
+  ],
+  'wake-never-rests': [
+    [
+      scaledComponents({
+        Step: step(),
+        A: alarm('NoCapacityInvocationFailures', { InferenceComponentName: 'chat' }, { TreatMissingData: 'breaching' }),
+      }),
+      scaledComponents({
+        Step: step(),
+        A: alarm(
+          'NoCapacityInvocationFailures',
+          { InferenceComponentName: 'chat' },
+          { TreatMissingData: 'notBreaching' },
+        ),
+      }),
+    ],
+  ],
+  'copies-above-host': [
+    [scaledOnHost({ MaxCapacity: 5 }), scaledOnHost({ MaxCapacity: 4 })],
+    [
+      scaledOnHost({ ScheduledActions: [{ ScalableTargetAction: { MinCapacity: 6, MaxCapacity: 6 } }] }),
+      scaledOnHost(
+        { MaxCapacity: 9 },
+        { ManagedInstanceScaling: { Status: 'ENABLED', MaxInstanceCount: { Ref: 'Most' } } },
+      ),
+    ],
+  ],
+  'provisioned-above-concurrency': [
+    [
+      realTime({ InstancePools: undefined, ServerlessConfig: { MaxConcurrency: 5, ProvisionedConcurrency: 6 } }),
+      realTime({ InstancePools: undefined, ServerlessConfig: { MaxConcurrency: 5, ProvisionedConcurrency: 5 } }),
+    ],
+    [
+      { ...serverless(), Target: variantTarget({ ScalableDimension: provisioned, MaxCapacity: 20 }) },
+      { ...serverless(), Target: variantTarget({ ScalableDimension: provisioned, MaxCapacity: 10 }) },
+    ],
+  ],
+  'instances-ambiguous': [
+    [realTime({ InstanceType: 'ml.g5.xlarge' }), realTime()],
+    [
+      realTime({ ServerlessConfig: { MaxConcurrency: 5 } }),
+      realTime({ InstanceType: { 'Fn::If': ['C', 'ml.g5.xlarge', { Ref: 'AWS::NoValue' }] } }),
+    ],
+  ],
+  'inference-ami-too-old': [
+    [withImage('djl-inference:0.36.0-lmi28.0.0-cu130', {}), withImage('djl-inference:0.30.0-lmi12.0.0-cu124', {})],
+    [
+      withImage('vllm:0.20-cu130', { InferenceAmiVersion: 'al2-ami-sagemaker-inference-gpu-2' }),
+      withImage('vllm:0.20-cu130', { InferenceAmiVersion: 'al2023-ami-sagemaker-inference-gpu-4-1' }),
+    ],
+    [
+      withImage('x.amazonaws.com/own:cuda-13', { InferenceAmiVersion: 'al2-ami-sagemaker-inference-gpu-2-1' }),
+      withImage('x.amazonaws.com/own:cuda-13', { InferenceAmiVersion: 'al2030-ami-sagemaker-inference-gpu-9' }),
+    ],
+  ],
+  'rollout-invalid': [
+    [
+      realTime({}, {}, { DeploymentConfig: { BlueGreenUpdatePolicy: { a: 1 }, RollingUpdatePolicy: { a: 1 } } }),
+      realTime({}, {}, { DeploymentConfig: { RollingUpdatePolicy: { a: 1 } } }),
     ],
   ],
   'predefined-metric-mismatch': [
@@ -193,7 +471,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     [
       { ...serverless(), Target: variantTarget() },
       {
-        ...realTime({}, { ProductionVariants: [{ 'Fn::If': ['C', { VariantName: 'a' }, { VariantName: 'b' }] }] }),
+        ...realTime(
+          {},
+          { ProductionVariants: [{ 'Fn::If': ['C', { VariantName: 'a' }, { VariantName: 'AllTraffic' }] }] },
+        ),
         Target: variantTarget(),
       },
     ],
@@ -225,7 +506,7 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     [scaledRealTime({}, { ResourceId: 'chat' }), { Target: variantTarget({ ResourceId: 'endpoint/mine/variant/v' }) }],
     [
       scaledRealTime({}, { ScalableDimension: 'sagemaker:variant:InstanceCount' }),
-      scaledRealTime({}, { ResourceId: { 'Fn::If': ['C', 'a', 'b'] } }),
+      scaledRealTime({}, { ResourceId: { 'Fn::If': ['C', 'a', 'endpoint/x/variant/b'] } }),
     ],
   ],
   'zero-where-impossible': [
@@ -236,6 +517,20 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     ],
   ],
   'zero-without-wake': [
+    [
+      scaledComponents({ Step: step(), A: alarm('ConcurrentRequestsPerCopy', { InferenceComponentName: 'chat' }) }),
+      scaledComponents({ Step: step(), A: alarm('Pending', { Queue: 'x' }, { Namespace: 'Mine' }) }),
+    ],
+    [
+      scaledAsync({
+        Step: step({ AdjustmentType: 'PercentChangeInCapacity' }),
+        A: alarm('HasBacklogWithoutCapacity', onEndpoint),
+      }),
+      scaledAsync({
+        Step: step({ AdjustmentType: 'PercentChangeInCapacity', MinAdjustmentMagnitude: 1 }),
+        A: alarm('HasBacklogWithoutCapacity', onEndpoint),
+      }),
+    ],
     [scaledAsync({ P: trackingOf(backlog) }), scaledAsync({ P: trackingOf(backlog) }, { MinCapacity: 1 })],
     [
       scaledComponents({
@@ -265,7 +560,13 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       { ...components({ ManagedInstanceScaling: { Status: 'DISABLED' } }), Target: variantTarget() },
     ],
   ],
-  'min-above-max': [[scaledRealTime({}, { MinCapacity: 5 }), scaledRealTime({}, { MinCapacity: 4, MaxCapacity: 4 })]],
+  'min-above-max': [
+    [
+      components({ ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 3, MaxInstanceCount: 2 } }),
+      components({ ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 2, MaxInstanceCount: 2 } }),
+    ],
+    [scaledRealTime({}, { MinCapacity: 5 }), scaledRealTime({}, { MinCapacity: 4, MaxCapacity: 4 })],
+  ],
   'fixed-capacity': [[scaledRealTime({ P: tracking() }, { MaxCapacity: 1 }), scaledRealTime({}, { MaxCapacity: 1 })]],
   'target-above-capacity': [
     [
@@ -291,7 +592,11 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       scaledRealTime({
         P: tracking(
           {},
-          { TargetTrackingScalingPolicyConfiguration: { 'Fn::If': ['C', { TargetValue: 1 }, { TargetValue: 2 }] } },
+          {
+            TargetTrackingScalingPolicyConfiguration: {
+              'Fn::If': ['C', { TargetValue: 1, CustomizedMetricSpecification: calls }, { TargetValue: 2 }],
+            },
+          },
         ),
       }),
     ],
@@ -348,6 +653,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     [scaledRealTime({ P: tracking({ ScaleOutCooldown: 400 }) }), scaledRealTime({ P: tracking() })],
   ],
   'never-scales-in': [
+    [
+      scaledRealTime({ Step: step(), A: alarm('ConcurrentRequestsPerModel', onVariant) }),
+      scaledRealTime({ Step: step(), A: alarm('ConcurrentRequestsPerModel', onVariant), P: tracking() }),
+    ],
     [
       scaledRealTime({ P: tracking({ DisableScaleIn: true }) }),
       scaledRealTime({ P: tracking({ DisableScaleIn: true }), Q: tracking({}, { PolicyName: 'other' }) }),
@@ -449,12 +758,20 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       { ...asynchronous(), P: policy('sagemaker:InvokeEndpointAsync', endpointArn) },
     ],
     [
-      { P: policy(['sagemaker:InvokeEndpoint'], 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
-      { P: policy(['sagemaker:InvokeEndpoint*'], 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
+      { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint'], '*') },
+      { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint*'], '*') },
     ],
     [
+      { ...realTime(), Model: languageModel, P: policy('sagemaker:InvokeEndpoint', endpointArn) },
       { ...realTime(), P: policy('sagemaker:InvokeEndpoint', endpointArn) },
-      { ...serverless(), P: policy('sagemaker:InvokeEndpoint', endpointArn) },
+    ],
+    [
+      {
+        ...realTime(),
+        Model: languageModel,
+        P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:*:*:endpoint/*'),
+      },
+      { P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
     ],
   ],
 };
@@ -487,6 +804,76 @@ describe('each rule', () => {
     };
     expect(rulesOf(two, { 'ml.g5.xlarge': 5 })).toContain('quota-exceeded');
     expect(rulesOf(two, { 'ml.g5.xlarge': 6 })).not.toContain('quota-exceeded');
+  });
+});
+
+describe('severity', () => {
+  const severityOf = (Resources: Resources, rule: string): string | undefined =>
+    prove([{ name: 't.json', document: { Resources } }]).find((finding) => finding.rule === rule)?.severity;
+
+  test('is error for a type that hosting does not have, and warning for one that may be new', () => {
+    const typed = (InstanceType: string): Resources => realTime({ InstancePools: undefined, InstanceType });
+    expect(severityOf(typed('ml.t3.medium'), 'burstable-instance-type')).toBe('error');
+    expect(severityOf(typed('ml.t2.medium'), 'burstable-instance-type')).toBe('warning');
+    expect(severityOf(typed('ml.g9.xlarge'), 'unknown-instance-type')).toBe('warning');
+    expect(severityOf(typed('ml.g5.big'), 'unknown-instance-type')).toBe('error');
+  });
+
+  test('is warning for what works and hurts', () => {
+    const risky = scaledRealTime({ P: tracking() });
+    const { Endpoint, ...rest } = risky;
+    const { RetainAllVariantProperties: _, ...properties } = Endpoint!.Properties;
+    const reset = { ...rest, Endpoint: resource('AWS::SageMaker::Endpoint', properties) };
+    expect(severityOf(reset, 'counts-reset-on-deploy')).toBe('warning');
+  });
+});
+
+describe('conditions', () => {
+  const judged = (Resources: Resources, Conditions: Properties): string[] =>
+    prove([{ name: 't.json', document: { Conditions, Resources } }]).map(
+      ({ rule, logicalId }) => `${rule} ${logicalId}`,
+    );
+  const isProd = { 'Fn::Equals': [{ Ref: 'Stage' }, 'prod'] };
+
+  test('what is wrong on every branch is certain', () => {
+    const zero = { ...realTime(), Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 0, '0'] } }) };
+    expect(judged(zero, { Prod: isProd })).toEqual(['zero-where-impossible Target']);
+  });
+
+  test('what a resource has wrong whenever it is there is certain', () => {
+    const optional = { ...realTime(), Target: { ...variantTarget({ MinCapacity: 0 }), Condition: 'Prod' } };
+    expect(judged(optional, { Prod: isProd })).toEqual(['zero-where-impossible Target']);
+  });
+
+  test('what one branch has right is not accused', () => {
+    const Conditions = { Prod: isProd, Dev: { 'Fn::Not': [{ Condition: 'Prod' }] } };
+    const either = {
+      ...realTime({ ModelName: { 'Fn::If': ['Dev', { Ref: 'AWS::NoValue' }, 'm'] } }),
+      Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 1, 0] } }),
+    };
+    expect(judged(either, Conditions)).toEqual([]);
+  });
+
+  test('one parameter does not equal two texts at once', () => {
+    const Conditions = { Prod: isProd, Test: { 'Fn::Equals': [{ Ref: 'Stage' }, 'test'] } };
+    const Resources = {
+      ...realTime(
+        {},
+        {
+          AsyncInferenceConfig: {
+            'Fn::If': ['Prod', { 'Fn::If': ['Test', {}, { Ref: 'AWS::NoValue' }] }, { Ref: 'AWS::NoValue' }],
+          },
+        },
+      ),
+      Target: variantTarget({ MinCapacity: 0 }),
+    };
+    expect(judged(Resources, Conditions)).toEqual(['zero-where-impossible Target']);
+  });
+
+  test('more conditions than can be tried leave their values unknown', () => {
+    const names = Array.from({ length: 12 }, (_one, index) => `C${index}`);
+    const nested = names.reduce<unknown>((inner, name) => ({ 'Fn::If': [name, inner, 1] }), 0);
+    expect(judged({ ...realTime(), Target: variantTarget({ MinCapacity: nested }) }, {})).toEqual([]);
   });
 });
 

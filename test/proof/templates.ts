@@ -1,6 +1,13 @@
 /** Parts of hand-written templates, in the shapes that other people's tools write them. */
 export type Properties = { readonly [name: string]: unknown };
-export type Resources = { readonly [logicalId: string]: { readonly Type: string; readonly Properties: Properties } };
+export type Resources = {
+  readonly [logicalId: string]: {
+    readonly Type: string;
+    readonly Properties: Properties;
+    readonly DependsOn?: string | readonly string[];
+    readonly Condition?: string;
+  };
+};
 
 export const resource = (Type: string, Properties: Properties): Resources[string] => ({ Type, Properties });
 

@@ -2,29 +2,8 @@ import { findInstanceType } from '../../catalog/instance-types';
 import type { Accusation } from '../finding';
 import { testedConcurrency, type ProofModel, type Target } from '../model';
 import { isLiteral } from '../template-reader';
+import { limitsOf } from './limits';
 import type { ProofRule } from './rule';
-
-interface Limits {
-  readonly property: string;
-  readonly min: number | undefined;
-  readonly max: number | undefined;
-}
-
-/** The limits of a target, and those that its schedules set. */
-function limitsOf(target: Target): Limits[] {
-  const { reader, properties } = target.resource;
-  return [
-    { property: '', min: target.min, max: target.max },
-    ...reader.objects(properties['ScheduledActions']).map((action, index) => {
-      const limits = reader.object(action['ScalableTargetAction']) ?? {};
-      return {
-        property: `ScheduledActions.${index}.ScalableTargetAction.`,
-        min: reader.number(limits['MinCapacity']),
-        max: reader.number(limits['MaxCapacity']),
-      };
-    }),
-  ];
-}
 
 function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
   for (const target of model.targets) {
@@ -42,32 +21,6 @@ function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
         };
       }
     }
-  }
-}
-
-function* zeroWithoutWake(model: ProofModel): Iterable<Accusation> {
-  for (const target of model.targets) {
-    const isAsync = target.dimension === 'variant' && target.kind === 'async';
-    if (target.min !== 0 || !(isAsync || target.dimension === 'component')) continue;
-    const { reader, properties } = target.resource;
-    const schedules = limitsOf(target).slice(1);
-    if (!reader.isCertainList(properties['ScheduledActions'])) continue;
-    if (schedules.some(({ min }) => min === undefined || min > 0)) continue;
-    if (target.policies.some(({ step, type }) => step !== undefined || type === undefined)) continue;
-    // Nothing is said of a fleet whose policies are made elsewhere.
-    if (target.policies.length === 0) continue;
-    yield {
-      at: target.resource,
-      property: 'MinCapacity',
-      message: isAsync
-        ? 'MinCapacity is 0 and only target tracking follows the backlog: with no instance the first requests wait until the backlog ' +
-          'is above the target, for ever if it never is'
-        : 'MinCapacity is 0 and only target tracking follows the copies: without a copy its metric has no data, so nothing brings the first one back',
-      remedy: isAsync
-        ? 'add a step policy with an alarm on HasBacklogWithoutCapacity >= 1 (dimension EndpointName)'
-        : 'add a step policy with an alarm on NoCapacityInvocationFailures >= 1 (dimension InferenceComponentName)',
-      severity: isAsync ? 'warning' : 'error',
-    };
   }
 }
 
@@ -109,6 +62,18 @@ function* minAboveMax(model: ProofModel): Iterable<Accusation> {
         message: `MinCapacity (${min}) is above MaxCapacity (${max})`,
       };
     }
+  }
+  for (const { config, property, properties } of model.variants()) {
+    const managed = config.reader.object(properties['ManagedInstanceScaling']);
+    const min = config.reader.number(managed?.['MinInstanceCount']);
+    const max = config.reader.number(managed?.['MaxInstanceCount']);
+    if (min === undefined || max === undefined || min <= max) continue;
+    yield {
+      at: config,
+      property: `${property}.ManagedInstanceScaling.MinInstanceCount`,
+      message: `MinInstanceCount (${min}) is above MaxInstanceCount (${max})`,
+      remedy: 'lower MinInstanceCount or raise MaxInstanceCount',
+    };
   }
 }
 
@@ -193,8 +158,10 @@ function mostUtilization(target: Target, metric: string): number | undefined {
 function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
   for (const [instanceType, quota] of Object.entries(model.options.quotas ?? {})) {
     const users = model.targets.filter(
-      ({ dimension, variant, max }) =>
-        dimension === 'variant' && max !== undefined && variant?.instanceTypes.includes(instanceType) === true,
+      (target) =>
+        target.dimension === 'variant' &&
+        highestOf(target) !== undefined &&
+        target.variant?.instanceTypes.includes(instanceType) === true,
     );
     const scaled = new Set(users.map(({ variant }) => variant));
     const fixed = model.variants().flatMap((variant) => {
@@ -205,7 +172,10 @@ function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
         reader.number(managed?.['MaxInstanceCount']) ?? reader.number(variant.properties['InitialInstanceCount']);
       return count === undefined ? [] : [{ at: variant.config, count }];
     });
-    const total = [...users.map(({ max }) => max ?? 0), ...fixed.map(({ count }) => count)].reduce((a, b) => a + b, 0);
+    const total = [...users.map((target) => highestOf(target) ?? 0), ...fixed.map(({ count }) => count)].reduce(
+      (a, b) => a + b,
+      0,
+    );
     const first = users[0]?.resource ?? fixed[0]?.at;
     if (total <= quota || first === undefined) continue;
     yield {
@@ -215,6 +185,12 @@ function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
       remedy: `lower the maxima to ${quota} together, or ask for a higher quota (a blue/green deployment needs up to twice as many)`,
     };
   }
+}
+
+/** The most that a target or one of its schedules allows. */
+function highestOf(target: Target): number | undefined {
+  const highest = Math.max(...limitsOf(target).map(({ max }) => max ?? -Infinity));
+  return Number.isFinite(highest) ? highest : undefined;
 }
 
 function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
@@ -340,15 +316,6 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
     remedy: 'set it to 1 or more, or serve the model asynchronously or as an inference component',
     source: 'SageMaker developer guide: scale an endpoint to zero instances; autoscale an asynchronous endpoint',
     check: zeroWhereImpossible,
-  },
-  {
-    id: 'zero-without-wake',
-    severity: 'warning',
-    reason: 'a fleet without replicas publishes nothing that target tracking could follow',
-    remedy: 'add a step policy on an alarm that sees work without capacity',
-    source:
-      'SageMaker developer guide: autoscale an asynchronous endpoint (optional step policy); scale an endpoint to zero instances',
-    check: zeroWithoutWake,
   },
   {
     id: 'managed-scaling-on-model-variant',

@@ -98,7 +98,7 @@ function* componentOnModel(model: ProofModel): Iterable<Accusation> {
 export const DEPLOYMENT_RULES: readonly ProofRule[] = [
   {
     id: 'unstable-name',
-    severity: 'error',
+    severity: 'warning',
     reason: 'a time in a name makes every synthesis a new resource, and every deployment a new endpoint',
     remedy: 'leave the name out, or use one that changes with the content only',
     source: 'CloudFormation user guide: update behaviours of stack resources',
@@ -114,7 +114,7 @@ export const DEPLOYMENT_RULES: readonly ProofRule[] = [
   },
   {
     id: 'counts-reset-on-deploy',
-    severity: 'error',
+    severity: 'warning',
     reason: 'a deployment in the middle of a peak that goes back to the first day’s instances fails the peak',
     remedy: 'set RetainAllVariantProperties to true',
     source: 'SageMaker API reference: UpdateEndpoint; developer guide: update an endpoint with autoscaling',

@@ -1,12 +1,10 @@
-import { findInstanceType, instanceTypeNames, unknownInstanceType } from '../../catalog/instance-types';
+import { HOSTING_TYPES_AS_OF, hostingTypeNames, isHostingType } from '../../catalog/hosting-types';
+import { findInstanceType } from '../../catalog/instance-types';
+import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
 import type { ProofModel, Variant } from '../model';
 import { isLiteral } from '../template-reader';
 import type { ProofRule } from './rule';
-
-/** Families of the SageMaker API for hosting that the catalog does not describe: their types are accepted as they are. */
-const OTHER_FAMILIES =
-  /^(c[4-8][a-z]*|m[4-8][a-z]*|r[5-8][a-z]*|p2|p3|p3dn|g4ad|gr6|g6f|g7|x[12][a-z0-9]*|u[a-z0-9-]*|trn\d\w*|inf\d\w*|p6\S*|hpc\S*)$/;
 
 /** The sizes of EC2. */
 const SIZE = /^(nano|micro|small|medium|large|xlarge|\d+xlarge|metal(-\d+xl)?)$/;
@@ -33,13 +31,16 @@ function* burstable(model: ProofModel): Iterable<Accusation> {
     const isScaled = model.targets.some((target) => target.variant === variant);
     for (const { property, name } of typesOf(variant)) {
       if (!isBurstable(name)) continue;
+      const isOffered = isHostingType(name);
       yield {
         at: variant.config,
         property,
-        message: isScaled
-          ? `${name} is burstable, and endpoint autoscaling does not support burstable types`
-          : `${name} is burstable: it slows down once its CPU credits are spent, and it cannot be scaled`,
-        severity: isScaled ? 'error' : 'warning',
+        message: !isOffered
+          ? `SageMaker does not offer ${name} for hosting, and autoscaling supports no burstable type`
+          : isScaled
+            ? `${name} is burstable, and endpoint autoscaling does not support burstable types`
+            : `${name} is burstable: it slows down once its CPU credits are spent, and it cannot be scaled`,
+        severity: isScaled || !isOffered ? 'error' : 'warning',
       };
     }
   }
@@ -48,22 +49,22 @@ function* burstable(model: ProofModel): Iterable<Accusation> {
 function* unknownType(model: ProofModel): Iterable<Accusation> {
   for (const variant of model.variants()) {
     for (const { property, name } of typesOf(variant)) {
-      if (!isLiteral(name) || findInstanceType(name) !== undefined || isBurstable(name)) continue;
-      const [prefix, family = '', size = '', ...rest] = name.split('.');
-      const at = variant.config;
-      if (prefix !== 'ml' && rest.length === 0 && SIZE.test(family) && size === '') {
-        yield {
-          at,
-          property,
-          message: `'${name}' lacks the prefix of SageMaker's instance types`,
-          remedy: `write 'ml.${name}'`,
-        };
-      } else if (prefix !== 'ml' || rest.length > 0 || !SIZE.test(size)) {
-        yield { at, property, message: unknownInstanceType(name) };
-      } else if (!OTHER_FAMILIES.test(family)) {
-        const isKnownFamily = instanceTypeNames().some((one) => one.split('.')[1] === family);
-        yield { at, property, message: unknownInstanceType(name), severity: isKnownFamily ? 'error' : 'warning' };
-      }
+      if (!isLiteral(name) || isHostingType(name) || isBurstable(name)) continue;
+      const [prefix, , size = '', ...rest] = name.split('.');
+      const isWellFormed = prefix === 'ml' && rest.length === 0 && SIZE.test(size);
+      const nearest = nearestNames(name, hostingTypeNames()).join(', ');
+      yield {
+        at: variant.config,
+        property,
+        message: isHostingType(`ml.${name}`)
+          ? `'${name}' lacks the prefix of SageMaker's instance types`
+          : isWellFormed
+            ? `SageMaker did not offer '${name}' for hosting on ${HOSTING_TYPES_AS_OF}; nearest: ${nearest}`
+            : `'${name}' is no instance type; nearest: ${nearest}`,
+        remedy: isHostingType(`ml.${name}`) ? `write 'ml.${name}'` : 'choose a type of the SageMaker API',
+        // The list may be older than the type.
+        severity: isWellFormed ? 'warning' : 'error',
+      };
     }
   }
 }

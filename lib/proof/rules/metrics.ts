@@ -7,59 +7,27 @@ import {
 } from '../../catalog/published-metrics';
 import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
-import type { Component, Endpoint, MetricUse, ProofModel, Target } from '../model';
+import type { Endpoint, MetricUse, ProofModel, Target } from '../model';
 import { isLiteral } from '../template-reader';
+import { catalogued, dimensionOf, subjectOf, within, type Subject } from './metric-subject';
 import { either, type ProofRule } from './rule';
-
-/** What a metric is about: a declared endpoint or component, or the fleet that its alarm or policy scales. */
-interface Subject {
-  readonly kind: EndpointKind | undefined;
-  readonly endpoint: Endpoint | undefined;
-  readonly component: Component | undefined;
-  /** The targets that the alarm or policy scales. */
-  readonly scaled: readonly Target[];
-}
-
-function dimension(use: MetricUse, pattern: RegExp): string | undefined {
-  return use.dimensions.find(({ name }) => name !== undefined && pattern.test(name))?.value;
-}
-
-function subjectOf(model: ProofModel, use: MetricUse): Subject {
-  const scaled = model.targets.filter(({ policies }) =>
-    policies.some((policy) => policy.resource === use.resource || policy.alarms.includes(use.resource)),
-  );
-  const component = model.componentNamed(dimension(use, /^inference-?component(name)?$/i));
-  const named = dimension(use, /^endpoint(-?name)?$/i);
-  const endpoint = model.endpointNamed(named) ?? (named === undefined ? component?.endpoint : undefined);
-  const variant = endpoint?.variants.find(({ name }) => name === dimension(use, /^variant(-?name)?$/i));
-  const byName = component !== undefined ? 'inference-component' : (variant?.kind ?? endpoint?.kind);
-  const kinds = new Set(scaled.map(({ kind }) => kind));
-  // A metric of something else that scales this fleet is another rule's matter.
-  const byTarget = named === undefined && kinds.size === 1 ? [...kinds][0] : undefined;
-  return { kind: byName ?? byTarget, endpoint, component, scaled };
-}
-
-/** The metric as it is catalogued: in its own namespace, else in any. */
-function catalogued(use: MetricUse): { readonly here?: PublishedMetric; readonly elsewhere: PublishedMetric[] } {
-  const all = PUBLISHED_METRICS.filter(({ metricName }) => metricName === use.metricName);
-  const here = all.find(({ namespace }) => namespace === use.namespace);
-  return { ...(here === undefined ? {} : { here }), elsewhere: all };
-}
 
 function* notPublished(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {
     const { namespace, metricName } = use;
     if (namespace === undefined || metricName === undefined) continue;
-    const meant = HOSTING_NAMESPACES.find((one) => one.toLowerCase() === namespace.toLowerCase());
+    const meant = HOSTING_NAMESPACES.find((one) => bare(one) === bare(namespace));
     if (meant === undefined) continue;
     const at = use.resource;
-    const property = [use.property, 'MetricName'].filter((part) => part !== '').join('.');
+    const property = within(use, 'MetricName');
     if (meant !== namespace) {
       yield {
         at,
-        property: [use.property, 'Namespace'].filter((part) => part !== '').join('.'),
-        message: `nothing is published in namespace '${namespace}': names are told apart by case`,
+        property: within(use, 'Namespace'),
+        message: `SageMaker publishes nothing in namespace '${namespace}', but in '${meant}': every letter counts`,
         remedy: `write '${meant}'`,
+        // A page of AWS writes it without the slash.
+        ...(meant === `/${namespace}` && { severity: 'warning' as const }),
       };
       continue;
     }
@@ -102,6 +70,12 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+/** A namespace without what people get wrong about it: its case, and the slash before it. */
+function bare(namespace: string): string {
+  const lower = namespace.trim().toLowerCase().replace(/^\/+/, '');
+  return lower === 'aws/sagemaker/endpoint' ? 'aws/sagemaker/endpoints' : lower;
+}
+
 const REPLACEMENT: { readonly [kind in EndpointKind]: string } = {
   'real-time': 'scale on ConcurrentRequestsPerModel or InvocationsPerInstance with EndpointName and VariantName',
   async: 'scale on ApproximateBacklogSizePerInstance with EndpointName alone',
@@ -125,7 +99,7 @@ function* wrongDimensions(model: ProofModel): Iterable<Accusation> {
     if (fits) continue;
     yield {
       at: use.resource,
-      property: [use.property, 'Dimensions'].filter((part) => part !== '').join('.'),
+      property: within(use, 'Dimensions'),
       message:
         `${use.metricName} is published with ${either([...new Set(published.map((set) => set.join(' + ')))])}, ` +
         `not with ${names.length === 0 ? 'no dimension' : names.join(' + ')}: no datapoint ever matches`,
@@ -137,10 +111,11 @@ function* wrongDimensions(model: ProofModel): Iterable<Accusation> {
 function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {
     if (!HOSTING_NAMESPACES.includes(use.namespace ?? '')) continue;
-    const endpoint = model.endpointNamed(dimension(use, /^EndpointName$/));
-    const variantName = dimension(use, /^VariantName$/);
+    const named = dimensionOf(use, /^EndpointName$/);
+    const endpoint = model.endpointNamed(named);
+    const variantName = dimensionOf(use, /^VariantName$/);
     const known = endpoint?.variants.map(({ name }) => name) ?? [];
-    const property = [use.property, 'Dimensions'].filter((part) => part !== '').join('.');
+    const property = within(use, 'Dimensions');
     if (
       endpoint?.hasAllVariants === true &&
       variantName !== undefined &&
@@ -156,16 +131,67 @@ function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
         message: `endpoint ${endpoint.resource.logicalId} has no variant '${variantName}'; it has ${known.join(', ')}`,
         remedy: `set VariantName to ${either(known.map((name) => `'${name}'`))}`,
       };
+      continue;
     }
-    const { scaled } = subjectOf(model, use);
-    const others = scaled.filter((target) => target.endpoint !== undefined && target.endpoint !== endpoint);
-    if (endpoint !== undefined && scaled.length > 0 && others.length === scaled.length) {
+    const other = otherFleet(model, use, named, variantName);
+    if (other !== undefined) {
       yield {
         at: use.resource,
         property,
-        message: `the metric is of endpoint ${endpoint.resource.logicalId}, but it scales ${others[0]!.resourceId}`,
-        remedy: 'name the endpoint that is scaled',
+        message: `the metric is of ${other.measured}, but it scales ${other.scaled}`,
+        remedy: 'name what is scaled',
         severity: 'warning',
+      };
+    }
+  }
+}
+
+/** What a metric measures and what it scales, where these certainly differ. */
+function otherFleet(
+  model: ProofModel,
+  use: MetricUse,
+  endpointName: string | undefined,
+  variantName: string | undefined,
+): { readonly measured: string; readonly scaled: string } | undefined {
+  const { scaled, component } = subjectOf(model, use);
+  // Metric math may compare fleets on purpose.
+  if (scaled.length === 0 || use.property.includes('Metrics')) return undefined;
+  const [first] = scaled;
+  const differs = scaled.every(({ endpoint, component: own, resourceId, dimension }) => {
+    const measured = model.endpointNamed(endpointName);
+    if (dimension === 'component') {
+      return component !== undefined && own !== undefined && component !== own;
+    }
+    const [, scaledEndpoint, scaledVariant] = /^endpoint\/(.+)\/variant\/([^/]+)$/.exec(resourceId ?? '') ?? [];
+    if (endpointName === undefined || scaledEndpoint === undefined) return false;
+    if (measured !== undefined && endpoint !== undefined) {
+      if (measured !== endpoint) return true;
+    } else if (isLiteral(endpointName) && isLiteral(scaledEndpoint)) {
+      if (endpointName.toLowerCase() !== scaledEndpoint.toLowerCase()) return !endpointName.startsWith('arn:');
+    } else return false;
+    const areKnown = variantName !== undefined && isLiteral(variantName) && isLiteral(scaledVariant ?? '<');
+    return areKnown && variantName !== scaledVariant;
+  });
+  if (!differs || first === undefined) return undefined;
+  const measured =
+    component !== undefined
+      ? `inference component ${component.name ?? component.resource.logicalId}`
+      : `endpoint/${endpointName}${variantName === undefined ? '' : `/variant/${variantName}`}`;
+  return { measured, scaled: first.resourceId ?? first.resource.logicalId };
+}
+
+/** Dimensions whose value is a name. */
+const NAMES = /^(EndpointName|VariantName|InferenceComponentName)$/;
+
+function* arnForName(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    if (!HOSTING_NAMESPACES.includes(use.namespace ?? '')) continue;
+    for (const { name, value } of use.dimensions) {
+      if (name === undefined || !NAMES.test(name) || value?.startsWith('arn:') !== true) continue;
+      yield {
+        at: use.resource,
+        property: within(use, 'Dimensions'),
+        message: `the value of dimension ${name} is an ARN, which no datapoint has: Ref of a SageMaker resource is its ARN`,
       };
     }
   }
@@ -259,37 +285,6 @@ function* notPerReplica(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Alarms that wake a fleet from zero, by metric: the most that one waiting request makes of it. */
-const WAKES: { readonly [metricName: string]: { readonly most: number; readonly severity: 'error' | 'warning' } } = {
-  HasBacklogWithoutCapacity: { most: 1, severity: 'error' },
-  NoCapacityInvocationFailures: { most: 1, severity: 'warning' },
-};
-
-function* wakeMisses(model: ProofModel): Iterable<Accusation> {
-  for (const use of model.metrics) {
-    const { properties, reader, type } = use.resource;
-    const wake = WAKES[use.metricName ?? ''];
-    const threshold = reader.number(properties['Threshold']);
-    const operator = reader.text(properties['ComparisonOperator']);
-    if (wake === undefined || use.property !== '' || type !== 'AWS::CloudWatch::Alarm' || threshold === undefined)
-      continue;
-    const isMissed =
-      operator === 'GreaterThanThreshold'
-        ? wake.most <= threshold
-        : operator === 'GreaterThanOrEqualToThreshold' && wake.most < threshold;
-    if (!isMissed) continue;
-    yield {
-      at: use.resource,
-      property: 'Threshold',
-      message:
-        wake.severity === 'error'
-          ? `${use.metricName} is never above 1, so the alarm never goes off`
-          : `one refused request makes ${use.metricName} 1, which does not set the alarm off: the first caller wakes nothing`,
-      severity: wake.severity,
-    };
-  }
-}
-
 /** Periods of an alarm, in seconds (CloudWatch API reference, PutMetricAlarm). */
 function isPeriod(seconds: number): boolean {
   return [10, 20, 30].includes(seconds) || (seconds > 0 && seconds % 60 === 0);
@@ -310,13 +305,14 @@ function* periodNotPublished(model: ProofModel): Iterable<Accusation> {
       continue;
     }
     const { here } = catalogued(use);
-    if (here === undefined || here.isHighResolution || periodSeconds >= 60) continue;
+    if (here === undefined || here.isHighResolution) continue;
     const finest = finestPeriod(subjectOf(model, use), here);
     if (finest === undefined || finest <= periodSeconds) continue;
     yield {
       at: resource,
       property,
-      message: `${use.metricName} arrives every ${finest} s, so most periods of ${periodSeconds} s are empty`,
+      message: `${use.metricName} arrives every ${finest} s, so most periods of ${periodSeconds} s are empty and the alarm lapses into INSUFFICIENT_DATA`,
+      severity: 'warning',
       remedy:
         `use a period of ${Math.max(60, finest)} s, or a metric of 10 s such as ConcurrentRequestsPerModel, ` +
         'or publish this one more often with MetricsConfig (EnableEnhancedMetrics, MetricPublishFrequencyInSeconds)',
@@ -371,6 +367,15 @@ export const METRIC_RULES: readonly ProofRule[] = [
     check: metricOfNothing,
   },
   {
+    id: 'arn-for-name',
+    severity: 'error',
+    reason: 'metrics are published under names: an ARN in a dimension matches no datapoint',
+    remedy: 'use Fn::GetAtt with EndpointName, or the name itself',
+    source:
+      'CloudFormation: return values of AWS::SageMaker::Endpoint; SageMaker developer guide: metrics in CloudWatch',
+    check: arnForName,
+  },
+  {
     id: 'predefined-metric-mismatch',
     severity: 'error',
     reason: 'a predefined metric belongs to one scalable dimension, and to the kinds of endpoint that publish it',
@@ -381,7 +386,7 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'alarm-period-not-published',
     severity: 'error',
-    reason: 'an alarm with shorter periods than the metric has sees empty periods and stays in INSUFFICIENT_DATA',
+    reason: 'CloudWatch refuses other periods, and an alarm with shorter ones than the metric has sees empty periods',
     remedy: 'use a period in which the metric arrives',
     source: 'SageMaker API reference: MetricsConfig; CloudWatch API reference: PutMetricAlarm',
     check: periodNotPublished,
@@ -393,13 +398,5 @@ export const METRIC_RULES: readonly ProofRule[] = [
     remedy: 'follow a metric of one replica',
     source: 'Application Auto Scaling user guide: target tracking, choose metrics',
     check: notPerReplica,
-  },
-  {
-    id: 'wake-misses-first-request',
-    severity: 'warning',
-    reason: 'a fleet at zero has to wake for the first request, not for the second',
-    remedy: 'compare with GreaterThanOrEqualToThreshold and 1',
-    source: 'SageMaker developer guide: scale an endpoint to zero instances; autoscale an asynchronous endpoint',
-    check: wakeMisses,
   },
 ];

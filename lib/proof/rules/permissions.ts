@@ -9,37 +9,63 @@ interface Statement {
   readonly property: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
-  /** The document it stands in: grants of one document complete each other. */
-  readonly document: Json;
+  readonly isConditional: boolean;
+  /** Who has it: grants to one principal complete each other. */
+  readonly principals: readonly unknown[];
 }
 
-function documentsOf(model: ProofModel): { at: Resource; property: string; document: Json }[] {
-  const documents: { at: Resource; property: string; document: Json }[] = [];
-  const add = (at: Resource, property: string, value: unknown): void => {
-    const document = at.reader.object(value);
-    if (document !== undefined) documents.push({ at, property, document });
-  };
+interface Document {
+  readonly at: Resource;
+  readonly property: string;
+  readonly document: Json;
+  readonly principals: readonly unknown[];
+}
+
+const ATTACHMENTS = ['Roles', 'Users', 'Groups', 'RoleName', 'UserName'] as const;
+
+/** The roles, users and groups of a policy that stands for itself; the document alone where they are not known. */
+function principalsOf(at: Resource, document: Json): unknown[] {
+  const named = ATTACHMENTS.flatMap((name) => {
+    const written = at.properties[name];
+    const list: readonly unknown[] = Array.isArray(written) ? written : at.reader.isAbsent(written) ? [] : [written];
+    return list.map((one) => at.reader.referenced(one) ?? at.reader.text(one)).filter((one) => one !== undefined);
+  });
+  const attaching =
+    at.type === 'AWS::IAM::ManagedPolicy' ? at.reader.usersOf(at).filter(({ type }) => /^AWS::IAM::/.test(type)) : [];
+  return [document, ...named, ...attaching];
+}
+
+function documentsOf(model: ProofModel): Document[] {
+  const documents: Document[] = [];
   for (const type of ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::RolePolicy', 'AWS::IAM::UserPolicy']) {
-    for (const at of model.ofType(type)) add(at, 'PolicyDocument', at.properties['PolicyDocument']);
+    for (const at of model.ofType(type)) {
+      const document = at.reader.object(at.properties['PolicyDocument']);
+      if (document === undefined) continue;
+      documents.push({ at, property: 'PolicyDocument', document, principals: principalsOf(at, document) });
+    }
   }
   for (const type of ['AWS::IAM::Role', 'AWS::IAM::User', 'AWS::IAM::Group']) {
     for (const at of model.ofType(type)) {
-      at.reader
-        .objects(at.properties['Policies'])
-        .forEach((policy, index) => add(at, `Policies.${index}.PolicyDocument`, policy['PolicyDocument']));
+      for (const [index, policy] of at.reader.objects(at.properties['Policies']).entries()) {
+        const document = at.reader.object(policy['PolicyDocument']);
+        if (document === undefined) continue;
+        documents.push({ at, property: `Policies.${index}.PolicyDocument`, document, principals: [document, at] });
+      }
     }
   }
   // Before their transform, functions of the Serverless Application Model carry policies of their own.
   for (const at of model.ofType('AWS::Serverless::Function')) {
-    at.reader.objects(at.properties['Policies']).forEach((one, index) => {
-      if (one['Statement'] !== undefined) add(at, `Policies.${index}`, one);
+    at.reader.objects(at.properties['Policies']).forEach((document, index) => {
+      if (document['Statement'] !== undefined) {
+        documents.push({ at, property: `Policies.${index}`, document, principals: [document, at] });
+      }
     });
   }
   return documents;
 }
 
 function* allowed(model: ProofModel): Iterable<Statement> {
-  for (const { at, property, document } of documentsOf(model)) {
+  for (const { at, property, document, principals } of documentsOf(model)) {
     const { reader } = at;
     const written = document['Statement'];
     const statements = Array.isArray(written) ? reader.objects(written) : [reader.object(written) ?? {}];
@@ -50,7 +76,8 @@ function* allowed(model: ProofModel): Iterable<Statement> {
         property: `${property}.Statement.${index}`,
         actions: reader.texts(statement['Action']).map((action) => action.toLowerCase()),
         resources: reader.texts(statement['Resource']),
-        document,
+        isConditional: !reader.isAbsent(statement['Condition']),
+        principals,
       };
     }
   }
@@ -66,9 +93,20 @@ const ATTACHED: readonly (readonly [type: string, property: string])[] = [
 
 const FULL_ACCESS = /(^|\/)AmazonSageMakerFullAccess$/;
 
+/** Workplaces of people, and pipelines that build everything: AWS gives their roles full access on purpose. */
+const WORKPLACES =
+  /^AWS::(SageMaker::(Domain|UserProfile|Space|App|NotebookInstance|Pipeline|Project|Cluster|PartnerApp|MlflowTrackingServer)|CodeBuild::|CodePipeline::|StepFunctions::)/;
+
+/** Whether everything that uses a role is a workplace. */
+function isOfWorkplaces(role: Resource): boolean {
+  const users = role.reader.usersOf(role).filter(({ type }) => !/^AWS::IAM::/.test(type));
+  return users.length > 0 && users.every(({ type }) => WORKPLACES.test(type));
+}
+
 function* fullAccess(model: ProofModel): Iterable<Accusation> {
   for (const [type, property] of ATTACHED) {
     for (const at of model.ofType(type)) {
+      if (isOfWorkplaces(at)) continue;
       for (const arn of at.reader.texts(at.properties[property])) {
         if (!FULL_ACCESS.test(arn)) continue;
         yield {
@@ -79,8 +117,12 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
       }
     }
   }
-  for (const { at, property, actions, resources } of allowed(model)) {
-    if (!actions.includes('sagemaker:*') || !resources.includes('*')) continue;
+  for (const { at, property, actions, resources, isConditional, principals } of allowed(model)) {
+    if (!actions.includes('sagemaker:*') || !resources.includes('*') || isConditional) continue;
+    const roles = principals.filter(
+      (one): one is Resource => typeof one === 'object' && one !== null && 'logicalId' in one,
+    );
+    if (roles.length > 0 && roles.every(isOfWorkplaces)) continue;
     yield {
       at,
       property,
@@ -97,52 +139,76 @@ function grants(statement: Statement, action: string): boolean {
   return statement.actions.some((one) => matches(one, action));
 }
 
-function matches(pattern: string, action: string): boolean {
+function matches(pattern: string, text: string): boolean {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replace(/\*/g, '.*').replace(/\?/g, '.')}$`).test(action);
+  return new RegExp(`^${escaped.replace(/\*+/g, '.*').replace(/\?/g, '.')}$`).test(text);
 }
 
 function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
   const statements = [...allowed(model)];
   for (const statement of statements) {
     if (!grants(statement, INVOKE)) continue;
-    const together = statements.filter(
-      ({ document, resources }) =>
-        document === statement.document && resources.some((one) => statement.resources.includes(one)),
+    const together = statements.filter(({ principals }) =>
+      principals.some((one) => statement.principals.includes(one)),
     );
     const may = (action: string): boolean => together.some((one) => grants(one, action));
-    const endpoints = endpointsOf(model, statement.resources);
-    const { at, property } = statement;
-    if (endpoints.some(({ kind }) => kind === 'async') && !may(ASYNC)) {
+    const { exact, all } = endpointsOf(model, statement.resources);
+    const { at } = statement;
+    const property = `${statement.property}.Action`;
+    const isRefused = exact.some(({ kind }) => kind === 'async');
+    if ((isRefused || (all.length > 0 && all.every(({ kind }) => kind === 'async'))) && !may(ASYNC)) {
       yield {
         at,
-        property: `${property}.Action`,
+        property,
         message: 'the endpoint is asynchronous: it refuses InvokeEndpoint, and InvokeEndpointAsync is not granted',
         remedy: 'grant sagemaker:InvokeEndpointAsync',
-        severity: 'error',
+        // What a pattern matches may lie elsewhere.
+        severity: isRefused ? 'error' : 'warning',
       };
-      continue;
+    } else if (all.some((endpoint) => streams(model, endpoint)) && !may(STREAM)) {
+      yield {
+        at,
+        property,
+        message:
+          'the endpoint serves a language model, which callers like to stream: without InvokeEndpointWithResponseStream they are denied',
+        remedy: 'grant sagemaker:InvokeEndpointWithResponseStream, unless no caller streams',
+      };
     }
-    if (endpoints.length > 0 && endpoints.every(({ kind }) => kind === 'async' || kind === 'serverless')) continue;
-    const missing = [
-      ...(may(STREAM) ? [] : ['InvokeEndpointWithResponseStream']),
-      ...(endpoints.length > 0 || may(ASYNC) ? [] : ['InvokeEndpointAsync']),
-    ];
-    if (missing.length === 0) continue;
-    yield {
-      at,
-      property: `${property}.Action`,
-      message: `InvokeEndpoint is granted without ${missing.join(' and ')}: callers of that kind are denied`,
-    };
   }
 }
 
-/** The declared endpoints that some ARNs name. */
-function endpointsOf(model: ProofModel, resources: readonly string[]): Endpoint[] {
-  return resources.flatMap((resource) => {
-    const name = /:endpoint\/([^/*]+)$/.exec(resource)?.[1];
-    const endpoint = model.endpointNamed(name);
-    return endpoint === undefined ? [] : [endpoint];
+/** The declared endpoints that some ARNs name, and those that patterns match besides. */
+function endpointsOf(
+  model: ProofModel,
+  resources: readonly string[],
+): { readonly exact: Endpoint[]; readonly all: Endpoint[] } {
+  const exact = new Set<Endpoint>();
+  const all = new Set<Endpoint>();
+  for (const resource of resources) {
+    const name = /:endpoint\/(.+)$/.exec(resource)?.[1]?.toLowerCase();
+    const endpoint = name === undefined ? undefined : model.endpointNamed(name);
+    if (endpoint !== undefined) {
+      exact.add(endpoint);
+      all.add(endpoint);
+    }
+    for (const one of model.endpoints) {
+      const isMatched =
+        resource === '*' || (name?.includes('*') === true && matches(name, one.name?.toLowerCase() ?? ''));
+      if (isMatched) all.add(one);
+    }
+  }
+  return { exact: [...exact], all: [...all] };
+}
+
+/** Servers of language models, by the names of their images and settings. */
+const LANGUAGE_MODEL =
+  /vllm|sglang|-lmi|djl-inference|tgi-inference|text-generation-inference|huggingface-llm|tensorrt-?llm|OPTION_ROLLING_BATCH|SM_VLLM_|SM_SGLANG_|MAX_TOTAL_TOKENS/i;
+
+function streams(model: ProofModel, { variants, kind, config }: Endpoint): boolean {
+  if (kind !== 'real-time' || config === undefined) return false;
+  return variants.some(({ properties }) => {
+    const found = model.modelNamed(config, properties['ModelName']);
+    return found !== undefined && LANGUAGE_MODEL.test(JSON.stringify(found.properties));
   });
 }
 
@@ -150,7 +216,7 @@ function endpointsOf(model: ProofModel, resources: readonly string[]): Endpoint[
 export const PERMISSION_RULES: readonly ProofRule[] = [
   {
     id: 'full-access-policy',
-    severity: 'error',
+    severity: 'warning',
     reason: 'a role that serves one model may not be able to change all of them',
     remedy: 'grant what the model needs: its image, its files, its logs',
     source: 'SageMaker developer guide: execution roles; IAM user guide: least privilege',

@@ -10,8 +10,8 @@ const STEP = 'StepScalingPolicyConfiguration';
 /** What Application Auto Scaling takes where SageMaker policies leave a cooldown out, in seconds. */
 const DEFAULT_COOLDOWN_SECONDS = 300;
 
-/** Below so many seconds target tracking counts instances twice that have not started yet. */
-const SHORT_TRACKING_COOLDOWN_SECONDS = 60;
+/** AWS's own examples go down to 30 seconds; below, not even the next datapoint is waited for. */
+const SHORT_TRACKING_COOLDOWN_SECONDS = 30;
 
 function allPolicies(model: ProofModel): { readonly policy: Policy; readonly target?: Target }[] {
   return [
@@ -122,7 +122,7 @@ function* cooldownShort(model: ProofModel): Iterable<Accusation> {
           message:
             `the scale-out cooldown of ${scaleOut} s is far below the ${UNCACHED_OR_CACHED.least} to ${UNCACHED_OR_CACHED.most} s ` +
             'in which an instance starts, so instances that start are asked for again',
-          remedy: 'set ScaleOutCooldown to 60 s or more; towards the start-up time it overshoots least',
+          remedy: 'set ScaleOutCooldown to 30 s or more; towards the start-up time it overshoots least',
         };
       }
     }
@@ -159,18 +159,25 @@ function* scaleInFaster(model: ProofModel): Iterable<Accusation> {
 
 function* neverScalesIn(model: ProofModel): Iterable<Accusation> {
   for (const target of model.targets) {
-    const { policies, resource } = target;
+    const { policies, resource, min, max } = target;
     if (policies.length === 0 || !resource.reader.isAbsent(resource.properties['ScheduledActions'])) continue;
-    const staysUp = policies.every(
-      ({ tracking, resource: at }) => tracking !== undefined && at.reader.flag(tracking['DisableScaleIn']) === true,
-    );
-    if (!staysUp) continue;
+    if (min !== undefined && min === max) continue;
+    if (!policies.every(onlyAdds)) continue;
+    const [first] = policies;
     yield {
-      at: policies[0]!.resource,
-      property: `${TRACKING}.DisableScaleIn`,
+      at: first!.resource,
+      property: first!.step === undefined ? `${TRACKING}.DisableScaleIn` : `${STEP}.StepAdjustments`,
       message: 'every policy of the fleet only adds capacity, so what one peak adds is paid for ever',
     };
   }
+}
+
+/** Whether a policy certainly takes no capacity away. */
+function onlyAdds({ tracking, step, resource: { reader } }: Policy): boolean {
+  if (tracking !== undefined) return reader.flag(tracking['DisableScaleIn']) === true;
+  if (step === undefined || reader.text(step['AdjustmentType']) === 'ExactCapacity') return false;
+  const steps = reader.objects(step['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
+  return reader.isCertainList(step['StepAdjustments']) && steps.length > 0 && steps.every((one) => (one ?? -1) >= 0);
 }
 
 function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
@@ -185,6 +192,9 @@ function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
     }
     if (tracking !== undefined && step !== undefined) {
       yield { at: resource, property: STEP, message: 'a policy is either target tracking or step scaling, not both' };
+    }
+    if (reader.isAbsent(properties['PolicyType']) && tracking === undefined && step === undefined) {
+      yield { at: resource, property: 'PolicyType', message: 'the policy has no type and nothing to decide by' };
     }
     const predefined = tracking?.['PredefinedMetricSpecification'];
     const custom = tracking?.['CustomizedMetricSpecification'];

@@ -1,0 +1,212 @@
+import type { Finding } from './finding';
+import type { ProofTemplate } from './model';
+import { isObject, type Json } from './template-reader';
+
+/** Beyond so many independent conditions their choices are too many to look at one by one. */
+const MOST_CONDITIONS = 8;
+
+/** The most characters of templates that all choices together may come to. */
+const MOST_CHARACTERS = 64_000_000;
+
+/** What the rules read; conditions of anything else make no difference. */
+const JUDGED = /^AWS::(SageMaker|ApplicationAutoScaling|CloudWatch|IAM|Lambda|Serverless|Kinesis)::/;
+
+/** One choice for every condition, by its key. */
+type Choice = ReadonlyMap<string, boolean>;
+
+/**
+ * The templates as each choice of their conditions makes them: what is wrong in all of them is certain. Where the choices are too many,
+ * the templates as they are.
+ */
+export function branchesOf(templates: readonly ProofTemplate[]): (readonly ProofTemplate[])[] {
+  const keys = new Set<string>();
+  templates.forEach(({ document }, index) => {
+    for (const name of usedConditions(document)) collectKeys(conditionOf(document, name), document, index, keys, 0);
+  });
+  const size = templates.reduce((sum, { document }) => sum + JSON.stringify(document ?? null).length, 0);
+  if (keys.size === 0 || keys.size > MOST_CONDITIONS || size * 2 ** keys.size > MOST_CHARACTERS)
+    return [[...templates]];
+  return choicesOf([...keys]).map((choice) =>
+    templates.map(({ name, document }, index) => ({ name, document: chosen(document, index, choice) })),
+  );
+}
+
+/** The findings that stand in every branch in which the accused resource exists. */
+export function certainFindings(
+  branches: readonly { readonly findings: readonly Finding[]; readonly has: (finding: Finding) => boolean }[],
+): Finding[] {
+  const key = ({ rule, template, logicalId, property }: Finding): string =>
+    JSON.stringify([rule, template, logicalId, property]);
+  const [first, ...others] = branches.map(({ findings, has }) => ({
+    findings,
+    has,
+    mildest: mildestBy(findings, key),
+  }));
+  if (first === undefined) return [];
+  if (others.length === 0) return [...first.findings];
+  const all = [first, ...others];
+  // The wording of the first branch that has it.
+  const distinct = new Map<string, Finding>();
+  for (const finding of all.flatMap(({ findings }) => findings)) {
+    if (!distinct.has(key(finding))) distinct.set(key(finding), finding);
+  }
+  return [...distinct.values()]
+    .filter((finding) => all.every(({ mildest, has }) => mildest.has(key(finding)) || !has(finding)))
+    .map((finding) => {
+      const isMild = all.some(({ mildest }) => mildest.get(key(finding)) === 'warning');
+      return isMild ? { ...finding, severity: 'warning' as const } : finding;
+    });
+}
+
+function mildestBy(findings: readonly Finding[], key: (finding: Finding) => string): Map<string, Finding['severity']> {
+  const mildest = new Map<string, Finding['severity']>();
+  for (const finding of findings) {
+    if (mildest.get(key(finding)) !== 'warning') mildest.set(key(finding), finding.severity);
+  }
+  return mildest;
+}
+
+function part(document: unknown, name: string): Json {
+  return isObject(document) && isObject(document[name]) ? document[name] : {};
+}
+
+function conditionOf(document: unknown, name: string): unknown {
+  return part(document, 'Conditions')[name] ?? { Condition: name };
+}
+
+/** The names of the conditions that judged resources and exports depend on. */
+function usedConditions(document: unknown): Set<string> {
+  const names = new Set<string>();
+  for (const resource of Object.values(part(document, 'Resources'))) {
+    if (!isObject(resource) || !JUDGED.test(String(resource['Type']))) continue;
+    if (typeof resource['Condition'] === 'string') names.add(resource['Condition']);
+    collectNames(resource['Properties'], names);
+  }
+  for (const output of Object.values(part(document, 'Outputs'))) {
+    if (!isObject(output) || output['Export'] === undefined) continue;
+    if (typeof output['Condition'] === 'string') names.add(output['Condition']);
+    collectNames(output, names);
+  }
+  return names;
+}
+
+function collectNames(value: unknown, names: Set<string>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (isObject(value) && Array.isArray(value['Fn::If']) && typeof value['Fn::If'][0] === 'string') {
+    names.add(value['Fn::If'][0]);
+  }
+  for (const inner of Object.values(value)) collectNames(inner, names);
+}
+
+/** Conditions that contain themselves end here. */
+const DEEPEST = 20;
+
+/** The independent parts of a condition. */
+function collectKeys(condition: unknown, document: unknown, index: number, keys: Set<string>, depth: number): void {
+  const parts = partsOf(condition, document, depth);
+  if (parts === undefined) keys.add(keyOf(condition, index));
+  else for (const inner of parts.inner) collectKeys(inner, document, index, keys, depth + 1);
+}
+
+function keyOf(condition: unknown, index: number): string {
+  return `${index} ${JSON.stringify(condition)}`;
+}
+
+interface Parts {
+  readonly inner: readonly unknown[];
+  readonly value: (values: readonly boolean[]) => boolean;
+}
+
+/** How a condition is put together from others; undefined where it stands for itself. */
+function partsOf(condition: unknown, document: unknown, depth: number): Parts | undefined {
+  if (!isObject(condition) || depth > DEEPEST) return undefined;
+  const list = (name: string): readonly unknown[] | undefined =>
+    Array.isArray(condition[name]) ? (condition[name] as unknown[]) : undefined;
+  const name = condition['Condition'];
+  if (typeof name === 'string') {
+    const named = part(document, 'Conditions')[name];
+    return named === undefined ? undefined : { inner: [named], value: ([one]) => one === true };
+  }
+  const and = list('Fn::And');
+  if (and !== undefined) return { inner: and, value: (values) => values.every(Boolean) };
+  const or = list('Fn::Or');
+  if (or !== undefined) return { inner: or, value: (values) => values.some(Boolean) };
+  const not = list('Fn::Not');
+  if (not?.length === 1) return { inner: not, value: ([one]) => one !== true };
+  const equals = list('Fn::Equals');
+  if (equals?.length === 2 && equals.every((one) => typeof one !== 'object')) {
+    return { inner: [], value: () => String(equals[0]) === String(equals[1]) };
+  }
+  return undefined;
+}
+
+function isTrue(condition: unknown, document: unknown, index: number, choice: Choice, depth = 0): boolean | undefined {
+  const parts = partsOf(condition, document, depth);
+  if (parts === undefined) return choice.get(keyOf(condition, index));
+  const values = parts.inner.map((inner) => isTrue(inner, document, index, choice, depth + 1));
+  return values.includes(undefined) ? undefined : parts.value(values.map((value) => value === true));
+}
+
+function choicesOf(keys: readonly string[]): Choice[] {
+  const choices: Choice[] = [];
+  for (let bits = 0; bits < 2 ** keys.length; bits++) {
+    const choice = new Map(keys.map((key, index) => [key, (bits & (1 << index)) !== 0]));
+    if (isPossible(choice)) choices.push(choice);
+  }
+  return choices;
+}
+
+/** One thing cannot equal two different texts. */
+function isPossible(choice: Choice): boolean {
+  const equals = new Map<string, string>();
+  for (const [key, isChosen] of choice) {
+    const space = key.indexOf(' ');
+    const condition: unknown = JSON.parse(key.slice(space + 1));
+    const sides = isChosen && isObject(condition) ? condition['Fn::Equals'] : undefined;
+    if (!Array.isArray(sides) || sides.length !== 2) continue;
+    const literal = sides.find((side) => typeof side === 'string') as string | undefined;
+    const other = sides.find((side) => isObject(side)) as unknown;
+    if (literal === undefined || other === undefined) continue;
+    const subject = key.slice(0, space) + JSON.stringify(other);
+    if ((equals.get(subject) ?? literal) !== literal) return false;
+    equals.set(subject, literal);
+  }
+  return true;
+}
+
+const NOTHING = Symbol('nothing');
+
+/** A template with its conditions resolved. */
+function chosen(document: unknown, index: number, choice: Choice): unknown {
+  if (!isObject(document)) return document;
+  const stands = (name: string): boolean | undefined => isTrue(conditionOf(document, name), document, index, choice);
+  const kept = (parts: Json): Json =>
+    Object.fromEntries(
+      Object.entries(parts).flatMap(([id, one]) => {
+        if (isObject(one) && typeof one['Condition'] === 'string' && stands(one['Condition']) === false) return [];
+        return [[id, resolved(one, stands)]];
+      }),
+    );
+  return {
+    ...document,
+    Resources: isObject(document['Resources']) ? kept(document['Resources']) : document['Resources'],
+    ...(isObject(document['Outputs']) ? { Outputs: kept(document['Outputs']) } : {}),
+  };
+}
+
+function resolved(value: unknown, stands: (name: string) => boolean | undefined): unknown {
+  if (Array.isArray(value)) return value.map((one) => resolved(one, stands)).filter((one) => one !== NOTHING);
+  if (!isObject(value)) return value;
+  if (value['Ref'] === 'AWS::NoValue') return NOTHING;
+  const branch = value['Fn::If'];
+  if (Array.isArray(branch) && branch.length === 3 && typeof branch[0] === 'string') {
+    const isChosen = stands(branch[0]);
+    if (isChosen !== undefined) return resolved(branch[isChosen ? 1 : 2], stands);
+  }
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, one]) => {
+      const inner = resolved(one, stands);
+      return inner === NOTHING ? [] : [[name, inner]];
+    }),
+  );
+}

@@ -1,0 +1,162 @@
+import { HOSTING_NAMESPACES, PUBLISHED_METRICS } from '../../catalog/published-metrics';
+import type { Accusation } from '../finding';
+import type { MetricUse, ProofModel } from '../model';
+import { within } from './metric-subject';
+import type { ProofRule } from './rule';
+
+/** Each request publishes one datapoint of 1, or of its share of the replicas: only their sum is a load. */
+const COUNTS = /^Invocations(PerInstance|PerCopy)?$/;
+
+/** How much of something is in use at a moment: a sum of moments is no amount. */
+const GAUGES =
+  /^((CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?|ConcurrentRequestsPer(Model|Copy)|Serverless\w*Utilization)$/;
+
+const LATENCIES = /^(Model|Overhead|Container|FirstChunk|FirstChunkModel|FirstChunkOverhead)Latency$|^ModelSetupTime$/;
+
+function isHosting({ namespace }: MetricUse): boolean {
+  return HOSTING_NAMESPACES.includes(namespace ?? '');
+}
+
+function isScaling({ resource: { type } }: MetricUse): boolean {
+  return type === 'AWS::ApplicationAutoScaling::ScalingPolicy';
+}
+
+/** How an alarm compares, where it compares one metric with one number. */
+function comparison({
+  resource,
+  property,
+}: MetricUse): { readonly threshold: number; readonly isAbove: boolean } | undefined {
+  if (resource.type !== 'AWS::CloudWatch::Alarm' || property !== '') return undefined;
+  const threshold = resource.reader.number(resource.properties['Threshold']);
+  const operator = resource.reader.text(resource.properties['ComparisonOperator']);
+  return threshold === undefined || operator === undefined
+    ? undefined
+    : { threshold, isAbove: /^Greater/.test(operator) };
+}
+
+function* misleading(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const { metricName, statistic, resource } = use;
+    if (!isHosting(use) || metricName === undefined || statistic === undefined) continue;
+    const compared = comparison(use);
+    const property = use.property.endsWith('MetricStat.Metric')
+      ? use.property.replace(/Metric$/, 'Stat')
+      : within(use, 'Statistic');
+    if (COUNTS.test(metricName) && /^(Average|Minimum|Maximum)$/.test(statistic)) {
+      // A threshold below 1 asks whether there is any traffic at all.
+      if (!isScaling(use) && !(compared?.isAbove === true && compared.threshold >= 1)) continue;
+      yield {
+        at: resource,
+        property,
+        message: `every request is one datapoint of at most 1, so the ${statistic} of ${metricName} is never above 1 however many requests there are`,
+        remedy: 'use Sum',
+      };
+    } else if (GAUGES.test(metricName) && /^(Sum|SampleCount)$/.test(statistic)) {
+      if (!isScaling(use) && compared === undefined) continue;
+      yield {
+        at: resource,
+        property,
+        message: `the ${statistic} of ${metricName} grows with the instances and with how often they report, not with their load`,
+        remedy: /^Concurrent/.test(metricName) ? 'use Maximum or Average' : 'use Average',
+      };
+    } else if (
+      isScaling(use) &&
+      !use.property.includes('.Metrics.') &&
+      LATENCIES.test(metricName) &&
+      /^(Sum|SampleCount)$/.test(statistic)
+    ) {
+      yield {
+        at: resource,
+        property,
+        message: `the ${statistic} of ${metricName} grows with the traffic and does not fall as instances are added`,
+        remedy: 'use Average or a percentile',
+      };
+    }
+  }
+}
+
+/** Metrics that have a datapoint only when something happens. */
+const SPARSE =
+  /Latency$|^(NoCapacityInvocationFailures|MidStreamErrors|InvocationFailures|ExpiredRequests|InvocationsProcesss?ed|TimeInBacklog|TotalProcessingTime|NotificationFailures|Request\w+Failures|Response\w+Failures|ModelSetupTime|Invocation(4XX|5XX|Model)Errors)$/;
+
+function* blindedByGaps(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {
+    const { reader } = resource;
+    const custom = reader.object(tracking?.['CustomizedMetricSpecification']);
+    const queries = reader.objects(custom?.['Metrics']).map((query) => ({
+      id: reader.text(query['Id']),
+      expression: reader.text(query['Expression']),
+      metricName: reader.text(reader.object(reader.object(query['MetricStat'])?.['Metric'])?.['MetricName']),
+    }));
+    const formulas = queries.flatMap(({ expression }) => (expression === undefined ? [] : [expression]));
+    for (const { id, metricName } of queries) {
+      if (id === undefined || metricName === undefined || !SPARSE.test(metricName)) continue;
+      if (!PUBLISHED_METRICS.some((one) => one.metricName === metricName)) continue;
+      const using = formulas.filter((formula) => new RegExp(`\\b${id}\\b`).test(formula));
+      if (using.length === 0 || using.some((formula) => /FILL\s*\(|\bIF\s*\(|METRICS\s*\(/i.test(formula))) continue;
+      // An expression that another one fills.
+      if (formulas.some((formula) => /FILL\s*\(/i.test(formula))) continue;
+      yield {
+        at: resource,
+        property: 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics',
+        message: `${metricName} (${id}) has no datapoint in minutes in which nothing happens, and '${using[0]}' has none either: the policy stands still`,
+        remedy: `write FILL(${id}, 0) or FILL(${id}, REPEAT) in its place`,
+      };
+    }
+  }
+}
+
+/** No model answers faster; who compares with less means milliseconds or seconds. */
+const FASTEST_MICROSECONDS = 10_000;
+
+function* inMicroseconds(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const { metricName, statistic, resource } = use;
+    if (
+      !isHosting(use) ||
+      metricName === undefined ||
+      !/^(Model|FirstChunk|FirstChunkModel|Container)Latency$/.test(metricName)
+    )
+      continue;
+    if (statistic === 'SampleCount' || statistic === 'Sum' || use.property !== '') {
+      if (!isScaling(use) || use.property.includes('.Metrics')) continue;
+    }
+    const compared = comparison(use);
+    const tracked = resource.reader.object(resource.properties['TargetTrackingScalingPolicyConfiguration']);
+    const value = isScaling(use) ? resource.reader.number(tracked?.['TargetValue']) : compared?.threshold;
+    if (value === undefined || value <= 0 || value >= FASTEST_MICROSECONDS) continue;
+    yield {
+      at: resource,
+      property: isScaling(use) ? 'TargetTrackingScalingPolicyConfiguration.TargetValue' : 'Threshold',
+      message: `${metricName} is in microseconds: ${value} is ${value / 1000} ms`,
+    };
+  }
+}
+
+/** How metrics are put together. */
+export const STATISTIC_RULES: readonly ProofRule[] = [
+  {
+    id: 'statistic-misleads',
+    severity: 'warning',
+    reason: 'counts mean something as sums, amounts in use as averages or maxima',
+    remedy: 'use a statistic that follows the load',
+    source: 'SageMaker developer guide: metrics in CloudWatch (valid statistics of each metric)',
+    check: misleading,
+  },
+  {
+    id: 'math-blinded-by-gap',
+    severity: 'warning',
+    reason: 'one missing datapoint leaves a whole expression without data, and without data nothing scales',
+    remedy: 'wrap the metric in FILL',
+    source: 'Application Auto Scaling user guide: target tracking with metric math (FILL)',
+    check: blindedByGaps,
+  },
+  {
+    id: 'latency-in-microseconds',
+    severity: 'warning',
+    reason: 'latencies of SageMaker are in microseconds; a limit in milliseconds is crossed by every request',
+    remedy: 'multiply milliseconds by 1000',
+    source: 'SageMaker developer guide: metrics in CloudWatch (ModelLatency, unit microseconds)',
+    check: inMicroseconds,
+  },
+];
