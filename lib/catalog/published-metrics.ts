@@ -23,6 +23,7 @@ export const FURTHER_DIMENSIONS: readonly string[] = [
   'InstanceId',
   'ContainerId',
   'ContainerName',
+  'AcceleratorId',
   'GpuId',
   'AvailabilityZone',
   'Hostname',

@@ -8,8 +8,11 @@ const MOST_CONDITIONS = 8;
 /** The most characters of templates that all choices together may come to. */
 const MOST_CHARACTERS = 64_000_000;
 
-/** What the rules read; conditions of anything else make no difference. */
-const JUDGED = /^AWS::(SageMaker|ApplicationAutoScaling|CloudWatch|IAM|Lambda|Serverless|Kinesis)::/;
+/** What the rules read; conditions of anything else make no difference. Where these are too many, those of scaling alone. */
+const JUDGED = [
+  /^AWS::(SageMaker|ApplicationAutoScaling|CloudWatch|IAM|Lambda|Serverless|Kinesis)::/,
+  /^AWS::(SageMaker|ApplicationAutoScaling|CloudWatch)::/,
+];
 
 /** One choice for every condition, by its key. */
 type Choice = ReadonlyMap<string, boolean>;
@@ -19,16 +22,25 @@ type Choice = ReadonlyMap<string, boolean>;
  * the templates as they are.
  */
 export function branchesOf(templates: readonly ProofTemplate[]): (readonly ProofTemplate[])[] {
-  const keys = new Set<string>();
-  templates.forEach(({ document }, index) => {
-    for (const name of usedConditions(document)) collectKeys(conditionOf(document, name), document, index, keys, 0);
-  });
   const size = templates.reduce((sum, { document }) => sum + JSON.stringify(document ?? null).length, 0);
-  if (keys.size === 0 || keys.size > MOST_CONDITIONS || size * 2 ** keys.size > MOST_CHARACTERS)
-    return [[...templates]];
-  return choicesOf([...keys]).map((choice) =>
+  const keys = JUDGED.map((judged) => keysOf(templates, judged)).find(
+    (some) => some.length <= MOST_CONDITIONS && size * 2 ** some.length <= MOST_CHARACTERS,
+  );
+  if (keys === undefined || keys.length === 0) return [[...templates]];
+  return choicesOf(keys).map((choice) =>
     templates.map(({ name, document }, index) => ({ name, document: chosen(document, index, choice) })),
   );
+}
+
+/** The independent conditions of resources of some types. */
+function keysOf(templates: readonly ProofTemplate[], judged: RegExp): string[] {
+  const keys = new Set<string>();
+  templates.forEach(({ document }, index) => {
+    for (const name of usedConditions(document, judged)) {
+      collectKeys(conditionOf(document, name), document, index, keys, 0);
+    }
+  });
+  return [...keys];
 }
 
 /** The findings that stand in every branch in which the accused resource exists. */
@@ -75,10 +87,10 @@ function conditionOf(document: unknown, name: string): unknown {
 }
 
 /** The names of the conditions that judged resources and exports depend on. */
-function usedConditions(document: unknown): Set<string> {
+function usedConditions(document: unknown, judged: RegExp): Set<string> {
   const names = new Set<string>();
   for (const resource of Object.values(part(document, 'Resources'))) {
-    if (!isObject(resource) || !JUDGED.test(String(resource['Type']))) continue;
+    if (!isObject(resource) || !judged.test(String(resource['Type']))) continue;
     if (typeof resource['Condition'] === 'string') names.add(resource['Condition']);
     collectNames(resource['Properties'], names);
   }

@@ -57,11 +57,16 @@ function judge(
       template: at.template,
       logicalId: at.logicalId,
       property,
-      message,
+      message: readable(message),
       remedy: remedy ?? rule.remedy,
     })),
   );
   return { findings, has: ({ template, logicalId }) => model.has(template, logicalId) };
+}
+
+/** Place holders of what only the deployment gives, as templates write them. */
+function readable(message: string): string {
+  return message.replace(/<(?:\d+ )?([\w:. -]+)>/g, '${$1}');
 }
 
 /** No template that CloudFormation takes is nested deeper. */

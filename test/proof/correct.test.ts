@@ -423,6 +423,15 @@ const CORRECT: { readonly [what: string]: readonly ProofTemplate[] } = {
       { AlarmActions: [], Statistic: 'Sum' },
     ),
   }),
+  'one accelerator of one instance, by enhanced metrics': one({
+    ...realTime({}, { MetricsConfig: { EnableEnhancedMetrics: true, MetricPublishFrequencyInSeconds: 10 } }),
+    A: alarm(
+      'GPUUtilization',
+      { ...onVariant, InstanceId: 'i-1', AcceleratorId: '0' },
+      { AlarmActions: [], Namespace: '/aws/sagemaker/Endpoints', Period: 10, Threshold: 90 },
+    ),
+    B: alarm('ModelLatency', { ...onVariant, InstanceId: 'i-1' }, { AlarmActions: [], Period: 10, Threshold: 900_000 }),
+  }),
   'an alarm on whether anybody calls at all': one({
     ...realTime(),
     A: alarm('Invocations', onVariant, { AlarmActions: [], ComparisonOperator: 'LessThanThreshold', Statistic: 'Sum' }),

@@ -162,6 +162,13 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'metric-of-nothing': [
     [
+      scaledRealTime({
+        Step: step(),
+        A: alarm('ModelLatency', { EndpointName: 'left-over', VariantName: 'AllTraffic' }),
+      }),
+      scaledRealTime({ Step: step(), A: alarm('ModelLatency', onVariant) }),
+    ],
+    [
       scaledRealTime(
         { Step: step(), A: alarm('ModelLatency', { EndpointName: 'other', VariantName: 'AllTraffic' }) },
         {
@@ -184,6 +191,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     ],
   ],
   'arn-for-name': [
+    [
+      { ...realTime(), A: alarm('ModelLatency', { ...onVariant, EndpointName: 'undefined' }, { AlarmActions: [] }) },
+      { ...realTime(), A: alarm('ModelLatency', { ...onVariant, EndpointName: 'undefined-1' }, { AlarmActions: [] }) },
+    ],
     [
       { ...realTime(), A: alarm('ModelLatency', { ...onVariant, EndpointName: endpointArn }, { AlarmActions: [] }) },
       { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [] }) },
@@ -469,6 +480,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'scalable-target-invalid': [
     [
+      scaledRealTime({}, { ResourceId: 'endpoint/undefined/variant/AllTraffic' }),
+      scaledRealTime({}, { ResourceId: 'endpoint/null-1/variant/AllTraffic' }),
+    ],
+    [
       { ...serverless(), Target: variantTarget() },
       {
         ...realTime(
@@ -510,6 +525,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     ],
   ],
   'zero-where-impossible': [
+    [
+      { ...serverless(), Target: variantTarget({ ScalableDimension: provisioned, MinCapacity: 0 }) },
+      { ...serverless(), Target: variantTarget({ ScalableDimension: provisioned, MinCapacity: 1 }) },
+    ],
     [scaledRealTime({}, { MinCapacity: 0 }), scaledRealTime()],
     [
       scaledRealTime({}, { ScheduledActions: [{ ScalableTargetAction: { MinCapacity: 0, MaxCapacity: 0 } }] }),
@@ -569,6 +588,7 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'fixed-capacity': [[scaledRealTime({ P: tracking() }, { MaxCapacity: 1 }), scaledRealTime({}, { MaxCapacity: 1 })]],
   'target-above-capacity': [
+    [scaledRealTime({ P: tracking({ TargetValue: 0 }) }), scaledRealTime({ P: tracking({ TargetValue: 0.5 }) })],
     [
       { ...realTime({}, tested), Target: variantTarget(), P: tracking({ ...concurrency, TargetValue: 20 }) },
       { ...realTime({}, tested), Target: variantTarget(), P: tracking({ ...concurrency, TargetValue: 6 }) },
@@ -817,6 +837,20 @@ describe('severity', () => {
     expect(severityOf(typed('ml.t2.medium'), 'burstable-instance-type')).toBe('warning');
     expect(severityOf(typed('ml.g9.xlarge'), 'unknown-instance-type')).toBe('warning');
     expect(severityOf(typed('ml.g5.big'), 'unknown-instance-type')).toBe('error');
+  });
+
+  test('is error for a metric that an exhaustive list lacks or that is misspelt, and warning for one that may be new', () => {
+    const watched = (endpoint: Resources, metricName: string): Resources => ({
+      ...endpoint,
+      A: alarm(metricName, onVariant, { AlarmActions: [] }),
+    });
+    expect(severityOf(watched(asynchronous(), 'RequestsWaiting'), 'metric-not-published')).toBe('error');
+    expect(severityOf(watched(realTime(), 'InvocationPerInstance'), 'metric-not-published')).toBe('error');
+    expect(severityOf(watched(realTime(), 'Invocation5xxError'), 'metric-not-published')).toBe('error');
+    expect(severityOf(watched(realTime(), 'TokensPerSecond'), 'metric-not-published')).toBe('warning');
+    expect(
+      severityOf({ A: alarm('CPUUtilization', { Host: 'x' }, { AlarmActions: [] }) }, 'metric-not-published'),
+    ).toBeUndefined();
   });
 
   test('is warning for what works and hurts', () => {

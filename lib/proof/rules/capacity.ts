@@ -7,18 +7,28 @@ import type { ProofRule } from './rule';
 
 function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
   for (const target of model.targets) {
-    if (target.dimension !== 'variant' || target.kind !== 'real-time') continue;
+    const isRealTime = target.dimension === 'variant' && target.kind === 'real-time';
+    if (!isRealTime && target.dimension !== 'provisioned-concurrency') continue;
     for (const { property, min, max } of limitsOf(target)) {
       for (const [name, value] of [
         ['MinCapacity', min],
         ['MaxCapacity', max],
       ] as const) {
         if (value === undefined || value >= 1) continue;
-        yield {
-          at: target.resource,
-          property: property + name,
-          message: `${name} is ${value}, but a real-time variant with a model of its own cannot have fewer than 1 instance`,
-        };
+        yield isRealTime
+          ? {
+              at: target.resource,
+              property: property + name,
+              message: `${name} is ${value}, but a real-time variant with a model of its own cannot have fewer than 1 instance`,
+            }
+          : {
+              at: target.resource,
+              property: property + name,
+              message: `${name} is ${value}, but the least concurrency that can be provisioned is 1 (without any, a serverless variant goes to zero by itself)`,
+              remedy: 'set it to 1 or more',
+              // Application Auto Scaling may register it all the same.
+              severity: 'warning',
+            };
       }
     }
   }
@@ -96,6 +106,15 @@ function* targetAboveCapacity(model: ProofModel): Iterable<Accusation> {
       const { reader } = resource;
       const value = reader.number(tracking?.['TargetValue']);
       if (tracking === undefined || value === undefined) continue;
+      if (value <= 0) {
+        yield {
+          at: resource,
+          property: 'TargetTrackingScalingPolicyConfiguration.TargetValue',
+          message: `the target is ${value}: any load is above it and none is below, so the fleet only ever grows`,
+          remedy: 'set a target above 0',
+        };
+        continue;
+      }
       const most = mostOf(target, resource, tracking);
       if (most === undefined || value <= most.value) continue;
       yield {
@@ -255,6 +274,15 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       };
     }
     if (resourceId === undefined) continue;
+    if (/\/(undefined|null|None)(\/|$)/.test(resourceId) || /\[object Object\]|Token\[/.test(resourceId)) {
+      yield {
+        at: resource,
+        property: 'ResourceId',
+        message: `'${resourceId}' names nothing: the program that wrote the template did not have the name yet`,
+        remedy: 'use the attribute of the resource (attrEndpointName in the CDK, Fn::GetAtt with EndpointName)',
+      };
+      continue;
+    }
     if (/(^|\/)arn:aws/.test(resourceId)) {
       yield {
         at: resource,
@@ -353,7 +381,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'target-above-capacity',
     severity: 'error',
-    reason: 'a target that one replica cannot reach never adds another',
+    reason: 'a target that one replica cannot reach never adds another, one of 0 always does',
     remedy: 'set the target below what one replica serves',
     source: 'SageMaker developer guide: load testing your auto scaling configuration; metrics in CloudWatch',
     check: targetAboveCapacity,

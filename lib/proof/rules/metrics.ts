@@ -1,4 +1,4 @@
-import type { EndpointKind } from '../../catalog/metrics';
+import { SAGEMAKER_NAMESPACE, type EndpointKind } from '../../catalog/metrics';
 import {
   FURTHER_DIMENSIONS,
   HOSTING_NAMESPACES,
@@ -41,7 +41,9 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
         metricName,
         PUBLISHED_METRICS.filter((one) => one.namespace === namespace).map((one) => one.metricName),
       );
-      const isMisspelt = nearest.some((name) => name.toLowerCase() === metricName.toLowerCase());
+      // These lists are exhaustive, says AWS; of other kinds a metric that is not in the catalog may be newer than it.
+      const isListed = namespace === SAGEMAKER_NAMESPACE && (subject.kind === 'async' || subject.kind === 'serverless');
+      const isMisspelt = nearest.some((name) => isAlmost(name, metricName));
       yield {
         at,
         property,
@@ -53,8 +55,7 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
           elsewhere.length > 0
             ? `set the namespace to ${either(elsewhere.map((one) => `'${one.namespace}'`))}`
             : `nearest known: ${nearest.join(', ')}`,
-        // A metric that is not in the catalog may be newer than it.
-        severity: elsewhere.length > 0 || isMisspelt ? 'error' : 'warning',
+        severity: elsewhere.length > 0 || isMisspelt || isListed ? 'error' : 'warning',
       };
       continue;
     }
@@ -68,6 +69,16 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
       };
     }
   }
+}
+
+/** Whether two names differ in case, plurals, punctuation and spelling only. */
+function isAlmost(one: string, other: string): boolean {
+  const letters = (name: string): string =>
+    name
+      .toLowerCase()
+      .replace(/isation/g, 'ization')
+      .replace(/[^a-rt-z0-9]/g, '');
+  return letters(one) === letters(other);
 }
 
 /** A namespace without what people get wrong about it: its case, and the slash before it. */
@@ -164,8 +175,13 @@ function otherFleet(
     }
     const [, scaledEndpoint, scaledVariant] = /^endpoint\/(.+)\/variant\/([^/]+)$/.exec(resourceId ?? '') ?? [];
     if (endpointName === undefined || scaledEndpoint === undefined) return false;
+    const isGenerated =
+      endpoint !== undefined && endpoint.resource.reader.isAbsent(endpoint.resource.properties['EndpointName']);
     if (measured !== undefined && endpoint !== undefined) {
       if (measured !== endpoint) return true;
+    } else if (isGenerated && isLiteral(endpointName)) {
+      // CloudFormation makes the name up.
+      return !endpointName.startsWith('arn:');
     } else if (isLiteral(endpointName) && isLiteral(scaledEndpoint)) {
       if (endpointName.toLowerCase() !== scaledEndpoint.toLowerCase()) return !endpointName.startsWith('arn:');
     } else return false;
@@ -187,7 +203,15 @@ function* arnForName(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {
     if (!HOSTING_NAMESPACES.includes(use.namespace ?? '')) continue;
     for (const { name, value } of use.dimensions) {
-      if (name === undefined || !NAMES.test(name) || value?.startsWith('arn:') !== true) continue;
+      if (name === undefined || !NAMES.test(name) || value === undefined) continue;
+      if (/^(undefined|null|None|\[object Object\])?$/.test(value)) {
+        yield {
+          at: use.resource,
+          property: within(use, 'Dimensions'),
+          message: `dimension ${name} is '${value}': the program that wrote the template did not have the name yet`,
+        };
+      }
+      if (!value.startsWith('arn:')) continue;
       yield {
         at: use.resource,
         property: within(use, 'Dimensions'),
@@ -369,7 +393,7 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'arn-for-name',
     severity: 'error',
-    reason: 'metrics are published under names: an ARN in a dimension matches no datapoint',
+    reason: 'metrics are published under names: an ARN, or nothing, in a dimension matches no datapoint',
     remedy: 'use Fn::GetAtt with EndpointName, or the name itself',
     source:
       'CloudFormation: return values of AWS::SageMaker::Endpoint; SageMaker developer guide: metrics in CloudWatch',
