@@ -1,6 +1,6 @@
 import type { Finding } from './finding';
 import type { ProofTemplate } from './model';
-import { isObject, type Json } from './template-reader';
+import { isObject, writtenText, type Json } from './template-reader';
 
 /** Beyond so many independent conditions their choices are too many to look at one by one. */
 const MOST_CONDITIONS = 8;
@@ -90,7 +90,7 @@ function conditionOf(document: unknown, name: string): unknown {
 function usedConditions(document: unknown, judged: RegExp): Set<string> {
   const names = new Set<string>();
   for (const resource of Object.values(part(document, 'Resources'))) {
-    if (!isObject(resource) || !judged.test(String(resource['Type']))) continue;
+    if (!isObject(resource) || !judged.test(writtenText(resource['Type']))) continue;
     if (typeof resource['Condition'] === 'string') names.add(resource['Condition']);
     collectNames(resource['Properties'], names);
   }

@@ -9,6 +9,11 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What is written in a place for text: objects, which may not even turn into text, are no text. */
+export function writtenText(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
 /** A resource of a template. */
 export interface Resource {
   readonly template: string;
@@ -88,8 +93,8 @@ export class TemplateReader {
     if (!isObject(value)) return undefined;
     if (typeof value['Ref'] === 'string') return this.byId.get(value['Ref']);
     const attribute = value['Fn::GetAtt'];
-    const id: unknown = Array.isArray(attribute) ? attribute[0] : String(attribute).split('.')[0];
-    return this.byId.get(String(id));
+    const id: unknown = Array.isArray(attribute) ? attribute[0] : writtenText(attribute).split('.')[0];
+    return this.byId.get(writtenText(id));
   }
 
   /** Whether CloudFormation makes a resource only after another of the same template. */
@@ -180,11 +185,11 @@ export class TemplateReader {
     const inner = (one: unknown): unknown => this.evaluate(one, depth + 1);
     switch (name) {
       case 'Ref':
-        return this.reference(String(argument), depth);
+        return this.reference(writtenText(argument), depth);
       case 'Fn::GetAtt': {
         const [id, ...attribute] = Array.isArray(argument)
           ? argument.map((one) => (typeof one === 'string' ? one : '?'))
-          : String(argument).split('.');
+          : writtenText(argument).split('.');
         return this.attribute(id ?? '', attribute.join('.'), depth);
       }
       case 'Fn::If': {
@@ -200,7 +205,7 @@ export class TemplateReader {
         const texts = list.map((part) => inner(part));
         return texts.some((text) => text === UNKNOWN || typeof text === 'object')
           ? UNKNOWN
-          : texts.join(String(delimiter));
+          : texts.join(writtenText(delimiter));
       }
       case 'Fn::Sub':
         return this.substitute(argument, depth);
@@ -250,10 +255,10 @@ export class TemplateReader {
     }
     const parameter = this.parameters[name];
     if (isObject(parameter)) {
-      const isPlain = /^(String|Number|CommaDelimitedList|List<Number>)$/.test(String(parameter['Type']));
+      const isPlain = /^(String|Number|CommaDelimitedList|List<Number>)$/.test(writtenText(parameter['Type']));
       const given = parameter['Default'];
       if (!isPlain || given === undefined) return `<${this.key} ${name}>`;
-      return /List/.test(String(parameter['Type'])) ? String(given).split(',') : given;
+      return /List/.test(writtenText(parameter['Type'])) ? writtenText(given).split(',') : given;
     }
     const resource = this.byId.get(name);
     const kind = resource === undefined ? undefined : ARN_BY_REF[resource.type];
@@ -262,7 +267,7 @@ export class TemplateReader {
       const own = this.ownName(resource, kind.nameProperty, depth);
       return own === UNKNOWN
         ? UNKNOWN
-        : `arn:aws:sagemaker:<AWS::Region>:<AWS::AccountId>:${kind.resource}/${String(own).toLowerCase()}`;
+        : `arn:aws:sagemaker:<AWS::Region>:<AWS::AccountId>:${kind.resource}/${writtenText(own).toLowerCase()}`;
     }
     return `<${this.key} ${name}>`;
   }
@@ -298,7 +303,7 @@ export class TemplateReader {
             ? this.attribute(id ?? '', attribute.join('.'), depth + 1)
             : this.reference(trimmed, depth + 1);
       if (value === UNKNOWN || value === undefined || typeof value === 'object') isKnown = false;
-      return String(value);
+      return writtenText(value);
     });
     return isKnown ? text : UNKNOWN;
   }
@@ -318,7 +323,7 @@ function mentionedIds(value: unknown): string[] {
   if (!isObject(value)) return [];
   return Object.entries(value).flatMap(([name, inner]) => {
     if (name === 'Ref' && typeof inner === 'string') return [inner];
-    if (name === 'Fn::GetAtt') return [String(Array.isArray(inner) ? inner[0] : inner).split('.')[0]!];
+    if (name === 'Fn::GetAtt') return [writtenText(Array.isArray(inner) ? inner[0] : inner).split('.')[0]!];
     const pattern: unknown = name === 'Fn::Sub' && Array.isArray(inner) ? inner[0] : inner;
     const inPattern =
       name === 'Fn::Sub' && typeof pattern === 'string'

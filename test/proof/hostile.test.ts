@@ -60,6 +60,7 @@ const odd = fc.oneof(
     { 'Fn::FindInMap': ['M', { Ref: 'AWS::Region' }, 'x'] },
     { 'Fn::ImportValue': { Ref: 'Endpoint' } },
     { 'Fn::Transform': {} },
+    { toString: 'x' },
   ),
 );
 

@@ -212,6 +212,53 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       },
     ],
   ],
+  'percent-as-share': [
+    [
+      scaledRealTime({ P: trackingOf(gpu, { TargetValue: 0.7 }) }),
+      scaledRealTime({ P: trackingOf(gpu, { TargetValue: 70 }) }),
+    ],
+    [
+      {
+        ...realTime(),
+        A: alarm('CPUUtilization', onVariant, {
+          AlarmActions: [],
+          Namespace: '/aws/sagemaker/Endpoints',
+          Threshold: 0.8,
+        }),
+      },
+      {
+        ...realTime(),
+        A: alarm('CPUUtilization', onVariant, {
+          AlarmActions: [],
+          Namespace: '/aws/sagemaker/Endpoints',
+          ComparisonOperator: 'LessThanThreshold',
+          Threshold: 0.8,
+        }),
+      },
+    ],
+  ],
+  'steps-miss-breach': [
+    [
+      scaledRealTime({
+        Step: step(),
+        A: alarm('ConcurrentRequestsPerModel', onVariant, { ComparisonOperator: 'LessThanThreshold' }),
+      }),
+      scaledRealTime({ Step: step(), A: alarm('ConcurrentRequestsPerModel', onVariant) }),
+    ],
+    [
+      scaledRealTime({
+        Step: step({ StepAdjustments: [{ MetricIntervalUpperBound: 0, ScalingAdjustment: -1 }] }),
+        A: alarm('ConcurrentRequestsPerModel', onVariant),
+      }),
+      scaledRealTime({
+        Step: step({ StepAdjustments: [{ MetricIntervalUpperBound: 0, ScalingAdjustment: -1 }] }),
+        A: alarm('ConcurrentRequestsPerModel', onVariant, {
+          AlarmActions: [],
+          OKActions: [{ Ref: 'Step' }],
+        }),
+      }),
+    ],
+  ],
   'statistic-misleads': [
     [
       scaledRealTime({ P: trackingOf({ ...calls, Statistic: 'Average' }) }),
@@ -264,6 +311,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     ],
   ],
   'alarm-action-invalid': [
+    [
+      scaledRealTime({ A: alarm('ModelLatency', onVariant, { AlarmActions: ['scale-out'] }) }),
+      scaledRealTime({ A: alarm('ModelLatency', onVariant, { AlarmActions: { Ref: 'ListParameter' } }) }),
+    ],
     [
       scaledRealTime({ A: alarm('ModelLatency', onVariant, { AlarmActions: [{ Ref: 'Target' }] }) }),
       scaledRealTime({
@@ -479,6 +530,8 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
     ],
   ],
   'scalable-target-invalid': [
+    [scaledRealTime({}, { MaxCapacity: undefined }), scaledRealTime({}, { MaxCapacity: { Ref: 'Most' } })],
+    [scaledRealTime({}, { ServiceNamespace: 'ecs' }), scaledRealTime({}, { ServiceNamespace: { Ref: 'Service' } })],
     [
       scaledRealTime({}, { ResourceId: 'endpoint/undefined/variant/AllTraffic' }),
       scaledRealTime({}, { ResourceId: 'endpoint/null-1/variant/AllTraffic' }),
@@ -588,6 +641,18 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'fixed-capacity': [[scaledRealTime({ P: tracking() }, { MaxCapacity: 1 }), scaledRealTime({}, { MaxCapacity: 1 })]],
   'target-above-capacity': [
+    [
+      {
+        ...asynchronous({}, { AsyncInferenceConfig: { ClientConfig: { MaxConcurrentInvocationsPerInstance: 2 } } }),
+        Target: variantTarget(),
+        P: trackingOf(backlog, { TargetValue: 100 }),
+      },
+      {
+        ...asynchronous({}, { AsyncInferenceConfig: { ClientConfig: { MaxConcurrentInvocationsPerInstance: 4 } } }),
+        Target: variantTarget(),
+        P: trackingOf(backlog, { TargetValue: 5 }),
+      },
+    ],
     [scaledRealTime({ P: tracking({ TargetValue: 0 }) }), scaledRealTime({ P: tracking({ TargetValue: 0.5 }) })],
     [
       { ...realTime({}, tested), Target: variantTarget(), P: tracking({ ...concurrency, TargetValue: 20 }) },
@@ -720,6 +785,10 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
   ],
   'unstable-name': [
     [
+      realTime({}, {}, { EndpointName: 'chat-2024-05-17' }),
+      { M: resource('AWS::SageMaker::Model', { ModelName: 'chat-2024-05-17' }) },
+    ],
+    [
       realTime({}, { EndpointConfigName: 'chat-20240517143000' }),
       realTime({}, { EndpointConfigName: { 'Fn::Sub': 'chat-${Version}' } }),
     ],
@@ -771,6 +840,7 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       { F: resource('AWS::Serverless::Function', { Policies: 'AWSLambdaBasicExecutionRole' }) },
     ],
     [{ P: policy('sagemaker:*', '*') }, { P: policy('sagemaker:*', 'arn:aws:sagemaker:*:*:endpoint/chat') }],
+    [{ P: policy(['sagemaker:*'], ['arn:aws:sagemaker:*:*:*']) }, { P: policy(['sagemaker:Describe*'], ['*']) }],
   ],
   'invoke-grant-incomplete': [
     [

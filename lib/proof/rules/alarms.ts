@@ -1,7 +1,7 @@
 import { HOSTING_NAMESPACES } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
 import type { ProofModel } from '../model';
-import type { Resource } from '../template-reader';
+import { isLiteral, type Resource } from '../template-reader';
 import type { ProofRule } from './rule';
 
 const ACTIONS = ['AlarmActions', 'OKActions', 'InsufficientDataActions'] as const;
@@ -78,6 +78,70 @@ function* wrongAction(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+function* actionWithoutArn(model: ProofModel): Iterable<Accusation> {
+  for (const alarm of alarmsOf(model)) {
+    const { reader, properties } = alarm;
+    for (const property of ACTIONS) {
+      for (const action of reader.texts(properties[property])) {
+        if (!isLiteral(action) || action.startsWith('arn:')) continue;
+        yield { at: alarm, property, message: `'${action}' is no ARN, and CloudWatch takes nothing else` };
+      }
+    }
+  }
+}
+
+/** Where the value of an alarm lies, from its threshold, when it goes off. */
+function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefined {
+  const operator = reader.text(properties['ComparisonOperator']) ?? '';
+  return /^GreaterThan(OrEqualTo)?Threshold$/.test(operator)
+    ? 'above'
+    : /^LessThan(OrEqualTo)?Threshold$/.test(operator)
+      ? 'below'
+      : undefined;
+}
+
+function* stepsElsewhere(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, step, alarms } of model.targets.flatMap(({ policies }) => policies)) {
+    const { reader } = resource;
+    if (step === undefined || !reader.isCertainList(step['StepAdjustments'])) continue;
+    const steps = reader.objects(step['StepAdjustments']);
+    const bound = (one: (typeof steps)[0], name: string, open: number): number | undefined =>
+      reader.isAbsent(one[name]) ? open : reader.number(one[name]);
+    const ranges = steps.map((one) => ({
+      lower: bound(one, 'MetricIntervalLowerBound', -Infinity),
+      upper: bound(one, 'MetricIntervalUpperBound', Infinity),
+    }));
+    if (ranges.length === 0 || ranges.some(({ lower, upper }) => lower === undefined || upper === undefined)) continue;
+    for (const alarm of alarms) {
+      // Other lists of actions are for the way back.
+      const isOnAlarm =
+        alarm.reader.referenced({ Ref: resource.logicalId }) === resource && runsOnAlarm(alarm, resource);
+      const breach = isOnAlarm ? breachOf(alarm) : undefined;
+      const isMissed =
+        breach === 'above'
+          ? ranges.every(({ upper }) => upper! <= 0)
+          : breach === 'below' && ranges.every(({ lower }) => lower! >= 0);
+      if (!isMissed) continue;
+      yield {
+        at: resource,
+        property: 'StepScalingPolicyConfiguration.StepAdjustments',
+        message:
+          `${alarm.logicalId} goes off ${breach} its threshold, and every step lies ${breach === 'above' ? 'below' : 'above'} it: ` +
+          'no step fits, so nothing happens',
+        remedy:
+          breach === 'above'
+            ? 'give a step with MetricIntervalLowerBound 0'
+            : 'give a step with MetricIntervalUpperBound 0 and no lower bound',
+      };
+    }
+  }
+}
+
+function runsOnAlarm(alarm: Resource, policy: Resource): boolean {
+  const actions = alarm.properties['AlarmActions'];
+  return Array.isArray(actions) && actions.some((action) => alarm.reader.referenced(action) === policy);
+}
+
 /** What alarms are made of. */
 export const ALARM_RULES: readonly ProofRule[] = [
   {
@@ -95,6 +159,18 @@ export const ALARM_RULES: readonly ProofRule[] = [
     remedy: 'name the step policy: its Ref is its ARN',
     source:
       'CloudWatch API reference: PutMetricAlarm (AlarmActions); Application Auto Scaling user guide: step scaling policies',
-    check: wrongAction,
+    check: function* (model) {
+      yield* wrongAction(model);
+      yield* actionWithoutArn(model);
+    },
+  },
+  {
+    id: 'steps-miss-breach',
+    severity: 'error',
+    reason: 'steps are measured from the threshold: those on the other side of it never fit',
+    remedy: 'put the steps on the side on which the alarm goes off',
+    source:
+      'Application Auto Scaling user guide: step scaling policies (step adjustments); API reference: StepAdjustment',
+    check: stepsElsewhere,
   },
 ];

@@ -49,7 +49,7 @@ function* managedOnModel(model: ProofModel): Iterable<Accusation> {
 
 function* managedAndTarget(model: ProofModel): Iterable<Accusation> {
   for (const target of model.targets) {
-    if (target.dimension !== 'variant' || target.variant?.kind !== 'inference-component') continue;
+    if (target.dimension !== 'variant' || target.variant === undefined) continue;
     const { reader } = target.variant.config;
     const managed = reader.object(target.variant.properties['ManagedInstanceScaling']);
     if (managed === undefined || reader.text(managed['Status']) !== 'ENABLED') continue;
@@ -148,6 +148,16 @@ function mostOf(
   if (predefined === 'SageMakerVariantProvisionedConcurrencyUtilization') {
     return { value: 1, why: 'the most that a share of the provisioned concurrency can be', severity: 'error' };
   }
+  if (metric === 'ApproximateBacklogSizePerInstance') {
+    const atOnce = concurrentInvocations(target);
+    return atOnce === undefined
+      ? undefined
+      : {
+          value: atOnce * LONGEST_QUEUE,
+          why: `${LONGEST_QUEUE} times the ${atOnce} invocations that an instance handles at once`,
+          severity: 'warning',
+        };
+  }
   if (/ConcurrentRequestsPer(Model|Copy)/.test(predefined ?? metric ?? '')) {
     const tested = testedConcurrency(target);
     return tested === undefined
@@ -161,6 +171,17 @@ function mostOf(
       : { value, why: 'the most percent that the metric can show', severity: 'error' };
   }
   return undefined;
+}
+
+/** So many times its concurrency may wait for each instance before the wait is the better part of an answer. */
+const LONGEST_QUEUE = 10;
+
+/** How many invocations an asynchronous instance handles at once, where it is declared. */
+function concurrentInvocations({ endpoint }: Target): number | undefined {
+  const config = endpoint?.config;
+  const settings = config?.reader.object(config.properties['AsyncInferenceConfig']);
+  const client = config?.reader.object(settings?.['ClientConfig']);
+  return config?.reader.number(client?.['MaxConcurrentInvocationsPerInstance']);
 }
 
 function mostUtilization(target: Target, metric: string): number | undefined {
@@ -245,7 +266,31 @@ function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+/** What CloudFormation requires of a scalable target. */
+const REQUIRED = ['ServiceNamespace', 'ScalableDimension', 'ResourceId', 'MinCapacity', 'MaxCapacity'];
+
 function* malformedTarget(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, scalableDimension } of model.targets) {
+    const { reader, properties } = resource;
+    const absent = REQUIRED.filter((name) => reader.isAbsent(properties[name]));
+    if (absent.length > 0) {
+      yield {
+        at: resource,
+        property: absent[0]!,
+        message: `the target lacks ${absent.join(' and ')}`,
+        remedy: `set ${absent.join(' and ')}`,
+      };
+    }
+    const namespace = reader.text(properties['ServiceNamespace']);
+    if (namespace === undefined || namespace === 'sagemaker' || !isLiteral(namespace)) continue;
+    if (scalableDimension?.startsWith('sagemaker:') !== true) continue;
+    yield {
+      at: resource,
+      property: 'ServiceNamespace',
+      message: `${scalableDimension} is no dimension of service '${namespace}'`,
+      remedy: "set ServiceNamespace to 'sagemaker'",
+    };
+  }
   for (const { resource, resourceId, scalableDimension, dimension, endpoint, kind } of model.targets) {
     if (dimension === 'variant' && kind === 'serverless') {
       yield {

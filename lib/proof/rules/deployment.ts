@@ -17,11 +17,17 @@ const EPOCH = /(?<!\d)(1[4-9]\d{8}|2[01]\d{8})(\d{3})?(?!\d)/;
 const MOMENT =
   /(?<!\d)20[1-3]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])[-tT_]?([01]\d|2[0-3])-?[0-5]\d(-?[0-5]\d)?(\d{3})?[zZ]?(?!\d)/;
 
+/** A day at the end of a name. */
+const DAY = /(?<!\d)20[1-3]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$/;
+
 function* unstableName(model: ProofModel): Iterable<Accusation> {
   for (const [type, property] of NAMED) {
     for (const resource of model.ofType(type)) {
       const name = declaredName(resource, property);
-      const found = name === undefined ? undefined : (MOMENT.exec(name)?.[0] ?? EPOCH.exec(name)?.[0]);
+      // The day of a model is its version.
+      const isDated = property === 'EndpointName' || property === 'EndpointConfigName';
+      const day = isDated ? DAY.exec(name ?? '')?.[0] : undefined;
+      const found = name === undefined ? undefined : (MOMENT.exec(name)?.[0] ?? EPOCH.exec(name)?.[0] ?? day);
       if (found === undefined) continue;
       yield {
         at: resource,
@@ -43,7 +49,7 @@ function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
     // A parameter in the name may be its version.
     const written = JSON.stringify(config.properties['EndpointConfigName']);
     if (name === undefined || !isLiteral(name) || written.startsWith('{')) continue;
-    if (MOMENT.test(name) || EPOCH.test(name)) continue;
+    if (MOMENT.test(name) || EPOCH.test(name) || DAY.test(name)) continue;
     yield {
       at: config,
       property: 'EndpointConfigName',

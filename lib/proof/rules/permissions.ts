@@ -93,6 +93,9 @@ const ATTACHED: readonly (readonly [type: string, property: string])[] = [
 
 const FULL_ACCESS = /(^|\/)AmazonSageMakerFullAccess$/;
 
+/** Every resource, or every one of SageMaker. */
+const EVERYTHING = /^(\*|arn:[^:]*:sagemaker:[^:]*:[^:]*:\*)$/;
+
 /** Workplaces of people, and pipelines that build everything: AWS gives their roles full access on purpose. */
 const WORKPLACES =
   /^AWS::(SageMaker::(Domain|UserProfile|Space|App|NotebookInstance|Pipeline|Project|Cluster|PartnerApp|MlflowTrackingServer)|CodeBuild::|CodePipeline::|StepFunctions::)/;
@@ -118,7 +121,7 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
     }
   }
   for (const { at, property, actions, resources, isConditional, principals } of allowed(model)) {
-    if (!actions.includes('sagemaker:*') || !resources.includes('*') || isConditional) continue;
+    if (!actions.includes('sagemaker:*') || !resources.some((one) => EVERYTHING.test(one)) || isConditional) continue;
     const roles = principals.filter(
       (one): one is Resource => typeof one === 'object' && one !== null && 'logicalId' in one,
     );

@@ -133,6 +133,26 @@ function* inMicroseconds(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+const PERCENT = /^(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?$/;
+
+function* asShare(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const { metricName, resource } = use;
+    if (!isHosting(use) || metricName === undefined || !PERCENT.test(metricName) || use.property.includes('Metrics'))
+      continue;
+    const compared = comparison(use);
+    const tracked = resource.reader.object(resource.properties['TargetTrackingScalingPolicyConfiguration']);
+    const value = isScaling(use) ? resource.reader.number(tracked?.['TargetValue']) : compared?.threshold;
+    if (value === undefined || value <= 0 || value > 1) continue;
+    if (!isScaling(use) && (compared?.isAbove !== true || value === 1)) continue;
+    yield {
+      at: resource,
+      property: isScaling(use) ? 'TargetTrackingScalingPolicyConfiguration.TargetValue' : 'Threshold',
+      message: `${metricName} is in percent: ${value} is ${value} %, which an idle instance is above`,
+    };
+  }
+}
+
 /** How metrics are put together. */
 export const STATISTIC_RULES: readonly ProofRule[] = [
   {
@@ -158,5 +178,13 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
     remedy: 'multiply milliseconds by 1000',
     source: 'SageMaker developer guide: metrics in CloudWatch (ModelLatency, unit microseconds)',
     check: inMicroseconds,
+  },
+  {
+    id: 'percent-as-share',
+    severity: 'warning',
+    reason: 'utilisations of SageMaker are in percent, 0 to 100 for each device',
+    remedy: 'multiply the share by 100',
+    source: 'SageMaker developer guide: metrics in CloudWatch (CPUUtilization, unit percent)',
+    check: asShare,
   },
 ];
