@@ -21,6 +21,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { EpochSeconds } from '../../core/time';
 import { LOCAL_REGION, localCredentials } from '../engine/credentials';
@@ -50,6 +51,10 @@ export interface EngineServices {
   listObjects(bucket: string, prefix: string): Promise<StoredObject[]>;
   download(bucket: string, key: string, file: string): Promise<void>;
   upload(bucket: string, key: string, file: string): Promise<void>;
+  /** An object's content; undefined where there is none. */
+  readObject(bucket: string, key: string): Promise<string | undefined>;
+  writeObject(bucket: string, key: string, body: string): Promise<void>;
+  publish(topicArn: string, message: string): Promise<void>;
   close(): void;
 }
 
@@ -65,6 +70,7 @@ export function engineOverSdk(engineUrl: () => string): EngineServices {
   });
   const cloudWatch = once(() => new CloudWatchClient(settings()));
   const eventBridge = once(() => new EventBridgeClient(settings()));
+  const sns = once(() => new SNSClient(settings()));
   const s3 = once(() => new S3Client({ ...settings(), forcePathStyle: true }));
 
   return {
@@ -130,6 +136,22 @@ export function engineOverSdk(engineUrl: () => string): EngineServices {
       const { size } = await fs.promises.stat(file);
       const Body = fs.createReadStream(file);
       await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, ContentLength: size }));
+    },
+    async readObject(bucket, key) {
+      try {
+        const reply = await s3().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        return await reply.Body!.transformToString();
+      } catch (error) {
+        if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return undefined;
+        throw error;
+      }
+    },
+    async writeObject(bucket, key, body) {
+      const ContentType = 'application/json';
+      await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType }));
+    },
+    async publish(topicArn, message) {
+      await sns().send(new PublishCommand({ TopicArn: topicArn, Message: message }));
     },
     close() {
       handler.destroy();

@@ -108,6 +108,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       queueLimitPerInstance: options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE,
       requestTimeoutSeconds: REQUEST_TIMEOUT_SECONDS,
     },
+    queues: {
+      store: {
+        read: ({ bucket, key }) => engine.readObject(bucket, key),
+        write: ({ bucket, key }, body) => engine.writeObject(bucket, key, body),
+        publish: (topicArn, message) => engine.publish(topicArn, JSON.stringify(message)),
+      },
+      profile: options.profile ?? DEFAULT_SERVICE_PROFILE,
+      catchUp: () => catchUp(),
+      rearm: () => rearm(),
+      log,
+    },
     isScalableTarget: (resourceId) => scaling.isScalableTarget(resourceId),
     onDelete: (endpointName) => {
       scaling.onEndpointDeleted(endpointName);

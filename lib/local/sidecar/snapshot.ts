@@ -58,12 +58,28 @@ export interface VariantSnapshot {
   readonly usdPerHour: number;
 }
 
+/** What waits before the instances of an asynchronous endpoint, and what became of the rest. */
+export interface QueueSnapshot {
+  readonly waiting: number;
+  /** Requests that an instance works on. */
+  readonly working: number;
+  /** Seconds since the oldest request that waits or is worked on was taken; 0 without one. */
+  readonly oldestSeconds: number;
+  /** Answered since the endpoint was created. */
+  readonly processed: number;
+  readonly failed: number;
+  /** Given up because they waited for longer than their time to live. */
+  readonly expired: number;
+}
+
 export interface EndpointSnapshot {
   readonly name: string;
   /** `EndpointStatus` as `DescribeEndpoint` tells it. */
   readonly status: string;
   readonly failureReason: string | null;
   readonly configName: string;
+  /** Of an asynchronous endpoint; null for others. */
+  readonly queue: QueueSnapshot | null;
   readonly variants: readonly VariantSnapshot[];
 }
 

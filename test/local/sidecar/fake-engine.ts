@@ -10,6 +10,7 @@ export class FakeEngine implements EngineServices {
   public readonly alarmStates: { alarmName: string; state: string; reason: string }[] = [];
   public readonly metricCalls: { namespace: string; data: readonly MetricDatum[] }[] = [];
   public readonly events: ServiceEvent[] = [];
+  public readonly notices: { topicArn: string; message: { readonly [member: string]: unknown } }[] = [];
   public readonly objects = new Map<string, Buffer>();
 
   public async describeAlarms(): Promise<MetricAlarm[]> {
@@ -55,6 +56,18 @@ export class FakeEngine implements EngineServices {
 
   public async upload(bucket: string, key: string, file: string): Promise<void> {
     this.objects.set(`${bucket}/${key}`, fs.readFileSync(file));
+  }
+
+  public async readObject(bucket: string, key: string): Promise<string | undefined> {
+    return this.objects.get(`${bucket}/${key}`)?.toString('utf8');
+  }
+
+  public async writeObject(bucket: string, key: string, body: string): Promise<void> {
+    this.objects.set(`${bucket}/${key}`, Buffer.from(body));
+  }
+
+  public async publish(topicArn: string, message: string): Promise<void> {
+    this.notices.push({ topicArn, message: JSON.parse(message) as { [member: string]: unknown } });
   }
 
   public close(): void {}

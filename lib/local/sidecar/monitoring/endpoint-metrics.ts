@@ -20,7 +20,7 @@ const DISK_PERCENT = 18;
 /** One metric over one span, with the unit CloudWatch shows. */
 export interface Measurement extends StatisticSet {
   readonly metric: MetricId;
-  readonly unit: 'Count' | 'Microseconds' | 'Percent' | 'None';
+  readonly unit: 'Count' | 'Microseconds' | 'Milliseconds' | 'Seconds' | 'Percent' | 'None';
   readonly fromSeconds: EpochSeconds;
 }
 

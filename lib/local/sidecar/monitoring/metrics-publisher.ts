@@ -1,4 +1,5 @@
 import type { MetricDatum } from '@aws-sdk/client-cloudwatch';
+import { PUBLISHED_METRICS } from '../../../catalog/published-metrics';
 import { type EpochSeconds, periodStart, SECONDS_PER_MINUTE } from '../../../core/time';
 import { type CloudWatch, metricKey } from '../../../simulation/cloudwatch';
 import { mergeStatistics } from '../../../simulation/fleet';
@@ -7,10 +8,17 @@ import type { Actor } from '../driver';
 import type { EngineServices } from '../engine-services';
 import type { Outbox } from '../outbox';
 import type { Endpoints } from '../sagemaker/endpoints';
+import { measureQueue } from './async-metrics';
 import { type Measurement, measureVariant, toDatapoint } from './endpoint-metrics';
 
 /** SageMaker's high-resolution metrics come every 10 seconds (developer guide, endpoint-auto-scaling). */
 const SPAN_SECONDS = 10;
+/** Asynchronous endpoints publish no counts of requests (developer guide, monitoring asynchronous endpoints). */
+const NEVER_OF_ASYNC: ReadonlySet<string> = new Set(
+  PUBLISHED_METRICS.filter(({ dimensions }) => 'real-time' in dimensions && !('async' in dimensions)).map(
+    ({ metricName }) => metricName,
+  ),
+);
 /** PutMetricData takes at most 1000 metrics a call. */
 const MOST_IN_A_CALL = 1000;
 
@@ -48,7 +56,7 @@ export class MetricsPublisher implements Actor {
   }
 
   private publishSpan(endSeconds: EpochSeconds): void {
-    const { endpoints, cloudWatch, random } = this.parts;
+    const { endpoints, random } = this.parts;
     for (const endpoint of endpoints.list()) {
       if (!endpoint.takesRequests) continue;
       for (const variant of endpoint.currentVariants()) {
@@ -59,11 +67,19 @@ export class MetricsPublisher implements Actor {
           endSeconds,
           random,
         )) {
-          cloudWatch.putMetric(toDatapoint(measurement));
-          this.addToMinute(measurement);
+          if (endpoint.queue === undefined || !NEVER_OF_ASYNC.has(measurement.metric.metricName))
+            this.publish(measurement);
         }
+        if (endpoint.queue === undefined) continue;
+        const start = endSeconds - SPAN_SECONDS;
+        for (const one of measureQueue(endpoint.name, endpoint.queue, variant, start, endSeconds)) this.publish(one);
       }
     }
+  }
+
+  private publish(measurement: Measurement): void {
+    this.parts.cloudWatch.putMetric(toDatapoint(measurement));
+    this.addToMinute(measurement);
   }
 
   private addToMinute(measurement: Measurement): void {

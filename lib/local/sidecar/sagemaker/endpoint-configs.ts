@@ -5,6 +5,8 @@ import { sageMakerArn } from '../arns';
 import type { PricePerHour } from '../billing';
 import { parseWith } from '../parse';
 import { validationError } from '../service-error';
+import { parseS3Location } from '../s3-location';
+import type { AsyncOutput } from './async-queue';
 import type { Models } from './models';
 import { type EndpointConfigRequest, endpointConfigSchema, type ProductionVariant } from './schemas';
 import { MAX_CONCURRENCY_TAG, slotsPerInstance, variantSpec, type VariantSpec } from './variant-spec';
@@ -14,6 +16,8 @@ export interface StoredEndpointConfig {
   readonly arn: string;
   readonly createdAt: EpochSeconds;
   readonly specs: readonly VariantSpec[];
+  /** Of an asynchronous endpoint. */
+  readonly asyncOutput: AsyncOutput | undefined;
 }
 
 /** The endpoint configurations of the account. */
@@ -33,7 +37,7 @@ export class EndpointConfigs {
     }
     this.check(request);
     const specs = request.ProductionVariants.map((variant) => variantSpec(request, variant));
-    const config = { request, arn, createdAt: at, specs };
+    const config = { request, arn, createdAt: at, specs, asyncOutput: asyncOutput(request) };
     this.stored.set(request.EndpointConfigName, config);
     return config;
   }
@@ -62,6 +66,9 @@ export class EndpointConfigs {
     }
     const names = request.ProductionVariants.map((variant) => variant.VariantName);
     if (new Set(names).size !== names.length) problems.push('two production variants have the same name');
+    if (request.AsyncInferenceConfig !== undefined && names.length > 1) {
+      problems.push('an asynchronous endpoint of the local engine takes one production variant');
+    }
     for (const variant of request.ProductionVariants) problems.push(...this.variantProblems(request, variant));
     if (problems.length > 0) throw validationError(problems.join('; '));
   }
@@ -99,4 +106,18 @@ export class EndpointConfigs {
       throw error;
     }
   }
+}
+
+function asyncOutput({ AsyncInferenceConfig }: EndpointConfigRequest): AsyncOutput | undefined {
+  if (AsyncInferenceConfig === undefined) return undefined;
+  const { S3OutputPath, S3FailurePath, NotificationConfig } = AsyncInferenceConfig.OutputConfig;
+  const included = NotificationConfig?.IncludeInferenceResponseIn ?? [];
+  return {
+    answers: parseS3Location(S3OutputPath),
+    failures: parseS3Location(S3FailurePath ?? S3OutputPath),
+    successTopicArn: NotificationConfig?.SuccessTopic,
+    errorTopicArn: NotificationConfig?.ErrorTopic,
+    answerInSuccess: included.includes('SUCCESS_NOTIFICATION_TOPIC'),
+    answerInError: included.includes('ERROR_NOTIFICATION_TOPIC'),
+  };
 }

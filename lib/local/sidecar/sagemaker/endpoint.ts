@@ -1,5 +1,6 @@
 import type { EpochSeconds } from '../../../core/time';
 import type { FleetEvent } from '../../../simulation/fleet';
+import type { AsyncQueue } from './async-queue';
 import { paceOf, RollOver } from './roll-over';
 import type { DeploymentConfig } from './schemas';
 import { Variant } from './variant';
@@ -44,6 +45,8 @@ export class Endpoint {
   public failureReason: string | undefined;
   public lastModifiedAt: EpochSeconds;
   public tags: readonly { readonly Key: string; readonly Value: string }[] = [];
+  /** Of an asynchronous endpoint: what waits for its instances. */
+  public queue: AsyncQueue | undefined;
   private variants: Variant[];
   /** Variants that are no longer part of the endpoint and finish what they hold. */
   private leaving: Variant[] = [];
@@ -99,6 +102,7 @@ export class Endpoint {
     const moments = this.allVariants().map((variant) => variant.fleet.nextEventAt());
     for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
     if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
+    moments.push(this.queue?.nextEventAt());
     return moments.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
       undefined,
@@ -113,6 +117,7 @@ export class Endpoint {
     if (this.update) this.advanceUpdate(this.update, at);
     this.letGo(at);
     this.settleStatus(at);
+    this.queue?.pump(at);
   }
 
   /** Changes the number of instances of a variant; the newest call counts. */
@@ -169,6 +174,7 @@ export class Endpoint {
   }
 
   public startDelete(at: EpochSeconds): void {
+    this.queue?.close();
     this.leaving = [...this.leaving, ...this.variants];
     this.variants = [];
     this.update = undefined;

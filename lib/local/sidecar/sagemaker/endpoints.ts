@@ -9,12 +9,16 @@ import type { PlatformEvents } from '../events';
 import { parseWith } from '../parse';
 import { ServiceError, validationError } from '../service-error';
 import type { CapacityState, EndpointSnapshot } from '../snapshot';
+import { AsyncQueue } from './async-queue';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
 import { Endpoint, type EndpointListener, type EndpointStatus, type WantedVariant } from './endpoint';
 import { createEndpointSchema, type UpdateEndpointRequest, updateEndpointSchema, updateWeightsSchema } from './schemas';
 import type { Variant } from './variant';
 import { VariantFleet } from './variant-fleet';
 import type { VariantSpec } from './variant-spec';
+
+/** What the queues of asynchronous endpoints need. */
+export type QueueParts = Omit<ConstructorParameters<typeof AsyncQueue>[0], 'endpointName' | 'output' | 'variant'>;
 
 export interface FleetSettings {
   /** Seconds from launch to in service: median and spread of a lognormal distribution. */
@@ -50,6 +54,7 @@ export class Endpoints implements Actor, EndpointListener {
       readonly priceOf: PricePerHour;
       readonly random: Random;
       readonly settings: FleetSettings;
+      readonly queues: QueueParts;
       /** Whether Application Auto Scaling scales this resource. */
       readonly isScalableTarget: (resourceId: string) => boolean;
       /** The endpoint goes; what scales it goes too. */
@@ -82,6 +87,7 @@ export class Endpoints implements Actor, EndpointListener {
       this,
     );
     endpoint.tags = request.Tags ?? [];
+    endpoint.queue = this.makeQueue(endpoint, config);
     this.live.set(name, endpoint);
     endpoint.begin(at);
     return endpoint;
@@ -96,6 +102,11 @@ export class Endpoints implements Actor, EndpointListener {
       );
     }
     const config = this.parts.configs.describe(request.EndpointConfigName);
+    if ((config.asyncOutput === undefined) !== (endpoint.queue === undefined)) {
+      throw validationError(
+        `The endpoint ${endpoint.name} cannot change between real-time and asynchronous; create another endpoint.`,
+      );
+    }
     this.refuseScaledChanges(endpoint, config);
     const deployment =
       request.DeploymentConfig ?? (request.RetainDeploymentConfig ? endpoint.deploymentConfig : undefined);
@@ -116,7 +127,8 @@ export class Endpoints implements Actor, EndpointListener {
       change,
     }));
     const least = changes.find(({ change }) => change.DesiredInstanceCount === 0);
-    if (least) throw validationError('DesiredInstanceCount must be at least 1: only asynchronous endpoints scale to 0');
+    if (least && endpoint.queue === undefined)
+      throw validationError('DesiredInstanceCount must be at least 1: only asynchronous endpoints scale to 0');
     for (const { variant, change } of changes) {
       variant.weight = change.DesiredWeight ?? variant.weight;
       if (change.DesiredInstanceCount !== undefined) endpoint.setDesired(variant, change.DesiredInstanceCount, at);
@@ -223,6 +235,7 @@ export class Endpoints implements Actor, EndpointListener {
       status: endpoint.status,
       failureReason: endpoint.failureReason ?? null,
       configName: endpoint.configName,
+      queue: endpoint.queue?.snapshot(at) ?? null,
       variants: endpoint.currentVariants().map((variant) => variant.snapshot(at, this.parts.priceOf)),
     }));
   }
@@ -314,6 +327,16 @@ export class Endpoints implements Actor, EndpointListener {
     }
   }
 
+  private makeQueue(endpoint: Endpoint, { asyncOutput }: StoredEndpointConfig): AsyncQueue | undefined {
+    if (asyncOutput === undefined) return undefined;
+    return new AsyncQueue({
+      ...this.parts.queues,
+      endpointName: endpoint.name,
+      output: asyncOutput,
+      variant: () => endpoint.currentVariants()[0],
+    });
+  }
+
   private makeVariantFleet(endpointName: string, spec: VariantSpec, from: EpochSeconds): VariantFleet {
     const { random, settings, capacity } = this.parts;
     const makeFleet = (of: VariantSpec, generation: number, at: EpochSeconds): EndpointFleet => {
@@ -325,7 +348,7 @@ export class Endpoints implements Actor, EndpointListener {
         random: own.fork('routing'),
         routing: of.routing,
         queueLimitPerInstance: settings.queueLimitPerInstance,
-        requestTimeoutSeconds: settings.requestTimeoutSeconds,
+        requestTimeoutSeconds: of.maxServiceSeconds ?? settings.requestTimeoutSeconds,
         startAt: at,
       });
       for (const { instanceType } of of.pools) fleet.setCapacity(instanceType, capacity.of(instanceType), at);

@@ -6,6 +6,7 @@ import { type ServiceProfile, serviceSeconds } from '../../../simulation/service
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../engine/credentials';
 import type { HttpReply, HttpRequest } from '../http';
 import { ServiceError } from '../service-error';
+import { acceptAsync } from './async-invocation';
 import type { Endpoint } from './endpoint';
 import type { Endpoints } from './endpoints';
 import type { RequestOutcome, Variant } from './variant';
@@ -14,7 +15,7 @@ const PATH = /^\/endpoints\/([^/]+)\/(invocations|async-invocations|invocations-
 
 export const isInvocation = (path: string): boolean => PATH.test(path);
 
-/** InvokeEndpoint: a request's tokens set how long it keeps a slot of an instance; the answer comes when it is done. */
+/** InvokeEndpoint and InvokeEndpointAsync: a request's tokens set how long it keeps a slot of an instance; the answer comes when it is done. */
 export class Invocations {
   private sequence = 0;
   private readonly open = new Set<(reply: HttpReply) => void>();
@@ -34,11 +35,17 @@ export class Invocations {
   public invoke(request: HttpRequest): Promise<HttpReply> {
     const [, encodedName, kind] = PATH.exec(request.path)!;
     const endpointName = decodeURIComponent(encodedName!);
-    if (kind !== 'invocations') {
-      throw new ServiceError('ValidationError', `Endpoint ${endpointName} takes InvokeEndpoint only.`);
-    }
     const at = this.parts.catchUp();
     const endpoint = this.endpoint(endpointName);
+    if ((kind === 'async-invocations') !== (endpoint.queue !== undefined) || kind === 'invocations-response-stream') {
+      const takes = endpoint.queue === undefined ? 'InvokeEndpoint' : 'InvokeEndpointAsync';
+      throw new ServiceError('ValidationError', `Endpoint ${endpointName} takes ${takes} only.`);
+    }
+    if (endpoint.queue !== undefined) {
+      const reply = acceptAsync(endpoint.queue, request, at);
+      this.parts.rearm();
+      return Promise.resolve(reply);
+    }
     const variant = this.chooseVariant(endpoint, request.headers['x-amzn-sagemaker-target-variant']);
     let parsed: ReturnType<typeof parseInferenceRequest>;
     try {

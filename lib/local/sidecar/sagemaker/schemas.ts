@@ -91,11 +91,29 @@ const productionVariant = z
     message: 'exactly one of InstanceType and InstancePools must be given',
   });
 
+const includedIn = z.array(z.enum(['SUCCESS_NOTIFICATION_TOPIC', 'ERROR_NOTIFICATION_TOPIC'])).max(2);
+
+const asyncInferenceConfig = z.strictObject({
+  ClientConfig: z.strictObject({ MaxConcurrentInvocationsPerInstance: wholeNumber(1, 1000).optional() }).optional(),
+  OutputConfig: z.strictObject({
+    S3OutputPath: s3Uri(),
+    S3FailurePath: s3Uri().optional(),
+    KmsKeyId: z.string().optional(),
+    NotificationConfig: z
+      .strictObject({
+        SuccessTopic: z.string().optional(),
+        ErrorTopic: z.string().optional(),
+        IncludeInferenceResponseIn: includedIn.optional(),
+      })
+      .optional(),
+  }),
+});
+
 export const endpointConfigSchema = z.strictObject({
   EndpointConfigName: resourceName(),
   ProductionVariants: z.array(productionVariant).min(1).max(10),
   ShadowProductionVariants: notAvailable('ShadowProductionVariants'),
-  AsyncInferenceConfig: notAvailable('AsyncInferenceConfig'),
+  AsyncInferenceConfig: asyncInferenceConfig.optional(),
   DataCaptureConfig: keptAsIs().optional(),
   ExplainerConfig: keptAsIs().optional(),
   ExecutionRoleArn: z.string().optional(),

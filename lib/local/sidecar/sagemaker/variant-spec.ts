@@ -1,4 +1,5 @@
 import type { InstancePool, RoutingStrategy } from '../../../simulation/fleet';
+import { DEFAULT_CONCURRENT_INVOCATIONS } from './async-queue';
 import type { EndpointConfigRequest, ProductionVariant } from './schemas';
 
 /** The tag that tells how many requests one instance works on at a time. */
@@ -7,6 +8,9 @@ export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
 export const DEFAULT_SLOTS_PER_INSTANCE = 8;
 /** AWS does not publish its own default; this is the smallest value the property allows. */
 const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
+
+/** The longest InvocationTimeoutSeconds, and some more for the way (API reference, InvokeEndpointAsync). */
+const LONGEST_ASYNC_SECONDS = 3660;
 
 /** What a variant's instances are made of, read from its endpoint configuration. */
 export interface VariantSpec {
@@ -18,6 +22,8 @@ export interface VariantSpec {
   /** Whether the variant uses instance pools; its metrics then exist per instance type too. */
   readonly pooled: boolean;
   readonly slotsPerInstance: number;
+  /** Seconds in which a request must be answered; undefined where InvokeEndpoint's own limit counts. */
+  readonly maxServiceSeconds: number | undefined;
   readonly routing: RoutingStrategy;
   readonly initialInstanceCount: number;
   readonly initialWeight: number;
@@ -28,6 +34,12 @@ export interface VariantSpec {
 export function slotsPerInstance(tags: EndpointConfigRequest['Tags']): number {
   const text = tags?.find(({ Key }) => Key === MAX_CONCURRENCY_TAG)?.Value;
   return text === undefined ? DEFAULT_SLOTS_PER_INSTANCE : Number(text);
+}
+
+/** An asynchronous endpoint has a setting of its own. */
+function slotsOf({ AsyncInferenceConfig, Tags }: EndpointConfigRequest): number {
+  if (AsyncInferenceConfig === undefined) return slotsPerInstance(Tags);
+  return AsyncInferenceConfig.ClientConfig?.MaxConcurrentInvocationsPerInstance ?? DEFAULT_CONCURRENT_INVOCATIONS;
 }
 
 export function variantSpec(config: EndpointConfigRequest, variant: ProductionVariant): VariantSpec {
@@ -41,7 +53,8 @@ export function variantSpec(config: EndpointConfigRequest, variant: ProductionVa
     modelName: variant.ModelName,
     pools: pools ?? [{ instanceType: variant.InstanceType!, priority: 1 }],
     pooled: pools !== undefined,
-    slotsPerInstance: slotsPerInstance(config.Tags),
+    slotsPerInstance: slotsOf(config),
+    maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : LONGEST_ASYNC_SECONDS,
     routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
     initialInstanceCount: variant.InitialInstanceCount,
     initialWeight: variant.InitialVariantWeight,
