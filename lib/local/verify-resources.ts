@@ -19,6 +19,7 @@ import { GetBucketPolicyCommand, HeadBucketCommand } from '@aws-sdk/client-s3';
 import {
   DescribeEndpointCommand,
   DescribeEndpointConfigCommand,
+  DescribeInferenceComponentCommand,
   DescribeModelCommand,
   DescribeModelPackageGroupCommand,
 } from '@aws-sdk/client-sagemaker';
@@ -176,6 +177,13 @@ const CHECKS: { readonly [type: string]: Check } = {
   'AWS::SageMaker::EndpointConfig': async ({ sageMaker }, { physicalId }) => {
     const name = physicalId.split('/').at(-1)!;
     await sageMaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName: name }));
+  },
+  'AWS::SageMaker::InferenceComponent': async ({ sageMaker }, { physicalId }) => {
+    const InferenceComponentName = physicalId.split('/').at(-1)!;
+    const { InferenceComponentStatus } = await sageMaker.send(
+      new DescribeInferenceComponentCommand({ InferenceComponentName }),
+    );
+    expectState(InferenceComponentStatus, 'InService');
   },
   'AWS::SageMaker::Model': async ({ sageMaker }, { physicalId }) => {
     await sageMaker.send(new DescribeModelCommand({ ModelName: physicalId.split('/').at(-1)! }));

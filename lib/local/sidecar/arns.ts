@@ -1,6 +1,6 @@
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../engine/credentials';
 
-type SageMakerKind = 'model' | 'endpoint-config' | 'endpoint' | 'training-job';
+type SageMakerKind = 'model' | 'endpoint-config' | 'endpoint' | 'inference-component' | 'training-job';
 
 /** The ARN of a SageMaker resource; SageMaker writes names in ARNs in lower case. */
 export const sageMakerArn = (kind: SageMakerKind, name: string): string =>

@@ -10,10 +10,12 @@ import { LOCAL_ACCOUNT, LOCAL_REGION } from '../engine/credentials';
 import type { Actor } from './driver';
 import type { PlatformEvents } from './events';
 import type { Endpoints } from './sagemaker/endpoints';
+import type { InferenceComponents } from './sagemaker/inference-components';
 import type { ScalableTargetSnapshot, ScalingActivitySnapshot } from './snapshot';
 
 const SAGEMAKER = 'sagemaker';
 const VARIANT_DIMENSION = 'sagemaker:variant:DesiredInstanceCount';
+const COPIES_DIMENSION = 'sagemaker:inference-component:DesiredCopyCount';
 
 /** Application Auto Scaling over the endpoints of the sidecar. */
 export class Scaling implements Actor {
@@ -24,6 +26,7 @@ export class Scaling implements Actor {
   public constructor(
     cloudWatch: CloudWatch,
     private readonly endpoints: Endpoints,
+    private readonly components: InferenceComponents,
     private readonly events: PlatformEvents,
   ) {
     this.service = new ApplicationAutoScaling(
@@ -81,6 +84,12 @@ export class Scaling implements Actor {
     }
   }
 
+  public onComponentDeleted(componentName: string): void {
+    for (const target of this.targets()) {
+      if (target.resourceId === `inference-component/${componentName}`) this.service.deregisterScalableTarget(target);
+    }
+  }
+
   /** The names of the alarms that target-tracking policies own. */
   public ownedAlarmNames(): ReadonlySet<string> {
     const policies = this.service.describeScalingPolicies({ serviceNamespace: SAGEMAKER });
@@ -110,15 +119,27 @@ export class Scaling implements Actor {
   }
 
   private fleet(resourceId: string, dimension: string): ScalableFleet | undefined {
+    if (dimension === COPIES_DIMENSION) return this.copies(resourceId);
     if (dimension !== VARIANT_DIMENSION) return undefined;
     const found = this.endpoints.findVariant(resourceId);
-    if (!found) return undefined;
+    if (!found || found.variant.spec.managed !== undefined) return undefined;
     const { endpoint, variant } = found;
     return {
       desiredCapacity: () => variant.desired,
       setDesiredCapacity: (capacity, atSeconds) => endpoint.setDesired(variant, capacity, atSeconds),
       isUpdating: () => endpoint.isUpdatingConfiguration,
       inServiceCapacity: () => variant.counts().inService,
+    };
+  }
+
+  private copies(resourceId: string): ScalableFleet | undefined {
+    const component = this.components.find(/^inference-component\/(.+)$/.exec(resourceId)?.[1] ?? '');
+    if (component === undefined || component.isAdapter) return undefined;
+    return {
+      desiredCapacity: () => component.copies.desired,
+      setDesiredCapacity: (count, atSeconds) => this.components.setCopies(component, count, atSeconds),
+      isUpdating: () => component.isRolling || component.status === 'Creating',
+      inServiceCapacity: () => component.copies.counts().inService,
     };
   }
 

@@ -23,6 +23,7 @@ import { Outbox } from './outbox';
 import { replyToError, route, type RouterParts } from './router';
 import { EndpointConfigs } from './sagemaker/endpoint-configs';
 import { Endpoints } from './sagemaker/endpoints';
+import { InferenceComponents } from './sagemaker/inference-components';
 import { Invocations } from './sagemaker/invocations';
 import { Models } from './sagemaker/models';
 import { Scaling } from './scaling';
@@ -125,7 +126,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       onScalingChange();
     },
   });
-  const scaling: Scaling = new Scaling(cloudWatch, endpoints, events);
+  const components = new InferenceComponents({
+    endpoints,
+    models,
+    random: random.fork('components'),
+    queueLimitPerCopy: options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE,
+    requestTimeoutSeconds: REQUEST_TIMEOUT_SECONDS,
+    onDelete: (componentName) => {
+      scaling.onComponentDeleted(componentName);
+      onScalingChange();
+    },
+  });
+  const scaling: Scaling = new Scaling(cloudWatch, endpoints, components, events);
   const catchUp = (): EpochSeconds => driver.catchUp();
   const rearm = (): void => driver.rearm();
   const alarms: Alarms = new Alarms({
@@ -172,6 +184,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     models,
     configs,
     endpoints,
+    components,
     random: random.fork('names'),
     catchUp,
     rearm,
@@ -200,6 +213,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     models,
     configs,
     endpoints,
+    components,
     trainingJobs,
     invocations,
     scaling,

@@ -72,6 +72,20 @@ export interface QueueSnapshot {
   readonly expired: number;
 }
 
+/** A model on a shared endpoint. */
+export interface ComponentSnapshot {
+  readonly name: string;
+  /** `InferenceComponentStatus`. */
+  readonly status: string;
+  /** Copies wanted, as `DescribeInferenceComponent` tells. */
+  readonly desiredCopies: number;
+  readonly inServiceCopies: number;
+  readonly startingCopies: number;
+  readonly invocations: InvocationTotals;
+  /** Seconds from arrival at a copy to the answer, since the component was created. */
+  readonly latencySeconds: Quantiles;
+}
+
 export interface EndpointSnapshot {
   readonly name: string;
   /** `EndpointStatus` as `DescribeEndpoint` tells it. */
@@ -80,6 +94,8 @@ export interface EndpointSnapshot {
   readonly configName: string;
   /** Of an asynchronous endpoint; null for others. */
   readonly queue: QueueSnapshot | null;
+  /** Of a shared endpoint, adapters left out; empty for others. */
+  readonly components: readonly ComponentSnapshot[];
   readonly variants: readonly VariantSnapshot[];
 }
 

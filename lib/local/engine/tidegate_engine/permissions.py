@@ -11,7 +11,7 @@ _INVOKE = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invoca
 _INVOKE_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
                    "invocations-response-stream": "InvokeEndpointWithResponseStream"}
 _SAGEMAKER_RESOURCES = (
-    ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("TransformJobName", "transform-job"),
+    ("InferenceComponentName", "inference-component"), ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("TransformJobName", "transform-job"),
     ("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelPackageGroupName", "model-package-group"),
     ("ModelName", "model"),
 )

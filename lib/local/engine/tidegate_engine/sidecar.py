@@ -20,6 +20,7 @@ _address = urlsplit(URL)
 FORWARDED_SERVICES = ("sagemaker", "application-autoscaling")
 RESOURCE_TYPES = (
     "AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint",
+    "AWS::SageMaker::InferenceComponent",
     "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy",
 )
 

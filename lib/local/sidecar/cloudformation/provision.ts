@@ -1,3 +1,4 @@
+import { InferenceComponentProvider } from './component-provider';
 import { parseWith } from '../parse';
 import { ServiceError } from '../service-error';
 import { type ProvisionedResource, type ResourceProvider, resourceRequestSchema } from './resource-provider';
@@ -18,6 +19,7 @@ export class Provisioner {
       'AWS::SageMaker::Model': modelProvider(parts),
       'AWS::SageMaker::EndpointConfig': endpointConfigProvider(parts),
       'AWS::SageMaker::Endpoint': new EndpointProvider(parts),
+      'AWS::SageMaker::InferenceComponent': new InferenceComponentProvider(parts),
       'AWS::ApplicationAutoScaling::ScalableTarget': new ScalableTargetProvider(parts),
       'AWS::ApplicationAutoScaling::ScalingPolicy': new ScalingPolicyProvider(parts),
     };

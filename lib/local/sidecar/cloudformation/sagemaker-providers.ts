@@ -5,6 +5,7 @@ import { parseWith } from '../parse';
 import { ServiceError, validationError } from '../service-error';
 import type { EndpointConfigs } from '../sagemaker/endpoint-configs';
 import type { Endpoints } from '../sagemaker/endpoints';
+import type { InferenceComponents } from '../sagemaker/inference-components';
 import type { Models } from '../sagemaker/models';
 import { endpointPropertiesSchema } from '../sagemaker/schemas';
 import { generatedName, sameProperties } from './names';
@@ -14,6 +15,7 @@ export interface SageMakerProviderParts {
   readonly models: Models;
   readonly configs: EndpointConfigs;
   readonly endpoints: Endpoints;
+  readonly components: InferenceComponents;
   readonly random: Random;
   readonly catchUp: () => EpochSeconds;
   readonly rearm: () => void;

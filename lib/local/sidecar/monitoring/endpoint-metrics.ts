@@ -26,14 +26,13 @@ export interface Measurement extends StatisticSet {
 
 /** What SageMaker publishes of one variant for a span that has ended. */
 export function measureVariant(
-  endpointName: string,
+  dimensions: MetricId['dimensions'],
   variant: Variant,
   fromSeconds: EpochSeconds,
   toSeconds: EpochSeconds,
   random: Random,
-): Measurement[] {
+): { readonly measured: Measurement[]; readonly metrics: FleetMetrics } {
   const drained = variant.drainMetrics(toSeconds);
-  const dimensions = { EndpointName: endpointName, VariantName: variant.name };
   const span = { fromSeconds, random };
   const all = ofFleet(drained.all, drained.refused, dimensions, variant, span);
   if (drained.byConfig.length > 1) {
@@ -42,7 +41,7 @@ export function measureVariant(
     }
   }
   if (variant.spec.pooled) all.push(...perInstanceType(variant, dimensions, fromSeconds));
-  return all;
+  return { measured: all, metrics: drained.all };
 }
 
 interface Span {

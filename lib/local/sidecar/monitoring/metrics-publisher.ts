@@ -7,8 +7,11 @@ import type { Random } from '../../../simulation/random';
 import type { Actor } from '../driver';
 import type { EngineServices } from '../engine-services';
 import type { Outbox } from '../outbox';
+import type { Endpoint } from '../sagemaker/endpoint';
 import type { Endpoints } from '../sagemaker/endpoints';
+import type { Variant } from '../sagemaker/variant';
 import { measureQueue } from './async-metrics';
+import { measureComponent } from './component-metrics';
 import { type Measurement, measureVariant, toDatapoint } from './endpoint-metrics';
 
 /** SageMaker's high-resolution metrics come every 10 seconds (developer guide, endpoint-auto-scaling). */
@@ -59,22 +62,25 @@ export class MetricsPublisher implements Actor {
     const { endpoints, random } = this.parts;
     for (const endpoint of endpoints.list()) {
       if (!endpoint.takesRequests) continue;
-      for (const variant of endpoint.currentVariants()) {
-        for (const measurement of measureVariant(
-          endpoint.name,
-          variant,
-          endSeconds - SPAN_SECONDS,
-          endSeconds,
-          random,
-        )) {
-          if (endpoint.queue === undefined || !NEVER_OF_ASYNC.has(measurement.metric.metricName))
-            this.publish(measurement);
-        }
-        if (endpoint.queue === undefined) continue;
-        const start = endSeconds - SPAN_SECONDS;
-        for (const one of measureQueue(endpoint.name, endpoint.queue, variant, start, endSeconds)) this.publish(one);
+      for (const variant of endpoint.currentVariants()) this.publishVariant(endpoint, variant, endSeconds);
+      for (const component of endpoint.placement?.components ?? []) {
+        if (component.isAdapter) continue;
+        for (const one of measureComponent(component, endSeconds - SPAN_SECONDS, endSeconds, random)) this.publish(one);
       }
     }
+  }
+
+  private publishVariant({ name, queue, placement }: Endpoint, variant: Variant, endSeconds: EpochSeconds): void {
+    const startSeconds = endSeconds - SPAN_SECONDS;
+    const dimensions = { EndpointName: name, VariantName: variant.name };
+    const { measured } = measureVariant(dimensions, variant, startSeconds, endSeconds, this.parts.random);
+    // The requests of a shared endpoint are those of its components.
+    if (placement !== undefined) return;
+    for (const one of measured) {
+      if (queue === undefined || !NEVER_OF_ASYNC.has(one.metric.metricName)) this.publish(one);
+    }
+    if (queue === undefined) return;
+    for (const one of measureQueue(name, queue, variant, startSeconds, endSeconds)) this.publish(one);
   }
 
   private publish(measurement: Measurement): void {

@@ -4,16 +4,24 @@ import { nameOfArn, sageMakerArn } from '../arns';
 import { parseWith, resourceName } from '../parse';
 import { ServiceError } from '../service-error';
 import type { TrainingJobs } from '../training/training-jobs';
-import { describeEndpoint, describeEndpointConfig, describeModel, describeTrainingJob } from './descriptions';
+import {
+  describeComponent,
+  describeEndpoint,
+  describeEndpointConfig,
+  describeModel,
+  describeTrainingJob,
+} from './descriptions';
 import type { EndpointConfigs } from './endpoint-configs';
 import type { Endpoints } from './endpoints';
-import { listPage, listSchema } from './listing';
+import { listComponentsSchema, listPage, listSchema } from './listing';
+import type { InferenceComponents } from './inference-components';
 import type { Models } from './models';
 
 export interface SageMakerParts {
   readonly models: Models;
   readonly configs: EndpointConfigs;
   readonly endpoints: Endpoints;
+  readonly components: InferenceComponents;
   readonly trainingJobs: TrainingJobs;
 }
 
@@ -96,13 +104,36 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
     return listPage('TrainingJobSummaries', 'TrainingJobName', all, parseWith(listSchema, input));
   },
 
+  CreateInferenceComponent: ({ components }, input, at) => componentArn(components.create(input, at).name),
+  UpdateInferenceComponent: ({ components }, input, at) => componentArn(components.update(input, at).name),
+  UpdateInferenceComponentRuntimeConfig: ({ components }, input, at) =>
+    componentArn(components.updateRuntimeConfig(input, at).name),
+  DescribeInferenceComponent: ({ components }, input) =>
+    describeComponent(components.describe(nameIn('InferenceComponentName', input))),
+  DeleteInferenceComponent: ({ components }, input, at) => {
+    components.delete(nameIn('InferenceComponentName', input), at);
+    return {};
+  },
+  ListInferenceComponents: ({ components }, input) => {
+    const { EndpointNameEquals, VariantNameEquals, ...query } = parseWith(listComponentsSchema, input);
+    const all = components
+      .list()
+      .map(describeComponent)
+      .filter(({ EndpointName }) => EndpointNameEquals === undefined || EndpointName === EndpointNameEquals)
+      .filter(({ VariantName }) => VariantNameEquals === undefined || VariantName === VariantNameEquals)
+      .map(({ Specification: _described, RuntimeConfig: _too, FailureReason: _also, ...summary }) => summary);
+    return listPage('InferenceComponents', 'InferenceComponentName', all, query);
+  },
+
   ListTags: (parts, input) => ({ Tags: tagsOf(parts, String(input['ResourceArn'] ?? '')) }),
 };
+
+const componentArn = (name: string): Json => ({ InferenceComponentArn: sageMakerArn('inference-component', name) });
 
 const endpointArn = (name: string): Json => ({ EndpointArn: sageMakerArn('endpoint', name) });
 
 /** The tags that were given at creation. */
-function tagsOf({ models, configs, endpoints, trainingJobs }: SageMakerParts, arn: string): unknown {
+function tagsOf({ models, configs, endpoints, components, trainingJobs }: SageMakerParts, arn: string): unknown {
   const name = nameOfArn(arn).toLowerCase();
   const kind = /:([a-z-]+)\//.exec(arn)?.[1];
   const same = (other: string): boolean => other.toLowerCase() === name;
@@ -113,6 +144,8 @@ function tagsOf({ models, configs, endpoints, trainingJobs }: SageMakerParts, ar
       return configs.list().find(({ request }) => same(request.EndpointConfigName))?.request.Tags ?? [];
     case 'endpoint':
       return endpoints.list().find((endpoint) => same(endpoint.name))?.tags ?? [];
+    case 'inference-component':
+      return components.list().find((component) => same(component.name))?.request.Tags ?? [];
     case 'training-job':
       return trainingJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
     default:

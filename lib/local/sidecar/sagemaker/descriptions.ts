@@ -3,6 +3,7 @@ import { sageMakerArn } from '../arns';
 import type { TrainingJob } from '../training/training-job';
 import type { Endpoint } from './endpoint';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
+import type { InferenceComponent } from './inference-component';
 import type { Models, StoredModel } from './models';
 import type { Variant } from './variant';
 
@@ -54,6 +55,25 @@ function describeVariant(variant: Variant, models: Models): Json {
           })),
         }
       : {}),
+  };
+}
+
+export function describeComponent(component: InferenceComponent) {
+  const { name, request, specification, copies, status, isAdapter } = component;
+  return {
+    InferenceComponentName: name,
+    InferenceComponentArn: sageMakerArn('inference-component', name),
+    EndpointName: request.EndpointName,
+    EndpointArn: sageMakerArn('endpoint', request.EndpointName),
+    VariantName: request.VariantName ?? component.base?.request.VariantName,
+    InferenceComponentStatus: status,
+    FailureReason: component.failureReason,
+    Specification: specification,
+    ...(isAdapter
+      ? {}
+      : { RuntimeConfig: { DesiredCopyCount: copies.desired, CurrentCopyCount: copies.counts().inService } }),
+    CreationTime: component.createdAt,
+    LastModifiedTime: component.lastModifiedAt,
   };
 }
 

@@ -75,7 +75,14 @@ export class EndpointConfigs {
 
   private variantProblems(request: EndpointConfigRequest, variant: ProductionVariant): string[] {
     const problems: string[] = [];
-    if (!this.models.has(variant.ModelName)) {
+    if (variant.ModelName === undefined) {
+      if (request.ExecutionRoleArn === undefined) {
+        problems.push(`ExecutionRoleArn must be given, because variant ${variant.VariantName} has no ModelName`);
+      }
+      if (request.ProductionVariants.length > 1 || request.AsyncInferenceConfig !== undefined) {
+        problems.push('a variant without a ModelName has to be the only one of a real-time endpoint');
+      }
+    } else if (!this.models.has(variant.ModelName)) {
       problems.push(`Could not find model "${sageMakerArn('model', variant.ModelName)}".`);
     }
     const types = variant.InstancePools?.map((pool) => pool.InstanceType) ?? [variant.InstanceType!];

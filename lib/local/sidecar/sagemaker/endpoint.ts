@@ -1,6 +1,7 @@
 import type { EpochSeconds } from '../../../core/time';
 import type { FleetEvent } from '../../../simulation/fleet';
 import type { AsyncQueue } from './async-queue';
+import type { ComponentPlacement } from './component-placement';
 import { paceOf, RollOver } from './roll-over';
 import type { DeploymentConfig } from './schemas';
 import { Variant } from './variant';
@@ -47,6 +48,8 @@ export class Endpoint {
   public tags: readonly { readonly Key: string; readonly Value: string }[] = [];
   /** Of an asynchronous endpoint: what waits for its instances. */
   public queue: AsyncQueue | undefined;
+  /** Of a shared endpoint: the copies of its components. */
+  public placement: ComponentPlacement | undefined;
   private variants: Variant[];
   /** Variants that are no longer part of the endpoint and finish what they hold. */
   private leaving: Variant[] = [];
@@ -102,7 +105,7 @@ export class Endpoint {
     const moments = this.allVariants().map((variant) => variant.fleet.nextEventAt());
     for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
     if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
-    moments.push(this.queue?.nextEventAt());
+    moments.push(this.queue?.nextEventAt(), this.placement?.nextEventAt());
     return moments.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
       undefined,
@@ -115,6 +118,7 @@ export class Endpoint {
       if (events.length > 0) this.listener.onInstances(this, variant, events);
     }
     if (this.update) this.advanceUpdate(this.update, at);
+    this.placement?.advanceTo(at);
     this.letGo(at);
     this.settleStatus(at);
     this.queue?.pump(at);

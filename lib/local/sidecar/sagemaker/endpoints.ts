@@ -10,6 +10,7 @@ import { parseWith } from '../parse';
 import { ServiceError, validationError } from '../service-error';
 import type { CapacityState, EndpointSnapshot } from '../snapshot';
 import { AsyncQueue } from './async-queue';
+import { ComponentPlacement } from './component-placement';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
 import { Endpoint, type EndpointListener, type EndpointStatus, type WantedVariant } from './endpoint';
 import { createEndpointSchema, type UpdateEndpointRequest, updateEndpointSchema, updateWeightsSchema } from './schemas';
@@ -45,6 +46,7 @@ export class Endpoints implements Actor, EndpointListener {
   private readonly statusWaiters = new Set<() => void>();
   private endedUsd = 0;
   private fleetNumber = 0;
+  private componentListener: () => void = () => undefined;
 
   public constructor(
     private readonly parts: {
@@ -62,6 +64,11 @@ export class Endpoints implements Actor, EndpointListener {
     },
   ) {
     parts.capacity.onChange((instanceType, state, at) => this.onCapacity(instanceType, state, at));
+  }
+
+  /** Calls the listener when a component of any endpoint changed its status or went. */
+  public onComponents(listener: () => void): void {
+    this.componentListener = listener;
   }
 
   public create(input: unknown, at: EpochSeconds): Endpoint {
@@ -88,6 +95,7 @@ export class Endpoints implements Actor, EndpointListener {
     );
     endpoint.tags = request.Tags ?? [];
     endpoint.queue = this.makeQueue(endpoint, config);
+    endpoint.placement = this.makePlacement(endpoint, config);
     this.live.set(name, endpoint);
     endpoint.begin(at);
     return endpoint;
@@ -105,6 +113,11 @@ export class Endpoints implements Actor, EndpointListener {
     if ((config.asyncOutput === undefined) !== (endpoint.queue === undefined)) {
       throw validationError(
         `The endpoint ${endpoint.name} cannot change between real-time and asynchronous; create another endpoint.`,
+      );
+    }
+    if (endpoint.placement !== undefined || config.specs.some(({ managed }) => managed !== undefined)) {
+      throw validationError(
+        `The configuration of ${endpoint.name} cannot be changed in the local engine, because inference components run on it; create another endpoint.`,
       );
     }
     this.refuseScaledChanges(endpoint, config);
@@ -141,6 +154,12 @@ export class Endpoints implements Actor, EndpointListener {
     if (endpoint.status === 'Creating' || endpoint.status === 'Deleting') {
       throw validationError(
         `Cannot delete endpoint "${sageMakerArn('endpoint', name)}" while its status is ${endpoint.status}.`,
+      );
+    }
+    const components = endpoint.placement?.components ?? [];
+    if (components.length > 0) {
+      throw validationError(
+        `Cannot delete endpoint "${name}": delete its inference components first (${components.map((one) => one.name).join(', ')}).`,
       );
     }
     this.parts.onDelete(name, at);
@@ -236,6 +255,9 @@ export class Endpoints implements Actor, EndpointListener {
       failureReason: endpoint.failureReason ?? null,
       configName: endpoint.configName,
       queue: endpoint.queue?.snapshot(at) ?? null,
+      components: (endpoint.placement?.components ?? [])
+        .filter(({ isAdapter }) => !isAdapter)
+        .map((component) => component.snapshot()),
       variants: endpoint.currentVariants().map((variant) => variant.snapshot(at, this.parts.priceOf)),
     }));
   }
@@ -335,6 +357,16 @@ export class Endpoints implements Actor, EndpointListener {
       output: asyncOutput,
       variant: () => endpoint.currentVariants()[0],
     });
+  }
+
+  private makePlacement(endpoint: Endpoint, { specs }: StoredEndpointConfig): ComponentPlacement | undefined {
+    const managed = specs[0]?.managed;
+    if (managed === undefined) return undefined;
+    return new ComponentPlacement(
+      () => endpoint.currentVariants()[0],
+      managed,
+      () => this.componentListener(),
+    );
   }
 
   private makeVariantFleet(endpointName: string, spec: VariantSpec, from: EpochSeconds): VariantFleet {

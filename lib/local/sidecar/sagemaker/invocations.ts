@@ -46,7 +46,10 @@ export class Invocations {
       this.parts.rearm();
       return Promise.resolve(reply);
     }
-    const variant = this.chooseVariant(endpoint, request.headers['x-amzn-sagemaker-target-variant']);
+    const variant =
+      endpoint.placement === undefined
+        ? this.chooseVariant(endpoint, request.headers['x-amzn-sagemaker-target-variant'])
+        : copiesOf(endpoint, request.headers['x-amzn-sagemaker-inference-component']);
     let parsed: ReturnType<typeof parseInferenceRequest>;
     try {
       parsed = parseInferenceRequest(request.body.toString('utf8'));
@@ -68,7 +71,14 @@ export class Invocations {
       if (result === 'queue-full') {
         answer(errorReply(unavailable(`every instance of ${endpointName} has a full queue; slow down and try again`)));
       } else if (result === 'no-instance-in-service') {
-        answer(errorReply(unavailable(`no instance of ${endpointName} is in service; try again`)));
+        const isShared = endpoint.placement !== undefined;
+        answer(
+          errorReply(
+            isShared
+              ? noCapacity(variant.name)
+              : unavailable(`no instance of ${endpointName} is in service; try again`),
+          ),
+        );
       }
     });
   }
@@ -132,6 +142,28 @@ export class Invocations {
     return variants[0]!;
   }
 }
+
+/** The copies of the component that a request names. */
+function copiesOf({ name, placement }: Endpoint, wanted: string | string[] | undefined): Variant {
+  if (typeof wanted !== 'string') {
+    throw new ServiceError(
+      'ValidationError',
+      `Endpoint ${name} serves inference components: give InferenceComponentName.`,
+    );
+  }
+  const component = placement?.components.find((one) => one.name === wanted && one.status !== 'Deleting');
+  if (component === undefined) {
+    throw new ServiceError('ValidationError', `Inference component ${wanted} is not part of endpoint ${name}.`);
+  }
+  return component.copies;
+}
+
+/** A component at zero copies answers HTTP 400 and the words "has no capacity". */
+const noCapacity = (component: string): ServiceError =>
+  new ServiceError(
+    'ValidationError',
+    `Inference component ${component} has no capacity to process this request: it has no copy in service. Try again once it scaled out.`,
+  );
 
 const round = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
 

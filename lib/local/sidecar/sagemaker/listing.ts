@@ -17,13 +17,20 @@ export const listSchema = z.strictObject({
   LastModifiedTimeBefore: moment(),
 });
 
+/** What ListInferenceComponents takes. */
+export const listComponentsSchema = listSchema.extend({
+  EndpointNameEquals: z.string().optional(),
+  VariantNameEquals: z.string().optional(),
+});
+
 interface Listed {
   readonly CreationTime: number;
   readonly LastModifiedTime?: number;
   readonly [member: string]: unknown;
 }
 
-const statusOf = (item: Listed): unknown => item['EndpointStatus'] ?? item['TrainingJobStatus'];
+const statusOf = (item: Listed): unknown =>
+  item['EndpointStatus'] ?? item['InferenceComponentStatus'] ?? item['TrainingJobStatus'];
 
 /** One page of a list; the token is the number of the first item of the next page. */
 export function listPage(

@@ -56,10 +56,23 @@ const routingConfig = z.strictObject({
   RoutingStrategy: z.enum(['LEAST_OUTSTANDING_REQUESTS', 'RANDOM']),
 });
 
+const managedInstanceScaling = z.strictObject({
+  Status: z.enum(['ENABLED', 'DISABLED']),
+  MinInstanceCount: wholeNumber(0).default(1),
+  MaxInstanceCount: wholeNumber(1).default(1),
+  ScaleInPolicy: z
+    .strictObject({
+      Strategy: z.enum(['IDLE_RELEASE', 'CONSOLIDATION']).optional(),
+      MaximumStepSize: wholeNumber(1).optional(),
+      CooldownInMinutes: wholeNumber(5, 1440).optional(),
+    })
+    .optional(),
+});
+
 const productionVariant = z
   .strictObject({
     VariantName: resourceName(),
-    ModelName: resourceName(),
+    ModelName: resourceName().optional(),
     InstanceType: instanceType().optional(),
     InstancePools: z
       .array(
@@ -83,13 +96,21 @@ const productionVariant = z
     RoutingConfig: routingConfig.optional(),
     CoreDumpConfig: keptAsIs().optional(),
     CapacityReservationConfig: notAvailable('CapacityReservationConfig'),
-    ManagedInstanceScaling: notAvailable('ManagedInstanceScaling'),
+    ManagedInstanceScaling: managedInstanceScaling.optional(),
     ServerlessConfig: notAvailable('ServerlessConfig'),
     AcceleratorType: notAvailable('AcceleratorType'),
   })
   .refine((variant) => (variant.InstanceType === undefined) !== (variant.InstancePools === undefined), {
     message: 'exactly one of InstanceType and InstancePools must be given',
-  });
+  })
+  .refine((variant) => variant.ModelName === undefined || variant.ManagedInstanceScaling === undefined, {
+    message: 'ManagedInstanceScaling is for variants without a ModelName, whose models come with inference components',
+  })
+  .refine(
+    ({ ManagedInstanceScaling: managed }) =>
+      managed === undefined || managed.MinInstanceCount <= managed.MaxInstanceCount,
+    { message: 'MinInstanceCount must not be above MaxInstanceCount' },
+  );
 
 const includedIn = z.array(z.enum(['SUCCESS_NOTIFICATION_TOPIC', 'ERROR_NOTIFICATION_TOPIC'])).max(2);
 
@@ -302,6 +323,59 @@ export const trainingJobSchema = z
     }
   });
 
+const componentSpecification = z.strictObject({
+  ModelName: resourceName().optional(),
+  BaseInferenceComponentName: resourceName().optional(),
+  Container: keptAsIs().optional(),
+  StartupParameters: keptAsIs().optional(),
+  DataCacheConfig: keptAsIs().optional(),
+  SchedulingConfig: keptAsIs().optional(),
+  ComputeResourceRequirements: z
+    .strictObject({
+      NumberOfCpuCoresRequired: decimal(0.25).optional(),
+      NumberOfAcceleratorDevicesRequired: decimal(1).optional(),
+      MinMemoryRequiredInMb: wholeNumber(128),
+      MaxMemoryRequiredInMb: wholeNumber(128).optional(),
+    })
+    .optional(),
+});
+
+const copyCount = z.strictObject({ CopyCount: wholeNumber(0) });
+
+export const createComponentSchema = z
+  .strictObject({
+    InferenceComponentName: resourceName(),
+    EndpointName: resourceName(),
+    EndpointArn: z.string().optional(),
+    VariantName: resourceName().optional(),
+    Specification: componentSpecification,
+    RuntimeConfig: copyCount.optional(),
+    DeploymentConfig: keptAsIs().optional(),
+    Tags: tags().optional(),
+  })
+  .refine(
+    ({ Specification: given }) => (given.BaseInferenceComponentName === undefined) !== (given.ModelName === undefined),
+    { message: 'exactly one of Specification.ModelName and Specification.BaseInferenceComponentName must be given' },
+  )
+  .refine(
+    ({ Specification: given }) => given.ModelName === undefined || given.ComputeResourceRequirements !== undefined,
+    { message: 'Specification.ComputeResourceRequirements must be given' },
+  );
+
+export const updateComponentSchema = z.strictObject({
+  InferenceComponentName: resourceName(),
+  Specification: componentSpecification.optional(),
+  RuntimeConfig: copyCount.optional(),
+  DeploymentConfig: keptAsIs().optional(),
+});
+
+export const updateRuntimeSchema = z.strictObject({
+  InferenceComponentName: resourceName(),
+  DesiredRuntimeConfig: copyCount,
+});
+
+export type CreateComponentRequest = z.output<typeof createComponentSchema>;
+export type ComponentSpecification = z.output<typeof componentSpecification>;
 export type ModelRequest = z.output<typeof modelSchema>;
 export type EndpointConfigRequest = z.output<typeof endpointConfigSchema>;
 export type ProductionVariant = EndpointConfigRequest['ProductionVariants'][number];

@@ -12,11 +12,24 @@ const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
 /** The longest InvocationTimeoutSeconds, and some more for the way (API reference, InvokeEndpointAsync). */
 const LONGEST_ASYNC_SECONDS = 3660;
 
+/** Minutes before an idle instance goes, unless the configuration says; SageMaker does not tell its own. */
+const DEFAULT_COOLDOWN_MINUTES = 10;
+
+/** The limits of `ManagedInstanceScaling`, and how long an instance stays idle. */
+export interface ManagedScaling {
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly cooldownSeconds: number;
+}
+
 /** What a variant's instances are made of, read from its endpoint configuration. */
 export interface VariantSpec {
   readonly configName: string;
   readonly variantName: string;
+  /** Empty where inference components bring the models. */
   readonly modelName: string;
+  /** Of a variant whose instances SageMaker adds and removes as the copies of components need them. */
+  readonly managed: ManagedScaling | undefined;
   /** By priority; one pool when the variant names an instance type. */
   readonly pools: readonly InstancePool[];
   /** Whether the variant uses instance pools; its metrics then exist per instance type too. */
@@ -50,7 +63,8 @@ export function variantSpec(config: EndpointConfigRequest, variant: ProductionVa
   return {
     configName: config.EndpointConfigName,
     variantName: variant.VariantName,
-    modelName: variant.ModelName,
+    modelName: variant.ModelName ?? '',
+    managed: variant.ModelName === undefined ? managedScaling(variant) : undefined,
     pools: pools ?? [{ instanceType: variant.InstanceType!, priority: 1 }],
     pooled: pools !== undefined,
     slotsPerInstance: slotsOf(config),
@@ -59,5 +73,17 @@ export function variantSpec(config: EndpointConfigRequest, variant: ProductionVa
     initialInstanceCount: variant.InitialInstanceCount,
     initialWeight: variant.InitialVariantWeight,
     provisionTimeoutSeconds: variant.VariantInstanceProvisionTimeoutInSeconds ?? DEFAULT_PROVISION_TIMEOUT_SECONDS,
+  };
+}
+
+/** Without the setting the count stays as it is. */
+function managedScaling({ ManagedInstanceScaling: managed, InitialInstanceCount }: ProductionVariant): ManagedScaling {
+  if (managed?.Status !== 'ENABLED') {
+    return { minimum: InitialInstanceCount, maximum: InitialInstanceCount, cooldownSeconds: 0 };
+  }
+  return {
+    minimum: managed.MinInstanceCount,
+    maximum: managed.MaxInstanceCount,
+    cooldownSeconds: 60 * (managed.ScaleInPolicy?.CooldownInMinutes ?? DEFAULT_COOLDOWN_MINUTES),
   };
 }

@@ -19,7 +19,8 @@ export class Variant {
   /** Instances wanted, as told to callers; a roll-over keeps it while it moves the instances. */
   public desired = 0;
   private readonly waiting = new Map<number, (outcome: RequestOutcome) => void>();
-  private readonly latency = new QuantileSketch();
+  /** Seconds from arrival to answer. */
+  public readonly latency = new QuantileSketch();
   private readonly queueTime = new QuantileSketch();
   private readonly recentLatency = new RecentSketch(RECENT_SPANS);
   private totals = { received: 0, succeeded: 0, refused: 0, rejected: 0, timedOut: 0 };

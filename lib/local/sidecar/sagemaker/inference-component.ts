@@ -1,0 +1,92 @@
+import type { EpochSeconds } from '../../../core/time';
+import { quantilesOf } from '../recent-sketch';
+import type { ComponentSnapshot } from '../snapshot';
+import { RollOver } from './roll-over';
+import type { ComponentSpecification, CreateComponentRequest } from './schemas';
+import type { Variant } from './variant';
+import type { VariantSpec } from './variant-spec';
+
+export type ComponentStatus = 'Creating' | 'InService' | 'Updating' | 'Failed' | 'Deleting';
+
+/** What one copy takes of an instance. */
+export interface CopyNeeds {
+  readonly accelerators: number;
+  readonly cpuCores: number;
+}
+
+/** A model on a shared endpoint, or an adapter that runs inside the copies of one. */
+export class InferenceComponent {
+  public status: ComponentStatus = 'Creating';
+  public failureReason: string | undefined;
+  public lastModifiedAt: EpochSeconds;
+  private rollOver: RollOver | undefined;
+
+  public constructor(
+    public readonly request: CreateComponentRequest,
+    public specification: ComponentSpecification,
+    /** Its copies, as the instances of a fleet; those of the base component where it is an adapter. */
+    public readonly copies: Variant,
+    public readonly base: InferenceComponent | undefined,
+    public readonly createdAt: EpochSeconds,
+  ) {
+    this.lastModifiedAt = createdAt;
+  }
+
+  public get name(): string {
+    return this.request.InferenceComponentName;
+  }
+
+  public get isAdapter(): boolean {
+    return this.base !== undefined;
+  }
+
+  public get needs(): CopyNeeds {
+    const resources = this.specification.ComputeResourceRequirements;
+    const accelerators = resources?.NumberOfAcceleratorDevicesRequired ?? 0;
+    return { accelerators, cpuCores: resources?.NumberOfCpuCoresRequired ?? (accelerators === 0 ? 1 : 0) };
+  }
+
+  /** Copies that have a place run, the others wait for one. */
+  public place(copies: number, at: EpochSeconds): void {
+    this.rollOver?.advanceTo(at);
+    if (this.rollOver?.isDone === true) this.rollOver = undefined;
+    if (this.rollOver === undefined && this.copies.counts().desired !== copies)
+      this.copies.fleet.setDesired(copies, at);
+  }
+
+  /** Moves the copies to another specification, one at a time. */
+  public roll(specification: ComponentSpecification, spec: VariantSpec, at: EpochSeconds): void {
+    this.specification = specification;
+    const running = this.copies.counts().desired;
+    this.rollOver = new RollOver(this.copies.fleet, spec, running, { batch: 1, waitSeconds: 0 }, at);
+  }
+
+  public get isRolling(): boolean {
+    return this.rollOver !== undefined;
+  }
+
+  /** What its status is now that its copies have these places. */
+  public settle(at: EpochSeconds): boolean {
+    const before = this.status;
+    if (before === 'Failed' || before === 'Deleting') return false;
+    const isSettled = !this.isRolling && this.copies.counts().inService === this.copies.desired;
+    if (isSettled) this.status = 'InService';
+    else if (before === 'InService') this.status = 'Updating';
+    if (this.status !== before) this.lastModifiedAt = at;
+    return this.status !== before;
+  }
+
+  public snapshot(): ComponentSnapshot {
+    const counts = this.copies.counts();
+    const snapshot = this.copies.invocations();
+    return {
+      name: this.name,
+      status: this.status,
+      desiredCopies: this.copies.desired,
+      inServiceCopies: counts.inService,
+      startingCopies: counts.provisioning,
+      invocations: snapshot,
+      latencySeconds: quantilesOf(this.copies.latency),
+    };
+  }
+}
