@@ -15,6 +15,7 @@ import type { ScalableTargetSnapshot, ScalingActivitySnapshot } from './snapshot
 
 const SAGEMAKER = 'sagemaker';
 const VARIANT_DIMENSION = 'sagemaker:variant:DesiredInstanceCount';
+const PROVISIONED_DIMENSION = 'sagemaker:variant:DesiredProvisionedConcurrency';
 const COPIES_DIMENSION = 'sagemaker:inference-component:DesiredCopyCount';
 
 /** Application Auto Scaling over the endpoints of the sidecar. */
@@ -120,8 +121,9 @@ export class Scaling implements Actor {
 
   private fleet(resourceId: string, dimension: string): ScalableFleet | undefined {
     if (dimension === COPIES_DIMENSION) return this.copies(resourceId);
-    if (dimension !== VARIANT_DIMENSION) return undefined;
     const found = this.endpoints.findVariant(resourceId);
+    if (dimension === PROVISIONED_DIMENSION) return provisionedConcurrency(found);
+    if (dimension !== VARIANT_DIMENSION || found?.variant.environments !== undefined) return undefined;
     if (!found || found.variant.spec.managed !== undefined) return undefined;
     const { endpoint, variant } = found;
     return {
@@ -164,4 +166,16 @@ export class Scaling implements Actor {
     this.activities.set(activity.activityId, snapshot);
     if (isNew) this.events.tell({ kind: 'scaling-activity', atSeconds: snapshot.atSeconds, activity: snapshot });
   }
+}
+
+/** Only a variant that was made with a provisioned concurrency can scale it (developer guide, autoscaling provisioned concurrency). */
+function provisionedConcurrency(found: ReturnType<Endpoints['findVariant']>): ScalableFleet | undefined {
+  const environments = found?.variant.environments;
+  if (found === undefined || environments === undefined || environments.desired === 0) return undefined;
+  return {
+    desiredCapacity: () => environments.desired,
+    setDesiredCapacity: (count, atSeconds) => environments.setProvisioned(Math.max(1, count), atSeconds),
+    isUpdating: () => found.endpoint.isUpdatingConfiguration,
+    inServiceCapacity: () => environments.ready,
+  };
 }

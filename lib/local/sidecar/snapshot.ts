@@ -26,8 +26,23 @@ export interface InvocationTotals {
   readonly timedOut: number;
 }
 
+/** The environments of a serverless variant. */
+export interface ServerlessSnapshot {
+  readonly maxConcurrency: number;
+  readonly desiredProvisionedConcurrency: number;
+  readonly readyProvisionedConcurrency: number;
+  /** Environments in use. */
+  readonly busy: number;
+  /** Environments that were started for a request, since the variant was created. */
+  readonly coldStarts: number;
+  /** Requests refused because the limit was reached. */
+  readonly throttled: number;
+}
+
 export interface VariantSnapshot {
   readonly name: string;
+  /** Of a serverless variant, which has no instances; null for others. */
+  readonly serverless: ServerlessSnapshot | null;
   /** Instances wanted, as `DescribeEndpoint` tells. */
   readonly desiredInstances: number;
   /** Instances that take requests. */

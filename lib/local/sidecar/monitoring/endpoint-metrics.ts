@@ -170,7 +170,7 @@ const constant = (value: number, sampleCount: number): StatisticSet => ({
   maximum: value,
 });
 
-const scaled = ({ sum, sampleCount, minimum, maximum }: StatisticSet, factor: number): StatisticSet => ({
+export const scaled = ({ sum, sampleCount, minimum, maximum }: StatisticSet, factor: number): StatisticSet => ({
   sum: sum * factor,
   sampleCount,
   minimum: minimum * factor,

@@ -12,16 +12,15 @@ import type { Endpoints } from '../sagemaker/endpoints';
 import type { Variant } from '../sagemaker/variant';
 import { measureQueue } from './async-metrics';
 import { measureComponent } from './component-metrics';
+import { measureEnvironments } from './serverless-metrics';
 import { type Measurement, measureVariant, toDatapoint } from './endpoint-metrics';
 
 /** SageMaker's high-resolution metrics come every 10 seconds (developer guide, endpoint-auto-scaling). */
 const SPAN_SECONDS = 10;
-/** Asynchronous endpoints publish no counts of requests (developer guide, monitoring asynchronous endpoints). */
-const NEVER_OF_ASYNC: ReadonlySet<string> = new Set(
-  PUBLISHED_METRICS.filter(({ dimensions }) => 'real-time' in dimensions && !('async' in dimensions)).map(
-    ({ metricName }) => metricName,
-  ),
-);
+/** The lists of asynchronous and serverless endpoints leave some metrics of real-time ones out (developer guide). */
+const isNeverOf = (kind: 'async' | 'serverless', metricName: string): boolean =>
+  PUBLISHED_METRICS.some((one) => one.metricName === metricName && 'real-time' in one.dimensions) &&
+  !PUBLISHED_METRICS.some((one) => one.metricName === metricName && kind in one.dimensions);
 /** PutMetricData takes at most 1000 metrics a call. */
 const MOST_IN_A_CALL = 1000;
 
@@ -76,8 +75,13 @@ export class MetricsPublisher implements Actor {
     const { measured } = measureVariant(dimensions, variant, startSeconds, endSeconds, this.parts.random);
     // The requests of a shared endpoint are those of its components.
     if (placement !== undefined) return;
+    const kind = queue !== undefined ? 'async' : variant.environments !== undefined ? 'serverless' : undefined;
     for (const one of measured) {
-      if (queue === undefined || !NEVER_OF_ASYNC.has(one.metric.metricName)) this.publish(one);
+      if (kind === undefined || !isNeverOf(kind, one.metric.metricName)) this.publish(one);
+    }
+    if (variant.environments !== undefined) {
+      for (const one of measureEnvironments(dimensions, variant.environments, startSeconds, endSeconds))
+        this.publish(one);
     }
     if (queue === undefined) return;
     for (const one of measureQueue(name, queue, variant, startSeconds, endSeconds)) this.publish(one);

@@ -2,6 +2,7 @@ import type { EpochSeconds } from '../../../core/time';
 import { sageMakerArn } from '../arns';
 import type { TrainingJob } from '../training/training-job';
 import type { Endpoint } from './endpoint';
+import type { Environments } from './environments';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
 import type { InferenceComponent } from './inference-component';
 import type { Models, StoredModel } from './models';
@@ -41,12 +42,15 @@ function describeVariant(variant: Variant, models: Models): Json {
   const containers = model?.PrimaryContainer ? [model.PrimaryContainer] : (model?.Containers ?? []);
   return {
     VariantName: variant.name,
-    CurrentInstanceCount: inService,
-    DesiredInstanceCount: variant.desired,
+    ...(variant.environments === undefined
+      ? { CurrentInstanceCount: inService, DesiredInstanceCount: variant.desired }
+      : {}),
     CurrentWeight: variant.weight,
     DesiredWeight: variant.weight,
     DeployedImages: containers.map(({ Image }) => ({ SpecifiedImage: Image, ResolvedImage: Image })),
-    RoutingConfig: { RoutingStrategy: variant.spec.routing },
+    ...(variant.environments === undefined
+      ? { RoutingConfig: { RoutingStrategy: variant.spec.routing } }
+      : serverlessConfigs(variant.environments)),
     ...(variant.spec.pooled
       ? {
           InstancePools: variant.spec.pools.map(({ instanceType }) => ({
@@ -56,6 +60,15 @@ function describeVariant(variant: Variant, models: Models): Json {
         }
       : {}),
   };
+}
+
+function serverlessConfigs(environments: Environments): Json {
+  const { maxConcurrency, desired, ready } = environments;
+  const config = (provisioned: number): Json => ({
+    MaxConcurrency: maxConcurrency,
+    ...(provisioned > 0 ? { ProvisionedConcurrency: provisioned } : {}),
+  });
+  return { CurrentServerlessConfig: config(ready), DesiredServerlessConfig: config(desired) };
 }
 
 export function describeComponent(component: InferenceComponent) {

@@ -85,6 +85,12 @@ export class EndpointConfigs {
     } else if (!this.models.has(variant.ModelName)) {
       problems.push(`Could not find model "${sageMakerArn('model', variant.ModelName)}".`);
     }
+    if (variant.ServerlessConfig !== undefined) {
+      if (request.ProductionVariants.length > 1 || request.AsyncInferenceConfig !== undefined) {
+        problems.push('a serverless variant has to be the only one of a real-time endpoint');
+      }
+      return problems;
+    }
     const types = variant.InstancePools?.map((pool) => pool.InstanceType) ?? [variant.InstanceType!];
     if (new Set(types).size !== types.length) problems.push('an instance type appears twice in InstancePools');
     const priorities = variant.InstancePools?.map((pool, index) => pool.Priority ?? index + 1) ?? [];

@@ -2,6 +2,7 @@ import type { EpochSeconds } from '../../../core/time';
 import type { FleetEvent } from '../../../simulation/fleet';
 import type { AsyncQueue } from './async-queue';
 import type { ComponentPlacement } from './component-placement';
+import { Environments } from './environments';
 import { paceOf, RollOver } from './roll-over';
 import type { DeploymentConfig } from './schemas';
 import { Variant } from './variant';
@@ -102,7 +103,7 @@ export class Endpoint {
   }
 
   public nextEventAt(): EpochSeconds | undefined {
-    const moments = this.allVariants().map((variant) => variant.fleet.nextEventAt());
+    const moments = this.allVariants().map((variant) => variant.nextEventAt());
     for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
     if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
     moments.push(this.queue?.nextEventAt(), this.placement?.nextEventAt());
@@ -188,7 +189,8 @@ export class Endpoint {
   }
 
   private makeVariant({ spec, count, weight }: WantedVariant, at: EpochSeconds): Variant {
-    const variant = new Variant(spec.variantName, this.makeFleet(spec, at));
+    const environments = spec.serverless === undefined ? undefined : new Environments(spec.serverless, at);
+    const variant = new Variant(spec.variantName, this.makeFleet(spec, at), environments);
     variant.weight = weight;
     variant.setDesired(count, at);
     return variant;

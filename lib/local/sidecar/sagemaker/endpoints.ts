@@ -30,6 +30,9 @@ export interface FleetSettings {
   readonly requestTimeoutSeconds: number;
 }
 
+/** Until a serverless endpoint is in service; an assumption. */
+const SERVERLESS_CREATION = { medianSeconds: 60, sigma: 0.2 } as const;
+
 /** EventBridge writes an endpoint's status in upper snake case, unlike the API. */
 const EVENT_STATUS: { readonly [status in EndpointStatus]: string } = {
   Creating: 'CREATING',
@@ -143,6 +146,12 @@ export class Endpoints implements Actor, EndpointListener {
     if (least && endpoint.queue === undefined)
       throw validationError('DesiredInstanceCount must be at least 1: only asynchronous endpoints scale to 0');
     for (const { variant, change } of changes) {
+      const limits = change.ServerlessUpdateConfig;
+      if ((limits !== undefined) !== (variant.environments !== undefined) && change.DesiredWeight === undefined) {
+        const takes = variant.environments === undefined ? 'DesiredInstanceCount' : 'ServerlessUpdateConfig';
+        throw validationError(`The variant ${variant.name} takes ${takes} only.`);
+      }
+      this.setServerless(variant, limits, at);
       variant.weight = change.DesiredWeight ?? variant.weight;
       if (change.DesiredInstanceCount !== undefined) endpoint.setDesired(variant, change.DesiredInstanceCount, at);
     }
@@ -332,7 +341,7 @@ export class Endpoints implements Actor, EndpointListener {
   }
 
   private costOfVariant(variant: Variant, at: EpochSeconds): number {
-    return costOf(variant.fleet.billedInstanceSeconds(at), 'hosting', this.parts.priceOf);
+    return costOf(variant.billedInstanceSeconds(at), 'hosting', this.parts.priceOf);
   }
 
   private forgetGone(): void {
@@ -347,6 +356,23 @@ export class Endpoints implements Actor, EndpointListener {
     for (const endpoint of this.live.values()) {
       for (const variant of endpoint.allVariants()) variant.setCapacity(instanceType, state, at);
     }
+  }
+
+  private setServerless(
+    { environments }: Variant,
+    limits: { readonly MaxConcurrency?: number; readonly ProvisionedConcurrency?: number } | undefined,
+    at: EpochSeconds,
+  ): void {
+    if (environments === undefined || limits === undefined) return;
+    const maxConcurrency = limits.MaxConcurrency ?? environments.maxConcurrency;
+    const provisioned = limits.ProvisionedConcurrency ?? environments.desired;
+    if (provisioned > maxConcurrency) {
+      throw validationError(
+        `ProvisionedConcurrency (${provisioned}) must not be above MaxConcurrency (${maxConcurrency})`,
+      );
+    }
+    environments.maxConcurrency = maxConcurrency;
+    environments.setProvisioned(provisioned, at);
   }
 
   private makeQueue(endpoint: Endpoint, { asyncOutput }: StoredEndpointConfig): AsyncQueue | undefined {
@@ -376,13 +402,17 @@ export class Endpoints implements Actor, EndpointListener {
       const fleet = new EndpointFleet({
         pools: of.pools,
         slotsPerInstance: of.slotsPerInstance,
-        provisioning: lognormalProvisioning(own.fork('provisioning'), settings.provisioning),
+        provisioning: lognormalProvisioning(
+          own.fork('provisioning'),
+          of.serverless === undefined ? settings.provisioning : SERVERLESS_CREATION,
+        ),
         random: own.fork('routing'),
         routing: of.routing,
-        queueLimitPerInstance: settings.queueLimitPerInstance,
+        queueLimitPerInstance: of.serverless === undefined ? settings.queueLimitPerInstance : 0,
         requestTimeoutSeconds: of.maxServiceSeconds ?? settings.requestTimeoutSeconds,
         startAt: at,
       });
+      if (of.serverless !== undefined) return fleet;
       for (const { instanceType } of of.pools) fleet.setCapacity(instanceType, capacity.of(instanceType), at);
       return fleet;
     };

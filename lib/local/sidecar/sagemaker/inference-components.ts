@@ -192,6 +192,7 @@ export class InferenceComponents {
       pools: [host.pools[0]!],
       pooled: false,
       managed: undefined,
+      serverless: undefined,
       slotsPerInstance: slotsPerInstance(request.Tags),
     };
     const makeFleet = (_of: VariantSpec, generation: number, from: EpochSeconds): EndpointFleet => {

@@ -69,7 +69,17 @@ export class Invocations {
       );
       this.parts.rearm();
       if (result === 'queue-full') {
-        answer(errorReply(unavailable(`every instance of ${endpointName} has a full queue; slow down and try again`)));
+        answer(
+          errorReply(
+            variant.environments === undefined
+              ? unavailable(`every instance of ${endpointName} has a full queue; slow down and try again`)
+              : new ServiceError(
+                  'ThrottlingException',
+                  `The MaxConcurrency of ${endpointName} is in use; slow down and try again`,
+                  429,
+                ),
+          ),
+        );
       } else if (result === 'no-instance-in-service') {
         const isShared = endpoint.placement !== undefined;
         answer(

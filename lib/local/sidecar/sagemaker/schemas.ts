@@ -69,6 +69,19 @@ const managedInstanceScaling = z.strictObject({
     .optional(),
 });
 
+/** Source: API reference, ProductionVariantServerlessConfig. */
+const serverlessConfig = z
+  .strictObject({
+    MemorySizeInMB: wholeNumber(1024, 6144).refine((memory) => memory % 1024 === 0, {
+      message: 'must be 1024, 2048, 3072, 4096, 5120 or 6144',
+    }),
+    MaxConcurrency: wholeNumber(1, 200),
+    ProvisionedConcurrency: wholeNumber(1, 200).optional(),
+  })
+  .refine((config) => (config.ProvisionedConcurrency ?? 0) <= config.MaxConcurrency, {
+    message: 'ProvisionedConcurrency must not be above MaxConcurrency',
+  });
+
 const productionVariant = z
   .strictObject({
     VariantName: resourceName(),
@@ -97,12 +110,14 @@ const productionVariant = z
     CoreDumpConfig: keptAsIs().optional(),
     CapacityReservationConfig: notAvailable('CapacityReservationConfig'),
     ManagedInstanceScaling: managedInstanceScaling.optional(),
-    ServerlessConfig: notAvailable('ServerlessConfig'),
+    ServerlessConfig: serverlessConfig.optional(),
     AcceleratorType: notAvailable('AcceleratorType'),
   })
-  .refine((variant) => (variant.InstanceType === undefined) !== (variant.InstancePools === undefined), {
-    message: 'exactly one of InstanceType and InstancePools must be given',
-  })
+  .refine(
+    ({ InstanceType, InstancePools, ServerlessConfig }) =>
+      [InstanceType, InstancePools, ServerlessConfig].filter((one) => one !== undefined).length === 1,
+    { message: 'exactly one of InstanceType, InstancePools and ServerlessConfig must be given' },
+  )
   .refine((variant) => variant.ModelName === undefined || variant.ManagedInstanceScaling === undefined, {
     message: 'ManagedInstanceScaling is for variants without a ModelName, whose models come with inference components',
   })
@@ -225,7 +240,12 @@ export const updateWeightsSchema = z.strictObject({
         VariantName: resourceName(),
         DesiredWeight: decimal(0).optional(),
         DesiredInstanceCount: wholeNumber(0).optional(),
-        ServerlessUpdateConfig: notAvailable('ServerlessUpdateConfig'),
+        ServerlessUpdateConfig: z
+          .strictObject({
+            MaxConcurrency: wholeNumber(1, 200).optional(),
+            ProvisionedConcurrency: wholeNumber(1, 200).optional(),
+          })
+          .optional(),
       }),
     )
     .min(1),

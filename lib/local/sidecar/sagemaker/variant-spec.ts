@@ -1,4 +1,5 @@
 import type { InstancePool, RoutingStrategy } from '../../../simulation/fleet';
+import type { ServerlessLimits } from './environments';
 import { DEFAULT_CONCURRENT_INVOCATIONS } from './async-queue';
 import type { EndpointConfigRequest, ProductionVariant } from './schemas';
 
@@ -11,6 +12,9 @@ const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
 
 /** The longest InvocationTimeoutSeconds, and some more for the way (API reference, InvokeEndpointAsync). */
 const LONGEST_ASYNC_SECONDS = 3660;
+
+/** Stands where an instance type would. */
+export const SERVERLESS_TYPE = 'serverless';
 
 /** Minutes before an idle instance goes, unless the configuration says; SageMaker does not tell its own. */
 const DEFAULT_COOLDOWN_MINUTES = 10;
@@ -35,6 +39,8 @@ export interface VariantSpec {
   /** Whether the variant uses instance pools; its metrics then exist per instance type too. */
   readonly pooled: boolean;
   readonly slotsPerInstance: number;
+  /** Of a serverless variant. Its fleet is one instance without a type, with a slot for each environment. */
+  readonly serverless: ServerlessLimits | undefined;
   /** Seconds in which a request must be answered; undefined where InvokeEndpoint's own limit counts. */
   readonly maxServiceSeconds: number | undefined;
   readonly routing: RoutingStrategy;
@@ -65,9 +71,10 @@ export function variantSpec(config: EndpointConfigRequest, variant: ProductionVa
     variantName: variant.VariantName,
     modelName: variant.ModelName ?? '',
     managed: variant.ModelName === undefined ? managedScaling(variant) : undefined,
-    pools: pools ?? [{ instanceType: variant.InstanceType!, priority: 1 }],
+    pools: pools ?? [{ instanceType: variant.InstanceType ?? SERVERLESS_TYPE, priority: 1 }],
     pooled: pools !== undefined,
-    slotsPerInstance: slotsOf(config),
+    slotsPerInstance: variant.ServerlessConfig?.MaxConcurrency ?? slotsOf(config),
+    serverless: serverlessLimits(variant),
     maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : LONGEST_ASYNC_SECONDS,
     routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
     initialInstanceCount: variant.InitialInstanceCount,
@@ -86,4 +93,9 @@ function managedScaling({ ManagedInstanceScaling: managed, InitialInstanceCount 
     maximum: managed.MaxInstanceCount,
     cooldownSeconds: 60 * (managed.ScaleInPolicy?.CooldownInMinutes ?? DEFAULT_COOLDOWN_MINUTES),
   };
+}
+
+function serverlessLimits({ ServerlessConfig: config }: ProductionVariant): ServerlessLimits | undefined {
+  if (config === undefined) return undefined;
+  return { maxConcurrency: config.MaxConcurrency, provisionedConcurrency: config.ProvisionedConcurrency ?? 0 };
 }

@@ -4,6 +4,7 @@ import type { ArrivalResult, FleetEvent, RequestCompleted, RequestTimedOut } fro
 import { costOf, type PricePerHour } from '../billing';
 import { quantilesOf, RecentSketch } from '../recent-sketch';
 import type { CapacityState, InvocationTotals, VariantSnapshot } from '../snapshot';
+import type { Environments } from './environments';
 import type { VariantCounts, VariantFleet, VariantMetrics } from './variant-fleet';
 import type { VariantSpec } from './variant-spec';
 
@@ -12,6 +13,8 @@ export type RequestOutcome = RequestCompleted | RequestTimedOut;
 
 /** Ten-second spans that make up the recent minute. */
 const RECENT_SPANS = 6;
+
+const NO_INSTANCES = { inService: 0, provisioning: 0, draining: 0, inServiceByType: {}, billedByType: {} } as const;
 
 /** One variant of an endpoint: its instances, the requests they hold, and what was measured of them. */
 export class Variant {
@@ -29,12 +32,19 @@ export class Variant {
   public constructor(
     public readonly name: string,
     public readonly fleet: VariantFleet,
+    /** Of a serverless variant. */
+    public readonly environments?: Environments,
   ) {
     this.weight = fleet.spec.initialWeight;
   }
 
   public get spec(): VariantSpec {
     return this.fleet.spec;
+  }
+
+  public nextEventAt(): EpochSeconds | undefined {
+    const [ofFleet, ofEnvironments] = [this.fleet.nextEventAt(), this.environments?.nextEventAt()];
+    return ofFleet === undefined || (ofEnvironments ?? Infinity) < ofFleet ? ofEnvironments : ofFleet;
   }
 
   public counts(): VariantCounts {
@@ -58,9 +68,22 @@ export class Variant {
     settle: (outcome: RequestOutcome) => void,
   ): ArrivalResult {
     this.totals.received++;
-    const result = this.fleet.arrive(at, id, serviceSeconds);
-    if (result === 'started' || result === 'queued') this.waiting.set(id, settle);
-    else this.totals.rejected++;
+    const environment = this.environments?.take(at);
+    if (this.environments !== undefined && environment === undefined) {
+      this.totals.rejected++;
+      return 'queue-full';
+    }
+    const result = this.fleet.arrive(at, id, serviceSeconds + (environment?.setupSeconds ?? 0));
+    if (result === 'started' || result === 'queued') {
+      this.waiting.set(id, (outcome) => {
+        environment?.giveBack(outcome.kind === 'completed' ? outcome.finishedAt : outcome.at);
+        settle(outcome);
+      });
+    }
+    if (result !== 'started' && result !== 'queued') {
+      environment?.giveBack(at);
+      this.totals.rejected++;
+    }
     return result;
   }
 
@@ -73,11 +96,12 @@ export class Variant {
 
   /** Goes to a moment, answers the requests that ended, and returns what happened to the instances. */
   public advanceTo(at: EpochSeconds): FleetEvent[] {
+    this.environments?.advanceTo(at);
     const events = this.fleet.advanceTo(at);
     const ofInstances: FleetEvent[] = [];
     for (const event of events) {
       if (event.kind === 'completed' || event.kind === 'timed-out') this.settle(event);
-      else if (event.kind !== 'rejected') ofInstances.push(event);
+      else if (event.kind !== 'rejected' && this.environments === undefined) ofInstances.push(event);
     }
     return ofInstances;
   }
@@ -110,15 +134,21 @@ export class Variant {
     return { ...this.totals };
   }
 
+  /** A serverless variant has no instances; what its environments cost is not told, because no price of them could be confirmed. */
+  public billedInstanceSeconds(at: EpochSeconds): { readonly [instanceType: string]: number } {
+    return this.environments === undefined ? this.fleet.billedInstanceSeconds(at) : {};
+  }
+
   public snapshot(at: EpochSeconds, priceOf: PricePerHour): VariantSnapshot {
-    const counts = this.counts();
-    const billedInstanceSeconds = this.fleet.billedInstanceSeconds(at);
+    const counts = this.environments === undefined ? this.counts() : { ...this.counts(), ...NO_INSTANCES };
+    const billedInstanceSeconds = this.billedInstanceSeconds(at);
     const hourOfEach = Object.fromEntries(
       Object.entries(counts.billedByType).map(([instanceType, count]) => [instanceType, count * 3600]),
     );
     return {
       name: this.name,
-      desiredInstances: this.desired,
+      serverless: this.environments?.snapshot() ?? null,
+      desiredInstances: this.environments === undefined ? this.desired : 0,
       inServiceInstances: counts.inService,
       provisioningInstances: counts.provisioning,
       drainingInstances: counts.draining,
