@@ -20,6 +20,8 @@ export interface InvocationTotals {
   readonly succeeded: number;
   /** Requests the model refused because their body does not parse (HTTP 4xx). */
   readonly refused: number;
+  /** Requests the model answered with an error of its own (HTTP 5xx). */
+  readonly failed: number;
   /** Requests turned away because every instance's queue was full or none was in service (HTTP 503). */
   readonly rejected: number;
   /** Requests given up after the response limit. */

@@ -217,7 +217,7 @@ test('requests are checked: types, names, properties that would be ignored, data
   await expect(
     createConfig(platform, 'c', { ServerlessConfig: { MemorySizeInMB: 1024, MaxConcurrency: 1 } }),
   ).rejects.toMatchObject({
-    message: expect.stringContaining('ServerlessConfig is not available') as string,
+    message: expect.stringContaining('exactly one of InstanceType, InstancePools and ServerlessConfig') as string,
   });
   await expect(createConfig(platform, 'c', { ModelName: 'absent' })).rejects.toMatchObject({
     message: expect.stringContaining('Could not find model') as string,

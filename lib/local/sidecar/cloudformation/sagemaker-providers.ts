@@ -124,7 +124,9 @@ export class EndpointProvider implements ResourceProvider {
     const changes = ['EndpointConfigName', 'DeploymentConfig'].some(
       (property) => !sameProperties(request.properties[property], request.previousProperties[property]),
     );
-    if (!changes) return this.resource(name);
+    // The way back from an update that SageMaker took back itself is walked already.
+    const isThere = endpoint.configName === update.EndpointConfigName && !endpoint.isUpdatingConfiguration;
+    if (!changes || isThere) return this.resource(name);
     endpoints.update(update, catchUp());
     rearm();
     const settled = await endpoints.settled(name, stopping);

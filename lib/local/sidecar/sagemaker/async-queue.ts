@@ -173,6 +173,8 @@ export class AsyncQueue {
       if (needed > given || outcome.kind === 'timed-out') {
         const limit = `The model did not answer within ${request.invocationTimeoutSeconds} s (InvocationTimeoutSeconds)`;
         void this.fail(request, takenAt, limit);
+      } else if (outcome.kind === 'broken') {
+        void this.fail(request, takenAt, 'Received server error (500) from primary');
       } else void this.succeed(request, takenAt, parsed, outcome);
     });
     if (result !== 'started' && result !== 'queued') {

@@ -9,7 +9,14 @@ import { parseS3Location } from '../s3-location';
 import type { AsyncOutput } from './async-queue';
 import type { Models } from './models';
 import { type EndpointConfigRequest, endpointConfigSchema, type ProductionVariant } from './schemas';
-import { MAX_CONCURRENCY_TAG, slotsPerInstance, variantSpec, type VariantSpec } from './variant-spec';
+import {
+  faultOf,
+  MAX_CONCURRENCY_TAG,
+  type ModelFault,
+  slotsPerInstance,
+  variantSpec,
+  type VariantSpec,
+} from './variant-spec';
 
 export interface StoredEndpointConfig {
   readonly request: EndpointConfigRequest;
@@ -36,7 +43,7 @@ export class EndpointConfigs {
       throw validationError(`Cannot create already existing endpoint configuration "${arn}".`);
     }
     this.check(request);
-    const specs = request.ProductionVariants.map((variant) => variantSpec(request, variant));
+    const specs = request.ProductionVariants.map((variant) => variantSpec(request, variant, this.faultOf(variant)));
     const config = { request, arn, createdAt: at, specs, asyncOutput: asyncOutput(request) };
     this.stored.set(request.EndpointConfigName, config);
     return config;
@@ -56,6 +63,12 @@ export class EndpointConfigs {
 
   public list(): StoredEndpointConfig[] {
     return [...this.stored.values()];
+  }
+
+  private faultOf({ ModelName }: ProductionVariant): ModelFault | undefined {
+    if (ModelName === undefined) return undefined;
+    const { PrimaryContainer, Containers } = this.models.describe(ModelName).request;
+    return faultOf((PrimaryContainer ?? Containers?.[0])?.Environment);
   }
 
   private check(request: EndpointConfigRequest): void {

@@ -3,7 +3,7 @@ import type { FleetEvent } from '../../../simulation/fleet';
 import type { AsyncQueue } from './async-queue';
 import type { ComponentPlacement } from './component-placement';
 import { Environments } from './environments';
-import { paceOf, RollOver } from './roll-over';
+import { healthFailure, paceOf, RollOver } from './roll-over';
 import type { DeploymentConfig } from './schemas';
 import { Variant } from './variant';
 import type { VariantFleet } from './variant-fleet';
@@ -106,6 +106,7 @@ export class Endpoint {
     const moments = this.allVariants().map((variant) => variant.nextEventAt());
     for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
     if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
+    if (this.status === 'Creating') moments.push(this.unhealthy()?.deadline);
     moments.push(this.queue?.nextEventAt(), this.placement?.nextEventAt());
     return moments.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
@@ -237,14 +238,26 @@ export class Endpoint {
     if (this.status === 'Creating') {
       if (this.variants.every((variant) => variant.counts().inService >= variant.desired)) {
         this.setStatus('InService', at);
+      } else if (at >= (this.unhealthy()?.deadline ?? Infinity)) {
+        this.fail(healthFailure(this.unhealthy()!.variant.name), at);
       } else if (this.lacksCapacity() && at >= this.provisionDeadline()) {
-        this.failureReason = CAPACITY_FAILURE;
-        for (const variant of this.variants) variant.fleet.end(at);
-        this.setStatus('Failed', at);
+        this.fail(CAPACITY_FAILURE, at);
       }
     } else if (!this.update && (this.status === 'InService' || this.status === 'Updating')) {
       this.setStatus(this.isChangingCapacity() ? 'Updating' : 'InService', at);
     }
+  }
+
+  private fail(reason: string, at: EpochSeconds): void {
+    this.failureReason = reason;
+    for (const variant of this.variants) variant.fleet.end(at);
+    this.setStatus('Failed', at);
+  }
+
+  /** A variant whose containers never pass their health check, and when that is sure. */
+  private unhealthy(): { readonly variant: Variant; readonly deadline: EpochSeconds } | undefined {
+    const variant = this.variants.find(({ spec }) => spec.fault === 'unhealthy');
+    return variant && { variant, deadline: this.createdAt + variant.spec.startupSeconds };
   }
 
   /** As on AWS the status is Updating while instances come or go; a lack of capacity leaves the endpoint InService. */

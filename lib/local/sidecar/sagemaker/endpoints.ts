@@ -30,6 +30,9 @@ export interface FleetSettings {
   readonly requestTimeoutSeconds: number;
 }
 
+/** A container that never passes its health check: longer than anything waits for it. */
+const NEVER_SECONDS = 1e9;
+
 /** Until a serverless endpoint is in service; an assumption. */
 const SERVERLESS_CREATION = { medianSeconds: 60, sigma: 0.2 } as const;
 
@@ -399,13 +402,14 @@ export class Endpoints implements Actor, EndpointListener {
     const { random, settings, capacity } = this.parts;
     const makeFleet = (of: VariantSpec, generation: number, at: EpochSeconds): EndpointFleet => {
       const own = random.fork(`${endpointName}/${of.variantName}/${generation}/${this.fleetNumber++}`);
+      const provisioning = lognormalProvisioning(
+        own.fork('provisioning'),
+        of.serverless === undefined ? settings.provisioning : SERVERLESS_CREATION,
+      );
       const fleet = new EndpointFleet({
         pools: of.pools,
         slotsPerInstance: of.slotsPerInstance,
-        provisioning: lognormalProvisioning(
-          own.fork('provisioning'),
-          of.serverless === undefined ? settings.provisioning : SERVERLESS_CREATION,
-        ),
+        provisioning: of.fault === 'unhealthy' ? () => NEVER_SECONDS : provisioning,
         random: own.fork('routing'),
         routing: of.routing,
         queueLimitPerInstance: of.serverless === undefined ? settings.queueLimitPerInstance : 0,

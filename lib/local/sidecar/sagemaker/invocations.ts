@@ -113,6 +113,9 @@ export class Invocations {
         ),
       );
     }
+    if (outcome.kind === 'broken') {
+      return errorReply(modelError(500, 'the model is broken on purpose', endpoint.name));
+    }
     return {
       statusCode: 200,
       headers: { 'content-type': 'application/json', 'x-amzn-invoked-production-variant': variant.name },

@@ -31,6 +31,10 @@ function sizeOf(size: CapacitySize, instances: number): number {
   return Math.min(Math.max(1, count), Math.max(1, instances));
 }
 
+/** SageMaker's words when a container does not become healthy. */
+export const healthFailure = (variantName: string): string =>
+  `The primary container for production variant ${variantName} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
+
 type Phase =
   | { readonly kind: 'launching'; readonly target: number; readonly sinceSeconds: EpochSeconds }
   | { readonly kind: 'baking'; readonly target: number; readonly untilSeconds: EpochSeconds }
@@ -69,6 +73,7 @@ export class RollOver {
   /** When the batch under way has been watched long enough, or its instances are overdue. */
   public nextEventAt(): EpochSeconds | undefined {
     if (this.phase.kind === 'baking') return this.phase.untilSeconds;
+    if (this.phase.kind === 'launching' && this.isUnhealthy()) return this.healthDeadline(this.phase.sinceSeconds);
     if (this.phase.kind === 'launching' && this.lacksCapacity()) return this.deadline(this.phase.sinceSeconds);
     return undefined;
   }
@@ -81,6 +86,8 @@ export class RollOver {
       if (fleet.newest.fleet.counts().inService >= phase.target) {
         this.phase = { kind: 'baking', target: phase.target, untilSeconds: at + this.pace.waitSeconds };
         this.advanceTo(at);
+      } else if (this.isUnhealthy() && at >= this.healthDeadline(phase.sinceSeconds)) {
+        this.rollBack(healthFailure(fleet.spec.variantName), at);
       } else if (this.lacksCapacity() && at >= this.deadline(phase.sinceSeconds)) {
         this.rollBack(
           'Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error',
@@ -111,6 +118,14 @@ export class RollOver {
   private launch(target: number, at: EpochSeconds): Phase {
     this.fleet.newest.fleet.setDesired(target, at);
     return { kind: 'launching', target, sinceSeconds: at };
+  }
+
+  private isUnhealthy(): boolean {
+    return this.fleet.spec.fault === 'unhealthy' && this.total > 0;
+  }
+
+  private healthDeadline(sinceSeconds: EpochSeconds): EpochSeconds {
+    return sinceSeconds + this.fleet.spec.startupSeconds;
   }
 
   private lacksCapacity(): boolean {

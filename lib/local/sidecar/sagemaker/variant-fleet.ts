@@ -45,6 +45,8 @@ export class VariantFleet {
   private ended: { readonly [instanceType: string]: number } = {};
   private nextNumber = 1;
   private perInstance = 0;
+  /** Numbers of the generations whose models answer with errors, and how many they gave since the last look. */
+  private readonly broken = new Map<number, number>();
 
   public constructor(
     private readonly makeFleet: (spec: VariantSpec, generation: number, at: EpochSeconds) => EndpointFleet,
@@ -72,6 +74,7 @@ export class VariantFleet {
   public begin(spec: VariantSpec, at: EpochSeconds): void {
     const number = this.nextNumber++;
     this.generations.push({ number, spec, fleet: this.makeFleet(spec, number, at), retired: false });
+    if (spec.fault === 'errors') this.broken.set(number, 0);
   }
 
   /** Ends a configuration: its instances finish what they hold and go. */
@@ -154,6 +157,14 @@ export class VariantFleet {
     };
   }
 
+  /** Whether the model on an instance answers with an error; counts the answer. */
+  public answersWithError(instanceId: string): boolean {
+    const number = Number(instanceId.slice(instanceId.lastIndexOf('-') + 1));
+    const count = this.broken.get(number);
+    if (count !== undefined) this.broken.set(number, count + 1);
+    return count !== undefined;
+  }
+
   public instances(): InstanceSnapshot[] {
     return this.generations.flatMap(({ fleet }) => fleet.instances());
   }
@@ -164,10 +175,11 @@ export class VariantFleet {
 
   /** What was measured since the last call; for one caller only. */
   public drainMetrics(at: EpochSeconds): VariantMetrics {
-    const byConfig = this.generations.map(({ fleet, spec }) => ({
+    const byConfig = this.generations.map(({ fleet, spec, number }) => ({
       configName: spec.configName,
-      metrics: fleet.drainMetrics(at),
+      metrics: withErrors(fleet.drainMetrics(at), this.broken.get(number) ?? 0),
     }));
+    for (const number of this.broken.keys()) this.broken.set(number, 0);
     const all = {
       ...byConfig.map(({ metrics }) => metrics).reduce(inParallel),
       invocationsPerInstance: this.perInstance,
@@ -195,6 +207,12 @@ const momentOf = (event: FleetEvent): EpochSeconds => (event.kind === 'completed
 function withGeneration(event: FleetEvent, generation: number): FleetEvent {
   return 'instanceId' in event ? { ...event, instanceId: `${event.instanceId}-${generation}` } : event;
 }
+
+const withErrors = (metrics: FleetMetrics, errors: number): FleetMetrics => ({
+  ...metrics,
+  errors5xx: metrics.errors5xx + errors,
+  modelErrors: metrics.modelErrors + errors,
+});
 
 /** The metrics of two fleets over the same span. */
 function inParallel(a: FleetMetrics, b: FleetMetrics): FleetMetrics {

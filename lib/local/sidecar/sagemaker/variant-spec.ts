@@ -26,6 +26,23 @@ export interface ManagedScaling {
   readonly cooldownSeconds: number;
 }
 
+/**
+ * The variable of a model's container that breaks it, for rehearsing rollouts that go wrong: `unhealthy` containers never pass their
+ * health check, those with `errors` answer every request with HTTP 500. Containers on AWS ignore it.
+ */
+export const FAULT_VARIABLE = 'TIDEGATE_LOCAL_FAULT';
+
+export type ModelFault = 'unhealthy' | 'errors';
+
+/** The fault that a model's environment asks for. */
+export function faultOf(environment: { readonly [name: string]: string } | undefined): ModelFault | undefined {
+  const value = environment?.[FAULT_VARIABLE];
+  return value === 'unhealthy' || value === 'errors' ? value : undefined;
+}
+
+/** Seconds for the health check, unless the variant says; AWS does not publish its own default. An assumption. */
+const DEFAULT_STARTUP_SECONDS = 600;
+
 /** What a variant's instances are made of, read from its endpoint configuration. */
 export interface VariantSpec {
   readonly configName: string;
@@ -39,6 +56,10 @@ export interface VariantSpec {
   /** Whether the variant uses instance pools; its metrics then exist per instance type too. */
   readonly pooled: boolean;
   readonly slotsPerInstance: number;
+  /** What is wrong with the model on purpose. */
+  readonly fault: ModelFault | undefined;
+  /** Seconds from launch in which the container must pass its health check. */
+  readonly startupSeconds: number;
   /** Of a serverless variant. Its fleet is one instance without a type, with a slot for each environment. */
   readonly serverless: ServerlessLimits | undefined;
   /** Seconds in which a request must be answered; undefined where InvokeEndpoint's own limit counts. */
@@ -61,7 +82,11 @@ function slotsOf({ AsyncInferenceConfig, Tags }: EndpointConfigRequest): number 
   return AsyncInferenceConfig.ClientConfig?.MaxConcurrentInvocationsPerInstance ?? DEFAULT_CONCURRENT_INVOCATIONS;
 }
 
-export function variantSpec(config: EndpointConfigRequest, variant: ProductionVariant): VariantSpec {
+export function variantSpec(
+  config: EndpointConfigRequest,
+  variant: ProductionVariant,
+  fault?: ModelFault,
+): VariantSpec {
   const pools = variant.InstancePools?.map((pool, index) => ({
     instanceType: pool.InstanceType,
     priority: pool.Priority ?? index + 1,
@@ -75,6 +100,8 @@ export function variantSpec(config: EndpointConfigRequest, variant: ProductionVa
     pooled: pools !== undefined,
     slotsPerInstance: variant.ServerlessConfig?.MaxConcurrency ?? slotsOf(config),
     serverless: serverlessLimits(variant),
+    fault,
+    startupSeconds: variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS,
     maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : LONGEST_ASYNC_SECONDS,
     routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
     initialInstanceCount: variant.InitialInstanceCount,

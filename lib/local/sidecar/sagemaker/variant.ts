@@ -9,7 +9,10 @@ import type { VariantCounts, VariantFleet, VariantMetrics } from './variant-flee
 import type { VariantSpec } from './variant-spec';
 
 /** How a request that was taken ended. */
-export type RequestOutcome = RequestCompleted | RequestTimedOut;
+export type RequestOutcome = RequestCompleted | RequestTimedOut | RequestBroken;
+
+/** The model answered with HTTP 500. */
+type RequestBroken = Omit<RequestCompleted, 'kind'> & { readonly kind: 'broken' };
 
 /** Ten-second spans that make up the recent minute. */
 const RECENT_SPANS = 6;
@@ -26,7 +29,7 @@ export class Variant {
   public readonly latency = new QuantileSketch();
   private readonly queueTime = new QuantileSketch();
   private readonly recentLatency = new RecentSketch(RECENT_SPANS);
-  private totals = { received: 0, succeeded: 0, refused: 0, rejected: 0, timedOut: 0 };
+  private totals = { received: 0, succeeded: 0, refused: 0, failed: 0, rejected: 0, timedOut: 0 };
   private refusedSinceDrain = 0;
 
   public constructor(
@@ -76,7 +79,7 @@ export class Variant {
     const result = this.fleet.arrive(at, id, serviceSeconds + (environment?.setupSeconds ?? 0));
     if (result === 'started' || result === 'queued') {
       this.waiting.set(id, (outcome) => {
-        environment?.giveBack(outcome.kind === 'completed' ? outcome.finishedAt : outcome.at);
+        environment?.giveBack(outcome.kind === 'timed-out' ? outcome.at : outcome.finishedAt);
         settle(outcome);
       });
     }
@@ -100,7 +103,9 @@ export class Variant {
     const events = this.fleet.advanceTo(at);
     const ofInstances: FleetEvent[] = [];
     for (const event of events) {
-      if (event.kind === 'completed' || event.kind === 'timed-out') this.settle(event);
+      if (event.kind === 'completed' && this.fleet.answersWithError(event.instanceId)) {
+        this.settle({ ...event, kind: 'broken' });
+      } else if (event.kind === 'completed' || event.kind === 'timed-out') this.settle(event);
       else if (event.kind !== 'rejected' && this.environments === undefined) ofInstances.push(event);
     }
     return ofInstances;
@@ -113,6 +118,8 @@ export class Variant {
       this.latency.add(seconds);
       this.recentLatency.add(seconds);
       this.queueTime.add(outcome.startedAt - outcome.arrivedAt);
+    } else if (outcome.kind === 'broken') {
+      this.totals.failed++;
     } else {
       this.totals.timedOut++;
     }
