@@ -12,6 +12,7 @@ import {
   type LocalRunOptions,
 } from '../lib/local/options';
 import type { RunReport } from '../lib/local/report/run-report';
+import { TOUR_SPEED, type TourOptions, type TourReport } from '../lib/local/tour/tour';
 import type { TerminalOutput } from '../lib/local/terminal';
 import { compareCommand } from './commands/compare';
 import { proveCommand } from './commands/prove';
@@ -27,14 +28,22 @@ export interface CommandLineSurroundings {
     options: LocalRunOptions,
     surroundings: { readonly output: TerminalOutput; readonly signal: AbortSignal },
   ) => Promise<RunReport>;
+  readonly runTour: (
+    options: TourOptions,
+    surroundings: { readonly output: TerminalOutput; readonly signal: AbortSignal },
+  ) => Promise<TourReport>;
 }
 
 /** What the command exits with. */
 export const EXIT = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
 
+/** The stage of a tour, unless one is named. */
+const TOUR_STAGE = 'dev';
+
 interface LocalFlags {
   readonly trace?: string;
-  readonly speed: number;
+  readonly tour?: 'endpoints';
+  readonly speed?: number;
   readonly seed: number;
   readonly budget?: number;
   readonly chaos: boolean;
@@ -78,7 +87,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
 }
 
 function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code: number) => void): Command {
-  const { projectDirectory, stdout, stderr, signal, runLocal } = surroundings;
+  const { projectDirectory, stdout, stderr, signal, runLocal, runTour } = surroundings;
   const program = new Command('tidegate')
     .description('Autoscaling infrastructure for AI, as code.')
     .version(packageVersion(projectDirectory), '--version', 'print the version')
@@ -90,7 +99,16 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
     .command('local')
     .description('deploy the platform on this machine, drive traffic through it and report what happened')
     .option('--trace <file>', 'traffic to replay: requests, counts per step or a CloudWatch export; plain or gzipped')
-    .option('--speed <n>', 'local seconds per real second, 1 to 120', flag(parseFlag.speed), DEFAULT_SPEED)
+    .addOption(
+      program
+        .createOption('--tour <what>', 'instead: deploy one endpoint of every kind and see each of them scale')
+        .choices(['endpoints']),
+    )
+    .option(
+      '--speed <n>',
+      `local seconds per real second, 1 to 120 (default: ${DEFAULT_SPEED}, on a tour ${TOUR_SPEED})`,
+      flag(parseFlag.speed),
+    )
     .option('--seed <n>', 'seed of everything random', flag(parseFlag.seed), DEFAULT_SEED)
     .option(
       '--budget <usd>',
@@ -107,7 +125,12 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
     .option('--no-page', 'serve no live page')
     .addOption(program.createOption('--assembly <dir>', 'deploy this cloud assembly instead').hideHelp())
     .allowExcessArguments(false)
-    .action(async (flags: LocalFlags) => {
+    .action(async (flags: LocalFlags, command: Command) => {
+      if (flags.tour !== undefined) {
+        const report = await runTour(tourOptionsOf(flags, command, projectDirectory), { output: stdout, signal });
+        onExitCode(report.ok ? EXIT.ok : EXIT.failed);
+        return;
+      }
       const report = await runLocal(optionsOf(flags, projectDirectory), { output: stdout, signal });
       onExitCode(report.ok ? EXIT.ok : EXIT.failed);
     });
@@ -122,20 +145,48 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
   return program;
 }
 
+/** What a tour takes; the other flags are about traffic that it does not have. */
+const TOUR_FLAGS: readonly string[] = ['tour', 'speed', 'seed', 'stage', 'out'];
+
+function tourOptionsOf(flags: LocalFlags, command: Command, projectDirectory: string): TourOptions {
+  const foreign = command.options.filter(
+    (option) =>
+      command.getOptionValueSource(option.attributeName()) === 'cli' && !TOUR_FLAGS.includes(option.attributeName()),
+  );
+  if (foreign.length > 0) {
+    const names = foreign.map(({ long }) => long).join(', ');
+    throw new InputError(
+      `--tour goes with ${TOUR_FLAGS.slice(1)
+        .map((name) => `--${name}`)
+        .join(', ')} only; leave out ${names}`,
+    );
+  }
+  return {
+    projectDirectory,
+    stage: command.getOptionValueSource('stage') === 'cli' ? flags.stage : TOUR_STAGE,
+    speed: flags.speed ?? TOUR_SPEED,
+    seed: flags.seed,
+    outDirectory: outDirectoryOf(flags, projectDirectory),
+  };
+}
+
+/** Paths that the user types are relative to where they are; the default is in the project. */
+function outDirectoryOf({ out }: LocalFlags, projectDirectory: string): string {
+  return out === DEFAULT_OUT_DIRECTORY ? path.join(projectDirectory, out) : path.resolve(out);
+}
+
 function optionsOf(flags: LocalFlags, projectDirectory: string): LocalRunOptions {
-  // Paths that the user types are relative to where they are; the default is in the project.
-  const out = flags.out === DEFAULT_OUT_DIRECTORY ? path.join(projectDirectory, flags.out) : path.resolve(flags.out);
   return {
     projectDirectory,
     stage: flags.stage,
     trace: flags.trace ?? null,
-    speed: flags.speed,
+    speed: flags.speed ?? DEFAULT_SPEED,
     seed: flags.seed,
     budgetUsd: flags.budget ?? null,
     chaos: flags.chaos,
     keep: flags.keep,
     endpoint: flags.endpoint ?? null,
-    outDirectory: out,
+    outDirectory: outDirectoryOf(flags, projectDirectory),
     durationSeconds: flags.duration ?? null,
     pagePort: flags.page ? flags.port : null,
     assemblyDirectory: flags.assembly === undefined ? null : path.resolve(flags.assembly),

@@ -1,4 +1,5 @@
 import { runLocal } from '../lib/local/run';
+import { runTour } from '../lib/local/tour/tour';
 import { EXIT, findProjectDirectory, runCommandLine } from './command-line';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
@@ -19,6 +20,7 @@ void runCommandLine(process.argv.slice(2), {
   stderr: process.stderr,
   signal: interrupt.signal,
   runLocal,
+  runTour,
 }).then(exitOnceWritten);
 
 /** Ends the process when what was written has left it: a pipe takes its time, and may have been closed by its reader. */

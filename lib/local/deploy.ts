@@ -28,9 +28,10 @@ export class CdkCommand {
     },
   ) {}
 
-  /** Synthesises a stage into a folder. */
-  public async synth(stage: string, outDirectory: string): Promise<void> {
-    await this.run(['synth', '--quiet', '--context', `stage=${stage}`, '--output', outDirectory]);
+  /** Synthesises the app with a context, which names the stage, into a folder. */
+  public async synth(context: { readonly [name: string]: string }, outDirectory: string): Promise<void> {
+    const settings = Object.entries(context).flatMap(([name, value]) => ['--context', `${name}=${value}`]);
+    await this.run(['synth', '--quiet', ...settings, '--output', outDirectory]);
   }
 
   /** Prepares the account for deployments. */

@@ -52,6 +52,13 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+/** Our own engine, which tells everything. */
+export interface OwnPlatform extends Platform {
+  /** Where the runtime API of SageMaker is answered without the way over the engine. */
+  readonly invokeUrl: string;
+  snapshot(): PlatformSnapshot;
+}
+
 /** SageMaker gives a container 60 seconds; with the clock's factor it is far less, so this is only for what hangs. */
 const INVOKE_TIMEOUT_MS = 75_000;
 
@@ -74,7 +81,7 @@ export async function startPlatform(options: {
   readonly seed: number;
   /** Told of what went wrong in the services. */
   readonly onTrouble: (message: string) => void;
-}): Promise<Platform> {
+}): Promise<OwnPlatform> {
   const { clock, dataDirectory, projectDirectory, python, seed } = options;
   const sidecarLog = path.join(dataDirectory, 'sidecar.log');
   let engineUrl = '';
@@ -100,6 +107,8 @@ export async function startPlatform(options: {
   engineUrl = engine.url;
   return {
     engineUrl,
+    invokeUrl: sidecar.invokeUrl,
+    snapshot: () => sidecar.snapshot(),
     clock,
     enforceIam: () => engine.enforceIam(),
     watch: () => Promise.resolve(),

@@ -3,17 +3,16 @@ import * as path from 'node:path';
 import { throwProblems } from '../core/errors';
 import type { Workload } from '../simulation/workload';
 import { awsClients, type AwsClients } from './aws';
-import { LocalClock } from './clock';
 import { CdkCommand, readAssembly, type AssemblyStack } from './deploy';
 import { refuseRealCredentials } from './engine/credentials';
-import { ensurePythonEnvironment } from './engine/python-environment';
 import { refuseEngineGaps } from './engine-gaps';
 import { attachPlatform } from './external-platform';
 import { HandlerErrors } from './handler-errors';
 import { startLivePage, type LivePage } from './live-page';
 import { openWorkload } from './load/open-workload';
 import { checkOptions, type LocalRunOptions } from './options';
-import { isActivityOf, resourceIdOf, startPlatform, type Platform } from './platform';
+import { isActivityOf, resourceIdOf, type Platform } from './platform';
+import { prepareEngine } from './prepare-engine';
 import { MemoryWatch } from './process-memory';
 import { linkedController, pause } from './repeat';
 import { htmlReport, readPage } from './report/html-report';
@@ -172,24 +171,15 @@ class LocalRun {
   private async startPlatform(): Promise<Platform> {
     const { projectDirectory, speed, seed, endpoint } = this.options;
     if (endpoint !== null) return this.attachPlatform(endpoint);
-    this.recorder.step('prepare', 'running', 'the local AWS engine');
-    const python = await ensurePythonEnvironment({
-      projectDirectory,
-      onInstall: (message) => this.recorder.step('prepare', 'running', message),
-    });
-    this.ending.signal.throwIfAborted();
-    const platform = await startPlatform({
+    return prepareEngine({
       projectDirectory,
       dataDirectory: this.dataDirectory,
-      python,
+      speed,
       seed,
-      clock: LocalClock.startingNow(speed),
-      onTrouble: () => undefined,
+      recorder: this.recorder,
+      ending: this.ending,
+      onStarted: (platform) => void this.stops.push(() => platform.stop()),
     });
-    this.stops.push(() => platform.stop());
-    void platform.failed.then((error) => this.ending.abort(error));
-    this.recorder.step('prepare', 'done', `engine at ${platform.engineUrl}`);
-    return platform;
   }
 
   private async attachPlatform(endpoint: string): Promise<Platform> {
@@ -216,7 +206,7 @@ class LocalRun {
       signal: this.ending.signal,
     });
     this.recorder.step('synth', 'running', given === undefined ? `stage ${stage}` : assembly);
-    if (given === undefined) await this.guarded(() => cdk.synth(stage, assembly));
+    if (given === undefined) await this.guarded(() => cdk.synth({ stage }, assembly));
     const stacks = given ?? readAssembly(assembly);
     const count = stacks.reduce((sum, { template }) => sum + Object.keys(template.Resources).length, 0);
     this.recorder.step('synth', 'done', `${stacks.map(({ name }) => name).join(', ')}: ${count} resources`);

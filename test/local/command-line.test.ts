@@ -3,6 +3,7 @@ import { type CommandLineSurroundings, EXIT, findProjectDirectory, runCommandLin
 import { InputError } from '../../lib/core/errors';
 import type { LocalRunOptions } from '../../lib/local/options';
 import type { RunReport } from '../../lib/local/report/run-report';
+import type { TourOptions, TourReport } from '../../lib/local/tour/tour';
 
 const projectDirectory = path.resolve(__dirname, '../..');
 
@@ -14,6 +15,7 @@ async function run(
   let out = '';
   let err = '';
   let options: LocalRunOptions | undefined;
+  let tour: TourOptions | undefined;
   const code = await runCommandLine(args, {
     projectDirectory,
     signal,
@@ -23,8 +25,12 @@ async function run(
       options = given;
       return runLocal(given, surroundings);
     },
+    runTour: async (given) => {
+      tour = given;
+      return { ok: false } as TourReport;
+    },
   });
-  return { code, out, err, options };
+  return { code, out, err, options, tour };
 }
 
 describe('tidegate local', () => {
@@ -153,5 +159,36 @@ describe('tidegate', () => {
   test('finds the project above a file, unless it is told', () => {
     expect(findProjectDirectory(__dirname, {})).toBe(projectDirectory);
     expect(findProjectDirectory(__dirname, { TIDEGATE_PROJECT_DIRECTORY: '/elsewhere' })).toBe('/elsewhere');
+  });
+});
+
+describe('tidegate local --tour', () => {
+  test('plays the tour of endpoints on stage dev at sixty times the speed, and exits with 1 when it fails', async () => {
+    const { code, options, tour } = await run(['local', '--tour', 'endpoints']);
+    expect(options).toBeUndefined();
+    expect(tour).toEqual({
+      projectDirectory,
+      stage: 'dev',
+      speed: 60,
+      seed: 1,
+      outDirectory: path.join(projectDirectory, '.local', 'report'),
+    });
+    expect(code).toBe(EXIT.failed);
+  });
+
+  test('takes speed, seed, stage and folder', async () => {
+    const flags = '--speed 30 --seed 7 --stage local --out there'.split(' ');
+    const { tour } = await run(['local', '--tour', 'endpoints', ...flags]);
+    expect(tour).toMatchObject({ speed: 30, seed: 7, stage: 'local', outDirectory: path.resolve('there') });
+  });
+
+  test('refuses flags that are about traffic, and tours that do not exist', async () => {
+    const { code, err, tour } = await run(['local', '--tour', 'endpoints', '--chaos', '--budget', '5']);
+    expect(tour).toBeUndefined();
+    expect(code).toBe(EXIT.badInput);
+    expect(err).toBe('tidegate: --tour goes with --speed, --seed, --stage, --out only; leave out --budget, --chaos\n');
+    const unknown = await run(['local', '--tour', 'pipelines']);
+    expect(unknown.code).toBe(EXIT.badInput);
+    expect(unknown.err).toContain('Allowed choices are endpoints');
   });
 });

@@ -173,6 +173,7 @@ describe('tidegate tune', () => {
         stderr: { write: (text: string) => (stderr += text) },
         signal: new AbortController().signal,
         runLocal: () => Promise.reject(new Error('not here')),
+        runTour: () => Promise.reject(new Error('not here')),
       });
     expect(await run('--help')).toBe(0);
     expect(stdout).toContain('--candidates <n>');

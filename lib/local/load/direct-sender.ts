@@ -117,6 +117,8 @@ export class InvokeConnection {
     baseUrl: string,
     endpointName: string,
     private readonly timeoutMs: number,
+    /** The inference component, where the endpoint has some. */
+    private readonly componentName?: string,
   ) {
     this.url = new URL(`/endpoints/${encodeURIComponent(endpointName)}/invocations`, baseUrl);
   }
@@ -129,7 +131,11 @@ export class InvokeConnection {
           method: 'POST',
           agent: this.agent,
           timeout: this.timeoutMs,
-          headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+          headers: {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(body),
+            ...(this.componentName === undefined ? {} : { 'x-amzn-sagemaker-inference-component': this.componentName }),
+          },
         },
         (response) => {
           const chunks: Buffer[] = [];

@@ -140,7 +140,8 @@ export class Scaling implements Actor {
     return {
       desiredCapacity: () => component.copies.desired,
       setDesiredCapacity: (count, atSeconds) => this.components.setCopies(component, count, atSeconds),
-      isUpdating: () => component.isRolling || component.status === 'Creating',
+      // Like an endpoint, a component takes the next change once the last is done.
+      isUpdating: () => component.status !== 'InService',
       inServiceCapacity: () => component.copies.counts().inService,
     };
   }

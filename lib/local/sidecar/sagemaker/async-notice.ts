@@ -1,7 +1,7 @@
 import type { EpochSeconds } from '../../../core/time';
 import { LOCAL_REGION } from '../../engine/credentials';
 import { s3UriOf } from '../s3-location';
-import type { AsyncOutput, AsyncRequest } from './async-queue';
+import type { AsyncOutput, AsyncRequest } from './async-request';
 
 /** The longest answer that comes along in a notice: 128 KB (SageMaker developer guide, checking asynchronous predictions). */
 const LONGEST_ANSWER_BYTES = 128 * 1024;

@@ -6,7 +6,7 @@ import type { PricePerHour } from '../billing';
 import { parseWith } from '../parse';
 import { validationError } from '../service-error';
 import { parseS3Location } from '../s3-location';
-import type { AsyncOutput } from './async-queue';
+import type { AsyncOutput } from './async-request';
 import type { Models } from './models';
 import { type EndpointConfigRequest, endpointConfigSchema, type ProductionVariant } from './schemas';
 import {

@@ -1,6 +1,6 @@
 import type { InstancePool, RoutingStrategy } from '../../../simulation/fleet';
 import type { ServerlessLimits } from './environments';
-import { DEFAULT_CONCURRENT_INVOCATIONS } from './async-queue';
+import { DEFAULT_CONCURRENT_INVOCATIONS } from './async-request';
 import type { EndpointConfigRequest, ProductionVariant } from './schemas';
 
 /** The tag that tells how many requests one instance works on at a time. */
