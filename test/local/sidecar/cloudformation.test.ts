@@ -1,3 +1,4 @@
+import { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
 import { deployEndpoint, describe1, type Platform, startPlatform } from './platform';
 
 let platform: Platform;
@@ -191,6 +192,90 @@ test('an alarm of the auto-rollback configuration takes an update back', async (
     inServiceInstances: 1,
   });
 });
+
+test.each(['unhealthy', 'errors'])(
+  'a version that is broken (%s) never becomes the endpoint',
+  async (fault) => {
+    const { endpoint, endpointProperties } = await deployStack();
+    const name = endpoint.attributes['EndpointName']!;
+    const broken = await create('AWS::SageMaker::Model', 'Broken', {
+      ExecutionRoleArn: 'arn:aws:iam::123456789012:role/r',
+      PrimaryContainer: { Image: 'triton', Environment: { TIDEGATE_LOCAL_FAULT: fault } },
+    });
+    const config = await create(
+      'AWS::SageMaker::EndpointConfig',
+      'Other',
+      configProperties(broken.attributes['ModelName']!, '4'),
+    );
+    platform.engine.alarms = [
+      {
+        AlarmName: 'errors',
+        Namespace: 'AWS/SageMaker',
+        MetricName: 'Invocation5XXErrors',
+        Dimensions: [
+          { Name: 'EndpointName', Value: name },
+          { Name: 'VariantName', Value: 'gpu' },
+          { Name: 'EndpointConfigName', Value: config.attributes['EndpointConfigName'] },
+        ],
+        Statistic: 'Sum',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 1,
+        ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+        TreatMissingData: 'notBreaching',
+      },
+    ];
+    await platform.post('/hooks/alarms-changed', {});
+    const statuses: number[] = [];
+    const calling = setInterval(() => {
+      void platform.runtime
+        .send(
+          new InvokeEndpointCommand({
+            EndpointName: name,
+            Body: JSON.stringify({ id: 'r', key: 'k', context_tokens: 10, generated_tokens: 1, sent_at: 0 }),
+          }),
+        )
+        .then(
+          () => statuses.push(200),
+          (error: { OriginalStatusCode?: number }) => statuses.push(error.OriginalStatusCode ?? -1),
+        );
+    }, 10);
+    const changed = {
+      ...endpointProperties,
+      EndpointConfigName: config.attributes['EndpointConfigName'],
+      DeploymentConfig: {
+        ...endpointProperties.DeploymentConfig,
+        RollingUpdatePolicy: { MaximumBatchSize: { Type: 'INSTANCE_COUNT', Value: '1' }, WaitIntervalInSeconds: '900' },
+      },
+    };
+    const update = provision('update', 'AWS::SageMaker::Endpoint', 'Endpoint7C', {
+      physicalId: endpoint.physicalId,
+      properties: changed,
+      previousProperties: endpointProperties,
+    });
+    const refusal = await update.then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    clearInterval(calling);
+    expect(refusal).toContain(
+      fault === 'unhealthy' ? 'did not pass the ping health check' : 'the alarm errors of the auto-rollback',
+    );
+    expect(platform.sidecar.snapshot().endpoints[0]).toMatchObject({
+      status: 'InService',
+      configName: endpointProperties.EndpointConfigName,
+    });
+    expect(new Set(statuses)).toEqual(new Set(fault === 'unhealthy' ? [200] : [200, 500]));
+    // CloudFormation then asks for what there was, which is there.
+    await provision('update', 'AWS::SageMaker::Endpoint', 'Endpoint7C', {
+      physicalId: endpoint.physicalId,
+      properties: endpointProperties,
+      previousProperties: changed,
+    });
+    expect((await describe1(platform, name)).EndpointStatus).toBe('InService');
+  },
+  60_000,
+);
 
 test('a custom name that would have to be replaced is refused', async () => {
   await deployEndpoint(platform);
