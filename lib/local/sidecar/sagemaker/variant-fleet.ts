@@ -18,6 +18,8 @@ interface Generation {
   readonly fleet: EndpointFleet;
   /** Takes no more requests and ends once it is empty. */
   retired: boolean;
+  /** Requests it was given since there are two of them. */
+  given: number;
 }
 
 export interface VariantCounts {
@@ -73,7 +75,8 @@ export class VariantFleet {
   /** Starts an empty fleet of another configuration beside the present one. */
   public begin(spec: VariantSpec, at: EpochSeconds): void {
     const number = this.nextNumber++;
-    this.generations.push({ number, spec, fleet: this.makeFleet(spec, number, at), retired: false });
+    for (const generation of this.generations) generation.given = 0;
+    this.generations.push({ number, spec, fleet: this.makeFleet(spec, number, at), retired: false, given: 0 });
     if (spec.fault === 'errors') this.broken.set(number, 0);
   }
 
@@ -108,7 +111,9 @@ export class VariantFleet {
   }
 
   public arrive(at: EpochSeconds, id: RequestId, serviceSeconds: number): ArrivalResult {
-    const result = this.quietest().fleet.arrive(at, { id, serviceSeconds });
+    const generation = this.quietest();
+    generation.given++;
+    const result = generation.fleet.arrive(at, { id, serviceSeconds });
     if (result === 'started' || result === 'queued') this.perInstance += 1 / Math.max(1, this.counts().inService);
     return result;
   }
@@ -188,15 +193,22 @@ export class VariantFleet {
     return { all, byConfig };
   }
 
-  /** Where a request goes: the configuration with the fewest requests for each of its slots. */
+  /** Where a request goes: the configuration with the fewest requests for each of its slots, and then the one that was given fewer. */
   private quietest(): Generation {
     const serving = this.generations.filter(({ retired }) => !retired);
     if (serving.length < 2) return this.newest;
-    const load = ({ fleet }: Generation): number => {
-      const { inService, slots, queued, inFlight } = fleet.counts();
-      return inService === 0 ? Infinity : (queued + inFlight) / slots;
-    };
-    return serving.reduce((best, other) => (load(other) < load(best) ? other : best));
+    const loads = serving.map((generation) => {
+      const { inService, slots, queued, inFlight } = generation.fleet.counts();
+      const isServing = inService > 0;
+      return {
+        generation,
+        load: isServing ? (queued + inFlight) / slots : Infinity,
+        given: isServing ? generation.given / slots : Infinity,
+      };
+    });
+    return loads.reduce((best, other) =>
+      other.load < best.load || (other.load === best.load && other.given < best.given) ? other : best,
+    ).generation;
   }
 }
 
