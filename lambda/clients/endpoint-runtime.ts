@@ -87,7 +87,12 @@ export function classifyInvocationError(thrown: unknown): Error {
 /** The real endpoint. Its own retries are off: the handler knows how much time is left. */
 export function sageMakerEndpointRuntime(
   endpointName: string,
-  options: { readonly maxConnections: number; readonly client?: SageMakerRuntimeClientConfig },
+  options: {
+    readonly maxConnections: number;
+    /** The inference component, where the endpoint has some. */
+    readonly componentName?: string;
+    readonly client?: SageMakerRuntimeClientConfig;
+  },
 ): EndpointRuntime {
   const client = new SageMakerRuntimeClient({
     maxAttempts: 1,
@@ -104,6 +109,7 @@ export function sageMakerEndpointRuntime(
     async invoke(body, signal) {
       const command = new InvokeEndpointCommand({
         EndpointName: endpointName,
+        InferenceComponentName: options.componentName,
         ContentType: 'application/json',
         Accept: 'application/json',
         Body: body,

@@ -8,7 +8,7 @@ import { sageMakerEndpointRuntime } from '../clients/endpoint-runtime';
 import { cloudWatchMetrics } from '../clients/metrics';
 import { s3ObjectStore } from '../clients/object-store';
 import { systemClock } from '../support/clock';
-import { requiredEnv, requiredNumberEnv } from '../support/env';
+import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
 import { systemSleep } from '../support/sleep';
 import { createHandler } from './handler';
@@ -17,7 +17,10 @@ const metrics = cloudWatchMetrics(METRIC_NAMESPACE);
 const concurrency = requiredNumberEnv(names.concurrency);
 
 export const handler = createHandler({
-  endpoint: sageMakerEndpointRuntime(requiredEnv(names.endpointName), { maxConnections: concurrency }),
+  endpoint: sageMakerEndpointRuntime(requiredEnv(names.endpointName), {
+    maxConnections: concurrency,
+    componentName: optionalEnv(names.componentName),
+  }),
   results: s3ObjectStore(requiredEnv(names.resultsBucketName)),
   clock: systemClock,
   sleep: systemSleep,

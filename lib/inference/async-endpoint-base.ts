@@ -50,6 +50,9 @@ export abstract class AsyncEndpointBase extends ScalableFleetBase implements IAs
   public abstract readonly initialCapacity: number;
   public abstract readonly scalingDependency: IDependable;
 
+  /** Its answers come later, in S3. */
+  public readonly isAsynchronous?: boolean = true;
+
   /** The lowest capacity: requests wait in the queue until an instance is there. */
   public readonly lowestCapacity: number = 0;
 

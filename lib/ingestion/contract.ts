@@ -10,6 +10,8 @@ import type { EpochSeconds } from '../core/time';
 export const ingestionEnvironment = {
   /** Name of the endpoint that answers. */
   endpointName: 'TIDEGATE_ENDPOINT_NAME',
+  /** Name of the inference component on it; unset where the endpoint has a model of its own. */
+  componentName: 'TIDEGATE_INFERENCE_COMPONENT_NAME',
   /** Name of the bucket for results and dead letters. */
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
   /** How many keys of one batch are in flight at once. */

@@ -161,6 +161,15 @@ function outsideWhole(name: string, value: number | undefined, from: number, to:
 
 const DAY_SECONDS = 86_400;
 
+/** An endpoint that answers later has nothing to give to the consumer. */
+export function checkEndpoint({ endpoint }: StreamIngestionProps): string[] {
+  if (endpoint.isAsynchronous !== true) return [];
+  return [
+    'endpoint is asynchronous: it has a queue of its own and answers in S3, so a stream in front of it would only wait; ' +
+      'give a real-time, shared or serverless endpoint, or call InvokeEndpointAsync without a stream',
+  ];
+}
+
 /** Everything that AWS would refuse or that would lose data; limits are those of the Lambda and Kinesis API references. */
 export function checkProps(props: StreamIngestionProps, settings: Settings): string[] {
   const retention = settings.retention.toSeconds();

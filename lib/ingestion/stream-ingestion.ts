@@ -6,7 +6,12 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
-import { acknowledgeRule, acknowledgeWildcards } from '../runtime/acknowledge';
+import {
+  acknowledgeControl,
+  acknowledgeInlinePolicy,
+  acknowledgeRule,
+  acknowledgeWildcards,
+} from '../runtime/acknowledge';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import {
@@ -18,7 +23,13 @@ import {
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
 } from './contract';
-import { checkExpectations, checkProps, type StreamIngestionProps, withDefaults } from './stream-ingestion-props';
+import {
+  checkEndpoint,
+  checkExpectations,
+  checkProps,
+  type StreamIngestionProps,
+  withDefaults,
+} from './stream-ingestion-props';
 
 /**
  * Requests in through a Kinesis stream, answers out in S3: each record is sent to the endpoint, records of one partition key strictly in
@@ -56,7 +67,11 @@ export class StreamIngestion extends Construct {
 
     const tooSlow = checkExpectations(props, settings);
     const isProvisioned = props.shardCount !== undefined;
-    throwProblems(this.node.path, [...checkProps(props, settings), ...(isProvisioned ? tooSlow : [])]);
+    throwProblems(this.node.path, [
+      ...checkEndpoint(props),
+      ...checkProps(props, settings),
+      ...(isProvisioned ? tooSlow : []),
+    ]);
     if (!isProvisioned) {
       for (const problem of tooSlow) Annotations.of(this).addWarningV2('tidegate:ingestionDrainRate', problem);
     }
@@ -89,6 +104,11 @@ export class StreamIngestion extends Construct {
         [ingestionEnvironment.maxModelFailures]: String(settings.maxModelFailures),
       },
     });
+    acknowledgeControl(
+      this.consumer,
+      'LambdaDLQ',
+      'A stream calls the function and waits for it; batches that fail go to the bucket of the results, and no call waits in a queue.',
+    );
     const policy = this.allowConsumer(props);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
@@ -198,6 +218,7 @@ export class StreamIngestion extends Construct {
     });
     policy.attachToRole(this.consumer.role!);
     props.endpoint.grantInvoke(this.consumer);
+    acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(policy, objects, 'The names of the objects are not known before they are written.');
     acknowledgeRule(
       policy,

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
 import {
@@ -10,6 +10,7 @@ import {
   ServerlessEndpoint,
   SharedGpuEndpoint,
 } from '../inference';
+import { StreamIngestion } from '../ingestion';
 import { PackedAsset } from '../training';
 import type { Stage } from './stage';
 import { DEFAULT_REGION } from './stage-configuration';
@@ -78,6 +79,13 @@ export class EndpointTourStack extends Stack {
     component.scaleOnConcurrency();
     component.scaleToZero();
 
+    // A stream in front keeps what comes while there is no copy.
+    const requests = new StreamIngestion(this, 'Requests', {
+      endpoint: component,
+      shardCount: 1,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
     const serverless = new ServerlessEndpoint(this, 'Serverless', {
       modelServer: ModelServer.fromEcrRepository(
         ecr.Repository.fromRepositoryName(this, 'RouterImages', 'router'),
@@ -97,6 +105,8 @@ export class EndpointTourStack extends Stack {
       AsyncRequestPrefix: asynchronous.requestPrefix,
       SharedEndpointName: shared.endpointName,
       ComponentName: component.componentName,
+      StreamName: requests.stream.streamName,
+      ResultsBucketName: requests.resultsBucket.bucketName,
       ServerlessEndpointName: serverless.endpointName,
     };
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });

@@ -15,6 +15,72 @@ function flatten(value: unknown): string {
   return JSON.stringify(value);
 }
 
+const COMPLIANCE_PACKS = ['HIPAA.Security', 'NIST.800.53.R4', 'NIST.800.53.R5', 'PCI.DSS.321'] as const;
+const WITHOUT_PCI = ['HIPAA.Security', 'NIST.800.53.R4', 'NIST.800.53.R5'] as const;
+
+/** The rules of cdk-nag's other packs that a construct may accept, and which packs have them. */
+const CONTROL_PACKS = {
+  CloudWatchAlarmAction: WITHOUT_PCI,
+  CloudWatchLogGroupEncrypted: COMPLIANCE_PACKS,
+  DynamoDBInBackupPlan: WITHOUT_PCI,
+  EventBusDLQ: ['Serverless'],
+  IAMNoInlinePolicy: COMPLIANCE_PACKS,
+  LambdaConcurrency: ['HIPAA.Security', 'NIST.800.53.R5'],
+  LambdaDLQ: ['HIPAA.Security', 'NIST.800.53.R5', 'Serverless'],
+  LambdaInsideVPC: COMPLIANCE_PACKS,
+  LambdaTracing: ['Serverless'],
+  S3BucketDefaultLockEnabled: ['NIST.800.53.R4'],
+  S3BucketLoggingEnabled: COMPLIANCE_PACKS,
+  S3BucketReplicationEnabled: COMPLIANCE_PACKS,
+  S3DefaultEncryptionKMS: ['HIPAA.Security', 'NIST.800.53.R5', 'PCI.DSS.321'],
+  SageMakerEndpointConfigurationKMSKeyConfigured: COMPLIANCE_PACKS,
+  SQSRedrivePolicy: ['Serverless'],
+} as const;
+
+/** Accepts a finding of cdk-nag's packs for HIPAA, NIST, PCI and serverless applications below a construct, for a reason. */
+export function acknowledgeControl(scope: IConstruct, control: keyof typeof CONTROL_PACKS, reason: string): void {
+  for (const pack of CONTROL_PACKS[control]) {
+    Validations.of(scope).acknowledge({ id: `${pack}::${pack}-${control}`, reason });
+  }
+}
+
+/** Accepts that the policies below a construct are written into their role. */
+export function acknowledgeInlinePolicy(scope: IConstruct): void {
+  acknowledgeControl(
+    scope,
+    'IAMNoInlinePolicy',
+    'The policy names the resources of this one role and goes when the role goes; a managed policy could be attached to others.',
+  );
+}
+
+/** Accepts that a log group is encrypted with the key of CloudWatch Logs. */
+export function acknowledgeLogEncryption(scope: IConstruct): void {
+  acknowledgeControl(
+    scope,
+    'CloudWatchLogGroupEncrypted',
+    'CloudWatch Logs encrypts every log group with a key of its own; a key of the account costs 1 USD a month for each stack and ' +
+      'would have to let the service in.',
+  );
+}
+
+/** Accepts that a table with point-in-time recovery is in no plan of AWS Backup. */
+export function acknowledgeNoBackupPlan(scope: IConstruct): void {
+  acknowledgeControl(
+    scope,
+    'DynamoDBInBackupPlan',
+    'Point-in-time recovery brings the table back as it was at any second of the last 35 days; plans of AWS Backup belong to the account.',
+  );
+}
+
+/** Accepts that the volumes of an endpoint's instances have no key of the account. */
+export function acknowledgeVolumeEncryption(scope: IConstruct, way: string): void {
+  acknowledgeControl(
+    scope,
+    'SageMakerEndpointConfigurationKMSKeyConfigured',
+    `SageMaker encrypts volumes without a key of the account with a transient key; ${way}`,
+  );
+}
+
 /** Accepts a finding of cdk-nag's AwsSolutions pack below a construct, for a reason. `rule` is the pack's id, for example `S1`. */
 export function acknowledgeRule(scope: IConstruct, rule: string, reason: string): void {
   Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });

@@ -7,6 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
+import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeLogEncryption } from './acknowledge';
 
 /** Where the bundled handlers lie: `assets/<name>` at the package root, equally far from `lib/` and from `build/`. */
 const ASSETS_DIRECTORY = path.join(__dirname, '../../assets');
@@ -98,6 +99,27 @@ export class HandlerFunction extends lambda.Function {
       logGroup,
       role,
     });
+    acknowledgeLogEncryption(logGroup);
+    acknowledgeInlinePolicy(role);
+    acknowledgeControl(
+      this,
+      'LambdaInsideVPC',
+      'The handler calls APIs of AWS only, over TLS and as its role; in a VPC every one of them needs an endpoint or a NAT gateway, ' +
+        'which cost more than the handler.',
+    );
+    acknowledgeControl(
+      this,
+      'LambdaTracing',
+      'The handler calls APIs of AWS and no other function: its log lines tell what it saw, decided and did, and why.',
+    );
+    if (props.reservedConcurrentExecutions === undefined) {
+      acknowledgeControl(
+        this,
+        'LambdaConcurrency',
+        'What calls the handler bounds its concurrency: one rule, or the shards of one stream. A reservation would be taken from the ' +
+          "account's pool, which is 10 in a new account.",
+      );
+    }
   }
 }
 

@@ -10,6 +10,13 @@ export interface IInvocableEndpoint {
   readonly endpointName: string;
 
   /**
+   * Its answers come later, in S3: callers hand over where a request lies, and get none back.
+   *
+   * @default false
+   */
+  readonly isAsynchronous?: boolean;
+
+  /**
    * Allows a principal to invoke the endpoint.
    *
    * @param grantee who may call

@@ -3,6 +3,8 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
+import { AsyncEndpoint, ModelComponent } from '../../lib/inference';
+import { ingestionEnvironment } from '../../lib/ingestion/contract';
 import { StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
@@ -19,6 +21,31 @@ function deploy(props: Partial<StreamIngestionProps> = {}) {
   const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint, ...props });
   return { stack, ingestion, template: () => Template.fromStack(stack) };
 }
+
+describe('the endpoint', () => {
+  test('may be a model on a shared endpoint, whose name the consumer is told', () => {
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const component = ModelComponent.fromModelComponentAttributes(stack, 'Chat', {
+      endpointName: 'shared',
+      componentName: 'small',
+    });
+    new StreamIngestion(stack, 'Ingestion', { endpoint: component });
+    Template.fromStack(stack).hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          TIDEGATE_ENDPOINT_NAME: 'shared',
+          [ingestionEnvironment.componentName]: 'small',
+        }),
+      },
+    });
+  });
+
+  test('cannot be one that answers later', () => {
+    const stack = new Stack(new App(), 'Test');
+    const later = AsyncEndpoint.fromEndpointName(stack, 'Films', 'films');
+    expect(() => new StreamIngestion(stack, 'Ingestion', { endpoint: later })).toThrow(/endpoint is asynchronous/);
+  });
+});
 
 describe('the stream', () => {
   test('is on demand, encrypted with the key of Kinesis, and keeps records for seven days', () => {

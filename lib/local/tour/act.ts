@@ -11,6 +11,8 @@ export const TOUR_OUTPUTS = [
   'AsyncRequestPrefix',
   'SharedEndpointName',
   'ComponentName',
+  'StreamName',
+  'ResultsBucketName',
   'ServerlessEndpointName',
 ] as const;
 

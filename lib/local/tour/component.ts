@@ -1,18 +1,27 @@
+import { PutRecordCommand } from '@aws-sdk/client-kinesis';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { RESULTS_PREFIX } from '../../ingestion/contract';
 import { InvokeConnection } from '../load/direct-sender';
+import { pause } from '../repeat';
+import type { ComponentSnapshot } from '../sidecar/snapshot';
 import { endpointOf, instancesOf, until, type Facts, type Stage } from './act';
 import { LiveLoad, requestBody } from './live-load';
 
 const TIMEOUT_MS = 30_000;
-/** Local seconds between two tries of the request that finds no copy. */
-const RETRY_SECONDS = 5;
+/** Real milliseconds between two looks at the results. */
+const RESULT_LOOK_MS = 100;
 
-/** A model on a shared endpoint: copies and instances out under traffic, both to zero without, and woken by a request that tries again. */
+/**
+ * A model on a shared endpoint: copies and instances out under traffic, both to zero without, and woken by a request
+ * that waits in the stream before it.
+ */
 export async function componentAct(stage: Stage): Promise<Facts> {
-  const { platform, outputs, signal } = stage;
+  const { aws, platform, outputs, signal } = stage;
   const name = outputs.SharedEndpointName;
   const connection = new InvokeConnection(platform.invokeUrl, name, TIMEOUT_MS, outputs.ComponentName);
-  const copies = (): number =>
-    endpointOf(stage, name).components.find((one) => one.name === outputs.ComponentName)!.inServiceCopies;
+  const component = (): ComponentSnapshot =>
+    endpointOf(stage, name).components.find((one) => one.name === outputs.ComponentName)!;
+  const copies = (): number => component().inServiceCopies;
   try {
     const load = new LiveLoad('component', platform.clock, (body) => connection.invoke(body), signal);
     load.setCallers(14);
@@ -24,15 +33,23 @@ export async function componentAct(stage: Stage): Promise<Facts> {
     await until(stage, 'its endpoint is at zero instances', 3600, () => instancesOf(stage, name) === 0);
 
     const startedAt = platform.clock.now();
-    let refusals = 0;
+    const refusedBefore = component().invocations.rejected;
+    await aws.kinesis.send(
+      new PutRecordCommand({
+        StreamName: outputs.StreamName,
+        PartitionKey: 'waking',
+        Data: Buffer.from(requestBody('waking', startedAt)),
+      }),
+    );
     await until(stage, 'the request that woke it is answered', 1800, async () => {
-      const { statusCode } = await connection.invoke(requestBody('waking', platform.clock.now()));
-      if (statusCode === 200) return true;
-      refusals++;
-      await platform.clock.sleep(RETRY_SECONDS, signal);
-      return false;
+      await pause(RESULT_LOOK_MS, signal);
+      const { KeyCount = 0 } = await aws.s3.send(
+        new ListObjectsV2Command({ Bucket: outputs.ResultsBucketName, Prefix: RESULTS_PREFIX }),
+      );
+      return KeyCount > 0;
     });
     const wokeInSeconds = Math.round(platform.clock.now() - startedAt);
+    const refusals = component().invocations.rejected - refusedBefore;
     return {
       requests: load.sent + 1,
       answered: load.answered + 1,

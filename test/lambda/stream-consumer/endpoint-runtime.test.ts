@@ -48,14 +48,14 @@ describe('an error of InvokeEndpoint', () => {
 describe('the client of the endpoint', () => {
   let server: http.Server;
   let answer: { status: number; body: string; headers?: { [name: string]: string } };
-  const requests: { url?: string; body: string }[] = [];
+  const requests: { url?: string; body: string; component?: unknown }[] = [];
 
   beforeAll(async () => {
     server = http.createServer((request, response) => {
       let body = '';
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
-        requests.push({ url: request.url, body });
+        requests.push({ url: request.url, body, component: request.headers['x-amzn-sagemaker-inference-component'] });
         response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body);
       });
     });
@@ -66,9 +66,10 @@ describe('the client of the endpoint', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const runtime = () =>
+  const runtime = (componentName?: string) =>
     sageMakerEndpointRuntime('chat', {
       maxConnections: 2,
+      componentName,
       client: {
         endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
         region: 'us-east-1',
@@ -80,6 +81,18 @@ describe('the client of the endpoint', () => {
     answer = { status: 200, body: '{"id":"r-1"}' };
     expect(await runtime().invoke('{"id":"r-1","key":"a"}')).toBe('{"id":"r-1"}');
     expect(requests.at(-1)).toEqual({ url: '/endpoints/chat/invocations', body: '{"id":"r-1","key":"a"}' });
+  });
+
+  test('names the inference component where there is one', async () => {
+    answer = { status: 200, body: '{}' };
+    await runtime('small').invoke('{}');
+    expect(requests.at(-1)).toMatchObject({ url: '/endpoints/chat/invocations', component: 'small' });
+  });
+
+  test('tries again where a component is at zero copies', async () => {
+    const body = JSON.stringify({ Message: 'Inference component small has no capacity to process this request' });
+    answer = { status: 400, body, headers: { 'x-amzn-errortype': 'ValidationError' } };
+    await expect(runtime('small').invoke('{}')).rejects.toThrow(RetryableError);
   });
 
   test('leaves repeating to the caller', async () => {
