@@ -1,12 +1,7 @@
 import * as fs from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors';
-import type { TraceSettings } from '../simulation/workload/request-rows';
-import { DEFAULT_TOKEN_LENGTHS } from '../simulation/workload/token-lengths';
-import { jsonReader } from '../simulation/workload/trace-json';
-import { ACCEPTED_TRACES, commentedStepSeconds, tableReader } from '../simulation/workload/trace-table';
-import type { TraceReader } from '../simulation/workload/trace-reader';
-import { checkRow, checkText, traceError } from '../simulation/workload/trace-text';
+import { TraceParser } from '../simulation/workload/trace-parser';
 import type { Workload } from '../simulation/workload/workload';
 
 /** A synthesis holds the whole file in memory; longer traces belong to `tidegate simulate`, which streams them. */
@@ -18,60 +13,14 @@ const MOST_BYTES = 256 * 1024 * 1024;
  * @throws InputError when the file cannot be read, is too large or is no trace, with its line.
  */
 export function readTraceFile(file: string, seed: number): Workload {
-  return workloadOfText(textOf(file), { name: file, seed, tokens: DEFAULT_TOKEN_LENGTHS });
+  const parser = new TraceParser({ name: file, seed });
+  for (const text of linesOf(textOf(file))) parser.take(text);
+  return parser.finish();
 }
 
-/** The traffic in a text of one of the known forms. */
-export function workloadOfText(content: string, settings: TraceSettings): Workload {
-  const { name } = settings;
-  let reader: TraceReader | undefined;
-  let stepSeconds: number | undefined;
-  let line = 0;
-  let lastLine = 1;
-  let emptyLine = 0;
-  for (const text of linesOf(content)) {
-    line++;
-    if (text.trim() === '') {
-      if (emptyLine === 0) emptyLine = line;
-      continue;
-    }
-    if (text.startsWith('#')) {
-      checkRow(text, { name, line });
-      stepSeconds = commentedStepSeconds(text, line, name) ?? stepSeconds;
-    } else if (reader !== undefined) {
-      if (emptyLine > 0) throw traceError(name, emptyLine, 'the line is empty; fill it or remove it');
-      reader.take(text, line);
-    } else {
-      reader = firstReader(text, line, settings, stepSeconds);
-      emptyLine = 0;
-    }
-    lastLine = line;
-  }
-  if (reader === undefined) throw traceError(name, lastLine, `the file is empty; ${ACCEPTED_TRACES}`);
-  return reader.finish(lastLine);
-}
-
-function firstReader(
-  text: string,
-  line: number,
-  settings: TraceSettings,
-  stepSeconds: number | undefined,
-): TraceReader {
-  const at = { name: settings.name, line };
-  checkText(text, at);
-  const first = text.trimStart()[0];
-  if (first !== '{' && first !== '[') {
-    checkRow(text, at);
-    return tableReader(text, line, settings, stepSeconds);
-  }
-  const reader = jsonReader(text, settings);
-  reader.take(text, line);
-  return reader;
-}
-
-/** The lines without their ends and without the mark some editors put in front of UTF-8. */
+/** The lines without their ends. */
 function* linesOf(content: string): Generator<string> {
-  let start = content.startsWith('\ufeff') ? 1 : 0;
+  let start = 0;
   while (start < content.length) {
     const found = content.indexOf('\n', start);
     const end = found < 0 ? content.length : found;

@@ -1,4 +1,5 @@
 import { Random } from '../random';
+import { PackedRequests, RequestBatch } from './packed-requests';
 import { drawTokens, type TokenLengths } from './token-lengths';
 import { shown, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
@@ -29,12 +30,13 @@ export interface TraceSettings {
   readonly tokens: TokenLengths;
 }
 
-/** The requests of a per-request trace, 16 bytes each. */
+/** Requests decoded at once; more only spend memory. */
+const ROWS_AT_ONCE = 4096;
+
+/** The requests of a per-request trace, about six bytes each. */
 export class RequestRows {
-  private moments = new Float64Array(1024);
-  private context = new Uint32Array(1024);
-  private generated = new Uint32Array(1024);
-  private count = 0;
+  private rows: PackedRequests;
+  private earliest = Infinity;
   private latest = -Infinity;
   private sorted = true;
 
@@ -43,10 +45,12 @@ export class RequestRows {
     /** False when token lengths are to be drawn. */
     private readonly hasTokens: boolean,
     private readonly format: string,
-  ) {}
+  ) {
+    this.rows = new PackedRequests(hasTokens);
+  }
 
   public get length(): number {
-    return this.count;
+    return this.rows.length;
   }
 
   /**
@@ -69,20 +73,19 @@ export class RequestRows {
     } else {
       this.latest = seconds;
     }
-    if (this.count === this.moments.length) this.grow();
-    this.moments[this.count] = seconds;
-    this.context[this.count] = contextTokens;
-    this.generated[this.count] = generatedTokens;
-    this.count++;
+    if (seconds < this.earliest) this.earliest = seconds;
+    this.rows.add(seconds, contextTokens, generatedTokens);
   }
 
   /** The workload of all rows taken, its clock starting with the first request. */
   public toWorkload(): Workload {
-    const { count, settings, hasTokens } = this;
-    if (!this.sorted) this.sort();
-    const { moments, context, generated } = this;
-    const first = moments[0];
-    const durationSeconds = moments[count - 1] - first;
+    if (!this.sorted) {
+      this.rows = inOrderOfTime(this.rows, this.hasTokens);
+      this.sorted = true;
+    }
+    const { settings, hasTokens, rows, earliest: first } = this;
+    const count = rows.length;
+    const durationSeconds = this.latest - first;
     const lengths = hasTokens ? '' : ', token lengths drawn';
     return {
       name: settings.name,
@@ -91,53 +94,61 @@ export class RequestRows {
       requestCount: count,
       tokens: settings.tokens,
       ...(first >= EARLIEST_DATE && { startsAt: first }),
-      columns: {
-        kind: 'requests',
-        at: moments,
-        context,
-        generated,
-        count,
-        first,
-        hasTokens,
-        lengths: settings.tokens,
-      },
+      columns: { kind: 'requests', rows, first, hasTokens, lengths: settings.tokens },
       *requests(): IterableIterator<WorkloadRequest> {
         const random = new Random(settings.seed).fork('tokens');
-        for (let index = 0; index < count; index++) {
-          yield {
-            atSeconds: moments[index] - first,
-            contextTokens: hasTokens ? context[index] : drawTokens(settings.tokens.context, random),
-            generatedTokens: hasTokens ? generated[index] : drawTokens(settings.tokens.generated, random),
-          };
+        const reader = rows.reader();
+        const batch = new RequestBatch(Math.min(Math.max(1, count), ROWS_AT_ONCE));
+        for (let filled = reader.read(batch); filled > 0; filled = reader.read(batch)) {
+          for (let index = 0; index < filled; index++) {
+            yield {
+              atSeconds: batch.at[index] - first,
+              contextTokens: hasTokens ? batch.context[index] : drawTokens(settings.tokens.context, random),
+              generatedTokens: hasTokens ? batch.generated[index] : drawTokens(settings.tokens.generated, random),
+            };
+          }
         }
       },
     };
   }
+}
 
-  private sort(): void {
-    const { moments, context, generated, count } = this;
-    const order = new Uint32Array(count);
-    for (let index = 0; index < count; index++) order[index] = index;
-    order.sort((a, b) => moments[a] - moments[b] || a - b);
-    this.moments = new Float64Array(count);
-    this.context = new Uint32Array(count);
-    this.generated = new Uint32Array(count);
-    for (let index = 0; index < count; index++) {
-      this.moments[index] = moments[order[index]];
-      this.context[index] = context[order[index]];
-      this.generated[index] = generated[order[index]];
+/**
+ * The requests in order of time, those of the same moment in the order of the file. Besides the requests it holds those of twice
+ * the allowed disorder, because no row further down can come before them.
+ */
+function inOrderOfTime(rows: PackedRequests, hasTokens: boolean): PackedRequests {
+  const sorted = new PackedRequests(hasTokens);
+  const reader = rows.drain();
+  let window = new RequestBatch(Math.min(rows.length, 16 * ROWS_AT_ONCE));
+  for (let waiting = 0; ;) {
+    const filled = reader.read(window, waiting);
+    const atEnd = filled < window.size;
+    let latest = -Infinity;
+    for (let index = 0; index < filled; index++) latest = Math.max(latest, window.at[index]);
+    const certain = atEnd ? Infinity : latest - ALLOWED_DISORDER_SECONDS;
+    const order = orderOf(window.at, filled);
+    let taken = 0;
+    for (; taken < filled && window.at[order[taken]] <= certain; taken++) {
+      const index = order[taken];
+      sorted.add(window.at[index], window.context[index], window.generated[index]);
     }
-    this.sorted = true;
+    if (atEnd) return sorted;
+    waiting = filled - taken;
+    // At least half of the window is read anew each time, so that the whole is sorted in few passes.
+    const next = new RequestBatch(waiting > window.size / 2 ? window.size * 2 : window.size);
+    for (let index = 0; index < waiting; index++) {
+      next.at[index] = window.at[order[taken + index]];
+      next.context[index] = window.context[order[taken + index]];
+      next.generated[index] = window.generated[order[taken + index]];
+    }
+    window = next;
   }
+}
 
-  private grow(): void {
-    const size = this.count * 2;
-    const { moments, context, generated } = this;
-    this.moments = new Float64Array(size);
-    this.moments.set(moments);
-    this.context = new Uint32Array(size);
-    this.context.set(context);
-    this.generated = new Uint32Array(size);
-    this.generated.set(generated);
-  }
+/** The first entries' indices in order of time, equal ones as they are. */
+function orderOf(at: Float64Array, count: number): Uint32Array {
+  const order = new Uint32Array(count);
+  for (let index = 0; index < count; index++) order[index] = index;
+  return order.sort((a, b) => at[a] - at[b] || a - b);
 }

@@ -1,6 +1,7 @@
 import { FastRandom } from '../fast-random';
 import { serviceSeconds } from '../service-profile';
 import { checkServiceTimes, serviceSampler, type ServiceSampler, type ServiceTimes } from '../service-times';
+import { RequestBatch, type PackedRequestsReader } from './packed-requests';
 import { DEFAULT_TOKEN_LENGTHS } from './token-lengths';
 import type { RequestColumns, StepCountColumn, Workload, WorkloadRequest } from './workload';
 
@@ -169,7 +170,9 @@ const ROWS_AT_ONCE = 4096;
 class RowSource implements RequestSource {
   private readonly random: FastRandom;
   private readonly sample: ServiceSampler | undefined;
-  private index = 0;
+  private readonly reader: PackedRequestsReader;
+  private readonly batch: RequestBatch;
+  private ended = false;
 
   public constructor(
     private readonly columns: RequestColumns,
@@ -180,35 +183,44 @@ class RowSource implements RequestSource {
     this.random = new FastRandom(`${options.seed}/service`);
     const drawn = options.service.kind !== 'tokens' || !columns.hasTokens;
     this.sample = drawn ? serviceSampler(options.service, columns.lengths) : undefined;
-    while (this.index < columns.count && columns.at[this.index] - columns.first < from) this.index++;
+    // A second earlier, because the sum is rounded; those before the window are skipped below.
+    this.reader = columns.rows.reader(columns.first + from - 1);
+    this.batch = new RequestBatch(Math.min(Math.max(1, columns.rows.length), ROWS_AT_ONCE));
   }
 
   public next(block: RequestBlock): boolean {
-    const { at, context, generated, count, first } = this.columns;
+    block.length = 0;
+    while (block.length === 0 && !this.ended) this.fill(block);
+    return block.length > 0;
+  }
+
+  private fill(block: RequestBlock): void {
+    const { batch, from, to } = this;
+    const { first } = this.columns;
     const { service } = this.options;
+    const filled = this.reader.read(batch);
+    this.ended = filled < batch.size;
+    block.reserve(filled);
     let length = 0;
-    block.reserve(ROWS_AT_ONCE);
-    while (this.index < count && length < ROWS_AT_ONCE) {
-      const seconds = at[this.index] - first;
-      if (seconds >= this.to) {
-        this.index = count;
+    for (let index = 0; index < filled; index++) {
+      const seconds = batch.at[index] - first;
+      if (seconds < from) continue;
+      if (seconds >= to) {
+        this.ended = true;
         break;
       }
-      block.at[length] = seconds - this.from;
-      block.service[length] =
+      block.at[length] = seconds - from;
+      block.service[length++] =
         this.sample !== undefined
           ? this.sample(this.random)
           : service.kind === 'tokens'
             ? serviceSeconds(service.profile, {
-                contextTokens: context[this.index],
-                generatedTokens: generated[this.index],
+                contextTokens: batch.context[index],
+                generatedTokens: batch.generated[index],
               })
             : 0;
-      length++;
-      this.index++;
     }
     block.length = length;
-    return length > 0;
   }
 }
 

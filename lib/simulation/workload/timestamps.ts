@@ -29,11 +29,72 @@ function zoneSeconds(zone: string | undefined): number {
   return zone.startsWith('-') ? -seconds : seconds;
 }
 
+/** A digit's value; NaN for any other character, and behind the end. */
+function digit(text: string, index: number): number {
+  const value = text.charCodeAt(index) - 48;
+  return value >= 0 && value <= 9 ? value : NaN;
+}
+
+function twoDigits(text: string, index: number): number {
+  return digit(text, index) * 10 + digit(text, index + 1);
+}
+
+const DASH = 45;
+const POINT = 46;
+const COLON = 58;
+const BLANK = 32;
+const LETTER_T = 84;
+
+/**
+ * The most common form, `2023-11-16 18:15:46.6805900` in UTC, several times as fast as the pattern; undefined for anything else,
+ * also where it is a moment.
+ */
+function parseUtcDateTime(text: string): EpochSeconds | undefined {
+  const between = text.charCodeAt(10);
+  if (
+    text.charCodeAt(4) !== DASH ||
+    text.charCodeAt(7) !== DASH ||
+    (between !== BLANK && between !== LETTER_T) ||
+    text.charCodeAt(13) !== COLON ||
+    text.charCodeAt(16) !== COLON
+  )
+    return undefined;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  // Not a number compares as false.
+  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && hour <= 23 && minute <= 59 && second <= 60))
+    return undefined;
+  if (day > 28 && day > daysInMonth(year, month)) return undefined;
+  let end = 19;
+  let fraction = 0;
+  if (text.charCodeAt(end) === POINT) {
+    let scale = 1;
+    let value = digit(text, ++end);
+    if (Number.isNaN(value)) return undefined;
+    for (; value >= 0; value = digit(text, ++end)) {
+      fraction = fraction * 10 + value;
+      scale *= 10;
+    }
+    // Both are exact, so that the quotient is what the decimal fraction is rounded to.
+    if (scale > 1e12) return undefined;
+    fraction /= scale;
+  }
+  const zone = text.length - end;
+  if (zone !== 0 && !(zone === 1 && text.endsWith('Z')) && !(zone === 6 && text.endsWith('+00:00'))) return undefined;
+  return daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second + fraction;
+}
+
 /**
  * The moment that a date and time names, or undefined when the text names none: `2023-11-16 18:15:46.6805900`,
  * `2023-11-16T18:15:46Z`, `2023/11/16 18:15`, `2023-11-16T18:15:46+01:00`. Without a zone it is UTC.
  */
 export function parseDateTime(text: string): EpochSeconds | undefined {
+  const common = parseUtcDateTime(text);
+  if (common !== undefined) return common;
   const match = DATE_TIME.exec(text);
   if (match === null) return undefined;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));

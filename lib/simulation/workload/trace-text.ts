@@ -81,8 +81,16 @@ export function checkText(text: string, at: { readonly name: string; readonly li
 
 /** The cells of one line of CSV; a cell in double quotes may contain commas, and quotes doubled. */
 export function splitCells(text: string, at: { readonly name: string; readonly line: number }): string[] {
-  if (!text.includes('"')) return text.split(',').map((cell) => cell.trim());
   const cells: string[] = [];
+  if (!text.includes('"')) {
+    let start = 0;
+    for (let end = text.indexOf(','); end >= 0; end = text.indexOf(',', start)) {
+      cells.push(text.slice(start, end).trim());
+      start = end + 1;
+    }
+    cells.push(text.slice(start).trim());
+    return cells;
+  }
   const pattern = /\s*(?:"((?:[^"]|"")*)"|([^",]*))\s*(,|$)/y;
   for (;;) {
     const match = pattern.exec(text);

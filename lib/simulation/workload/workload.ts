@@ -1,4 +1,5 @@
 import type { EpochSeconds } from '../../core/time';
+import type { PackedRequests } from './packed-requests';
 import type { TokenLengths } from './token-lengths';
 
 /** One request of a workload. */
@@ -20,14 +21,11 @@ export interface StepCountColumn {
   readonly steps: number;
 }
 
-/** Requests in columns, as a per-request trace keeps them; the first `count` entries are in use. */
+/** Requests in order of time, as a per-request trace keeps them. */
 export interface RequestColumns {
   readonly kind: 'requests';
-  /** Seconds as the file counts them; the workload's clock begins at `first`. */
-  readonly at: Float64Array;
-  readonly context: Uint32Array;
-  readonly generated: Uint32Array;
-  readonly count: number;
+  /** Their moments are in seconds as the file counts them; the workload's clock begins at `first`. */
+  readonly rows: PackedRequests;
   readonly first: number;
   /** False where the trace has timestamps only. */
   readonly hasTokens: boolean;

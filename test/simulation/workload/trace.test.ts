@@ -224,6 +224,22 @@ describe('parseDateTime', () => {
       }),
     );
   });
+
+  test('reads the most common form like the others', () => {
+    const two = (most: number) => fc.nat(most).map((part) => String(part).padStart(2, '0'));
+    const fraction = fc.oneof(fc.constant(''), fc.stringMatching(/^\.\d{1,13}$/));
+    const zone = fc.constantFrom('', 'Z', '+00:00');
+    fc.assert(
+      fc.property(two(99), two(13), two(32), two(24), two(60), two(61), fraction, zone, (y, mo, d, h, mi, s, f, z) => {
+        const rest = `${h}:${mi}:${s}${f}`;
+        // Slashes are read by the pattern.
+        const expected = parseDateTime(`20${y}/${mo}/${d} ${rest}${z}`);
+        for (const between of [' ', 'T'])
+          expect(parseDateTime(`20${y}-${mo}-${d}${between}${rest}${z}`)).toBe(expected);
+      }),
+      { numRuns: 3000 },
+    );
+  });
 });
 
 describe('splitLines', () => {

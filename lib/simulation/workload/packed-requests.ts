@@ -1,0 +1,238 @@
+/** Room of one chunk: about ten thousand requests. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** A small trace shall not pay for a large one. */
+const FIRST_CHUNK_BYTES = 4 * 1024;
+
+/** The most bytes a request can need: 8 for its moment, 4 for each count of tokens below 2^28. */
+const MOST_BYTES_PER_REQUEST = 16;
+
+/**
+ * The clocks on which moments are whole numbers, so that they are kept without loss: microseconds; the resolution of a double
+ * from 2004 to 2038, which holds any date of those years; 0 for moments that are neither, kept as doubles.
+ */
+const CLOCKS = [1e6, 2 ** 22, 0] as const;
+
+interface Chunk {
+  readonly bytes: Uint8Array;
+  /** The first request's moment: in seconds, and on the clock. */
+  readonly firstSeconds: number;
+  readonly firstTick: number;
+  readonly ticksPerSecond: number;
+  /** True where a request may lie before the one above it. */
+  readonly signed: boolean;
+  count: number;
+}
+
+/** Requests in columns; as many as there is room for are read at once. */
+export class RequestBatch {
+  public readonly at: Float64Array;
+  public readonly context: Uint32Array;
+  public readonly generated: Uint32Array;
+
+  public constructor(public readonly size: number) {
+    this.at = new Float64Array(size);
+    this.context = new Uint32Array(size);
+    this.generated = new Uint32Array(size);
+  }
+}
+
+/**
+ * Requests in a few bytes each, exactly as they were given: the time since the request before and the tokens as numbers of
+ * variable length, 7 bits a byte, in chunks that never move.
+ *
+ * They are read from the beginning or from a moment on, not by their index.
+ */
+export class PackedRequests {
+  private readonly chunks: (Chunk | undefined)[] = [];
+  private chunk: Chunk | undefined;
+  private position = 0;
+  private tick = 0;
+  private clock = 0;
+  private signed = false;
+  private count = 0;
+  private readonly double = new Float64Array(1);
+  private readonly doubleBytes = new Uint8Array(this.double.buffer);
+
+  public constructor(
+    /** False where requests come without tokens; they are read as 0 then. */
+    private readonly hasTokens: boolean,
+  ) {}
+
+  public get length(): number {
+    return this.count;
+  }
+
+  /** The memory that the chunks take. */
+  public get bytes(): number {
+    return this.chunks.reduce((sum, chunk) => sum + (chunk?.bytes.length ?? 0), 0);
+  }
+
+  /** Takes a request; its moment is finite and at least 0, its tokens are whole numbers below 2^28. */
+  public add(seconds: number, contextTokens: number, generatedTokens: number): void {
+    let tick = this.tickOf(seconds);
+    while (tick === undefined) {
+      this.clock++;
+      this.chunk = undefined;
+      tick = this.tickOf(seconds);
+    }
+    if (!this.signed && this.chunk !== undefined && tick < this.tick) {
+      this.signed = true;
+      this.chunk = undefined;
+    }
+    if (this.chunk === undefined || this.position + MOST_BYTES_PER_REQUEST > this.chunk.bytes.length) {
+      this.begin(seconds, tick);
+    }
+    const chunk = this.chunk!;
+    if (chunk.ticksPerSecond === 0) this.writeDouble(chunk.bytes, seconds);
+    else {
+      const since = tick - this.tick;
+      this.write(chunk.bytes, !chunk.signed ? since : since < 0 ? -2 * since - 1 : 2 * since);
+    }
+    this.tick = tick;
+    if (this.hasTokens) {
+      this.write(chunk.bytes, contextTokens);
+      this.write(chunk.bytes, generatedTokens);
+    }
+    chunk.count++;
+    this.count++;
+  }
+
+  /**
+   * Reads the requests in the order in which they were added.
+   *
+   * @param fromSeconds where they are in order of time: skips most of what lies before this moment, but not all of it.
+   */
+  public reader(fromSeconds = -Infinity): PackedRequestsReader {
+    let low = 0;
+    let high = this.chunks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.chunks[middle]!.firstSeconds < fromSeconds) low = middle + 1;
+      else high = middle;
+    }
+    return new PackedRequestsReader(this.chunks, Math.max(0, low - 1), this.hasTokens, false);
+  }
+
+  /** Reads the requests for the last time: the memory of those read is given back. */
+  public drain(): PackedRequestsReader {
+    return new PackedRequestsReader(this.chunks, 0, this.hasTokens, true);
+  }
+
+  /** The moment on the present clock; undefined where the clock cannot tell it exactly. */
+  private tickOf(seconds: number): number | undefined {
+    const ticksPerSecond = CLOCKS[this.clock];
+    if (ticksPerSecond === 0) return 0;
+    const tick = Math.round(seconds * ticksPerSecond);
+    return tick <= Number.MAX_SAFE_INTEGER && tick / ticksPerSecond === seconds ? tick : undefined;
+  }
+
+  private begin(seconds: number, tick: number): void {
+    this.chunk = {
+      bytes: new Uint8Array(this.chunks.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES),
+      firstSeconds: seconds,
+      firstTick: tick,
+      ticksPerSecond: CLOCKS[this.clock],
+      signed: this.signed,
+      count: 0,
+    };
+    this.chunks.push(this.chunk);
+    this.position = 0;
+    this.tick = tick;
+  }
+
+  private write(bytes: Uint8Array, value: number): void {
+    let rest = value;
+    for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[this.position++] = 128 + (rest % 128);
+    for (; rest >= 128; rest >>>= 7) bytes[this.position++] = 128 | (rest & 127);
+    bytes[this.position++] = rest;
+  }
+
+  private writeDouble(bytes: Uint8Array, value: number): void {
+    this.double[0] = value;
+    bytes.set(this.doubleBytes, this.position);
+    this.position += 8;
+  }
+}
+
+/** A place in {@link PackedRequests}, moving on with what is read. */
+export class PackedRequestsReader {
+  private chunk: Chunk | undefined;
+  /** Requests of the chunk still to come. */
+  private left = 0;
+  private position = 0;
+  private tick = 0;
+  private readonly double = new Float64Array(1);
+  private readonly doubleBytes = new Uint8Array(this.double.buffer);
+
+  public constructor(
+    private readonly chunks: (Chunk | undefined)[],
+    private index: number,
+    private readonly hasTokens: boolean,
+    private readonly drains: boolean,
+  ) {}
+
+  /** Fills a batch from its beginning, or from `start`; returns the end of what was filled, `start` when none are left. */
+  public read(batch: RequestBatch, start = 0): number {
+    let filled = start;
+    while (filled < batch.size) {
+      if (this.left === 0 && !this.nextChunk()) break;
+      const end = Math.min(batch.size, filled + this.left);
+      this.left -= end - filled;
+      this.decode(this.chunk!, batch, filled, end);
+      filled = end;
+    }
+    return filled;
+  }
+
+  private nextChunk(): boolean {
+    if (this.index >= this.chunks.length) return false;
+    const chunk = this.chunks[this.index]!;
+    if (this.drains) this.chunks[this.index] = undefined;
+    this.index++;
+    this.chunk = chunk;
+    this.left = chunk.count;
+    this.position = 0;
+    this.tick = chunk.firstTick;
+    return true;
+  }
+
+  private decode({ bytes, ticksPerSecond, signed }: Chunk, batch: RequestBatch, from: number, to: number): void {
+    const { at, context, generated } = batch;
+    for (let index = from; index < to; index++) {
+      if (ticksPerSecond === 0) at[index] = this.readDouble(bytes);
+      else {
+        const written = this.readNumber(bytes);
+        this.tick += !signed ? written : written % 2 === 0 ? written / 2 : -(written + 1) / 2;
+        at[index] = this.tick / ticksPerSecond;
+      }
+      if (!this.hasTokens) continue;
+      context[index] = this.readNumber(bytes);
+      generated[index] = this.readNumber(bytes);
+    }
+    if (this.hasTokens) return;
+    context.fill(0, from, to);
+    generated.fill(0, from, to);
+  }
+
+  private readNumber(bytes: Uint8Array): number {
+    let byte = bytes[this.position++];
+    let value = byte & 127;
+    let shift = 7;
+    for (; byte >= 128 && shift < 28; shift += 7) {
+      byte = bytes[this.position++];
+      value |= (byte & 127) << shift;
+    }
+    for (let scale = 2 ** 28; byte >= 128; scale *= 128) {
+      byte = bytes[this.position++];
+      value += (byte & 127) * scale;
+    }
+    return value;
+  }
+
+  private readDouble(bytes: Uint8Array): number {
+    for (let byte = 0; byte < 8; byte++) this.doubleBytes[byte] = bytes[this.position + byte];
+    this.position += 8;
+    return this.double[0];
+  }
+}
