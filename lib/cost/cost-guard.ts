@@ -7,6 +7,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
+import { acknowledgeControl, acknowledgeNoBackupPlan } from '../runtime/acknowledge';
 import { HandlerFunction } from '../runtime/handler-function';
 import type { IScalableFleet } from '../scaling/scalable-fleet';
 import { FLEET_METRICS, formatBudget, GUARD_ENVIRONMENT, GUARD_METRICS, GUARD_TABLE } from './contract';
@@ -62,6 +63,7 @@ export class CostGuard extends Construct {
       timeToLiveAttribute: GUARD_TABLE.expiresAt,
       removalPolicy,
     });
+    acknowledgeNoBackupPlan(this.table);
     this.budgetParameter = new ssm.StringParameter(this, 'Budget', {
       parameterName: `/tidegate/${this.guardName}/budget`,
       description: `What ${this.guardName} may spend: amountUsd in the period, null for the calendar month (UTC)`,
@@ -82,12 +84,15 @@ export class CostGuard extends Construct {
       },
     });
     grantGuard(this, props);
-    new events.Rule(this, 'EveryMinute', {
+    const rule = new events.Rule(this, 'EveryMinute', {
       description: `Lets ${this.guardName} look once a minute`,
       schedule: events.Schedule.rate(Duration.minutes(1)),
       // A look that is missed is made up for by the next one; repeating it late would help nobody.
       targets: [new targets.LambdaFunction(this.handler, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
     });
+    const reason = 'A look that is missed is made up for by the next one a minute later, on newer numbers.';
+    acknowledgeControl(rule, 'EventBusDLQ', reason);
+    acknowledgeControl(this.handler, 'LambdaDLQ', reason);
   }
 
   /** What the budget period has cost so far, in USD. */

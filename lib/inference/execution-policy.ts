@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import type { ModelArtifactConfig } from './model-artifact';
 
 /** What the execution role needs to know of an endpoint or a component. */
@@ -86,6 +86,7 @@ export function executionPolicy(scope: Construct, needs: ExecutionNeeds): iam.Po
     'kms:DescribeKey',
     'kms:GenerateDataKeyWithoutPlaintext',
   );
+  acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(
     policy,
     ['*'],

@@ -6,6 +6,7 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
 import { checkEndpoint, checkShadow, type ShadowDeclaration } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
@@ -179,6 +180,12 @@ export function declareInstanceEndpoint(
     dataCaptureConfig: captureConfig(props.dataCapture),
     kmsKeyId: props.encryptionKey?.keyArn,
   });
+  if (props.encryptionKey === undefined) {
+    acknowledgeVolumeEncryption(
+      config,
+      'types with local NVMe disks, which the hardware encrypts, refuse a key, and `encryptionKey` sets one for the others.',
+    );
+  }
   Tags.of(config).add(MAX_CONCURRENCY_TAG, String(maxConcurrencyPerInstance));
 
   const own = rollbackAlarms(scope, {

@@ -3,6 +3,7 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE } from '../catalog/metrics';
+import { acknowledgeControl, acknowledgeInlinePolicy } from '../runtime/acknowledge';
 
 /** What the alarms watch. */
 export interface RollbackAlarmsOptions {
@@ -46,7 +47,7 @@ export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions)
     evaluationPeriods: 2,
     treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
   };
-  return [
+  const alarms = [
     new cloudwatch.Alarm(scope, 'RollbackOnErrors', {
       ...common,
       alarmDescription: options.isAsync
@@ -62,6 +63,14 @@ export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions)
       threshold: options.maxModelLatency.toMilliseconds() * 1000,
     }),
   ];
+  for (const alarm of alarms) {
+    acknowledgeControl(
+      alarm,
+      'CloudWatchAlarmAction',
+      'SageMaker itself looks at the alarm while a rollout runs and takes the rollout back; at other times it has nothing to watch.',
+    );
+  }
+  return alarms;
 }
 
 /** Lets SageMaker look at the alarms during a rollout. */
@@ -75,5 +84,6 @@ export function rollbackPolicy(scope: Construct, role: iam.IRole, alarms: readon
     ],
   });
   policy.attachToRole(role);
+  acknowledgeInlinePolicy(policy);
   return policy;
 }

@@ -6,6 +6,7 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { IResource } from 'aws-cdk-lib';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { FleetPredefinedMetrics, ProvisionedConcurrencyScalingProps } from '../scaling';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
@@ -194,6 +195,7 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
         },
       ],
     });
+    acknowledgeVolumeEncryption(config, 'a serverless endpoint has no volume that one could be given for.');
     const endpoint = new sagemaker.CfnEndpoint(this, 'Endpoint', {
       endpointName,
       endpointConfigName: config.attrEndpointConfigName,

@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import type { ComponentHost } from './component-host';
 import { checkAmi, checkInstanceTypes, checkName, checkWhole } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
@@ -109,6 +110,7 @@ export class SharedGpuEndpoint extends Resource {
         metricPublishFrequencyInSeconds: 10,
       },
     });
+    acknowledgeVolumeEncryption(config, 'types with local NVMe disks, which the hardware encrypts, refuse a key.');
     const endpoint = new sagemaker.CfnEndpoint(this, 'Endpoint', {
       endpointName,
       endpointConfigName: config.attrEndpointConfigName,

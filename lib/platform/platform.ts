@@ -7,6 +7,8 @@ import { CostGuard } from '../cost';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
 import { StreamIngestion } from '../ingestion';
 import { PlatformAlarms, PlatformDashboard } from '../monitoring';
+import { acknowledgeControl } from '../runtime/acknowledge';
+import { acknowledgeStoredOnce } from '../runtime/hardened-bucket';
 import { CapacityForecaster, FleetScaling, ForecastMode, ScaleEvents } from '../scaling';
 import { PackedAsset, TrainingPipeline } from '../training';
 import { StageForecast, type Stage } from './stage';
@@ -171,13 +173,24 @@ function forecasterOf(
 
 /** Where the other buckets log who asked for what. */
 function accessLogs(scope: Construct): s3.Bucket {
-  return new s3.Bucket(scope, 'AccessLogs', {
+  const bucket = new s3.Bucket(scope, 'AccessLogs', {
     encryption: s3.BucketEncryption.S3_MANAGED,
     blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
     objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
     enforceSSL: true,
     minimumTLSVersion: 1.2,
-    lifecycleRules: [{ id: 'Expire', expiration: Duration.days(400) }],
+    versioned: true,
+    lifecycleRules: [
+      { id: 'Expire', expiration: Duration.days(400), noncurrentVersionExpiration: Duration.days(7) },
+      { id: 'DeleteMarkers', expiredObjectDeleteMarker: true },
+    ],
     removalPolicy: RemovalPolicy.RETAIN,
   });
+  acknowledgeControl(
+    bucket,
+    'S3DefaultEncryptionKMS',
+    'S3 delivers access logs only to buckets that it encrypts with keys of its own (AES-256).',
+  );
+  acknowledgeStoredOnce(bucket);
+  return bucket;
 }

@@ -116,7 +116,7 @@ export class HandlerFunction extends lambda.Function {
       acknowledgeControl(
         this,
         'LambdaConcurrency',
-        'What calls the handler bounds its concurrency: one rule, or the shards of one stream. A reservation would be taken from the ' +
+        'What calls the handler bounds its concurrency: a few rules, or the shards of one stream. A reservation would be taken from the ' +
           "account's pool, which is 10 in a new account.",
       );
     }

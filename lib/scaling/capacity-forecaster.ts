@@ -5,13 +5,14 @@ import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambdaDestinations from 'aws-cdk-lib/aws-lambda-destinations';
-import * as sqs from 'aws-cdk-lib/aws-sqs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE } from '../catalog/metrics';
 import { CACHED_PROVISIONING } from '../catalog/provisioning-times';
 import { throwProblems } from '../core/errors';
 import { HandlerFunction } from '../runtime';
-import { acknowledgeRule, acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeControl, acknowledgeNoBackupPlan, acknowledgeWildcards } from '../runtime/acknowledge';
+import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { ForecastMode, type CapacityForecasterProps } from './capacity-forecaster-props';
 import {
   FORECASTER_ENVIRONMENT,
@@ -67,16 +68,8 @@ export class CapacityForecaster extends Construct {
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy: props.removalPolicy ?? RemovalPolicy.DESTROY,
     });
-    this.deadLetterQueue = new sqs.Queue(this, 'DeadLetters', {
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    });
-    acknowledgeRule(
-      this.deadLetterQueue,
-      'SQS3',
-      'This queue is the dead-letter queue of an event rule and of a function.',
-    );
+    acknowledgeNoBackupPlan(this.table);
+    this.deadLetterQueue = deadLetterQueue(this, 'DeadLetters', 'an event rule and of a function');
     this.handler = new HandlerFunction(this, 'Handler', {
       handlerName: 'capacity-forecaster',
       description: 'Forecasts the demand on a fleet every minute and holds the instances it will need',
@@ -92,6 +85,11 @@ export class CapacityForecaster extends Construct {
       onFailure: new lambdaDestinations.SqsDestination(this.deadLetterQueue),
       retryAttempts: 0,
     });
+    acknowledgeControl(
+      this.handler,
+      'LambdaDLQ',
+      'The destination of failed invocations takes what a dead-letter queue would take, with the error beside it.',
+    );
     this.grantHandler();
     this.addSchedule(props.scaling);
     if (this.mode === ForecastMode.ACTIVE) refuseScheduledMinimum(this, props.scaling);

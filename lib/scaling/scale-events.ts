@@ -1,14 +1,21 @@
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambdaDestinations from 'aws-cdk-lib/aws-lambda-destinations';
-import * as sqs from 'aws-cdk-lib/aws-sqs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { HandlerFunction } from '../runtime';
+import {
+  acknowledgeControl,
+  acknowledgeInlinePolicy,
+  acknowledgeNoBackupPlan,
+  acknowledgeWildcards,
+} from '../runtime/acknowledge';
+import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import {
   METRIC_NAMESPACE,
   RESOURCE_ID_DIMENSION,
@@ -80,16 +87,8 @@ export class ScaleEvents extends Construct {
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
     });
-    this.deadLetterQueue = new sqs.Queue(this, 'DeadLetters', {
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    });
-    acknowledge(
-      this.deadLetterQueue,
-      'AwsSolutions-SQS3',
-      'This queue is the dead-letter queue of event rules and of a function.',
-    );
+    acknowledgeNoBackupPlan(this.table);
+    this.deadLetterQueue = deadLetterQueue(this, 'DeadLetters', 'event rules and of a function');
 
     this.handler = new HandlerFunction(this, 'Handler', {
       handlerName: 'scale-events',
@@ -104,6 +103,11 @@ export class ScaleEvents extends Construct {
       onFailure: new lambdaDestinations.SqsDestination(this.deadLetterQueue),
       retryAttempts: 2,
     });
+    acknowledgeControl(
+      this.handler,
+      'LambdaDLQ',
+      'The destination of failed invocations takes what a dead-letter queue would take, with the error beside it.',
+    );
     this.grantHandler();
     this.addRules(props.fleets, reconcileEvery);
   }
@@ -162,9 +166,10 @@ export class ScaleEvents extends Construct {
       ],
     });
     policy.attachToRole(this.handler.role!);
-    acknowledge(
+    acknowledgeInlinePolicy(policy);
+    acknowledgeWildcards(
       policy,
-      'AwsSolutions-IAM5[Resource::*]',
+      ['*'],
       'DescribeScalingActivities and PutMetricData know no resources; PutMetricData is held to one namespace by a condition.',
     );
   }
@@ -216,10 +221,6 @@ function checkProps(props: ScaleEventsProps, reconcileEvery: Duration, retention
 function watchedFleet(fleet: IScalableFleet): WatchedFleet {
   const { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity } = fleet;
   return { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity };
-}
-
-function acknowledge(construct: Construct, rule: string, reason: string): void {
-  Validations.of(construct).acknowledge({ id: `AwsSolutions::${rule}`, reason });
 }
 
 function unique(values: string[]): string[] {

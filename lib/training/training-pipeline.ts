@@ -5,10 +5,17 @@ import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
-import { acknowledgeRule, acknowledgeWildcards } from '../runtime/acknowledge';
+import {
+  acknowledgeInlinePolicy,
+  acknowledgeLogEncryption,
+  acknowledgeRule,
+  acknowledgeWildcards,
+} from '../runtime/acknowledge';
+import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
 import { PackedAsset } from './packed-asset';
@@ -62,6 +69,9 @@ export class TrainingPipeline extends Construct {
   /** The rule that starts training, where there is a schedule. */
   public readonly scheduleRule?: events.Rule;
 
+  /** Starts that the rule could not deliver, where there is a schedule; should be empty. */
+  public readonly scheduleDeadLetterQueue?: sqs.Queue;
+
   public constructor(scope: Construct, id: string, props: TrainingPipelineProps) {
     super(scope, id);
     const settings = withDefaults(props);
@@ -93,11 +103,14 @@ export class TrainingPipeline extends Construct {
 
     this.stateMachine = this.createStateMachine(props, settings, images, source);
     if (props.schedule !== undefined) {
+      this.scheduleDeadLetterQueue = deadLetterQueue(this, 'ScheduleDeadLetters', 'an event rule');
       this.scheduleRule = new events.Rule(this, 'Schedule', {
         description: 'Starts training',
         schedule: props.schedule,
-        targets: [new targets.SfnStateMachine(this.stateMachine)],
+        targets: [new targets.SfnStateMachine(this.stateMachine, { deadLetterQueue: this.scheduleDeadLetterQueue })],
       });
+      // The role of the rule lies below the machine, whose own role does not.
+      acknowledgeInlinePolicy(this.stateMachine);
     }
   }
 
@@ -167,21 +180,24 @@ export class TrainingPipeline extends Construct {
       assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
       description: 'Starts training jobs and registers models',
     });
+    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    acknowledgeLogEncryption(logGroup);
     const machine = new sfn.StateMachine(this, 'Machine', {
       definitionBody: sfn.DefinitionBody.fromChainable(states),
       stateMachineType: sfn.StateMachineType.STANDARD,
       role,
       tracingEnabled: true,
       logs: {
-        destination: new logs.LogGroup(this, 'MachineLogs', {
-          retention: logs.RetentionDays.ONE_MONTH,
-          removalPolicy: RemovalPolicy.DESTROY,
-        }),
+        destination: logGroup,
         level: sfn.LogLevel.ALL,
         includeExecutionData: true,
       },
     });
     machine.node.addDependency(this.machinePolicy(role));
+    acknowledgeInlinePolicy(role);
     acknowledgeRule(
       role,
       'IAM5[Resource::*]',
@@ -230,6 +246,7 @@ export class TrainingPipeline extends Construct {
       ],
     });
     policy.attachToRole(role);
+    acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(
       policy,
       [named('training-job'), named('model')],

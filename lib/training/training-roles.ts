@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import type { PulledImage } from './images';
 import type { PackedAsset } from './packed-asset';
 
@@ -103,6 +103,7 @@ export function trainingRole(
   policy.attachToRole(role);
   data.encryptionKey?.grantDecrypt(role);
   models.encryptionKey?.grantEncryptDecrypt(role);
+  acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(
     policy,
@@ -137,6 +138,7 @@ export function modelExecutionRole(
   });
   policy.attachToRole(role);
   models.encryptionKey?.grantDecrypt(role);
+  acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(
     policy,

@@ -2,7 +2,14 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { App, type Stack, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
+import {
+  AwsSolutionsChecks,
+  HIPAASecurityChecks,
+  NIST80053R4Checks,
+  NIST80053R5Checks,
+  PCIDSS321Checks,
+  ServerlessChecks,
+} from 'cdk-nag';
 import { projectDirectory } from '../architecture/imports';
 
 /** A finding in the report of a synthesis. */
@@ -32,6 +39,15 @@ export interface Synthesis {
   readonly app: App;
 }
 
+const PACKS = [
+  AwsSolutionsChecks,
+  HIPAASecurityChecks,
+  NIST80053R4Checks,
+  NIST80053R5Checks,
+  PCIDSS321Checks,
+  ServerlessChecks,
+] as const;
+
 /** The context of the app as the toolkit reads it, with warnings of the template validation as errors. */
 function context(): { [name: string]: unknown } {
   const { context: fromFile } = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'cdk.json'), 'utf8')) as {
@@ -40,7 +56,7 @@ function context(): { [name: string]: unknown } {
   return { ...fromFile, '@aws-cdk/core:strictCfnValidateErrors': true };
 }
 
-/** Synthesises what `define` puts into an app, under strict template validation and the AwsSolutions pack. */
+/** Synthesises what `define` puts into an app, under strict template validation and every pack of cdk-nag. */
 export function synthesise(define: (app: App) => Stack): Synthesis {
   const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-nag-'));
   const validation = process.env['CDK_VALIDATION'];
@@ -48,7 +64,7 @@ export function synthesise(define: (app: App) => Stack): Synthesis {
   const silenced = jest.spyOn(console, 'error').mockImplementation(() => undefined);
   try {
     const app = new App({ outdir, context: context(), analyticsReporting: false });
-    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    Validations.of(app).addPlugins(...PACKS.map((Pack) => new Pack(app)));
     const stack = define(app);
     const error = messageOf(() => app.synth());
     return { ...readReport(outdir), error, annotations: annotationsOf(stack), files: readFiles(outdir), app };

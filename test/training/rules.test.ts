@@ -22,6 +22,6 @@ describe('the AwsSolutions rules', () => {
     expect(at('MachinePolicy')).toHaveLength(2);
     expect(at('TrainingPolicy')).toHaveLength(5);
     expect(at('ModelPolicy')).toHaveLength(3);
-    expect(accepted).toHaveLength(12);
+    expect(accepted).toHaveLength(13);
   });
 });

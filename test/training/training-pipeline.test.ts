@@ -309,7 +309,10 @@ describe('the permissions', () => {
 
 describe('the schedule', () => {
   test('starts nothing unless it is given', () => {
-    deploy().template().resourceCountIs('AWS::Events::Rule', 0);
+    const { pipeline, template } = deploy();
+    template().resourceCountIs('AWS::Events::Rule', 0);
+    template().resourceCountIs('AWS::SQS::Queue', 0);
+    expect(pipeline.scheduleDeadLetterQueue).toBeUndefined();
   });
 
   test('starts the machine', () => {
@@ -317,6 +320,19 @@ describe('the schedule', () => {
     template().hasResourceProperties('AWS::Events::Rule', {
       ScheduleExpression: 'rate(1 day)',
       Targets: [Match.objectLike({ Arn: stack.resolve(pipeline.stateMachine.stateMachineArn) })],
+    });
+  });
+
+  test('keeps starts that could not be delivered in an encrypted queue', () => {
+    const { stack, pipeline, template } = deploy({ schedule: events.Schedule.rate(Duration.days(1)) });
+    template().hasResourceProperties('AWS::Events::Rule', {
+      Targets: [
+        Match.objectLike({ DeadLetterConfig: { Arn: stack.resolve(pipeline.scheduleDeadLetterQueue!.queueArn) } }),
+      ],
+    });
+    template().hasResourceProperties('AWS::SQS::Queue', {
+      MessageRetentionPeriod: Duration.days(14).toSeconds(),
+      SqsManagedSseEnabled: true,
     });
   });
 });
