@@ -48,6 +48,7 @@ interface LocalFlags {
   readonly budget?: number;
   readonly chaos: boolean;
   readonly keep: boolean;
+  readonly server?: 'triton';
   readonly endpoint?: string;
   readonly stage: string;
   readonly out: string;
@@ -117,6 +118,11 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
     )
     .option('--chaos', 'drop the capacity of the first instance type for a while around the peak', false)
     .option('--keep', 'leave everything up after the run, until Ctrl-C', false)
+    .addOption(
+      program
+        .createOption('--server <name>', 'put a real model server behind the endpoints (Linux)')
+        .choices(['triton']),
+    )
     .option('--endpoint <url>', 'use an AWS engine that already runs', flag(parseFlag.endpoint))
     .option('--stage <name>', 'the stage to deploy', flag(parseFlag.stage), DEFAULT_STAGE)
     .option('--out <dir>', 'where the report goes', DEFAULT_OUT_DIRECTORY)
@@ -185,6 +191,7 @@ function optionsOf(flags: LocalFlags, projectDirectory: string): LocalRunOptions
     budgetUsd: flags.budget ?? null,
     chaos: flags.chaos,
     keep: flags.keep,
+    server: flags.server ?? null,
     endpoint: flags.endpoint ?? null,
     outDirectory: outDirectoryOf(flags, projectDirectory),
     durationSeconds: flags.duration ?? null,

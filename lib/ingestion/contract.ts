@@ -64,6 +64,8 @@ export interface InferenceAnswer {
   readonly queueSeconds?: number;
   readonly serviceSeconds?: number;
   readonly instance?: string;
+  /** The model's own forecast of the seconds, where it makes one. */
+  readonly predictedSeconds?: number;
 }
 
 /** One answered request, a line of a result object. */
@@ -165,6 +167,7 @@ export function parseInferenceAnswer(text: string): InferenceAnswer {
     queueSeconds: measure(source, 'queue_seconds'),
     serviceSeconds: measure(source, 'service_seconds'),
     instance: typeof source.instance === 'string' ? source.instance : undefined,
+    predictedSeconds: measure(source, 'predicted_seconds'),
   };
 }
 
@@ -176,6 +179,7 @@ export function formatInferenceAnswer(id: string, answer: InferenceAnswer): stri
     queue_seconds: answer.queueSeconds,
     service_seconds: answer.serviceSeconds,
     instance: answer.instance,
+    predicted_seconds: answer.predictedSeconds,
   });
 }
 

@@ -17,6 +17,8 @@ export interface LocalRunOptions {
   readonly chaos: boolean;
   /** Leave everything up after the run, until Ctrl-C. */
   readonly keep: boolean;
+  /** A real model server behind the endpoints; null for their simulated slots alone. */
+  readonly server: 'triton' | null;
   /** An engine the user already runs; null starts our own. */
   readonly endpoint: string | null;
   /** Where the report goes. */
@@ -91,6 +93,9 @@ export function checkOptions(options: LocalRunOptions): readonly string[] {
   const problems: string[] = [];
   if (options.endpoint !== null && options.chaos) {
     problems.push('--chaos needs the capacity of our own engine; leave out --endpoint, or --chaos');
+  }
+  if (options.endpoint !== null && options.server !== null) {
+    problems.push('--server is about our own engine; leave out --endpoint, or --server');
   }
   if (options.endpoint !== null && options.keep) {
     problems.push('--keep is about our own engine, and one given with --endpoint stays up anyway; leave out --keep');

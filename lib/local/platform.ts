@@ -5,6 +5,7 @@ import type { LocalClock } from './clock';
 import { startEngine, type DeniedCall } from './engine/engine';
 import type { InvokeReply } from './load/direct-sender';
 import { InvokeConnection } from './load/direct-sender';
+import type { ModelServerProcess } from './model-server/triton';
 import { startSidecar, type CapacityState, type PlatformEvent, type PlatformSnapshot } from './sidecar';
 
 /** What is seen of the endpoint's fleet at one moment. */
@@ -79,6 +80,8 @@ export async function startPlatform(options: {
   readonly python: string;
   readonly clock: LocalClock;
   readonly seed: number;
+  /** A real model server behind the endpoints. @default none */
+  readonly modelServer?: ModelServerProcess;
   /** Told of what went wrong in the services. */
   readonly onTrouble: (message: string) => void;
 }): Promise<OwnPlatform> {
@@ -91,6 +94,7 @@ export async function startPlatform(options: {
     seed,
     python,
     dataDirectory: path.join(dataDirectory, 'training'),
+    modelServer: options.modelServer,
     engineUrl: () => engineUrl,
     log: (message) => {
       fs.appendFileSync(sidecarLog, `${new Date(clock.now() * 1000).toISOString()} ${message}\n`);

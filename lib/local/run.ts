@@ -10,6 +10,7 @@ import { attachPlatform } from './external-platform';
 import { HandlerErrors } from './handler-errors';
 import { startLivePage, type LivePage } from './live-page';
 import { openWorkload } from './load/open-workload';
+import type { ModelServerProcess } from './model-server/triton';
 import { checkOptions, type LocalRunOptions } from './options';
 import { isActivityOf, resourceIdOf, type Platform } from './platform';
 import { prepareEngine } from './prepare-engine';
@@ -74,6 +75,7 @@ class LocalRun {
   private readonly ending: AbortController;
   private readonly stops: (() => Promise<void> | void)[] = [];
   private readonly dataDirectory: string;
+  private modelServer: ModelServerProcess | undefined;
 
   public constructor(
     private readonly options: LocalRunOptions,
@@ -171,15 +173,18 @@ class LocalRun {
   private async startPlatform(): Promise<Platform> {
     const { projectDirectory, speed, seed, endpoint } = this.options;
     if (endpoint !== null) return this.attachPlatform(endpoint);
-    return prepareEngine({
+    const { platform, modelServer } = await prepareEngine({
       projectDirectory,
       dataDirectory: this.dataDirectory,
       speed,
       seed,
+      server: this.options.server,
       recorder: this.recorder,
       ending: this.ending,
-      onStarted: (platform) => void this.stops.push(() => platform.stop()),
+      onStarted: (started) => void this.stops.push(() => started.stop()),
     });
+    this.modelServer = modelServer;
+    return platform;
   }
 
   private async attachPlatform(endpoint: string): Promise<Platform> {
@@ -283,6 +288,10 @@ class LocalRun {
       deniedCalls: await platform.deniedCalls(),
       handlerErrors: errors.totals(),
       peakMemoryMiB: this.memory.peakMib(),
+      modelServer:
+        this.modelServer === undefined
+          ? null
+          : { name: this.modelServer.name, ...(await this.modelServer.statistics()) },
       wallSeconds: Math.round((Date.now() - this.startedMs) / 100) / 10,
       verification,
       openIds: outcomes.openIds(10),

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { listProcesses } from '../../lib/local/process-memory';
 import type { RunReport } from '../../lib/local/report/run-report';
 import { runLocal } from '../../lib/local/run';
+import { canServeModels } from '../support/model-server';
 
 const projectDirectory = path.resolve(__dirname, '../..');
 const TEMPLATE = 'Tidegate-local.template.json';
@@ -28,6 +29,7 @@ describe('the platform on this machine', () => {
   async function run(
     assemblyDirectory: string,
     name: string,
+    server: 'triton' | null = null,
   ): Promise<{ readonly report: RunReport; readonly output: string; readonly outDirectory: string }> {
     const outDirectory = path.join(folder, name);
     let output = '';
@@ -41,6 +43,7 @@ describe('the platform on this machine', () => {
         budgetUsd: null,
         chaos: false,
         keep: false,
+        server,
         endpoint: null,
         outDirectory,
         durationSeconds: 120,
@@ -53,11 +56,14 @@ describe('the platform on this machine', () => {
   }
 
   test('answers real traffic, trains, and leaves nothing behind', async () => {
-    const { report, outDirectory } = await run(assembly, 'whole');
+    const server = canServeModels() ? 'triton' : null;
+    const { report, outDirectory } = await run(assembly, 'whole', server);
     const template = JSON.parse(fs.readFileSync(path.join(assembly, TEMPLATE), 'utf8')) as { Resources: object };
 
     expect(report.problems).toEqual([]);
     expect(report.ok).toBe(true);
+    // Every answer went through the real model server, also those that Kinesis and the handler carried.
+    if (server !== null) expect(report.modelServer!.requests).toBeGreaterThanOrEqual(report.requests.answered);
     const { declared, verified } = report.resources;
     expect(verified).toBe(declared);
     // The CDK's own metadata resource is no resource of any service.

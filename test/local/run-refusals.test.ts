@@ -27,6 +27,7 @@ function run(changes: Partial<LocalRunOptions>): Promise<unknown> {
       budgetUsd: null,
       chaos: false,
       keep: false,
+      server: null,
       endpoint: null,
       outDirectory: folder,
       durationSeconds: null,

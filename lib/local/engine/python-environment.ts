@@ -11,19 +11,33 @@ const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python
 const OLDEST = { major: 3, minor: 10 };
 const INSTALL_TIMEOUT_MS = 300_000;
 
+/** Pinned packages with an environment of their own. */
+export interface PythonPackages {
+  /** Below the project's `.local`. */
+  readonly folder: string;
+  /** The file of pins with hashes. */
+  readonly requirements: string;
+  /** How messages call it. */
+  readonly title: string;
+  /** The module whose import shows that it works. */
+  readonly module: string;
+}
+
 export interface PythonEnvironmentOptions {
-  /** The project root; the environment lives in its `.local/venv`. */
+  /** The project root; environments live in its `.local`, the engine's in `.local/venv`. */
   readonly projectDirectory: string;
   /** Called once, before an installation that takes some seconds. @default - nothing */
   readonly onInstall?: (message: string) => void;
+  /** What is installed. @default the packages of the engine */
+  readonly packages?: PythonPackages;
   /** @default process.env */
   readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
- * Makes sure that the engine's Python environment is there and answers the path of its interpreter.
+ * Makes sure that a Python environment is there and answers the path of its interpreter.
  *
- * Installs the pinned packages, each checked against its hash, into `.local/venv` when the pins or the interpreter have
+ * Installs the pinned packages, each checked against its hash, when the pins or the interpreter have
  * changed. The environment is built aside and moved into place, so a failed installation leaves nothing half-done.
  *
  * @throws InputError when there is no Python of at least 3.10, or the installation fails
@@ -31,19 +45,20 @@ export interface PythonEnvironmentOptions {
 export async function ensurePythonEnvironment(options: PythonEnvironmentOptions): Promise<string> {
   const environment = options.environment ?? process.env;
   const home = path.join(options.projectDirectory, '.local');
-  const target = path.join(home, 'venv');
+  const packages = options.packages ?? enginePackages(options.projectDirectory);
+  const target = path.join(home, packages.folder);
   const interpreter = path.join(target, 'bin', 'python');
-  const requirements = path.join(engineDirectory(options.projectDirectory), 'requirements.txt');
+  const { requirements, title } = packages;
   const wanted = createHash('sha256')
     .update(await fs.readFile(requirements))
     .digest('hex');
 
-  if ((await readStamp(target)) === wanted && (await answers(interpreter))) return interpreter;
+  if ((await readStamp(target)) === wanted && (await answers(interpreter, packages.module))) return interpreter;
 
   const python = await findPython(environment);
-  options.onInstall?.('installing the local AWS engine (Python packages, once)');
+  options.onInstall?.(`installing ${title} (Python packages, once)`);
   await fs.mkdir(home, { recursive: true });
-  const building = await fs.mkdtemp(path.join(home, 'venv-building-'));
+  const building = await fs.mkdtemp(path.join(home, `${packages.folder}-building-`));
   try {
     await run(python, ['-m', 'venv', building], { env: environment, timeout: INSTALL_TIMEOUT_MS });
     await run(
@@ -65,7 +80,7 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
     await moveIntoPlace(building, target, wanted);
   } catch (error) {
     throw new InputError(
-      `the local AWS engine could not be installed with ${python}: ${lastLine(error)}; check the network and the package ` +
+      `${title} could not be installed with ${python}: ${lastLine(error)}; check the network and the package ` +
         'index (pip config list), and on Debian or Ubuntu that python3-venv is installed, then run the command again',
     );
   } finally {
@@ -73,6 +88,13 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
   }
   return interpreter;
 }
+
+const enginePackages = (projectDirectory: string): PythonPackages => ({
+  folder: 'venv',
+  requirements: path.join(engineDirectory(projectDirectory), 'requirements.txt'),
+  title: 'the local AWS engine',
+  module: 'ministack',
+});
 
 /** Where the launcher and its pins are, in a clone and in an installed package. */
 export function engineDirectory(projectDirectory: string): string {
@@ -104,9 +126,9 @@ async function readStamp(target: string): Promise<string | undefined> {
   }
 }
 
-async function answers(interpreter: string): Promise<boolean> {
+async function answers(interpreter: string, module: string): Promise<boolean> {
   try {
-    await run(interpreter, ['-c', 'import ministack'], { timeout: 30_000 });
+    await run(interpreter, ['-c', `import ${module}`], { timeout: 30_000 });
     return true;
   } catch {
     return false;

@@ -1,3 +1,4 @@
+import type { ModelServerStatistics } from '../model-server/triton';
 import type { DeniedCall } from '../engine/engine';
 import type { RequestCounts } from '../load/outcomes';
 import type { TrainingReport } from '../training-run';
@@ -63,6 +64,8 @@ export interface RunReport {
   readonly deniedCalls: readonly DeniedCall[];
   readonly handlerErrors: { readonly [functionName: string]: number };
   readonly peakMemoryMiB: number | null;
+  /** The model server behind the endpoints, and what it counted itself; null without one. */
+  readonly modelServer: (ModelServerStatistics & { readonly name: string }) | null;
   readonly wallSeconds: number;
 }
 
@@ -183,6 +186,10 @@ export function summarise(report: RunReport): RunSummary {
     value: training.status ?? 'not started',
     good: training.status === null ? null : training.status === 'SUCCEEDED',
   });
+  if (report.modelServer !== null) {
+    const { name, requests, executions } = report.modelServer;
+    items.push(plain('Model server', `${name}: ${requests} requests in ${executions} batches`));
+  }
   items.push(plain('Peak memory', report.peakMemoryMiB === null ? '–' : `${report.peakMemoryMiB} MiB`));
   items.push(plain('Wall time', `${Math.round(report.wallSeconds)} s`));
   return { ok: report.ok, problems: report.problems, items };

@@ -7,7 +7,7 @@ import type { EpochSeconds } from '../../core/time';
 import { CloudWatch } from '../../simulation/cloudwatch';
 import { lognormalProvisioning } from '../../simulation/fleet';
 import { Random } from '../../simulation/random';
-import { DEFAULT_SERVICE_PROFILE, type ServiceProfile } from '../../simulation/service-profile';
+import { DEFAULT_SERVICE_PROFILE, type ServiceProfile, type TokenCounts } from '../../simulation/service-profile';
 import type { LocalClock } from '../clock';
 import { callScaling } from './application-auto-scaling-api';
 import { catalogPrice, type PricePerHour } from './billing';
@@ -52,6 +52,8 @@ export interface SidecarOptions {
   readonly trainingProvisioning?: ProvisioningTime;
   /** Requests that may wait in one instance's container. @default 256, an assumption */
   readonly queueLimitPerInstance?: number;
+  /** A real model server, whose answers become part of the endpoints' answers. @default none */
+  readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
   /** @default the dated price table of the catalog */
   readonly priceOf?: PricePerHour;
   /** @default the engine at `engineUrl` */
@@ -179,7 +181,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     priceOf,
   );
   const profile = options.profile ?? DEFAULT_SERVICE_PROFILE;
-  const invocations = new Invocations({ endpoints, profile, random: random.fork('variants'), catchUp, rearm });
+  const invocations = new Invocations({
+    endpoints,
+    profile,
+    random: random.fork('variants'),
+    catchUp,
+    rearm,
+    modelServer: options.modelServer,
+  });
   const provisioner = new Provisioner({
     models,
     configs,

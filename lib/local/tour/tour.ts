@@ -87,22 +87,23 @@ export async function runTour(options: TourOptions, surroundings: RunSurrounding
   const terminal = new Terminal(surroundings.output);
   const stopTelling = recorder.listen((message) => terminal.take(message));
   const dataDirectory = createRunDirectory(projectDirectory);
-  let platform: OwnPlatform | undefined;
+  const running: { stop(): Promise<void> }[] = [];
+  let platform: OwnPlatform;
   let aws: AwsClients | undefined;
   try {
     const assemblies = new Assemblies(options, dataDirectory, ending.signal);
     recorder.step('synth', 'running', `stage ${stage}, ${TOUR_STATES.length} states`);
     const synthesised = assemblies.synthesise();
     synthesised.catch(() => undefined);
-    platform = await prepareEngine({
+    ({ platform } = await prepareEngine({
       projectDirectory,
       dataDirectory,
       speed,
       seed,
       recorder,
       ending,
-      onStarted: (started) => (platform = started),
-    });
+      onStarted: (started) => void running.push(started),
+    }));
     await synthesised;
     const stacks = readAssembly(assemblies.directoryOf('initial'));
     recorder.step('synth', 'done', stacks.map(({ name }) => name).join(', '));
@@ -152,7 +153,7 @@ export async function runTour(options: TourOptions, surroundings: RunSurrounding
     terminal.end();
     stopTelling();
     aws?.close();
-    await platform?.stop();
+    for (const started of running.reverse()) await started.stop();
   }
 }
 

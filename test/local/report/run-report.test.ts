@@ -24,6 +24,7 @@ const FACTS: RunFacts = {
   deniedCalls: [],
   handlerErrors: {},
   peakMemoryMiB: 700,
+  modelServer: null,
   wallSeconds: 150,
   verification: { declared: 58, verified: 58, problems: [] },
   openIds: [],
@@ -54,6 +55,7 @@ describe('assembleReport', () => {
         'latencySeconds',
         'costUsd',
         'peakMemoryMiB',
+        'modelServer',
         'wallSeconds',
       ]),
     );

@@ -2,7 +2,7 @@ import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
 import { formatInferenceAnswer, parseInferenceRequest } from '../../../ingestion/contract';
 import type { Random } from '../../../simulation/random';
-import { type ServiceProfile, serviceSeconds } from '../../../simulation/service-profile';
+import { type ServiceProfile, serviceSeconds, type TokenCounts } from '../../../simulation/service-profile';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../engine/credentials';
 import type { HttpReply, HttpRequest } from '../http';
 import { ServiceError } from '../service-error';
@@ -24,6 +24,8 @@ export class Invocations {
     private readonly parts: {
       readonly endpoints: Endpoints;
       readonly profile: ServiceProfile;
+      /** A real model server, which works on a request while it has its slot. */
+      readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
       readonly random: Random;
       /** Brings the platform to the present and returns it. */
       readonly catchUp: () => EpochSeconds;
@@ -64,9 +66,17 @@ export class Invocations {
         resolve(reply);
       };
       this.open.add(answer);
-      const result = variant.arrive(at, this.sequence++, serviceSeconds(this.parts.profile, parsed), (outcome) =>
-        answer(this.replyTo(outcome, endpoint, variant, parsed)),
-      );
+      const id = this.sequence++;
+      const result = variant.arrive(at, id, serviceSeconds(this.parts.profile, parsed), (outcome) => {
+        void predicted.then(
+          (seconds) => answer(this.replyTo(outcome, endpoint, variant, parsed, seconds)),
+          (error: unknown) => answer(errorReply(modelError(500, String(error), endpoint.name))),
+        );
+      });
+      const isTaken = result === 'started' || result === 'queued';
+      const predicted = (isTaken ? this.parts.modelServer?.predict(parsed) : undefined) ?? Promise.resolve(undefined);
+      // Whoever waits for the outcome hears of a failure.
+      predicted.catch(() => undefined);
       this.parts.rearm();
       if (result === 'queue-full') {
         answer(
@@ -103,6 +113,7 @@ export class Invocations {
     endpoint: Endpoint,
     variant: Variant,
     request: ReturnType<typeof parseInferenceRequest>,
+    predictedSeconds: number | undefined,
   ): HttpReply {
     if (outcome.kind === 'timed-out') {
       return errorReply(
@@ -124,6 +135,7 @@ export class Invocations {
         queueSeconds: round(outcome.startedAt - outcome.arrivedAt),
         serviceSeconds: round(outcome.finishedAt - outcome.startedAt),
         instance: outcome.instanceId,
+        predictedSeconds,
       }),
     };
   }

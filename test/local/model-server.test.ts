@@ -1,0 +1,97 @@
+import * as fs from 'node:fs';
+import * as net from 'node:net';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { InputError } from '../../lib/core/errors';
+import { type ModelServerProcess, startTriton } from '../../lib/local/model-server/triton';
+import { DEFAULT_SERVICE_PROFILE, serviceSeconds } from '../../lib/simulation/service-profile';
+import { canServeModels } from '../support/model-server';
+
+const projectDirectory = path.resolve(__dirname, '../..');
+const supported = canServeModels();
+if (!supported)
+  console.warn('skipped: Triton needs Linux on x64, Python 3.10 to 3.12 and network namespaces (unshare)');
+
+(supported ? describe : describe.skip)('Triton in its SageMaker mode', () => {
+  const dataDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-server-'));
+  let server: ModelServerProcess | undefined;
+  beforeAll(async () => {
+    server = await startTriton({ projectDirectory, dataDirectory });
+  }, 300_000);
+  afterAll(async () => {
+    await server?.stop();
+    await server?.stop();
+    fs.rmSync(dataDirectory, { recursive: true, force: true });
+  });
+
+  test('answers the container contract', async () => {
+    expect(await server!.ping()).toBe(200);
+  });
+
+  test('gives the seconds that the network learned', async () => {
+    for (const tokens of [
+      { contextTokens: 100, generatedTokens: 50 },
+      { contextTokens: 4000, generatedTokens: 900 },
+      { contextTokens: 8000, generatedTokens: 2000 },
+    ]) {
+      const wanted = serviceSeconds(DEFAULT_SERVICE_PROFILE, tokens);
+      expect(Math.abs((await server!.predict(tokens)) - wanted)).toBeLessThan(0.05 * wanted + 0.2);
+    }
+  });
+
+  test('makes batches of requests that come together, as its own metrics tell', async () => {
+    const before = await server!.statistics();
+    const requests = Array.from({ length: 256 }, (_, index) => ({ contextTokens: index, generatedTokens: index }));
+    await Promise.all(requests.map((request) => server!.predict(request)));
+    // Triton counts a request shortly after it has answered it.
+    let after = await server!.statistics();
+    for (let look = 0; look < 100 && after.requests - before.requests < 256; look++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      after = await server!.statistics();
+    }
+    expect(after.requests - before.requests).toBe(256);
+    expect(after.executions - before.executions).toBeLessThan(128);
+    expect(after.executions - before.executions).toBeGreaterThan(0);
+  });
+
+  test('listens on no address of this machine', async () => {
+    const refused = (port: number): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = net.connect(port, '127.0.0.1');
+        socket.once('error', () => resolve(true));
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve(false);
+        });
+      });
+    const log = fs.readFileSync(path.join(dataDirectory, 'triton', 'triton.log'), 'utf8');
+    expect(log).toContain('Started Sagemaker HTTPService at 0.0.0.0:8080');
+    const inside = fs.readlinkSync(`/proc/${pidOfTriton()}/ns/net`);
+    expect(inside).not.toBe(fs.readlinkSync('/proc/self/ns/net'));
+    // The metrics' port would be open in the same way.
+    expect(await refused(8002)).toBe(true);
+  });
+
+  function pidOfTriton(): number {
+    const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const found = pids.find((pid) => {
+      try {
+        const line = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        return line.includes('bin/tritonserver') && line.includes(dataDirectory);
+      } catch {
+        return false;
+      }
+    });
+    return Number(found);
+  }
+});
+
+test('says why Triton does not start', async () => {
+  const empty = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-server-'));
+  fs.mkdirSync(path.join(empty, 'lib', 'local', 'model-server'), { recursive: true });
+  fs.writeFileSync(path.join(empty, 'lib', 'local', 'model-server', 'requirements.txt'), 'no-such-package==1\n');
+  await expect(startTriton({ projectDirectory: empty, dataDirectory: path.join(empty, 'data') })).rejects.toThrow(
+    InputError,
+  );
+  fs.rmSync(empty, { recursive: true, force: true });
+}, 120_000);
