@@ -12,7 +12,7 @@ export interface Floor {
  *
  * It never exceeds the maximum. While the maximum is below the declared one, somebody limits the fleet on purpose (the cost
  * guard): the forecast then asks for nothing and the declared minimum comes back, as far as the maximum allows. The same when
- * the forecast does not beat the naive one.
+ * the naive forecast is better.
  */
 export function floorOf(
   { capacity, mode }: Pick<ForecastDecision, 'capacity' | 'mode'>,
@@ -26,7 +26,7 @@ export function floorOf(
       reason: `the maximum is held at ${maxCapacity}, below the declared ${declared.maxCapacity}: the forecast asks for nothing`,
     };
   if (mode === 'reactive')
-    return { minCapacity: lowest, reason: 'the forecast does not beat the naive one: the policies scale alone' };
+    return { minCapacity: lowest, reason: 'the naive forecast is better: the policies scale alone' };
   return {
     minCapacity: Math.min(maxCapacity, Math.max(lowest, capacity)),
     reason: `the forecast asks for ${capacity}`,

@@ -50,7 +50,7 @@ describe('the minimum to write', () => {
     ['is what the forecast asks for', 5, 'forecast', 10, 5],
     ['is not below the declared minimum', 1, 'forecast', 10, 2],
     ['is not above the maximum in force', 14, 'forecast', 12, 12],
-    ['is the declared one when the forecast does not beat the naive one', 5, 'reactive', 10, 2],
+    ['is the declared one when the naive forecast is better', 5, 'reactive', 10, 2],
     ['is the declared one while somebody holds the maximum down', 5, 'forecast', 8, 2],
     ['is the maximum where that is held below the declared minimum', 5, 'forecast', 1, 1],
     ['is the maximum of 0 where growth is forbidden altogether', 5, 'reactive', 0, 0],

@@ -250,7 +250,7 @@ describe('a shadow', () => {
   });
 });
 
-describe('a forecast that does not beat the naive one', () => {
+describe('a forecast that is worse than the naive one', () => {
   test('gives the declared minimum back', async () => {
     const world = new World();
     world.limits = { minCapacity: 7, maxCapacity: 20 };

@@ -1,6 +1,6 @@
 import { CapacityForecast, parseForecastState, type ForecastSettings } from '../../../lib/scaling/decide/forecast';
 import { ChangePhases } from '../../../lib/scaling/decide/forecast/change-phases';
-import { pinball } from '../../../lib/scaling/decide/forecast/demand-quantile';
+import { DemandQuantile, pinball } from '../../../lib/scaling/decide/forecast/demand-quantile';
 import { ShadowFleet } from '../../../lib/scaling/decide/forecast/shadow-fleet';
 import { Random } from '../../../lib/simulation/random';
 
@@ -101,6 +101,41 @@ describe('the capacity forecast', () => {
     expect(explanation).toContain('naive');
   });
 
+  test.each<[string, (minute: number) => number]>([
+    ['the same in every minute', () => 4800],
+    // Yesterday's same minute is exact; the learned margin goes up and down by some percent.
+    ['a request more in every other minute', (minute) => 4800 + (minute % 2)],
+    ['10 requests more for half of the time', (minute) => 4800 + (minute % 20 < 10 ? 10 : 0)],
+    ['an extra request in every hour', (minute) => (minute % 60 === 0 ? 4801 : 4800)],
+  ])('serves constant traffic, where the naive forecast is perfect as well: %s', (_, requestsOf) => {
+    const forecast = new CapacityForecast(settings);
+    for (let minute = 0; minute < 3 * DAY; minute++) forecast.observe(minute, requestsOf(minute));
+    const { mode, capacity, score } = forecast.decide();
+    expect(score.naive).toBe(0);
+    expect(score.forecast).toBeGreaterThanOrEqual(0);
+    expect(mode).toBe('forecast');
+    // 80 requests per second of 2 seconds are 160 concurrent ones: 10 full instances.
+    expect(capacity).toBeGreaterThanOrEqual(10);
+    expect(capacity).toBeLessThanOrEqual(12);
+  });
+
+  test('asks for the minimum where nothing comes', () => {
+    const forecast = new CapacityForecast({ ...settings, minCapacity: 2 });
+    for (let minute = 0; minute < 2 * DAY; minute++) forecast.observe(minute, 0);
+    expect(forecast.decide().capacity).toBe(2);
+  });
+
+  test('goes on from a state that was kept before gaps and rates were', () => {
+    const { quantile, ...state } = fed(() => 80, 2 * DAY).toState();
+    const { rate, ...losses } = quantile.losses;
+    expect(rate).toBeGreaterThan(0);
+    const before = parseForecastState(JSON.parse(JSON.stringify({ ...state, quantile: { ...quantile, losses } })));
+    const forecast = new CapacityForecast(settings, before);
+    forecast.observe(2 * DAY, 4800);
+    expect(forecast.decide().mode).toBe('forecast');
+    expect(forecast.toState().quantile.losses.rate).toBeGreaterThan(0);
+  });
+
   test('forgets what it learned of another fleet', () => {
     const state = fed(() => 80, DAY).toState();
     expect(new CapacityForecast({ ...settings, slotsPerInstance: 8 }, state).lastMinute()).toBeUndefined();
@@ -110,6 +145,62 @@ describe('the capacity forecast', () => {
     'refuses %j as a state',
     (json) => expect(() => parseForecastState(json)).toThrow(/not one of the capacity forecast.*delete it/),
   );
+});
+
+describe("the naive forecast, yesterday's same minute", () => {
+  /** A rate that tells its minute of the day. */
+  const rateOf = (minute: number): number => 1 + (minute % DAY);
+
+  /** Where the naive forecast made in each minute is known: what it is off by; null elsewhere. */
+  function offBy(until: number, missing: (minute: number) => boolean, restart = false): Map<number, number | null> {
+    let quantile = new DemandQuantile();
+    const found = new Map<number, number | null>();
+    for (let minute = 0; minute < until; minute++) {
+      if (missing(minute)) continue;
+      quantile.add(minute, rateOf(minute), rateOf(minute));
+      const forecast = quantile.toState().open.at(-1)!;
+      found.set(minute, forecast.naive === null ? null : forecast.naive - rateOf(forecast.minute));
+      if (restart) quantile = new DemandQuantile(JSON.parse(JSON.stringify(quantile.toState())) as never);
+    }
+    return found;
+  }
+
+  test('is known once the same minute of a day ago was seen', () => {
+    const found = offBy(2 * DAY, () => false);
+    expect(found.get(DAY - 11)).toBeNull();
+    for (let minute = DAY - 10; minute < 2 * DAY; minute++) expect(found.get(minute)).toBe(0);
+  });
+
+  test.each([
+    ['minutes', 45],
+    ['all but the last minutes of a day', DAY - 20],
+    ['a day', DAY],
+    ['days', 3 * DAY + 7],
+  ])('stays that of the same minute after a gap of %s', (_, length) => {
+    const from = DAY + 100;
+    const gap = (minute: number): boolean => minute >= from && minute < from + length;
+    for (const restart of [false, length < DAY]) {
+      const found = offBy(from + length + 2 * DAY, gap, restart);
+      for (const [minute, off] of found) {
+        const yesterday = minute + 10 - DAY;
+        expect([minute, off]).toEqual([minute, yesterday < 0 || gap(yesterday) ? null : 0]);
+      }
+    }
+  });
+
+  test('is perfect on traffic that repeats every day, however often a minute is missing', () => {
+    const forecast = new CapacityForecast(settings);
+    const random = new Random(7);
+    for (let minute = 0; minute < 4 * DAY; minute++)
+      forecast.observe(minute, random.uniform() < 0.1 ? undefined : 60 * rateOf(minute));
+    expect(forecast.decide().score.naive).toBe(0);
+  });
+
+  test('keeps no more than a day', () => {
+    const quantile = new DemandQuantile();
+    for (let minute = 0; minute < 5 * DAY; minute += 1 + (minute % 7)) quantile.add(minute, 1, 1);
+    expect(quantile.toState().recent).toHaveLength(DAY);
+  });
 });
 
 describe('the minutes of change', () => {

@@ -20,7 +20,7 @@ export interface ForecastSettings {
 export interface ForecastDecision {
   /** Instances: the minimum to write. */
   readonly capacity: number;
-  /** `reactive` when the forecast does not beat the naive one on this endpoint: the minimum is then the configured one. */
+  /** `reactive` when the naive forecast is better on this endpoint, by so much that it matters: the minimum is then the configured one. */
   readonly mode: 'forecast' | 'reactive';
   readonly explanation: string;
   /** The 90th percentile of requests per second in ten minutes. */
@@ -133,7 +133,7 @@ export class CapacityForecast {
       return { capacity: minCapacity, mode: 'reactive', explanation, predictedRequestsPerSecond, score };
     }
     if (this.quantile.isWorseThanNaive()) {
-      const explanation = `the forecast's loss of ${text(score.forecast)} is not below the naive one's, ${text(score.naive)}`;
+      const explanation = `the forecast's loss of ${text(score.forecast)} is above the naive one's, ${text(score.naive)}`;
       return { capacity: minCapacity, mode: 'reactive', explanation, predictedRequestsPerSecond, score };
     }
     const utilisation = this.tightestUtilisation();
@@ -213,7 +213,8 @@ export function parseForecastState(json: unknown): ForecastState {
     numbers(state.minutes?.jumps) &&
     numbers(state.phases?.moves) &&
     numbers(state.phases?.visits) &&
-    numbers(state.quantile?.recent) &&
+    Array.isArray(state.quantile?.recent) &&
+    numbers(state.quantile.recent.filter((rate) => rate !== null)) &&
     Array.isArray(state.fleets) &&
     state.fleets.length === UTILISATIONS.length &&
     state.fleets.every((fleet) =>
