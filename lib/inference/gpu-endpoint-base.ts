@@ -60,6 +60,9 @@ export abstract class GpuEndpointBase extends ScalableFleetBase implements IGpuE
   public abstract readonly initialCapacity: number;
   public abstract readonly scalingDependency: IDependable;
 
+  /** It answers its callers. */
+  public readonly isAsynchronous?: boolean = false;
+
   /** The lowest capacity: a variant with a model of its own does not scale to zero. */
   public readonly lowestCapacity: number = 1;
 

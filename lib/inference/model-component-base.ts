@@ -40,6 +40,9 @@ export abstract class ModelComponentBase extends ScalableFleetBase implements IM
   public abstract readonly initialCapacity: number;
   public abstract readonly scalingDependency: IDependable;
 
+  /** It answers its callers. */
+  public readonly isAsynchronous?: boolean = false;
+
   /** The lowest number of copies. */
   public readonly lowestCapacity: number = 0;
 

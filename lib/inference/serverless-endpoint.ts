@@ -43,6 +43,9 @@ export abstract class ServerlessEndpointBase extends ScalableFleetBase implement
   public abstract readonly initialCapacity: number;
   public abstract readonly scalingDependency: IDependable;
 
+  /** It answers its callers. */
+  public readonly isAsynchronous?: boolean = false;
+
   /** One: each provisioned environment works on one request at a time. */
   public readonly maxConcurrencyPerInstance: number = 1;
 
