@@ -71,7 +71,7 @@ export class PackedRequests {
   /** Takes a request; its moment is finite and at least 0, its tokens are whole numbers below 2^28. */
   public add(seconds: number, contextTokens: number, generatedTokens: number): void {
     let tick = this.tickOf(seconds);
-    while (tick === undefined) {
+    while (tick === undefined || this.isTooFar(tick)) {
       this.clock++;
       this.chunk = undefined;
       tick = this.tickOf(seconds);
@@ -125,6 +125,11 @@ export class PackedRequests {
     if (ticksPerSecond === 0) return 0;
     const tick = Math.round(seconds * ticksPerSecond);
     return tick <= Number.MAX_SAFE_INTEGER && tick / ticksPerSecond === seconds ? tick : undefined;
+  }
+
+  /** True where the way from the request before, with its sign in the lowest bit, is no number that is told exactly. */
+  private isTooFar(tick: number): boolean {
+    return this.signed && this.chunk !== undefined && 2 * Math.abs(tick - this.tick) > Number.MAX_SAFE_INTEGER;
   }
 
   private begin(seconds: number, tick: number): void {

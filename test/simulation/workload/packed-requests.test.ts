@@ -43,6 +43,7 @@ describe('packed requests', () => {
     ['doubles of any kind', [Math.PI / 1e9, Math.E, 1e11 / 3, 1e15].map((at) => [at, 1, 1])],
     ['clocks that change midway', [1, 1.5, MIDNIGHT + 0.1234567, MIDNIGHT + 1, 1e10 / 3, 4e9].map((at) => [at, 7, 9])],
     ['rows before the one above them', [10, 9.999999, 300, 0, 250.5, 299].map((at, index) => [at, index, 1])],
+    ['steps that fill a double', [MIDNIGHT + 0.1234567, MIDNIGHT, 0, MIDNIGHT + 0.1234569].map((at) => [at, 1, 1])],
     ['a step back in every clock', [5, 4, MIDNIGHT + 0.1234567, MIDNIGHT, 1e10 / 3, 1e10 / 7].map((at) => [at, 1, 1])],
   ])('gives back what it took: %s', (_, rows) => {
     const requests = packed(rows);
@@ -68,6 +69,7 @@ describe('packed requests', () => {
           expect(rest(packed(given).reader(), size)).toEqual(given);
         },
       ),
+      { numRuns: 1000 },
     );
   });
 
