@@ -152,10 +152,7 @@ async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroun
   const results = fleets.map((fleet) => rehearseFleet(fleet, traffic, options, flags, stderr));
 
   for (const note of notes) stderr.write(`tidegate: ${note}\n`);
-  if (results.length > 1)
-    stderr.write(
-      `tidegate: each of the ${results.length} fleets is given all of the traffic; --fleet NAME takes one\n`,
-    );
+  stderr.write(trafficNote(fleets));
   const crossed = results.flatMap((rehearsal) =>
     (flags.failIf ?? []).flatMap((threshold) =>
       crossedThresholds(rehearsal, [threshold]).map(({ value }) => {
@@ -240,6 +237,15 @@ function optionsOf(flags: SimulateFlags): RehearsalOptions {
     ...(from !== undefined && { fromSeconds: from }),
     ...(to !== undefined && { toSeconds: to }),
   };
+}
+
+/** A line about who gets which part of the trace; nothing where there is one fleet. */
+export function trafficNote(fleets: readonly FleetBlueprint[]): string {
+  if (fleets.length < 2) return '';
+  const given = fleets.some(({ share }) => share !== undefined)
+    ? 'each endpoint is given all of the traffic, and several variants of one share it by weight'
+    : `each of the ${fleets.length} fleets is given all of the traffic`;
+  return `tidegate: ${given}; --fleet NAME takes one\n`;
 }
 
 /** The fleets of all templates, or the one that is asked for. */

@@ -10,18 +10,20 @@ import type { ServiceTimes } from '../../lib/simulation/service-times';
 import type { Provisioning } from '../../lib/simulation/simulator';
 import { fleetPrices } from '../../lib/simulation/simulator/billing';
 import type { FleetBlueprint } from '../../lib/simulation/template';
+import type { TrafficShare } from '../../lib/simulation/workload';
 import {
   checkLeastCapacity,
   demandOf,
   tuneFleet,
   tuningText,
   untunable,
+  type Demand,
   type Tuning,
   type TuningSettings,
 } from '../../lib/simulation/tuning';
 import { progressBar } from './progress-bar';
 import { readServiceProfile } from './service-profile-file';
-import { readFleets, type CommandSurroundings } from './simulate';
+import { readFleets, trafficNote, type CommandSurroundings } from './simulate';
 import { number, price, provisioning, whole } from './simulate-flags';
 import { TuneThreads, tuneCrew } from './tune-crew';
 
@@ -119,13 +121,17 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
     seed,
   });
   try {
-    const demand = demandOf(traffic, {
-      service,
-      seed,
-      requestTimeoutSeconds,
-      onProgress: (share) => bar.show(share, 'walking through the trace'),
-    });
-    threads.share(demand);
+    const walk = (share: TrafficShare | undefined): Demand => {
+      const demand = demandOf(traffic, {
+        service,
+        seed,
+        requestTimeoutSeconds,
+        ...(share !== undefined && { share }),
+        onProgress: (done) => bar.show(done, 'walking through the trace'),
+      });
+      threads.share(demand);
+      return demand;
+    };
     const crew = tuneCrew(threads, {
       seed,
       service,
@@ -136,17 +142,19 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
       ...(pricesPerHourUsd !== undefined && { pricesPerHourUsd }),
     });
     const tunings: Tuning[] = [];
+    let walked: { readonly share: TrafficShare | undefined; readonly demand: Demand } | undefined;
     for (const fleet of fleets) {
+      const { share } = fleet;
+      if (walked === undefined || walked.share?.from !== share?.from || walked.share?.to !== share?.to) {
+        walked = { share, demand: walk(share) };
+      }
+      const { demand } = walked;
       const tell = (share: number, doing: string): void => bar.show(share, `${fleet.resourceId}: ${doing}`);
       tunings.push(await tuneFleet(fleet, traffic, demand, settings, crew, tell));
     }
     bar.end();
     for (const note of notes) stderr.write(`tidegate: ${note}\n`);
-    if (fleets.length > 1) {
-      stderr.write(
-        `tidegate: each of the ${fleets.length} fleets is given all of the traffic; --fleet NAME takes one\n`,
-      );
-    }
+    stderr.write(trafficNote(fleets));
     stdout.write(
       flags.json === true ? `${JSON.stringify({ tunings }, null, 2)}\n` : `${tunings.map(tuningText).join('\n\n')}\n`,
     );

@@ -158,6 +158,11 @@ function checkAsyncProps(props: AsyncEndpointProps, maxConcurrency: number): str
       'keepObjects is for the bucket of the endpoint itself, but storage names one; set its lifecycle there',
     );
   }
+  if (props.variantWeight !== undefined) {
+    problems.push(
+      'variantWeight is a share beside further variants, which asynchronous endpoints do not get; leave it out',
+    );
+  }
   if (props.shadow !== undefined) {
     problems.push('shadow needs an endpoint that answers at once; leave it out');
   }

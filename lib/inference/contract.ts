@@ -10,6 +10,22 @@ export const COMPONENT_NAME_VARIABLE = 'TIDEGATE_INFERENCE_COMPONENT_NAME';
 /** The tag of an endpoint configuration that tells how many concurrent requests one instance was tested with. */
 export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
 
+/** The same for one of several variants. */
+export function variantConcurrencyTag(variantName: string): string {
+  return `${MAX_CONCURRENCY_TAG}:${variantName}`;
+}
+
+/** Of the tags of an endpoint configuration, the one that counts for a variant: its own, or the one for all. */
+export function concurrencyTag<T>(
+  tags: readonly T[],
+  keyOf: (tag: T) => string | undefined,
+  variantName?: string,
+): T | undefined {
+  const tagged = (key: string): T | undefined => tags.find((tag) => keyOf(tag) === key);
+  const own = variantName === undefined ? undefined : tagged(variantConcurrencyTag(variantName));
+  return own ?? tagged(MAX_CONCURRENCY_TAG);
+}
+
 /** What that tag stands at where it is absent. */
 export const DEFAULT_MAX_CONCURRENCY_PER_INSTANCE = 8;
 

@@ -1,17 +1,24 @@
+import { Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType, type InstanceType } from '../catalog/instance-types';
 import { INFERENCE_AMIS } from '../catalog/serving-images';
 import { nearestNames } from '../core/nearest';
+import type { VariantTiming } from './production-variant';
+
+/** What is checked of the instance types, and of what they have to fit. */
+export interface PoolsDeclaration {
+  readonly instanceTypes: readonly string[];
+  readonly inferenceAmi?: string;
+  readonly hasEncryptionKey: boolean;
+  readonly volumeSizeGb?: number;
+  readonly hasCapacityReservation: boolean;
+}
 
 /** What is checked of an endpoint before it is declared; parts that are only known at deploy time are left out. */
-export interface EndpointDeclaration {
+export interface EndpointDeclaration extends PoolsDeclaration, VariantTiming {
   readonly endpointName?: string;
   readonly variantName?: string;
-  readonly instanceTypes: readonly string[];
   readonly initialInstanceCount: number;
   readonly maxConcurrencyPerInstance: number;
-  readonly provisionTimeoutSeconds: number;
-  readonly startupTimeoutSeconds: number;
-  readonly modelDownloadTimeoutSeconds: number;
   readonly metricsFrequencySeconds: number;
   readonly rolloutStrategy: string;
   readonly batchPercent: number;
@@ -19,12 +26,8 @@ export interface EndpointDeclaration {
   readonly maxErrorRate: number;
   readonly maxModelLatencySeconds: number;
   readonly rollbackAlarms: number;
-  readonly inferenceAmi?: string;
-  readonly hasEncryptionKey: boolean;
-  readonly volumeSizeGb?: number;
   readonly prefixAwareRouting?: { readonly prefixLength: number; readonly concurrencyThreshold: number };
   readonly isPrefixAware: boolean;
-  readonly hasCapacityReservation: boolean;
   readonly samplingPercent?: number;
   readonly hasVpc: boolean;
   /** Subnets or security groups are named. */
@@ -43,6 +46,7 @@ export interface ShadowDeclaration {
 const NAME = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/;
 const METRICS_FREQUENCIES = [10, 30, 60, 120, 180, 240, 300];
 const MAX_POOLS = 5;
+const MAX_VARIANTS = 10;
 const MAX_ROLLBACK_ALARMS = 8;
 
 /** Every problem of an endpoint; empty when it can be declared. */
@@ -51,11 +55,8 @@ export function checkEndpoint(declared: EndpointDeclaration): string[] {
     ...checkName('endpointName', declared.endpointName),
     ...checkName('variantName', declared.variantName),
     ...checkPools(declared),
-    ...checkWhole('initialInstanceCount', declared.initialInstanceCount, 1, Infinity),
-    ...checkWhole('maxConcurrencyPerInstance', declared.maxConcurrencyPerInstance, 1, Infinity),
-    ...checkWhole('provisionTimeout', declared.provisionTimeoutSeconds, 300, 3600, 's'),
-    ...checkWhole('startupTimeout', declared.startupTimeoutSeconds, 60, 3600, 's'),
-    ...checkWhole('modelDownloadTimeout', declared.modelDownloadTimeoutSeconds, 60, 3600, 's'),
+    ...checkCounts(declared),
+    ...checkTimes(declared),
     ...(METRICS_FREQUENCIES.includes(declared.metricsFrequencySeconds)
       ? []
       : [
@@ -68,6 +69,62 @@ export function checkEndpoint(declared: EndpointDeclaration): string[] {
       ? ['vpcSubnets and securityGroups belong to a network; give vpc too, or leave them out']
       : []),
   ];
+}
+
+/** What is checked of a further production variant. */
+export interface VariantDeclaration extends PoolsDeclaration, VariantTiming {
+  readonly initialInstanceCount: number;
+  readonly maxConcurrencyPerInstance: number;
+  readonly weight?: number;
+}
+
+/** Every problem of a further production variant's own settings. */
+export function checkVariant(declared: VariantDeclaration): string[] {
+  return [
+    ...checkPools(declared),
+    ...checkCounts(declared),
+    ...checkTimes(declared),
+    ...checkWeight('weight', declared.weight),
+  ];
+}
+
+/** Why one more variant cannot be added; empty when it can. */
+export function checkFurtherVariant(declared: {
+  readonly variantName: string;
+  readonly present: readonly string[];
+  readonly hasShadow: boolean;
+  readonly isRolling: boolean;
+}): string[] {
+  const { variantName, present } = declared;
+  const problems = checkName('variantName', variantName);
+  if (present.includes(variantName)) {
+    problems.push(
+      `variantName '${variantName}' is taken; the endpoint has ${present.join(', ')}, so give this variant another name`,
+    );
+  }
+  if (present.length >= MAX_VARIANTS) {
+    problems.push(
+      `variant '${variantName}' is one too many: SageMaker takes ${MAX_VARIANTS} variants of an endpoint; make a second endpoint`,
+    );
+  }
+  if (declared.hasShadow) {
+    problems.push(
+      `variant '${variantName}' cannot be added beside a shadow, which SageMaker takes beside one variant only; leave shadow out`,
+    );
+  }
+  if (declared.isRolling) {
+    problems.push(
+      'rollout.strategy (ROLLING) knows one variant only: with several SageMaker would replace all instances at once and watch no alarm; ' +
+        'set RolloutStrategy.CANARY or LINEAR, or leave strategy out, which is a canary then',
+    );
+  }
+  return problems;
+}
+
+/** A share of the traffic, relative to those of the other variants. */
+export function checkWeight(property: string, weight: number | undefined): string[] {
+  if (weight === undefined || Token.isUnresolved(weight) || (Number.isFinite(weight) && weight >= 0)) return [];
+  return [`${property} (${weight}) must be 0 or more; 0 keeps requests away from the variant unless they name it`];
 }
 
 /** Every problem of a shadow variant beside a production variant. */
@@ -84,6 +141,23 @@ export function checkShadow(shadow: ShadowDeclaration, productionVariant: string
     problems.push(`shadow.variantName '${shadow.variantName}' is the variant's own name; give the shadow another`);
   }
   return problems;
+}
+
+function checkCounts(
+  declared: Pick<VariantDeclaration, 'initialInstanceCount' | 'maxConcurrencyPerInstance'>,
+): string[] {
+  return [
+    ...checkWhole('initialInstanceCount', declared.initialInstanceCount, 1, Infinity),
+    ...checkWhole('maxConcurrencyPerInstance', declared.maxConcurrencyPerInstance, 1, Infinity),
+  ];
+}
+
+function checkTimes(declared: VariantTiming): string[] {
+  return [
+    ...checkWhole('provisionTimeout', declared.provisionTimeoutSeconds, 300, 3600, 's'),
+    ...checkWhole('startupTimeout', declared.startupTimeoutSeconds, 60, 3600, 's'),
+    ...checkWhole('modelDownloadTimeout', declared.modelDownloadTimeoutSeconds, 60, 3600, 's'),
+  ];
 }
 
 function checkRouting({ isPrefixAware, prefixAwareRouting }: EndpointDeclaration): string[] {
@@ -130,7 +204,7 @@ function checkRollout(declared: EndpointDeclaration): string[] {
   return problems;
 }
 
-function checkPools(declared: EndpointDeclaration): string[] {
+function checkPools(declared: PoolsDeclaration): string[] {
   const { types, problems } = checkInstanceTypes('pools', declared.instanceTypes);
   const kinds = new Set(types.map((type) => type.accelerator?.kind));
   if (declared.hasCapacityReservation && declared.instanceTypes.length > 1) {
@@ -190,7 +264,7 @@ export function checkAmi(inferenceAmi: string | undefined, kind: string | undefi
   return [];
 }
 
-function checkDisks(declared: EndpointDeclaration, types: readonly InstanceType[]): string[] {
+function checkDisks(declared: PoolsDeclaration, types: readonly InstanceType[]): string[] {
   const nvme = types.filter((type) => type.localNvme).map((type) => type.name);
   const problems: string[] = [];
   if (nvme.length > 0 && declared.hasEncryptionKey) {

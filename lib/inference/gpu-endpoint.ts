@@ -2,10 +2,13 @@ import { Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
+import { throwProblems } from '../core/errors';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { DEFAULT_VARIANT_NAME, endpointArn } from './endpoint-names';
+import type { EndpointVariants } from './endpoint-variants';
 import { GpuEndpointBase, type IGpuEndpoint } from './gpu-endpoint-base';
-import type { GpuEndpointAttributes, GpuEndpointProps } from './gpu-endpoint-props';
+import type { GpuEndpointAttributes, GpuEndpointProps, GpuVariantProps } from './gpu-endpoint-props';
+import { GpuVariant } from './gpu-variant';
 import { declareInstanceEndpoint } from './instance-endpoint';
 
 /**
@@ -60,6 +63,8 @@ export class GpuEndpoint extends GpuEndpointBase {
   /** The endpoint's own alarms that take a rollout back. */
   public readonly rollbackAlarms: cloudwatch.Alarm[];
 
+  private readonly variants: EndpointVariants;
+
   public constructor(scope: Construct, id: string, props: GpuEndpointProps) {
     super(scope, id, { physicalName: props.endpointName });
     const declared = declareInstanceEndpoint(this, props);
@@ -71,11 +76,24 @@ export class GpuEndpoint extends GpuEndpointBase {
     this.endpointConfigName = declared.endpointConfigName;
     this.rollbackAlarms = declared.rollbackAlarms;
     this.scalingDependency = declared.endpoint;
+    this.variants = declared.variants;
     this.endpointName = this.getResourceNameAttribute(declared.endpoint.attrEndpointName);
     this.endpointArn = this.getResourceArnAttribute(declared.endpoint.ref, {
       service: 'sagemaker',
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
+  }
+
+  /**
+   * Adds a further variant: another model, or another version on other instances, that answers its share of the requests. An endpoint
+   * has ten variants at most. With several a new version takes over as a canary, as SageMaker rolls batches through one variant only.
+   *
+   * @param variantName its name, at most 63 letters, digits and hyphens
+   * @returns the variant, whose instances are scaled and watched apart
+   */
+  public addVariant(variantName: string, props: GpuVariantProps): GpuVariant {
+    throwProblems(this.node.path, this.variants.checkRoom(variantName));
+    return GpuVariant._of(this, this.variants, variantName, props);
   }
 }

@@ -4,6 +4,7 @@ export * from './async-endpoint-props';
 export * from './gpu-endpoint';
 export * from './gpu-endpoint-base';
 export * from './gpu-endpoint-props';
+export * from './gpu-variant';
 export * from './model-artifact';
 export * from './model-component';
 export * from './model-component-base';

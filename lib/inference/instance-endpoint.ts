@@ -3,18 +3,19 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
-import type { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
-import { checkEndpoint, checkShadow, type ShadowDeclaration } from './endpoint-checks';
+import { checkEndpoint, checkShadow, checkWeight, type ShadowDeclaration } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
+import { EndpointVariants } from './endpoint-variants';
 import { executionPolicy, type ExecutionGrant } from './execution-policy';
 import { RoutingStrategy, type DataCaptureProps, type GpuEndpointProps } from './gpu-endpoint-props';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
-import { rollbackAlarms, rollbackPolicy } from './rollback-alarms';
+import { poolsOf, prefixOf, productionVariant, startOf, variantTiming } from './production-variant';
+import { RollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
 
 /** What the kind of endpoint adds. */
@@ -37,6 +38,8 @@ export interface InstanceEndpoint {
   readonly instanceTypes: string[];
   readonly maxConcurrencyPerInstance: number;
   readonly initialCapacity: number;
+  /** Takes further variants. */
+  readonly variants: EndpointVariants;
 }
 
 /**
@@ -54,12 +57,10 @@ export function declareInstanceEndpoint(
   const instanceTypes = props.pools.map((pool) => pool.instanceType);
   const maxConcurrencyPerInstance = props.maxConcurrencyPerInstance ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
   const initialCapacity = props.initialInstanceCount ?? 1;
-  const timing = timingOf(props);
+  const timing = variantTiming(props);
   const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
-  const prefix = {
-    prefixLength: props.prefixAwareRouting?.prefixLength ?? 4096,
-    concurrencyThreshold: props.prefixAwareRouting?.concurrencyThreshold ?? Math.min(1024, maxConcurrencyPerInstance),
-  };
+  const prefix = prefixOf(props.prefixAwareRouting, maxConcurrencyPerInstance);
+  const metricsFrequencySeconds = props.metricsFrequency?.toSeconds({ integral: false }) ?? 10;
   const server = props.modelServer.bind(scope);
   const shadow = shadowOf(props, instanceTypes, variantName);
   throwProblems(scope.node.path, [
@@ -72,6 +73,7 @@ export function declareInstanceEndpoint(
       initialInstanceCount: initialCapacity,
       maxConcurrencyPerInstance,
       ...timing,
+      metricsFrequencySeconds,
       rolloutStrategy: rollout.strategy,
       batchPercent: rollout.batchPercent,
       waitIntervalSeconds: rollout.waitInterval.toSeconds({ integral: false }),
@@ -91,11 +93,13 @@ export function declareInstanceEndpoint(
     }),
     ...checkServer(server, instanceTypes, props.networkIsolation ?? true),
     ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
+    ...checkWeight('variantWeight', props.variantWeight),
     ...(kind.problems ?? []),
   ]);
 
   // The alarms name the endpoint and must exist before it: its name has to be known before it is made.
   const endpointName = props.endpointName ?? uniqueName(scope);
+  const logGroupName = `/aws/sagemaker/Endpoints/${endpointName}`;
   const executionRole =
     props.executionRole ??
     new iam.Role(scope, 'ExecutionRole', {
@@ -107,7 +111,7 @@ export function declareInstanceEndpoint(
   const shadowArtifact = props.shadow?.modelArtifact?.bind(scope);
   const permissions = executionPolicy(scope, {
     role: executionRole,
-    logGroupName: `/aws/sagemaker/Endpoints/${endpointName}`,
+    logGroupName,
     repositoryArns: [server, shadowServer].flatMap((one) => (one === undefined ? [] : [one.repositoryArn])),
     artifacts: [artifact, shadowArtifact].filter((one) => one !== undefined),
     encryptionKey: props.encryptionKey,
@@ -125,36 +129,22 @@ export function declareInstanceEndpoint(
     made.node.addDependency(permissions);
     return made;
   };
-  const variant = {
-    variantInstanceProvisionTimeoutInSeconds: timing.provisionTimeoutSeconds,
-    containerStartupHealthCheckTimeoutInSeconds: timing.startupTimeoutSeconds,
-    modelDataDownloadTimeoutInSeconds: timing.modelDownloadTimeoutSeconds,
-    volumeSizeInGb: props.volumeSizeGb,
-  };
+  const weight = props.variantWeight ?? 1;
   const config = new sagemaker.CfnEndpointConfig(scope, 'Config', {
     productionVariants: [
-      {
+      productionVariant({
         variantName,
         modelName: model('Model', modelContainer(server, artifact)).attrModelName,
         initialInstanceCount: initialCapacity,
-        initialVariantWeight: 1,
-        ...variant,
-        ...(props.capacityReservationArn === undefined
-          ? { instancePools: poolsOf(instanceTypes) }
-          : {
-              instanceType: instanceTypes[0],
-              variantInstanceProvisionTimeoutInSeconds: undefined,
-              capacityReservationConfig: {
-                capacityReservationPreference: 'capacity-reservations-only',
-                mlReservationArn: props.capacityReservationArn,
-              },
-            }),
-        inferenceAmiVersion: server.inferenceAmi,
-        routingConfig: {
-          routingStrategy: routing,
-          ...(routing === RoutingStrategy.PREFIX_AWARE ? { prefixAwareRoutingConfig: prefix } : {}),
-        },
-      },
+        weight,
+        instanceTypes,
+        timing,
+        routing,
+        prefix,
+        inferenceAmi: server.inferenceAmi,
+        volumeSizeGb: props.volumeSizeGb,
+        capacityReservationArn: props.capacityReservationArn,
+      }),
     ],
     ...(shadow === undefined || shadowServer === undefined
       ? {}
@@ -165,7 +155,7 @@ export function declareInstanceEndpoint(
               modelName: model('ShadowModel', modelContainer(shadowServer, shadowArtifact)).attrModelName,
               initialInstanceCount: shadow.initialInstanceCount,
               initialVariantWeight: shadow.trafficPercent / 100,
-              ...variant,
+              ...startOf(timing, props.volumeSizeGb),
               instancePools: poolsOf(shadow.instanceTypes),
               inferenceAmiVersion: shadowServer.inferenceAmi,
             },
@@ -174,7 +164,7 @@ export function declareInstanceEndpoint(
     metricsConfig: {
       enableEnhancedMetrics: true,
       enableDetailedObservability: props.detailedObservability ?? false,
-      metricPublishFrequencyInSeconds: timing.metricsFrequencySeconds,
+      metricPublishFrequencyInSeconds: metricsFrequencySeconds,
     },
     asyncInferenceConfig: kind.asyncInferenceConfig,
     dataCaptureConfig: captureConfig(props.dataCapture),
@@ -188,7 +178,7 @@ export function declareInstanceEndpoint(
   }
   Tags.of(config).add(MAX_CONCURRENCY_TAG, String(maxConcurrencyPerInstance));
 
-  const own = rollbackAlarms(scope, {
+  const own = new RollbackAlarms(scope, {
     endpointName,
     variantName,
     endpointConfigName: config.attrEndpointConfigName,
@@ -196,7 +186,7 @@ export function declareInstanceEndpoint(
     maxModelLatency: rollout.maxModelLatency,
     isAsync: kind.asyncInferenceConfig !== undefined,
   });
-  const alarms = [...own, ...rollout.alarms];
+  const alarms = [...own.alarms, ...rollout.alarms];
   const endpoint = new sagemaker.CfnEndpoint(scope, 'Endpoint', {
     endpointName,
     endpointConfigName: config.attrEndpointConfigName,
@@ -204,20 +194,30 @@ export function declareInstanceEndpoint(
     deploymentConfig: deploymentConfig(rollout, alarms),
   });
   endpoint.node.addDependency(rollbackPolicy(scope, executionRole, alarms));
+  const variants = new EndpointVariants({
+    scope,
+    props,
+    config,
+    endpoint,
+    rollbackAlarms: own,
+    logGroupName,
+    executionRole,
+    vpcConfig,
+    timing,
+    routing,
+    first: { variantName, weight, instanceTypes, maxConcurrencyPerInstance },
+  });
   return {
     endpoint,
     endpointConfigName: config.attrEndpointConfigName,
     executionRole,
-    rollbackAlarms: own,
+    rollbackAlarms: own.alarms,
     variantName,
     instanceTypes,
     maxConcurrencyPerInstance,
     initialCapacity,
+    variants,
   };
-}
-
-function poolsOf(instanceTypes: readonly string[]): { instanceType: string; priority: number }[] {
-  return instanceTypes.map((instanceType, index) => ({ instanceType, priority: index + 1 }));
 }
 
 function shadowOf(
@@ -231,24 +231,6 @@ function shadowOf(
     instanceTypes: shadow.pools?.map((pool) => pool.instanceType) ?? instanceTypes,
     initialInstanceCount: shadow.initialInstanceCount ?? 1,
     trafficPercent: shadow.trafficPercent ?? 100,
-  };
-}
-
-interface Timing {
-  readonly provisionTimeoutSeconds: number;
-  readonly startupTimeoutSeconds: number;
-  readonly modelDownloadTimeoutSeconds: number;
-  readonly metricsFrequencySeconds: number;
-}
-
-function timingOf(props: GpuEndpointProps): Timing {
-  const seconds = (duration: Duration | undefined, fallback: number): number =>
-    duration?.toSeconds({ integral: false }) ?? fallback;
-  return {
-    provisionTimeoutSeconds: seconds(props.provisionTimeout, 600),
-    startupTimeoutSeconds: seconds(props.startupTimeout, 600),
-    modelDownloadTimeoutSeconds: seconds(props.modelDownloadTimeout, 600),
-    metricsFrequencySeconds: seconds(props.metricsFrequency, 10),
   };
 }
 

@@ -5,6 +5,9 @@ import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE } from '../catalog/metrics';
 import { acknowledgeControl, acknowledgeInlinePolicy } from '../runtime/acknowledge';
 
+const ERRORS = 'Invocation5XXErrors';
+const LATENCY = 'ModelLatency';
+
 /** What the alarms watch. */
 export interface RollbackAlarmsOptions {
   readonly endpointName: string;
@@ -18,59 +21,107 @@ export interface RollbackAlarmsOptions {
 }
 
 /** The two alarms that take a rollout back: server errors and latency of the new instances. Silent while no rollout runs. */
-export function rollbackAlarms(scope: Construct, options: RollbackAlarmsOptions): cloudwatch.Alarm[] {
-  const metric = (metricName: string, statistic: string = cloudwatch.Stats.AVERAGE): cloudwatch.Metric =>
-    new cloudwatch.Metric({
-      namespace: SAGEMAKER_NAMESPACE,
-      metricName,
-      dimensionsMap: {
-        EndpointName: options.endpointName,
-        VariantName: options.variantName,
-        EndpointConfigName: options.endpointConfigName,
-      },
-      statistic,
-      period: Duration.minutes(1),
-    });
-  const errorRate = options.isAsync
-    ? new cloudwatch.MathExpression({
-        label: 'Share of failed invocations',
-        expression: 'failed / (failed + answered)',
-        usingMetrics: {
-          failed: metric('InvocationFailures', cloudwatch.Stats.SUM),
-          answered: metric('TotalProcessingTime', cloudwatch.Stats.SAMPLE_COUNT),
-        },
-        period: Duration.minutes(1),
-      })
-    : metric('Invocation5XXErrors');
-  const common = {
-    comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-    evaluationPeriods: 2,
-    treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-  };
-  const alarms = [
-    new cloudwatch.Alarm(scope, 'RollbackOnErrors', {
+export class RollbackAlarms {
+  public readonly alarms: cloudwatch.Alarm[];
+
+  private readonly variantNames: string[];
+
+  public constructor(
+    scope: Construct,
+    private readonly options: RollbackAlarmsOptions,
+  ) {
+    this.variantNames = [options.variantName];
+    const common = {
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: 2,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+    };
+    const onErrors = new cloudwatch.Alarm(scope, 'RollbackOnErrors', {
       ...common,
       alarmDescription: options.isAsync
         ? 'Takes a rollout back: too many invocations of the new instances fail'
         : 'Takes a rollout back: too many answers of the new instances are server errors',
-      metric: errorRate,
+      metric: options.isAsync ? this.failedShare() : this.metric(ERRORS),
       threshold: options.maxErrorRate,
-    }),
-    new cloudwatch.Alarm(scope, 'RollbackOnLatency', {
+    });
+    const onLatency = new cloudwatch.Alarm(scope, 'RollbackOnLatency', {
       ...common,
       alarmDescription: 'Takes a rollout back: the model is too slow on the new instances (microseconds)',
-      metric: metric('ModelLatency'),
+      metric: this.metric(LATENCY),
       threshold: options.maxModelLatency.toMilliseconds() * 1000,
-    }),
-  ];
-  for (const alarm of alarms) {
-    acknowledgeControl(
-      alarm,
-      'CloudWatchAlarmAction',
-      'SageMaker itself looks at the alarm while a rollout runs and takes the rollout back; at other times it has nothing to watch.',
-    );
+    });
+    this.alarms = [onErrors, onLatency];
+    for (const alarm of this.alarms) {
+      acknowledgeControl(
+        alarm,
+        'CloudWatchAlarmAction',
+        'SageMaker itself looks at the alarm while a rollout runs and takes the rollout back; at other times it has nothing to watch.',
+      );
+    }
   }
-  return alarms;
+
+  /**
+   * Watches a further variant of a real-time endpoint: both alarms go off when any variant is past the threshold. They stay two, as
+   * SageMaker takes ten for an endpoint; an alarm takes ten metrics, one for each variant that an endpoint can have.
+   */
+  public watch(variantName: string): void {
+    this.variantNames.push(variantName);
+    this.alarms.forEach((alarm, index) => this.watchWorst(alarm, [ERRORS, LATENCY][index]!));
+  }
+
+  private watchWorst(alarm: cloudwatch.Alarm, metricName: string): void {
+    const declared = alarm.node.defaultChild as cloudwatch.CfnAlarm;
+    declared.metricName = undefined;
+    declared.namespace = undefined;
+    declared.dimensions = undefined;
+    declared.statistic = undefined;
+    declared.period = undefined;
+    const ids = this.variantNames.map((_, index) => `v${index}`);
+    declared.metrics = [
+      { id: 'worst', expression: `MAX([${ids.join(', ')}])`, label: `${metricName} of the worst variant` },
+      ...this.variantNames.map((variantName, index) => ({
+        id: ids[index]!,
+        label: variantName,
+        returnData: false,
+        metricStat: {
+          metric: {
+            namespace: SAGEMAKER_NAMESPACE,
+            metricName,
+            dimensions: Object.entries(this.dimensions(variantName)).map(([name, value]) => ({ name, value })),
+          },
+          period: 60,
+          stat: cloudwatch.Stats.AVERAGE,
+        },
+      })),
+    ];
+  }
+
+  private failedShare(): cloudwatch.MathExpression {
+    return new cloudwatch.MathExpression({
+      label: 'Share of failed invocations',
+      expression: 'failed / (failed + answered)',
+      usingMetrics: {
+        failed: this.metric('InvocationFailures', cloudwatch.Stats.SUM),
+        answered: this.metric('TotalProcessingTime', cloudwatch.Stats.SAMPLE_COUNT),
+      },
+      period: Duration.minutes(1),
+    });
+  }
+
+  private metric(metricName: string, statistic: string = cloudwatch.Stats.AVERAGE): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: SAGEMAKER_NAMESPACE,
+      metricName,
+      dimensionsMap: this.dimensions(this.options.variantName),
+      statistic,
+      period: Duration.minutes(1),
+    });
+  }
+
+  private dimensions(variantName: string): { readonly [name: string]: string } {
+    const { endpointName, endpointConfigName } = this.options;
+    return { EndpointName: endpointName, VariantName: variantName, EndpointConfigName: endpointConfigName };
+  }
 }
 
 /** Lets SageMaker look at the alarms during a rollout. */

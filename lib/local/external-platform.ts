@@ -12,6 +12,7 @@ import {
 import { InvokeEndpointCommand, SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { instancePrice } from '../catalog/prices';
 import { InputError } from '../core/errors';
+import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from '../inference/contract';
 import { awsClients, type AwsClients } from './aws';
 import { LocalClock } from './clock';
 import { LOCAL_REGION, localCredentials } from './engine/credentials';
@@ -20,7 +21,6 @@ import type { InvokeReply } from './load/direct-sender';
 import { resourceIdOf, type FleetView, type Platform } from './platform';
 import { linkedController, pause, repeat } from './repeat';
 import type { PlatformEvent, ScalingActivitySnapshot } from './sidecar';
-import { DEFAULT_SLOTS_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './sidecar/sagemaker/variant-spec';
 
 const LOOK_MS = 1000;
 const MEASURE_CLOCK_MS = 500;
@@ -46,7 +46,7 @@ class ExternalPlatform implements Platform {
   private readonly told = new Map<string, ScalingActivitySnapshot>();
   private watched: Watched | undefined;
   private looking: Promise<void> = Promise.resolve();
-  private slots = DEFAULT_SLOTS_PER_INSTANCE;
+  private slots = DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
   private view: FleetView | undefined;
   private billedUsd = 0;
   private billedUntil: number;
@@ -74,7 +74,7 @@ class ExternalPlatform implements Platform {
   /** Begins to look at an endpoint's variant. */
   public async watch(endpointName: string, variantName: string): Promise<void> {
     this.watched = { endpointName, variantName };
-    this.slots = await this.readSlots(endpointName);
+    this.slots = await this.readSlots(endpointName, variantName);
     await this.look();
     const { signal } = linkedController(this.stopping.signal);
     this.looking = repeat(
@@ -146,12 +146,12 @@ class ExternalPlatform implements Platform {
     }
   }
 
-  private async readSlots(EndpointName: string): Promise<number> {
+  private async readSlots(EndpointName: string, variantName: string): Promise<number> {
     const { EndpointConfigName } = await this.aws.sageMaker.send(new DescribeEndpointCommand({ EndpointName }));
     const config = await this.aws.sageMaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName }));
     const { Tags = [] } = await this.aws.sageMaker.send(new ListTagsCommand({ ResourceArn: config.EndpointConfigArn }));
-    const value = Number(Tags.find(({ Key }) => Key === MAX_CONCURRENCY_TAG)?.Value);
-    return Number.isFinite(value) && value > 0 ? value : DEFAULT_SLOTS_PER_INSTANCE;
+    const value = Number(concurrencyTag(Tags, ({ Key }) => Key, variantName)?.Value);
+    return Number.isFinite(value) && value > 0 ? value : DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
   }
 
   private async look(): Promise<void> {

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from '../inference/contract';
+import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from '../inference/contract';
 import type { EndpointKind } from '../catalog/metrics';
 import { TemplateReader, type Json, type Resource } from './template-reader';
 
@@ -445,11 +445,10 @@ function metricUse(
 }
 
 /** The concurrent requests one replica was tested with, where the templates tell. */
-export function testedConcurrency({ component, endpoint }: Target): number | undefined {
+export function testedConcurrency({ component, endpoint, variant }: Target): number | undefined {
   const tagged = component?.resource ?? endpoint?.config;
   if (tagged === undefined) return undefined;
-  const tag = tagged.reader
-    .objects(tagged.properties['Tags'])
-    .find(({ Key }) => tagged.reader.text(Key) === MAX_CONCURRENCY_TAG);
+  const tags = tagged.reader.objects(tagged.properties['Tags']);
+  const tag = concurrencyTag(tags, ({ Key }) => tagged.reader.text(Key), variant?.name);
   return tag === undefined ? undefined : (tagged.reader.number(tag['Value']) ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE);
 }

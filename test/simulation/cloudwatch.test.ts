@@ -253,7 +253,33 @@ describe('metric math', () => {
     expect(row('FILL(m, LINEAR)', { m }, 6)).toEqual([undefined, 4, 6, 8, 10, undefined]);
   });
 
-  test.each(['', '1 +', '(1', '1 2', 'RATE(m)', 'FILL(m)', 'FILL(m, x)', 'm $ 2', 'M1', ')'])('refuses %p', (text) => {
+  test('makes one row of several, of the values that are there', () => {
+    const rows = { a: [1, 5, undefined, undefined], b: [3, undefined, 7, undefined] };
+    expect(row('MAX([a, b])', rows)).toEqual([3, 5, 7, undefined]);
+    expect(row('MIN([a, b * 2])', rows)).toEqual([1, 5, 14, undefined]);
+    expect(row('AVG([a, b])', rows)).toEqual([2, 5, 7, undefined]);
+    expect(row('1 + SUM([a, b])', rows)).toEqual([5, 6, 8, undefined]);
+    expect(parseExpression('MAX([a, b])').ids).toEqual(['a', 'b']);
+  });
+
+  test.each([
+    '',
+    '1 +',
+    '(1',
+    '1 2',
+    'RATE(m)',
+    'MAX(m)',
+    'MAX([])',
+    'MAX([m)',
+    'MAX([m,])',
+    '[m]',
+    'toString([m])',
+    'FILL(m)',
+    'FILL(m, x)',
+    'm $ 2',
+    'M1',
+    ')',
+  ])('refuses %p', (text) => {
     expect(() => parseExpression(text)).toThrow(InputError);
   });
 

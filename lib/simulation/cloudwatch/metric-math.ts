@@ -16,15 +16,25 @@ type Node =
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'binary'; readonly operator: '+' | '-' | '*' | '/'; readonly left: Node; readonly right: Node }
   | { readonly kind: 'negate'; readonly operand: Node }
+  | { readonly kind: 'across'; readonly reduce: keyof typeof ACROSS; readonly operands: readonly Node[] }
   | { readonly kind: 'fill'; readonly operand: Node; readonly filler: number | 'REPEAT' | 'LINEAR' };
 
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][A-Za-z0-9_]*)|([-+*/(),]))/y;
+const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][A-Za-z0-9_]*)|([-+*/(),[\]]))/y;
+
+/** Functions that make one row of several, out of the values that are there at a moment. */
+const ACROSS = {
+  AVG: (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length,
+  MAX: (values: readonly number[]): number => Math.max(...values),
+  MIN: (values: readonly number[]): number => Math.min(...values),
+  SUM: (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0),
+};
 
 /**
- * Parses the part of CloudWatch metric math that alarms of scaling policies need: numbers, ids, `+ - * /`, parentheses and
- * `FILL(x, number | REPEAT | LINEAR)`.
+ * Parses the part of CloudWatch metric math that alarms of scaling policies and rollouts need: numbers, ids, `+ - * /`, parentheses,
+ * `FILL(x, number | REPEAT | LINEAR)` and `AVG`, `MAX`, `MIN` and `SUM` of a list such as `[a, b]`.
  *
- * An operation with a missing operand, or a division by zero, is missing. Anything else is an InputError.
+ * An operation with a missing operand, or a division by zero, is missing; of a list, those values count that are there. Anything else
+ * is an InputError.
  */
 export function parseExpression(text: string): Expression {
   const node = new Parser(text).parse();
@@ -84,11 +94,25 @@ class Parser {
     }
     if (/^\d/.test(token)) return { kind: 'number', value: Number(token) };
     if (this.peek() === '(') {
-      if (token !== 'FILL') throw this.problem(`function ${token} is not known; FILL is`);
-      return this.fill();
+      if (token === 'FILL') return this.fill();
+      if (isAcross(token)) return { kind: 'across', reduce: token, operands: this.list(token) };
+      throw this.problem(`function ${token} is not known; ${Object.keys(ACROSS).join(', ')} and FILL are`);
     }
     if (/^[a-z]/.test(token)) return { kind: 'id', id: token };
     throw this.problem(`'${token}' is not an id (ids begin with a lower-case letter)`);
+  }
+
+  private list(name: string): Node[] {
+    this.expect('(');
+    if (this.peek() !== '[') throw this.problem(`${name} is known of a list in brackets only, such as ${name}([a, b])`);
+    const operands: Node[] = [];
+    do {
+      this.position++;
+      operands.push(this.sum());
+    } while (this.peek() === ',');
+    this.expect(']');
+    this.expect(')');
+    return operands;
   }
 
   private fill(): Node {
@@ -126,6 +150,10 @@ class Parser {
   }
 }
 
+function isAcross(name: string): name is keyof typeof ACROSS {
+  return Object.hasOwn(ACROSS, name);
+}
+
 function collectIds(node: Node, ids: Set<string>): void {
   switch (node.kind) {
     case 'number':
@@ -136,6 +164,9 @@ function collectIds(node: Node, ids: Set<string>): void {
     case 'binary':
       collectIds(node.left, ids);
       collectIds(node.right, ids);
+      return;
+    case 'across':
+      for (const operand of node.operands) collectIds(operand, ids);
       return;
     case 'negate':
     case 'fill':
@@ -151,6 +182,13 @@ function evaluate(node: Node, rowOf: (id: string) => Row, length: number): Row {
       return rowOf(node.id);
     case 'negate':
       return evaluate(node.operand, rowOf, length).map((value) => (value === undefined ? undefined : -value));
+    case 'across': {
+      const rows = node.operands.map((operand) => evaluate(operand, rowOf, length));
+      return Array.from({ length }, (_, index) => {
+        const values = rows.map((row) => row[index]).filter((value) => value !== undefined);
+        return values.length === 0 ? undefined : ACROSS[node.reduce](values);
+      });
+    }
     case 'fill':
       return fill(evaluate(node.operand, rowOf, length), node.filler);
     case 'binary': {

@@ -13,14 +13,19 @@ const LEAST_SECONDS = 600;
  * What the same traffic would have cost with the best schedule anybody could have found afterwards: it pays provisioning and whole instances like
  * everyone, stays within the fleet's limits, and meets the objective where that is possible. Service times are lognormal with the rehearsal's mean.
  *
- * Undefined for runs shorter than ten minutes or longer than a day, and for copies of a component.
+ * Undefined for runs shorter than ten minutes or longer than a day, and for copies of a component and for one of several variants.
  */
 export function hindsight(blueprint: FleetBlueprint, traffic: Workload, rehearsal: Rehearsal): Hindsight | undefined {
   const { settings, cost } = rehearsal;
   const { seconds, fromSeconds, meanServiceSeconds } = rehearsal.traffic;
   const length = Math.floor(seconds / 60) * 60;
   if (length < LEAST_SECONDS || length > MOST_SECONDS) return undefined;
-  if (blueprint.placement !== undefined || rehearsal.requests.arrived === 0 || meanServiceSeconds <= 0)
+  if (
+    blueprint.placement !== undefined ||
+    blueprint.share !== undefined ||
+    rehearsal.requests.arrived === 0 ||
+    meanServiceSeconds <= 0
+  )
     return undefined;
   const comparison = {
     ...COMPARISON_DEFAULTS,

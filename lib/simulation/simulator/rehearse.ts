@@ -71,7 +71,7 @@ class RehearsalRun {
     // Periods of metrics lie on the minute; so does the run's first second.
     this.start = Math.floor(first / 60) * 60;
     this.timeout = options.requestTimeoutSeconds ?? (blueprint.kind === 'async' ? ASYNC_TIMEOUT_SECONDS : 60);
-    this.notes = [...blueprint.notes, ...guardPriceNotes(blueprint, this.prices)];
+    this.notes = [...blueprint.notes, ...shareNotes(blueprint), ...guardPriceNotes(blueprint, this.prices)];
   }
 
   public run(): Rehearsal {
@@ -172,6 +172,7 @@ class RehearsalRun {
       seed: this.scenario.seed,
       fromSeconds: this.from,
       toSeconds: this.from + this.seconds,
+      ...(this.blueprint.share !== undefined && { share: this.blueprint.share }),
     });
   }
 
@@ -340,4 +341,12 @@ class RehearsalRun {
       notes: this.notes,
     };
   }
+}
+
+function shareNotes({ share }: FleetBlueprint): string[] {
+  if (share === undefined) return [];
+  const percent = round(100 * (share.to - share.from), 2);
+  return [
+    `it is one of several variants: ${percent} % of the requests are drawn for it, as the weights of the template say`,
+  ];
 }

@@ -3,6 +3,7 @@ import type { GuardPlan } from '../../cost/decide/plan';
 import type { FleetPlan } from '../../scaling/decide/plan';
 import type { AlarmDefinition } from '../cloudwatch';
 import type { InstancePool, RoutingStrategy } from '../fleet';
+import type { TrafficShare } from '../workload';
 
 /** The ways a fleet takes requests. */
 export type FleetKind = 'real-time' | 'async' | 'inference-component';
@@ -43,6 +44,8 @@ export interface FleetBlueprint {
   readonly slotsPerInstance: number;
   /** Where the slots come from; a default is worth a word of warning. */
   readonly slotsFrom: 'tag' | 'async-configuration' | 'default';
+  /** The part of the endpoint's requests that the variant gets; all of them where it is the only one. */
+  readonly share?: TrafficShare;
   readonly routing: RoutingStrategy;
   readonly initialCapacity: number;
   readonly plan: FleetPlan;

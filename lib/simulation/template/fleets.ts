@@ -1,7 +1,8 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import { InputError } from '../../core/errors';
-import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from '../../inference/contract';
+import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from '../../inference/contract';
 import type { InstancePool } from '../fleet';
+import type { TrafficShare } from '../workload';
 import type { ComponentPlacement, FleetBlueprint, FleetKind, TemplateFleets } from './fleet-blueprint';
 import { guardsOf } from './guards';
 import { targetPlan } from './scaling-plan';
@@ -44,7 +45,8 @@ function blueprint(template: Template, target: TemplateResource): FleetBlueprint
   const asyncConfig = config.properties['AsyncInferenceConfig'];
   const kind: FleetKind =
     component !== undefined ? 'inference-component' : isObject(asyncConfig) ? 'async' : 'real-time';
-  const slots = slotsOf(template, config, component);
+  const slots = slotsOf(template, config, component, template.text(variant['VariantName']));
+  const share = component === undefined ? shareOf(template, config, variant, resourceId) : undefined;
   const strategy = isObject(variant['RoutingConfig']) ? template.text(variant['RoutingConfig']['RoutingStrategy']) : '';
   if (strategy !== '' && strategy !== 'LEAST_OUTSTANDING_REQUESTS' && strategy !== 'RANDOM') {
     notes.push(`routing ${strategy} is rehearsed as LEAST_OUTSTANDING_REQUESTS: traces hold no prompts to route by`);
@@ -64,6 +66,7 @@ function blueprint(template: Template, target: TemplateResource): FleetBlueprint
     kind,
     pools,
     ...slots,
+    ...(share === undefined ? {} : { share }),
     routing: strategy === '' || strategy === 'RANDOM' ? 'RANDOM' : 'LEAST_OUTSTANDING_REQUESTS',
     initialCapacity: initial ?? scaling.plan.minCapacity,
     plan: scaling.plan,
@@ -145,9 +148,10 @@ function slotsOf(
   template: Template,
   config: TemplateResource,
   component: TemplateResource | undefined,
+  variantName: string,
 ): Pick<FleetBlueprint, 'slotsPerInstance' | 'slotsFrom'> {
   const tags = [...listOf(component?.properties['Tags']), ...listOf(config.properties['Tags'])];
-  const tag = tags.find(({ Key }) => template.text(Key) === MAX_CONCURRENCY_TAG);
+  const tag = concurrencyTag(tags, ({ Key }) => template.text(Key), variantName);
   if (tag !== undefined) return { slotsPerInstance: slotCount(template, tag['Value']), slotsFrom: 'tag' };
   const asyncConfig = config.properties['AsyncInferenceConfig'];
   const client = isObject(asyncConfig) && isObject(asyncConfig['ClientConfig']) ? asyncConfig['ClientConfig'] : {};
@@ -155,6 +159,28 @@ function slotsOf(
   if (declared !== undefined)
     return { slotsPerInstance: slotCount(template, declared), slotsFrom: 'async-configuration' };
   return { slotsPerInstance: DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, slotsFrom: 'default' };
+}
+
+/** The share of a variant beside others: its weight among theirs (API reference: ProductionVariant, InitialVariantWeight). */
+function shareOf(
+  template: Template,
+  config: TemplateResource,
+  variant: Json,
+  resourceId: string,
+): TrafficShare | undefined {
+  const variants = listOf(config.properties['ProductionVariants']);
+  if (variants.length < 2) return undefined;
+  const weights = variants.map((one) => {
+    const weight = template.number(one['InitialVariantWeight'], `${resourceId}: InitialVariantWeight`) ?? 1;
+    if (weight >= 0) return weight;
+    throw new InputError(`${template.name}: ${resourceId}: InitialVariantWeight (${weight}) must be 0 or more`);
+  });
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  const index = variants.indexOf(variant);
+  const before = weights.slice(0, index).reduce((all, weight) => all + weight, 0);
+  if (sum === 0)
+    throw new InputError(`${template.name}: ${resourceId}: the weights of all variants are 0; set one above 0`);
+  return { from: before / sum, to: (before + weights[index]!) / sum };
 }
 
 function slotCount(template: Template, value: unknown): number {

@@ -1,5 +1,5 @@
 import type { ServiceTimes } from '../service-times';
-import { RequestBlock, requestSource } from '../workload/request-source';
+import { RequestBlock, requestSource, type TrafficShare } from '../workload/request-source';
 import type { Workload } from '../workload/workload';
 
 /** Seconds in a block: the finest period that a scaling policy can follow. */
@@ -34,6 +34,8 @@ export interface DemandOptions {
   readonly seed: number | string;
   /** Seconds in which an answer must be there. */
   readonly requestTimeoutSeconds: number;
+  /** The part of the requests that the fleet gets. @default all of them */
+  readonly share?: TrafficShare;
   /** Told the share that is done. */
   readonly onProgress?: (share: number) => void;
 }
@@ -47,7 +49,8 @@ export function demandOf(workload: Workload, options: DemandOptions): Demand {
   const arrivals = shared(seconds);
   const changes = new Int32Array(seconds + 1);
   const lengths = new Float64Array(MOST_SURVIVAL_SECONDS + 1);
-  const source = requestSource(workload, { service: options.service, seed: options.seed });
+  const { service, seed, share } = options;
+  const source = requestSource(workload, { service, seed, ...(share !== undefined && { share }) });
   const block = new RequestBlock();
   let count = 0;
   let work = 0;

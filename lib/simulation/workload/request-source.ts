@@ -28,6 +28,15 @@ export interface RequestSource {
   next(block: RequestBlock): boolean;
 }
 
+/**
+ * A part of the requests of a workload: those for which a number drawn between 0 and 1 lies in [from, to). The same seed draws the same
+ * numbers for every part, so that parts which do not overlap share no request, and parts that cover [0, 1) leave none out.
+ */
+export interface TrafficShare {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What of a workload is replayed, and how long its requests take. */
 export interface RequestSourceOptions {
   readonly service: ServiceTimes;
@@ -37,6 +46,8 @@ export interface RequestSourceOptions {
   readonly fromSeconds?: number;
   /** Seconds from the workload's start at which the window ends. @default its end */
   readonly toSeconds?: number;
+  /** The part of the window's requests that is taken. @default all of them */
+  readonly share?: TrafficShare;
 }
 
 /**
@@ -48,6 +59,11 @@ export interface RequestSourceOptions {
  */
 export function requestSource(workload: Workload, options: RequestSourceOptions): RequestSource {
   checkServiceTimes(options.service);
+  const all = allOf(workload, options);
+  return options.share === undefined ? all : new SharedSource(all, options.share, options.seed);
+}
+
+function allOf(workload: Workload, options: RequestSourceOptions): RequestSource {
   const from = options.fromSeconds ?? 0;
   const to = options.toSeconds ?? Infinity;
   const { columns } = workload;
@@ -55,6 +71,40 @@ export function requestSource(workload: Workload, options: RequestSourceOptions)
     return new CountSource(columns, workload.tokens ?? DEFAULT_TOKEN_LENGTHS, options, from, to);
   if (columns?.kind === 'requests') return new RowSource(columns, options, from, to);
   return new IteratorSource(workload.requests(), options, from, to);
+}
+
+/** Takes its part of the requests of another source. */
+class SharedSource implements RequestSource {
+  private readonly random: FastRandom;
+
+  public constructor(
+    private readonly all: RequestSource,
+    private readonly share: TrafficShare,
+    seed: number | string,
+  ) {
+    this.random = new FastRandom(`${seed}/share`);
+  }
+
+  public next(block: RequestBlock): boolean {
+    do {
+      if (!this.all.next(block)) return false;
+      this.thin(block);
+    } while (block.length === 0);
+    return true;
+  }
+
+  private thin(block: RequestBlock): void {
+    const { at, service, length } = block;
+    const { from, to } = this.share;
+    let kept = 0;
+    for (let index = 0; index < length; index++) {
+      const drawn = this.random.uniform();
+      if (drawn < from || drawn >= to) continue;
+      at[kept] = at[index];
+      service[kept++] = service[index];
+    }
+    block.length = kept;
+  }
 }
 
 /** So many requests of one step are drawn at once; a fuller step is cut into equal parts first. */

@@ -17,6 +17,47 @@ function fleetOf(differences: ChatTemplate = {}): FleetBlueprint {
   return fleets[0]!;
 }
 
+describe('several variants of an endpoint', () => {
+  const pool = [{ InstanceType: 'ml.g5.xlarge', Priority: 1 }];
+  const both = (weights: readonly unknown[], variants = ['main', 'next']): Parameters<typeof chatTemplate>[0] => ({
+    config: {
+      ProductionVariants: variants.map((VariantName, index) => ({
+        VariantName,
+        InstancePools: pool,
+        InitialInstanceCount: 1,
+        ...(weights[index] !== undefined && { InitialVariantWeight: weights[index] }),
+      })),
+      Tags: [
+        { Key: 'tidegate:max-concurrency-per-instance', Value: '8' },
+        { Key: 'tidegate:max-concurrency-per-instance:next', Value: '16' },
+      ],
+    },
+  });
+  const nextTarget = {
+    target: {
+      ResourceId: { 'Fn::Join': ['', ['endpoint/', { 'Fn::GetAtt': ['Endpoint', 'EndpointName'] }, '/variant/next']] },
+    },
+  };
+
+  test('get their share of the requests by weight, and have slots of their own', () => {
+    expect(fleetOf(both([9, 1]))).toMatchObject({ slotsPerInstance: 8, share: { from: 0, to: 0.9 } });
+    expect(fleetOf({ ...both([9, 1]), ...nextTarget })).toMatchObject({
+      slotsPerInstance: 16,
+      share: { from: 0.9, to: 1 },
+    });
+    expect(fleetOf(both([]))).toMatchObject({ share: { from: 0, to: 0.5 } });
+    expect(fleetOf({ ...both([1, 0]), ...nextTarget })).toMatchObject({ share: { from: 1, to: 1 } });
+    expect(fleetOf().share).toBeUndefined();
+  });
+
+  test.each([
+    [[0, 0], 'the weights of all variants are 0'],
+    [[-1, 2], 'InitialVariantWeight (-1) must be 0 or more'],
+  ])('are refused with weights %j', (weights, message) => {
+    expect(() => fleetOf(both(weights))).toThrow(message);
+  });
+});
+
 describe('a fleet of a template', () => {
   test('has its pools, slots, routing, limits and policy', () => {
     expect(fleetOf()).toMatchObject({

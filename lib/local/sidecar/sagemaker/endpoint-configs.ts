@@ -1,6 +1,7 @@
 import { findInstanceType, unknownInstanceType } from '../../../catalog/instance-types';
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
+import { MAX_CONCURRENCY_TAG } from '../../../inference/contract';
 import { sageMakerArn } from '../arns';
 import type { PricePerHour } from '../billing';
 import { parseWith } from '../parse';
@@ -9,14 +10,7 @@ import { parseS3Location } from '../s3-location';
 import type { AsyncOutput } from './async-request';
 import type { Models } from './models';
 import { type EndpointConfigRequest, endpointConfigSchema, type ProductionVariant } from './schemas';
-import {
-  faultOf,
-  MAX_CONCURRENCY_TAG,
-  type ModelFault,
-  slotsPerInstance,
-  variantSpec,
-  type VariantSpec,
-} from './variant-spec';
+import { faultOf, type ModelFault, variantSpec, type VariantSpec } from './variant-spec';
 
 export interface StoredEndpointConfig {
   readonly request: EndpointConfigRequest;
@@ -73,9 +67,10 @@ export class EndpointConfigs {
 
   private check(request: EndpointConfigRequest): void {
     const problems: string[] = [];
-    const slots = slotsPerInstance(request.Tags);
-    if (!Number.isInteger(slots) || slots < 1) {
-      problems.push(`the tag ${MAX_CONCURRENCY_TAG} must be a whole number of at least 1`);
+    for (const { Key, Value } of request.Tags ?? []) {
+      const tagged = Key === MAX_CONCURRENCY_TAG || Key.startsWith(`${MAX_CONCURRENCY_TAG}:`);
+      if (!tagged || (Number.isInteger(Number(Value)) && Number(Value) >= 1)) continue;
+      problems.push(`the tag ${Key} ('${Value}') must be a whole number of at least 1`);
     }
     const names = request.ProductionVariants.map((variant) => variant.VariantName);
     if (new Set(names).size !== names.length) problems.push('two production variants have the same name');

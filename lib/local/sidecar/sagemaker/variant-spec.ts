@@ -1,12 +1,9 @@
+import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from '../../../inference/contract';
 import type { InstancePool, RoutingStrategy } from '../../../simulation/fleet';
 import type { ServerlessLimits } from './environments';
 import { DEFAULT_CONCURRENT_INVOCATIONS } from './async-request';
 import type { EndpointConfigRequest, ProductionVariant } from './schemas';
 
-/** The tag that tells how many requests one instance works on at a time. */
-export const MAX_CONCURRENCY_TAG = 'tidegate:max-concurrency-per-instance';
-/** Without the tag. */
-export const DEFAULT_SLOTS_PER_INSTANCE = 8;
 /** AWS does not publish its own default; this is the smallest value the property allows. */
 const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
 
@@ -70,15 +67,15 @@ export interface VariantSpec {
   readonly provisionTimeoutSeconds: number;
 }
 
-/** How many requests an instance works on at a time, from the tags of an endpoint configuration. */
-export function slotsPerInstance(tags: EndpointConfigRequest['Tags']): number {
-  const text = tags?.find(({ Key }) => Key === MAX_CONCURRENCY_TAG)?.Value;
-  return text === undefined ? DEFAULT_SLOTS_PER_INSTANCE : Number(text);
+/** How many requests an instance works on at a time, from the tags of an endpoint configuration or a component. */
+export function slotsPerInstance(tags: EndpointConfigRequest['Tags'], variantName?: string): number {
+  const text = concurrencyTag(tags ?? [], ({ Key }) => Key, variantName)?.Value;
+  return text === undefined ? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE : Number(text);
 }
 
 /** An asynchronous endpoint has a setting of its own. */
-function slotsOf({ AsyncInferenceConfig, Tags }: EndpointConfigRequest): number {
-  if (AsyncInferenceConfig === undefined) return slotsPerInstance(Tags);
+function slotsOf({ AsyncInferenceConfig, Tags }: EndpointConfigRequest, variantName: string): number {
+  if (AsyncInferenceConfig === undefined) return slotsPerInstance(Tags, variantName);
   return AsyncInferenceConfig.ClientConfig?.MaxConcurrentInvocationsPerInstance ?? DEFAULT_CONCURRENT_INVOCATIONS;
 }
 
@@ -98,7 +95,7 @@ export function variantSpec(
     managed: variant.ModelName === undefined ? managedScaling(variant) : undefined,
     pools: pools ?? [{ instanceType: variant.InstanceType ?? SERVERLESS_TYPE, priority: 1 }],
     pooled: pools !== undefined,
-    slotsPerInstance: variant.ServerlessConfig?.MaxConcurrency ?? slotsOf(config),
+    slotsPerInstance: variant.ServerlessConfig?.MaxConcurrency ?? slotsOf(config, variant.VariantName),
     serverless: serverlessLimits(variant),
     fault,
     startupSeconds: variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS,

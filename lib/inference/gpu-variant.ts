@@ -1,0 +1,51 @@
+import type { IDependable } from 'constructs';
+import type { EndpointVariants } from './endpoint-variants';
+import { GpuEndpointBase } from './gpu-endpoint-base';
+import type { GpuVariantProps } from './gpu-endpoint-props';
+
+/**
+ * A further variant of an endpoint: a model with instances, scaling and metrics of its own, behind the same name. Made with
+ * `GpuEndpoint.addVariant`.
+ *
+ * Creates a model, and what the endpoint's role needs for it.
+ */
+export class GpuVariant extends GpuEndpointBase {
+  /**
+   * A variant of an endpoint; `GpuEndpoint.addVariant` calls it.
+   *
+   * @internal
+   */
+  public static _of(
+    endpoint: GpuEndpointBase,
+    variants: EndpointVariants,
+    variantName: string,
+    props: GpuVariantProps,
+  ): GpuVariant {
+    return new GpuVariant(endpoint, variants, variantName, props);
+  }
+
+  public readonly endpointArn: string;
+  public readonly endpointName: string;
+  public readonly variantName: string;
+  public readonly instanceTypes: string[];
+  public readonly maxConcurrencyPerInstance: number;
+  public readonly initialCapacity: number;
+  public readonly scalingDependency: IDependable;
+
+  private constructor(
+    endpoint: GpuEndpointBase,
+    variants: EndpointVariants,
+    variantName: string,
+    props: GpuVariantProps,
+  ) {
+    super(endpoint, `Variant-${variantName}`);
+    const declared = variants.add(this, variantName, props);
+    this.variantName = variantName;
+    this.endpointName = endpoint.endpointName;
+    this.endpointArn = endpoint.endpointArn;
+    this.scalingDependency = endpoint.scalingDependency;
+    this.instanceTypes = declared.instanceTypes;
+    this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
+    this.initialCapacity = declared.initialCapacity;
+  }
+}

@@ -1,0 +1,103 @@
+import type { Duration } from 'aws-cdk-lib';
+import type * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
+import { RoutingStrategy, type PrefixAwareRoutingProps } from './gpu-endpoint-props';
+
+/** How long SageMaker waits for what. */
+export interface VariantTiming {
+  readonly provisionTimeoutSeconds: number;
+  readonly startupTimeoutSeconds: number;
+  readonly modelDownloadTimeoutSeconds: number;
+}
+
+/** A production variant with every default filled in. */
+export interface VariantSettings {
+  readonly variantName: string;
+  readonly modelName: string;
+  readonly initialInstanceCount: number;
+  readonly weight: number;
+  readonly instanceTypes: readonly string[];
+  readonly timing: VariantTiming;
+  readonly routing: RoutingStrategy;
+  readonly prefix: Required<PrefixAwareRoutingProps>;
+  readonly inferenceAmi: string | undefined;
+  readonly volumeSizeGb: number | undefined;
+  readonly capacityReservationArn: string | undefined;
+}
+
+/** Seconds of the timeouts, with the defaults for those that are left out. */
+export function variantTiming(
+  props: {
+    readonly provisionTimeout?: Duration;
+    readonly startupTimeout?: Duration;
+    readonly modelDownloadTimeout?: Duration;
+  },
+  defaults: VariantTiming = {
+    provisionTimeoutSeconds: 600,
+    startupTimeoutSeconds: 600,
+    modelDownloadTimeoutSeconds: 600,
+  },
+): VariantTiming {
+  const seconds = (duration: Duration | undefined, fallback: number): number =>
+    duration?.toSeconds({ integral: false }) ?? fallback;
+  return {
+    provisionTimeoutSeconds: seconds(props.provisionTimeout, defaults.provisionTimeoutSeconds),
+    startupTimeoutSeconds: seconds(props.startupTimeout, defaults.startupTimeoutSeconds),
+    modelDownloadTimeoutSeconds: seconds(props.modelDownloadTimeout, defaults.modelDownloadTimeoutSeconds),
+  };
+}
+
+/** What counts as one prefix, where the props leave it out. */
+export function prefixOf(
+  props: PrefixAwareRoutingProps | undefined,
+  maxConcurrencyPerInstance: number,
+): Required<PrefixAwareRoutingProps> {
+  return {
+    prefixLength: props?.prefixLength ?? 4096,
+    concurrencyThreshold: props?.concurrencyThreshold ?? Math.min(1024, maxConcurrencyPerInstance),
+  };
+}
+
+/** The variant as the endpoint configuration takes it. */
+export function productionVariant(settings: VariantSettings): sagemaker.CfnEndpointConfig.ProductionVariantProperty {
+  const { timing, routing, capacityReservationArn } = settings;
+  return {
+    variantName: settings.variantName,
+    modelName: settings.modelName,
+    initialInstanceCount: settings.initialInstanceCount,
+    initialVariantWeight: settings.weight,
+    ...startOf(timing, settings.volumeSizeGb),
+    ...(capacityReservationArn === undefined
+      ? { instancePools: poolsOf(settings.instanceTypes) }
+      : {
+          instanceType: settings.instanceTypes[0],
+          variantInstanceProvisionTimeoutInSeconds: undefined,
+          capacityReservationConfig: {
+            capacityReservationPreference: 'capacity-reservations-only',
+            mlReservationArn: capacityReservationArn,
+          },
+        }),
+    inferenceAmiVersion: settings.inferenceAmi,
+    routingConfig: {
+      routingStrategy: routing,
+      ...(routing === RoutingStrategy.PREFIX_AWARE ? { prefixAwareRoutingConfig: settings.prefix } : {}),
+    },
+  };
+}
+
+/** How an instance of a variant starts. */
+export function startOf(
+  timing: VariantTiming,
+  volumeSizeGb: number | undefined,
+): Partial<sagemaker.CfnEndpointConfig.ProductionVariantProperty> {
+  return {
+    variantInstanceProvisionTimeoutInSeconds: timing.provisionTimeoutSeconds,
+    containerStartupHealthCheckTimeoutInSeconds: timing.startupTimeoutSeconds,
+    modelDataDownloadTimeoutInSeconds: timing.modelDownloadTimeoutSeconds,
+    volumeSizeInGb: volumeSizeGb,
+  };
+}
+
+/** Instance types with their place in the order they are wanted. */
+export function poolsOf(instanceTypes: readonly string[]): { instanceType: string; priority: number }[] {
+  return instanceTypes.map((instanceType, index) => ({ instanceType, priority: index + 1 }));
+}
