@@ -2,6 +2,7 @@ import { SECONDS_PER_DAY } from '../../lib/core/time';
 import {
   eventsOfActivities,
   eventsOfNotice,
+  fleetStateMetrics,
   parseScaleNotice,
   RESOURCE_ID_DIMENSION,
   SCALE_EVENT_METRICS,
@@ -9,9 +10,11 @@ import {
   type ScaleEvent,
   type WatchedFleet,
 } from '../../lib/scaling/contract';
-import type { Metrics } from '../clients/metrics';
+import type { FleetStates } from '../clients/fleet-state';
+import type { MetricValue, Metrics } from '../clients/metrics';
 import type { ScaleEventStore } from '../clients/scale-event-store';
 import type { RecentActivities, ScalingActivities } from '../clients/scaling-activities';
+import type { Clock } from '../support/clock';
 import type { Logger } from '../support/logger';
 
 /** Keys of stored events to remember between invocations at most. */
@@ -22,8 +25,10 @@ export interface ScaleEventsDependencies {
   readonly fleets: readonly WatchedFleet[];
   readonly retentionDays: number;
   readonly activities: ScalingActivities;
+  readonly states: FleetStates;
   readonly store: ScaleEventStore;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -37,7 +42,8 @@ export interface ScaleEventsResult {
  *
  * An event of the bus is recorded as it comes. Whatever woke the handler, the scaling activities are read back too, so that an event
  * the bus lost is recorded with the next tick. Repeats and late arrivals change nothing: an event's key is made from what happened.
- * Each event is counted once, when it is first stored; should counting fail, it is left uncounted rather than counted twice.
+ * Each event is counted once, when it is first stored; should counting fail, it is left uncounted rather than counted twice. The state
+ * of the fleets is told with every look.
  */
 export function createHandler(deps: ScaleEventsDependencies): (event: unknown) => Promise<ScaleEventsResult> {
   const stored = new Set<string>();
@@ -55,15 +61,36 @@ export function createHandler(deps: ScaleEventsDependencies): (event: unknown) =
     }
 
     const recorded = await record(found, stored, deps);
+    failures.push(...(await tellStates(deps)));
     deps.logger.info('scale events recorded', {
       notice: notice.kind,
       seen: found.length,
       recorded: recorded.map(({ resourceId, kind, from, to, reason }) => ({ resourceId, kind, from, to, reason })),
       failures,
     });
-    if (failures.length > 0) throw new Error(`scaling activities could not be read: ${failures.join('; ')}`);
+    if (failures.length > 0) throw new Error(`some of the fleets could not be read: ${failures.join('; ')}`);
     return { recorded: recorded.length };
   };
+}
+
+/** Publishes what the fleets are now; returns why some could not be read, which keeps none of the others from being told. */
+async function tellStates(deps: ScaleEventsDependencies): Promise<readonly string[]> {
+  const failures: string[] = [];
+  const values: MetricValue[] = [];
+  for (const fleet of deps.fleets.filter(({ hasState }) => hasState)) {
+    const { resourceId, declaredConfigName } = fleet;
+    try {
+      const state = await deps.states.read(fleet);
+      const atSeconds = deps.clock.now();
+      const dimensions = { [RESOURCE_ID_DIMENSION]: resourceId };
+      for (const metric of fleetStateMetrics(state, declaredConfigName))
+        values.push({ ...metric, unit: 'Count', atSeconds, dimensions });
+    } catch (error) {
+      failures.push(`${resourceId}: ${String(error)}`);
+    }
+  }
+  await deps.metrics.put(values);
+  return failures;
 }
 
 /**

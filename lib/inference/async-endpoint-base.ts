@@ -5,7 +5,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IDependable } from 'constructs';
 import { acknowledgeWildcards } from '../runtime/acknowledge';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import type { FleetPredefinedMetrics, FleetSignals } from '../scaling';
+import type { FleetPredefinedMetrics, FleetSignals, FleetStateSource } from '../scaling';
 import type { AsyncStorage } from './async-storage';
 import { ASYNC_REQUESTS_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
 import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
@@ -85,6 +85,21 @@ export abstract class AsyncEndpointBase extends ScalableFleetBase implements IAs
       backlogPerInstance: this.metricBacklogPerInstance(),
       workWithoutCapacity: this.metricHasBacklogWithoutCapacity({ statistic: 'Maximum' }),
     };
+  }
+
+  /** Where its state is read. */
+  public get stateSource(): FleetStateSource | undefined {
+    const declaredConfigName = this._declaredConfigName;
+    return { arn: this.endpointArn, ...(declaredConfigName !== undefined && { declaredConfigName }) };
+  }
+
+  /**
+   * The configuration that the stack deploys, where it deploys the endpoint.
+   *
+   * @internal
+   */
+  protected get _declaredConfigName(): string | undefined {
+    return undefined;
   }
 
   /**

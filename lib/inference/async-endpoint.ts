@@ -141,6 +141,11 @@ export class AsyncEndpoint extends AsyncEndpointBase {
       resourceName: this.physicalName,
     });
   }
+
+  /** @internal */
+  protected get _declaredConfigName(): string | undefined {
+    return this.endpointConfigName;
+  }
 }
 
 /** The limit of the API reference, AsyncInferenceClientConfig. */

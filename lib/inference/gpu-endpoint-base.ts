@@ -4,7 +4,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IResource } from 'aws-cdk-lib';
 import type { IDependable } from 'constructs';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import type { FleetPredefinedMetrics } from '../scaling';
+import type { FleetPredefinedMetrics, FleetStateSource } from '../scaling';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
 import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
 
@@ -83,6 +83,21 @@ export abstract class GpuEndpointBase extends ScalableFleetBase implements IGpuE
   /** The endpoint's name. */
   public get fleetName(): string {
     return this.endpointName;
+  }
+
+  /** Where its state is read. */
+  public get stateSource(): FleetStateSource | undefined {
+    const declaredConfigName = this._declaredConfigName;
+    return { arn: this.endpointArn, ...(declaredConfigName !== undefined && { declaredConfigName }) };
+  }
+
+  /**
+   * The configuration that the stack deploys, where it deploys the endpoint.
+   *
+   * @internal
+   */
+  protected get _declaredConfigName(): string | undefined {
+    return undefined;
   }
 
   /**

@@ -85,6 +85,11 @@ export class GpuEndpoint extends GpuEndpointBase {
     });
   }
 
+  /** @internal */
+  protected get _declaredConfigName(): string | undefined {
+    return this.endpointConfigName;
+  }
+
   /**
    * Adds a further variant: another model, or another version on other instances, that answers its share of the requests. An endpoint
    * has ten variants at most. With several a new version takes over as a canary, as SageMaker rolls batches through one variant only.

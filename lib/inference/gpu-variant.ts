@@ -32,6 +32,8 @@ export class GpuVariant extends GpuEndpointBase {
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
 
+  private readonly configName: string | undefined;
+
   private constructor(
     endpoint: GpuEndpointBase,
     variants: EndpointVariants,
@@ -44,8 +46,14 @@ export class GpuVariant extends GpuEndpointBase {
     this.endpointName = endpoint.endpointName;
     this.endpointArn = endpoint.endpointArn;
     this.scalingDependency = endpoint.scalingDependency;
+    this.configName = endpoint.stateSource?.declaredConfigName;
     this.instanceTypes = declared.instanceTypes;
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
+  }
+
+  /** @internal */
+  protected get _declaredConfigName(): string | undefined {
+    return this.configName;
   }
 }

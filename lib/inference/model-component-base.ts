@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IDependable } from 'constructs';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import type { FleetPredefinedMetrics, FleetSignals } from '../scaling';
+import type { FleetPredefinedMetrics, FleetSignals, FleetStateSource } from '../scaling';
 import { COMPONENT_NAME_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
 import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
 
@@ -68,6 +68,11 @@ export abstract class ModelComponentBase extends ScalableFleetBase implements IM
   /** What it tells of work that waits: requests that were refused without a copy, the first of them included. */
   public get signals(): FleetSignals | undefined {
     return { workWithoutCapacity: this.metricNoCapacity() };
+  }
+
+  /** Where its state is read. */
+  public get stateSource(): FleetStateSource | undefined {
+    return { arn: this.componentArn };
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type ConcurrencyScalingProps,
   type FleetPredefinedMetrics,
   type FleetSignals,
+  type FleetStateSource,
   type InvocationsScalingProps,
   type IScalableFleet,
   type MetricScalingProps,
@@ -77,6 +78,11 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
 
   /** What it tells of work that waits. */
   public get signals(): FleetSignals | undefined {
+    return undefined;
+  }
+
+  /** Where its state is read. */
+  public get stateSource(): FleetStateSource | undefined {
     return undefined;
   }
 

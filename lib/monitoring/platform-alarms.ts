@@ -41,6 +41,9 @@ export interface EndpointAlarmsProps {
   readonly maxOverload?: Duration;
 }
 
+/** Twice and more what an instance with an uncached image takes (median 525 s). */
+const MISSING_INSTANCES_MINUTES = 20;
+
 const { MISSING, NOT_BREACHING, BREACHING } = cloudwatch.TreatMissingData;
 
 /**
@@ -144,11 +147,49 @@ export class PlatformAlarms extends Construct {
           'While the endpoint is updating, wait. After UpdateRollbackFailed, deploy again. Else check the service-linked role.',
       },
     });
+    this.watchState(scaleEvents, fleet);
     this.watchHandler('ScaleEvents', scaleEvents.handler, 'Scale events are not recorded; scaling itself goes on.');
     this.watchDeadLetters('ScaleEvents', scaleEvents.deadLetterQueue, {
       meaning: 'Events about the fleet could not be delivered to their handler, or it could not handle them.',
       lookAt: 'The messages in the dead-letter queue; each carries the error in its attributes.',
       whatToDo: 'Fix the error, then delete the messages: the handler reads scaling activities back every minute.',
+    });
+  }
+
+  /** Replicas that are wanted and do not come, and a rollout that was taken back without anyone being told. */
+  private watchState(scaleEvents: ScaleEvents, fleet: IScalableFleet): void {
+    if (fleet.stateSource === undefined) return;
+    this.add('MissingInstances', {
+      metric: scaleEvents.metricCapacityGap(fleet, { statistic: cloudwatch.Stats.MINIMUM }),
+      threshold: 1,
+      evaluationPeriods: MISSING_INSTANCES_MINUTES,
+      treatMissingData: MISSING,
+      runbook: {
+        meaning: `For ${MISSING_INSTANCES_MINUTES} minutes instances have been wanted that do not serve: more than any start takes.`,
+        lookAt:
+          'Scale events of kind capacity-error; without one, the log of the newest instance: a download or a health check that ' +
+          'does not end.',
+        whatToDo:
+          'Without capacity, add a further instance type to the pools, or a reservation. For quota, ask for more in Service Quotas. ' +
+          'For a start that hangs, deploy the version before.',
+      },
+    });
+    if (fleet.stateSource.declaredConfigName === undefined) return;
+    this.add('ConfigurationDrift', {
+      metric: scaleEvents.metricConfigurationDrift(fleet),
+      threshold: 1,
+      evaluationPeriods: 5,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'The endpoint runs another configuration than the one that was deployed: a rollout was taken back, or someone changed the ' +
+          'endpoint by hand. The deployment itself may look like a success.',
+        lookAt:
+          'The failure reason of the endpoint, its state changes among the scale events, and the two alarms of the rollout.',
+        whatToDo:
+          'Mend the version and deploy again, or deploy the version before, so that the stack says what runs. After ' +
+          'UpdateRollbackFailed deploy at once: both versions may be answering.',
+      },
     });
   }
 

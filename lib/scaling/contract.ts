@@ -85,6 +85,45 @@ export const SCALE_EVENT_METRICS: { readonly [kind in ScaleEventKind]: string } 
   'endpoint-state': 'EndpointStateChanges',
 };
 
+/** The metrics of a fleet's state, told with every look; each carries the dimension {@link RESOURCE_ID_DIMENSION}. */
+export const FLEET_STATE_METRICS = {
+  /** Replicas that are wanted and do not serve yet. */
+  capacityGap: 'CapacityGap',
+  /** 1 while the endpoint runs another configuration than the deployed one, as after a rollout that was taken back; else 0. */
+  configurationDrift: 'ConfigurationDrift',
+} as const;
+
+/** What a fleet is at a moment. */
+export interface FleetState {
+  /** The endpoint's or the component's status, in the service's words. */
+  readonly status: string;
+  /** The endpoint configuration in use; null for inference components. */
+  readonly configName: string | null;
+  /** Replicas that are wanted, and those there are; null while the service does not tell. */
+  readonly desired: number | null;
+  readonly current: number | null;
+}
+
+/**
+ * The metrics of a fleet's state. The configuration is compared while nothing is being deployed: during an update both are in use.
+ * After `UpdateRollbackFailed` the fleet may be of both for good (developer guide, "Deployment guardrails"), which is a drift too.
+ */
+export function fleetStateMetrics(
+  { status, configName, desired, current }: FleetState,
+  declaredConfigName?: string,
+): { readonly metricName: string; readonly value: number }[] {
+  const isSettled = status === 'InService' || status === 'UpdateRollbackFailed';
+  const isDrifted = status === 'UpdateRollbackFailed' || configName !== declaredConfigName;
+  return [
+    ...(desired === null || current === null
+      ? []
+      : [{ metricName: FLEET_STATE_METRICS.capacityGap, value: Math.max(0, desired - current) }]),
+    ...(declaredConfigName === undefined || configName === null || !isSettled
+      ? []
+      : [{ metricName: FLEET_STATE_METRICS.configurationDrift, value: isDrifted ? 1 : 0 }]),
+  ];
+}
+
 /** A fleet the handler watches, as the construct hands it over. */
 export interface WatchedFleet {
   readonly resourceId: string;
@@ -93,6 +132,10 @@ export interface WatchedFleet {
   /** The endpoint's name, as state-change events carry it. */
   readonly fleetName: string;
   readonly initialCapacity: number;
+  /** Whether its state can be read. */
+  readonly hasState: boolean;
+  /** The endpoint configuration that was deployed. */
+  readonly declaredConfigName?: string;
 }
 
 /** The status of a scaling activity, in the service's words. */
@@ -259,12 +302,15 @@ export function parseWatchedFleets(json: string): WatchedFleet[] {
   return parsed.map((item: unknown, index) => {
     const where = `${SCALE_EVENTS_ENVIRONMENT.fleets}[${index}]`;
     const fleet = record(item, where);
+    const declared = fleet['declaredConfigName'];
     return {
       resourceId: text(fleet, 'resourceId', where),
       scalableDimension: text(fleet, 'scalableDimension', where),
       serviceNamespace: text(fleet, 'serviceNamespace', where),
       fleetName: text(fleet, 'fleetName', where),
       initialCapacity: finite(fleet['initialCapacity']) ?? 0,
+      hasState: fleet['hasState'] === true,
+      ...(typeof declared === 'string' && declared !== '' ? { declaredConfigName: declared } : {}),
     };
   });
 }

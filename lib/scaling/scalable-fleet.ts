@@ -42,6 +42,19 @@ export interface FleetSignals {
   readonly workWithoutCapacity?: cloudwatch.IMetric;
 }
 
+/** Where the state of a fleet is read: how many replicas it has, and which configuration it runs. */
+export interface FleetStateSource {
+  /** The ARN of the endpoint, or of the inference component. */
+  readonly arn: string;
+
+  /**
+   * The endpoint configuration that the stack deploys; another one in use means that a rollout was taken back.
+   *
+   * @default - the endpoint is not deployed by the stack
+   */
+  readonly declaredConfigName?: string;
+}
+
 /**
  * Anything with a replica count that Application Auto Scaling can change: a real-time endpoint's instances, the copies of an
  * inference component.
@@ -77,6 +90,13 @@ export interface IScalableFleet extends IConstruct {
    * @default - nothing
    */
   readonly signals?: FleetSignals;
+
+  /**
+   * Where its state is read.
+   *
+   * @default - its state is not watched
+   */
+  readonly stateSource?: FleetStateSource;
 
   /** What must exist before the fleet can be registered with Application Auto Scaling. */
   readonly scalingDependency: IDependable;

@@ -17,6 +17,7 @@ import {
 } from '../runtime/acknowledge';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import {
+  FLEET_STATE_METRICS,
   METRIC_NAMESPACE,
   RESOURCE_ID_DIMENSION,
   SCALE_EVENT_METRICS,
@@ -57,7 +58,8 @@ export interface ScaleEventsProps {
  * A record of everything that happened to some fleets: each scale-out and scale-in with its reason, capacity errors, state changes.
  *
  * Creates a table, a handler that hears of changes from the event bus and reads the scaling activities back on a schedule, a
- * dead-letter queue for what could not be delivered or handled, and a metric for each kind of event.
+ * dead-letter queue for what could not be delivered or handled, and a metric for each kind of event. With every look it tells how many
+ * replicas are wanted and missing, and whether the endpoint runs the configuration that was deployed.
  *
  * @example
  * const events = new ScaleEvents(this, 'ScaleEvents', { fleets: [endpoint] });
@@ -108,7 +110,12 @@ export class ScaleEvents extends Construct {
       'LambdaDLQ',
       'The destination of failed invocations takes what a dead-letter queue would take, with the error beside it.',
     );
-    this.grantHandler();
+    this.grantHandler(props.fleets);
+    // What it compares with is known to have been deployed only after the endpoint.
+    for (const { stateSource, scalingDependency } of props.fleets) {
+      if (stateSource?.declaredConfigName !== undefined)
+        this.handler.node.defaultChild!.node.addDependency(scalingDependency);
+    }
     this.addRules(props.fleets, reconcileEvery);
   }
 
@@ -142,6 +149,22 @@ export class ScaleEvents extends Construct {
     return this.metric(SCALE_EVENT_METRICS['max-reached'], fleet, options);
   }
 
+  /** How many replicas of a fleet are wanted and do not serve yet; the most of a minute. Needs a fleet whose state can be read. */
+  public metricCapacityGap(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric(FLEET_STATE_METRICS.capacityGap, fleet, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * 1 while the endpoint of a fleet runs another configuration than the deployed one: a rollout was taken back, and the deployment that
+   * began it may have been reported as a success. Needs a fleet whose endpoint the stack deploys.
+   */
+  public metricConfigurationDrift(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric(FLEET_STATE_METRICS.configurationDrift, fleet, {
+      statistic: cloudwatch.Stats.MINIMUM,
+      ...options,
+    });
+  }
+
   private metric(metricName: string, fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return new cloudwatch.Metric({
       namespace: METRIC_NAMESPACE,
@@ -153,11 +176,12 @@ export class ScaleEvents extends Construct {
     });
   }
 
-  private grantHandler(): void {
+  private grantHandler(fleets: readonly IScalableFleet[]): void {
     this.table.grant(this.handler, 'dynamodb:PutItem');
     const policy = new iam.Policy(this, 'HandlerPolicy', {
       statements: [
         new iam.PolicyStatement({ actions: ['application-autoscaling:DescribeScalingActivities'], resources: ['*'] }),
+        ...describeStatements(fleets),
         new iam.PolicyStatement({
           actions: ['cloudwatch:PutMetricData'],
           resources: ['*'],
@@ -219,8 +243,35 @@ function checkProps(props: ScaleEventsProps, reconcileEvery: Duration, retention
 }
 
 function watchedFleet(fleet: IScalableFleet): WatchedFleet {
-  const { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity } = fleet;
-  return { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity };
+  const { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity, stateSource } = fleet;
+  const declaredConfigName = stateSource?.declaredConfigName;
+  return {
+    resourceId,
+    scalableDimension,
+    serviceNamespace,
+    fleetName,
+    initialCapacity,
+    hasState: stateSource !== undefined,
+    ...(declaredConfigName !== undefined && { declaredConfigName }),
+  };
+}
+
+/** Leave to read the state of each fleet, and of no other. */
+function describeStatements(fleets: readonly IScalableFleet[]): iam.PolicyStatement[] {
+  const arnsOf = (areComponents: boolean): string[] =>
+    unique(
+      fleets.flatMap(({ stateSource, scalableDimension }) =>
+        stateSource !== undefined && scalableDimension.includes(':inference-component:') === areComponents
+          ? [stateSource.arn]
+          : [],
+      ),
+    );
+  const allow = (action: string, resources: string[]): iam.PolicyStatement[] =>
+    resources.length === 0 ? [] : [new iam.PolicyStatement({ actions: [action], resources })];
+  return [
+    ...allow('sagemaker:DescribeEndpoint', arnsOf(false)),
+    ...allow('sagemaker:DescribeInferenceComponent', arnsOf(true)),
+  ];
 }
 
 function unique(values: string[]): string[] {

@@ -4,7 +4,7 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { CostGuard } from '../../lib/cost';
-import { GpuEndpoint } from '../../lib/inference';
+import { GpuEndpoint, ModelServer } from '../../lib/inference';
 import { StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
 import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
@@ -88,6 +88,7 @@ describe('PlatformAlarms', () => {
       'CapacityGap',
       'CapacityErrors',
       'ScalingFailures',
+      'MissingInstances',
       'ScaleEventsHandlerErrors',
       'ScaleEventsDeadLetters',
       'ForecastHandlerErrors',
@@ -104,10 +105,35 @@ describe('PlatformAlarms', () => {
     ]);
   });
 
+  test('goes off when instances stay away, and when an endpoint of the stack runs what was not deployed', () => {
+    const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
+    const endpoint = new GpuEndpoint(stack, 'Endpoint', {
+      modelServer: ModelServer.triton(),
+      pools: [{ instanceType: 'ml.g5.xlarge' }],
+      endpointName: 'chat',
+    });
+    const alarms = new PlatformAlarms(stack, 'Alarms', { topic: new sns.Topic(stack, 'Topic') });
+    alarms.watchScaling(new ScaleEvents(stack, 'Events', { fleets: [endpoint] }), endpoint);
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'CapacityGap',
+      Statistic: 'Minimum',
+      EvaluationPeriods: 20,
+      DatapointsToAlarm: 20,
+      TreatMissingData: 'missing',
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ConfigurationDrift',
+      Statistic: 'Minimum',
+      EvaluationPeriods: 5,
+      TreatMissingData: 'notBreaching',
+    });
+  });
+
   test('gives every alarm a runbook entry, someone to tell, and a choice for missing data', () => {
     const { stack } = watchEverything();
     const alarms = alarmsOf(stack);
-    expect(alarms).toHaveLength(18);
+    expect(alarms).toHaveLength(19);
     for (const alarm of alarms) {
       expect(alarm['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
       expect(alarm['AlarmActions']).toHaveLength(1);

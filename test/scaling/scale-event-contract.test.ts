@@ -17,6 +17,7 @@ const fleet: WatchedFleet = {
   serviceNamespace: 'sagemaker',
   fleetName: 'chat',
   initialCapacity: 1,
+  hasState: true,
 };
 
 function activity(id: string, startedAt: number, to: number, more: Partial<ScalingActivity> = {}): ScalingActivity {

@@ -1,7 +1,7 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { GpuEndpoint, ModelServer, type IGpuEndpoint } from '../../lib/inference';
+import { GpuEndpoint, ModelServer, ModelComponent, type IGpuEndpoint } from '../../lib/inference';
 import { ScaleEvents, type ScaleEventsProps } from '../../lib/scaling';
 
 function build(props: Partial<ScaleEventsProps> = {}): { stack: Stack; fleet: IGpuEndpoint; events: ScaleEvents } {
@@ -79,12 +79,54 @@ describe('ScaleEvents', () => {
     });
   });
 
+  test('knows which configuration its endpoint was deployed with, once it is deployed', () => {
+    const { stack, fleet, events } = build();
+    const template = Template.fromStack(stack);
+    const [handler] = Object.values(
+      template.findResources('AWS::Lambda::Function', {
+        Properties: { Environment: { Variables: { TIDEGATE_SCALE_EVENTS_RETENTION_DAYS: '90' } } },
+      }),
+    );
+    expect(JSON.stringify(handler)).toMatch(/declaredConfigName.*ChatConfig[^"]*","EndpointConfigName"/);
+    expect(handler!['DependsOn']).toContainEqual(expect.stringMatching(/^ChatEndpoint/));
+    expect(stack.resolve(events.metricConfigurationDrift(fleet))).toMatchObject({
+      metricName: 'ConfigurationDrift',
+      statistic: 'Minimum',
+    });
+    expect(events.metricCapacityGap(fleet)).toMatchObject({ metricName: 'CapacityGap', statistic: 'Maximum' });
+  });
+
+  test('watches the copies of a component, and the instances of an imported endpoint, without a configuration to compare', () => {
+    const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
+    const imported = GpuEndpoint.fromEndpointName(stack, 'Imported', 'Chat');
+    const component = ModelComponent.fromModelComponentAttributes(stack, 'Small', {
+      componentName: 'small',
+      endpointName: 'shared',
+    });
+    new ScaleEvents(stack, 'Events', { fleets: [imported, component] });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Action: 'sagemaker:DescribeEndpoint' }),
+          Match.objectLike({ Action: 'sagemaker:DescribeInferenceComponent' }),
+        ]),
+      },
+    });
+    expect(JSON.stringify(template.toJSON())).not.toContain('declaredConfigName');
+  });
+
   test('may put events and metrics of its namespace, and look at activities', () => {
     const template = templateOf();
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
         Statement: [
           { Action: 'application-autoscaling:DescribeScalingActivities', Effect: 'Allow', Resource: '*' },
+          {
+            Action: 'sagemaker:DescribeEndpoint',
+            Effect: 'Allow',
+            Resource: { Ref: Match.stringLikeRegexp('ChatEndpoint') },
+          },
           {
             Action: 'cloudwatch:PutMetricData',
             Condition: { StringEquals: { 'cloudwatch:namespace': 'Tidegate' } },

@@ -4,7 +4,9 @@ import {
 } from '@aws-sdk/client-application-auto-scaling';
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeEndpointCommand, DescribeInferenceComponentCommand, SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { mockClient } from 'aws-sdk-client-mock';
+import { sageMakerFleetStates } from '../../../lambda/clients/fleet-state';
 import { cloudWatchMetrics } from '../../../lambda/clients/metrics';
 import { dynamoScaleEventStore } from '../../../lambda/clients/scale-event-store';
 import { applicationAutoScalingActivities } from '../../../lambda/clients/scaling-activities';
@@ -22,6 +24,7 @@ describe('scaling activities', () => {
     serviceNamespace: 'sagemaker',
     fleetName: 'chat',
     initialCapacity: 1,
+    hasState: true,
   };
 
   test('are asked for by fleet and come in our words, unfinished ones left out', async () => {
@@ -147,5 +150,60 @@ describe('metrics', () => {
   test('are not put when there are none', async () => {
     await cloudWatchMetrics('Tidegate', configuration).put([]);
     expect(client.calls()).toHaveLength(0);
+  });
+});
+
+describe('states of fleets', () => {
+  const client = mockClient(SageMakerClient);
+  beforeEach(() => client.reset());
+  const states = sageMakerFleetStates(configuration);
+  const fleet: WatchedFleet = {
+    resourceId,
+    scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+    serviceNamespace: 'sagemaker',
+    fleetName: 'chat',
+    initialCapacity: 1,
+    hasState: true,
+  };
+
+  test('are those of the variant', async () => {
+    client.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
+      EndpointStatus: 'InService',
+      EndpointConfigName: 'config-2',
+      ProductionVariants: [
+        { VariantName: 'other', DesiredInstanceCount: 9, CurrentInstanceCount: 9 },
+        { VariantName: 'main', DesiredInstanceCount: 4, CurrentInstanceCount: 3 },
+      ],
+    });
+    await expect(states.read(fleet)).resolves.toEqual({
+      status: 'InService',
+      configName: 'config-2',
+      desired: 4,
+      current: 3,
+    });
+  });
+
+  test('are those of the component', async () => {
+    client.on(DescribeInferenceComponentCommand, { InferenceComponentName: 'small' }).resolves({
+      InferenceComponentStatus: 'InService',
+      RuntimeConfig: { DesiredCopyCount: 2, CurrentCopyCount: 0 },
+    });
+    const component = { ...fleet, resourceId: 'inference-component/small', fleetName: 'small' };
+    await expect(states.read(component)).resolves.toEqual({
+      status: 'InService',
+      configName: null,
+      desired: 2,
+      current: 0,
+    });
+  });
+
+  test('are unknown while the service does not tell', async () => {
+    client.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Creating' });
+    await expect(states.read(fleet)).resolves.toEqual({
+      status: 'Creating',
+      configName: null,
+      desired: null,
+      current: null,
+    });
   });
 });

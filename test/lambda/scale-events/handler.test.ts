@@ -1,7 +1,15 @@
+import type { FleetStates } from '../../../lambda/clients/fleet-state';
 import type { MetricValue } from '../../../lambda/clients/metrics';
 import type { RecentActivities } from '../../../lambda/clients/scaling-activities';
 import { createHandler } from '../../../lambda/scale-events/handler';
-import { scaleEventKey, type ScaleEvent, type ScalingActivity, type WatchedFleet } from '../../../lib/scaling/contract';
+import {
+  FLEET_STATE_METRICS,
+  scaleEventKey,
+  type FleetState,
+  type ScaleEvent,
+  type ScalingActivity,
+  type WatchedFleet,
+} from '../../../lib/scaling/contract';
 
 const tick = { 'detail-type': 'Scheduled Event' };
 
@@ -12,6 +20,8 @@ function fleetOf(name: string): WatchedFleet {
     serviceNamespace: 'sagemaker',
     fleetName: name,
     initialCapacity: 1,
+    hasState: true,
+    declaredConfigName: 'config-2',
   };
 }
 
@@ -36,11 +46,24 @@ function stateChange(LastModifiedTime: number): object {
   };
 }
 
+const STATE_METRICS: readonly string[] = Object.values(FLEET_STATE_METRICS);
+
+const settled: FleetState = { status: 'InService', configName: 'config-2', desired: 1, current: 1 };
+
+const statesFrom = (states: ReadonlyMap<string, FleetState | Error>): FleetStates => ({
+  read: ({ resourceId }) => {
+    const state = states.get(resourceId) ?? settled;
+    return state instanceof Error ? Promise.reject(state) : Promise.resolve(state);
+  },
+});
+
 /** A table, a scaling service and CloudWatch, all in memory; handlers made with `newHandler` share them as new processes would. */
 function world(fleets: readonly WatchedFleet[] = [chat]) {
   const stored = new Map<string, { event: ScaleEvent; expiresAt: number }>();
   const counted: MetricValue[] = [];
   const activities = new Map<string, RecentActivities | Error>();
+  const states = new Map<string, FleetState | Error>();
+  const told: MetricValue[] = [];
   let writes = 0;
   let metricsDown = false;
   const newHandler = () =>
@@ -53,6 +76,7 @@ function world(fleets: readonly WatchedFleet[] = [chat]) {
           return recent instanceof Error ? Promise.reject(recent) : Promise.resolve(recent);
         },
       },
+      states: statesFrom(states),
       store: {
         putIfAbsent: (event, expiresAt) => {
           writes++;
@@ -65,10 +89,11 @@ function world(fleets: readonly WatchedFleet[] = [chat]) {
       metrics: {
         put: (values) => {
           if (metricsDown) return Promise.reject(new Error('metrics are down'));
-          counted.push(...values);
+          for (const value of values) (STATE_METRICS.includes(value.metricName) ? told : counted).push(value);
           return Promise.resolve();
         },
       },
+      clock: { now: () => 1_000_000 },
       logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     });
   return {
@@ -77,6 +102,8 @@ function world(fleets: readonly WatchedFleet[] = [chat]) {
     expiries: () => [...stored.values()].map(({ expiresAt }) => expiresAt),
     counted,
     activities,
+    states,
+    told,
     writes: () => writes,
     breakMetrics: () => (metricsDown = true),
   };
@@ -177,5 +204,54 @@ describe('the scale-events handler', () => {
     await expect(world().newHandler()({ 'detail-type': 'Something Else' })).rejects.toThrow(
       /expected 'Scheduled Event'/,
     );
+  });
+});
+
+describe('the state of the fleets', () => {
+  const values = (told: readonly MetricValue[]): object =>
+    Object.fromEntries(
+      told.map(({ metricName, value, dimensions }) => [`${dimensions['ResourceId']} ${metricName}`, value]),
+    );
+
+  test('is told with every look', async () => {
+    const { newHandler, states, told } = world();
+    states.set(chat.resourceId, { ...settled, desired: 5, current: 2 });
+    await newHandler()(tick);
+    const common = { unit: 'Count', atSeconds: 1_000_000, dimensions: { ResourceId: chat.resourceId } };
+    expect(told).toEqual([
+      { metricName: 'CapacityGap', value: 3, ...common },
+      { metricName: 'ConfigurationDrift', value: 0, ...common },
+    ]);
+  });
+
+  test.each<[string, Partial<FleetState>, object]>([
+    ['a rollout that was taken back', { configName: 'config-1' }, { CapacityGap: 0, ConfigurationDrift: 1 }],
+    ['a rollback that failed', { status: 'UpdateRollbackFailed' }, { CapacityGap: 0, ConfigurationDrift: 1 }],
+    ['an update', { status: 'Updating', configName: 'config-1', desired: 4 }, { CapacityGap: 3 }],
+    ['more instances than wanted', { current: 4 }, { CapacityGap: 0, ConfigurationDrift: 0 }],
+    ['an endpoint that is made', { status: 'Creating', desired: null, current: null }, {}],
+  ])('tells of %s', async (_, state, expected) => {
+    const { newHandler, states, told } = world();
+    states.set(chat.resourceId, { ...settled, ...state });
+    await newHandler()(tick);
+    expect(Object.fromEntries(told.map(({ metricName, value }) => [metricName, value]))).toEqual(expected);
+  });
+
+  test('of one that cannot be read keeps no other from being told, and fails the look', async () => {
+    const films = fleetOf('films');
+    const { newHandler, states, told } = world([chat, films]);
+    states.set(chat.resourceId, new Error('throttled'));
+    await expect(newHandler()(tick)).rejects.toThrow('endpoint/chat/variant/main: Error: throttled');
+    expect(values(told)).toEqual({
+      'endpoint/films/variant/main CapacityGap': 0,
+      'endpoint/films/variant/main ConfigurationDrift': 0,
+    });
+  });
+
+  test('of fleets that have none is not read', async () => {
+    const { newHandler, states, told } = world([{ ...chat, hasState: false }]);
+    states.set(chat.resourceId, new Error('not asked'));
+    await newHandler()(tick);
+    expect(told).toEqual([]);
   });
 });
