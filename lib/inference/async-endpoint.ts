@@ -3,6 +3,7 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
+import { capacityGapAlarm } from './capacity-ladder';
 import { AsyncEndpointBase, type IAsyncEndpoint } from './async-endpoint-base';
 import type { AsyncEndpointAttributes, AsyncEndpointProps } from './async-endpoint-props';
 import { asyncStorage, checkAsyncStorage, ownStorage, type AsyncStorage } from './async-storage';
@@ -59,6 +60,12 @@ export class AsyncEndpoint extends AsyncEndpointBase {
   public readonly maxConcurrencyPerInstance: number;
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
+
+  /** The most instances that the quotas of the capacity ladder allow; undefined where they are not given. */
+  public readonly highestCapacity?: number;
+
+  /** The alarm of the capacity ladder, where it has one. */
+  public readonly capacityGapAlarm?: cloudwatch.Alarm;
 
   /** The name of the endpoint configuration in use; every change of the endpoint's settings makes a new one. */
   public readonly endpointConfigName: string;
@@ -130,6 +137,7 @@ export class AsyncEndpoint extends AsyncEndpointBase {
     this.instanceTypes = declared.instanceTypes;
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
+    this.highestCapacity = declared.capacity.quota;
     this.executionRole = declared.executionRole;
     this.endpointConfigName = declared.endpointConfigName;
     this.rollbackAlarms = declared.rollbackAlarms;
@@ -140,6 +148,11 @@ export class AsyncEndpoint extends AsyncEndpointBase {
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
+    if (declared.capacity.gapAlarm !== undefined) {
+      const metric = this.metricConcurrencyPerInstance();
+      const { maxConcurrencyPerInstance } = this;
+      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
+    }
   }
 
   /** @internal */

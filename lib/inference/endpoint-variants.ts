@@ -3,6 +3,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { variantConcurrencyTag } from './contract';
 import { checkFurtherVariant, checkVariant } from './endpoint-checks';
 import { executionPolicy } from './execution-policy';
@@ -43,6 +44,7 @@ export interface EndpointVariantsOptions {
 /** A further variant, declared. */
 export interface DeclaredVariant {
   readonly instanceTypes: string[];
+  readonly capacity: ResolvedCapacity;
   readonly maxConcurrencyPerInstance: number;
   readonly initialCapacity: number;
 }
@@ -75,13 +77,15 @@ export class EndpointVariants {
   public add(scope: Construct, variantName: string, props: GpuVariantProps): DeclaredVariant {
     const { props: shared, first, executionRole, routing, config } = this.options;
     const networkIsolation = shared.networkIsolation ?? true;
-    const instanceTypes = props.pools?.map((pool) => pool.instanceType) ?? [...first.instanceTypes];
+    const capacity = resolveCapacity(props, first.instanceTypes);
+    const { instanceTypes } = capacity;
     const maxConcurrencyPerInstance = props.maxConcurrencyPerInstance ?? first.maxConcurrencyPerInstance;
     const initialCapacity = props.initialInstanceCount ?? 1;
     const weight = props.weight ?? 1;
-    const timing = variantTiming(props, this.options.timing);
+    const timing = variantTiming({ ...props, provisionTimeout: capacity.provisionTimeout }, this.options.timing);
     const server = props.modelServer.bind(scope);
     throwProblems(scope.node.path, [
+      ...capacity.problems,
       ...checkVariant({
         instanceTypes,
         initialInstanceCount: initialCapacity,
@@ -91,7 +95,7 @@ export class EndpointVariants {
         inferenceAmi: server.inferenceAmi,
         hasEncryptionKey: shared.encryptionKey !== undefined,
         volumeSizeGb: shared.volumeSizeGb,
-        hasCapacityReservation: props.capacityReservationArn !== undefined,
+        hasCapacityReservation: capacity.reservationArn !== undefined,
       }),
       ...checkServer(server, instanceTypes, networkIsolation),
     ]);
@@ -123,13 +127,13 @@ export class EndpointVariants {
         prefix: prefixOf(shared.prefixAwareRouting, maxConcurrencyPerInstance),
         inferenceAmi: server.inferenceAmi,
         volumeSizeGb: shared.volumeSizeGb,
-        capacityReservationArn: props.capacityReservationArn,
+        capacityReservationArn: capacity.reservationArn,
       }),
     ];
     Tags.of(config).add(variantConcurrencyTag(variantName), String(maxConcurrencyPerInstance));
     this.variants.push({ variantName, weight });
     this.rollOutTogether(variantName);
-    return { instanceTypes, maxConcurrencyPerInstance, initialCapacity };
+    return { instanceTypes, capacity, maxConcurrencyPerInstance, initialCapacity };
   }
 
   /**

@@ -4,6 +4,7 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { ModelArtifact } from './model-artifact';
 import type { ModelServer } from './model-server';
 
@@ -174,6 +175,61 @@ export interface RolloutProps {
   readonly alarms?: cloudwatch.IAlarm[];
 }
 
+/** An alarm that goes off when more is asked of the instances than they were tested with, and no more of them come. */
+export interface CapacityGapAlarm {
+  /**
+   * Who is told, when it goes off and when it is over.
+   *
+   * @default - nobody; the alarm can be looked at and added to
+   */
+  readonly topic?: sns.ITopic;
+
+  /**
+   * How long the gap may last: longer than an instance takes to start, 1 minute to 2 hours.
+   *
+   * @default Duration.minutes(15)
+   */
+  readonly after?: Duration;
+}
+
+/** Where the instances come from, in order, and what happens when they do not come. */
+export interface CapacityLadder {
+  /**
+   * One to five instance types in the order they are wanted. Where SageMaker finds no capacity of one it takes the next; when the fleet
+   * shrinks, the last one's instances go first.
+   */
+  readonly pools: InstancePool[];
+
+  /**
+   * How long to look for capacity of one pool before the next is tried, 5 to 60 minutes.
+   *
+   * @default Duration.minutes(10)
+   */
+  readonly provisionTimeout?: Duration;
+
+  /**
+   * The ARN of an ML capacity reservation (a training plan made for endpoints); instances are launched only inside it. One pool only.
+   *
+   * @default - on-demand capacity
+   */
+  readonly reservationArn?: string;
+
+  /**
+   * An alarm on the gap between what is asked and what was tested.
+   *
+   * @default - none
+   */
+  readonly gapAlarm?: CapacityGapAlarm;
+
+  /**
+   * The instances of each type that the account may have for endpoints (Service Quotas, "TYPE for endpoint usage"). Held against the
+   * maximum of the fleet when the stack is synthesized.
+   *
+   * @default - quotas are not checked
+   */
+  readonly quotas?: { [instanceType: string]: number };
+}
+
 /** Properties of GpuEndpoint. */
 export interface GpuEndpointProps {
   /** The program that serves the model. */
@@ -189,8 +245,17 @@ export interface GpuEndpointProps {
   /**
    * One to five instance types in the order they are wanted. Where SageMaker finds no capacity of one it takes the next; when the fleet
    * shrinks, the last one's instances go first.
+   *
+   * @default - those of `capacity`; one of the two is needed
    */
-  readonly pools: InstancePool[];
+  readonly pools?: InstancePool[];
+
+  /**
+   * The whole ladder in one property: pools, how long each is tried, a reservation, quotas, and an alarm when no instance comes.
+   *
+   * @default - `pools`, `provisionTimeout` and `capacityReservationArn` say it
+   */
+  readonly capacity?: CapacityLadder;
 
   /**
    * The concurrent requests one instance was load-tested with. Scaling policies aim at a share of it.
@@ -372,6 +437,13 @@ export interface GpuVariantProps {
    * @default - those of the endpoint
    */
   readonly pools?: InstancePool[];
+
+  /**
+   * Its whole ladder in one property, in place of `pools`, `provisionTimeout` and `capacityReservationArn`.
+   *
+   * @default - that of the endpoint, without its quotas and its alarm
+   */
+  readonly capacity?: CapacityLadder;
 
   /**
    * Its share of the requests, relative to the weights of the other variants: 1 beside a `variantWeight` of 9 is a tenth. With 0 it

@@ -3,6 +3,7 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { capacityGapAlarm } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { DEFAULT_VARIANT_NAME, endpointArn } from './endpoint-names';
 import type { EndpointVariants } from './endpoint-variants';
@@ -54,6 +55,12 @@ export class GpuEndpoint extends GpuEndpointBase {
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
 
+  /** The most instances that the quotas of the capacity ladder allow; undefined where they are not given. */
+  public readonly highestCapacity?: number;
+
+  /** The alarm of the capacity ladder, where it has one. */
+  public readonly capacityGapAlarm?: cloudwatch.Alarm;
+
   /** The name of the endpoint configuration in use; every change of the endpoint's settings makes a new one. */
   public readonly endpointConfigName: string;
 
@@ -72,6 +79,7 @@ export class GpuEndpoint extends GpuEndpointBase {
     this.instanceTypes = declared.instanceTypes;
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
+    this.highestCapacity = declared.capacity.quota;
     this.executionRole = declared.executionRole;
     this.endpointConfigName = declared.endpointConfigName;
     this.rollbackAlarms = declared.rollbackAlarms;
@@ -83,6 +91,11 @@ export class GpuEndpoint extends GpuEndpointBase {
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
+    if (declared.capacity.gapAlarm !== undefined) {
+      const metric = this.metricConcurrencyPerInstance();
+      const { maxConcurrencyPerInstance } = this;
+      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
+    }
   }
 
   /** @internal */

@@ -1,4 +1,6 @@
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IDependable } from 'constructs';
+import { capacityGapAlarm } from './capacity-ladder';
 import type { EndpointVariants } from './endpoint-variants';
 import { GpuEndpointBase } from './gpu-endpoint-base';
 import type { GpuVariantProps } from './gpu-endpoint-props';
@@ -32,6 +34,12 @@ export class GpuVariant extends GpuEndpointBase {
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
 
+  /** The most instances that the quotas of the capacity ladder allow; undefined where they are not given. */
+  public readonly highestCapacity?: number;
+
+  /** The alarm of the capacity ladder, where it has one. */
+  public readonly capacityGapAlarm?: cloudwatch.Alarm;
+
   private readonly configName: string | undefined;
 
   private constructor(
@@ -50,6 +58,12 @@ export class GpuVariant extends GpuEndpointBase {
     this.instanceTypes = declared.instanceTypes;
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
+    this.highestCapacity = declared.capacity.quota;
+    if (declared.capacity.gapAlarm !== undefined) {
+      const metric = this.metricConcurrencyPerInstance();
+      const { maxConcurrencyPerInstance } = this;
+      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
+    }
   }
 
   /** @internal */

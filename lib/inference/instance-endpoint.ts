@@ -6,6 +6,7 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
+import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
 import { checkEndpoint, checkShadow, checkWeight, type ShadowDeclaration } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
@@ -36,6 +37,7 @@ export interface InstanceEndpoint {
   readonly rollbackAlarms: cloudwatch.Alarm[];
   readonly variantName: string;
   readonly instanceTypes: string[];
+  readonly capacity: ResolvedCapacity;
   readonly maxConcurrencyPerInstance: number;
   readonly initialCapacity: number;
   /** Takes further variants. */
@@ -54,16 +56,18 @@ export function declareInstanceEndpoint(
 ): InstanceEndpoint {
   const rollout = rolloutOf(props.rollout);
   const variantName = props.variantName ?? DEFAULT_VARIANT_NAME;
-  const instanceTypes = props.pools.map((pool) => pool.instanceType);
+  const capacity = resolveCapacity(props);
+  const { instanceTypes } = capacity;
   const maxConcurrencyPerInstance = props.maxConcurrencyPerInstance ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
   const initialCapacity = props.initialInstanceCount ?? 1;
-  const timing = variantTiming(props);
+  const timing = variantTiming({ ...props, provisionTimeout: capacity.provisionTimeout });
   const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
   const prefix = prefixOf(props.prefixAwareRouting, maxConcurrencyPerInstance);
   const metricsFrequencySeconds = props.metricsFrequency?.toSeconds({ integral: false }) ?? 10;
   const server = props.modelServer.bind(scope);
   const shadow = shadowOf(props, instanceTypes, variantName);
   throwProblems(scope.node.path, [
+    ...capacity.problems,
     ...checkEndpoint({
       ...(props.endpointName === undefined || Token.isUnresolved(props.endpointName)
         ? {}
@@ -86,7 +90,7 @@ export function declareInstanceEndpoint(
       prefixAwareRouting:
         props.prefixAwareRouting === undefined && routing !== RoutingStrategy.PREFIX_AWARE ? undefined : prefix,
       isPrefixAware: routing === RoutingStrategy.PREFIX_AWARE,
-      hasCapacityReservation: props.capacityReservationArn !== undefined,
+      hasCapacityReservation: capacity.reservationArn !== undefined,
       samplingPercent: props.dataCapture?.samplingPercent,
       hasVpc: props.vpc !== undefined,
       hasNetworkSettings: props.vpcSubnets !== undefined || props.securityGroups !== undefined,
@@ -143,7 +147,7 @@ export function declareInstanceEndpoint(
         prefix,
         inferenceAmi: server.inferenceAmi,
         volumeSizeGb: props.volumeSizeGb,
-        capacityReservationArn: props.capacityReservationArn,
+        capacityReservationArn: capacity.reservationArn,
       }),
     ],
     ...(shadow === undefined || shadowServer === undefined
@@ -214,6 +218,7 @@ export function declareInstanceEndpoint(
     rollbackAlarms: own.alarms,
     variantName,
     instanceTypes,
+    capacity,
     maxConcurrencyPerInstance,
     initialCapacity,
     variants,

@@ -68,6 +68,7 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
   public abstract readonly scalableDimension: string;
   public abstract readonly fleetName: string;
   public abstract readonly lowestCapacity: number;
+  public readonly highestCapacity?: number;
   public abstract readonly initialCapacity: number;
   public abstract readonly maxConcurrencyPerInstance: number;
   public abstract readonly predefinedMetrics: FleetPredefinedMetrics;

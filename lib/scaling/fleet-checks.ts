@@ -4,13 +4,15 @@ import type { FleetPlan } from './decide/plan';
 /** What a fleet accepts. */
 export interface FleetLimits {
   readonly lowestCapacity: number;
+  /** The most that the account's quotas allow; undefined where they are not known. */
+  readonly highestCapacity?: number | undefined;
 }
 
 /** Step adjustments in one policy at most (quotas of Application Auto Scaling). */
 const MAX_STEPS = 20;
 
 /** Every problem of a plan for a fleet: what no fleet could follow, and what this one or the service does not accept. */
-export function checkFleetPlan(plan: FleetPlan, { lowestCapacity }: FleetLimits): string[] {
+export function checkFleetPlan(plan: FleetPlan, { lowestCapacity, highestCapacity = Infinity }: FleetLimits): string[] {
   const { minCapacity, maxCapacity } = plan;
   const problems = checkPlan(plan);
   if (minCapacity < lowestCapacity) {
@@ -19,6 +21,7 @@ export function checkFleetPlan(plan: FleetPlan, { lowestCapacity }: FleetLimits)
         '(only asynchronous endpoints and inference components scale to zero)',
     );
   }
+  if (maxCapacity > highestCapacity) problems.push(`maxCapacity (${maxCapacity}) ${beyondQuotas(highestCapacity)}`);
   for (const policy of plan.policies) {
     if (policy.kind === 'step' && policy.steps.length > MAX_STEPS) {
       problems.push(`policy ${policy.policyName} has ${policy.steps.length} steps; at most ${MAX_STEPS} are allowed`);
@@ -32,6 +35,9 @@ export function checkFleetPlan(plan: FleetPlan, { lowestCapacity }: FleetLimits)
     if (max !== undefined && max < lowestCapacity) {
       problems.push(`${where}: maxCapacity (${max}) is below ${lowestCapacity}, the lowest this fleet accepts`);
     }
+    if (max !== undefined && max > highestCapacity) {
+      problems.push(`${where}: maxCapacity (${max}) ${beyondQuotas(highestCapacity)}`);
+    }
     // With both given, the check of the plan compares them.
     if ((min === undefined) !== (max === undefined) && (min ?? minCapacity) > (max ?? maxCapacity)) {
       problems.push(
@@ -40,4 +46,11 @@ export function checkFleetPlan(plan: FleetPlan, { lowestCapacity }: FleetLimits)
     }
   }
   return problems;
+}
+
+function beyondQuotas(highestCapacity: number): string {
+  return (
+    `is above ${highestCapacity}, all instances that the quotas of the capacity ladder allow; lower it, add a pool, or ask for quota ` +
+    'in Service Quotas (a blue/green deployment needs up to twice as many)'
+  );
 }

@@ -75,6 +75,13 @@ export interface IScalableFleet extends IConstruct {
   /** The lowest capacity the service accepts: 1 for real-time endpoints, 0 where scaling to zero exists. */
   readonly lowestCapacity: number;
 
+  /**
+   * The highest capacity that the account's quotas allow.
+   *
+   * @default - not known
+   */
+  readonly highestCapacity?: number;
+
   /** The capacity the fleet is created with. */
   readonly initialCapacity: number;
 
