@@ -112,7 +112,18 @@ export function assembleReport(facts: RunFacts): RunReport {
 }
 
 function causeText(cause: string | null): string {
-  return cause === null ? '' : `: ${cause.slice(0, 300)}`;
+  return cause === null ? '' : `: ${(failureReason(cause) ?? cause).slice(0, 300)}`;
+}
+
+/** A task that waits for a training job fails with the whole job as its cause; its reason stands in the midst of it. */
+function failureReason(cause: string): string | undefined {
+  const [error, job] = [cause.slice(0, cause.indexOf('{')), cause.slice(cause.indexOf('{'))];
+  try {
+    const { FailureReason } = JSON.parse(job) as { readonly FailureReason?: unknown };
+    return typeof FailureReason === 'string' ? `${error}${FailureReason}` : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The same denial comes again with every retry: once is enough. */

@@ -95,6 +95,18 @@ describe('assembleReport', () => {
       'the training execution ended as FAILED: AlgorithmError: no data',
     ],
     [
+      'a training job that failed, in the words of the job',
+      {
+        training: {
+          status: 'FAILED',
+          modelArtifact: null,
+          executionArn: 'arn',
+          cause: `States.TaskFailed: ${JSON.stringify({ RoleArn: 'r'.repeat(400), FailureReason: 'AlgorithmError: no data' })}`,
+        },
+      },
+      'the training execution ended as FAILED: States.TaskFailed: AlgorithmError: no data',
+    ],
+    [
       'a resource that is not there',
       { verification: { declared: 2, verified: 1, problems: ['AWS::S3::Bucket B: NotFound'] } },
       'not verified: AWS::S3::Bucket B: NotFound',
