@@ -4,6 +4,7 @@ import { InputError } from '../../lib/core/errors';
 import type { Finding } from '../../lib/proof/finding';
 import type { ProofTemplate } from '../../lib/proof/model';
 import { prove, RULES } from '../../lib/proof/prove';
+import { parseTemplateText } from './template-text';
 
 /** Where the command writes and how it tells its exit code. */
 export interface ProveSurroundings {
@@ -33,7 +34,7 @@ export function proveCommand({ stdout, onExitCode }: ProveSurroundings): Command
     .description(
       'judge the scaling of synthesized templates: metrics nobody publishes, impossible zeros, lost counts …',
     )
-    .option('--template <files...>', 'CloudFormation templates as JSON, such as cdk.out/*.template.json')
+    .option('--template <files...>', 'CloudFormation templates, JSON or YAML, such as cdk.out/*.template.json')
     .option('--quota <type=count...>', 'instances that the account may have, for example ml.g5.xlarge=8', quota)
     .option('--json', 'print the findings as JSON')
     .option('--rules', 'print the catalogue of rules')
@@ -81,16 +82,7 @@ function readTemplate(file: string): ProofTemplate {
     if (error instanceof InputError) throw error;
     throw new InputError(`--template ${file} cannot be read (${(error as Error).message}); check the path`);
   }
-  try {
-    return { name: file, document: JSON.parse(text) as unknown };
-  } catch (error) {
-    const isYaml = /^\s*(AWSTemplateFormatVersion|Resources|Parameters|Description|Transform)\s*:/m.test(text);
-    throw new InputError(
-      isYaml
-        ? `${file} is YAML; give the template as JSON, for example from cdk synth --json or aws cloudformation get-template`
-        : `${file} is no JSON (${(error as Error).message}); give a synthesized template`,
-    );
-  }
+  return { name: file, document: parseTemplateText(text, file) };
 }
 
 function findingsText(findings: readonly Finding[]): string {

@@ -22,6 +22,7 @@ import type { Workload } from '../../lib/simulation/workload';
 import { progressBar } from './progress-bar';
 import { capacityFailure, failIf, moment, number, price, provisioning, whole } from './simulate-flags';
 import { readServiceProfile } from './service-profile-file';
+import { parseTemplateText } from './template-text';
 
 /** Where a command writes and how it tells its exit code. */
 export interface CommandSurroundings {
@@ -77,7 +78,7 @@ export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS)
     .description(
       'rehearse the fleets of synthesized templates under recorded traffic: latency, drops, dollars, what to change',
     )
-    .requiredOption('--template <files...>', 'synthesized templates, such as cdk.out/*.template.json')
+    .requiredOption('--template <files...>', 'templates, JSON or YAML, such as cdk.out/*.template.json')
     .requiredOption(
       '--trace <file>',
       'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export',
@@ -257,7 +258,7 @@ export function readFleets(flags: Pick<SimulateFlags, 'template' | 'region' | 'f
   const notes: string[] = [];
   for (const file of flags.template) {
     const region = flags.region ?? assemblyRegion(file);
-    const found = fleetsOfTemplate(readJson(file), { name: file, ...(region !== undefined && { region }) });
+    const found = fleetsOfTemplate(readTemplate(file), { name: file, ...(region !== undefined && { region }) });
     fleets.push(...found.fleets);
     notes.push(...found.skipped.map((reason) => `not rehearsed: ${reason}`));
   }
@@ -275,7 +276,7 @@ export function readFleets(flags: Pick<SimulateFlags, 'template' | 'region' | 'f
   return { fleets: chosen, notes };
 }
 
-function readJson(file: string): unknown {
+function readTemplate(file: string): unknown {
   let text: string;
   try {
     text = fs.readFileSync(file, 'utf8');
@@ -284,18 +285,14 @@ function readJson(file: string): unknown {
     if (code === 'EISDIR') throw new InputError(`--template is '${file}', which is a folder; name the templates in it`);
     throw new InputError(`--template is '${file}', which cannot be read (${code}); run cdk synth, or check the path`);
   }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${file}: this is no JSON (${(error as Error).message}); synthesize the template again`);
-  }
+  return parseTemplateText(text.replace(/^\uFEFF/, ''), file);
 }
 
 /** The region that the cloud assembly beside a template deploys it to; undefined where it does not say. */
 function assemblyRegion(templateFile: string): string | undefined {
   const manifestFile = path.join(path.dirname(templateFile), 'manifest.json');
   if (!fs.existsSync(manifestFile)) return undefined;
-  const manifest = readJson(manifestFile) as {
+  const manifest = readTemplate(manifestFile) as {
     readonly artifacts?: {
       readonly [id: string]: {
         readonly environment?: string;

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { stringify } from 'yaml';
 import { proveCommand } from '../../bin/commands/prove';
 import type { Finding } from '../../lib/proof/finding';
 import { realTime, variantTarget, type Resources } from '../proof/templates';
@@ -74,6 +75,14 @@ describe('tidegate prove', () => {
     await expect(run('--template', file, '--quota', 'g5=many')).rejects.toThrow('write for example ml.g5.xlarge=8');
   });
 
+  test('judges YAML as it judges JSON', async () => {
+    const resources = { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) };
+    const json = await run('--template', template('same.json', resources), '--json');
+    const yaml = await run('--template', write('same.yaml', stringify({ Resources: resources })), '--json');
+    expect(yaml.code).toBe(1);
+    expect(yaml.stdout.replaceAll('same.yaml', 'same.json')).toBe(json.stdout);
+  });
+
   test('prints the catalogue', async () => {
     const { stdout, code } = await run('--rules');
     expect(code).toBe(0);
@@ -85,15 +94,12 @@ describe('tidegate prove', () => {
   test.each<[string, () => string, string]>([
     ['no file', () => path.join(folder, 'absent.json'), 'cannot be read'],
     ['a folder', () => folder, 'cannot be read'],
-    [
-      'YAML',
-      () => write('t.yaml', 'Resources:\n  A:\n    Type: AWS::S3::Bucket\n'),
-      'is YAML; give the template as JSON',
-    ],
+    ['broken YAML', () => write('t.yaml', 'Resources:\n  A: [\n'), 't.yaml:3: this is no YAML'],
+    ['text', () => write('text.yaml', 'hello'), 'is no JSON and no YAML of a template'],
     ['no JSON', () => write('x.json', '{"Resources":'), 'is no JSON'],
-    ['an empty file', () => write('empty.json', ''), 'is no JSON'],
+    ['an empty file', () => write('empty.json', ''), 'is no JSON and no YAML'],
     ['a list', () => write('list.json', '[]'), 'has no Resources'],
-    ['null', () => write('null.json', 'null'), 'has no Resources'],
+    ['null', () => write('null.json', 'null'), 'is no JSON and no YAML'],
     ['a resource without a type', () => write('typeless.json', '{"Resources":{"A":{}}}'), 'resource A has no Type'],
   ])('refuses %s', async (_what, file, message) => {
     await expect(run('--template', file())).rejects.toThrow(message);

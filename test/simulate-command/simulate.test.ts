@@ -207,7 +207,7 @@ describe('tidegate simulate', () => {
         () => ['--template', folder, '--trace', trace],
         /which is a folder; name the templates in it/,
       ],
-      ['a template that is no JSON', () => ['--template', trace, '--trace', trace], /trace.csv: this is no JSON/],
+      ['a template that is none', () => ['--template', trace, '--trace', trace], /trace.csv is no JSON and no YAML/],
       [
         'a template without fleets',
         () => ['--template', file('Empty.json', '{"Resources":{}}')(), '--trace', trace],

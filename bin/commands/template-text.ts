@@ -1,0 +1,130 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { InputError } from '../../lib/core/errors';
+
+/** More than CloudFormation takes by far; aliases of aliases get there from a few lines. */
+const MOST_NODES = 2_000_000;
+
+/** Tags that are not short for `Fn::`. */
+const PLAIN_FUNCTIONS = ['Ref', 'Condition'];
+
+/** What a template may say in short form (CloudFormation user guide, intrinsic function reference). */
+const FUNCTIONS = [
+  ...PLAIN_FUNCTIONS,
+  'And',
+  'Base64',
+  'Cidr',
+  'Equals',
+  'FindInMap',
+  'GetAtt',
+  'GetAZs',
+  'If',
+  'ImportValue',
+  'Join',
+  'Length',
+  'Not',
+  'Or',
+  'Select',
+  'Split',
+  'Sub',
+  'ToJsonString',
+  'Transform',
+];
+
+/**
+ * A CloudFormation template as JSON says it, from JSON or YAML. Short forms such as `!GetAtt` become the functions they stand for.
+ *
+ * @throws InputError with the file and the line, when the text is neither
+ */
+export function parseTemplateText(text: string, file: string): unknown {
+  if (/^\s*[{[]/.test(text)) {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      throw new InputError(`${file} is no JSON (${(error as Error).message}); synthesize the template again`);
+    }
+  }
+  let template: unknown;
+  try {
+    template = parseYaml(text, file);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    // Nesting is followed by recursion, in the parser and here.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(`${file} is nested too deeply for a template (${(error as Error).message})`);
+  }
+  if (typeof template === 'object' && template !== null) return template;
+  throw new InputError(
+    `${file} is no JSON and no YAML of a template; give a CloudFormation template, for example from cdk synth`,
+  );
+}
+
+function parseYaml(text: string, file: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, logLevel: 'silent' });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const [what] = error.message.split('\n');
+    throw new InputError(
+      `${file}:${lineCounter.linePos(error.pos[0]).line}: this is no YAML (${what}); repair the line`,
+    );
+  }
+  return new YamlReader(document, lineCounter, file).value(document.contents);
+}
+
+class YamlReader {
+  private nodes = 0;
+
+  public constructor(
+    private readonly document: Document,
+    private readonly lineCounter: LineCounter,
+    private readonly file: string,
+  ) {}
+
+  public value(node: unknown): unknown {
+    if (++this.nodes > MOST_NODES) {
+      throw new InputError(
+        `${this.file} says more than ${MOST_NODES} values (aliases count each time); that is no template`,
+      );
+    }
+    if (isAlias(node)) {
+      const meant = node.resolve(this.document);
+      if (meant === undefined)
+        throw this.problem(node, `*${node.source} names no anchor; write &${node.source} before it`);
+      return this.value(meant);
+    }
+    const plain = this.plain(node);
+    const tag = (node as { readonly tag?: string } | null)?.tag;
+    return tag?.startsWith('!') === true ? this.function(tag.slice(1), plain, node as Node) : plain;
+  }
+
+  private plain(node: unknown): unknown {
+    if (isMap(node)) return Object.fromEntries(node.items.map(({ key, value }) => [this.key(key), this.value(value)]));
+    if (isSeq(node)) return node.items.map((item) => this.value(item));
+    return isScalar(node) ? node.value : null;
+  }
+
+  private key(node: unknown): string {
+    const key = this.value(node);
+    if (typeof key === 'object' && key !== null) throw this.problem(node as Node, 'a key is no text');
+    return String(key);
+  }
+
+  private function(name: string, value: unknown, node: Node): unknown {
+    if (!FUNCTIONS.includes(name)) {
+      throw this.problem(
+        node,
+        `!${name} is no function of CloudFormation; there are ${FUNCTIONS.map((one) => `!${one}`).join(', ')}`,
+      );
+    }
+    if (PLAIN_FUNCTIONS.includes(name)) return { [name]: value };
+    if (name !== 'GetAtt' || typeof value !== 'string') return { [`Fn::${name}`]: value };
+    const dot = value.indexOf('.');
+    if (dot <= 0) throw this.problem(node, `!GetAtt ${value} names no attribute; write LOGICAL_ID.ATTRIBUTE`);
+    return { 'Fn::GetAtt': [value.slice(0, dot), value.slice(dot + 1)] };
+  }
+
+  private problem(node: Node, what: string): InputError {
+    const line = this.lineCounter.linePos(node.range?.[0] ?? 0).line;
+    return new InputError(`${this.file}:${line}: ${what}`);
+  }
+}
