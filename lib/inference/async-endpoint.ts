@@ -148,11 +148,7 @@ export class AsyncEndpoint extends AsyncEndpointBase {
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
-    if (declared.capacity.gapAlarm !== undefined) {
-      const metric = this.metricConcurrencyPerInstance();
-      const { maxConcurrencyPerInstance } = this;
-      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
-    }
+    this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity);
   }
 
   /** @internal */

@@ -1,10 +1,10 @@
 import { Duration, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { Construct } from 'constructs';
 import { nearestNames } from '../core/nearest';
 import { acknowledgeControl } from '../runtime/acknowledge';
-import type { CapacityGapAlarm, CapacityLadder, InstancePool } from './gpu-endpoint-props';
+import type { CapacityGapAlarm, CapacityLadder, InstancePool } from './capacity-ladder-props';
+import type { ScalableFleetBase } from './scalable-fleet-base';
 
 /** The properties that say where instances come from. */
 export interface CapacityProps {
@@ -94,26 +94,21 @@ function checkGapAlarm(alarm: CapacityGapAlarm | undefined): string[] {
   return [`capacity.gapAlarm.after (${seconds} s) must be whole minutes, 1 to 120`];
 }
 
-/**
- * Declares the alarm of a ladder.
- *
- * @param metric requests in flight and queued on the busiest instance, or the backlog of one
- */
+/** Declares the alarm of a fleet's ladder; undefined where the ladder has none. */
 export function capacityGapAlarm(
-  scope: Construct,
-  { topic, after = Duration.minutes(15) }: CapacityGapAlarm,
-  {
-    metric,
-    maxConcurrencyPerInstance,
-  }: { readonly metric: cloudwatch.Metric; readonly maxConcurrencyPerInstance: number },
-): cloudwatch.Alarm {
+  fleet: ScalableFleetBase,
+  { gapAlarm }: Pick<ResolvedCapacity, 'gapAlarm'>,
+): cloudwatch.Alarm | undefined {
+  if (gapAlarm === undefined) return undefined;
+  const { maxConcurrencyPerInstance } = fleet;
+  const { topic, after = Duration.minutes(15) } = gapAlarm;
   const minutes = after.toMinutes();
-  const alarm = new cloudwatch.Alarm(scope, 'CapacityGap', {
+  const alarm = new cloudwatch.Alarm(fleet, 'CapacityGap', {
     alarmDescription:
       `For ${minutes} minutes more has been asked of the instances than they were tested with (${maxConcurrencyPerInstance} requests at ` +
       'a time), and no further ones came: no capacity in any pool, no quota, or the maximum is reached. Add a pool, ask for quota or ' +
       'raise the maximum.',
-    metric: metric.with({ statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(1) }),
+    metric: fleet.metricConcurrencyPerInstance({ statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(1) }),
     threshold: maxConcurrencyPerInstance,
     comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
     evaluationPeriods: minutes,

@@ -7,12 +7,8 @@ import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { variantConcurrencyTag } from './contract';
 import { checkFurtherVariant, checkVariant } from './endpoint-checks';
 import { executionPolicy } from './execution-policy';
-import {
-  RolloutStrategy,
-  type GpuEndpointProps,
-  type GpuVariantProps,
-  type RoutingStrategy,
-} from './gpu-endpoint-props';
+import { RolloutStrategy, type GpuEndpointProps, type RoutingStrategy } from './gpu-endpoint-props';
+import type { GpuVariantProps } from './gpu-variant-props';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
 import { prefixOf, productionVariant, variantTiming, type VariantTiming } from './production-variant';

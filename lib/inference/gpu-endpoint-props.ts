@@ -4,7 +4,7 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type * as sns from 'aws-cdk-lib/aws-sns';
+import type { CapacityLadder, InstancePool } from './capacity-ladder-props';
 import type { ModelArtifact } from './model-artifact';
 import type { ModelServer } from './model-server';
 
@@ -123,12 +123,6 @@ export interface ShadowVariantProps {
   readonly variantName?: string;
 }
 
-/** Instances of one type. */
-export interface InstancePool {
-  /** The instance type, for example `ml.g5.xlarge`. */
-  readonly instanceType: string;
-}
-
 /** How a new version replaces the old one, and when it is taken back. */
 export interface RolloutProps {
   /**
@@ -173,61 +167,6 @@ export interface RolloutProps {
    * @default - none
    */
   readonly alarms?: cloudwatch.IAlarm[];
-}
-
-/** An alarm that goes off when more is asked of the instances than they were tested with, and no more of them come. */
-export interface CapacityGapAlarm {
-  /**
-   * Who is told, when it goes off and when it is over.
-   *
-   * @default - nobody; the alarm can be looked at and added to
-   */
-  readonly topic?: sns.ITopic;
-
-  /**
-   * How long the gap may last: longer than an instance takes to start, 1 minute to 2 hours.
-   *
-   * @default Duration.minutes(15)
-   */
-  readonly after?: Duration;
-}
-
-/** Where the instances come from, in order, and what happens when they do not come. */
-export interface CapacityLadder {
-  /**
-   * One to five instance types in the order they are wanted. Where SageMaker finds no capacity of one it takes the next; when the fleet
-   * shrinks, the last one's instances go first.
-   */
-  readonly pools: InstancePool[];
-
-  /**
-   * How long to look for capacity of one pool before the next is tried, 5 to 60 minutes.
-   *
-   * @default Duration.minutes(10)
-   */
-  readonly provisionTimeout?: Duration;
-
-  /**
-   * The ARN of an ML capacity reservation (a training plan made for endpoints); instances are launched only inside it. One pool only.
-   *
-   * @default - on-demand capacity
-   */
-  readonly reservationArn?: string;
-
-  /**
-   * An alarm on the gap between what is asked and what was tested.
-   *
-   * @default - none
-   */
-  readonly gapAlarm?: CapacityGapAlarm;
-
-  /**
-   * The instances of each type that the account may have for endpoints (Service Quotas, "TYPE for endpoint usage"). Held against the
-   * maximum of the fleet when the stack is synthesized.
-   *
-   * @default - quotas are not checked
-   */
-  readonly quotas?: { [instanceType: string]: number };
 }
 
 /** Properties of GpuEndpoint. */
@@ -417,83 +356,6 @@ export interface GpuEndpointProps {
    * @default - a role of the endpoint's own
    */
   readonly executionRole?: iam.IRole;
-}
-
-/** Properties of a further variant of a `GpuEndpoint`. What is not here (network, keys, routing, rollout) is the endpoint's. */
-export interface GpuVariantProps {
-  /** The program that serves the variant's model. */
-  readonly modelServer: ModelServer;
-
-  /**
-   * Its files.
-   *
-   * @default - the model is in the image
-   */
-  readonly modelArtifact?: ModelArtifact;
-
-  /**
-   * Its instance types in the order they are wanted.
-   *
-   * @default - those of the endpoint
-   */
-  readonly pools?: InstancePool[];
-
-  /**
-   * Its whole ladder in one property, in place of `pools`, `provisionTimeout` and `capacityReservationArn`.
-   *
-   * @default - that of the endpoint, without its quotas and its alarm
-   */
-  readonly capacity?: CapacityLadder;
-
-  /**
-   * Its share of the requests, relative to the weights of the other variants: 1 beside a `variantWeight` of 9 is a tenth. With 0 it
-   * gets only requests that name it as `TargetVariant`.
-   *
-   * @default 1
-   */
-  readonly weight?: number;
-
-  /**
-   * The concurrent requests one of its instances was load-tested with.
-   *
-   * @default - that of the endpoint
-   */
-  readonly maxConcurrencyPerInstance?: number;
-
-  /**
-   * The instances it is created with. Later updates keep the count that scaling has reached.
-   *
-   * @default 1
-   */
-  readonly initialInstanceCount?: number;
-
-  /**
-   * How long to look for capacity of one pool before the next is tried, 5 to 60 minutes.
-   *
-   * @default - that of the endpoint
-   */
-  readonly provisionTimeout?: Duration;
-
-  /**
-   * How long the container may take to answer `/ping`, 1 to 60 minutes.
-   *
-   * @default - that of the endpoint
-   */
-  readonly startupTimeout?: Duration;
-
-  /**
-   * How long the download of the model may take on a new instance, 1 to 60 minutes.
-   *
-   * @default - that of the endpoint
-   */
-  readonly modelDownloadTimeout?: Duration;
-
-  /**
-   * The ARN of an ML capacity reservation for its instances. One pool only.
-   *
-   * @default - on-demand capacity
-   */
-  readonly capacityReservationArn?: string;
 }
 
 /** What identifies an endpoint that exists already. */

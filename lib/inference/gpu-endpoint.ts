@@ -8,8 +8,9 @@ import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { DEFAULT_VARIANT_NAME, endpointArn } from './endpoint-names';
 import type { EndpointVariants } from './endpoint-variants';
 import { GpuEndpointBase, type IGpuEndpoint } from './gpu-endpoint-base';
-import type { GpuEndpointAttributes, GpuEndpointProps, GpuVariantProps } from './gpu-endpoint-props';
+import type { GpuEndpointAttributes, GpuEndpointProps } from './gpu-endpoint-props';
 import { GpuVariant } from './gpu-variant';
+import type { GpuVariantProps } from './gpu-variant-props';
 import { declareInstanceEndpoint } from './instance-endpoint';
 
 /**
@@ -91,11 +92,7 @@ export class GpuEndpoint extends GpuEndpointBase {
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
-    if (declared.capacity.gapAlarm !== undefined) {
-      const metric = this.metricConcurrencyPerInstance();
-      const { maxConcurrencyPerInstance } = this;
-      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
-    }
+    this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity);
   }
 
   /** @internal */

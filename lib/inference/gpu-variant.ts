@@ -3,7 +3,7 @@ import type { IDependable } from 'constructs';
 import { capacityGapAlarm } from './capacity-ladder';
 import type { EndpointVariants } from './endpoint-variants';
 import { GpuEndpointBase } from './gpu-endpoint-base';
-import type { GpuVariantProps } from './gpu-endpoint-props';
+import type { GpuVariantProps } from './gpu-variant-props';
 
 /**
  * A further variant of an endpoint: a model with instances, scaling and metrics of its own, behind the same name. Made with
@@ -59,11 +59,7 @@ export class GpuVariant extends GpuEndpointBase {
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
     this.highestCapacity = declared.capacity.quota;
-    if (declared.capacity.gapAlarm !== undefined) {
-      const metric = this.metricConcurrencyPerInstance();
-      const { maxConcurrencyPerInstance } = this;
-      this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity.gapAlarm, { metric, maxConcurrencyPerInstance });
-    }
+    this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity);
   }
 
   /** @internal */

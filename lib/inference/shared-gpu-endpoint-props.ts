@@ -1,7 +1,8 @@
 import type { Duration } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type { InstancePool, RoutingStrategy } from './gpu-endpoint-props';
+import type { InstancePool } from './capacity-ladder-props';
+import type { RoutingStrategy } from './gpu-endpoint-props';
 import type { ModelArtifact } from './model-artifact';
 import type { ModelServer } from './model-server';
 

@@ -7,18 +7,11 @@ import {
   parseWatchedFleets,
   scaleEventKey,
   type ScalingActivity,
-  type WatchedFleet,
 } from '../../lib/scaling/contract';
+import { CHAT_FLEET } from '../support/watched-fleet';
 
 const resourceId = 'endpoint/chat/variant/main';
-const fleet: WatchedFleet = {
-  resourceId,
-  scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-  serviceNamespace: 'sagemaker',
-  fleetName: 'chat',
-  initialCapacity: 1,
-  hasState: true,
-};
+const fleet = CHAT_FLEET;
 
 function activity(id: string, startedAt: number, to: number, more: Partial<ScalingActivity> = {}): ScalingActivity {
   return {

@@ -10,7 +10,8 @@ import { sageMakerFleetStates } from '../../../lambda/clients/fleet-state';
 import { cloudWatchMetrics } from '../../../lambda/clients/metrics';
 import { dynamoScaleEventStore } from '../../../lambda/clients/scale-event-store';
 import { applicationAutoScalingActivities } from '../../../lambda/clients/scaling-activities';
-import type { ScaleEvent, WatchedFleet } from '../../../lib/scaling/contract';
+import type { ScaleEvent } from '../../../lib/scaling/contract';
+import { CHAT_FLEET } from '../../support/watched-fleet';
 
 const configuration = { region: 'us-east-1' };
 const resourceId = 'endpoint/chat/variant/main';
@@ -18,14 +19,7 @@ const resourceId = 'endpoint/chat/variant/main';
 describe('scaling activities', () => {
   const client = mockClient(ApplicationAutoScalingClient);
   beforeEach(() => client.reset());
-  const fleet: WatchedFleet = {
-    resourceId,
-    scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-    serviceNamespace: 'sagemaker',
-    fleetName: 'chat',
-    initialCapacity: 1,
-    hasState: true,
-  };
+  const fleet = CHAT_FLEET;
 
   test('are asked for by fleet and come in our words, unfinished ones left out', async () => {
     const whole = {
@@ -157,14 +151,7 @@ describe('states of fleets', () => {
   const client = mockClient(SageMakerClient);
   beforeEach(() => client.reset());
   const states = sageMakerFleetStates(configuration);
-  const fleet: WatchedFleet = {
-    resourceId,
-    scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-    serviceNamespace: 'sagemaker',
-    fleetName: 'chat',
-    initialCapacity: 1,
-    hasState: true,
-  };
+  const fleet = CHAT_FLEET;
 
   test('are those of the variant', async () => {
     client.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
