@@ -25,6 +25,8 @@ NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
 SET_FLAGS, UP, RUNNING = 0x8914, 0x1, 0x40
 SET_PARENT_DEATH_SIGNAL = 1
 MODEL_PORT, METRICS_PORT = 8080, 8002
+# Connections that may wait to be taken up: a full queue of a Unix socket refuses the next one at once, with EAGAIN.
+BACKLOG = 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -105,7 +107,7 @@ async def serve(options: argparse.Namespace, triton: subprocess.Popen) -> None:
     loop.add_reader(sys.stdin.fileno(), lambda: ended.set() if not os.read(sys.stdin.fileno(), 4096) else None)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    servers = [await asyncio.start_unix_server(relay(port), os.path.join(options.sockets, name))
+    servers = [await asyncio.start_unix_server(relay(port), os.path.join(options.sockets, name), backlog=BACKLOG)
                for name, port in (("model.sock", MODEL_PORT), ("metrics.sock", METRICS_PORT))]
     while not ended.is_set() and triton.poll() is None:
         try:
