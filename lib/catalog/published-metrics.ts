@@ -1,12 +1,19 @@
-import { ENDPOINT_INSTANCES_NAMESPACE, SAGEMAKER_NAMESPACE, type EndpointKind } from './metrics';
-
-/** Where utilisation of single inference components is published. */
-export const COMPONENTS_NAMESPACE = '/aws/sagemaker/InferenceComponents';
+import {
+  COMPONENTS_NAMESPACE,
+  ENDPOINT_INSTANCES_NAMESPACE,
+  SAGEMAKER_NAMESPACE,
+  type EndpointKind,
+  type MetricStatistic,
+  type MetricUnit,
+} from './metrics';
 
 /** A metric of SageMaker hosting, with every way in which it is published. */
 export interface PublishedMetric {
   readonly metricName: string;
   readonly namespace: string;
+  readonly unit: MetricUnit;
+  /** The statistic that answers the usual question. */
+  readonly statistic: MetricStatistic;
   /** For each kind of endpoint that publishes it: the sets of dimensions, one of which has to be there. */
   readonly dimensions: { readonly [kind in EndpointKind]?: readonly (readonly string[])[] };
   /** Arrives every 10 seconds whatever the endpoint's configuration says. */
@@ -53,11 +60,15 @@ const SHARES: ReadonlySet<string> = new Set([
   'HasBacklogWithoutCapacity',
 ]);
 
-function table(namespace: string, rows: readonly (readonly [Dimensions, readonly string[]])[]): PublishedMetric[] {
-  return rows.flatMap(([dimensions, names]) =>
+type Row = readonly [dimensions: Dimensions, unit: MetricUnit, statistic: MetricStatistic, names: readonly string[]];
+
+function table(namespace: string, rows: readonly Row[]): PublishedMetric[] {
+  return rows.flatMap(([dimensions, unit, statistic, names]) =>
     names.map((metricName) => ({
       metricName,
       namespace,
+      unit,
+      statistic,
       dimensions,
       isHighResolution: HIGH_RESOLUTION.has(metricName),
       isShare: SHARES.has(metricName),
@@ -71,36 +82,36 @@ function table(namespace: string, rows: readonly (readonly [Dimensions, readonly
  */
 export const PUBLISHED_METRICS: readonly PublishedMetric[] = [
   ...table(SAGEMAKER_NAMESPACE, [
-    [ANSWERED, ['Invocations', 'OverheadLatency']],
-    [EVERYWHERE, ['ModelLatency', 'Invocation4XXErrors', 'Invocation5XXErrors']],
-    [VARIANTS, ['InvocationModelErrors']],
-    [REAL_TIME, ['InvocationsPerInstance', 'ConcurrentRequestsPerModel']],
-    [COMPONENTS, ['InvocationsPerCopy', 'ConcurrentRequestsPerCopy', 'NoCapacityInvocationFailures']],
+    [ANSWERED, 'Count', 'Sum', ['Invocations']],
+    [ANSWERED, 'Microseconds', 'Average', ['OverheadLatency']],
+    [EVERYWHERE, 'Microseconds', 'Average', ['ModelLatency']],
+    [EVERYWHERE, 'Count', 'Sum', ['Invocation4XXErrors', 'Invocation5XXErrors']],
+    [VARIANTS, 'Count', 'Sum', ['InvocationModelErrors']],
+    [REAL_TIME, 'Count', 'Sum', ['InvocationsPerInstance']],
+    [REAL_TIME, 'Count', 'Maximum', ['ConcurrentRequestsPerModel']],
+    [COMPONENTS, 'Count', 'Sum', ['InvocationsPerCopy', 'NoCapacityInvocationFailures']],
+    [COMPONENTS, 'Count', 'Maximum', ['ConcurrentRequestsPerCopy']],
     [
       VARIANTS,
-      [
-        'FirstChunkLatency',
-        'FirstChunkModelLatency',
-        'FirstChunkOverheadLatency',
-        'MidStreamErrors',
-        'ContainerLatency',
-      ],
+      'Microseconds',
+      'Average',
+      ['FirstChunkLatency', 'FirstChunkModelLatency', 'FirstChunkOverheadLatency', 'ContainerLatency'],
     ],
+    [VARIANTS, 'Count', 'Sum', ['MidStreamErrors']],
     [
       REAL_TIME,
-      ['ModelLoadingWaitTime', 'ModelUnloadingTime', 'ModelDownloadingTime', 'ModelLoadingTime', 'ModelCacheHit'],
+      'Microseconds',
+      'Average',
+      ['ModelLoadingWaitTime', 'ModelUnloadingTime', 'ModelDownloadingTime', 'ModelLoadingTime'],
     ],
-    [
-      BACKLOG,
-      [
-        'ApproximateBacklogSize',
-        'ApproximateBacklogSizePerInstance',
-        'ApproximateAgeOfOldestRequest',
-        'HasBacklogWithoutCapacity',
-      ],
-    ],
+    [REAL_TIME, 'None', 'Average', ['ModelCacheHit']],
+    [BACKLOG, 'Count', 'Average', ['ApproximateBacklogSize', 'ApproximateBacklogSizePerInstance']],
+    [BACKLOG, 'Seconds', 'Maximum', ['ApproximateAgeOfOldestRequest']],
+    [BACKLOG, 'None', 'Average', ['HasBacklogWithoutCapacity']],
     [
       ASYNC,
+      'Count',
+      'Sum',
       [
         'ExpiredRequests',
         'InvocationFailures',
@@ -109,31 +120,34 @@ export const PUBLISHED_METRICS: readonly PublishedMetric[] = [
         'InvocationsProcesssed',
         'NotificationFailures',
         'RequestDownloadFailures',
-        'RequestDownloadLatency',
         'ResponseUploadFailures',
-        'ResponseUploadLatency',
-        'TimeInBacklog',
-        'TotalProcessingTime',
       ],
     ],
+    [ASYNC, 'Microseconds', 'Average', ['RequestDownloadLatency', 'ResponseUploadLatency']],
+    [ASYNC, 'Milliseconds', 'Average', ['TimeInBacklog', 'TotalProcessingTime']],
+    [SERVERLESS, 'Microseconds', 'Average', ['ModelSetupTime']],
     [
       SERVERLESS,
-      [
-        'ModelSetupTime',
-        'ServerlessConcurrentExecutionsUtilization',
-        'ServerlessProvisionedConcurrencyExecutions',
-        'ServerlessProvisionedConcurrencyInvocations',
-        'ServerlessProvisionedConcurrencySpilloverInvocations',
-        'ServerlessProvisionedConcurrencyUtilization',
-      ],
+      'None',
+      'Maximum',
+      ['ServerlessConcurrentExecutionsUtilization', 'ServerlessProvisionedConcurrencyUtilization'],
+    ],
+    [SERVERLESS, 'Count', 'Maximum', ['ServerlessProvisionedConcurrencyExecutions']],
+    [
+      SERVERLESS,
+      'Count',
+      'Sum',
+      ['ServerlessProvisionedConcurrencyInvocations', 'ServerlessProvisionedConcurrencySpilloverInvocations'],
     ],
   ]),
   ...table(ENDPOINT_INSTANCES_NAMESPACE, [
-    [INSTANCES, ['CPUUtilization', 'GPUUtilization', 'GPUMemoryUtilization', 'DiskUtilization']],
-    [{ ...INSTANCES, ...SERVERLESS }, ['MemoryUtilization']],
-    [REAL_TIME, ['LoadedModelCount']],
+    [INSTANCES, 'Percent', 'Average', ['CPUUtilization', 'GPUUtilization', 'GPUMemoryUtilization', 'DiskUtilization']],
+    [{ ...INSTANCES, ...SERVERLESS }, 'Percent', 'Average', ['MemoryUtilization']],
+    [REAL_TIME, 'Count', 'Average', ['LoadedModelCount']],
     [
       RESERVED,
+      'Percent',
+      'Average',
       [
         'CPUReservation',
         'GPUReservation',
@@ -148,6 +162,8 @@ export const PUBLISHED_METRICS: readonly PublishedMetric[] = [
   ...table(COMPONENTS_NAMESPACE, [
     [
       COMPONENTS,
+      'Percent',
+      'Average',
       [
         'CPUUtilization',
         'GPUUtilization',
@@ -160,11 +176,4 @@ export const PUBLISHED_METRICS: readonly PublishedMetric[] = [
       ],
     ],
   ]),
-];
-
-/** The namespaces of hosting. */
-export const HOSTING_NAMESPACES: readonly string[] = [
-  SAGEMAKER_NAMESPACE,
-  ENDPOINT_INSTANCES_NAMESPACE,
-  COMPONENTS_NAMESPACE,
 ];

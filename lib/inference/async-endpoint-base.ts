@@ -38,6 +38,57 @@ export interface IAsyncEndpoint extends IResource, IScaledFleet, IInvocableEndpo
 
   /** Time the model took, in microseconds. */
   metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that were answered. The developer guide also writes it `InvocationsProcesssed`: look at the console before an alarm depends on it. */
+  metricInvocationsProcessed(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that failed, by the model, the files or the time-out. */
+  metricInvocationFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that waited longer than they wanted to. */
+  metricExpiredRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** How long requests waited in the queue, in milliseconds. */
+  metricTimeInBacklog(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** From the request to its answer, in milliseconds. */
+  metricTotalProcessingTime(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time to fetch a request from S3, in microseconds. */
+  metricRequestDownloadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that could not be fetched from S3. */
+  metricRequestDownloadFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time to write an answer to S3, in microseconds. */
+  metricResponseUploadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Answers that could not be written to S3. */
+  metricResponseUploadFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Notices that could not be published. */
+  metricNotificationFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests refused as the caller's fault. */
+  metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that failed as the server's fault. */
+  metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the CPU cores in percent, up to 100 times their number on one instance. */
+  metricCpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the main memory in percent. */
+  metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the disks in percent. */
+  metricDiskUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the GPUs in percent, up to 100 times their number on one instance. */
+  metricGpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the GPUs' memory in percent, up to 100 times their number on one instance. */
+  metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 }
 
 /** What asynchronous endpoints made here and imported ones have in common. */
@@ -157,6 +208,74 @@ export abstract class AsyncEndpointBase extends ScalableFleetBase implements IAs
 
   public metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric('ModelLatency', options);
+  }
+
+  public metricInvocationsProcessed(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationsProcessed', options);
+  }
+
+  public metricInvocationFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationFailures', options);
+  }
+
+  public metricExpiredRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ExpiredRequests', options);
+  }
+
+  public metricTimeInBacklog(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('TimeInBacklog', options);
+  }
+
+  public metricTotalProcessingTime(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('TotalProcessingTime', options);
+  }
+
+  public metricRequestDownloadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('RequestDownloadLatency', options);
+  }
+
+  public metricRequestDownloadFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('RequestDownloadFailures', options);
+  }
+
+  public metricResponseUploadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ResponseUploadLatency', options);
+  }
+
+  public metricResponseUploadFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ResponseUploadFailures', options);
+  }
+
+  public metricNotificationFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('NotificationFailures', options);
+  }
+
+  public metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation4XXErrors', options);
+  }
+
+  public metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation5XXErrors', options);
+  }
+
+  public metricCpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('CPUUtilization', options);
+  }
+
+  public metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MemoryUtilization', options);
+  }
+
+  public metricDiskUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('DiskUtilization', options);
+  }
+
+  public metricGpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUUtilization', options);
+  }
+
+  public metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUMemoryUtilization', options);
   }
 
   /** The backlog of one instance: asynchronous endpoints publish no concurrency. */

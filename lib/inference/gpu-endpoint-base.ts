@@ -48,6 +48,33 @@ export interface IGpuEndpoint extends IResource, IScaledFleet, IInvocableEndpoin
 
   /** Use of the GPUs' memory in percent, up to 100 times their number on one instance. */
   metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the CPU cores in percent, up to 100 times their number on one instance. */
+  metricCpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the main memory in percent. */
+  metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the disks in percent. */
+  metricDiskUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that the container answered with an error. */
+  metricModelErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time until the first part of a streamed answer, in microseconds. */
+  metricFirstChunkLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The model's share of it, in microseconds. */
+  metricFirstChunkModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** SageMaker's share of it, in microseconds. */
+  metricFirstChunkOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Streamed answers that broke off after their first part. */
+  metricMidStreamErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time in the container alone, in microseconds. */
+  metricContainerLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 }
 
 /** What endpoints made here and imported ones have in common. */
@@ -160,5 +187,41 @@ export abstract class GpuEndpointBase extends ScalableFleetBase implements IGpuE
 
   public metricGpuMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric('GPUMemoryUtilization', options);
+  }
+
+  public metricCpuUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('CPUUtilization', options);
+  }
+
+  public metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MemoryUtilization', options);
+  }
+
+  public metricDiskUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('DiskUtilization', options);
+  }
+
+  public metricModelErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationModelErrors', options);
+  }
+
+  public metricFirstChunkLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkLatency', options);
+  }
+
+  public metricFirstChunkModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkModelLatency', options);
+  }
+
+  public metricFirstChunkOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkOverheadLatency', options);
+  }
+
+  public metricMidStreamErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MidStreamErrors', options);
+  }
+
+  public metricContainerLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ContainerLatency', options);
   }
 }

@@ -27,6 +27,51 @@ export interface IModelComponent extends IResource, IScaledFleet, IInvocableEndp
 
   /** Requests that were refused because there was no copy. */
   metricNoCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests sent to the component, in a minute. */
+  metricInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time the model took, in microseconds. */
+  metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time SageMaker added, in microseconds. */
+  metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests refused as the caller's fault. */
+  metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that failed as the server's fault. */
+  metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that the container answered with an error. */
+  metricModelErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time until the first part of a streamed answer, in microseconds. */
+  metricFirstChunkLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The model's share of it, in microseconds. */
+  metricFirstChunkModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** SageMaker's share of it, in microseconds. */
+  metricFirstChunkOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Streamed answers that broke off after their first part. */
+  metricMidStreamErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time in the container alone, in microseconds. */
+  metricContainerLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the CPU cores that the copies were given, in percent of all of them. */
+  metricCpuUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the memory that the copies were given, in percent of all of it. */
+  metricMemoryUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the GPUs that the copies were given, in percent of all of them. */
+  metricGpuUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the memory of the GPUs that the copies were given, in percent of all of it. */
+  metricGpuMemoryUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 }
 
 /** What components made here and imported ones have in common. */
@@ -110,6 +155,66 @@ export abstract class ModelComponentBase extends ScalableFleetBase implements IM
 
   public metricNoCapacity(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric('NoCapacityInvocationFailures', options);
+  }
+
+  public metricInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocations', options);
+  }
+
+  public metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ModelLatency', options);
+  }
+
+  public metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('OverheadLatency', options);
+  }
+
+  public metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation4XXErrors', options);
+  }
+
+  public metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation5XXErrors', options);
+  }
+
+  public metricModelErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('InvocationModelErrors', options);
+  }
+
+  public metricFirstChunkLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkLatency', options);
+  }
+
+  public metricFirstChunkModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkModelLatency', options);
+  }
+
+  public metricFirstChunkOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FirstChunkOverheadLatency', options);
+  }
+
+  public metricMidStreamErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MidStreamErrors', options);
+  }
+
+  public metricContainerLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ContainerLatency', options);
+  }
+
+  public metricCpuUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('CPUUtilizationNormalized', options);
+  }
+
+  public metricMemoryUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MemoryUtilizationNormalized', options);
+  }
+
+  public metricGpuUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUUtilizationNormalized', options);
+  }
+
+  public metricGpuMemoryUtilizationNormalized(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GPUMemoryUtilizationNormalized', options);
   }
 
   public metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {

@@ -1,7 +1,8 @@
 import { Duration, Resource } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IDependable } from 'constructs';
-import { endpointMetric, type EndpointKind } from '../catalog/metrics';
+import { endpointMetric } from '../catalog/endpoint-metric';
+import type { EndpointKind } from '../catalog/metrics';
 import { InputError } from '../core/errors';
 import {
   FleetScaling,

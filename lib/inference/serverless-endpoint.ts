@@ -31,6 +31,36 @@ export interface IServerlessEndpoint extends IResource, IScaledFleet, IInvocable
   /** Time a cold start took, in microseconds. */
   metricModelSetupTime(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 
+  /** Time the model took, in microseconds. */
+  metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Time SageMaker added, in microseconds. */
+  metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests refused as the caller's fault. */
+  metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that failed as the server's fault. */
+  metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Use of the main memory in percent. */
+  metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The share of the maximum concurrency in use, 0 to 1. */
+  metricConcurrencyUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** The share of the provisioned concurrency in use, 0 to 1. */
+  metricProvisionedConcurrencyUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests in work on provisioned concurrency. */
+  metricProvisionedConcurrencyExecutions(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests that provisioned concurrency answered. */
+  metricProvisionedConcurrencyInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Requests beyond the provisioned concurrency. */
+  metricProvisionedConcurrencySpillover(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
   /** Keeps a share of the provisioned concurrency in use. */
   scaleOnProvisionedConcurrency(props?: ProvisionedConcurrencyScalingProps): void;
 }
@@ -95,6 +125,46 @@ export abstract class ServerlessEndpointBase extends ScalableFleetBase implement
 
   public metricModelSetupTime(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric('ModelSetupTime', options);
+  }
+
+  public metricModelLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ModelLatency', options);
+  }
+
+  public metricOverheadLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('OverheadLatency', options);
+  }
+
+  public metric4xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation4XXErrors', options);
+  }
+
+  public metric5xx(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Invocation5XXErrors', options);
+  }
+
+  public metricMemoryUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('MemoryUtilization', options);
+  }
+
+  public metricConcurrencyUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ServerlessConcurrentExecutionsUtilization', options);
+  }
+
+  public metricProvisionedConcurrencyUtilization(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ServerlessProvisionedConcurrencyUtilization', options);
+  }
+
+  public metricProvisionedConcurrencyExecutions(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ServerlessProvisionedConcurrencyExecutions', options);
+  }
+
+  public metricProvisionedConcurrencyInvocations(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ServerlessProvisionedConcurrencyInvocations', options);
+  }
+
+  public metricProvisionedConcurrencySpillover(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('ServerlessProvisionedConcurrencySpilloverInvocations', options);
   }
 
   /** Invocations in a minute: serverless endpoints publish no concurrency of single environments. */

@@ -1,4 +1,4 @@
-import { HOSTING_NAMESPACES } from '../../catalog/published-metrics';
+import { HOSTING_NAMESPACES } from '../../catalog/metrics';
 import type { Accusation } from '../finding';
 import type { ProofModel } from '../model';
 import { isLiteral, type Resource } from '../template-reader';

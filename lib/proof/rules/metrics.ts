@@ -1,10 +1,5 @@
-import { SAGEMAKER_NAMESPACE, type EndpointKind } from '../../catalog/metrics';
-import {
-  FURTHER_DIMENSIONS,
-  HOSTING_NAMESPACES,
-  PUBLISHED_METRICS,
-  type PublishedMetric,
-} from '../../catalog/published-metrics';
+import { HOSTING_NAMESPACES, SAGEMAKER_NAMESPACE, type EndpointKind } from '../../catalog/metrics';
+import { FURTHER_DIMENSIONS, PUBLISHED_METRICS, type PublishedMetric } from '../../catalog/published-metrics';
 import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
 import type { Endpoint, MetricUse, ProofModel, Target } from '../model';

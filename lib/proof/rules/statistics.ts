@@ -1,4 +1,5 @@
-import { HOSTING_NAMESPACES, PUBLISHED_METRICS } from '../../catalog/published-metrics';
+import { HOSTING_NAMESPACES } from '../../catalog/metrics';
+import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
 import type { MetricUse, ProofModel } from '../model';
 import { within } from './metric-subject';

@@ -1,8 +1,8 @@
+import type { MetricStatistic } from '../../catalog/metrics';
 import type { Ceiling, Decision } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
 
-/** The statistic that turns the samples of a period into one number. */
-export type MetricStatistic = 'Average' | 'Sum' | 'Minimum' | 'Maximum' | 'SampleCount';
+export type { MetricStatistic } from '../../catalog/metrics';
 
 /** The predefined metrics of Application Auto Scaling for SageMaker. */
 export type SageMakerPredefinedMetric =
