@@ -1,14 +1,22 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
-import type * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type { IDependable } from 'constructs';
+import type { CapacityGapAlarm } from './capacity-ladder-props';
 
 /** The shared endpoint as its components see it. */
 export interface ComponentHost {
-  readonly endpoint: sagemaker.CfnEndpoint;
   readonly endpointName: string;
   readonly endpointArn: string;
   readonly variantName: string;
+  /** What must exist before a component can. */
+  readonly dependency: IDependable;
   readonly instanceTypes: readonly string[];
   readonly executionRole: iam.IRole;
   readonly networkIsolation: boolean;
   readonly inferenceAmi?: string;
+  readonly encryptionKey?: kms.IKey;
+  readonly inVpc: boolean;
+  readonly gapAlarm?: CapacityGapAlarm;
+  /** Why copies cannot go to zero; undefined where they can. */
+  readonly aboveZeroBecause?: string;
 }

@@ -3,6 +3,7 @@ import { findInstanceType, unknownInstanceType, type InstanceType } from '../cat
 import { INFERENCE_AMIS } from '../catalog/serving-images';
 import { nearestNames } from '../core/nearest';
 import type { VariantTiming } from './production-variant';
+import type { Rollout } from './rollout';
 
 /** What is checked of the instance types, and of what they have to fit. */
 export interface PoolsDeclaration {
@@ -14,24 +15,14 @@ export interface PoolsDeclaration {
 }
 
 /** What is checked of an endpoint before it is declared; parts that are only known at deploy time are left out. */
-export interface EndpointDeclaration extends PoolsDeclaration, VariantTiming {
+export interface EndpointDeclaration extends PoolsDeclaration, VariantTiming, RoutingDeclaration {
   readonly endpointName?: string;
   readonly variantName?: string;
   readonly initialInstanceCount: number;
   readonly maxConcurrencyPerInstance: number;
   readonly metricsFrequencySeconds: number;
-  readonly rolloutStrategy: string;
-  readonly batchPercent: number;
-  readonly waitIntervalSeconds: number;
-  readonly maxErrorRate: number;
-  readonly maxModelLatencySeconds: number;
-  readonly rollbackAlarms: number;
-  readonly prefixAwareRouting?: { readonly prefixLength: number; readonly concurrencyThreshold: number };
-  readonly isPrefixAware: boolean;
+  readonly rollout: Rollout;
   readonly samplingPercent?: number;
-  readonly hasVpc: boolean;
-  /** Subnets or security groups are named. */
-  readonly hasNetworkSettings: boolean;
 }
 
 /** What is checked of a shadow variant. */
@@ -57,18 +48,17 @@ export function checkEndpoint(declared: EndpointDeclaration): string[] {
     ...checkPools(declared),
     ...checkCounts(declared),
     ...checkTimes(declared),
-    ...(METRICS_FREQUENCIES.includes(declared.metricsFrequencySeconds)
-      ? []
-      : [
-          `metricsFrequency (${declared.metricsFrequencySeconds} s) must be one of ${METRICS_FREQUENCIES.join(', ')} seconds`,
-        ]),
-    ...checkRollout(declared),
+    ...checkMetricsFrequency(declared.metricsFrequencySeconds),
+    ...checkRollout(declared.rollout),
     ...checkRouting(declared),
     ...checkCapture(declared.samplingPercent),
-    ...(declared.hasNetworkSettings && !declared.hasVpc
-      ? ['vpcSubnets and securityGroups belong to a network; give vpc too, or leave them out']
-      : []),
   ];
+}
+
+/** How often metrics may be published. */
+export function checkMetricsFrequency(seconds: number): string[] {
+  if (METRICS_FREQUENCIES.includes(seconds)) return [];
+  return [`metricsFrequency (${seconds} s) must be one of ${METRICS_FREQUENCIES.join(', ')} seconds`];
 }
 
 /** What is checked of a further production variant. */
@@ -160,7 +150,14 @@ function checkTimes(declared: VariantTiming): string[] {
   ];
 }
 
-function checkRouting({ isPrefixAware, prefixAwareRouting }: EndpointDeclaration): string[] {
+/** How requests are spread, as it is checked. */
+export interface RoutingDeclaration {
+  readonly prefixAwareRouting?: { readonly prefixLength: number; readonly concurrencyThreshold: number };
+  readonly isPrefixAware: boolean;
+}
+
+/** Problems of prefixes that are not asked for, or out of bounds. */
+export function checkRouting({ isPrefixAware, prefixAwareRouting }: RoutingDeclaration): string[] {
   if (prefixAwareRouting === undefined) return [];
   if (!isPrefixAware) {
     return [
@@ -185,26 +182,27 @@ const STEP_PERCENT: { readonly [strategy: string]: readonly [least: number, most
   ALL_AT_ONCE: [1, 100],
 };
 
-function checkRollout(declared: EndpointDeclaration): string[] {
+/** Problems of how a new version takes over, and of what takes it back. */
+export function checkRollout(rollout: Rollout): string[] {
+  const { strategy, batchPercent, waitInterval, maxErrorRate, maxModelLatency, alarms } = rollout;
   const problems = [
-    ...checkWhole('rollout.batchPercent', declared.batchPercent, ...STEP_PERCENT[declared.rolloutStrategy]!, '%'),
-    ...checkWhole('rollout.waitInterval', declared.waitIntervalSeconds, 0, 3600, 's'),
+    ...checkWhole('rollout.batchPercent', batchPercent, ...STEP_PERCENT[strategy]!, '%'),
+    ...checkWhole('rollout.waitInterval', waitInterval.toSeconds({ integral: false }), 0, 3600, 's'),
   ];
-  if (!(declared.maxErrorRate > 0 && declared.maxErrorRate <= 1)) {
-    problems.push(`rollout.maxErrorRate (${declared.maxErrorRate}) must be above 0 and at most 1`);
+  if (!(maxErrorRate > 0 && maxErrorRate <= 1)) {
+    problems.push(`rollout.maxErrorRate (${maxErrorRate}) must be above 0 and at most 1`);
   }
-  if (!(declared.maxModelLatencySeconds > 0)) {
-    problems.push(`rollout.maxModelLatency (${declared.maxModelLatencySeconds} s) must be above 0`);
+  if (!(maxModelLatency.toMilliseconds({ integral: false }) > 0)) {
+    problems.push(`rollout.maxModelLatency (${maxModelLatency.toSeconds({ integral: false })} s) must be above 0`);
   }
-  if (declared.rollbackAlarms > MAX_ROLLBACK_ALARMS) {
-    problems.push(
-      `rollout.alarms has ${declared.rollbackAlarms} alarms; SageMaker takes 10, of which 2 are the endpoint's own`,
-    );
+  if (alarms.length > MAX_ROLLBACK_ALARMS) {
+    problems.push(`rollout.alarms has ${alarms.length} alarms; SageMaker takes 10, of which 2 are the endpoint's own`);
   }
   return problems;
 }
 
-function checkPools(declared: PoolsDeclaration): string[] {
+/** Every problem of the instance types, and of what they have to fit. */
+export function checkPools(declared: PoolsDeclaration): string[] {
   const { types, problems } = checkInstanceTypes('pools', declared.instanceTypes);
   const kinds = new Set(types.map((type) => type.accelerator?.kind));
   if (declared.hasCapacityReservation && declared.instanceTypes.length > 1) {

@@ -123,8 +123,39 @@ export interface ShadowVariantProps {
   readonly variantName?: string;
 }
 
-/** How a new version replaces the old one, and when it is taken back. */
-export interface RolloutProps {
+/** When a new version is taken back. */
+export interface RolloutWatchProps {
+  /**
+   * How long the alarms watch a batch or a step before the next one, 0 to 60 minutes.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly waitInterval?: Duration;
+
+  /**
+   * The rollout is taken back when more than this share of the answers are server errors, above 0 and at most 1.
+   *
+   * @default 0.05
+   */
+  readonly maxErrorRate?: number;
+
+  /**
+   * The rollout is taken back when the average model latency is above.
+   *
+   * @default Duration.seconds(30)
+   */
+  readonly maxModelLatency?: Duration;
+
+  /**
+   * Further alarms that take the rollout back, at most 8.
+   *
+   * @default - none
+   */
+  readonly alarms?: cloudwatch.IAlarm[];
+}
+
+/** How a new version replaces the old one, and when it is taken back: by the errors and the latency of the new instances alone. */
+export interface RolloutProps extends RolloutWatchProps {
   /**
    * How the new version takes over.
    *
@@ -139,34 +170,6 @@ export interface RolloutProps {
    * @default 25, and 10 for a canary
    */
   readonly batchPercent?: number;
-
-  /**
-   * How long the alarms watch a batch or a step before the next one, 0 to 60 minutes.
-   *
-   * @default Duration.minutes(5)
-   */
-  readonly waitInterval?: Duration;
-
-  /**
-   * The rollout is taken back when more than this share of the new instances' answers are server errors, above 0 and at most 1.
-   *
-   * @default 0.05
-   */
-  readonly maxErrorRate?: number;
-
-  /**
-   * The rollout is taken back when the new instances' average model latency is above.
-   *
-   * @default Duration.seconds(30)
-   */
-  readonly maxModelLatency?: Duration;
-
-  /**
-   * Further alarms that take the rollout back, at most 8.
-   *
-   * @default - none
-   */
-  readonly alarms?: cloudwatch.IAlarm[];
 }
 
 /** Properties of GpuEndpoint. */

@@ -16,4 +16,5 @@ export * from './scalable-fleet-base';
 export * from './serverless-endpoint';
 export * from './serverless-endpoint-props';
 export * from './shared-gpu-endpoint';
+export * from './shared-gpu-endpoint-base';
 export * from './shared-gpu-endpoint-props';

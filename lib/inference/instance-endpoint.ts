@@ -1,6 +1,5 @@
 import { Tags, Token } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
@@ -15,6 +14,7 @@ import { executionPolicy, type ExecutionGrant } from './execution-policy';
 import { RoutingStrategy, type DataCaptureProps, type GpuEndpointProps } from './gpu-endpoint-props';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
+import { checkNetwork, vpcConfigOf } from './network';
 import { poolsOf, prefixOf, productionVariant, startOf, variantTiming } from './production-variant';
 import { RollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
@@ -78,12 +78,7 @@ export function declareInstanceEndpoint(
       maxConcurrencyPerInstance,
       ...timing,
       metricsFrequencySeconds,
-      rolloutStrategy: rollout.strategy,
-      batchPercent: rollout.batchPercent,
-      waitIntervalSeconds: rollout.waitInterval.toSeconds({ integral: false }),
-      maxErrorRate: rollout.maxErrorRate,
-      maxModelLatencySeconds: rollout.maxModelLatency.toSeconds({ integral: false }),
-      rollbackAlarms: rollout.alarms.length,
+      rollout,
       inferenceAmi: server.inferenceAmi,
       hasEncryptionKey: props.encryptionKey !== undefined,
       volumeSizeGb: props.volumeSizeGb,
@@ -92,9 +87,8 @@ export function declareInstanceEndpoint(
       isPrefixAware: routing === RoutingStrategy.PREFIX_AWARE,
       hasCapacityReservation: capacity.reservationArn !== undefined,
       samplingPercent: props.dataCapture?.samplingPercent,
-      hasVpc: props.vpc !== undefined,
-      hasNetworkSettings: props.vpcSubnets !== undefined || props.securityGroups !== undefined,
     }),
+    ...checkNetwork(props),
     ...checkServer(server, instanceTypes, props.networkIsolation ?? true),
     ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
     ...checkWeight('variantWeight', props.variantWeight),
@@ -236,20 +230,6 @@ function shadowOf(
     instanceTypes: shadow.pools?.map((pool) => pool.instanceType) ?? instanceTypes,
     initialInstanceCount: shadow.initialInstanceCount ?? 1,
     trafficPercent: shadow.trafficPercent ?? 100,
-  };
-}
-
-function vpcConfigOf(
-  scope: Construct,
-  { vpc, vpcSubnets, securityGroups }: GpuEndpointProps,
-): sagemaker.CfnModel.VpcConfigProperty | undefined {
-  if (vpc === undefined) return undefined;
-  const groups = securityGroups ?? [
-    new ec2.SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Instances of a SageMaker endpoint' }),
-  ];
-  return {
-    subnets: vpc.selectSubnets(vpcSubnets).subnetIds,
-    securityGroupIds: groups.map((group) => group.securityGroupId),
   };
 }
 

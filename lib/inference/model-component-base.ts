@@ -88,8 +88,7 @@ export abstract class ModelComponentBase extends ScalableFleetBase implements IM
   /** It answers its callers. */
   public readonly isAsynchronous?: boolean = false;
 
-  /** The lowest number of copies. */
-  public readonly lowestCapacity: number = 0;
+  public abstract readonly lowestCapacity: number;
 
   /** The replica count's name. */
   public readonly scalableDimension: string = 'sagemaker:inference-component:DesiredCopyCount';

@@ -1,17 +1,26 @@
 import { Stack, Tags, Token } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { findInstanceType } from '../catalog/instance-types';
 import { InputError, throwProblems } from '../core/errors';
+import { capacityGapAlarm } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
 import type { ComponentHost } from './component-host';
-import { checkName, checkWhole } from './endpoint-checks';
+import { checkName, checkRollout, checkWhole } from './endpoint-checks';
 import { componentArn, DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { executionPolicy } from './execution-policy';
 import { ModelComponentBase, type IModelComponent } from './model-component-base';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
-import type { AdapterProps, ModelComponentAttributes, ModelComponentProps } from './shared-gpu-endpoint-props';
+import { componentRollbackAlarms, rollbackPolicy } from './rollback-alarms';
+import { componentDeploymentConfig, rolloutOf } from './rollout';
+import type {
+  AdapterProps,
+  CopyPlacementProps,
+  ModelComponentAttributes,
+  ModelComponentProps,
+} from './shared-gpu-endpoint-props';
 
 /**
  * A model on a shared endpoint: an inference component whose copies are scaled. Made with `SharedGpuEndpoint.addModel`.
@@ -32,6 +41,7 @@ export class ModelComponent extends ModelComponentBase {
       public readonly componentName = attrs.componentName;
       public readonly componentArn = componentArn(Stack.of(this), attrs.componentName);
       public readonly maxConcurrencyPerInstance = attrs.maxConcurrencyPerCopy ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
+      public readonly lowestCapacity = 0;
       public readonly initialCapacity = 1;
       public readonly scalingDependency: IDependable = new DependencyGroup();
     }
@@ -56,6 +66,18 @@ export class ModelComponent extends ModelComponentBase {
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
 
+  /** The lowest number of copies: 0, or 1 where the region keeps an instance. */
+  public readonly lowestCapacity: number;
+
+  /** Why it is not 0; undefined where it is. */
+  public readonly lowestCapacityReason?: string;
+
+  /** The component's own alarms that take a rollout back. */
+  public readonly rollbackAlarms: cloudwatch.Alarm[];
+
+  /** The alarm of the shared endpoint's capacity ladder on this model, where the ladder has one. */
+  public readonly capacityGapAlarm?: cloudwatch.Alarm;
+
   private readonly component: sagemaker.CfnInferenceComponent;
   private readonly host: ComponentHost;
 
@@ -65,17 +87,22 @@ export class ModelComponent extends ModelComponentBase {
     this.endpointName = host.endpointName;
     this.endpointArn = host.endpointArn;
     this.variantName = host.variantName;
+    this.lowestCapacity = host.aboveZeroBecause === undefined ? 0 : 1;
+    this.lowestCapacityReason = host.aboveZeroBecause;
     this.initialCapacity = props.initialCopies ?? 1;
     this.maxConcurrencyPerInstance = props.maxConcurrencyPerCopy ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
     const accelerators = props.accelerators ?? 1;
     const startup = props.startupTimeout?.toSeconds({ integral: false }) ?? 600;
     const download = props.modelDownloadTimeout?.toSeconds({ integral: false }) ?? 600;
+    const rollout = rolloutOf(props.rollout);
     const server = props.modelServer.bind(this);
     throwProblems(this.node.path, [
       ...(Token.isUnresolved(props.componentName) ? [] : checkName('componentName', props.componentName)),
       ...checkAccelerators(accelerators, host.instanceTypes),
-      ...checkWhole('memoryMib', props.memoryMib, 128, Infinity, 'MiB'),
-      ...checkWhole('initialCopies', this.initialCapacity, 0, Infinity),
+      ...checkCopies(this.initialCapacity),
+      ...checkMemory(props),
+      ...checkPlacement(props.placement),
+      ...checkRollout(rollout),
       ...checkWhole('maxConcurrencyPerCopy', this.maxConcurrencyPerInstance, 1, Infinity),
       ...checkWhole('startupTimeout', startup, 60, 3600, 's'),
       ...checkWhole('modelDownloadTimeout', download, 60, 3600, 's'),
@@ -94,6 +121,8 @@ export class ModelComponent extends ModelComponentBase {
       logGroupName: `/aws/sagemaker/InferenceComponents/${name}`,
       repositoryArns: [server.repositoryArn],
       artifacts: artifact === undefined ? [] : [artifact],
+      encryptionKey: host.encryptionKey,
+      inVpc: host.inVpc,
     });
     const model = new sagemaker.CfnModel(this, 'Model', {
       executionRoleArn: host.executionRole.roleArn,
@@ -101,9 +130,18 @@ export class ModelComponent extends ModelComponentBase {
       primaryContainer: modelContainer(server, artifact),
     });
     model.node.addDependency(permissions);
+    this.componentName = name;
+    this.componentArn = componentArn(Stack.of(this), name);
+    this.rollbackAlarms = componentRollbackAlarms(this, {
+      errors: this.metric5xx({ statistic: cloudwatch.Stats.AVERAGE }),
+      latency: this.metricModelLatency({ statistic: cloudwatch.Stats.AVERAGE }),
+      maxErrorRate: rollout.maxErrorRate,
+      maxModelLatency: rollout.maxModelLatency,
+    });
+    const alarms = [...this.rollbackAlarms, ...rollout.alarms];
     this.component = new sagemaker.CfnInferenceComponent(this, 'Component', {
       inferenceComponentName: name,
-      endpointName: host.endpoint.attrEndpointName,
+      endpointName: host.endpointName,
       variantName: host.variantName,
       specification: {
         modelName: model.attrModelName,
@@ -111,20 +149,22 @@ export class ModelComponent extends ModelComponentBase {
           numberOfAcceleratorDevicesRequired: accelerators,
           numberOfCpuCoresRequired: props.cpuCores,
           minMemoryRequiredInMb: props.memoryMib,
+          maxMemoryRequiredInMb: props.maxMemoryMib,
         },
         startupParameters: {
           containerStartupHealthCheckTimeoutInSeconds: startup,
           modelDataDownloadTimeoutInSeconds: download,
         },
         dataCacheConfig: { enableCaching: props.caching ?? true },
+        schedulingConfig: schedulingConfig(props.placement),
       },
       runtimeConfig: { copyCount: this.initialCapacity },
+      deploymentConfig: componentDeploymentConfig(rollout, alarms),
     });
-    this.component.node.addDependency(host.endpoint);
+    this.component.node.addDependency(host.dependency, rollbackPolicy(this, host.executionRole, alarms));
     Tags.of(this.component).add(MAX_CONCURRENCY_TAG, String(this.maxConcurrencyPerInstance));
-    this.componentName = name;
-    this.componentArn = componentArn(Stack.of(this), name);
     this.scalingDependency = this.component;
+    this.capacityGapAlarm = capacityGapAlarm(this, { gapAlarm: host.gapAlarm });
   }
 
   /**
@@ -143,7 +183,7 @@ export class ModelComponent extends ModelComponentBase {
     props.bucket.grantRead(this.host.executionRole, props.key);
     const adapter = new sagemaker.CfnInferenceComponent(this, id, {
       inferenceComponentName: name,
-      endpointName: this.host.endpoint.attrEndpointName,
+      endpointName: this.host.endpointName,
       specification: {
         baseInferenceComponentName: this.componentName,
         container: { artifactUrl: props.bucket.s3UrlForObject(props.key) },
@@ -152,6 +192,41 @@ export class ModelComponent extends ModelComponentBase {
     adapter.node.addDependency(this.component);
     return name;
   }
+}
+
+function schedulingConfig(
+  placement: CopyPlacementProps | undefined,
+): sagemaker.CfnInferenceComponent.InferenceComponentSchedulingConfigProperty | undefined {
+  if (placement === undefined) return undefined;
+  return {
+    placementStrategy: placement.strategy,
+    availabilityZoneBalance: { enforcementMode: 'PERMISSIVE', maxImbalance: placement.maxZoneImbalance ?? 0 },
+  };
+}
+
+function checkCopies(initialCopies: number): string[] {
+  if (initialCopies === 0) {
+    return [
+      'initialCopies (0) must be 1 or more: SageMaker refuses to make a component without a copy; scaling takes it to zero afterwards ' +
+        '(boundedBy with minCapacity 0, then scaleToZero)',
+    ];
+  }
+  return checkWhole('initialCopies', initialCopies, 1, Infinity);
+}
+
+function checkMemory({ memoryMib, maxMemoryMib }: ModelComponentProps): string[] {
+  const problems = checkWhole('memoryMib', memoryMib, 128, Infinity, 'MiB');
+  if (maxMemoryMib === undefined) return problems;
+  problems.push(...checkWhole('maxMemoryMib', maxMemoryMib, 128, Infinity, 'MiB'));
+  if (maxMemoryMib < memoryMib) {
+    problems.push(`maxMemoryMib (${maxMemoryMib}) is below memoryMib (${memoryMib}); raise it or lower memoryMib`);
+  }
+  return problems;
+}
+
+function checkPlacement(placement: CopyPlacementProps | undefined): string[] {
+  if (placement?.maxZoneImbalance === undefined) return [];
+  return checkWhole('placement.maxZoneImbalance', placement.maxZoneImbalance, 0, 100, 'copies');
 }
 
 function checkAccelerators(accelerators: number, instanceTypes: readonly string[]): string[] {

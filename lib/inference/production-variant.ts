@@ -59,28 +59,45 @@ export function prefixOf(
 
 /** The variant as the endpoint configuration takes it. */
 export function productionVariant(settings: VariantSettings): sagemaker.CfnEndpointConfig.ProductionVariantProperty {
-  const { timing, routing, capacityReservationArn } = settings;
   return {
     variantName: settings.variantName,
     modelName: settings.modelName,
     initialInstanceCount: settings.initialInstanceCount,
     initialVariantWeight: settings.weight,
-    ...startOf(timing, settings.volumeSizeGb),
-    ...(capacityReservationArn === undefined
-      ? { instancePools: poolsOf(settings.instanceTypes) }
-      : {
-          instanceType: settings.instanceTypes[0],
-          variantInstanceProvisionTimeoutInSeconds: undefined,
-          capacityReservationConfig: {
-            capacityReservationPreference: 'capacity-reservations-only',
-            mlReservationArn: capacityReservationArn,
-          },
-        }),
+    ...startOf(settings.timing, settings.volumeSizeGb),
+    ...instancesFrom(settings),
     inferenceAmiVersion: settings.inferenceAmi,
-    routingConfig: {
-      routingStrategy: routing,
-      ...(routing === RoutingStrategy.PREFIX_AWARE ? { prefixAwareRoutingConfig: settings.prefix } : {}),
+    routingConfig: routingConfigOf(settings),
+  };
+}
+
+/** Where instances come from: pools in order, or a reservation of one type. */
+export function instancesFrom({
+  instanceTypes,
+  capacityReservationArn,
+}: Pick<
+  VariantSettings,
+  'instanceTypes' | 'capacityReservationArn'
+>): Partial<sagemaker.CfnEndpointConfig.ProductionVariantProperty> {
+  if (capacityReservationArn === undefined) return { instancePools: poolsOf(instanceTypes) };
+  return {
+    instanceType: instanceTypes[0],
+    variantInstanceProvisionTimeoutInSeconds: undefined,
+    capacityReservationConfig: {
+      capacityReservationPreference: 'capacity-reservations-only',
+      mlReservationArn: capacityReservationArn,
     },
+  };
+}
+
+/** How requests are spread, as a variant takes it. */
+export function routingConfigOf({
+  routing,
+  prefix,
+}: Pick<VariantSettings, 'routing' | 'prefix'>): sagemaker.CfnEndpointConfig.RoutingConfigProperty {
+  return {
+    routingStrategy: routing,
+    ...(routing === RoutingStrategy.PREFIX_AWARE ? { prefixAwareRoutingConfig: prefix } : {}),
   };
 }
 

@@ -31,33 +31,20 @@ export class RollbackAlarms {
     private readonly options: RollbackAlarmsOptions,
   ) {
     this.variantNames = [options.variantName];
-    const common = {
-      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: 2,
-      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-    };
-    const onErrors = new cloudwatch.Alarm(scope, 'RollbackOnErrors', {
-      ...common,
-      alarmDescription: options.isAsync
-        ? 'Takes a rollout back: too many invocations of the new instances fail'
-        : 'Takes a rollout back: too many answers of the new instances are server errors',
-      metric: options.isAsync ? this.failedShare() : this.metric(ERRORS),
-      threshold: options.maxErrorRate,
-    });
-    const onLatency = new cloudwatch.Alarm(scope, 'RollbackOnLatency', {
-      ...common,
-      alarmDescription: 'Takes a rollout back: the model is too slow on the new instances (microseconds)',
-      metric: this.metric(LATENCY),
-      threshold: options.maxModelLatency.toMilliseconds() * 1000,
-    });
-    this.alarms = [onErrors, onLatency];
-    for (const alarm of this.alarms) {
-      acknowledgeControl(
-        alarm,
-        'CloudWatchAlarmAction',
-        'SageMaker itself looks at the alarm while a rollout runs and takes the rollout back; at other times it has nothing to watch.',
-      );
-    }
+    this.alarms = [
+      rollbackAlarm(scope, 'RollbackOnErrors', {
+        alarmDescription: options.isAsync
+          ? 'Takes a rollout back: too many invocations of the new instances fail'
+          : 'Takes a rollout back: too many answers of the new instances are server errors',
+        metric: options.isAsync ? this.failedShare() : this.metric(ERRORS),
+        threshold: options.maxErrorRate,
+      }),
+      rollbackAlarm(scope, 'RollbackOnLatency', {
+        alarmDescription: 'Takes a rollout back: the model is too slow on the new instances (microseconds)',
+        metric: this.metric(LATENCY),
+        threshold: inMicroseconds(options.maxModelLatency),
+      }),
+    ];
   }
 
   /**
@@ -122,6 +109,54 @@ export class RollbackAlarms {
     const { endpointName, endpointConfigName } = this.options;
     return { EndpointName: endpointName, VariantName: variantName, EndpointConfigName: endpointConfigName };
   }
+}
+
+/**
+ * The two alarms that take the rollout of an inference component back. SageMaker publishes nothing of its new copies apart: they watch
+ * all copies, so a batch has to be large enough to be seen among the old ones.
+ */
+export function componentRollbackAlarms(
+  scope: Construct,
+  options: {
+    readonly errors: cloudwatch.IMetric;
+    readonly latency: cloudwatch.IMetric;
+    readonly maxErrorRate: number;
+    readonly maxModelLatency: Duration;
+  },
+): cloudwatch.Alarm[] {
+  return [
+    rollbackAlarm(scope, 'RollbackOnErrors', {
+      alarmDescription: 'Takes a rollout back: too many answers of the copies are server errors',
+      metric: options.errors,
+      threshold: options.maxErrorRate,
+    }),
+    rollbackAlarm(scope, 'RollbackOnLatency', {
+      alarmDescription: 'Takes a rollout back: the model is too slow on the copies (microseconds)',
+      metric: options.latency,
+      threshold: inMicroseconds(options.maxModelLatency),
+    }),
+  ];
+}
+
+const inMicroseconds = (duration: Duration): number => duration.toMilliseconds({ integral: false }) * 1000;
+
+function rollbackAlarm(
+  scope: Construct,
+  id: string,
+  props: Pick<cloudwatch.AlarmProps, 'alarmDescription' | 'metric' | 'threshold'>,
+): cloudwatch.Alarm {
+  const alarm = new cloudwatch.Alarm(scope, id, {
+    ...props,
+    comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+    evaluationPeriods: 2,
+    treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+  });
+  acknowledgeControl(
+    alarm,
+    'CloudWatchAlarmAction',
+    'SageMaker itself looks at the alarm while a rollout runs and takes the rollout back; at other times it has nothing to watch.',
+  );
+  return alarm;
 }
 
 /** Lets SageMaker look at the alarms during a rollout. */

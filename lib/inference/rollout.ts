@@ -26,6 +26,30 @@ export function rolloutOf(props: RolloutProps = {}): Rollout {
   };
 }
 
+/** How SageMaker moves the copies of a component to its next version, and which alarms take it back. */
+export function componentDeploymentConfig(
+  rollout: Rollout,
+  alarms: readonly cloudwatch.IAlarm[],
+): sagemaker.CfnInferenceComponent.InferenceComponentDeploymentConfigProperty {
+  return {
+    rollingUpdatePolicy: inBatches(rollout),
+    autoRollbackConfiguration: { alarms: alarms.map(({ alarmName }) => ({ alarmName })) },
+  };
+}
+
+/** Batches of the fleet one after the other, and all of it at once when the rollout is taken back. */
+function inBatches({ batchPercent, waitInterval }: Rollout): {
+  readonly maximumBatchSize: { readonly type: string; readonly value: number };
+  readonly rollbackMaximumBatchSize: { readonly type: string; readonly value: number };
+  readonly waitIntervalInSeconds: number;
+} {
+  return {
+    maximumBatchSize: { type: 'CAPACITY_PERCENT', value: batchPercent },
+    rollbackMaximumBatchSize: { type: 'CAPACITY_PERCENT', value: 100 },
+    waitIntervalInSeconds: waitInterval.toSeconds(),
+  };
+}
+
 /** How SageMaker moves from one configuration to the next, and which alarms take it back. */
 export function deploymentConfig(
   rollout: Rollout,
@@ -36,14 +60,7 @@ export function deploymentConfig(
   const autoRollbackConfiguration = { alarms: alarms.map(({ alarmName }) => ({ alarmName })) };
   switch (rollout.strategy) {
     case RolloutStrategy.ROLLING:
-      return {
-        rollingUpdatePolicy: {
-          maximumBatchSize: size,
-          rollbackMaximumBatchSize: { type: 'CAPACITY_PERCENT', value: 100 },
-          waitIntervalInSeconds,
-        },
-        autoRollbackConfiguration,
-      };
+      return { rollingUpdatePolicy: inBatches(rollout), autoRollbackConfiguration };
     case RolloutStrategy.CANARY:
       return blueGreen({ type: 'CANARY', canarySize: size, waitIntervalInSeconds });
     case RolloutStrategy.LINEAR:

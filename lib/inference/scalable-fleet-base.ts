@@ -69,6 +69,7 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
   public abstract readonly scalableDimension: string;
   public abstract readonly fleetName: string;
   public abstract readonly lowestCapacity: number;
+  public readonly lowestCapacityReason?: string;
   public readonly highestCapacity?: number;
   public abstract readonly initialCapacity: number;
   public abstract readonly maxConcurrencyPerInstance: number;

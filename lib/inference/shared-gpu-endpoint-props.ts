@@ -1,8 +1,10 @@
 import type { Duration } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type { InstancePool } from './capacity-ladder-props';
-import type { RoutingStrategy } from './gpu-endpoint-props';
+import type { CapacityLadder, InstancePool } from './capacity-ladder-props';
+import type { PrefixAwareRoutingProps, RolloutWatchProps, RoutingStrategy } from './gpu-endpoint-props';
 import type { ModelArtifact } from './model-artifact';
 import type { ModelServer } from './model-server';
 
@@ -15,17 +17,68 @@ export enum InstanceScaleIn {
   CONSOLIDATION = 'CONSOLIDATION',
 }
 
+/** How the copies of a model are spread over the instances. */
+export enum CopyPlacement {
+  /** Over as many instances as there are: the loss of one costs the fewest copies. */
+  SPREAD = 'SPREAD',
+
+  /** Onto as few instances as they fit: the fewest instances are paid for. */
+  BINPACK = 'BINPACK',
+}
+
+/** Where the copies of a model are put. */
+export interface CopyPlacementProps {
+  /** Spread over the instances, or packed onto few. */
+  readonly strategy: CopyPlacement;
+
+  /**
+   * How many copies more one availability zone may have than another, 0 to 100. SageMaker goes beyond it where there is no capacity.
+   *
+   * @default 0
+   */
+  readonly maxZoneImbalance?: number;
+}
+
+/** How a new version of a model on a shared endpoint replaces the old one, batch by batch, and when it is taken back. */
+export interface ModelRolloutProps extends RolloutWatchProps {
+  /**
+   * The share of the copies that is replaced at once, in percent, 5 to 50.
+   *
+   * @default 25
+   */
+  readonly batchPercent?: number;
+}
+
 /** Properties of SharedGpuEndpoint. */
 export interface SharedGpuEndpointProps {
-  /** One to five instance types in the order they are wanted; where SageMaker finds no capacity of one it takes the next. */
-  readonly pools: InstancePool[];
+  /**
+   * One to five instance types in the order they are wanted; where SageMaker finds no capacity of one it takes the next.
+   *
+   * @default - those of `capacity`; one of the two is needed
+   */
+  readonly pools?: InstancePool[];
+
+  /**
+   * The whole ladder in one property: pools, how long each is tried, a reservation, quotas held against `maxInstances`, and an alarm for
+   * each model when no copy comes.
+   *
+   * @default - `pools` and `provisionTimeout` say it
+   */
+  readonly capacity?: CapacityLadder;
 
   /**
    * The fewest instances; 0 lets the fleet go once no model has a copy.
    *
-   * @default 0
+   * @default 0, and 1 where `allowZeroInstances` is false
    */
   readonly minInstances?: number;
+
+  /**
+   * Whether the region lets an endpoint of inference components go to no instance. AWS publishes no list; set it where you know better.
+   *
+   * @default true, and false in regions that were seen to refuse it (eu-west-3, on 2026-08-27)
+   */
+  readonly allowZeroInstances?: boolean;
 
   /** The most instances: the limit of the bill. SageMaker adds and removes instances between the two as copies need them. */
   readonly maxInstances: number;
@@ -66,6 +119,13 @@ export interface SharedGpuEndpointProps {
   readonly routing?: RoutingStrategy;
 
   /**
+   * What counts as one prefix. Only with RoutingStrategy.PREFIX_AWARE.
+   *
+   * @default - prefixes of 4,096 bytes, up to 8 concurrent requests
+   */
+  readonly prefixAwareRouting?: PrefixAwareRoutingProps;
+
+  /**
    * The inference AMI, which brings the GPU driver for every model of the endpoint.
    *
    * @default - SageMaker's default; a model whose image needs another is refused
@@ -87,6 +147,48 @@ export interface SharedGpuEndpointProps {
   readonly networkIsolation?: boolean;
 
   /**
+   * The network that the instances reach other things through. The endpoint itself is invoked through the SageMaker runtime as before.
+   *
+   * @default - no network of yours
+   */
+  readonly vpc?: ec2.IVpc;
+
+  /**
+   * The subnets of the network.
+   *
+   * @default - the private subnets
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+
+  /**
+   * The security groups of the instances in the network.
+   *
+   * @default - a group of the endpoint's own that lets everything out and nothing in
+   */
+  readonly securityGroups?: ec2.ISecurityGroup[];
+
+  /**
+   * A key for the instances' volumes. Only for types without local NVMe disks, which are encrypted by the hardware.
+   *
+   * @default - the service's own encryption
+   */
+  readonly encryptionKey?: kms.IKey;
+
+  /**
+   * The size of the instances' volumes in GB, 1 to 512. Only for types without local NVMe disks.
+   *
+   * @default - SageMaker's own size
+   */
+  readonly volumeSizeGb?: number;
+
+  /**
+   * How often utilisation and, as enhanced metrics, per-instance metrics are published: 10, 30, 60, 120, 180, 240 or 300 seconds.
+   *
+   * @default Duration.seconds(10)
+   */
+  readonly metricsFrequency?: Duration;
+
+  /**
    * Send container and per-GPU metrics to the CloudWatch PromQL store, which is charged by the gigabyte.
    *
    * @default false
@@ -99,6 +201,46 @@ export interface SharedGpuEndpointProps {
    * @default - a role of the endpoint's own
    */
   readonly executionRole?: iam.IRole;
+}
+
+/** What identifies a shared endpoint that exists already, so that models can be added to it from another stack. */
+export interface SharedGpuEndpointAttributes {
+  /** The endpoint's name. */
+  readonly endpointName: string;
+
+  /** The role that SageMaker runs its models with; it is given what each model needs. */
+  readonly executionRole: iam.IRole;
+
+  /** The instance types of its pools, the most wanted first. */
+  readonly instanceTypes: string[];
+
+  /**
+   * The variant's name.
+   *
+   * @default main
+   */
+  readonly variantName?: string;
+
+  /**
+   * Its inference AMI.
+   *
+   * @default - SageMaker's default; a model whose image needs another is refused
+   */
+  readonly inferenceAmi?: string;
+
+  /**
+   * Whether its containers are kept off the network.
+   *
+   * @default true
+   */
+  readonly networkIsolation?: boolean;
+
+  /**
+   * Whether the region lets it go to no instance.
+   *
+   * @default true, and false in regions that were seen to refuse it (eu-west-3, on 2026-08-27)
+   */
+  readonly allowZeroInstances?: boolean;
 }
 
 /** A model on a shared endpoint. */
@@ -124,6 +266,13 @@ export interface ModelComponentProps {
   readonly memoryMib: number;
 
   /**
+   * The most memory of the instance that one copy may take, in MiB; beyond it the container is ended.
+   *
+   * @default - no limit
+   */
+  readonly maxMemoryMib?: number;
+
+  /**
    * The CPU cores of one copy, at least 0.25.
    *
    * @default - whatever is free
@@ -131,8 +280,8 @@ export interface ModelComponentProps {
   readonly cpuCores?: number;
 
   /**
-   * The copies the component is created with. CloudFormation writes the number again when it changes here, over what scaling has
-   * reached: leave it as it was.
+   * The copies the component is created with, at least 1: SageMaker refuses a component without a copy, which comes to zero by scaling
+   * only. CloudFormation writes the number again when it changes here, over what scaling has reached: leave it as it was.
    *
    * @default 1
    */
@@ -151,6 +300,20 @@ export interface ModelComponentProps {
    * @default - a unique name made from the construct's path
    */
   readonly componentName?: string;
+
+  /**
+   * Where the copies are put.
+   *
+   * @default - as SageMaker does it
+   */
+  readonly placement?: CopyPlacementProps;
+
+  /**
+   * How a new version replaces the old one.
+   *
+   * @default - batches of 25 % of the copies, watched for 5 minutes each, taken back on errors or latency
+   */
+  readonly rollout?: ModelRolloutProps;
 
   /**
    * Keep image and model on the instance, so that further copies start faster.

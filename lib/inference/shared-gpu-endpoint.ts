@@ -1,15 +1,24 @@
-import { Duration, Resource, Token } from 'aws-cdk-lib';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
-import type { Construct } from 'constructs';
+import { DependencyGroup, type Construct } from 'constructs';
+import { refusesScaleToZero } from '../catalog/scale-to-zero-regions';
 import { throwProblems } from '../core/errors';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
+import { resolveCapacity } from './capacity-ladder';
 import type { ComponentHost } from './component-host';
-import { checkAmi, checkInstanceTypes, checkName, checkWhole } from './endpoint-checks';
-import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
+import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
+import { checkMetricsFrequency, checkName, checkPools, checkRouting, checkWhole } from './endpoint-checks';
+import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { RoutingStrategy } from './gpu-endpoint-props';
-import { ModelComponent } from './model-component';
-import { InstanceScaleIn, type ModelComponentProps, type SharedGpuEndpointProps } from './shared-gpu-endpoint-props';
+import { checkNetwork, vpcConfigOf } from './network';
+import { instancesFrom, prefixOf, routingConfigOf } from './production-variant';
+import { SharedGpuEndpointBase, type ISharedGpuEndpoint } from './shared-gpu-endpoint-base';
+import {
+  InstanceScaleIn,
+  type SharedGpuEndpointAttributes,
+  type SharedGpuEndpointProps,
+} from './shared-gpu-endpoint-props';
 
 /**
  * A fleet of GPU instances that several models share: you scale the copies of each model, SageMaker adds and removes the instances that
@@ -28,17 +37,37 @@ import { InstanceScaleIn, type ModelComponentProps, type SharedGpuEndpointProps 
  * chat.scaleOnConcurrency();
  * chat.scaleToZero();
  */
-export class SharedGpuEndpoint extends Resource {
-  /** The endpoint's name. */
+export class SharedGpuEndpoint extends SharedGpuEndpointBase {
+  /** An endpoint that exists already, in the stack's account and region; models can be added to it. */
+  public static fromSharedGpuEndpointAttributes(
+    scope: Construct,
+    id: string,
+    attrs: SharedGpuEndpointAttributes,
+  ): ISharedGpuEndpoint {
+    class Import extends SharedGpuEndpointBase {
+      public readonly endpointName = attrs.endpointName;
+      public readonly endpointArn = endpointArn(Stack.of(this), attrs.endpointName);
+      public readonly variantName = attrs.variantName ?? DEFAULT_VARIANT_NAME;
+      public readonly instanceTypes = attrs.instanceTypes;
+      protected readonly _host: ComponentHost = {
+        endpointName: this.endpointName,
+        endpointArn: this.endpointArn,
+        variantName: this.variantName,
+        dependency: new DependencyGroup(),
+        instanceTypes: attrs.instanceTypes,
+        executionRole: attrs.executionRole,
+        networkIsolation: attrs.networkIsolation ?? true,
+        inVpc: false,
+        ...(attrs.inferenceAmi === undefined ? {} : { inferenceAmi: attrs.inferenceAmi }),
+        ...aboveZero(this, attrs.allowZeroInstances),
+      };
+    }
+    return new Import(scope, id);
+  }
+
   public readonly endpointName: string;
-
-  /** The endpoint's ARN. */
   public readonly endpointArn: string;
-
-  /** The variant's name. */
   public readonly variantName: string;
-
-  /** The instance types of the pools, the most wanted first. */
   public readonly instanceTypes: string[];
 
   /** The most instances. */
@@ -47,31 +76,43 @@ export class SharedGpuEndpoint extends Resource {
   /** The role that SageMaker runs the models with. */
   public readonly executionRole: iam.IRole;
 
-  private readonly host: ComponentHost;
+  /** @internal */
+  protected readonly _host: ComponentHost;
 
   public constructor(scope: Construct, id: string, props: SharedGpuEndpointProps) {
     super(scope, id, { physicalName: props.endpointName });
+    const capacity = resolveCapacity(props);
     this.variantName = props.variantName ?? DEFAULT_VARIANT_NAME;
-    this.instanceTypes = props.pools.map((pool) => pool.instanceType);
+    this.instanceTypes = capacity.instanceTypes;
     this.maxInstances = props.maxInstances;
-    const minInstances = props.minInstances ?? 0;
+    const { aboveZeroBecause } = aboveZero(this, props.allowZeroInstances);
+    const minInstances = props.minInstances ?? (aboveZeroBecause === undefined ? 0 : 1);
     const cooldownSeconds = (props.instanceScaleInCooldown ?? Duration.minutes(20)).toSeconds({ integral: false });
-    const provisionSeconds = (props.provisionTimeout ?? Duration.minutes(10)).toSeconds({ integral: false });
-    const { types, problems } = checkInstanceTypes('pools', this.instanceTypes);
+    const provisionSeconds = (capacity.provisionTimeout ?? Duration.minutes(10)).toSeconds({ integral: false });
+    const metricsFrequencySeconds = (props.metricsFrequency ?? Duration.seconds(10)).toSeconds({ integral: false });
+    const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
+    const isPrefixAware = routing === RoutingStrategy.PREFIX_AWARE;
+    const prefix = prefixOf(props.prefixAwareRouting, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE);
     throwProblems(this.node.path, [
-      ...problems,
+      ...capacity.problems,
+      ...checkPools({
+        instanceTypes: this.instanceTypes,
+        inferenceAmi: props.inferenceAmi,
+        hasEncryptionKey: props.encryptionKey !== undefined,
+        volumeSizeGb: props.volumeSizeGb,
+        hasCapacityReservation: capacity.reservationArn !== undefined,
+      }),
       ...(Token.isUnresolved(props.endpointName) ? [] : checkName('endpointName', props.endpointName)),
       ...(Token.isUnresolved(this.variantName) ? [] : checkName('variantName', this.variantName)),
-      ...checkAmi(props.inferenceAmi, types[0]?.accelerator?.kind),
-      ...checkWhole('minInstances', minInstances, 0, Infinity),
-      ...checkWhole('maxInstances', props.maxInstances, 1, Infinity),
-      ...(minInstances > props.maxInstances
-        ? [
-            `minInstances (${minInstances}) is above maxInstances (${props.maxInstances}); lower minInstances or raise maxInstances`,
-          ]
-        : []),
+      ...checkInstances(minInstances, props.maxInstances, { quota: capacity.quota, aboveZeroBecause }),
       ...checkWhole('instanceScaleInCooldown', cooldownSeconds / 60, 5, 1440, 'minutes'),
       ...checkWhole('provisionTimeout', provisionSeconds, 300, 3600, 's'),
+      ...checkMetricsFrequency(metricsFrequencySeconds),
+      ...checkRouting({
+        isPrefixAware,
+        prefixAwareRouting: props.prefixAwareRouting === undefined && !isPrefixAware ? undefined : prefix,
+      }),
+      ...checkNetwork(props),
     ]);
 
     const endpointName = props.endpointName ?? uniqueName(this);
@@ -85,12 +126,15 @@ export class SharedGpuEndpoint extends Resource {
     const config = new sagemaker.CfnEndpointConfig(this, 'Config', {
       executionRoleArn: this.executionRole.roleArn,
       enableNetworkIsolation: networkIsolation,
+      vpcConfig: vpcConfigOf(this, props),
+      kmsKeyId: props.encryptionKey?.keyArn,
       productionVariants: [
         {
           variantName: this.variantName,
           initialInstanceCount: Math.max(1, minInstances),
-          instancePools: this.instanceTypes.map((instanceType, index) => ({ instanceType, priority: index + 1 })),
           variantInstanceProvisionTimeoutInSeconds: provisionSeconds,
+          ...instancesFrom({ instanceTypes: this.instanceTypes, capacityReservationArn: capacity.reservationArn }),
+          volumeSizeInGb: props.volumeSizeGb,
           inferenceAmiVersion: props.inferenceAmi,
           managedInstanceScaling: {
             status: 'ENABLED',
@@ -101,16 +145,18 @@ export class SharedGpuEndpoint extends Resource {
               cooldownInMinutes: cooldownSeconds / 60,
             },
           },
-          routingConfig: { routingStrategy: props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS },
+          routingConfig: routingConfigOf({ routing, prefix }),
         },
       ],
       metricsConfig: {
         enableEnhancedMetrics: true,
         enableDetailedObservability: props.detailedObservability ?? false,
-        metricPublishFrequencyInSeconds: 10,
+        metricPublishFrequencyInSeconds: metricsFrequencySeconds,
       },
     });
-    acknowledgeVolumeEncryption(config, 'types with local NVMe disks, which the hardware encrypts, refuse a key.');
+    if (props.encryptionKey === undefined) {
+      acknowledgeVolumeEncryption(config, 'types with local NVMe disks, which the hardware encrypts, refuse a key.');
+    }
     const endpoint = new sagemaker.CfnEndpoint(this, 'Endpoint', {
       endpointName,
       endpointConfigName: config.attrEndpointConfigName,
@@ -122,20 +168,59 @@ export class SharedGpuEndpoint extends Resource {
       resource: 'endpoint',
       resourceName: this.physicalName,
     });
-    this.host = {
-      endpoint,
+    this._host = {
       endpointName: this.endpointName,
       endpointArn: this.endpointArn,
       variantName: this.variantName,
+      dependency: endpoint,
       instanceTypes: this.instanceTypes,
       executionRole: this.executionRole,
       networkIsolation,
+      inVpc: props.vpc !== undefined,
       ...(props.inferenceAmi === undefined ? {} : { inferenceAmi: props.inferenceAmi }),
+      ...(props.encryptionKey === undefined ? {} : { encryptionKey: props.encryptionKey }),
+      ...(capacity.gapAlarm === undefined ? {} : { gapAlarm: capacity.gapAlarm }),
+      ...(aboveZeroBecause === undefined ? {} : { aboveZeroBecause }),
     };
   }
+}
 
-  /** Adds a model, whose copies share the instances with those of the others. */
-  public addModel(id: string, props: ModelComponentProps): ModelComponent {
-    return ModelComponent._on(this, id, this.host, props);
+/** Why an endpoint of inference components keeps an instance in the scope's region; empty where it need not. */
+function aboveZero(scope: Construct, allowed: boolean | undefined): Pick<ComponentHost, 'aboveZeroBecause'> {
+  if (allowed === true) return {};
+  if (allowed === false) return { aboveZeroBecause: 'allowZeroInstances of the shared endpoint is false' };
+  const { region } = Stack.of(scope);
+  const refusal = Token.isUnresolved(region) ? undefined : refusesScaleToZero(region);
+  if (refusal === undefined) return {};
+  return {
+    aboveZeroBecause:
+      `${region} refused inference components at zero when it was last seen (${refusal.seenOn}, ${refusal.source}); ` +
+      'where it takes them now, set allowZeroInstances: true on the shared endpoint',
+  };
+}
+
+function checkInstances(
+  minInstances: number,
+  maxInstances: number,
+  { quota, aboveZeroBecause }: { readonly quota: number | undefined; readonly aboveZeroBecause?: string },
+): string[] {
+  const problems = [
+    ...checkWhole('minInstances', minInstances, 0, Infinity),
+    ...checkWhole('maxInstances', maxInstances, 1, Infinity),
+  ];
+  if (minInstances > maxInstances) {
+    problems.push(
+      `minInstances (${minInstances}) is above maxInstances (${maxInstances}); lower minInstances or raise maxInstances`,
+    );
   }
+  if (minInstances === 0 && aboveZeroBecause !== undefined) {
+    problems.push(`minInstances (0) must be 1 or more: ${aboveZeroBecause}`);
+  }
+  if (quota !== undefined && maxInstances > quota) {
+    problems.push(
+      `maxInstances (${maxInstances}) is above ${quota}, all instances that the quotas of the capacity ladder allow; lower it, add a ` +
+        'pool, or ask for quota in Service Quotas',
+    );
+  }
+  return problems;
 }

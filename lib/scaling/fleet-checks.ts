@@ -4,6 +4,8 @@ import type { FleetPlan } from './decide/plan';
 /** What a fleet accepts. */
 export interface FleetLimits {
   readonly lowestCapacity: number;
+  /** Why it is not lower, where the kind of fleet alone does not tell. */
+  readonly lowestCapacityReason?: string | undefined;
   /** The most that the account's quotas allow; undefined where they are not known. */
   readonly highestCapacity?: number | undefined;
 }
@@ -12,13 +14,14 @@ export interface FleetLimits {
 const MAX_STEPS = 20;
 
 /** Every problem of a plan for a fleet: what no fleet could follow, and what this one or the service does not accept. */
-export function checkFleetPlan(plan: FleetPlan, { lowestCapacity, highestCapacity = Infinity }: FleetLimits): string[] {
+export function checkFleetPlan(plan: FleetPlan, limits: FleetLimits): string[] {
+  const { lowestCapacity, highestCapacity = Infinity } = limits;
   const { minCapacity, maxCapacity } = plan;
   const problems = checkPlan(plan);
   if (minCapacity < lowestCapacity) {
     problems.push(
       `minCapacity (${minCapacity}) is below ${lowestCapacity}, the lowest this fleet accepts; raise minCapacity ` +
-        '(only asynchronous endpoints and inference components scale to zero)',
+        `(${limits.lowestCapacityReason ?? 'only asynchronous endpoints and inference components scale to zero'})`,
     );
   }
   if (maxCapacity > highestCapacity) problems.push(`maxCapacity (${maxCapacity}) ${beyondQuotas(highestCapacity)}`);

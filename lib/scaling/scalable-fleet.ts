@@ -76,6 +76,13 @@ export interface IScalableFleet extends IConstruct {
   readonly lowestCapacity: number;
 
   /**
+   * Why it is not lower, where the kind of fleet alone does not tell.
+   *
+   * @default - the kind of fleet tells
+   */
+  readonly lowestCapacityReason?: string;
+
+  /**
    * The highest capacity that the account's quotas allow.
    *
    * @default - not known

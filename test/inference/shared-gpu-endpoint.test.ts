@@ -1,10 +1,14 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import {
+  CopyPlacement,
   ModelComponent,
   ModelServer,
+  RoutingStrategy,
   SharedGpuEndpoint,
   type ModelComponentProps,
   type SharedGpuEndpointProps,
@@ -166,5 +170,227 @@ describe('SharedGpuEndpoint', () => {
     });
     expect(violations).toEqual([]);
     expect(error).toBeUndefined();
+  });
+});
+
+describe('the instances of a SharedGpuEndpoint', () => {
+  test('come from one ladder: pools, time-out, quotas, and an alarm for each model', () => {
+    const stack = newStack();
+    const shared = sharedIn(stack, {
+      pools: undefined,
+      capacity: {
+        pools: [{ instanceType: 'ml.g5.12xlarge' }, { instanceType: 'ml.g6.12xlarge' }],
+        provisionTimeout: Duration.minutes(20),
+        quotas: { 'ml.g5.12xlarge': 3, 'ml.g6.12xlarge': 1 },
+        gapAlarm: { after: Duration.minutes(10) },
+      },
+    });
+    const chat = chatOn(shared, { componentName: 'chat', maxConcurrencyPerCopy: 12 });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [
+        Match.objectLike({
+          InstancePools: [
+            { InstanceType: 'ml.g5.12xlarge', Priority: 1 },
+            { InstanceType: 'ml.g6.12xlarge', Priority: 2 },
+          ],
+          VariantInstanceProvisionTimeoutInSeconds: 1200,
+        }),
+      ],
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ConcurrentRequestsPerCopy',
+      Dimensions: [{ Name: 'InferenceComponentName', Value: 'chat' }],
+      Threshold: 12,
+      EvaluationPeriods: 10,
+    });
+    expect(chat.capacityGapAlarm).toBeDefined();
+  });
+
+  test('are at most what the quotas of the ladder allow', () => {
+    expect(() =>
+      sharedIn(newStack(), {
+        pools: undefined,
+        capacity: { pools: [{ instanceType: 'ml.g5.12xlarge' }], quotas: { 'ml.g5.12xlarge': 3 } },
+      }),
+    ).toThrow('maxInstances (4) is above 3, all instances that the quotas of the capacity ladder allow');
+  });
+
+  test('come from a reservation where one is named', () => {
+    const stack = newStack();
+    const reservationArn = 'arn:aws:sagemaker:us-east-1:123456789012:training-plan/p5';
+    sharedIn(stack, { pools: undefined, capacity: { pools: [{ instanceType: 'ml.p5.48xlarge' }], reservationArn } });
+    Template.fromStack(stack).hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [
+        Match.objectLike({
+          InstanceType: 'ml.p5.48xlarge',
+          InstancePools: Match.absent(),
+          CapacityReservationConfig: {
+            CapacityReservationPreference: 'capacity-reservations-only',
+            MlReservationArn: reservationArn,
+          },
+        }),
+      ],
+    });
+  });
+
+  test('reach a network of yours, publish as often as asked, and route by prefix', () => {
+    const stack = newStack();
+    const vpc = new ec2.Vpc(stack, 'Vpc', { maxAzs: 2 });
+    const shared = sharedIn(stack, {
+      vpc,
+      metricsFrequency: Duration.seconds(30),
+      routing: RoutingStrategy.PREFIX_AWARE,
+    });
+    chatOn(shared);
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      VpcConfig: { Subnets: [Match.anyValue(), Match.anyValue()], SecurityGroupIds: [Match.anyValue()] },
+      MetricsConfig: { MetricPublishFrequencyInSeconds: 30 },
+      ProductionVariants: [
+        Match.objectLike({
+          RoutingConfig: {
+            RoutingStrategy: 'PREFIX_AWARE',
+            PrefixAwareRoutingConfig: { PrefixLength: 4096, ConcurrencyThreshold: 8 },
+          },
+        }),
+      ],
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([Match.objectLike({ Action: Match.arrayWith(['ec2:CreateNetworkInterface']) })]),
+      },
+    });
+  });
+
+  test('are refused a key on local disks, and settings without what they belong to', () => {
+    const stack = newStack();
+    const vpc = new ec2.Vpc(stack, 'Vpc', { maxAzs: 1 });
+    expect(() => sharedIn(stack, { encryptionKey: new kms.Key(stack, 'Key'), volumeSizeGb: 600 })).toThrow(
+      /encryptionKey cannot be used with ml\.g5\.12xlarge[\s\S]*volumeSizeGb \(600 GB\)/,
+    );
+    expect(
+      () =>
+        new SharedGpuEndpoint(stack, 'Other', {
+          pools: [{ instanceType: 'ml.g5.12xlarge' }],
+          maxInstances: 1,
+          vpcSubnets: { subnets: vpc.privateSubnets },
+          prefixAwareRouting: { prefixLength: 2048 },
+          metricsFrequency: Duration.seconds(20),
+        }),
+    ).toThrow(/metricsFrequency \(20 s\)[\s\S]*prefixAwareRouting is given[\s\S]*give vpc too/);
+  });
+});
+
+describe('a region that refuses inference components at zero', () => {
+  const paris = (): Stack => new Stack(new App(), 'Test', { env: { ...env, region: 'eu-west-3' } });
+
+  test('keeps one instance by default, and says why no fewer are taken', () => {
+    const stack = paris();
+    const chat = chatOn(sharedIn(stack));
+    Template.fromStack(stack).hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [Match.objectLike({ ManagedInstanceScaling: Match.objectLike({ MinInstanceCount: 1 }) })],
+    });
+    expect(() => chat.boundedBy({ minCapacity: 0, maxCapacity: 2 })).toThrow(
+      /minCapacity \(0\) is below 1, .*eu-west-3 refused inference components at zero when it was last seen \(2026-08-27/,
+    );
+    expect(() => sharedIn(paris(), { minInstances: 0 })).toThrow(
+      /minInstances \(0\) must be 1 or more: eu-west-3 .* set allowZeroInstances: true/,
+    );
+  });
+
+  test('can be overruled by who knows better', () => {
+    const chat = chatOn(sharedIn(paris(), { allowZeroInstances: true, minInstances: 0 }));
+    chat.boundedBy({ minCapacity: 0, maxCapacity: 2 });
+    expect(chat.lowestCapacity).toBe(0);
+  });
+});
+
+describe('the rollout of a model on a SharedGpuEndpoint', () => {
+  test('replaces copies in batches and is taken back by alarms that SageMaker may look at', () => {
+    const stack = newStack();
+    const chat = chatOn(sharedIn(stack), {
+      componentName: 'chat',
+      rollout: { batchPercent: 50, waitInterval: Duration.minutes(2), maxErrorRate: 0.1 },
+    });
+    expect(chat.rollbackAlarms).toHaveLength(2);
+    const template = Template.fromStack(stack);
+    template.hasResource('AWS::SageMaker::InferenceComponent', {
+      Properties: Match.objectLike({
+        DeploymentConfig: {
+          RollingUpdatePolicy: {
+            MaximumBatchSize: { Type: 'CAPACITY_PERCENT', Value: 50 },
+            RollbackMaximumBatchSize: { Type: 'CAPACITY_PERCENT', Value: 100 },
+            WaitIntervalInSeconds: 120,
+          },
+          AutoRollbackConfiguration: { Alarms: [{ AlarmName: Match.anyValue() }, { AlarmName: Match.anyValue() }] },
+        },
+      }),
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('RollbackPolicy')]),
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'Invocation5XXErrors',
+      Dimensions: [{ Name: 'InferenceComponentName', Value: 'chat' }],
+      Statistic: 'Average',
+      Threshold: 0.1,
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: { Statement: [Match.objectLike({ Action: 'cloudwatch:DescribeAlarms' })] },
+    });
+  });
+
+  test('knows no batch below 5 or above 50 %', () => {
+    expect(() => chatOn(sharedIn(newStack()), { rollout: { batchPercent: 60 } })).toThrow(
+      'rollout.batchPercent (60 %) must be a whole number, 5 to 50',
+    );
+  });
+});
+
+describe('the copies of a model', () => {
+  test('are spread or packed, within limits of memory', () => {
+    const stack = newStack();
+    chatOn(sharedIn(stack), {
+      placement: { strategy: CopyPlacement.SPREAD, maxZoneImbalance: 1 },
+      maxMemoryMib: 20000,
+    });
+    Template.fromStack(stack).hasResourceProperties('AWS::SageMaker::InferenceComponent', {
+      Specification: {
+        SchedulingConfig: {
+          PlacementStrategy: 'SPREAD',
+          AvailabilityZoneBalance: { EnforcementMode: 'PERMISSIVE', MaxImbalance: 1 },
+        },
+        ComputeResourceRequirements: { MinMemoryRequiredInMb: 16384, MaxMemoryRequiredInMb: 20000 },
+      },
+    });
+    expect(() => chatOn(sharedIn(newStack()), { maxMemoryMib: 1000 })).toThrow(
+      'maxMemoryMib (1000) is below memoryMib (16384)',
+    );
+  });
+
+  test('cannot begin at none, which SageMaker refuses', () => {
+    expect(() => chatOn(sharedIn(newStack()), { initialCopies: 0 })).toThrow(
+      /initialCopies \(0\) must be 1 or more: SageMaker refuses/,
+    );
+  });
+});
+
+describe('a shared endpoint of another stack', () => {
+  test('takes models, and gives its role what they need', () => {
+    const stack = newStack();
+    const shared = SharedGpuEndpoint.fromSharedGpuEndpointAttributes(stack, 'Shared', {
+      endpointName: 'fleet',
+      executionRole: iam.Role.fromRoleArn(stack, 'Role', 'arn:aws:iam::123456789012:role/fleet'),
+      instanceTypes: ['ml.g5.12xlarge'],
+      inferenceAmi: CUDA_13_AMI,
+    });
+    const chat = shared.addModel('Chat', { modelServer: ModelServer.triton(), memoryMib: 16384 });
+    chat.boundedBy({ minCapacity: 0, maxCapacity: 2 });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::SageMaker::InferenceComponent', {
+      EndpointName: 'fleet',
+      VariantName: 'main',
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', { Roles: ['fleet'] });
+    template.resourceCountIs('AWS::SageMaker::Endpoint', 0);
   });
 });
