@@ -2,6 +2,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type { IDependable } from 'constructs';
 import type { CapacityGapAlarm } from './capacity-ladder-props';
+import type { MetricsCollection } from './metrics-collection';
 
 /** The shared endpoint as its components see it. */
 export interface ComponentHost {
@@ -16,6 +17,8 @@ export interface ComponentHost {
   readonly inferenceAmi?: string;
   readonly encryptionKey?: kms.IKey;
   readonly inVpc: boolean;
+  /** Undefined where it is not known: an imported endpoint. */
+  readonly collection?: MetricsCollection;
   readonly gapAlarm?: CapacityGapAlarm;
   /** Why copies cannot go to zero; undefined where they can. */
   readonly aboveZeroBecause?: string;

@@ -3,12 +3,14 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import type { FleetServerMetrics } from '../scaling';
 import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { variantConcurrencyTag } from './contract';
 import { checkFurtherVariant, checkVariant } from './endpoint-checks';
 import { executionPolicy } from './execution-policy';
 import { RolloutStrategy, type GpuEndpointProps, type RoutingStrategy } from './gpu-endpoint-props';
 import type { GpuVariantProps } from './gpu-variant-props';
+import { ofVariant, serverMetricsOf, type MetricsCollection } from './metrics-collection';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
 import { prefixOf, productionVariant, variantTiming, type VariantTiming } from './production-variant';
@@ -28,6 +30,7 @@ export interface EndpointVariantsOptions {
   readonly vpcConfig: sagemaker.CfnModel.VpcConfigProperty | undefined;
   readonly timing: VariantTiming;
   readonly routing: RoutingStrategy;
+  readonly collection: MetricsCollection;
   /** The variant that the endpoint itself is. */
   readonly first: {
     readonly variantName: string;
@@ -43,6 +46,7 @@ export interface DeclaredVariant {
   readonly capacity: ResolvedCapacity;
   readonly maxConcurrencyPerInstance: number;
   readonly initialCapacity: number;
+  readonly serverMetrics: FleetServerMetrics;
 }
 
 /** The production variants of an endpoint: one from the beginning, further ones as they are added. */
@@ -93,7 +97,7 @@ export class EndpointVariants {
         volumeSizeGb: shared.volumeSizeGb,
         hasCapacityReservation: capacity.reservationArn !== undefined,
       }),
-      ...checkServer(server, instanceTypes, networkIsolation),
+      ...checkServer(server, instanceTypes, networkIsolation, props.modelArtifact),
     ]);
 
     const artifact = props.modelArtifact?.bind(scope);
@@ -129,7 +133,9 @@ export class EndpointVariants {
     Tags.of(config).add(variantConcurrencyTag(variantName), String(maxConcurrencyPerInstance));
     this.variants.push({ variantName, weight });
     this.rollOutTogether(variantName);
-    return { instanceTypes, capacity, maxConcurrencyPerInstance, initialCapacity };
+    const labels = ofVariant(this.options.endpoint.attrEndpointName, variantName);
+    const serverMetrics = serverMetricsOf(labels, server, this.options.collection);
+    return { instanceTypes, capacity, maxConcurrencyPerInstance, initialCapacity, serverMetrics };
   }
 
   /**

@@ -3,6 +3,7 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { throwProblems } from '../core/errors';
+import type { FleetServerMetrics } from '../scaling';
 import { capacityGapAlarm } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { DEFAULT_VARIANT_NAME, endpointArn } from './endpoint-names';
@@ -12,6 +13,7 @@ import type { GpuEndpointAttributes, GpuEndpointProps } from './gpu-endpoint-pro
 import { GpuVariant } from './gpu-variant';
 import type { GpuVariantProps } from './gpu-variant-props';
 import { declareInstanceEndpoint } from './instance-endpoint';
+import { ofVariant } from './metrics-collection';
 
 /**
  * A real-time SageMaker endpoint on GPU instances, made to be scaled.
@@ -44,6 +46,7 @@ export class GpuEndpoint extends GpuEndpointBase {
         attrs.maxConcurrencyPerInstance ?? DEFAULT_MAX_CONCURRENCY_PER_INSTANCE;
       public readonly initialCapacity = 1;
       public readonly scalingDependency: IDependable = new DependencyGroup();
+      public readonly serverMetrics = { labels: ofVariant(this.endpointName, this.variantName) };
     }
     return new Import(scope, id);
   }
@@ -58,6 +61,9 @@ export class GpuEndpoint extends GpuEndpointBase {
 
   /** The most instances that the quotas of the capacity ladder allow; undefined where they are not given. */
   public readonly highestCapacity?: number;
+
+  /** What its model servers publish themselves, and whether it arrives. */
+  public readonly serverMetrics?: FleetServerMetrics;
 
   /** The alarm of the capacity ladder, where it has one. */
   public readonly capacityGapAlarm?: cloudwatch.Alarm;
@@ -85,6 +91,7 @@ export class GpuEndpoint extends GpuEndpointBase {
     this.endpointConfigName = declared.endpointConfigName;
     this.rollbackAlarms = declared.rollbackAlarms;
     this.scalingDependency = declared.endpoint;
+    this.serverMetrics = declared.serverMetrics;
     this.variants = declared.variants;
     this.endpointName = this.getResourceNameAttribute(declared.endpoint.attrEndpointName);
     this.endpointArn = this.getResourceArnAttribute(declared.endpoint.ref, {

@@ -1,5 +1,6 @@
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IDependable } from 'constructs';
+import type { FleetServerMetrics } from '../scaling';
 import { capacityGapAlarm } from './capacity-ladder';
 import type { EndpointVariants } from './endpoint-variants';
 import { GpuEndpointBase } from './gpu-endpoint-base';
@@ -37,6 +38,9 @@ export class GpuVariant extends GpuEndpointBase {
   /** The most instances that the quotas of the capacity ladder allow; undefined where they are not given. */
   public readonly highestCapacity?: number;
 
+  /** What its model servers publish themselves, and whether it arrives. */
+  public readonly serverMetrics?: FleetServerMetrics;
+
   /** The alarm of the capacity ladder, where it has one. */
   public readonly capacityGapAlarm?: cloudwatch.Alarm;
 
@@ -58,6 +62,7 @@ export class GpuVariant extends GpuEndpointBase {
     this.instanceTypes = declared.instanceTypes;
     this.maxConcurrencyPerInstance = declared.maxConcurrencyPerInstance;
     this.initialCapacity = declared.initialCapacity;
+    this.serverMetrics = declared.serverMetrics;
     this.highestCapacity = declared.capacity.quota;
     this.capacityGapAlarm = capacityGapAlarm(this, declared.capacity);
   }

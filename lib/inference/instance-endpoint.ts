@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import type { FleetServerMetrics } from '../scaling';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
@@ -16,6 +17,7 @@ import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
 import { checkNetwork, vpcConfigOf } from './network';
 import { poolsOf, prefixOf, productionVariant, startOf, variantTiming } from './production-variant';
+import { metricsConfigOf, ofVariant, serverMetricsOf, type MetricsCollection } from './metrics-collection';
 import { RollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
 
@@ -40,6 +42,8 @@ export interface InstanceEndpoint {
   readonly capacity: ResolvedCapacity;
   readonly maxConcurrencyPerInstance: number;
   readonly initialCapacity: number;
+  /** What the variant's model server publishes itself. */
+  readonly serverMetrics: FleetServerMetrics;
   /** Takes further variants. */
   readonly variants: EndpointVariants;
 }
@@ -64,8 +68,13 @@ export function declareInstanceEndpoint(
   const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
   const prefix = prefixOf(props.prefixAwareRouting, maxConcurrencyPerInstance);
   const metricsFrequencySeconds = props.metricsFrequency?.toSeconds({ integral: false }) ?? 10;
+  const collection: MetricsCollection = {
+    detailedObservability: props.detailedObservability ?? false,
+    frequencySeconds: metricsFrequencySeconds,
+  };
   const server = props.modelServer.bind(scope);
   const shadow = shadowOf(props, instanceTypes, variantName);
+  const shadowServer = props.shadow?.modelServer.bind(scope);
   throwProblems(scope.node.path, [
     ...capacity.problems,
     ...checkEndpoint({
@@ -89,8 +98,16 @@ export function declareInstanceEndpoint(
       samplingPercent: props.dataCapture?.samplingPercent,
     }),
     ...checkNetwork(props),
-    ...checkServer(server, instanceTypes, props.networkIsolation ?? true),
+    ...checkServer(server, instanceTypes, props.networkIsolation ?? true, props.modelArtifact),
     ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
+    ...(shadow === undefined || shadowServer === undefined
+      ? []
+      : checkServer(
+          shadowServer,
+          shadow.instanceTypes,
+          props.networkIsolation ?? true,
+          props.shadow?.modelArtifact,
+        ).map((problem) => `shadow: ${problem}`)),
     ...checkWeight('variantWeight', props.variantWeight),
     ...(kind.problems ?? []),
   ]);
@@ -105,7 +122,6 @@ export function declareInstanceEndpoint(
       description: `Runs the model of endpoint ${endpointName}`,
     });
   const artifact = props.modelArtifact?.bind(scope);
-  const shadowServer = props.shadow?.modelServer.bind(scope);
   const shadowArtifact = props.shadow?.modelArtifact?.bind(scope);
   const permissions = executionPolicy(scope, {
     role: executionRole,
@@ -159,11 +175,7 @@ export function declareInstanceEndpoint(
             },
           ],
         }),
-    metricsConfig: {
-      enableEnhancedMetrics: true,
-      enableDetailedObservability: props.detailedObservability ?? false,
-      metricPublishFrequencyInSeconds: metricsFrequencySeconds,
-    },
+    metricsConfig: metricsConfigOf(collection),
     asyncInferenceConfig: kind.asyncInferenceConfig,
     dataCaptureConfig: captureConfig(props.dataCapture),
     kmsKeyId: props.encryptionKey?.keyArn,
@@ -203,6 +215,7 @@ export function declareInstanceEndpoint(
     vpcConfig,
     timing,
     routing,
+    collection,
     first: { variantName, weight, instanceTypes, maxConcurrencyPerInstance },
   });
   return {
@@ -215,6 +228,7 @@ export function declareInstanceEndpoint(
     capacity,
     maxConcurrencyPerInstance,
     initialCapacity,
+    serverMetrics: serverMetricsOf(ofVariant(endpoint.attrEndpointName, variantName), server, collection),
     variants,
   };
 }

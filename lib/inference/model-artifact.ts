@@ -28,9 +28,21 @@ export abstract class ModelArtifact {
     return new PrefixArtifact(bucket, prefix);
   }
 
-  /** A local archive (`.tar.gz`), uploaded with the deployment. */
+  /**
+   * A local archive (`.tar.gz`), uploaded with the deployment. Up to 256 MiB it is looked into when the stack is synthesized: links, and
+   * files that are not laid out as the model server reads them, are refused.
+   */
   public static fromAsset(archive: string): ModelArtifact {
     return new AssetArtifact(archive);
+  }
+
+  /**
+   * The archive on this machine, where it is one.
+   *
+   * @internal
+   */
+  public get _localArchive(): string | undefined {
+    return undefined;
   }
 
   /** Called when an endpoint is created with the artifact. */
@@ -80,6 +92,11 @@ class AssetArtifact extends ModelArtifact {
       );
     }
     if (!fs.existsSync(archive)) throw new InputError(`model artifact '${archive}' does not exist; check the path`);
+  }
+
+  /** @internal */
+  public get _localArchive(): string | undefined {
+    return this.archive;
   }
 
   public bind(scope: Construct): ModelArtifactConfig {

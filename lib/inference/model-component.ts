@@ -4,6 +4,7 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { findInstanceType } from '../catalog/instance-types';
 import { InputError, throwProblems } from '../core/errors';
+import type { FleetServerMetrics } from '../scaling';
 import { capacityGapAlarm } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
 import type { ComponentHost } from './component-host';
@@ -11,6 +12,7 @@ import { checkName, checkRollout, checkWhole } from './endpoint-checks';
 import { componentArn, DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { executionPolicy } from './execution-policy';
 import { ModelComponentBase, type IModelComponent } from './model-component-base';
+import { ofComponent, serverMetricsOf } from './metrics-collection';
 import { modelContainer } from './model-container';
 import { checkServer } from './model-server-checks';
 import { componentRollbackAlarms, rollbackPolicy } from './rollback-alarms';
@@ -44,6 +46,7 @@ export class ModelComponent extends ModelComponentBase {
       public readonly lowestCapacity = 0;
       public readonly initialCapacity = 1;
       public readonly scalingDependency: IDependable = new DependencyGroup();
+      public readonly serverMetrics = { labels: ofComponent(this.endpointName, this.componentName) };
     }
     return new Import(scope, id);
   }
@@ -71,6 +74,9 @@ export class ModelComponent extends ModelComponentBase {
 
   /** Why it is not 0; undefined where it is. */
   public readonly lowestCapacityReason?: string;
+
+  /** What its model servers publish themselves, and whether it arrives. */
+  public readonly serverMetrics?: FleetServerMetrics;
 
   /** The component's own alarms that take a rollout back. */
   public readonly rollbackAlarms: cloudwatch.Alarm[];
@@ -109,7 +115,12 @@ export class ModelComponent extends ModelComponentBase {
       ...(props.cpuCores === undefined || props.cpuCores >= 0.25
         ? []
         : [`cpuCores (${props.cpuCores}) must be at least 0.25`]),
-      ...checkServer({ ...server, tensorParallelDegree: accelerators }, host.instanceTypes, host.networkIsolation),
+      ...checkServer(
+        { ...server, tensorParallelDegree: accelerators },
+        host.instanceTypes,
+        host.networkIsolation,
+        props.modelArtifact,
+      ),
       ...checkComponentAmi(server.inferenceAmi, host.inferenceAmi),
     ]);
 
@@ -132,6 +143,11 @@ export class ModelComponent extends ModelComponentBase {
     model.node.addDependency(permissions);
     this.componentName = name;
     this.componentArn = componentArn(Stack.of(this), name);
+    this.serverMetrics = serverMetricsOf(
+      ofComponent(this.endpointName, name),
+      server,
+      host.collection ?? { detailedObservability: true, frequencySeconds: 60 },
+    );
     this.rollbackAlarms = componentRollbackAlarms(this, {
       errors: this.metric5xx({ statistic: cloudwatch.Stats.AVERAGE }),
       latency: this.metricModelLatency({ statistic: cloudwatch.Stats.AVERAGE }),

@@ -1,4 +1,6 @@
+import { checkArtifact } from './artifact-layout';
 import { checkMemoryFit } from './memory-fit';
+import type { ModelArtifact } from './model-artifact';
 import type { ModelServerConfig } from './model-server';
 
 /** Every problem of a model server on instances of some types. */
@@ -6,8 +8,10 @@ export function checkServer(
   server: ModelServerConfig,
   instanceTypes: readonly string[],
   networkIsolation: boolean,
+  artifact: ModelArtifact | undefined,
 ): string[] {
   return [
+    ...checkArtifact(artifact?._localArchive, server),
     ...(server.memory === undefined ? [] : checkMemoryFit(server.memory, instanceTypes, server.tensorParallelDegree)),
     ...(server.fetchesModel === true && networkIsolation
       ? [

@@ -13,6 +13,8 @@ export interface PublishedServerSettings {
   readonly memory?: ModelMemoryNeeds;
   readonly tensorParallelDegree?: number;
   readonly fetchesModel?: boolean;
+  readonly artifactLayout: string;
+  readonly artifactEntry?: string;
 }
 
 /** Where SageMaker puts the model's files. */
@@ -20,6 +22,8 @@ const MODEL_DIRECTORY = '/opt/ml/model';
 
 export function tritonSettings(options: TritonOptions): PublishedServerSettings {
   return {
+    artifactLayout: 'triton',
+    ...entry(options.defaultModelName),
     environment: set({
       [TRITON_ENVIRONMENT.defaultModelName]: options.defaultModelName,
       [TRITON_ENVIRONMENT.threadCount]: options.threadCount,
@@ -31,6 +35,8 @@ export function tritonSettings(options: TritonOptions): PublishedServerSettings 
 /** Source: the variables of the SageMaker PyTorch inference toolkit. */
 export function torchServeSettings(options: TorchServeOptions): PublishedServerSettings {
   return {
+    artifactLayout: 'torchserve',
+    ...entry(options.entryPoint),
     environment: set({
       SAGEMAKER_PROGRAM: options.entryPoint,
       SAGEMAKER_MODEL_SERVER_WORKERS: options.workersPerModel,
@@ -41,6 +47,7 @@ export function torchServeSettings(options: TorchServeOptions): PublishedServerS
 /** Source: the variables of the SageMaker TensorFlow Serving container. */
 export function tensorFlowServingSettings(options: TensorFlowServingOptions): PublishedServerSettings {
   return {
+    artifactLayout: 'tensorflow-serving',
     environment: set({
       SAGEMAKER_TFS_DEFAULT_MODEL_NAME: options.defaultModelName,
       SAGEMAKER_TFS_ENABLE_BATCHING: options.maxBatchSize === undefined ? undefined : true,
@@ -87,6 +94,7 @@ type Variables = { readonly [name: string]: string | number | boolean | undefine
 function languageModel(options: LanguageModelOptions, variables: Variables): PublishedServerSettings {
   const { memory, maxContextTokens, maxSequences, tensorParallelDegree } = options;
   return {
+    artifactLayout: 'hugging-face',
     environment: set(variables),
     ...(memory === undefined
       ? {}
@@ -101,6 +109,9 @@ function languageModel(options: LanguageModelOptions, variables: Variables): Pub
     ...(options.modelId === undefined ? {} : { fetchesModel: true }),
   };
 }
+
+const entry = (name: string | undefined): { readonly artifactEntry?: string } =>
+  name === undefined ? {} : { artifactEntry: name };
 
 function set(variables: Variables): { [name: string]: string } {
   return Object.fromEntries(

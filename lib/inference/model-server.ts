@@ -1,6 +1,7 @@
 import { Annotations, Aws, CfnMapping, Stack, Token } from 'aws-cdk-lib';
 import type * as ecr from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
+import { serverMetrics } from '../catalog/server-metrics';
 import {
   ecrDomainSuffix,
   servingImage,
@@ -59,6 +60,34 @@ export interface ModelServerConfig {
    * @default - all of the instance
    */
   readonly tensorParallelDegree?: number;
+
+  /**
+   * How the server wants its files: `triton`, `torchserve`, `tensorflow-serving` or `hugging-face`. Local archives are held against it.
+   *
+   * @default - anything
+   */
+  readonly artifactLayout?: string;
+
+  /**
+   * The model or script of the artifact that the server is told to use.
+   *
+   * @default - the one there is
+   */
+  readonly artifactEntry?: string;
+
+  /**
+   * The metrics that the server writes itself, by name.
+   *
+   * @default - not known
+   */
+  readonly metricNames?: string[];
+
+  /**
+   * Why SageMaker does not collect them, as a clause.
+   *
+   * @default - with detailed observability it does, from `/metrics` on port 8080
+   */
+  readonly metricsUnreadBecause?: string;
 
   /**
    * The server fetches the model from the network as it starts, so that network isolation has to be off.
@@ -160,6 +189,7 @@ class PublishedServer extends ModelServer {
           'or name a tag that you maintain',
       );
     }
+    const metrics = serverMetrics(this.server);
     return {
       imageUri: `${account}.dkr.ecr.${stack.region}.${suffix}/${image.repository}:${this.options.tag ?? image.tag}`,
       repositoryArn: repositoryArn(stack, account, stack.region, image.repository),
@@ -168,6 +198,10 @@ class PublishedServer extends ModelServer {
       memory: this.settings.memory,
       tensorParallelDegree: this.settings.tensorParallelDegree,
       fetchesModel: this.settings.fetchesModel,
+      artifactLayout: this.settings.artifactLayout,
+      artifactEntry: this.settings.artifactEntry,
+      ...(metrics.metricNames === undefined ? {} : { metricNames: [...metrics.metricNames] }),
+      metricsUnreadBecause: metrics.unreadBecause,
     };
   }
 }

@@ -9,6 +9,7 @@ import {
   type BacklogScalingProps,
   type ConcurrencyScalingProps,
   type FleetPredefinedMetrics,
+  type FleetServerMetrics,
   type FleetSignals,
   type FleetStateSource,
   type InvocationsScalingProps,
@@ -16,6 +17,7 @@ import {
   type MetricScalingProps,
   type ScaleToZeroProps,
   type ScheduledScalingProps,
+  type ServerSignalScalingProps,
   type StepScalingProps,
   type SuspendedScalingProps,
 } from '../scaling';
@@ -56,6 +58,9 @@ export interface IScaledFleet extends IScalableFleet {
   /** Adds or removes capacity by how far a metric is past a threshold. */
   scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm;
 
+  /** Adds and removes capacity by a number that the model servers publish themselves, for example the use of their KV cache. */
+  scaleOnServerSignal(id: string, props: ServerSignalScalingProps): cloudwatch.IAlarm[];
+
   /** Changes the limits at a time. */
   scaleOnSchedule(id: string, props: ScheduledScalingProps): void;
 
@@ -71,6 +76,7 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
   public abstract readonly lowestCapacity: number;
   public readonly lowestCapacityReason?: string;
   public readonly highestCapacity?: number;
+  public readonly serverMetrics?: FleetServerMetrics;
   public abstract readonly initialCapacity: number;
   public abstract readonly maxConcurrencyPerInstance: number;
   public abstract readonly predefinedMetrics: FleetPredefinedMetrics;
@@ -122,6 +128,10 @@ export abstract class ScalableFleetBase extends Resource implements IScaledFleet
 
   public scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm {
     return this.bounded('scaleOnStep').scaleOnStep(id, props);
+  }
+
+  public scaleOnServerSignal(id: string, props: ServerSignalScalingProps): cloudwatch.IAlarm[] {
+    return this.bounded('scaleOnServerSignal').scaleOnServerSignal(id, props);
   }
 
   public scaleOnSchedule(id: string, props: ScheduledScalingProps): void {

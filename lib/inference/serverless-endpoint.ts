@@ -9,6 +9,7 @@ import { throwProblems } from '../core/errors';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { FleetPredefinedMetrics, ProvisionedConcurrencyScalingProps } from '../scaling';
+import { checkArtifact } from './artifact-layout';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
 import { checkName, checkWhole } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
@@ -223,7 +224,9 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
     this.initialCapacity = props.provisionedConcurrency ?? 0;
     const memorySizeInMb = props.memorySizeMib ?? 2048;
     const maxConcurrency = props.maxConcurrency ?? 20;
+    const server = props.modelServer.bind(this);
     throwProblems(this.node.path, [
+      ...checkArtifact(props.modelArtifact?._localArchive, server),
       ...(Token.isUnresolved(props.endpointName) ? [] : checkName('endpointName', props.endpointName)),
       ...(Token.isUnresolved(this.variantName) ? [] : checkName('variantName', this.variantName)),
       ...(MEMORY_SIZES.includes(memorySizeInMb)
@@ -240,7 +243,6 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
         assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
         description: `Runs the model of endpoint ${endpointName}`,
       });
-    const server = props.modelServer.bind(this);
     const artifact = props.modelArtifact?.bind(this);
     const permissions = executionPolicy(this, {
       role: this.executionRole,

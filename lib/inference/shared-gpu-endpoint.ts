@@ -11,6 +11,7 @@ import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { checkMetricsFrequency, checkName, checkPools, checkRouting, checkWhole } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { RoutingStrategy } from './gpu-endpoint-props';
+import { metricsConfigOf, type MetricsCollection } from './metrics-collection';
 import { checkNetwork, vpcConfigOf } from './network';
 import { instancesFrom, prefixOf, routingConfigOf } from './production-variant';
 import { SharedGpuEndpointBase, type ISharedGpuEndpoint } from './shared-gpu-endpoint-base';
@@ -89,7 +90,10 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
     const minInstances = props.minInstances ?? (aboveZeroBecause === undefined ? 0 : 1);
     const cooldownSeconds = (props.instanceScaleInCooldown ?? Duration.minutes(20)).toSeconds({ integral: false });
     const provisionSeconds = (capacity.provisionTimeout ?? Duration.minutes(10)).toSeconds({ integral: false });
-    const metricsFrequencySeconds = (props.metricsFrequency ?? Duration.seconds(10)).toSeconds({ integral: false });
+    const collection: MetricsCollection = {
+      detailedObservability: props.detailedObservability ?? false,
+      frequencySeconds: (props.metricsFrequency ?? Duration.seconds(10)).toSeconds({ integral: false }),
+    };
     const routing = props.routing ?? RoutingStrategy.LEAST_OUTSTANDING_REQUESTS;
     const isPrefixAware = routing === RoutingStrategy.PREFIX_AWARE;
     const prefix = prefixOf(props.prefixAwareRouting, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE);
@@ -107,7 +111,7 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
       ...checkInstances(minInstances, props.maxInstances, { quota: capacity.quota, aboveZeroBecause }),
       ...checkWhole('instanceScaleInCooldown', cooldownSeconds / 60, 5, 1440, 'minutes'),
       ...checkWhole('provisionTimeout', provisionSeconds, 300, 3600, 's'),
-      ...checkMetricsFrequency(metricsFrequencySeconds),
+      ...checkMetricsFrequency(collection.frequencySeconds),
       ...checkRouting({
         isPrefixAware,
         prefixAwareRouting: props.prefixAwareRouting === undefined && !isPrefixAware ? undefined : prefix,
@@ -148,11 +152,7 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
           routingConfig: routingConfigOf({ routing, prefix }),
         },
       ],
-      metricsConfig: {
-        enableEnhancedMetrics: true,
-        enableDetailedObservability: props.detailedObservability ?? false,
-        metricPublishFrequencyInSeconds: metricsFrequencySeconds,
-      },
+      metricsConfig: metricsConfigOf(collection),
     });
     if (props.encryptionKey === undefined) {
       acknowledgeVolumeEncryption(config, 'types with local NVMe disks, which the hardware encrypts, refuse a key.');
@@ -176,6 +176,7 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
       instanceTypes: this.instanceTypes,
       executionRole: this.executionRole,
       networkIsolation,
+      collection,
       inVpc: props.vpc !== undefined,
       ...(props.inferenceAmi === undefined ? {} : { inferenceAmi: props.inferenceAmi }),
       ...(props.encryptionKey === undefined ? {} : { encryptionKey: props.encryptionKey }),

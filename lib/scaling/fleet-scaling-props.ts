@@ -2,6 +2,7 @@ import type { Duration, TimeZone } from 'aws-cdk-lib';
 import type * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IScalableFleet } from './scalable-fleet';
+import type { ServerSignal } from './server-signal';
 
 /** The brakes of a scalable target. */
 export interface SuspendedScalingProps {
@@ -176,6 +177,57 @@ export interface MetricScalingProps extends TargetTrackingProps {
 
   /** The value to hold, in the metric's unit, above 0. */
   readonly targetValue: number;
+}
+
+/** A policy that answers a number that the model server publishes itself. */
+export interface ServerSignalScalingProps {
+  /** The number, for example `ServerSignal.kvCacheUse()`: its average over the replicas. */
+  readonly signal: ServerSignal;
+
+  /** Above this value, in the unit of the signal, replicas are added. */
+  readonly addAbove: number;
+
+  /**
+   * Below this value replicas are removed.
+   *
+   * @default - none are; let another policy do it
+   */
+  readonly removeBelow?: number;
+
+  /**
+   * Replicas that are added or removed at once. The alarm tells that the value is past the threshold, not by how much.
+   *
+   * @default 1
+   */
+  readonly replicas?: number;
+
+  /**
+   * How long the value has to stay above before the first are added.
+   *
+   * @default Duration.minutes(1)
+   */
+  readonly addAfter?: Duration;
+
+  /**
+   * How long the value has to stay below before the first are removed.
+   *
+   * @default Duration.minutes(15)
+   */
+  readonly removeAfter?: Duration;
+
+  /**
+   * How often the value is looked at, 10 seconds to an hour.
+   *
+   * @default Duration.minutes(1)
+   */
+  readonly evaluationInterval?: Duration;
+
+  /**
+   * How long to let a change take effect before the next.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly cooldown?: Duration;
 }
 
 /** One step: an adjustment for a range of breaches. */

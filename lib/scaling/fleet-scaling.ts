@@ -3,7 +3,14 @@ import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
-import type { FleetPlan, PolicyMetric, ScalingPolicy, ScheduledAction, TargetTrackingPolicy } from './decide/plan';
+import type {
+  FleetPlan,
+  PolicyMetric,
+  ScalingPolicy,
+  ScheduledAction,
+  StepPolicy,
+  TargetTrackingPolicy,
+} from './decide/plan';
 import { checkFleetPlan } from './fleet-checks';
 import type {
   BacklogScalingProps,
@@ -13,13 +20,16 @@ import type {
   MetricScalingProps,
   ProvisionedConcurrencyScalingProps,
   ScaleToZeroProps,
+  ScalingStep,
   ScheduledScalingProps,
+  ServerSignalScalingProps,
   StepScalingProps,
   SuspendedScalingProps,
   TargetTrackingProps,
 } from './fleet-scaling-props';
 import { metricSpecification, policyMetric, predefinedMetric } from './policy-metric';
 import type { IScalableFleet } from './scalable-fleet';
+import { checkServerSignal } from './server-signal-checks';
 
 /**
  * Scales a fleet between two limits with the policies of Application Auto Scaling.
@@ -180,32 +190,13 @@ export class FleetScaling extends Construct {
     const adjustmentType = props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY;
     const cooldownSeconds = (props.cooldown ?? Duration.minutes(5)).toSeconds();
     const metricAggregationType = props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE;
-    this.add({
-      kind: 'step',
-      policyName: id,
+    const policy = this.addSteps(id, {
       adjustmentType,
-      steps: props.steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
+      steps: props.steps,
       threshold: props.threshold,
       cooldownSeconds,
       minAdjustmentMagnitude: props.minAdjustmentMagnitude,
       metricAggregationType,
-    });
-
-    const policy = new appscaling.CfnScalingPolicy(this, id, {
-      policyName: id,
-      policyType: 'StepScaling',
-      scalingTargetId: this.target.ref,
-      stepScalingPolicyConfiguration: {
-        adjustmentType,
-        cooldown: cooldownSeconds,
-        metricAggregationType,
-        minAdjustmentMagnitude: props.minAdjustmentMagnitude,
-        stepAdjustments: props.steps.map(({ lowerBound, upperBound, change }) => ({
-          metricIntervalLowerBound: lowerBound,
-          metricIntervalUpperBound: upperBound,
-          scalingAdjustment: change,
-        })),
-      },
     });
     const alarm = new cloudwatch.Alarm(this, `${id}Alarm`, {
       alarmDescription: `Scales ${this.fleet.node.path} in steps (${id})`,
@@ -219,6 +210,47 @@ export class FleetScaling extends Construct {
     alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
     this.stepAlarms.push(alarm);
     return alarm;
+  }
+
+  /**
+   * Adds replicas while a number that the model servers publish themselves is above a value, and removes them while it is below another.
+   *
+   * Application Auto Scaling cannot follow such a number, so each direction is a step policy with a PromQL alarm of its own. CloudWatch
+   * documents that alarms run scaling policies, with composite and anomaly alarms as the exceptions.
+   *
+   * @returns the alarms: the one that adds, then the one that removes where there is one
+   */
+  public scaleOnServerSignal(id: string, props: ServerSignalScalingProps): cloudwatch.IAlarm[] {
+    const { signal, addAbove, removeBelow } = props;
+    const replicas = props.replicas ?? 1;
+    const interval = props.evaluationInterval ?? Duration.minutes(1);
+    throwProblems(this.node.path, checkServerSignal(this.fleet, props));
+    const query = signal._query(this.fleet.serverMetrics!.labels, this.fleet.serverMetrics!.frequencySeconds ?? 60);
+    const run = (verb: string, condition: string, change: number, after: Duration): cloudwatch.IAlarm => {
+      const policy = this.addSteps(`${id}-${verb}`, {
+        adjustmentType: appscaling.AdjustmentType.CHANGE_IN_CAPACITY,
+        // The alarm gives no value that steps could be chosen by: both sides of the threshold change the same.
+        steps: [
+          { upperBound: 0, change },
+          { lowerBound: 0, change },
+        ],
+        cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
+      });
+      const alarm = new cloudwatch.PromQLAlarm(this, `${id}-${verb}Alarm`, {
+        alarmDescription: `Scales ${this.fleet.node.path} on what its model servers publish (${id}): ${verb}s ${replicas}`,
+        query: `${query} ${condition}`,
+        evaluationInterval: interval,
+        pendingPeriod: after,
+      });
+      alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
+      return alarm;
+    };
+    return [
+      run('add', `> ${addAbove}`, replicas, props.addAfter ?? Duration.minutes(1)),
+      ...(removeBelow === undefined
+        ? []
+        : [run('remove', `< ${removeBelow}`, -replicas, props.removeAfter ?? Duration.minutes(15))]),
+    ];
   }
 
   /** Changes the limits at a time; capacity outside the new limits moves inside them at once. */
@@ -247,6 +279,38 @@ export class FleetScaling extends Construct {
       schedules: this.schedules,
       ...(this.suspended === undefined ? {} : { suspended: suspendedState(this.suspended) }),
     };
+  }
+
+  private addSteps(
+    policyName: string,
+    settings: Pick<
+      StepPolicy,
+      'adjustmentType' | 'threshold' | 'cooldownSeconds' | 'minAdjustmentMagnitude' | 'metricAggregationType'
+    > & { readonly steps: readonly ScalingStep[] },
+  ): appscaling.CfnScalingPolicy {
+    const { steps, ...rest } = settings;
+    this.add({
+      kind: 'step',
+      policyName,
+      ...rest,
+      steps: steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
+    });
+    return new appscaling.CfnScalingPolicy(this, policyName, {
+      policyName,
+      policyType: 'StepScaling',
+      scalingTargetId: this.target.ref,
+      stepScalingPolicyConfiguration: {
+        adjustmentType: settings.adjustmentType,
+        cooldown: settings.cooldownSeconds,
+        metricAggregationType: settings.metricAggregationType,
+        minAdjustmentMagnitude: settings.minAdjustmentMagnitude,
+        stepAdjustments: steps.map(({ lowerBound, upperBound, change }) => ({
+          metricIntervalLowerBound: lowerBound,
+          metricIntervalUpperBound: upperBound,
+          scalingAdjustment: change,
+        })),
+      },
+    });
   }
 
   private addTargetTracking(

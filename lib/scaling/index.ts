@@ -4,3 +4,4 @@ export * from './fleet-scaling';
 export * from './fleet-scaling-props';
 export * from './scalable-fleet';
 export * from './scale-events';
+export * from './server-signal';

@@ -42,6 +42,33 @@ export interface FleetSignals {
   readonly workWithoutCapacity?: cloudwatch.IMetric;
 }
 
+/** What the model servers of a fleet publish themselves, collected by SageMaker's detailed observability. */
+export interface FleetServerMetrics {
+  /** The labels that tell the fleet's series from those of others, by name. */
+  readonly labels: { [label: string]: string };
+
+  /**
+   * The metrics that the server writes.
+   *
+   * @default - not known; any name is taken
+   */
+  readonly metricNames?: string[];
+
+  /**
+   * How often they are collected, in seconds.
+   *
+   * @default 60
+   */
+  readonly frequencySeconds?: number;
+
+  /**
+   * Why none of them arrives, with the way out.
+   *
+   * @default - they arrive
+   */
+  readonly missingBecause?: string;
+}
+
 /** Where the state of a fleet is read: how many replicas it has, and which configuration it runs. */
 export interface FleetStateSource {
   /** The ARN of the endpoint, or of the inference component. */
@@ -104,6 +131,13 @@ export interface IScalableFleet extends IConstruct {
    * @default - nothing
    */
   readonly signals?: FleetSignals;
+
+  /**
+   * What its model servers publish themselves.
+   *
+   * @default - nothing that arrives in CloudWatch
+   */
+  readonly serverMetrics?: FleetServerMetrics;
 
   /**
    * Where its state is read.

@@ -5,6 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import { packDirectory } from '../../lib/training/pack-source';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
 
 const pools = [{ instanceType: 'ml.g5.xlarge' }];
@@ -121,7 +122,7 @@ describe('ModelArtifact', () => {
 
   test('is a local archive that is uploaded with the deployment', () => {
     const archive = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-')), 'model.tar.gz');
-    fs.writeFileSync(archive, 'weights');
+    fs.writeFileSync(archive, packDirectory('lib/training/assets/initial-model'));
     const container = containerOf(newStack(), ModelServer.triton(), ModelArtifact.fromAsset(archive));
     expect(container).toMatchObject({
       ModelDataSource: {
