@@ -175,6 +175,21 @@ export class PlatformAlarms extends Construct {
       },
     });
     if (fleet.stateSource.declaredConfigName === undefined) return;
+    this.add('RolloutTakenBack', {
+      metric: scaleEvents.metricRolloutsTakenBack(fleet),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'A new version did not stand its rollout, and the endpoint goes back to the version before. Requests are answered.',
+        lookAt:
+          'The failure reason of the endpoint, the two alarms of the rollout, and the log of the newest instances: a health check ' +
+          'that does not end, errors, latency, or no capacity for the new instances.',
+        whatToDo:
+          'Mend the version and deploy again. After UpdateRollbackFailed deploy at once: both versions may be answering.',
+      },
+    });
     this.add('ConfigurationDrift', {
       metric: scaleEvents.metricConfigurationDrift(fleet),
       threshold: 1,

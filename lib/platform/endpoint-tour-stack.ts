@@ -1,6 +1,7 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
+import { NoticeTopic } from '../cost';
 import {
   AsyncEndpoint,
   GpuEndpoint,
@@ -11,6 +12,8 @@ import {
   SharedGpuEndpoint,
 } from '../inference';
 import { StreamIngestion } from '../ingestion';
+import { PlatformAlarms } from '../monitoring';
+import { ScaleEvents } from '../scaling';
 import { PackedAsset } from '../training';
 import type { Stage } from './stage';
 import { DEFAULT_REGION } from './stage-configuration';
@@ -97,6 +100,14 @@ export class EndpointTourStack extends Stack {
     });
     serverless.boundedBy({ minCapacity: 1, maxCapacity: 8 });
     serverless.scaleOnProvisionedConcurrency();
+
+    // What a rollout that is taken back, and a configuration that nobody deployed, are told by.
+    const scaleEvents = new ScaleEvents(this, 'ScaleEvents', {
+      fleets: [realTime],
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const notices = new NoticeTopic(this, 'Notices', { removalPolicy: RemovalPolicy.DESTROY });
+    new PlatformAlarms(this, 'Alarms', { topic: notices.topic }).watchScaling(scaleEvents, realTime);
 
     const outputs: { readonly [name: string]: string } = {
       RealTimeEndpointName: realTime.endpointName,

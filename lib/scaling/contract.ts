@@ -54,7 +54,14 @@ export interface ForecasterConfiguration {
 
 /** What happened to a fleet. */
 export type ScaleEventKind =
-  'scale-out' | 'scale-in' | 'limits-changed' | 'capacity-error' | 'scaling-failed' | 'max-reached' | 'endpoint-state';
+  | 'scale-out'
+  | 'scale-in'
+  | 'limits-changed'
+  | 'capacity-error'
+  | 'scaling-failed'
+  | 'max-reached'
+  | 'rollout-taken-back'
+  | 'endpoint-state';
 
 /** Something that happened to a fleet, in one shape wherever it was heard of. */
 export interface ScaleEvent {
@@ -82,6 +89,7 @@ export const SCALE_EVENT_METRICS: { readonly [kind in ScaleEventKind]: string } 
   'capacity-error': 'CapacityErrors',
   'scaling-failed': 'ScalingFailures',
   'max-reached': 'MaxCapacityReached',
+  'rollout-taken-back': 'RolloutsTakenBack',
   'endpoint-state': 'EndpointStateChanges',
 };
 
@@ -339,6 +347,9 @@ function parseActivityState(envelope: { readonly [name: string]: unknown }): Sca
   };
 }
 
+/** States of an endpoint that goes back to the configuration it had, or tried to. */
+const WAYS_BACK: readonly string[] = ['ROLLING_BACK', 'UPDATE_ROLLBACK_FAILED'];
+
 function stateEvent(notice: Extract<ScaleNotice, { kind: 'endpoint-state' }>, fleet: WatchedFleet): ScaleEvent {
   const lacksCapacity = notice.failureReason !== undefined && isCapacityError(notice.failureReason);
   const because = notice.failureReason === undefined ? '' : `: ${notice.failureReason}`;
@@ -346,7 +357,11 @@ function stateEvent(notice: Extract<ScaleNotice, { kind: 'endpoint-state' }>, fl
     id: `endpoint-state/${notice.status}/${milliseconds(notice.atSeconds)}`,
     atSeconds: notice.atSeconds,
     resourceId: fleet.resourceId,
-    kind: lacksCapacity ? 'capacity-error' : 'endpoint-state',
+    kind: WAYS_BACK.includes(notice.status)
+      ? 'rollout-taken-back'
+      : lacksCapacity
+        ? 'capacity-error'
+        : 'endpoint-state',
     from: null,
     to: null,
     reason: `endpoint ${notice.endpointName} is ${notice.status}${because}`,

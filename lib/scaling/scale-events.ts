@@ -149,6 +149,11 @@ export class ScaleEvents extends Construct {
     return this.metric(SCALE_EVENT_METRICS['max-reached'], fleet, options);
   }
 
+  /** How often the endpoint of a fleet went back to the version before: by a health check, an alarm, or a lack of capacity. */
+  public metricRolloutsTakenBack(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric(SCALE_EVENT_METRICS['rollout-taken-back'], fleet, options);
+  }
+
   /** How many replicas of a fleet are wanted and do not serve yet; the most of a minute. Needs a fleet whose state can be read. */
   public metricCapacityGap(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FLEET_STATE_METRICS.capacityGap, fleet, { statistic: cloudwatch.Stats.MAXIMUM, ...options });

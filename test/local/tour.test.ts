@@ -37,6 +37,9 @@ describe('the tour of endpoints', () => {
     }
     expect(realTime['failing-version: failed']).toBeGreaterThan(0);
     expect(realTime['failing-version: alarm']).toContain('RollbackOnErrors');
+    expect(realTime['unhealthy-version: alarm']).toContain('RolloutTakenBack');
+    expect(realTime['by hand: alarm']).toMatch(/^ConfigurationDrift after \d+ s, and at rest again$/);
+    expect(realTime['by hand: failed']).toBe(0);
     expect(realTime['next-version: instances']).toMatch(/^3 before, 3 after/);
     expect(Number(realTime['requests']) - Number(realTime['answered'])).toBe(realTime['failing-version: failed']);
   }, 600_000);

@@ -104,6 +104,17 @@ describe('eventsOfNotice', () => {
     expect(keys[0]).toBe(keys[1]);
   });
 
+  test.each([
+    ['ROLLING_BACK', undefined, 'rollout-taken-back'],
+    ['UPDATE_ROLLBACK_FAILED', 'the old instances cannot be had', 'rollout-taken-back'],
+    ['ROLLING_BACK', 'InsufficientInstanceCapacity', 'rollout-taken-back'],
+    ['FAILED', 'InsufficientInstanceCapacity', 'capacity-error'],
+    ['IN_SERVICE', undefined, 'endpoint-state'],
+  ])('tells the state %s (%s) as %s', (EndpointStatus, FailureReason, kind) => {
+    const event = stateChange({ EndpointStatus, ...(FailureReason !== undefined && { FailureReason }) });
+    expect(eventsOfNotice(parseScaleNotice(event), [fleet])).toMatchObject([{ kind }]);
+  });
+
   test('makes nothing of a tick', () => {
     expect(eventsOfNotice({ kind: 'reconcile' }, [fleet])).toEqual([]);
   });

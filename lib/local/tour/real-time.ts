@@ -1,6 +1,11 @@
+import {
+  CreateEndpointConfigCommand,
+  DescribeEndpointConfigCommand,
+  UpdateEndpointCommand,
+} from '@aws-sdk/client-sagemaker';
 import type { TourState } from '../../platform/contract';
 import { InvokeConnection } from '../load/direct-sender';
-import type { EndpointSnapshot } from '../sidecar/snapshot';
+import type { AlarmSnapshot, EndpointSnapshot } from '../sidecar/snapshot';
 import { endpointOf, instancesOf, until, type Facts, type Stage } from './act';
 import { LiveLoad, type FailedCall } from './live-load';
 
@@ -10,6 +15,9 @@ const MANY_CALLERS = 24;
 const STEADY_CALLERS = 12;
 /** Local seconds without a failure after which a way back is over. */
 const QUIET_SECONDS = 60;
+
+/** Local seconds within which an alarm has to tell of a way back, or of a configuration that nobody deployed. */
+const ALARM_SECONDS = 1200;
 
 /** A deployment over live traffic, and what has to come of it. */
 interface Change {
@@ -44,6 +52,7 @@ export async function realTimeAct(stage: Stage, deploy: DeployState): Promise<Fa
     await until(stage, 'the real-time endpoint is in from four instances', 3600, () => instancesOf(stage, name) < 4);
     let facts: Facts = {};
     for (const change of CHANGES) facts = { ...facts, ...(await makeChange(stage, load, change, deploy)) };
+    facts = { ...facts, ...(await changeByHand(stage, load)) };
     await load.stop();
     await until(stage, 'one instance is left', 3600, () => instancesOf(stage, name) === 1);
     return { requests: load.sent, answered: load.answered, peakInstances: 4, endedAt: 1, ...facts };
@@ -60,18 +69,19 @@ async function makeChange(stage: Stage, load: LiveLoad, change: Change, deploy: 
   const desired = before.variants[0]!.desiredInstances;
   const failedBefore = load.failures.length;
   const sentBefore = load.sent;
-  const alarms = new Set<string>();
-  const stopListening = platform.onEvent((event) => {
-    if (event.kind !== 'alarm' || event.state !== 'ALARM') return;
-    if (!event.alarmName.startsWith('TargetTracking-')) alarms.add(event.alarmName);
-  });
+  const alarms = listenForAlarms(stage);
   note(`deploys ${state}`);
   let refusal: string | undefined;
   await deploy(state).catch((error: unknown) => {
     stage.signal.throwIfAborted();
     refusal = error instanceof Error ? error.message : String(error);
   });
-  stopListening();
+  if (goesBack && refusal !== undefined) {
+    await until(stage, `${state}: an alarm tells that it was taken back`, ALARM_SECONDS, () =>
+      alarms.has('RolloutTakenBack'),
+    );
+  }
+  alarms.end();
   if (goesBack !== (refusal !== undefined)) {
     throw new Error(goesBack ? `${state} was deployed, and should not have been` : `${state}: ${refusal}`);
   }
@@ -90,13 +100,75 @@ async function makeChange(stage: Stage, load: LiveLoad, change: Change, deploy: 
   }
   const sent = load.sent - sentBefore;
   const facts: Facts = { [`${state}: requests`]: sent, [`${state}: failed`]: failures.length };
-  if (!mayFail) return { ...facts, [`${state}: instances`]: `${desired} before, ${kept} after (${typesOf(after)})` };
+  if (!goesBack) return { ...facts, [`${state}: instances`]: `${desired} before, ${kept} after (${typesOf(after)})` };
 
   const failed = load.failures.length;
-  await platform.clock.sleep(QUIET_SECONDS, stage.signal);
+  if (mayFail) await platform.clock.sleep(QUIET_SECONDS, stage.signal);
   if (load.failures.length > failed) throw new Error(`${state}: requests still fail after the way back`);
-  if (alarms.size === 0) throw new Error(`${state}: no alarm told of it`);
-  return { ...facts, [`${state}: alarm`]: [...alarms].join(', ') };
+  return {
+    ...facts,
+    [`${state}: instances`]: `${desired} before, ${kept} after`,
+    [`${state}: alarm`]: alarms.names().join(', '),
+  };
+}
+
+/** Alarms that went off since, but for those that policies own. */
+interface AlarmsHeard {
+  /** Whether one with this in its name was heard. */
+  has(part: string): boolean;
+  names(): readonly string[];
+  end(): void;
+}
+
+function listenForAlarms({ platform }: Stage): AlarmsHeard {
+  const heard = new Set<string>();
+  const end = platform.onEvent((event) => {
+    if (event.kind !== 'alarm' || event.state !== 'ALARM') return;
+    if (!event.alarmName.startsWith('TargetTracking-')) heard.add(event.alarmName);
+  });
+  return { has: (part) => [...heard].some((name) => name.includes(part)), names: () => [...heard], end };
+}
+
+/**
+ * Another configuration than the deployed one, set past CloudFormation: what a rollout leaves that SageMaker took back after the
+ * deployment was reported as a success. An alarm has to tell of it, and rest once the deployed configuration is back.
+ */
+async function changeByHand(stage: Stage, load: LiveLoad): Promise<Facts> {
+  const { platform, aws, outputs } = stage;
+  const EndpointName = outputs.RealTimeEndpointName;
+  const failedBefore = load.failures.length;
+  const deployed = endpointOf(stage, EndpointName).configName;
+  const { ProductionVariants, MetricsConfig } = await aws.sageMaker.send(
+    new DescribeEndpointConfigCommand({ EndpointConfigName: deployed }),
+  );
+  const byHand = 'tour-by-hand';
+  await aws.sageMaker.send(
+    new CreateEndpointConfigCommand({ EndpointConfigName: byHand, ProductionVariants, MetricsConfig }),
+  );
+  const put = async (EndpointConfigName: string): Promise<void> => {
+    await aws.sageMaker.send(
+      new UpdateEndpointCommand({ EndpointName, EndpointConfigName, RetainAllVariantProperties: true }),
+    );
+    await until(stage, `the real-time endpoint runs ${EndpointConfigName}`, 3600, () => {
+      const { configName, status } = endpointOf(stage, EndpointName);
+      return configName === EndpointConfigName && status === 'InService';
+    });
+  };
+  const alarms = listenForAlarms(stage);
+  await put(byHand);
+  const changedAt = platform.clock.now();
+  const drift = (): AlarmSnapshot | undefined =>
+    platform.snapshot().alarms.find(({ name }) => name.includes('ConfigurationDrift'));
+  await until(stage, 'an alarm tells of a configuration that nobody deployed', ALARM_SECONDS, () =>
+    alarms.has('ConfigurationDrift'),
+  );
+  const heardAfter = Math.round(platform.clock.now() - changedAt);
+  alarms.end();
+  await put(deployed);
+  await until(stage, 'the alarm rests', ALARM_SECONDS, () => drift()?.state === 'OK');
+  const failed = load.failures.length - failedBefore;
+  if (failed > 0) throw new Error(`by hand: ${failed} requests failed`);
+  return { 'by hand: failed': 0, 'by hand: alarm': `ConfigurationDrift after ${heardAfter} s, and at rest again` };
 }
 
 const typesOf = ({ variants }: EndpointSnapshot): string =>
