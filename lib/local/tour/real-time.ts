@@ -1,12 +1,9 @@
-import {
-  CreateEndpointConfigCommand,
-  DescribeEndpointConfigCommand,
-  UpdateEndpointCommand,
-} from '@aws-sdk/client-sagemaker';
 import type { TourState } from '../../platform/contract';
 import { InvokeConnection } from '../load/direct-sender';
-import type { AlarmSnapshot, EndpointSnapshot } from '../sidecar/snapshot';
+import type { EndpointSnapshot } from '../sidecar/snapshot';
 import { endpointOf, instancesOf, until, type Facts, type Stage } from './act';
+import { ALARM_SECONDS, listenForAlarms } from './alarms-heard';
+import { changeByHand } from './by-hand';
 import { LiveLoad, type FailedCall } from './live-load';
 
 const TIMEOUT_MS = 75_000;
@@ -15,9 +12,6 @@ const MANY_CALLERS = 24;
 const STEADY_CALLERS = 12;
 /** Local seconds without a failure after which a way back is over. */
 const QUIET_SECONDS = 60;
-
-/** Local seconds within which an alarm has to tell of a way back, or of a configuration that nobody deployed. */
-const ALARM_SECONDS = 1200;
 
 /** A deployment over live traffic, and what has to come of it. */
 interface Change {
@@ -110,65 +104,6 @@ async function makeChange(stage: Stage, load: LiveLoad, change: Change, deploy: 
     [`${state}: instances`]: `${desired} before, ${kept} after`,
     [`${state}: alarm`]: alarms.names().join(', '),
   };
-}
-
-/** Alarms that went off since, but for those that policies own. */
-interface AlarmsHeard {
-  /** Whether one with this in its name was heard. */
-  has(part: string): boolean;
-  names(): readonly string[];
-  end(): void;
-}
-
-function listenForAlarms({ platform }: Stage): AlarmsHeard {
-  const heard = new Set<string>();
-  const end = platform.onEvent((event) => {
-    if (event.kind !== 'alarm' || event.state !== 'ALARM') return;
-    if (!event.alarmName.startsWith('TargetTracking-')) heard.add(event.alarmName);
-  });
-  return { has: (part) => [...heard].some((name) => name.includes(part)), names: () => [...heard], end };
-}
-
-/**
- * Another configuration than the deployed one, set past CloudFormation: what a rollout leaves that SageMaker took back after the
- * deployment was reported as a success. An alarm has to tell of it, and rest once the deployed configuration is back.
- */
-async function changeByHand(stage: Stage, load: LiveLoad): Promise<Facts> {
-  const { platform, aws, outputs } = stage;
-  const EndpointName = outputs.RealTimeEndpointName;
-  const failedBefore = load.failures.length;
-  const deployed = endpointOf(stage, EndpointName).configName;
-  const { ProductionVariants, MetricsConfig } = await aws.sageMaker.send(
-    new DescribeEndpointConfigCommand({ EndpointConfigName: deployed }),
-  );
-  const byHand = 'tour-by-hand';
-  await aws.sageMaker.send(
-    new CreateEndpointConfigCommand({ EndpointConfigName: byHand, ProductionVariants, MetricsConfig }),
-  );
-  const put = async (EndpointConfigName: string): Promise<void> => {
-    await aws.sageMaker.send(
-      new UpdateEndpointCommand({ EndpointName, EndpointConfigName, RetainAllVariantProperties: true }),
-    );
-    await until(stage, `the real-time endpoint runs ${EndpointConfigName}`, 3600, () => {
-      const { configName, status } = endpointOf(stage, EndpointName);
-      return configName === EndpointConfigName && status === 'InService';
-    });
-  };
-  const alarms = listenForAlarms(stage);
-  await put(byHand);
-  const changedAt = platform.clock.now();
-  const drift = (): AlarmSnapshot | undefined =>
-    platform.snapshot().alarms.find(({ name }) => name.includes('ConfigurationDrift'));
-  await until(stage, 'an alarm tells of a configuration that nobody deployed', ALARM_SECONDS, () =>
-    alarms.has('ConfigurationDrift'),
-  );
-  const heardAfter = Math.round(platform.clock.now() - changedAt);
-  alarms.end();
-  await put(deployed);
-  await until(stage, 'the alarm rests', ALARM_SECONDS, () => drift()?.state === 'OK');
-  const failed = load.failures.length - failedBefore;
-  if (failed > 0) throw new Error(`by hand: ${failed} requests failed`);
-  return { 'by hand: failed': 0, 'by hand: alarm': `ConfigurationDrift after ${heardAfter} s, and at rest again` };
 }
 
 const typesOf = ({ variants }: EndpointSnapshot): string =>
