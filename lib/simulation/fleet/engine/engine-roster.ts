@@ -1,5 +1,5 @@
-import type { EpochSeconds } from '../../core/time';
-import { checkProvisioningSeconds, type CapacityState, type InstancePool } from './fleet-options';
+import type { EpochSeconds } from '../../../core/time';
+import { checkProvisioningSeconds, type CapacityState, type InstancePool } from '../fleet-options';
 
 /** Something that happened to instances, in order of time. */
 export type EngineEvent =

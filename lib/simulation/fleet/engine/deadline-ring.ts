@@ -1,0 +1,62 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { RequestTable } from './request-table';
+
+const ENTRIES_AT_FIRST = 1024;
+
+/**
+ * The requests that may time out. All wait equally long at most, so they expire in order of arrival: a ring of rows with the arrival
+ * each had. Those that end before are forgotten when they come to the front.
+ */
+export class DeadlineRing {
+  private rows = new Int32Array(ENTRIES_AT_FIRST);
+  private arrivals = new Float64Array(ENTRIES_AT_FIRST);
+  private head = 0;
+  private count = 0;
+
+  public constructor(
+    private readonly table: RequestTable,
+    /** Seconds from arrival to time-out. */
+    public readonly timeout: number,
+  ) {}
+
+  /** Notes a request that may time out. */
+  public watch(row: number, arrived: EpochSeconds): void {
+    if (this.timeout === Infinity) return;
+    if (this.count === this.rows.length) this.grow();
+    const at = (this.head + this.count) & (this.rows.length - 1);
+    this.rows[at] = row;
+    this.arrivals[at] = arrived;
+    this.count++;
+  }
+
+  /** When the first request times out; Infinity when none can. */
+  public first(): EpochSeconds {
+    while (this.count > 0) {
+      const arrived = this.arrivals[this.head];
+      if (this.table.arrived[this.rows[this.head]] === arrived) return arrived + this.timeout;
+      this.take();
+    }
+    return Infinity;
+  }
+
+  /** Takes away the request in front and returns its row. */
+  public take(): number {
+    const row = this.rows[this.head];
+    this.head = (this.head + 1) & (this.rows.length - 1);
+    this.count--;
+    return row;
+  }
+
+  private grow(): void {
+    const { rows, arrivals, head, count } = this;
+    const size = rows.length * 2;
+    this.rows = new Int32Array(size);
+    this.arrivals = new Float64Array(size);
+    for (let index = 0; index < count; index++) {
+      const from = (head + index) & (rows.length - 1);
+      this.rows[index] = rows[from];
+      this.arrivals[index] = arrivals[from];
+    }
+    this.head = 0;
+  }
+}

@@ -1,0 +1,375 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { FastRandom } from '../../fast-random';
+import { RequestBlock, type RequestSource } from '../../workload/request-source';
+import { HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, HISTOGRAM_SHIFT } from '../seconds-histogram';
+import type { DeadlineRing } from './deadline-ring';
+import { WHEEL, WHEEL_MASK, type DepartureWheel } from './departure-wheel';
+import type { EngineMeter } from './engine-meter';
+import type { EngineRoster } from './engine-roster';
+import type { InstanceOrder } from './instance-order';
+import { ABANDONED, NONE, type RequestTable } from './request-table';
+import { SHARED_LINE, type WaitingLines } from './waiting-lines';
+
+/** What the loop goes through and counts into. */
+export interface EngineLoopOptions {
+  readonly startAt: EpochSeconds;
+  readonly slots: number;
+  /** Requests that may wait in one instance. */
+  readonly queueLimit: number;
+  /** Chooses the instance of each request; the least loaded is taken where there is none. */
+  readonly random: FastRandom | undefined;
+  readonly table: RequestTable;
+  readonly instances: InstanceOrder;
+  readonly wheel: DepartureWheel;
+  readonly lines: WaitingLines;
+  readonly deadlines: DeadlineRing;
+  readonly meter: EngineMeter;
+  readonly roster: EngineRoster;
+}
+
+/** A bucket with more entries than this is sorted once instead of searched again and again. */
+const SEARCHED_ENTRIES = 24;
+
+const { floor, max, min } = Math;
+
+const bits = new Float64Array(1);
+const words = new Uint32Array(bits.buffer);
+bits[0] = 1;
+const HIGH_WORD = words[1] === 0x3ff00000 ? 1 : 0;
+
+/**
+ * What happens to requests in order of time: they arrive, are served or wait, end or time out.
+ *
+ * {@link advance} is where a rehearsal spends its time. It is one function on purpose, and writes out what the instances, the wheel and
+ * the histogram also do in methods: everything it touches for each request lies in local variables, and it creates no object.
+ */
+export class EngineLoop {
+  /** The latest moment gone to. */
+  public present: EpochSeconds;
+  /** Requests in slots whose callers still wait. */
+  public inFlight = 0;
+
+  private readonly block = new RequestBlock();
+  private cursor = 0;
+
+  public constructor(private readonly options: EngineLoopOptions) {
+    this.present = options.startAt;
+  }
+
+  /** Goes to a moment, within the wheel's reach. Returns false once the source has no more requests. */
+  public run(source: RequestSource | undefined, until: EpochSeconds): boolean {
+    const { table } = this.options;
+    let open = source !== undefined;
+    for (;;) {
+      if (open && this.cursor >= this.block.length) {
+        open = source!.next(this.block);
+        this.cursor = 0;
+      }
+      if (table.free === NONE) table.grow();
+      if (this.advance(until, open)) return open;
+    }
+  }
+
+  /** A request begins its service in an instance. */
+  public start(row: number, instance: number, at: EpochSeconds): void {
+    const { table, wheel } = this.options;
+    table.instance[row] = instance;
+    table.finish[row] = at + table.service[row];
+    this.inFlight++;
+    wheel.put(row);
+  }
+
+  /**
+   * Arrivals before `limit`, ends and time-outs up to it. Returns false when it needs more requests or more room before it can go on.
+   */
+  private advance(limit: number, open: boolean): boolean {
+    const { slots, queueLimit, random, table, instances, wheel, lines, deadlines, meter } = this.options;
+    const { at, service, length } = this.block;
+    const { load: loads, position, order, serves, firstWith, serving } = instances;
+    const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
+    const { heads, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
+    const { heads: lineHeads, shared } = lines;
+    const { timeout } = deadlines;
+    const { since } = meter;
+    const spanFrom = instances.outstanding.from;
+    const mostLoads = firstWith.length - 2;
+    const beyond = WHEEL - 1;
+    const latencyBuckets = meter.latency.buckets;
+    const lastDuration = HISTOGRAM_BUCKETS - 1;
+    const durationOffset = HISTOGRAM_OFFSET;
+    const durationShift = HISTOGRAM_SHIFT;
+    let { cursor, inFlight } = this;
+    let { free } = table;
+    let { held } = wheel;
+    let { lowest, highest } = instances;
+    let { level: outstanding, moments } = instances.outstanding;
+    let bucket = floor((this.present - wheelTime) * inverseWidth);
+    let arrived = 0;
+    let completed = 0;
+    let latencySum = 0;
+    let workArrived = 0;
+    let { latencyMaximum } = since;
+    let accepted = 0;
+    let startedAtOnce = 0;
+    let taken = 0;
+    let done = false;
+    let deadline = deadlines.first();
+    let sortedSlot = NONE;
+
+    for (;;) {
+      const isArrival = cursor < length && at[cursor] < limit;
+      if (!isArrival && open && cursor >= length) break;
+      let target = isArrival ? at[cursor] : limit;
+      const expires = deadline <= target;
+      if (expires) target = deadline;
+
+      // Ends up to the target, in order of time.
+      const lastBucket = floor((target - wheelTime) * inverseWidth);
+      if (held === 0) bucket = lastBucket;
+      for (;;) {
+        const slot = (wheelBucket + bucket) & WHEEL_MASK;
+        let row = heads[slot];
+        if (row === NONE) {
+          if (bucket >= lastBucket) break;
+          bucket++;
+          continue;
+        }
+        // The first of the bucket: the list is searched, which is short.
+        let previous = NONE;
+        let finish = finishes[row];
+        if (next[row] !== NONE && slot !== sortedSlot) {
+          let searched = 0;
+          let before = row;
+          for (let other = next[row]; other !== NONE; other = next[other]) {
+            if (finishes[other] < finish) {
+              finish = finishes[other];
+              previous = before;
+              row = other;
+            }
+            before = other;
+            searched++;
+          }
+          if (searched > SEARCHED_ENTRIES) {
+            wheel.sort(slot);
+            sortedSlot = slot;
+            row = heads[slot];
+            previous = NONE;
+            finish = finishes[row];
+          }
+        }
+        if (finish > target) {
+          if (bucket >= lastBucket) break;
+          bucket++;
+          continue;
+        }
+        if (previous === NONE) heads[slot] = next[row];
+        else next[previous] = next[row];
+        held--;
+        taken++;
+
+        const came = arrivals[row];
+        if (came !== ABANDONED) {
+          const latency = finish - came;
+          completed++;
+          inFlight--;
+          latencySum += latency;
+          if (latency > latencyMaximum) latencyMaximum = latency;
+          bits[0] = latency;
+          const index = (words[HIGH_WORD] >>> durationShift) - durationOffset;
+          latencyBuckets[index < 0 ? 0 : index < lastDuration ? index : lastDuration]++;
+        }
+        const instance = instanceOf[row];
+        next[row] = free;
+        free = row;
+        arrivals[row] = ABANDONED;
+        const load = loads[instance];
+        const isServing = serves[instance] === 1;
+        const hasNext = shared ? isServing && lineHeads[SHARED_LINE] !== NONE : lineHeads[instance] !== NONE;
+        if (!shared || !hasNext) {
+          loads[instance] = load - 1;
+          if (isServing) {
+            const first = firstWith[load];
+            const here = position[instance];
+            const moved = order[first];
+            order[here] = moved;
+            position[moved] = here;
+            order[first] = instance;
+            position[instance] = first;
+            firstWith[load] = first + 1;
+            outstanding--;
+            moments -= finish - spanFrom;
+            if (load - 1 < lowest) lowest = load - 1;
+          } else if (load === 1) {
+            this.options.roster.emptied(instance, finish);
+          }
+        }
+        if (!hasNext) continue;
+        // The slot goes to the next in line.
+        const following = lines.take(instance, finish);
+        meter.addWait(finish - arrivals[following]);
+        instanceOf[following] = instance;
+        const end = finish + table.service[following];
+        finishes[following] = end;
+        inFlight++;
+        const ahead = floor((end - wheelTime) * inverseWidth);
+        if (ahead < beyond) {
+          const home = (wheelBucket + ahead) & WHEEL_MASK;
+          if (home === sortedSlot) sortedSlot = NONE;
+          next[following] = heads[home];
+          heads[home] = following;
+          held++;
+        } else {
+          wheel.far.push(following);
+        }
+      }
+
+      if (expires) {
+        // What is inside the loop's variables must be seen by the slow path, and the other way round.
+        this.inFlight = inFlight;
+        instances.outstanding.level = outstanding;
+        instances.outstanding.moments = moments;
+        instances.lowest = lowest;
+        table.free = free;
+        this.expire(deadline);
+        ({ inFlight } = this);
+        ({ level: outstanding, moments } = instances.outstanding);
+        ({ lowest } = instances);
+        ({ free } = table);
+        deadline = deadlines.first();
+        continue;
+      }
+      if (!isArrival) {
+        done = true;
+        break;
+      }
+
+      // The arrival.
+      if (free === NONE) break;
+      let load: number;
+      let instance: number;
+      if (serving === 0) {
+        if (!shared) {
+          workArrived += service[cursor];
+          cursor++;
+          arrived++;
+          since.rejectedWithoutInstance++;
+          since.missed++;
+          continue;
+        }
+        load = slots;
+        instance = 0;
+      } else if (random === undefined) {
+        load = loads[order[0]];
+        instance = order[firstWith[load + 1] - 1];
+      } else {
+        instance = order[random.integer(serving)];
+        load = loads[instance];
+      }
+      if (load >= mostLoads) {
+        instances.growLoads();
+        break;
+      }
+      const moment = at[cursor];
+      const seconds = service[cursor];
+      cursor++;
+      arrived++;
+      accepted++;
+      workArrived += seconds;
+      if (load >= slots && !shared && load - slots >= queueLimit) {
+        since.rejectedByQueue++;
+        since.missed++;
+        continue;
+      }
+      const row = free;
+      free = next[row];
+      arrivals[row] = moment;
+      if (load < slots) {
+        const end = moment + seconds;
+        finishes[row] = end;
+        instanceOf[row] = instance;
+        const ahead = floor((end - wheelTime) * inverseWidth);
+        if (ahead < beyond) {
+          const home = (wheelBucket + ahead) & WHEEL_MASK;
+          if (home === sortedSlot) sortedSlot = NONE;
+          next[row] = heads[home];
+          heads[home] = row;
+          held++;
+        } else {
+          wheel.far.push(row);
+        }
+        inFlight++;
+        startedAtOnce++;
+        if (seconds > timeout) {
+          table.service[row] = seconds;
+          deadlines.watch(row, moment);
+          deadline = deadlines.first();
+        }
+      } else {
+        finishes[row] = Infinity;
+        table.service[row] = seconds;
+        lines.put(row, instance, moment);
+        deadlines.watch(row, moment);
+        deadline = deadlines.first();
+        if (shared) continue;
+      }
+      const last = firstWith[load + 1] - 1;
+      if (random !== undefined) {
+        const here = position[instance];
+        const moved = order[last];
+        order[here] = moved;
+        position[moved] = here;
+        order[last] = instance;
+        position[instance] = last;
+      }
+      firstWith[load + 1] = last;
+      loads[instance] = load + 1;
+      outstanding++;
+      moments += moment - spanFrom;
+      if (load + 1 > highest) highest = load + 1;
+    }
+
+    this.cursor = cursor;
+    this.inFlight = inFlight;
+    table.free = free;
+    wheel.held = held;
+    wheel.taken += taken;
+    instances.lowest = lowest;
+    instances.highest = highest;
+    instances.outstanding.level = outstanding;
+    instances.outstanding.moments = moments;
+    meter.accepted += accepted;
+    since.arrived += arrived;
+    since.completed += completed;
+    since.workArrived += workArrived;
+    since.latencySum += latencySum;
+    since.latencyMaximum = latencyMaximum;
+    meter.latency.addCounted(completed, latencySum, latencyMaximum);
+    meter.wait.addZeros(startedAtOnce);
+    if (done) this.present = limit;
+    else if (cursor > 0) this.present = max(this.present, min(limit, at[cursor - 1]));
+    return done;
+  }
+
+  /** Times out the request with the first deadline. */
+  private expire(at: EpochSeconds): void {
+    const { table, instances, lines, deadlines, meter } = this.options;
+    if (deadlines.first() > at) return;
+    const row = deadlines.take();
+    const { since } = meter;
+    since.timedOut++;
+    if (table.finish[row] !== Infinity) {
+      // Its service has begun: it keeps its slot until the end.
+      if (!meter.isMissed(table.finish[row] - table.service[row] - table.arrived[row])) since.missed++;
+      table.arrived[row] = ABANDONED;
+      this.inFlight--;
+      return;
+    }
+    since.missed++;
+    // All wait equally long at most, so the one that expires is the oldest of its line.
+    const instance = table.instance[row];
+    lines.take(instance, at);
+    if (!lines.shared) instances.lower(instance, at);
+    table.arrived[row] = ABANDONED;
+    table.release(row);
+  }
+}

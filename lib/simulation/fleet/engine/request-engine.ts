@@ -1,0 +1,195 @@
+import { InputError } from '../../../core/errors';
+import type { EpochSeconds } from '../../../core/time';
+import { FastRandom } from '../../fast-random';
+import type { RequestSource } from '../../workload/request-source';
+import { checkFleetOptions, type CapacityState, type EndpointFleetOptions } from '../fleet-options';
+import type { SecondsHistogram } from '../seconds-histogram';
+import { DeadlineRing } from './deadline-ring';
+import { DepartureWheel } from './departure-wheel';
+import { EngineLoop } from './engine-loop';
+import { EngineMeter, type EngineSpan, type EngineTotals } from './engine-meter';
+import { EngineRoster, type EngineEvent } from './engine-roster';
+import { InstanceOrder } from './instance-order';
+import { NONE, RequestTable } from './request-table';
+import { SHARED_LINE, WaitingLines } from './waiting-lines';
+
+/** What a request engine simulates. */
+export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random'> {
+  /**
+   * Where requests wait for a slot: in the container of the instance they were sent to (real-time endpoints), or in one queue
+   * before all instances (asynchronous endpoints, which hold requests even without an instance).
+   *
+   * @default 'instance'
+   */
+  readonly queue?: 'instance' | 'shared';
+  /** A request that waits longer than this for a slot misses its objective. @default 1 */
+  readonly sloWaitSeconds?: number;
+  /** Seeds random routing. @default 1 */
+  readonly seed?: number | string;
+  /** Expected requests per second; a good guess saves the first adjustment. @default 100 */
+  readonly requestsPerSecond?: number;
+}
+
+/**
+ * One fleet of instances under hundreds of millions of requests: the same rules as `EndpointFleet`, without an object per request.
+ *
+ * - Requests are rows in columns ({@link RequestTable}). What is measured is summed up ({@link EngineMeter}), and only requests that
+ *   wait ({@link WaitingLines}) or may time out ({@link DeadlineRing}) cost more than that.
+ * - Ends of service lie in a wheel of buckets of time ({@link DepartureWheel}), instances are kept sorted by their requests
+ *   ({@link InstanceOrder}), and {@link EngineLoop} takes requests from one to the other.
+ * - {@link EngineRoster} launches, drains and bills the instances.
+ *
+ * Time is given: {@link run} takes requests from a source up to a moment and stops there, so that whoever controls the fleet can look
+ * ({@link drain}) and act ({@link setDesired}).
+ */
+export class RequestEngine {
+  public readonly roster: EngineRoster;
+  public readonly slots: number;
+  /** Seconds from arrival to answer, of all requests completed. */
+  public readonly latency: SecondsHistogram;
+  /** Seconds in a queue, of all requests whose service began. */
+  public readonly wait: SecondsHistogram;
+
+  private readonly table = new RequestTable();
+  private readonly instances: InstanceOrder;
+  private readonly wheel: DepartureWheel;
+  private readonly lines: WaitingLines;
+  private readonly meter: EngineMeter;
+  private readonly loop: EngineLoop;
+  private spanFrom: EpochSeconds;
+
+  /** @throws InputError naming every option that no fleet can be made of. */
+  public constructor(options: RequestEngineOptions) {
+    checkFleetOptions(options);
+    const { startAt = 0, routing = 'LEAST_OUTSTANDING_REQUESTS' } = options;
+    this.slots = options.slotsPerInstance;
+    this.spanFrom = startAt;
+    this.instances = new InstanceOrder(startAt);
+    this.wheel = new DepartureWheel(this.table, startAt, options.requestsPerSecond ?? 100);
+    this.lines = new WaitingLines(this.table, this.instances, options.queue === 'shared', startAt);
+    this.meter = new EngineMeter(options.sloWaitSeconds ?? 1);
+    this.latency = this.meter.latency;
+    this.wait = this.meter.wait;
+    this.roster = new EngineRoster({
+      pools: options.pools,
+      provisioning: options.provisioning,
+      capacityRetrySeconds: options.capacityRetrySeconds ?? 60,
+      outstanding: (instance) => this.instances.load[instance],
+      enter: (instance, at) => this.enter(instance, at),
+      leave: (instance, at) => this.leave(instance, at),
+    });
+    this.loop = new EngineLoop({
+      startAt,
+      slots: this.slots,
+      queueLimit: options.queueLimitPerInstance ?? Infinity,
+      random: routing === 'RANDOM' ? new FastRandom(`${options.seed ?? 1}/routing`) : undefined,
+      table: this.table,
+      instances: this.instances,
+      wheel: this.wheel,
+      lines: this.lines,
+      deadlines: new DeadlineRing(this.table, options.requestTimeoutSeconds ?? 60),
+      meter: this.meter,
+      roster: this.roster,
+    });
+  }
+
+  /** The engine's present: the latest moment it was told of. */
+  public get now(): EpochSeconds {
+    return this.loop.present;
+  }
+
+  /** Requests waiting for a slot now. */
+  public get waiting(): number {
+    return this.lines.length;
+  }
+
+  /** Instances in service now. */
+  public get inService(): number {
+    return this.instances.serving;
+  }
+
+  /** Requests since the start. */
+  public get totals(): EngineTotals {
+    return { ...this.meter.totals(), present: this.lines.length + this.loop.inFlight };
+  }
+
+  /** Wants a number of instances from now on (absolute); `warm` ones are in service at once. */
+  public setDesired(count: number, warm = false): void {
+    if (!(Number.isInteger(count) && count >= 0)) {
+      throw new InputError(`the desired instance count is ${count}; it must be a whole number of at least 0`);
+    }
+    this.roster.setDesired(count, this.now, warm);
+  }
+
+  /** Says whether a type can be launched from now on. */
+  public setCapacity(instanceType: string, state: CapacityState): void {
+    this.roster.setCapacity(instanceType, state);
+  }
+
+  /** What happened to instances since the last call, in order of time. */
+  public takeEvents(): EngineEvent[] {
+    return this.roster.takeEvents();
+  }
+
+  /**
+   * Goes to a moment: takes the source's requests before it and everything that ends up to it. Returns false once the source has no
+   * more requests.
+   */
+  public run(source: RequestSource | undefined, until: EpochSeconds): boolean {
+    const { roster, wheel, loop } = this;
+    if (until < loop.present) return true;
+    let open = source !== undefined;
+    for (;;) {
+      const step = Math.min(until, roster.nextAt, wheel.reach);
+      open = loop.run(open ? source : undefined, step);
+      wheel.turnTo(step);
+      if (roster.nextAt <= step) roster.advanceTo(step);
+      else if (step >= until) return open;
+    }
+  }
+
+  /** What was measured since the last call; the next span begins. */
+  public drain(): EngineSpan {
+    const { instances, lines, meter, spanFrom, now } = this;
+    const { outstanding, serving } = instances;
+    meter.closeInvocations(serving);
+    const meanOutstanding = outstanding.meanUntil(now);
+    const span: EngineSpan = {
+      fromSeconds: spanFrom,
+      toSeconds: now,
+      ...meter.drain(),
+      meanOutstanding: Math.max(0, meanOutstanding),
+      meanBusy: Math.max(0, meanOutstanding - lines.inService.meanUntil(now)),
+      lowestOutstanding: serving === 0 ? 0 : instances.lowest,
+      highestOutstanding: instances.highest,
+      queued: lines.length,
+      inService: serving,
+    };
+    this.spanFrom = now;
+    instances.restart(now);
+    lines.inService.restart(now);
+    return span;
+  }
+
+  /** An instance begins to take requests; those that wait before all instances go to it. */
+  private enter(instance: number, at: EpochSeconds): void {
+    const { instances, lines, meter, table } = this;
+    meter.closeInvocations(instances.serving);
+    instances.enter(instance);
+    lines.enter(instance);
+    while (lines.shared && lines.heads[SHARED_LINE] !== NONE && instances.load[instance] < this.slots) {
+      const row = lines.take(instance, at);
+      meter.addWait(at - table.arrived[row]);
+      instances.raise(instance, at);
+      this.loop.start(row, instance, at);
+    }
+  }
+
+  /** An instance takes no more requests; what it has it finishes. */
+  private leave(instance: number, at: EpochSeconds): void {
+    const { instances, lines, meter } = this;
+    meter.closeInvocations(instances.serving);
+    instances.leave(instance, at);
+    lines.leave(Math.max(0, instances.load[instance] - this.slots), at);
+  }
+}
