@@ -2,12 +2,12 @@ import type { EpochSeconds } from '../../../core/time';
 import type { FastRandom } from '../../fast-random';
 import { RequestBlock, type RequestSource } from '../../workload/request-source';
 import { HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, HISTOGRAM_SHIFT } from '../seconds-histogram';
-import type { DeadlineRing } from './deadline-ring';
 import { WHEEL, WHEEL_MASK, type DepartureWheel } from './departure-wheel';
 import type { EngineMeter } from './engine-meter';
 import type { EngineRoster } from './engine-roster';
 import type { InstanceOrder } from './instance-order';
 import { ABANDONED, NONE, type RequestTable } from './request-table';
+import type { TimeOuts } from './time-outs';
 import { SHARED_LINE, type WaitingLines } from './waiting-lines';
 
 /** What the loop goes through and counts into. */
@@ -22,7 +22,7 @@ export interface EngineLoopOptions {
   readonly instances: InstanceOrder;
   readonly wheel: DepartureWheel;
   readonly lines: WaitingLines;
-  readonly deadlines: DeadlineRing;
+  readonly timeOuts: TimeOuts;
   readonly meter: EngineMeter;
   readonly roster: EngineRoster;
 }
@@ -70,26 +70,17 @@ export class EngineLoop {
     }
   }
 
-  /** A request begins its service in an instance. */
-  public start(row: number, instance: number, at: EpochSeconds): void {
-    const { table, wheel } = this.options;
-    table.instance[row] = instance;
-    table.finish[row] = at + table.service[row];
-    this.inFlight++;
-    wheel.put(row);
-  }
-
   /**
    * Arrivals before `limit`, ends and time-outs up to it. Returns false when it needs more requests or more room before it can go on.
    */
   private advance(limit: number, open: boolean): boolean {
-    const { slots, queueLimit, random, table, instances, wheel, lines, deadlines, meter } = this.options;
+    const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
     const { at, service, length } = this.block;
     const { load: loads, position, order, serves, firstWith, serving } = instances;
     const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
     const { heads, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
     const { heads: lineHeads, shared } = lines;
-    const { timeout } = deadlines;
+    const { timeout } = timeOuts;
     const { since } = meter;
     const spanFrom = instances.outstanding.from;
     const mostLoads = firstWith.length - 2;
@@ -113,7 +104,7 @@ export class EngineLoop {
     let startedAtOnce = 0;
     let taken = 0;
     let done = false;
-    let deadline = deadlines.first();
+    let deadline = timeOuts.first();
     let sortedSlot = NONE;
 
     for (;;) {
@@ -225,17 +216,15 @@ export class EngineLoop {
 
       if (expires) {
         // What is inside the loop's variables must be seen by the slow path, and the other way round.
-        this.inFlight = inFlight;
         instances.outstanding.level = outstanding;
         instances.outstanding.moments = moments;
         instances.lowest = lowest;
         table.free = free;
-        this.expire(deadline);
-        ({ inFlight } = this);
+        if (timeOuts.expire(deadline)) inFlight--;
         ({ level: outstanding, moments } = instances.outstanding);
         ({ lowest } = instances);
         ({ free } = table);
-        deadline = deadlines.first();
+        deadline = timeOuts.first();
         continue;
       }
       if (!isArrival) {
@@ -301,15 +290,15 @@ export class EngineLoop {
         startedAtOnce++;
         if (seconds > timeout) {
           table.service[row] = seconds;
-          deadlines.watch(row, moment);
-          deadline = deadlines.first();
+          timeOuts.watch(row, moment);
+          deadline = timeOuts.first();
         }
       } else {
         finishes[row] = Infinity;
         table.service[row] = seconds;
         lines.put(row, instance, moment);
-        deadlines.watch(row, moment);
-        deadline = deadlines.first();
+        timeOuts.watch(row, moment);
+        deadline = timeOuts.first();
         if (shared) continue;
       }
       const last = firstWith[load + 1] - 1;
@@ -348,28 +337,5 @@ export class EngineLoop {
     if (done) this.present = limit;
     else if (cursor > 0) this.present = max(this.present, min(limit, at[cursor - 1]));
     return done;
-  }
-
-  /** Times out the request with the first deadline. */
-  private expire(at: EpochSeconds): void {
-    const { table, instances, lines, deadlines, meter } = this.options;
-    if (deadlines.first() > at) return;
-    const row = deadlines.take();
-    const { since } = meter;
-    since.timedOut++;
-    if (table.finish[row] !== Infinity) {
-      // Its service has begun: it keeps its slot until the end.
-      if (!meter.isMissed(table.finish[row] - table.service[row] - table.arrived[row])) since.missed++;
-      table.arrived[row] = ABANDONED;
-      this.inFlight--;
-      return;
-    }
-    since.missed++;
-    // All wait equally long at most, so the one that expires is the oldest of its line.
-    const instance = table.instance[row];
-    lines.take(instance, at);
-    if (!lines.shared) instances.lower(instance, at);
-    table.arrived[row] = ABANDONED;
-    table.release(row);
   }
 }

@@ -4,13 +4,13 @@ import { FastRandom } from '../../fast-random';
 import type { RequestSource } from '../../workload/request-source';
 import { checkFleetOptions, type CapacityState, type EndpointFleetOptions } from '../fleet-options';
 import type { SecondsHistogram } from '../seconds-histogram';
-import { DeadlineRing } from './deadline-ring';
 import { DepartureWheel } from './departure-wheel';
 import { EngineLoop } from './engine-loop';
 import { EngineMeter, type EngineSpan, type EngineTotals } from './engine-meter';
 import { EngineRoster, type EngineEvent } from './engine-roster';
 import { InstanceOrder } from './instance-order';
 import { NONE, RequestTable } from './request-table';
+import { TimeOuts } from './time-outs';
 import { SHARED_LINE, WaitingLines } from './waiting-lines';
 
 /** What a request engine simulates. */
@@ -34,7 +34,7 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
  * One fleet of instances under hundreds of millions of requests: the same rules as `EndpointFleet`, without an object per request.
  *
  * - Requests are rows in columns ({@link RequestTable}). What is measured is summed up ({@link EngineMeter}), and only requests that
- *   wait ({@link WaitingLines}) or may time out ({@link DeadlineRing}) cost more than that.
+ *   wait ({@link WaitingLines}) or may time out ({@link TimeOuts}) cost more than that.
  * - Ends of service lie in a wheel of buckets of time ({@link DepartureWheel}), instances are kept sorted by their requests
  *   ({@link InstanceOrder}), and {@link EngineLoop} takes requests from one to the other.
  * - {@link EngineRoster} launches, drains and bills the instances.
@@ -50,7 +50,7 @@ export class RequestEngine {
   /** Seconds in a queue, of all requests whose service began. */
   public readonly wait: SecondsHistogram;
 
-  private readonly table = new RequestTable();
+  private readonly table: RequestTable;
   private readonly instances: InstanceOrder;
   private readonly wheel: DepartureWheel;
   private readonly lines: WaitingLines;
@@ -62,35 +62,45 @@ export class RequestEngine {
   public constructor(options: RequestEngineOptions) {
     checkFleetOptions(options);
     const { startAt = 0, routing = 'LEAST_OUTSTANDING_REQUESTS' } = options;
-    this.slots = options.slotsPerInstance;
-    this.spanFrom = startAt;
-    this.instances = new InstanceOrder(startAt);
-    this.wheel = new DepartureWheel(this.table, startAt, options.requestsPerSecond ?? 100);
-    this.lines = new WaitingLines(this.table, this.instances, options.queue === 'shared', startAt);
-    this.meter = new EngineMeter(options.sloWaitSeconds ?? 1);
-    this.latency = this.meter.latency;
-    this.wait = this.meter.wait;
-    this.roster = new EngineRoster({
+    const table = new RequestTable();
+    const instances = new InstanceOrder(startAt);
+    const wheel = new DepartureWheel(table, startAt, options.requestsPerSecond ?? 100);
+    const lines = new WaitingLines(table, instances, options.queue === 'shared', startAt);
+    const meter = new EngineMeter(options.sloWaitSeconds ?? 1);
+    const roster = new EngineRoster({
       pools: options.pools,
       provisioning: options.provisioning,
       capacityRetrySeconds: options.capacityRetrySeconds ?? 60,
-      outstanding: (instance) => this.instances.load[instance],
+      outstanding: (instance) => instances.load[instance],
       enter: (instance, at) => this.enter(instance, at),
       leave: (instance, at) => this.leave(instance, at),
     });
-    this.loop = new EngineLoop({
+    const slots = options.slotsPerInstance;
+    const loop = new EngineLoop({
       startAt,
-      slots: this.slots,
+      slots,
       queueLimit: options.queueLimitPerInstance ?? Infinity,
       random: routing === 'RANDOM' ? new FastRandom(`${options.seed ?? 1}/routing`) : undefined,
-      table: this.table,
-      instances: this.instances,
-      wheel: this.wheel,
-      lines: this.lines,
-      deadlines: new DeadlineRing(this.table, options.requestTimeoutSeconds ?? 60),
-      meter: this.meter,
-      roster: this.roster,
+      table,
+      instances,
+      wheel,
+      lines,
+      timeOuts: new TimeOuts(options.requestTimeoutSeconds ?? 60, table, instances, lines, meter),
+      meter,
+      roster,
     });
+
+    this.roster = roster;
+    this.slots = slots;
+    this.latency = meter.latency;
+    this.wait = meter.wait;
+    this.table = table;
+    this.instances = instances;
+    this.wheel = wheel;
+    this.lines = lines;
+    this.meter = meter;
+    this.loop = loop;
+    this.spanFrom = startAt;
   }
 
   /** The engine's present: the latest moment it was told of. */
@@ -181,7 +191,10 @@ export class RequestEngine {
       const row = lines.take(instance, at);
       meter.addWait(at - table.arrived[row]);
       instances.raise(instance, at);
-      this.loop.start(row, instance, at);
+      table.instance[row] = instance;
+      table.finish[row] = at + table.service[row];
+      this.loop.inFlight++;
+      this.wheel.put(row);
     }
   }
 

@@ -1,5 +1,8 @@
 import type { EpochSeconds } from '../../../core/time';
-import type { RequestTable } from './request-table';
+import type { EngineMeter } from './engine-meter';
+import type { InstanceOrder } from './instance-order';
+import { ABANDONED, type RequestTable } from './request-table';
+import type { WaitingLines } from './waiting-lines';
 
 const ENTRIES_AT_FIRST = 1024;
 
@@ -7,16 +10,19 @@ const ENTRIES_AT_FIRST = 1024;
  * The requests that may time out. All wait equally long at most, so they expire in order of arrival: a ring of rows with the arrival
  * each had. Those that end before are forgotten when they come to the front.
  */
-export class DeadlineRing {
+export class TimeOuts {
   private rows = new Int32Array(ENTRIES_AT_FIRST);
   private arrivals = new Float64Array(ENTRIES_AT_FIRST);
   private head = 0;
   private count = 0;
 
   public constructor(
-    private readonly table: RequestTable,
     /** Seconds from arrival to time-out. */
     public readonly timeout: number,
+    private readonly table: RequestTable,
+    private readonly instances: InstanceOrder,
+    private readonly lines: WaitingLines,
+    private readonly meter: EngineMeter,
   ) {}
 
   /** Notes a request that may time out. */
@@ -39,8 +45,32 @@ export class DeadlineRing {
     return Infinity;
   }
 
-  /** Takes away the request in front and returns its row. */
-  public take(): number {
+  /**
+   * Times out the request with the first deadline, unless it has ended meanwhile. Returns whether it was in a slot, which it keeps to
+   * its end.
+   */
+  public expire(at: EpochSeconds): boolean {
+    if (this.first() > at) return false;
+    const { table, instances, lines, meter } = this;
+    const row = this.take();
+    const { since } = meter;
+    since.timedOut++;
+    if (table.finish[row] !== Infinity) {
+      if (!meter.isMissed(table.finish[row] - table.service[row] - table.arrived[row])) since.missed++;
+      table.arrived[row] = ABANDONED;
+      return true;
+    }
+    since.missed++;
+    // It is the oldest of its line.
+    const instance = table.instance[row];
+    lines.take(instance, at);
+    if (!lines.shared) instances.lower(instance, at);
+    table.arrived[row] = ABANDONED;
+    table.release(row);
+    return false;
+  }
+
+  private take(): number {
     const row = this.rows[this.head];
     this.head = (this.head + 1) & (this.rows.length - 1);
     this.count--;
