@@ -23,8 +23,9 @@ import {
 } from '../../lib/simulation/tuning';
 import { progressBar } from './progress-bar';
 import { readServiceProfile } from './service-profile-file';
-import { readFleets, trafficNote, type CommandSurroundings } from './simulate';
+import type { CommandSurroundings } from './simulate';
 import { number, price, provisioning, whole } from './simulate-flags';
+import { readFleets, trafficNote } from './template-fleets';
 import { TuneThreads, tuneCrew } from './tune-crew';
 
 /** Where the command writes, and the bundled worker it starts threads from. */
