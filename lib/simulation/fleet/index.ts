@@ -1,10 +1,10 @@
 export * from './endpoint-fleet';
+export type { EngineSpan } from './engine/engine-meter';
+export type { EngineEvent } from './engine/engine-roster';
+export * from './engine/request-engine';
 export * from './fleet-events';
 export type { InstanceState } from './fleet-instance';
 export { mergeMetrics, mergeStatistics, NO_SAMPLES, type FleetMetrics, type StatisticSet } from './fleet-metrics';
 export * from './fleet-options';
 export * from './provisioning';
-export type { EngineSpan } from './engine/engine-meter';
-export type { EngineEvent } from './engine/engine-roster';
-export * from './engine/request-engine';
 export { SecondsHistogram } from './seconds-histogram';

@@ -78,7 +78,7 @@ export class EngineMeter {
   private invocationsPerInstance = 0;
 
   /** @param sloWait a request that waits longer misses its objective, seconds. */
-  public constructor(private readonly sloWait: number) {}
+  public constructor(public readonly sloWait: number) {}
 
   /** A request has waited so long, and its service begins. */
   public addWait(seconds: number): void {
@@ -86,12 +86,7 @@ export class EngineMeter {
     this.wait.add(seconds);
     since.waitSum += seconds;
     if (seconds > since.waitMaximum) since.waitMaximum = seconds;
-    if (this.isMissed(seconds)) since.missed++;
-  }
-
-  /** Whether a request that waited so long has missed its objective. */
-  public isMissed(waitSeconds: number): boolean {
-    return waitSeconds > this.sloWait;
+    if (seconds > this.sloWait) since.missed++;
   }
 
   /** The number of instances in service is about to change, or is to be read. */

@@ -38,9 +38,11 @@ export class TimeOuts {
   /** When the first request times out; Infinity when none can. */
   public first(): EpochSeconds {
     while (this.count > 0) {
-      const arrived = this.arrivals[this.head];
-      if (this.table.arrived[this.rows[this.head]] === arrived) return arrived + this.timeout;
-      this.take();
+      const { head } = this;
+      const arrived = this.arrivals[head];
+      if (this.table.arrived[this.rows[head]] === arrived) return arrived + this.timeout;
+      this.head = (head + 1) & (this.rows.length - 1);
+      this.count--;
     }
     return Infinity;
   }
@@ -56,7 +58,8 @@ export class TimeOuts {
     const { since } = meter;
     since.timedOut++;
     if (table.finish[row] !== Infinity) {
-      if (!meter.isMissed(table.finish[row] - table.service[row] - table.arrived[row])) since.missed++;
+      const waited = table.finish[row] - table.service[row] - table.arrived[row];
+      if (!(waited > meter.sloWait)) since.missed++;
       table.arrived[row] = ABANDONED;
       return true;
     }

@@ -42,28 +42,32 @@ export class WaitingLines {
 
   /** Puts a request at the end of an instance's line, or of the one before all. */
   public put(row: number, instance: number, at: EpochSeconds): void {
-    const { heads, tails, table } = this;
+    const { table, tails, inService } = this;
     const line = this.shared ? SHARED_LINE : instance;
     const tail = tails[line];
-    table.next[row] = NONE;
-    if (tail === NONE) heads[line] = row;
+    if (tail === NONE) this.heads[line] = row;
     else table.next[tail] = row;
     tails[line] = row;
+    table.next[row] = NONE;
     table.instance[row] = instance;
     this.length++;
-    if (!this.shared) this.inService.change(1, at);
+    if (this.shared) return;
+    inService.level++;
+    inService.moments += at - inService.from;
   }
 
   /** Takes the first out of an instance's line, or of the one before all, because it is served or has waited too long. */
   public take(instance: number, at: EpochSeconds): number {
-    const { heads } = this;
+    const { heads, inService } = this;
     const line = this.shared ? SHARED_LINE : instance;
     const row = heads[line];
     const next = this.table.next[row];
     heads[line] = next;
     if (next === NONE) this.tails[line] = NONE;
     this.length--;
-    if (!this.shared && this.instances.serves[instance] === 1) this.inService.change(-1, at);
+    if (this.shared || this.instances.serves[instance] === 0) return row;
+    inService.level--;
+    inService.moments -= at - inService.from;
     return row;
   }
 }
