@@ -163,6 +163,8 @@ export class ManagedTarget {
     this.activities.add(activity);
     this.polledAtSeconds = atSeconds;
     this.settle(fleet, atSeconds);
+    // What is there at once begins its cooldown now, not when it is looked at next.
+    this.memory = refreshMemory(this.memory, this.observe(fleet, atSeconds, []));
   }
 
   private poll(atSeconds: EpochSeconds): void {
