@@ -6,6 +6,7 @@ import {
 } from '../../lib/simulation/cloudwatch';
 import { evaluateAlarm } from '../../lib/simulation/cloudwatch/alarm-evaluation';
 import { ALARM_VECTORS, type AlarmVector } from './alarm-vectors';
+import { type AlarmCase, evaluateOverTheWire, valuesOf } from './wire/alarms';
 
 const MODES: readonly TreatMissingData[] = ['missing', 'ignore', 'breaching', 'notBreaching'];
 const STATES: readonly AlarmState[] = ['OK', 'ALARM', 'INSUFFICIENT_DATA'];
@@ -19,10 +20,6 @@ const cases = ALARM_VECTORS.flatMap((vector) =>
     mode,
   })),
 );
-
-function valuesOf({ data }: AlarmVector): (number | undefined)[] {
-  return data.split(' ').map((point) => (point === '-' ? undefined : point === 'X' ? 11 : 9));
-}
 
 function definitionOf(
   { evaluationPeriods, datapointsToAlarm }: AlarmVector,
@@ -65,5 +62,21 @@ describe('the tables on missing data', () => {
       expect(evaluations).toHaveLength(1);
       expect(evaluations[0]!.state).toBe(outcome === 'kept' ? present : outcome);
     }
+  });
+
+  describe('by the local services over HTTP', () => {
+    const present: AlarmCase[] = cases.flatMap(({ vector, mode }) =>
+      STATES.map((state) => ({ vector, mode, present: state })),
+    );
+    let states: AlarmState[];
+    beforeAll(async () => {
+      states = await evaluateOverTheWire(present);
+    });
+
+    test.each(cases)('$title', ({ vector, mode }) => {
+      const outcome = vector.outcomes[mode];
+      const got = states.filter((_state, index) => present[index]!.vector === vector && present[index]!.mode === mode);
+      expect(got).toEqual(STATES.map((state) => (outcome === 'kept' ? state : outcome)));
+    });
   });
 });

@@ -3,6 +3,7 @@ import { ApplicationAutoScaling } from '../../lib/simulation/application-auto-sc
 import { CloudWatch } from '../../lib/simulation/cloudwatch';
 import { SCHEDULE_VECTORS, type ScheduleVector } from './schedule-vectors';
 import { CountedFleet } from './walk-runners';
+import { scheduleOverTheWire } from './wire/schedules';
 
 const seconds = (iso: string): number => Date.parse(iso) / 1000;
 const iso = (at: number | undefined): string | undefined =>
@@ -41,5 +42,11 @@ describe('the schedules of the guides', () => {
     scaling.advanceTo(seconds(vector.runs[0]!));
     expect(fleet.desiredCapacity()).toBe(3);
     expect(scaling.describeScalingActivities(key)[0]!.startTimeSeconds).toBe(seconds(vector.runs[0]!));
+  });
+
+  test.each(SCHEDULE_VECTORS)('by the local services over HTTP, $name: $schedule', async (vector) => {
+    const [run] = vector.runs;
+    const expected = run === undefined ? { after: 1, changedAt: [] } : { after: 3, changedAt: [run] };
+    expect(await scheduleOverTheWire(vector)).toEqual({ before: 1, ...expected });
   });
 });

@@ -131,6 +131,6 @@ function metricOf(policy: ScalingPolicy): MetricId {
   return { namespace: 'Walk', metricName: policy.policyName, dimensions: {} };
 }
 
-function valueFor(values: MinuteValues, policy: ScalingPolicy): number | null {
+export function valueFor(values: MinuteValues, policy: ScalingPolicy): number | null {
   return values === null || typeof values === 'number' ? values : (values[policy.policyName] ?? null);
 }

@@ -31,17 +31,17 @@ export interface Platform {
 
 export async function startPlatform(speed: number, options: Partial<SidecarOptions> = {}): Promise<Platform> {
   const engine = new FakeEngine();
-  const clock = LocalClock.startingNow(speed);
+  const clock = options.clock ?? LocalClock.startingNow(speed);
   const logged: string[] = [];
   const events: PlatformEvent[] = [];
   const sidecar = await startSidecar({
     port: 0,
-    clock,
     engineUrl: () => 'http://127.0.0.1:9',
     engine,
     seed: 1,
     log: (message) => logged.push(message),
     ...options,
+    clock,
   });
   sidecar.onEvent((event) => events.push(event));
   const settings = {
