@@ -23,6 +23,7 @@ import { Outbox } from './outbox';
 import { replyToError, route, type RouterParts } from './router';
 import { EndpointConfigs } from './sagemaker/endpoint-configs';
 import { Endpoints } from './sagemaker/endpoints';
+import { FleetFactory } from './sagemaker/fleet-factory';
 import { InferenceComponents } from './sagemaker/inference-components';
 import { Invocations } from './sagemaker/invocations';
 import { Models } from './sagemaker/models';
@@ -105,12 +106,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     capacity,
     events,
     priceOf,
-    random: random.fork('endpoints'),
-    settings: {
-      provisioning: options.endpointProvisioning ?? CACHED_PROVISIONING,
-      queueLimitPerInstance: options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE,
-      requestTimeoutSeconds: REQUEST_TIMEOUT_SECONDS,
-    },
+    fleets: new FleetFactory({
+      random: random.fork('endpoints'),
+      capacity,
+      settings: {
+        provisioning: options.endpointProvisioning ?? CACHED_PROVISIONING,
+        queueLimitPerInstance: options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE,
+        requestTimeoutSeconds: REQUEST_TIMEOUT_SECONDS,
+      },
+    }),
     queues: {
       store: {
         read: ({ bucket, key }) => engine.readObject(bucket, key),

@@ -114,6 +114,8 @@ export interface EndpointSnapshot {
   /** Of a shared endpoint, adapters left out; empty for others. */
   readonly components: readonly ComponentSnapshot[];
   readonly variants: readonly VariantSnapshot[];
+  /** The variants that get copies of requests; at most one, and two while an update replaces it. */
+  readonly shadows: readonly VariantSnapshot[];
 }
 
 export interface ScalableTargetSnapshot {

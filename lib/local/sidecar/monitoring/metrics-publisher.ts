@@ -61,7 +61,9 @@ export class MetricsPublisher implements Actor {
     const { endpoints, random } = this.parts;
     for (const endpoint of endpoints.list()) {
       if (!endpoint.takesRequests) continue;
-      for (const variant of endpoint.currentVariants()) this.publishVariant(endpoint, variant, endSeconds);
+      for (const variant of [...endpoint.currentVariants(), ...endpoint.shadowVariants()]) {
+        this.publishVariant(endpoint, variant, endSeconds);
+      }
       for (const component of endpoint.placement?.components ?? []) {
         if (component.isAdapter) continue;
         for (const one of measureComponent(component, endSeconds - SPAN_SECONDS, endSeconds, random)) this.publish(one);

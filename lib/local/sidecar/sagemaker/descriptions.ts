@@ -33,6 +33,9 @@ export function describeEndpoint(endpoint: Endpoint, configs: EndpointConfigs, m
     LastDeploymentConfig: endpoint.deploymentConfig,
     MetricsConfig: config?.MetricsConfig,
     ProductionVariants: endpoint.currentVariants().map((variant) => describeVariant(variant, models)),
+    ...(endpoint.shadowVariants().length > 0
+      ? { ShadowProductionVariants: endpoint.shadowVariants().map((variant) => describeVariant(variant, models)) }
+      : {}),
   };
 }
 

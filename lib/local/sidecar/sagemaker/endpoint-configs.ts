@@ -16,6 +16,7 @@ export interface StoredEndpointConfig {
   readonly request: EndpointConfigRequest;
   readonly arn: string;
   readonly createdAt: EpochSeconds;
+  /** Those that answer first, then the shadow. */
   readonly specs: readonly VariantSpec[];
   /** Of an asynchronous endpoint. */
   readonly asyncOutput: AsyncOutput | undefined;
@@ -37,7 +38,7 @@ export class EndpointConfigs {
       throw validationError(`Cannot create already existing endpoint configuration "${arn}".`);
     }
     this.check(request);
-    const specs = request.ProductionVariants.map((variant) => variantSpec(request, variant, this.faultOf(variant)));
+    const specs = variantsOf(request).map((variant) => variantSpec(request, variant, this.faultOf(variant)));
     const config = { request, arn, createdAt: at, specs, asyncOutput: asyncOutput(request) };
     this.stored.set(request.EndpointConfigName, config);
     return config;
@@ -72,12 +73,13 @@ export class EndpointConfigs {
       if (!tagged || (Number.isInteger(Number(Value)) && Number(Value) >= 1)) continue;
       problems.push(`the tag ${Key} ('${Value}') must be a whole number of at least 1`);
     }
-    const names = request.ProductionVariants.map((variant) => variant.VariantName);
-    if (new Set(names).size !== names.length) problems.push('two production variants have the same name');
-    if (request.AsyncInferenceConfig !== undefined && names.length > 1) {
+    const names = variantsOf(request).map((variant) => variant.VariantName);
+    if (new Set(names).size !== names.length) problems.push('two variants have the same name');
+    if (request.AsyncInferenceConfig !== undefined && request.ProductionVariants.length > 1) {
       problems.push('an asynchronous endpoint of the local engine takes one production variant');
     }
-    for (const variant of request.ProductionVariants) problems.push(...this.variantProblems(request, variant));
+    problems.push(...shadowProblems(request));
+    for (const variant of variantsOf(request)) problems.push(...this.variantProblems(request, variant));
     if (problems.length > 0) throw validationError(problems.join('; '));
   }
 
@@ -141,4 +143,31 @@ function asyncOutput({ AsyncInferenceConfig }: EndpointConfigRequest): AsyncOutp
     answerInSuccess: included.includes('SUCCESS_NOTIFICATION_TOPIC'),
     answerInError: included.includes('ERROR_NOTIFICATION_TOPIC'),
   };
+}
+
+const variantsOf = (request: EndpointConfigRequest): ProductionVariant[] => [
+  ...request.ProductionVariants,
+  ...(request.ShadowProductionVariants ?? []),
+];
+
+/** What shadow variants exclude (developer guide, shadow tests; API reference, CreateEndpointConfig). */
+function shadowProblems(request: EndpointConfigRequest): string[] {
+  const [shadow] = request.ShadowProductionVariants ?? [];
+  if (shadow === undefined) return [];
+  const problems: string[] = [];
+  if (request.ProductionVariants.length > 1)
+    problems.push('a shadow variant stands beside exactly one production variant');
+  if (request.AsyncInferenceConfig !== undefined) problems.push('an asynchronous endpoint has no shadow variant');
+  if (variantsOf(request).some(({ ServerlessConfig }) => ServerlessConfig !== undefined)) {
+    problems.push('a serverless variant has no shadow and is none');
+  }
+  if (variantsOf(request).some(({ ModelName }) => ModelName === undefined)) {
+    problems.push('an endpoint with inference components has no shadow variant');
+  }
+  if (request.ProductionVariants[0]!.InitialVariantWeight === 0) {
+    problems.push(
+      'the InitialVariantWeight of the production variant must be above 0 beside a shadow, whose share is taken of it',
+    );
+  }
+  return problems;
 }

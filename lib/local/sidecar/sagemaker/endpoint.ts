@@ -3,7 +3,7 @@ import type { FleetEvent } from '../../../simulation/fleet';
 import type { AsyncQueue } from './async-queue';
 import type { ComponentPlacement } from './component-placement';
 import { Environments } from './environments';
-import { healthFailure, paceOf, RollOver } from './roll-over';
+import { healthFailure, paceOf, RollOver, UPDATE_CAPACITY_FAILURE } from './roll-over';
 import type { DeploymentConfig } from './schemas';
 import { Variant } from './variant';
 import type { VariantFleet } from './variant-fleet';
@@ -25,6 +25,9 @@ export interface EndpointListener {
 }
 
 interface Update {
+  readonly sinceSeconds: EpochSeconds;
+  /** Why a variant that it adds will not come. */
+  failedBecause?: string;
   readonly configName: string;
   readonly previousConfigName: string;
   readonly rollOvers: readonly RollOver[];
@@ -83,13 +86,24 @@ export class Endpoint {
     return this.status === 'InService' || this.status === 'Updating' || this.status === 'RollingBack';
   }
 
-  /** The variants of the endpoint; those that an update removes count until it is done. */
+  /** The variants that answer; those that an update removes count until it is done. */
   public currentVariants(): readonly Variant[] {
-    return this.variants;
+    return this.variants.filter((variant) => !variant.spec.isShadow);
   }
 
+  /** The variants that get copies of requests; their answers reach nobody. */
+  public shadowVariants(): readonly Variant[] {
+    return this.variants.filter((variant) => variant.spec.isShadow);
+  }
+
+  /** A variant that answers, by its name. */
   public variant(name: string): Variant | undefined {
-    return this.variants.find((variant) => variant.name === name);
+    return this.currentVariants().find((variant) => variant.name === name);
+  }
+
+  /** The variant that another configuration of it would change: of the same name and role. */
+  public variantLike(spec: VariantSpec): Variant | undefined {
+    return this.variants.find((variant) => roleOf(variant.spec) === roleOf(spec));
   }
 
   public allVariants(): readonly Variant[] {
@@ -105,6 +119,9 @@ export class Endpoint {
   public nextEventAt(): EpochSeconds | undefined {
     const moments = this.allVariants().map((variant) => variant.nextEventAt());
     for (const rollOver of this.update?.rollOvers ?? []) moments.push(rollOver.nextEventAt());
+    if (this.update?.failedBecause === undefined) {
+      for (const { at } of this.update === undefined ? [] : deadlines(this.update)) moments.push(at);
+    }
     if (this.status === 'Creating' && this.lacksCapacity()) moments.push(this.provisionDeadline());
     if (this.status === 'Creating') moments.push(this.unhealthy()?.deadline);
     moments.push(this.queue?.nextEventAt(), this.placement?.nextEventAt());
@@ -144,23 +161,24 @@ export class Endpoint {
     const rollOvers: RollOver[] = [];
     const added: Variant[] = [];
     for (const want of wanted) {
-      const variant = this.variant(want.spec.variantName);
+      const variant = this.variantLike(want.spec);
       if (variant) {
         const pace = paceOf(deploymentConfig, variant.desired);
-        rollOvers.push(new RollOver(variant.fleet, want.spec, want.count, pace, at));
+        rollOvers.push(new RollOver(variant.fleet, want.spec, want.count, pace, () => areThere(added), at));
       } else {
         added.push(this.makeVariant(want, at));
       }
     }
-    const names = new Set(wanted.map(({ spec }) => spec.variantName));
+    const roles = new Set(wanted.map(({ spec }) => roleOf(spec)));
     this.update = {
+      sinceSeconds: at,
       configName,
       previousConfigName: this.configName,
       rollOvers,
       added,
-      removed: this.variants.filter((variant) => !names.has(variant.name)),
-      weights: new Map(wanted.map(({ spec, weight }) => [spec.variantName, weight])),
-      desired: new Map(wanted.map(({ spec, count }) => [spec.variantName, count])),
+      removed: this.variants.filter((variant) => !roles.has(roleOf(variant.spec))),
+      weights: new Map(wanted.map(({ spec, weight }) => [roleOf(spec), weight])),
+      desired: new Map(wanted.map(({ spec, count }) => [roleOf(spec), count])),
     };
     this.variants = [...this.variants, ...added];
     this.deploymentConfig = deploymentConfig;
@@ -199,22 +217,23 @@ export class Endpoint {
 
   private advanceUpdate(update: Update, at: EpochSeconds): void {
     for (const rollOver of update.rollOvers) rollOver.advanceTo(at);
+    update.failedBecause ??= failureOf(update, at);
     const failed = update.rollOvers.find((rollOver) => rollOver.isRollingBack);
-    if (failed) {
+    if (failed !== undefined || update.failedBecause !== undefined) {
       this.setStatus('RollingBack', at);
-      for (const rollOver of update.rollOvers) rollOver.rollBack('another variant of the endpoint went back', at);
+      const because = update.failedBecause ?? 'another variant of the endpoint went back';
+      for (const rollOver of update.rollOvers) rollOver.rollBack(because, at);
       if (update.rollOvers.every((rollOver) => rollOver.isDone || rollOver.rolledBackBecause !== undefined)) {
-        this.failureReason = failed.rolledBackBecause;
+        this.failureReason = update.failedBecause ?? failed?.rolledBackBecause;
         this.configName = update.previousConfigName;
         this.endUpdate(update.added, at);
       }
       return;
     }
-    const addedReady = update.added.every((variant) => variant.counts().inService >= variant.desired);
-    if (!addedReady || !update.rollOvers.every((rollOver) => rollOver.isDone)) return;
+    if (!areThere(update.added) || !update.rollOvers.every((rollOver) => rollOver.isDone)) return;
     for (const variant of this.variants) {
-      variant.weight = update.weights.get(variant.name) ?? variant.weight;
-      variant.desired = update.desired.get(variant.name) ?? variant.desired;
+      variant.weight = update.weights.get(roleOf(variant.spec)) ?? variant.weight;
+      variant.desired = update.desired.get(roleOf(variant.spec)) ?? variant.desired;
     }
     this.endUpdate(update.removed, at);
   }
@@ -280,3 +299,24 @@ export class Endpoint {
     this.listener.onStatus(this, at);
   }
 }
+
+/** A variant of the same name is another one where one answers and the other does not. */
+const roleOf = ({ variantName, isShadow }: VariantSpec): string => (isShadow ? `shadow/${variantName}` : variantName);
+
+const areThere = (variants: readonly Variant[]): boolean =>
+  variants.every((variant) => variant.counts().inService >= variant.desired);
+
+/** When variants that an update adds are given up, as it stands: those without a healthy container or without capacity. */
+function deadlines({ added, sinceSeconds }: Update): { readonly at: EpochSeconds; readonly reason: string }[] {
+  return added.flatMap((variant) => [
+    ...(variant.spec.fault === 'unhealthy'
+      ? [{ at: sinceSeconds + variant.spec.startupSeconds, reason: healthFailure(variant.name) }]
+      : []),
+    ...(variant.counts().missing > 0
+      ? [{ at: sinceSeconds + variant.spec.provisionTimeoutSeconds, reason: UPDATE_CAPACITY_FAILURE }]
+      : []),
+  ]);
+}
+
+const failureOf = (update: Update, now: EpochSeconds): string | undefined =>
+  deadlines(update).find(({ at }) => now >= at)?.reason;

@@ -1,57 +1,32 @@
 import type { EpochSeconds } from '../../../core/time';
-import { EndpointFleet, type FleetEvent, lognormalProvisioning } from '../../../simulation/fleet';
-import type { Random } from '../../../simulation/random';
-import { sageMakerArn, variantResourceId } from '../arns';
+import type { FleetEvent } from '../../../simulation/fleet';
+import { sageMakerArn } from '../arns';
 import { costOf, type PricePerHour } from '../billing';
 import type { Capacity } from '../capacity';
 import type { Actor } from '../driver';
 import type { PlatformEvents } from '../events';
 import { parseWith } from '../parse';
-import { ServiceError, validationError } from '../service-error';
+import { validationError } from '../service-error';
 import type { CapacityState, EndpointSnapshot } from '../snapshot';
 import { AsyncQueue } from './async-queue';
 import { ComponentPlacement } from './component-placement';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoint-configs';
-import { Endpoint, type EndpointListener, type EndpointStatus, type WantedVariant } from './endpoint';
-import { createEndpointSchema, type UpdateEndpointRequest, updateEndpointSchema, updateWeightsSchema } from './schemas';
+import { Endpoint, type EndpointListener } from './endpoint';
+import { tellInstances, tellStatus } from './endpoint-events';
+import { refuseUpdate, refuseWhileChanging, wantedAfterUpdate } from './endpoint-update';
+import type { FleetFactory } from './fleet-factory';
+import { createEndpointSchema, updateEndpointSchema, updateWeightsSchema } from './schemas';
+import { StatusWaiters } from './status-waiters';
 import type { Variant } from './variant';
-import { VariantFleet } from './variant-fleet';
-import type { VariantSpec } from './variant-spec';
 
 /** What the queues of asynchronous endpoints need. */
 export type QueueParts = Omit<ConstructorParameters<typeof AsyncQueue>[0], 'endpointName' | 'output' | 'variant'>;
 
-export interface FleetSettings {
-  /** Seconds from launch to in service: median and spread of a lognormal distribution. */
-  readonly provisioning: { readonly medianSeconds: number; readonly sigma: number };
-  /** Requests that may wait in one instance's container. */
-  readonly queueLimitPerInstance: number;
-  /** Seconds in which InvokeEndpoint must be answered. */
-  readonly requestTimeoutSeconds: number;
-}
-
-/** A container that never passes its health check: longer than anything waits for it. */
-const NEVER_SECONDS = 1e9;
-
-/** Until a serverless endpoint is in service; an assumption. */
-const SERVERLESS_CREATION = { medianSeconds: 60, sigma: 0.2 } as const;
-
-/** EventBridge writes an endpoint's status in upper snake case, unlike the API. */
-const EVENT_STATUS: { readonly [status in EndpointStatus]: string } = {
-  Creating: 'CREATING',
-  InService: 'IN_SERVICE',
-  Updating: 'UPDATING',
-  RollingBack: 'ROLLING_BACK',
-  Failed: 'FAILED',
-  Deleting: 'DELETING',
-};
-
 /** The endpoints of the account, moved along by the driver. */
 export class Endpoints implements Actor, EndpointListener {
   private readonly live = new Map<string, Endpoint>();
-  private readonly statusWaiters = new Set<() => void>();
+  private readonly waiters = new StatusWaiters();
   private endedUsd = 0;
-  private fleetNumber = 0;
   private componentListener: () => void = () => undefined;
 
   public constructor(
@@ -60,8 +35,7 @@ export class Endpoints implements Actor, EndpointListener {
       readonly capacity: Capacity;
       readonly events: PlatformEvents;
       readonly priceOf: PricePerHour;
-      readonly random: Random;
-      readonly settings: FleetSettings;
+      readonly fleets: FleetFactory;
       readonly queues: QueueParts;
       /** Whether Application Auto Scaling scales this resource. */
       readonly isScalableTarget: (resourceId: string) => boolean;
@@ -89,14 +63,13 @@ export class Endpoints implements Actor, EndpointListener {
       count: spec.initialInstanceCount,
       weight: spec.initialWeight,
     }));
-    const makeFleet = (spec: VariantSpec, from: EpochSeconds): VariantFleet => this.makeVariantFleet(name, spec, from);
     const endpoint = new Endpoint(
       name,
       request.EndpointConfigName,
       wanted,
       request.DeploymentConfig,
       at,
-      makeFleet,
+      (spec, from) => this.parts.fleets.make(name, spec, from),
       this,
     );
     endpoint.tags = request.Tags ?? [];
@@ -110,23 +83,9 @@ export class Endpoints implements Actor, EndpointListener {
   public update(input: unknown, at: EpochSeconds): Endpoint {
     const request = parseWith(updateEndpointSchema, input);
     const endpoint = this.describe(request.EndpointName);
-    if (endpoint.isUpdatingConfiguration || endpoint.status === 'Failed') {
-      throw validationError(
-        `Cannot update in-progress endpoint "${sageMakerArn('endpoint', endpoint.name)}" (status ${endpoint.status}).`,
-      );
-    }
+    refuseWhileChanging(endpoint);
     const config = this.parts.configs.describe(request.EndpointConfigName);
-    if ((config.asyncOutput === undefined) !== (endpoint.queue === undefined)) {
-      throw validationError(
-        `The endpoint ${endpoint.name} cannot change between real-time and asynchronous; create another endpoint.`,
-      );
-    }
-    if (endpoint.placement !== undefined || config.specs.some(({ managed }) => managed !== undefined)) {
-      throw validationError(
-        `The configuration of ${endpoint.name} cannot be changed in the local engine, because inference components run on it; create another endpoint.`,
-      );
-    }
-    this.refuseScaledChanges(endpoint, config);
+    refuseUpdate(endpoint, config, this.parts.isScalableTarget);
     const deployment =
       request.DeploymentConfig ?? (request.RetainDeploymentConfig ? endpoint.deploymentConfig : undefined);
     endpoint.startUpdate(request.EndpointConfigName, wantedAfterUpdate(endpoint, config, request), deployment, at);
@@ -136,11 +95,7 @@ export class Endpoints implements Actor, EndpointListener {
   public updateWeightsAndCapacities(input: unknown, at: EpochSeconds): Endpoint {
     const request = parseWith(updateWeightsSchema, input);
     const endpoint = this.describe(request.EndpointName);
-    if (endpoint.isUpdatingConfiguration || endpoint.status === 'Failed') {
-      throw validationError(
-        `Cannot update in-progress endpoint "${sageMakerArn('endpoint', endpoint.name)}" (status ${endpoint.status}).`,
-      );
-    }
+    refuseWhileChanging(endpoint);
     const changes = request.DesiredWeightsAndCapacities.map((change) => ({
       variant: this.variantOf(endpoint, change.VariantName),
       change,
@@ -239,25 +194,15 @@ export class Endpoints implements Actor, EndpointListener {
     await this.when(name, () => false, signal);
   }
 
-  private async when(
+  private when(
     name: string,
     isSo: (endpoint: Endpoint) => boolean,
     signal: AbortSignal | undefined,
   ): Promise<Endpoint | undefined> {
-    for (;;) {
+    return this.waiters.until(() => {
       const endpoint = this.live.get(name);
-      if (!endpoint || isSo(endpoint)) return endpoint;
-      if (signal?.aborted) throw new ServiceError('ServiceUnavailable', 'the local services are stopping', 503);
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.statusWaiters.delete(wake);
-          signal?.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.statusWaiters.add(wake);
-        signal?.addEventListener('abort', wake, { once: true });
-      });
-    }
+      return { done: endpoint === undefined || isSo(endpoint), value: endpoint };
+    }, signal);
   }
 
   public snapshot(at: EpochSeconds): EndpointSnapshot[] {
@@ -271,6 +216,7 @@ export class Endpoints implements Actor, EndpointListener {
         .filter(({ isAdapter }) => !isAdapter)
         .map((component) => component.snapshot()),
       variants: endpoint.currentVariants().map((variant) => variant.snapshot(at, this.parts.priceOf)),
+      shadows: endpoint.shadowVariants().map((variant) => variant.snapshot(at, this.parts.priceOf)),
     }));
   }
 
@@ -281,62 +227,12 @@ export class Endpoints implements Actor, EndpointListener {
   }
 
   public onStatus(endpoint: Endpoint, at: EpochSeconds): void {
-    const { name, status } = endpoint;
-    const arn = sageMakerArn('endpoint', name);
-    this.parts.events.tell({
-      kind: 'endpoint-status',
-      atSeconds: at,
-      endpointName: name,
-      status,
-      failureReason: endpoint.failureReason ?? null,
-    });
-    this.parts.events.emit({
-      source: 'aws.sagemaker',
-      detailType: 'SageMaker Endpoint State Change',
-      resources: [arn],
-      detail: {
-        EndpointName: name,
-        EndpointArn: arn,
-        EndpointConfigName: endpoint.configName,
-        EndpointStatus: EVENT_STATUS[status],
-        ProductionVariants: endpoint.currentVariants().map((variant) => ({
-          VariantName: variant.name,
-          CurrentInstanceCount: variant.counts().inService,
-          DesiredInstanceCount: variant.desired,
-        })),
-        FailureReason: endpoint.failureReason,
-        CreationTime: Math.round(endpoint.createdAt * 1000),
-        LastModifiedTime: Math.round(endpoint.lastModifiedAt * 1000),
-        Tags: {},
-      },
-      atSeconds: at,
-    });
-    for (const wake of [...this.statusWaiters]) wake();
+    tellStatus(this.parts.events, endpoint, at);
+    this.waiters.wake();
   }
 
   public onInstances(endpoint: Endpoint, variant: Variant, happened: readonly FleetEvent[]): void {
-    const at = { endpointName: endpoint.name, variantName: variant.name };
-    const resource = variantResourceId(endpoint.name, variant.name);
-    const { events } = this.parts;
-    for (const event of happened) {
-      if (event.kind === 'capacity-error') {
-        for (const [index, instanceType] of event.instanceTypes.entries()) {
-          const fallbackInstanceType = event.instanceTypes[index + 1] ?? null;
-          events.tell({ kind: 'capacity-error', atSeconds: event.at, resource, instanceType, fallbackInstanceType });
-        }
-        continue;
-      }
-      if (event.kind === 'completed' || event.kind === 'timed-out' || event.kind === 'rejected') continue;
-      if (event.kind === 'instance-launched') {
-        for (const [index, instanceType] of event.refusedTypes.entries()) {
-          const fallbackInstanceType = event.refusedTypes[index + 1] ?? event.instanceType;
-          events.tell({ kind: 'capacity-error', atSeconds: event.at, resource, instanceType, fallbackInstanceType });
-        }
-      }
-      const { instanceId, instanceType } = event;
-      const change = INSTANCE_CHANGE[event.kind];
-      events.tell({ kind: 'instance', atSeconds: event.at, ...at, change, instanceId, instanceType });
-    }
+    tellInstances(this.parts.events, endpoint, variant, happened);
   }
 
   public onVariantGone(_endpoint: Endpoint, variant: Variant, at: EpochSeconds): void {
@@ -351,7 +247,7 @@ export class Endpoints implements Actor, EndpointListener {
     for (const [name, endpoint] of this.live) {
       if (!endpoint.isGone) continue;
       this.live.delete(name);
-      for (const wake of [...this.statusWaiters]) wake();
+      this.waiters.wake();
     }
   }
 
@@ -398,72 +294,9 @@ export class Endpoints implements Actor, EndpointListener {
     );
   }
 
-  private makeVariantFleet(endpointName: string, spec: VariantSpec, from: EpochSeconds): VariantFleet {
-    const { random, settings, capacity } = this.parts;
-    const makeFleet = (of: VariantSpec, generation: number, at: EpochSeconds): EndpointFleet => {
-      const own = random.fork(`${endpointName}/${of.variantName}/${generation}/${this.fleetNumber++}`);
-      const provisioning = lognormalProvisioning(
-        own.fork('provisioning'),
-        of.serverless === undefined ? settings.provisioning : SERVERLESS_CREATION,
-      );
-      const fleet = new EndpointFleet({
-        pools: of.pools,
-        slotsPerInstance: of.slotsPerInstance,
-        provisioning: of.fault === 'unhealthy' ? () => NEVER_SECONDS : provisioning,
-        random: own.fork('routing'),
-        routing: of.routing,
-        queueLimitPerInstance: of.serverless === undefined ? settings.queueLimitPerInstance : 0,
-        requestTimeoutSeconds: of.maxServiceSeconds ?? settings.requestTimeoutSeconds,
-        startAt: at,
-      });
-      if (of.serverless !== undefined) return fleet;
-      for (const { instanceType } of of.pools) fleet.setCapacity(instanceType, capacity.of(instanceType), at);
-      return fleet;
-    };
-    return new VariantFleet(makeFleet, spec, from);
-  }
-
   private variantOf(endpoint: Endpoint, name: string): Variant {
-    const variant = endpoint.variant(name);
+    const variant = endpoint.variant(name) ?? endpoint.shadowVariants().find((shadow) => shadow.name === name);
     if (!variant) throw validationError(`The variant name "${name}" was not found in the endpoint ${endpoint.name}.`);
     return variant;
   }
-
-  /** SageMaker refuses updates that take a scaled variant away or give it other instance types. */
-  private refuseScaledChanges(endpoint: Endpoint, config: StoredEndpointConfig): void {
-    for (const variant of endpoint.currentVariants()) {
-      if (!this.parts.isScalableTarget(variantResourceId(endpoint.name, variant.name))) continue;
-      const next = config.specs.find((spec) => spec.variantName === variant.name);
-      const types = (spec: VariantSpec): string => spec.pools.map((pool) => pool.instanceType).join(',');
-      if (!next || types(next) !== types(variant.spec)) {
-        throw validationError(
-          `The variant ${variant.name} is registered as a scalable target: its instance type cannot be changed and it ` +
-            'cannot be removed. Deregister the scalable target first.',
-        );
-      }
-    }
-  }
-}
-
-const INSTANCE_CHANGE = {
-  'instance-launched': 'launched',
-  'instance-in-service': 'in-service',
-  'instance-draining': 'draining',
-  'instance-terminated': 'terminated',
-} as const;
-
-/** What an update asks for: the configuration's own numbers, or those the variants have, where they are retained. */
-function wantedAfterUpdate(
-  endpoint: Endpoint,
-  config: StoredEndpointConfig,
-  request: UpdateEndpointRequest,
-): WantedVariant[] {
-  const excluded = new Set(request.ExcludeRetainedVariantProperties?.map((property) => property.VariantPropertyType));
-  const retain = request.RetainAllVariantProperties === true;
-  return config.specs.map((spec) => {
-    const present = retain ? endpoint.variant(spec.variantName) : undefined;
-    const count = excluded.has('DesiredInstanceCount') ? undefined : present?.desired;
-    const weight = excluded.has('DesiredWeight') ? undefined : present?.weight;
-    return { spec, count: count ?? spec.initialInstanceCount, weight: weight ?? spec.initialWeight };
-  });
 }

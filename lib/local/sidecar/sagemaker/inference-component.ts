@@ -58,7 +58,7 @@ export class InferenceComponent {
   public roll(specification: ComponentSpecification, spec: VariantSpec, at: EpochSeconds): void {
     this.specification = specification;
     const running = this.copies.counts().desired;
-    this.rollOver = new RollOver(this.copies.fleet, spec, running, { batch: 1, waitSeconds: 0 }, at);
+    this.rollOver = new RollOver(this.copies.fleet, spec, running, { batch: 1, waitSeconds: 0 }, () => true, at);
   }
 
   public get isRolling(): boolean {

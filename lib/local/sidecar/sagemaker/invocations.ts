@@ -58,8 +58,12 @@ export class Invocations {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       variant.refuse();
+      this.shadowOf(endpoint, variant)?.refuse();
       throw modelError(400, error.message, endpointName);
     }
+    const needed = serviceSeconds(this.parts.profile, parsed);
+    // The copy's outcome is its own: nobody waits for it.
+    this.shadowOf(endpoint, variant)?.arrive(at, this.sequence++, needed, () => undefined);
     return new Promise((resolve) => {
       const answer = (reply: HttpReply): void => {
         this.open.delete(answer);
@@ -67,7 +71,7 @@ export class Invocations {
       };
       this.open.add(answer);
       const id = this.sequence++;
-      const result = variant.arrive(at, id, serviceSeconds(this.parts.profile, parsed), (outcome) => {
+      const result = variant.arrive(at, id, needed, (outcome) => {
         void predicted.then(
           (seconds) => answer(this.replyTo(outcome, endpoint, variant, parsed, seconds)),
           (error: unknown) => answer(errorReply(modelError(500, String(error), endpoint.name))),
@@ -146,6 +150,12 @@ export class Invocations {
       throw new ServiceError('ValidationError', `Endpoint ${name} of account ${LOCAL_ACCOUNT} not found.`);
     }
     return endpoint;
+  }
+
+  /** The shadow, when this request is one of those that it gets a copy of: its weight is a share of the production variant's. */
+  private shadowOf(endpoint: Endpoint, { weight }: Variant): Variant | undefined {
+    const shadow = endpoint.shadowVariants().find((variant) => variant.counts().inService > 0);
+    return shadow !== undefined && this.parts.random.uniform() * weight < shadow.weight ? shadow : undefined;
   }
 
   /** The named variant, or one by the weights. */

@@ -35,9 +35,14 @@ function sizeOf(size: CapacitySize, instances: number): number {
 export const healthFailure = (variantName: string): string =>
   `The primary container for production variant ${variantName} did not pass the ping health check. Please check CloudWatch logs for this endpoint.`;
 
+/** The same when a new instance cannot be had during an update. */
+export const UPDATE_CAPACITY_FAILURE =
+  'Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error';
+
 type Phase =
   | { readonly kind: 'launching'; readonly target: number; readonly sinceSeconds: EpochSeconds }
   | { readonly kind: 'baking'; readonly target: number; readonly untilSeconds: EpochSeconds }
+  | { readonly kind: 'waiting' }
   | { readonly kind: 'done' }
   | { readonly kind: 'rolling-back'; readonly reason: string }
   | { readonly kind: 'rolled-back'; readonly reason: string };
@@ -51,6 +56,8 @@ export class RollOver {
     spec: VariantSpec,
     private readonly total: number,
     private readonly pace: RollOverPace,
+    /** Whether the variants that the update adds are there; until then the old instances of the last batch stay. */
+    private readonly mayFinish: () => boolean,
     at: EpochSeconds,
   ) {
     fleet.begin(spec, at);
@@ -89,19 +96,19 @@ export class RollOver {
       } else if (this.isUnhealthy() && at >= this.healthDeadline(phase.sinceSeconds)) {
         this.rollBack(healthFailure(fleet.spec.variantName), at);
       } else if (this.lacksCapacity() && at >= this.deadline(phase.sinceSeconds)) {
-        this.rollBack(
-          'Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error',
-          at,
-        );
+        this.rollBack(UPDATE_CAPACITY_FAILURE, at);
       }
     } else if (phase.kind === 'baking' && at >= phase.untilSeconds) {
       if (phase.target >= this.total) {
-        if (previous) fleet.retire(previous, at);
-        this.phase = { kind: 'done' };
+        this.phase = { kind: 'waiting' };
+        this.advanceTo(at);
         return;
       }
       previous?.fleet.setDesired(this.total - phase.target, at);
       this.phase = this.launch(Math.min(this.total, phase.target + this.pace.batch), at);
+    } else if (phase.kind === 'waiting' && this.mayFinish()) {
+      if (previous) fleet.retire(previous, at);
+      this.phase = { kind: 'done' };
     } else if (phase.kind === 'rolling-back' && previous === undefined) {
       if (fleet.newest.fleet.counts().inService >= this.total) this.phase = { ...phase, kind: 'rolled-back' };
     }
@@ -109,7 +116,7 @@ export class RollOver {
 
   /** Goes back to the configuration before. */
   public rollBack(reason: string, at: EpochSeconds): void {
-    if (this.phase.kind !== 'launching' && this.phase.kind !== 'baking') return;
+    if (!['launching', 'baking', 'waiting'].includes(this.phase.kind)) return;
     this.phase = { kind: 'rolling-back', reason };
     this.fleet.goBack(this.total, at);
     this.advanceTo(at);

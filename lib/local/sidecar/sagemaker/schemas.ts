@@ -148,7 +148,7 @@ const asyncInferenceConfig = z.strictObject({
 export const endpointConfigSchema = z.strictObject({
   EndpointConfigName: resourceName(),
   ProductionVariants: z.array(productionVariant).min(1).max(10),
-  ShadowProductionVariants: notAvailable('ShadowProductionVariants'),
+  ShadowProductionVariants: z.array(productionVariant).max(1).optional(),
   AsyncInferenceConfig: asyncInferenceConfig.optional(),
   DataCaptureConfig: keptAsIs().optional(),
   ExplainerConfig: keptAsIs().optional(),

@@ -44,6 +44,8 @@ const DEFAULT_STARTUP_SECONDS = 600;
 export interface VariantSpec {
   readonly configName: string;
   readonly variantName: string;
+  /** It gets copies of the requests, and its answers reach nobody. */
+  readonly isShadow: boolean;
   /** Empty where inference components bring the models. */
   readonly modelName: string;
   /** Of a variant whose instances SageMaker adds and removes as the copies of components need them. */
@@ -91,6 +93,7 @@ export function variantSpec(
   return {
     configName: config.EndpointConfigName,
     variantName: variant.VariantName,
+    isShadow: config.ShadowProductionVariants?.includes(variant) ?? false,
     modelName: variant.ModelName ?? '',
     managed: variant.ModelName === undefined ? managedScaling(variant) : undefined,
     pools: pools ?? [{ instanceType: variant.InstanceType ?? SERVERLESS_TYPE, priority: 1 }],

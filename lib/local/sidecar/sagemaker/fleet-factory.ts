@@ -1,0 +1,63 @@
+import type { EpochSeconds } from '../../../core/time';
+import { EndpointFleet, lognormalProvisioning } from '../../../simulation/fleet';
+import type { Random } from '../../../simulation/random';
+import type { Capacity } from '../capacity';
+import { VariantFleet } from './variant-fleet';
+import type { VariantSpec } from './variant-spec';
+
+export interface FleetSettings {
+  /** Seconds from launch to in service: median and spread of a lognormal distribution. */
+  readonly provisioning: { readonly medianSeconds: number; readonly sigma: number };
+  /** Requests that may wait in one instance's container. */
+  readonly queueLimitPerInstance: number;
+  /** Seconds in which InvokeEndpoint must be answered. */
+  readonly requestTimeoutSeconds: number;
+}
+
+/** A container that never passes its health check: longer than anything waits for it. */
+const NEVER_SECONDS = 1e9;
+
+/** Until a serverless endpoint is in service; an assumption. */
+const SERVERLESS_CREATION = { medianSeconds: 60, sigma: 0.2 } as const;
+
+/** Makes the instances of variants. */
+export class FleetFactory {
+  private made = 0;
+
+  public constructor(
+    private readonly parts: {
+      readonly random: Random;
+      readonly settings: FleetSettings;
+      readonly capacity: Capacity;
+    },
+  ) {}
+
+  public make(endpointName: string, spec: VariantSpec, from: EpochSeconds): VariantFleet {
+    const makeFleet = (of: VariantSpec, generation: number, at: EpochSeconds): EndpointFleet =>
+      this.generation(`${endpointName}/${of.variantName}/${generation}/${this.made++}`, of, at);
+    return new VariantFleet(makeFleet, spec, from);
+  }
+
+  private generation(seed: string, spec: VariantSpec, at: EpochSeconds): EndpointFleet {
+    const { random, settings, capacity } = this.parts;
+    const own = random.fork(seed);
+    const isServerless = spec.serverless !== undefined;
+    const provisioning = lognormalProvisioning(
+      own.fork('provisioning'),
+      isServerless ? SERVERLESS_CREATION : settings.provisioning,
+    );
+    const fleet = new EndpointFleet({
+      pools: spec.pools,
+      slotsPerInstance: spec.slotsPerInstance,
+      provisioning: spec.fault === 'unhealthy' ? () => NEVER_SECONDS : provisioning,
+      random: own.fork('routing'),
+      routing: spec.routing,
+      queueLimitPerInstance: isServerless ? 0 : settings.queueLimitPerInstance,
+      requestTimeoutSeconds: spec.maxServiceSeconds ?? settings.requestTimeoutSeconds,
+      startAt: at,
+    });
+    if (isServerless) return fleet;
+    for (const { instanceType } of spec.pools) fleet.setCapacity(instanceType, capacity.of(instanceType), at);
+    return fleet;
+  }
+}
