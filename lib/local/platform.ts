@@ -6,6 +6,7 @@ import { startEngine, type DeniedCall } from './engine/engine';
 import type { InvokeReply } from './load/direct-sender';
 import { InvokeConnection } from './load/direct-sender';
 import type { ModelServerProcess } from './model-server/triton';
+import { parseReservations, RESERVATIONS_VARIABLE } from './sidecar/reservations';
 import { startSidecar, type CapacityState, type PlatformEvent, type PlatformSnapshot } from './sidecar';
 
 /** What is seen of the endpoint's fleet at one moment. */
@@ -95,6 +96,7 @@ export async function startPlatform(options: {
     python,
     dataDirectory: path.join(dataDirectory, 'training'),
     modelServer: options.modelServer,
+    reservations: parseReservations(process.env[RESERVATIONS_VARIABLE]),
     engineUrl: () => engineUrl,
     log: (message) => {
       fs.appendFileSync(sidecarLog, `${new Date(clock.now() * 1000).toISOString()} ${message}\n`);

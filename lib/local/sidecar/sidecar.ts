@@ -20,6 +20,7 @@ import { listen } from './http';
 import { Alarms } from './monitoring/alarms';
 import { MetricsPublisher } from './monitoring/metrics-publisher';
 import { Outbox } from './outbox';
+import { type DeclaredReservations, Reservations } from './reservations';
 import { replyToError, route, type RouterParts } from './router';
 import { EndpointConfigs } from './sagemaker/endpoint-configs';
 import { Endpoints } from './sagemaker/endpoints';
@@ -51,6 +52,8 @@ export interface SidecarOptions {
   readonly endpointProvisioning?: ProvisioningTime;
   /** Asking for a training job's instance to having it. @default median 150 s, an assumption */
   readonly trainingProvisioning?: ProvisioningTime;
+  /** Instances of ML capacity reservations by ARN. @default those that the capacity of their type allows */
+  readonly reservations?: DeclaredReservations;
   /** Requests that may wait in one instance's container. @default 256, an assumption */
   readonly queueLimitPerInstance?: number;
   /** A real model server, whose answers become part of the endpoints' answers. @default none */
@@ -98,6 +101,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const events = new PlatformEvents(engine, outbox, log);
   const cloudWatch = new CloudWatch();
   const capacity = new Capacity();
+  const reservations = new Reservations(options.reservations ?? {});
   const models = new Models(engine);
   const configs = new EndpointConfigs(models, priceOf);
 
@@ -109,6 +113,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     fleets: new FleetFactory({
       random: random.fork('endpoints'),
       capacity,
+      reservations,
       settings: {
         provisioning: options.endpointProvisioning ?? CACHED_PROVISIONING,
         queueLimitPerInstance: options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE,
@@ -225,6 +230,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const parts: RouterParts = {
     models,
     configs,
+    reservations,
     endpoints,
     components,
     trainingJobs,

@@ -105,6 +105,7 @@ export class EndpointFleet {
       queueLimitPerInstance: options.queueLimitPerInstance ?? Infinity,
       provisioning: options.provisioning,
       capacityRetrySeconds: options.capacityRetrySeconds ?? 60,
+      room: options.room ?? (() => Infinity),
       serving: this.flow.serving,
       setTimer,
       emit,

@@ -37,6 +37,8 @@ export interface EndpointFleetOptions {
    * @default 60
    */
   readonly requestTimeoutSeconds?: number;
+  /** How many instances can be launched now beside those that there are; asked before every launch. @default no limit */
+  readonly room?: () => number;
   /** Seconds between attempts to launch instances that no pool had capacity for. @default 60 */
   readonly capacityRetrySeconds?: number;
   /** When the fleet's clock begins. @default 0 */

@@ -9,6 +9,8 @@ export const CAPACITY_RETRY = { timer: 'capacity-retry' } as const;
 /** What the instances need from their fleet. */
 export interface InstanceRosterOptions extends Required<RollOverOptions> {
   readonly capacityRetrySeconds: number;
+  /** How many instances can be launched beside the live ones. */
+  readonly room: () => number;
   /** The instances that take requests; the roster adds and removes them. */
   readonly serving: FleetInstance[];
   /** Sets a timer that comes back through {@link InstanceRoster.enterService} or {@link InstanceRoster.retry}. */
@@ -112,20 +114,22 @@ export class InstanceRoster {
   private launch(count: number, at: EpochSeconds, warm: boolean): void {
     const { pools } = this.configuration;
     const refusedTypes: string[] = [];
+    let missing = count;
     for (const pool of pools) {
-      if (this.capacity.get(pool.instanceType) === 'insufficient') {
-        refusedTypes.push(pool.instanceType);
-        continue;
+      if (this.capacity.get(pool.instanceType) !== 'insufficient') {
+        const launches = Math.min(missing, this.options.room());
+        for (let launch = 0; launch < launches; launch++) this.launchOne(pool, refusedTypes, at, warm);
+        missing -= launches;
       }
-      for (let launch = 0; launch < count; launch++) this.launchOne(pool, refusedTypes, at, warm);
-      return;
+      if (missing === 0) return;
+      refusedTypes.push(pool.instanceType);
     }
     if (this.retryAt === undefined) {
       this.retryAt = at + this.options.capacityRetrySeconds;
       this.options.setTimer(this.retryAt, CAPACITY_RETRY);
     }
     const { retryAt } = this;
-    this.options.emit({ kind: 'capacity-error', at, instanceTypes: refusedTypes, missing: count, retryAt });
+    this.options.emit({ kind: 'capacity-error', at, instanceTypes: refusedTypes, missing, retryAt });
   }
 
   private launchOne(pool: InstancePool, refusedTypes: readonly string[], at: EpochSeconds, warm: boolean): void {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { EpochSeconds } from '../../../core/time';
 import { nameOfArn, sageMakerArn } from '../arns';
 import { parseWith, resourceName } from '../parse';
+import type { Reservations } from '../reservations';
 import { ServiceError } from '../service-error';
 import type { TrainingJobs } from '../training/training-jobs';
 import {
@@ -20,6 +21,7 @@ import type { Models } from './models';
 export interface SageMakerParts {
   readonly models: Models;
   readonly configs: EndpointConfigs;
+  readonly reservations: Reservations;
   readonly endpoints: Endpoints;
   readonly components: InferenceComponents;
   readonly trainingJobs: TrainingJobs;
@@ -67,8 +69,7 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
   UpdateEndpoint: ({ endpoints }, input, at) => endpointArn(endpoints.update(input, at).name),
   UpdateEndpointWeightsAndCapacities: ({ endpoints }, input, at) =>
     endpointArn(endpoints.updateWeightsAndCapacities(input, at).name),
-  DescribeEndpoint: ({ endpoints, configs, models }, input) =>
-    describeEndpoint(endpoints.describe(nameIn('EndpointName', input)), configs, models),
+  DescribeEndpoint: (parts, input) => describeEndpoint(parts.endpoints.describe(nameIn('EndpointName', input)), parts),
   DeleteEndpoint: ({ endpoints }, input, at) => {
     endpoints.delete(nameIn('EndpointName', input), at);
     return {};

@@ -1,5 +1,6 @@
 import type { EpochSeconds } from '../../../core/time';
 import { sageMakerArn } from '../arns';
+import type { Reservations } from '../reservations';
 import type { TrainingJob } from '../training/training-job';
 import type { Endpoint } from './endpoint';
 import type { Environments } from './environments';
@@ -20,7 +21,17 @@ export function describeEndpointConfig({ request, arn, createdAt }: StoredEndpoi
   return { EnableNetworkIsolation: false, ...described, EndpointConfigArn: arn, CreationTime: createdAt };
 }
 
-export function describeEndpoint(endpoint: Endpoint, configs: EndpointConfigs, models: Models): Json {
+interface DescribedWith {
+  readonly configs: EndpointConfigs;
+  readonly models: Models;
+  readonly reservations: Reservations;
+}
+
+export function describeEndpoint(endpoint: Endpoint, { configs, models, reservations }: DescribedWith): Json {
+  const describe = (variant: Variant): Json => ({
+    ...describeVariant(variant, models),
+    ...describeReservation(variant, endpoint.name, reservations),
+  });
   const config = configs.list().find(({ request }) => request.EndpointConfigName === endpoint.configName)?.request;
   return {
     EndpointName: endpoint.name,
@@ -32,9 +43,9 @@ export function describeEndpoint(endpoint: Endpoint, configs: EndpointConfigs, m
     LastModifiedTime: endpoint.lastModifiedAt,
     LastDeploymentConfig: endpoint.deploymentConfig,
     MetricsConfig: config?.MetricsConfig,
-    ProductionVariants: endpoint.currentVariants().map((variant) => describeVariant(variant, models)),
+    ProductionVariants: endpoint.currentVariants().map((variant) => describe(variant)),
     ...(endpoint.shadowVariants().length > 0
-      ? { ShadowProductionVariants: endpoint.shadowVariants().map((variant) => describeVariant(variant, models)) }
+      ? { ShadowProductionVariants: endpoint.shadowVariants().map((variant) => describe(variant)) }
       : {}),
   };
 }
@@ -62,6 +73,22 @@ function describeVariant(variant: Variant, models: Models): Json {
           })),
         }
       : {}),
+  };
+}
+
+/** How a reservation is used; the whole and what is left only of one whose size was declared. */
+function describeReservation({ spec }: Variant, endpointName: string, reservations: Reservations): Json {
+  if (spec.reservationArn === undefined) return {};
+  const reservation = reservations.of(spec.reservationArn);
+  return {
+    CapacityReservationConfig: {
+      MlReservationArn: spec.reservationArn,
+      CapacityReservationPreference: 'capacity-reservations-only',
+      UsedByCurrentEndpoint: reservation.used(endpointName),
+      ...(reservation.size === undefined
+        ? {}
+        : { TotalInstanceCount: reservation.size, AvailableInstanceCount: reservation.room }),
+    },
   };
 }
 

@@ -95,6 +95,13 @@ export class EndpointConfigs {
     } else if (!this.models.has(variant.ModelName)) {
       problems.push(`Could not find model "${sageMakerArn('model', variant.ModelName)}".`);
     }
+    if (variant.CapacityReservationConfig !== undefined && variant.InstanceType === undefined) {
+      if ((variant.InstancePools ?? []).length !== 1) {
+        problems.push(
+          'CapacityReservationConfig reserves one instance type; give InstanceType or one of InstancePools',
+        );
+      }
+    }
     if (variant.ServerlessConfig !== undefined) {
       if (request.ProductionVariants.length > 1 || request.AsyncInferenceConfig !== undefined) {
         problems.push('a serverless variant has to be the only one of a real-time endpoint');

@@ -252,8 +252,9 @@ export class Endpoints implements Actor, EndpointListener {
   }
 
   private onCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
-    for (const endpoint of this.live.values()) {
-      for (const variant of endpoint.allVariants()) variant.setCapacity(instanceType, state, at);
+    const { fleets } = this.parts;
+    for (const { fleet } of [...this.live.values()].flatMap((endpoint) => endpoint.allVariants())) {
+      fleet.setCapacity(instanceType, state, at, (spec) => fleets.dependsOnCapacity(spec));
     }
   }
 

@@ -2,6 +2,7 @@ import type { EpochSeconds } from '../../../core/time';
 import { EndpointFleet, lognormalProvisioning } from '../../../simulation/fleet';
 import type { Random } from '../../../simulation/random';
 import type { Capacity } from '../capacity';
+import type { Reservations } from '../reservations';
 import { VariantFleet } from './variant-fleet';
 import type { VariantSpec } from './variant-spec';
 
@@ -29,24 +30,31 @@ export class FleetFactory {
       readonly random: Random;
       readonly settings: FleetSettings;
       readonly capacity: Capacity;
+      readonly reservations: Reservations;
     },
   ) {}
 
   public make(endpointName: string, spec: VariantSpec, from: EpochSeconds): VariantFleet {
     const makeFleet = (of: VariantSpec, generation: number, at: EpochSeconds): EndpointFleet =>
-      this.generation(`${endpointName}/${of.variantName}/${generation}/${this.made++}`, of, at);
+      this.generation(endpointName, `${endpointName}/${of.variantName}/${generation}/${this.made++}`, of, at);
     return new VariantFleet(makeFleet, spec, from);
   }
 
-  private generation(seed: string, spec: VariantSpec, at: EpochSeconds): EndpointFleet {
-    const { random, settings, capacity } = this.parts;
+  /** Whether its instances come and stay away with the capacity of their types; a declared reservation has its own. */
+  public dependsOnCapacity({ reservationArn }: VariantSpec): boolean {
+    return reservationArn === undefined || this.parts.reservations.of(reservationArn).size === undefined;
+  }
+
+  private generation(endpointName: string, seed: string, spec: VariantSpec, at: EpochSeconds): EndpointFleet {
+    const { random, settings, capacity, reservations } = this.parts;
     const own = random.fork(seed);
     const isServerless = spec.serverless !== undefined;
     const provisioning = lognormalProvisioning(
       own.fork('provisioning'),
       isServerless ? SERVERLESS_CREATION : settings.provisioning,
     );
-    const fleet = new EndpointFleet({
+    const reservation = spec.reservationArn === undefined ? undefined : reservations.of(spec.reservationArn);
+    const fleet: EndpointFleet = new EndpointFleet({
       pools: spec.pools,
       slotsPerInstance: spec.slotsPerInstance,
       provisioning: spec.fault === 'unhealthy' ? () => NEVER_SECONDS : provisioning,
@@ -55,8 +63,11 @@ export class FleetFactory {
       queueLimitPerInstance: isServerless ? 0 : settings.queueLimitPerInstance,
       requestTimeoutSeconds: spec.maxServiceSeconds ?? settings.requestTimeoutSeconds,
       startAt: at,
+      ...(reservation && { room: () => reservation.room }),
     });
+    reservation?.join({ endpointName, instances: () => fleet.instances().length });
     if (isServerless) return fleet;
+    if (!this.dependsOnCapacity(spec)) return fleet;
     for (const { instanceType } of spec.pools) fleet.setCapacity(instanceType, capacity.of(instanceType), at);
     return fleet;
   }

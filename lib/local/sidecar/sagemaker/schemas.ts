@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { decimal, flag, keptAsIs, notAvailable, resourceName, s3Uri, tags, textMap, wholeNumber } from '../parse';
+import { RESERVATION_ARN } from '../reservations';
 
 /** Instance types of SageMaker begin so; whether a type exists is asked of the catalog. */
 const instanceType = () =>
@@ -56,6 +57,11 @@ const routingConfig = z.strictObject({
   RoutingStrategy: z.enum(['LEAST_OUTSTANDING_REQUESTS', 'RANDOM']),
 });
 
+const capacityReservationConfig = z.strictObject({
+  CapacityReservationPreference: z.enum(['capacity-reservations-only']),
+  MlReservationArn: z.string().regex(RESERVATION_ARN, 'must be the ARN of an ml-reservation'),
+});
+
 const managedInstanceScaling = z.strictObject({
   Status: z.enum(['ENABLED', 'DISABLED']),
   MinInstanceCount: wholeNumber(0).default(1),
@@ -108,7 +114,7 @@ const productionVariant = z
     InferenceAmiVersion: z.string().optional(),
     RoutingConfig: routingConfig.optional(),
     CoreDumpConfig: keptAsIs().optional(),
-    CapacityReservationConfig: notAvailable('CapacityReservationConfig'),
+    CapacityReservationConfig: capacityReservationConfig.optional(),
     ManagedInstanceScaling: managedInstanceScaling.optional(),
     ServerlessConfig: serverlessConfig.optional(),
     AcceleratorType: notAvailable('AcceleratorType'),

@@ -104,9 +104,16 @@ export class VariantFleet {
     this.newest.fleet.setDesired(count, at);
   }
 
-  public setCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
+  /** Only the configurations that it concerns hear of it. */
+  public setCapacity(
+    instanceType: string,
+    state: CapacityState,
+    at: EpochSeconds,
+    concerns: (spec: VariantSpec) => boolean,
+  ): void {
     for (const { fleet, spec } of this.generations) {
-      if (spec.pools.some((pool) => pool.instanceType === instanceType)) fleet.setCapacity(instanceType, state, at);
+      if (!concerns(spec) || !spec.pools.some((pool) => pool.instanceType === instanceType)) continue;
+      fleet.setCapacity(instanceType, state, at);
     }
   }
 

@@ -64,6 +64,8 @@ export interface VariantSpec {
   /** Seconds in which a request must be answered; undefined where InvokeEndpoint's own limit counts. */
   readonly maxServiceSeconds: number | undefined;
   readonly routing: RoutingStrategy;
+  /** The ARN of the ML capacity reservation that its instances are launched in. */
+  readonly reservationArn: string | undefined;
   readonly initialInstanceCount: number;
   readonly initialWeight: number;
   readonly provisionTimeoutSeconds: number;
@@ -104,6 +106,7 @@ export function variantSpec(
     startupSeconds: variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS,
     maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : LONGEST_ASYNC_SECONDS,
     routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
+    reservationArn: variant.CapacityReservationConfig?.MlReservationArn,
     initialInstanceCount: variant.InitialInstanceCount,
     initialWeight: variant.InitialVariantWeight,
     provisionTimeoutSeconds: variant.VariantInstanceProvisionTimeoutInSeconds ?? DEFAULT_PROVISION_TIMEOUT_SECONDS,

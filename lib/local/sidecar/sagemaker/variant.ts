@@ -3,7 +3,7 @@ import type { EpochSeconds } from '../../../core/time';
 import type { ArrivalResult, FleetEvent, RequestCompleted, RequestTimedOut } from '../../../simulation/fleet';
 import { costOf, type PricePerHour } from '../billing';
 import { quantilesOf, RecentSketch } from '../recent-sketch';
-import type { CapacityState, InvocationTotals, VariantSnapshot } from '../snapshot';
+import type { InvocationTotals, VariantSnapshot } from '../snapshot';
 import type { Environments } from './environments';
 import type { VariantCounts, VariantFleet, VariantMetrics } from './variant-fleet';
 import type { VariantSpec } from './variant-spec';
@@ -57,10 +57,6 @@ export class Variant {
   public setDesired(count: number, at: EpochSeconds): void {
     this.desired = count;
     this.fleet.setDesired(count, at);
-  }
-
-  public setCapacity(instanceType: string, state: CapacityState, at: EpochSeconds): void {
-    this.fleet.setCapacity(instanceType, state, at);
   }
 
   /** Hands a request to an instance; `settle` hears of its end when it was taken. */
