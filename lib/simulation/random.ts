@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors';
 
 /** Mixes a 32-bit number into another (the finaliser of MurmurHash3). */
-function mix(hash: number): number {
+export function mixHash(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -14,7 +14,7 @@ function hashText(text: string, start: number): number {
   for (let index = 0; index < text.length; index++) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
   }
-  return mix(hash);
+  return mixHash(hash);
 }
 
 /**
@@ -110,8 +110,8 @@ export class Random {
    * the seed and the step's number only.
    */
   public restartAt(step: number): void {
-    const start = hashText(this.seed, mix(step >>> 0) ^ Math.floor(step / 4294967296));
-    this.restart(start, mix(start ^ 0x9e3779b9), mix(start ^ 0x3c6ef372));
+    const start = hashText(this.seed, mixHash(step >>> 0) ^ Math.floor(step / 4294967296));
+    this.restart(start, mixHash(start ^ 0x9e3779b9), mixHash(start ^ 0x3c6ef372));
   }
 
   private restart(a: number, b: number, c: number): void {

@@ -1,7 +1,7 @@
 import { InputError } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import { nearestNames } from '../../core/nearest';
-import type { ArrivalResult, FleetEvent, RequestId } from './fleet-events';
+import type { ArrivalResult, ArrivingRequest, FleetEvent } from './fleet-events';
 import type { FleetInstance, FleetRequest, InstanceState } from './fleet-instance';
 import type { FleetMetrics } from './fleet-metrics';
 import {
@@ -93,6 +93,7 @@ export class EndpointFleet {
     const emit = (event: FleetEvent): void => void this.events.push(event);
     this.flow = new RequestFlow({
       routing: options.routing ?? 'LEAST_OUTSTANDING_REQUESTS',
+      prefixConcurrencyThreshold: options.prefixConcurrencyThreshold,
       random: options.random,
       requestTimeoutSeconds: options.requestTimeoutSeconds ?? 60,
       startAt: this.present,
@@ -161,7 +162,7 @@ export class EndpointFleet {
    *
    * @throws InputError when the service time is not a finite number of at least 0.
    */
-  public arrive(at: EpochSeconds, request: { readonly id: RequestId; readonly serviceSeconds: number }): ArrivalResult {
+  public arrive(at: EpochSeconds, request: ArrivingRequest): ArrivalResult {
     const { id, serviceSeconds } = request;
     if (!(serviceSeconds >= 0 && serviceSeconds < Infinity)) {
       throw new InputError(
@@ -169,7 +170,7 @@ export class EndpointFleet {
       );
     }
     this.process(at);
-    return this.flow.arrive(this.present, id, serviceSeconds);
+    return this.flow.arrive(this.present, request);
   }
 
   /**

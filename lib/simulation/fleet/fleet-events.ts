@@ -3,6 +3,19 @@ import type { EpochSeconds } from '../../core/time';
 /** The name of a request, given by the caller; the fleet only hands it back. */
 export type RequestId = string | number;
 
+/** A request as it comes to a fleet. */
+export interface ArrivingRequest {
+  readonly id: RequestId;
+  /** How long it keeps a slot. */
+  readonly serviceSeconds: number;
+  /** A 32-bit hash of its prefix, for prefix-aware routing. @default it has none and goes by the other rule */
+  readonly prefix?: number;
+  /** Seconds from arrival in which its service must end, once it has a slot. @default the fleet's */
+  readonly timeoutSeconds?: number;
+  /** Told when it gets a slot. */
+  readonly onStart?: (at: EpochSeconds, instanceId: string) => void;
+}
+
 /** Why a request was refused at once. */
 export type RejectionReason =
   /** No instance was in service. */

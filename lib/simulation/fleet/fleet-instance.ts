@@ -18,6 +18,8 @@ export class FleetRequest {
     public readonly arrivedAt: EpochSeconds,
     public readonly serviceSeconds: number,
     public readonly instance: FleetInstance,
+    public readonly timeoutSeconds: number,
+    public readonly onStart: ((at: EpochSeconds, instanceId: string) => void) | undefined,
   ) {}
 }
 

@@ -28,6 +28,12 @@ export interface EndpointFleetOptions {
   readonly random: Random;
   /** @default 'LEAST_OUTSTANDING_REQUESTS' */
   readonly routing?: RoutingStrategy;
+  /**
+   * Makes routing prefix-aware: a request with a prefix goes to the instance of that prefix, unless so many requests are there already.
+   *
+   * @default prefixes are ignored
+   */
+  readonly prefixConcurrencyThreshold?: number;
   /** Requests that may wait in one instance's container; more are refused. @default Infinity */
   readonly queueLimitPerInstance?: number;
   /**

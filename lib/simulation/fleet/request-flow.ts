@@ -1,14 +1,16 @@
 import type { EpochSeconds } from '../../core/time';
 import type { Random } from '../random';
-import type { ArrivalResult, FleetEvent, RejectionReason, RequestId } from './fleet-events';
+import type { ArrivalResult, ArrivingRequest, FleetEvent, RejectionReason, RequestId } from './fleet-events';
 import { FleetRequest, type FleetInstance } from './fleet-instance';
 import { StatisticAccumulator, type FleetMetrics } from './fleet-metrics';
 import type { RoutingStrategy } from './fleet-options';
+import { preferredInstance } from './prefix-affinity';
 import { Fifo } from './timer-queue';
 
 /** What the flow of requests needs from its fleet. */
 export interface RequestFlowOptions {
   readonly routing: RoutingStrategy;
+  readonly prefixConcurrencyThreshold: number | undefined;
   readonly random: Random;
   readonly requestTimeoutSeconds: number;
   readonly startAt: EpochSeconds;
@@ -60,20 +62,21 @@ export class RequestFlow {
   }
 
   /** Takes a request in. */
-  public arrive(at: EpochSeconds, id: RequestId, serviceSeconds: number): ArrivalResult {
+  public arrive(at: EpochSeconds, arriving: ArrivingRequest): ArrivalResult {
+    const { id } = arriving;
     this.arrived++;
     this.invocations++;
-    const instance = this.route();
+    const instance = this.route(arriving.prefix);
     if (instance === undefined) return this.reject(at, id, 'no-instance-in-service');
     this.invocationsPerInstance += 1 / this.serving.length;
     if (instance.busySlots < instance.slots) {
-      const request = new FleetRequest(id, at, serviceSeconds, instance);
+      const request = this.take(at, arriving, instance);
       instance.change(at, 1, 1);
       this.start(at, request);
       return 'started';
     }
     if (instance.queue.length >= instance.queueLimit) return this.reject(at, id, 'queue-full');
-    const request = new FleetRequest(id, at, serviceSeconds, instance);
+    const request = this.take(at, arriving, instance);
     instance.queue.push(request);
     instance.change(at, 1, 0);
     this.queued++;
@@ -172,10 +175,20 @@ export class RequestFlow {
     return metrics;
   }
 
-  private route(): FleetInstance | undefined {
+  private take(at: EpochSeconds, arriving: ArrivingRequest, instance: FleetInstance): FleetRequest {
+    const { id, serviceSeconds, timeoutSeconds = this.options.requestTimeoutSeconds, onStart } = arriving;
+    return new FleetRequest(id, at, serviceSeconds, instance, timeoutSeconds, onStart);
+  }
+
+  private route(prefix: number | undefined): FleetInstance | undefined {
     const { serving } = this;
     const count = serving.length;
     if (count <= 1) return serving[0];
+    const threshold = this.options.prefixConcurrencyThreshold;
+    if (threshold !== undefined && prefix !== undefined) {
+      const preferred = preferredInstance(serving, prefix)!;
+      if (preferred.outstanding < threshold) return preferred;
+    }
     if (this.options.routing === 'RANDOM') return serving[this.options.random.integer(count)];
     // The search begins after the last choice, so that equals take turns.
     let index = this.routingCursor < count ? this.routingCursor : 0;
@@ -199,7 +212,8 @@ export class RequestFlow {
     request.startedAt = at;
     request.finishAt = at + request.serviceSeconds;
     this.inFlight++;
-    this.options.setTimer(Math.min(request.finishAt, request.arrivedAt + this.options.requestTimeoutSeconds), request);
+    this.options.setTimer(Math.min(request.finishAt, request.arrivedAt + request.timeoutSeconds), request);
+    request.onStart?.(at, request.instance.id);
   }
 
   private reject(at: EpochSeconds, id: RequestId, reason: RejectionReason): RejectionReason {

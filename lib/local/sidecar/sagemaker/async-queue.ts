@@ -143,7 +143,7 @@ export class AsyncQueue {
     const at = catchUp();
     const needed = serviceSeconds(profile, parsed);
     const given = Math.min(needed, request.invocationTimeoutSeconds);
-    const result = this.parts.variant()?.arrive(at, this.sequence++, given, (outcome) => {
+    const result = this.parts.variant()?.arrive(at, { id: this.sequence++, serviceSeconds: given }, (outcome) => {
       if (needed > given || outcome.kind === 'timed-out') {
         const limit = `The model did not answer within ${request.invocationTimeoutSeconds} s (InvocationTimeoutSeconds)`;
         void this.fail(request, takenAt, limit);

@@ -63,7 +63,7 @@ function describeVariant(variant: Variant, models: Models): Json {
     DesiredWeight: variant.weight,
     DeployedImages: containers.map(({ Image }) => ({ SpecifiedImage: Image, ResolvedImage: Image })),
     ...(variant.environments === undefined
-      ? { RoutingConfig: { RoutingStrategy: variant.spec.routing } }
+      ? { RoutingConfig: routingConfig(variant) }
       : serverlessConfigs(variant.environments)),
     ...(variant.spec.pooled
       ? {
@@ -74,6 +74,12 @@ function describeVariant(variant: Variant, models: Models): Json {
         }
       : {}),
   };
+}
+
+function routingConfig({ spec: { routing, prefixAware } }: Variant): Json {
+  if (prefixAware === undefined) return { RoutingStrategy: routing };
+  const { length: PrefixLength, concurrencyThreshold: ConcurrencyThreshold } = prefixAware;
+  return { RoutingStrategy: 'PREFIX_AWARE', PrefixAwareRoutingConfig: { PrefixLength, ConcurrencyThreshold } };
 }
 
 /** How a reservation is used; the whole and what is left only of one whose size was declared. */

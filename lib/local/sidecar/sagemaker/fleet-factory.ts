@@ -60,6 +60,7 @@ export class FleetFactory {
       provisioning: spec.fault === 'unhealthy' ? () => NEVER_SECONDS : provisioning,
       random: own.fork('routing'),
       routing: spec.routing,
+      prefixConcurrencyThreshold: spec.prefixAware?.concurrencyThreshold,
       queueLimitPerInstance: isServerless ? 0 : settings.queueLimitPerInstance,
       requestTimeoutSeconds: spec.maxServiceSeconds ?? settings.requestTimeoutSeconds,
       startAt: at,

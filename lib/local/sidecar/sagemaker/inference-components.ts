@@ -203,6 +203,7 @@ export class InferenceComponents {
         provisioning: lognormalProvisioning(own.fork('provisioning'), COPY_PROVISIONING),
         random: own.fork('routing'),
         routing: spec.routing,
+        prefixConcurrencyThreshold: spec.prefixAware?.concurrencyThreshold,
         queueLimitPerInstance: queueLimitPerCopy,
         requestTimeoutSeconds,
         startAt: from,

@@ -9,6 +9,7 @@ import { ServiceError } from '../service-error';
 import { acceptAsync } from './async-invocation';
 import type { Endpoint } from './endpoint';
 import type { Endpoints } from './endpoints';
+import { prefixOf } from './request-prefix';
 import type { RequestOutcome, Variant } from './variant';
 
 const PATH = /^\/endpoints\/([^/]+)\/(invocations|async-invocations|invocations-response-stream)$/;
@@ -62,16 +63,21 @@ export class Invocations {
       throw modelError(400, error.message, endpointName);
     }
     const needed = serviceSeconds(this.parts.profile, parsed);
+    const arriving = (to: Variant) => ({
+      id: this.sequence++,
+      serviceSeconds: needed,
+      ...prefixOf(request, to),
+    });
     // The copy's outcome is its own: nobody waits for it.
-    this.shadowOf(endpoint, variant)?.arrive(at, this.sequence++, needed, () => undefined);
+    const shadow = this.shadowOf(endpoint, variant);
+    shadow?.arrive(at, arriving(shadow), () => undefined);
     return new Promise((resolve) => {
       const answer = (reply: HttpReply): void => {
         this.open.delete(answer);
         resolve(reply);
       };
       this.open.add(answer);
-      const id = this.sequence++;
-      const result = variant.arrive(at, id, needed, (outcome) => {
+      const result = variant.arrive(at, arriving(variant), (outcome) => {
         void predicted.then(
           (seconds) => answer(this.replyTo(outcome, endpoint, variant, parsed, seconds)),
           (error: unknown) => answer(errorReply(modelError(500, String(error), endpoint.name))),

@@ -53,9 +53,17 @@ export const modelSchema = z
     message: 'exactly one of PrimaryContainer and Containers must be given',
   });
 
-const routingConfig = z.strictObject({
-  RoutingStrategy: z.enum(['LEAST_OUTSTANDING_REQUESTS', 'RANDOM']),
-});
+/** Source: API reference, PrefixAwareRoutingConfig. */
+const routingConfig = z
+  .strictObject({
+    RoutingStrategy: z.enum(['LEAST_OUTSTANDING_REQUESTS', 'RANDOM', 'PREFIX_AWARE']),
+    PrefixAwareRoutingConfig: z
+      .strictObject({ PrefixLength: wholeNumber(1024, 65_536), ConcurrencyThreshold: wholeNumber(1, 1024) })
+      .optional(),
+  })
+  .refine((config) => (config.RoutingStrategy === 'PREFIX_AWARE') === (config.PrefixAwareRoutingConfig !== undefined), {
+    message: 'PrefixAwareRoutingConfig goes with the RoutingStrategy PREFIX_AWARE, and only with it',
+  });
 
 const capacityReservationConfig = z.strictObject({
   CapacityReservationPreference: z.enum(['capacity-reservations-only']),

@@ -1,12 +1,12 @@
 import type { EpochSeconds } from '../../../core/time';
 import {
   type ArrivalResult,
+  type ArrivingRequest,
   EndpointFleet,
   type FleetEvent,
   type FleetMetrics,
   type InstanceSnapshot,
   mergeStatistics,
-  type RequestId,
 } from '../../../simulation/fleet';
 import type { CapacityState } from '../snapshot';
 import type { VariantSpec } from './variant-spec';
@@ -117,10 +117,12 @@ export class VariantFleet {
     }
   }
 
-  public arrive(at: EpochSeconds, id: RequestId, serviceSeconds: number): ArrivalResult {
+  public arrive(at: EpochSeconds, request: ArrivingRequest): ArrivalResult {
     const generation = this.quietest();
     generation.given++;
-    const result = generation.fleet.arrive(at, { id, serviceSeconds });
+    const { onStart } = request;
+    const named = onStart && ((from: EpochSeconds, id: string) => onStart(from, `${id}-${generation.number}`));
+    const result = generation.fleet.arrive(at, { ...request, ...(named && { onStart: named }) });
     if (result === 'started' || result === 'queued') this.perInstance += 1 / Math.max(1, this.counts().inService);
     return result;
   }

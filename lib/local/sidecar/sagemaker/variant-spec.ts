@@ -64,6 +64,8 @@ export interface VariantSpec {
   /** Seconds in which a request must be answered; undefined where InvokeEndpoint's own limit counts. */
   readonly maxServiceSeconds: number | undefined;
   readonly routing: RoutingStrategy;
+  /** Of prefix-aware routing: the bytes of a body that make its prefix, and the requests an instance may have before others get some. */
+  readonly prefixAware: { readonly length: number; readonly concurrencyThreshold: number } | undefined;
   /** The ARN of the ML capacity reservation that its instances are launched in. */
   readonly reservationArn: string | undefined;
   readonly initialInstanceCount: number;
@@ -105,7 +107,7 @@ export function variantSpec(
     fault,
     startupSeconds: variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS,
     maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : LONGEST_ASYNC_SECONDS,
-    routing: variant.RoutingConfig?.RoutingStrategy ?? 'RANDOM',
+    ...routingOf(variant),
     reservationArn: variant.CapacityReservationConfig?.MlReservationArn,
     initialInstanceCount: variant.InitialInstanceCount,
     initialWeight: variant.InitialVariantWeight,
@@ -128,4 +130,13 @@ function managedScaling({ ManagedInstanceScaling: managed, InitialInstanceCount 
 function serverlessLimits({ ServerlessConfig: config }: ProductionVariant): ServerlessLimits | undefined {
   if (config === undefined) return undefined;
   return { maxConcurrency: config.MaxConcurrency, provisionedConcurrency: config.ProvisionedConcurrency ?? 0 };
+}
+
+/** Beyond the threshold, and for what has no prefix, prefix-aware routing goes by the fewest requests. */
+function routingOf({ RoutingConfig: config }: ProductionVariant): Pick<VariantSpec, 'routing' | 'prefixAware'> {
+  if (config?.RoutingStrategy !== 'PREFIX_AWARE') {
+    return { routing: config?.RoutingStrategy ?? 'RANDOM', prefixAware: undefined };
+  }
+  const { PrefixLength: length, ConcurrencyThreshold: concurrencyThreshold } = config.PrefixAwareRoutingConfig!;
+  return { routing: 'LEAST_OUTSTANDING_REQUESTS', prefixAware: { length, concurrencyThreshold } };
 }

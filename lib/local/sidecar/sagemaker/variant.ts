@@ -1,6 +1,12 @@
 import { QuantileSketch } from '../../../core/statistics';
 import type { EpochSeconds } from '../../../core/time';
-import type { ArrivalResult, FleetEvent, RequestCompleted, RequestTimedOut } from '../../../simulation/fleet';
+import type {
+  ArrivalResult,
+  ArrivingRequest,
+  FleetEvent,
+  RequestCompleted,
+  RequestTimedOut,
+} from '../../../simulation/fleet';
 import { costOf, type PricePerHour } from '../billing';
 import { quantilesOf, RecentSketch } from '../recent-sketch';
 import type { InvocationTotals, VariantSnapshot } from '../snapshot';
@@ -62,8 +68,7 @@ export class Variant {
   /** Hands a request to an instance; `settle` hears of its end when it was taken. */
   public arrive(
     at: EpochSeconds,
-    id: number,
-    serviceSeconds: number,
+    request: ArrivingRequest & { readonly id: number },
     settle: (outcome: RequestOutcome) => void,
   ): ArrivalResult {
     this.totals.received++;
@@ -72,9 +77,12 @@ export class Variant {
       this.totals.rejected++;
       return 'queue-full';
     }
-    const result = this.fleet.arrive(at, id, serviceSeconds + (environment?.setupSeconds ?? 0));
+    const result = this.fleet.arrive(at, {
+      ...request,
+      serviceSeconds: request.serviceSeconds + (environment?.setupSeconds ?? 0),
+    });
     if (result === 'started' || result === 'queued') {
-      this.waiting.set(id, (outcome) => {
+      this.waiting.set(request.id, (outcome) => {
         environment?.giveBack(outcome.kind === 'timed-out' ? outcome.at : outcome.finishedAt);
         settle(outcome);
       });

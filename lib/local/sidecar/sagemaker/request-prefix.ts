@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import type { HttpRequest } from '../http';
+import type { Variant } from './variant';
+
+/**
+ * What prefix-aware routing goes by: the first bytes of the body and the caller's `PrefixAwareId`, as a 32-bit hash. Nothing for a variant
+ * that is routed otherwise.
+ */
+export function prefixOf({ body, headers }: HttpRequest, { spec }: Variant): { readonly prefix?: number } {
+  if (spec.prefixAware === undefined) return {};
+  const hash = createHash('sha256').update(String(headers['x-amzn-sagemaker-prefix-aware-id'] ?? ''));
+  const prefix = hash.update('\0').update(body.subarray(0, spec.prefixAware.length)).digest().readUInt32BE(0);
+  return { prefix };
+}
