@@ -14,7 +14,8 @@ export interface HttpRequest {
 export interface HttpReply {
   readonly statusCode: number;
   readonly headers: { readonly [name: string]: string };
-  readonly body: string;
+  /** Whole, or in parts as they come. */
+  readonly body: string | AsyncIterable<Uint8Array>;
 }
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpReply>;
@@ -91,8 +92,31 @@ async function answer(
     reply = onError(error, request);
   }
   if (outgoing.destroyed) return;
+  if (typeof reply.body !== 'string') {
+    await answerInParts(outgoing, reply, reply.body);
+    return;
+  }
   outgoing.writeHead(reply.statusCode, { ...reply.headers, 'content-length': Buffer.byteLength(reply.body) });
   outgoing.end(reply.body);
+}
+
+/** Whoever hangs up gets no more, and the rest is dropped. */
+async function answerInParts(
+  outgoing: http.ServerResponse,
+  reply: HttpReply,
+  parts: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  outgoing.writeHead(reply.statusCode, reply.headers);
+  outgoing.flushHeaders();
+  try {
+    for await (const part of parts) {
+      if (outgoing.destroyed) return;
+      outgoing.write(part);
+    }
+    outgoing.end();
+  } catch {
+    outgoing.destroy();
+  }
 }
 
 async function readBody(incoming: http.IncomingMessage): Promise<Buffer> {

@@ -28,6 +28,7 @@ import { FleetFactory } from './sagemaker/fleet-factory';
 import { InferenceComponents } from './sagemaker/inference-components';
 import { Invocations } from './sagemaker/invocations';
 import { Models } from './sagemaker/models';
+import { ResponseStreams } from './sagemaker/response-streams';
 import { Scaling } from './scaling';
 import type { CapacityState, PlatformEvent, PlatformSnapshot } from './snapshot';
 import { TrainingJobs } from './training/training-jobs';
@@ -170,7 +171,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     { endpoints, cloudWatch, engine, outbox, random: random.fork('metrics') },
     clock.now(),
   );
-  const driver = new Driver(clock, [endpoints, metrics, alarms, scaling], (error) =>
+  const streams = new ResponseStreams();
+  const driver = new Driver(clock, [endpoints, streams, metrics, alarms, scaling], (error) =>
     log(`the platform's driver: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   );
   const trainingJobs = new TrainingJobs(
@@ -194,6 +196,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     endpoints,
     profile,
     random: random.fork('variants'),
+    streams,
     catchUp,
     rearm,
     modelServer: options.modelServer,

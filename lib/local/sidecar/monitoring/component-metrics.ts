@@ -13,6 +13,15 @@ const NAMES: { readonly [ofVariant: string]: string } = {
   MemoryUtilization: 'MemoryUtilizationNormalized',
 };
 
+/** What a variant publishes and a component does not (developer guide, metrics in CloudWatch). */
+const NEVER: ReadonlySet<string> = new Set([
+  'DiskUtilization',
+  'FirstChunkLatency',
+  'FirstChunkModelLatency',
+  'FirstChunkOverheadLatency',
+  'MidStreamErrors',
+]);
+
 /** What SageMaker publishes of one inference component for a span that has ended. */
 export function measureComponent(
   component: InferenceComponent,
@@ -23,7 +32,7 @@ export function measureComponent(
   const dimensions = { InferenceComponentName: component.name };
   const { measured, metrics } = measureVariant(dimensions, component.copies, fromSeconds, toSeconds, random);
   const all = measured
-    .filter(({ metric }) => metric.metricName !== 'DiskUtilization')
+    .filter(({ metric }) => !NEVER.has(metric.metricName))
     .map((one): Measurement => {
       const isUtilization = one.unit === 'Percent';
       const namespace = isUtilization ? '/aws/sagemaker/InferenceComponents' : one.metric.namespace;

@@ -3,7 +3,7 @@ import type { EpochSeconds } from '../../../core/time';
 import type { FleetMetrics, InstanceSnapshot, StatisticSet } from '../../../simulation/fleet';
 import type { Random } from '../../../simulation/random';
 import type { Datapoint, MetricId } from '../../../simulation/cloudwatch';
-import type { Variant } from '../sagemaker/variant';
+import type { StreamMetrics, Variant } from '../sagemaker/variant';
 
 const NAMESPACE = 'AWS/SageMaker';
 const UTILIZATION_NAMESPACE = '/aws/sagemaker/Endpoints';
@@ -40,8 +40,40 @@ export function measureVariant(
       all.push(...requestMetrics(metrics, 0, { ...dimensions, EndpointConfigName: configName }, span));
     }
   }
+  all.push(...streamMetrics(drained, dimensions, span));
   if (variant.spec.pooled) all.push(...perInstanceType(variant, dimensions, fromSeconds));
   return { measured: all, metrics: drained.all };
+}
+
+/** Of streamed answers, where there are any. */
+function streamMetrics(
+  { firstChunkSeconds, midStreamErrors }: StreamMetrics,
+  dimensions: Dimensions,
+  { fromSeconds, random }: Span,
+): Measurement[] {
+  const { sampleCount } = firstChunkSeconds;
+  const put = (metricName: string, unit: Measurement['unit'], set: StatisticSet): Measurement => ({
+    metric: { namespace: NAMESPACE, metricName, dimensions },
+    unit,
+    fromSeconds,
+    ...set,
+  });
+  const broken = midStreamErrors === 0 ? [] : [put('MidStreamErrors', 'Count', constant(1, midStreamErrors))];
+  if (sampleCount === 0) return broken;
+  const overhead = random.lognormal(OVERHEAD.medianSeconds, OVERHEAD.sigma);
+  const { sum, minimum, maximum } = firstChunkSeconds;
+  const whole = {
+    sum: sum + overhead * sampleCount,
+    sampleCount,
+    minimum: minimum + overhead,
+    maximum: maximum + overhead,
+  };
+  return [
+    put('FirstChunkLatency', 'Microseconds', scaled(whole, MICROSECONDS)),
+    put('FirstChunkModelLatency', 'Microseconds', scaled(firstChunkSeconds, MICROSECONDS)),
+    put('FirstChunkOverheadLatency', 'Microseconds', scaled(constant(overhead, sampleCount), MICROSECONDS)),
+    ...broken,
+  ];
 }
 
 interface Span {

@@ -1,22 +1,25 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
-import { formatInferenceAnswer, parseInferenceRequest } from '../../../ingestion/contract';
+import { formatInferenceAnswer, type InferenceRequest, parseInferenceRequest } from '../../../ingestion/contract';
 import type { Random } from '../../../simulation/random';
 import { type ServiceProfile, serviceSeconds, type TokenCounts } from '../../../simulation/service-profile';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../engine/credentials';
+import { LOCAL_ACCOUNT } from '../../engine/credentials';
 import type { HttpReply, HttpRequest } from '../http';
 import { ServiceError } from '../service-error';
 import { acceptAsync } from './async-invocation';
 import type { Endpoint } from './endpoint';
 import type { Endpoints } from './endpoints';
+import { errorReply, modelError, noCapacity, TIMED_OUT, unavailable } from './invocation-errors';
 import { prefixOf } from './request-prefix';
+import type { ResponseStreams } from './response-streams';
+import { STREAM_SECONDS, StreamedAnswer } from './streamed-answer';
 import type { RequestOutcome, Variant } from './variant';
 
 const PATH = /^\/endpoints\/([^/]+)\/(invocations|async-invocations|invocations-response-stream)$/;
 
 export const isInvocation = (path: string): boolean => PATH.test(path);
 
-/** InvokeEndpoint and InvokeEndpointAsync: a request's tokens set how long it keeps a slot of an instance; the answer comes when it is done. */
+/** InvokeEndpoint, with its answer in one piece or in parts, and InvokeEndpointAsync: a request's tokens set how long it keeps a slot of an instance; the answer comes when it is done. */
 export class Invocations {
   private sequence = 0;
   private readonly open = new Set<(reply: HttpReply) => void>();
@@ -28,6 +31,7 @@ export class Invocations {
       /** A real model server, which works on a request while it has its slot. */
       readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
       readonly random: Random;
+      readonly streams: ResponseStreams;
       /** Brings the platform to the present and returns it. */
       readonly catchUp: () => EpochSeconds;
       /** To be called once something was changed from outside. */
@@ -40,8 +44,9 @@ export class Invocations {
     const endpointName = decodeURIComponent(encodedName!);
     const at = this.parts.catchUp();
     const endpoint = this.endpoint(endpointName);
-    if ((kind === 'async-invocations') !== (endpoint.queue !== undefined) || kind === 'invocations-response-stream') {
-      const takes = endpoint.queue === undefined ? 'InvokeEndpoint' : 'InvokeEndpointAsync';
+    if ((kind === 'async-invocations') !== (endpoint.queue !== undefined)) {
+      const takes =
+        endpoint.queue === undefined ? 'InvokeEndpoint and InvokeEndpointWithResponseStream' : 'InvokeEndpointAsync';
       throw new ServiceError('ValidationError', `Endpoint ${endpointName} takes ${takes} only.`);
     }
     if (endpoint.queue !== undefined) {
@@ -53,7 +58,7 @@ export class Invocations {
       endpoint.placement === undefined
         ? this.chooseVariant(endpoint, request.headers['x-amzn-sagemaker-target-variant'])
         : copiesOf(endpoint, request.headers['x-amzn-sagemaker-inference-component']);
-    let parsed: ReturnType<typeof parseInferenceRequest>;
+    let parsed: InferenceRequest;
     try {
       parsed = parseInferenceRequest(request.body.toString('utf8'));
     } catch (error) {
@@ -77,12 +82,22 @@ export class Invocations {
         resolve(reply);
       };
       this.open.add(answer);
-      const result = variant.arrive(at, arriving(variant), (outcome) => {
-        void predicted.then(
-          (seconds) => answer(this.replyTo(outcome, endpoint, variant, parsed, seconds)),
-          (error: unknown) => answer(errorReply(modelError(500, String(error), endpoint.name))),
-        );
-      });
+      const { profile, streams } = this.parts;
+      const stream =
+        kind === 'invocations-response-stream'
+          ? new StreamedAnswer({ request: parsed, arrivedAt: at, profile, variant, reply: answer })
+          : undefined;
+      const result = variant.arrive(
+        at,
+        { ...arriving(variant), ...(stream && streamed(stream, streams)) },
+        (outcome) => {
+          const end = (reply: HttpReply): void => (stream === undefined ? answer(reply) : stream.end(outcome, reply));
+          void predicted.then(
+            (seconds) => end(this.replyTo(outcome, endpoint, variant, parsed, seconds)),
+            (error: unknown) => answer(errorReply(modelError(500, String(error), endpoint.name))),
+          );
+        },
+      );
       const isTaken = result === 'started' || result === 'queued';
       const predicted = (isTaken ? this.parts.modelServer?.predict(parsed) : undefined) ?? Promise.resolve(undefined);
       // Whoever waits for the outcome hears of a failure.
@@ -122,17 +137,11 @@ export class Invocations {
     outcome: RequestOutcome,
     endpoint: Endpoint,
     variant: Variant,
-    request: ReturnType<typeof parseInferenceRequest>,
+    request: InferenceRequest,
     predictedSeconds: number | undefined,
   ): HttpReply {
     if (outcome.kind === 'timed-out') {
-      return errorReply(
-        modelError(
-          0,
-          'Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.',
-          endpoint.name,
-        ),
-      );
+      return errorReply(modelError(0, TIMED_OUT, endpoint.name));
     }
     if (outcome.kind === 'broken') {
       return errorReply(modelError(500, 'the model is broken on purpose', endpoint.name));
@@ -199,33 +208,13 @@ function copiesOf({ name, placement }: Endpoint, wanted: string | string[] | und
   return component.copies;
 }
 
-/** A component at zero copies answers HTTP 400 and the words "has no capacity". */
-const noCapacity = (component: string): ServiceError =>
-  new ServiceError(
-    'ValidationError',
-    `Inference component ${component} has no capacity to process this request: it has no copy in service. Try again once it scaled out.`,
-  );
-
 const round = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
 
-const unavailable = (message: string): ServiceError => new ServiceError('ServiceUnavailable', message, 503);
-
-/** The container answered with an error, or not at all (status 0). */
-function modelError(originalStatus: number, message: string, endpointName: string): ServiceError {
-  const side = originalStatus >= 400 && originalStatus < 500 ? 'client' : 'server';
-  const text = `Received ${side} error (${originalStatus}) from primary with message "${message}"`;
-  const group = `/aws/sagemaker/Endpoints/${endpointName}`;
-  return new ServiceError('ModelError', text, 424, {
-    ErrorCode: `${side.toUpperCase()}_ERROR_FROM_MODEL`,
-    OriginalStatusCode: originalStatus,
-    OriginalMessage: message,
-    LogStreamArn: `arn:aws:logs:${LOCAL_REGION}:${LOCAL_ACCOUNT}:log-group:${group}`,
-  });
-}
-
-/** An error of the runtime service in AWS's REST JSON shape. */
-export const errorReply = ({ code, message, statusCode, details }: ServiceError): HttpReply => ({
-  statusCode,
-  headers: { 'content-type': 'application/json', 'x-amzn-errortype': code },
-  body: JSON.stringify({ ...details, Message: message, message }),
+/** A streamed request has longer, and its parts follow its start. */
+const streamed = (stream: StreamedAnswer, streams: ResponseStreams) => ({
+  timeoutSeconds: STREAM_SECONDS,
+  onStart: (at: EpochSeconds): void => {
+    stream.start(at);
+    streams.add(stream);
+  },
 });

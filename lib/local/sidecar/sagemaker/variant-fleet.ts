@@ -121,8 +121,11 @@ export class VariantFleet {
     const generation = this.quietest();
     generation.given++;
     const { onStart } = request;
-    const named = onStart && ((from: EpochSeconds, id: string) => onStart(from, `${id}-${generation.number}`));
-    const result = generation.fleet.arrive(at, { ...request, ...(named && { onStart: named }) });
+    // A broken model answers with an error, whole.
+    const isBroken = generation.spec.fault === 'errors';
+    const named =
+      onStart && !isBroken && ((from: EpochSeconds, id: string) => onStart(from, `${id}-${generation.number}`));
+    const result = generation.fleet.arrive(at, { ...request, onStart: named || undefined });
     if (result === 'started' || result === 'queued') this.perInstance += 1 / Math.max(1, this.counts().inService);
     return result;
   }

@@ -1,11 +1,14 @@
 import { QuantileSketch } from '../../../core/statistics';
 import type { EpochSeconds } from '../../../core/time';
-import type {
-  ArrivalResult,
-  ArrivingRequest,
-  FleetEvent,
-  RequestCompleted,
-  RequestTimedOut,
+import {
+  type ArrivalResult,
+  type ArrivingRequest,
+  type FleetEvent,
+  mergeStatistics,
+  NO_SAMPLES,
+  type RequestCompleted,
+  type RequestTimedOut,
+  type StatisticSet,
 } from '../../../simulation/fleet';
 import { costOf, type PricePerHour } from '../billing';
 import { quantilesOf, RecentSketch } from '../recent-sketch';
@@ -19,6 +22,15 @@ export type RequestOutcome = RequestCompleted | RequestTimedOut | RequestBroken;
 
 /** The model answered with HTTP 500. */
 type RequestBroken = Omit<RequestCompleted, 'kind'> & { readonly kind: 'broken' };
+
+/** What was measured of streamed answers. */
+export interface StreamMetrics {
+  /** From a request's arrival at the container to the first part of its answer. */
+  readonly firstChunkSeconds: StatisticSet;
+  readonly midStreamErrors: number;
+}
+
+const NO_STREAMS: StreamMetrics = { firstChunkSeconds: NO_SAMPLES, midStreamErrors: 0 };
 
 /** Ten-second spans that make up the recent minute. */
 const RECENT_SPANS = 6;
@@ -37,6 +49,7 @@ export class Variant {
   private readonly recentLatency = new RecentSketch(RECENT_SPANS);
   private totals = { received: 0, succeeded: 0, refused: 0, failed: 0, rejected: 0, timedOut: 0 };
   private refusedSinceDrain = 0;
+  private streams: StreamMetrics = NO_STREAMS;
 
   public constructor(
     public readonly name: string,
@@ -79,6 +92,8 @@ export class Variant {
     }
     const result = this.fleet.arrive(at, {
       ...request,
+      ...(request.onStart &&
+        environment && { onStart: (from, id) => request.onStart!(from + environment.setupSeconds, id) }),
       serviceSeconds: request.serviceSeconds + (environment?.setupSeconds ?? 0),
     });
     if (result === 'started' || result === 'queued') {
@@ -99,6 +114,17 @@ export class Variant {
     this.totals.received++;
     this.totals.refused++;
     this.refusedSinceDrain++;
+  }
+
+  /** The first part of a streamed answer goes out, so many seconds after its request came. */
+  public beginStream(seconds: number): void {
+    const first = { sum: seconds, sampleCount: 1, minimum: seconds, maximum: seconds };
+    this.streams = { ...this.streams, firstChunkSeconds: mergeStatistics(this.streams.firstChunkSeconds, first) };
+  }
+
+  /** A streamed answer broke off after its first part. */
+  public breakStream(): void {
+    this.streams = { ...this.streams, midStreamErrors: this.streams.midStreamErrors + 1 };
   }
 
   /** Goes to a moment, answers the requests that ended, and returns what happened to the instances. */
@@ -134,11 +160,12 @@ export class Variant {
   }
 
   /** What was measured since the last call, with the requests that the model refused; for one caller only. */
-  public drainMetrics(at: EpochSeconds): VariantMetrics & { readonly refused: number } {
-    const refused = this.refusedSinceDrain;
+  public drainMetrics(at: EpochSeconds): VariantMetrics & StreamMetrics & { readonly refused: number } {
+    const { refusedSinceDrain: refused, streams } = this;
     this.refusedSinceDrain = 0;
+    this.streams = NO_STREAMS;
     this.recentLatency.turn();
-    return { ...this.fleet.drainMetrics(at), refused };
+    return { ...this.fleet.drainMetrics(at), ...streams, refused };
   }
 
   public invocations(): InvocationTotals {
