@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../lib/core/errors';
+import { MODEL_SERVERS, MODEL_SERVER_NAMES, type ModelServerName } from '../lib/local/model-server/model-servers';
 import {
   DEFAULT_OUT_DIRECTORY,
   DEFAULT_PAGE_PORT,
@@ -48,7 +49,7 @@ interface LocalFlags {
   readonly budget?: number;
   readonly chaos: boolean;
   readonly keep: boolean;
-  readonly server?: 'triton';
+  readonly server?: ModelServerName;
   readonly endpoint?: string;
   readonly stage: string;
   readonly out: string;
@@ -120,8 +121,8 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
     .option('--keep', 'leave everything up after the run, until Ctrl-C', false)
     .addOption(
       program
-        .createOption('--server <name>', 'put a real model server behind the endpoints (Linux)')
-        .choices(['triton']),
+        .createOption('--server <name>', `put a real model server behind the endpoints; ${modelServerNeeds()}`)
+        .choices(MODEL_SERVER_NAMES),
     )
     .option('--endpoint <url>', 'use an AWS engine that already runs', flag(parseFlag.endpoint))
     .option('--stage <name>', 'the stage to deploy', flag(parseFlag.stage), DEFAULT_STAGE)
@@ -149,6 +150,10 @@ function createProgram(surroundings: CommandLineSurroundings, onExitCode: (code:
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;
+}
+
+function modelServerNeeds(): string {
+  return MODEL_SERVER_NAMES.map((name) => `${name} needs ${MODEL_SERVERS[name].needs}`).join('; ');
 }
 
 /** What a tour takes; the other flags are about traffic that it does not have. */

@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { InputError } from '../core/errors';
+import type { ModelServerName } from './model-server/model-servers';
 
 /** What a local run is asked to do; every field of the command line, read and checked. */
 export interface LocalRunOptions {
@@ -18,7 +19,7 @@ export interface LocalRunOptions {
   /** Leave everything up after the run, until Ctrl-C. */
   readonly keep: boolean;
   /** A real model server behind the endpoints; null for their simulated slots alone. */
-  readonly server: 'triton' | null;
+  readonly server: ModelServerName | null;
   /** An engine the user already runs; null starts our own. */
   readonly endpoint: string | null;
   /** Where the report goes. */

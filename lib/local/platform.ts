@@ -5,7 +5,7 @@ import type { LocalClock } from './clock';
 import { startEngine, type DeniedCall } from './engine/engine';
 import type { InvokeReply } from './load/direct-sender';
 import { InvokeConnection } from './load/direct-sender';
-import type { ModelServerProcess } from './model-server/triton';
+import type { ModelServerProcess } from './model-server/model-server-process';
 import { parseReservations, RESERVATIONS_VARIABLE } from './sidecar/reservations';
 import { startSidecar, type CapacityState, type PlatformEvent, type PlatformSnapshot } from './sidecar';
 

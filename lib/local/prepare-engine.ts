@@ -1,6 +1,7 @@
 import { LocalClock } from './clock';
 import { ensurePythonEnvironment } from './engine/python-environment';
-import { startTriton, type ModelServerProcess } from './model-server/triton';
+import type { ModelServerProcess } from './model-server/model-server-process';
+import { MODEL_SERVERS, type ModelServerName } from './model-server/model-servers';
 import { startPlatform, type OwnPlatform } from './platform';
 import type { Recorder } from './report/recorder';
 
@@ -11,7 +12,7 @@ export async function prepareEngine(options: {
   readonly speed: number;
   readonly seed: number;
   /** The model server that runs behind the endpoints; null for none. */
-  readonly server?: 'triton' | null;
+  readonly server?: ModelServerName | null;
   readonly recorder: Recorder;
   readonly ending: AbortController;
   /** Takes what has to be stopped at the end. */
@@ -25,8 +26,9 @@ export async function prepareEngine(options: {
   });
   ending.signal.throwIfAborted();
   const onInstall = (message: string): void => recorder.step('prepare', 'running', message);
+  const server = options.server ?? null;
   const modelServer =
-    options.server === 'triton' ? await startTriton({ projectDirectory, dataDirectory, onInstall }) : undefined;
+    server === null ? undefined : await MODEL_SERVERS[server].start({ projectDirectory, dataDirectory, onInstall });
   if (modelServer !== undefined) options.onStarted(modelServer);
   ending.signal.throwIfAborted();
   const platform = await startPlatform({
@@ -43,7 +45,7 @@ export async function prepareEngine(options: {
   recorder.step(
     'prepare',
     'done',
-    `engine at ${platform.engineUrl}${modelServer === undefined ? '' : ', Triton behind it'}`,
+    `engine at ${platform.engineUrl}${modelServer === undefined ? '' : `, ${modelServer.title} behind it`}`,
   );
   return { platform, modelServer };
 }

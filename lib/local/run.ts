@@ -10,7 +10,7 @@ import { attachPlatform } from './external-platform';
 import { HandlerErrors } from './handler-errors';
 import { startLivePage, type LivePage } from './live-page';
 import { openWorkload } from './load/open-workload';
-import type { ModelServerProcess } from './model-server/triton';
+import type { ModelServerProcess } from './model-server/model-server-process';
 import { checkOptions, type LocalRunOptions } from './options';
 import { isActivityOf, resourceIdOf, type Platform } from './platform';
 import { prepareEngine } from './prepare-engine';

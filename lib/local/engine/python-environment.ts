@@ -8,7 +8,7 @@ import { InputError } from '../../core/errors';
 const run = promisify(execFile);
 
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
-const OLDEST = { major: 3, minor: 10 };
+const OLDEST: PythonVersion = { major: 3, minor: 10 };
 const INSTALL_TIMEOUT_MS = 300_000;
 
 /** Pinned packages with an environment of their own. */
@@ -21,6 +21,17 @@ export interface PythonPackages {
   readonly title: string;
   /** The module whose import shows that it works. */
   readonly module: string;
+  /** The newest Python that the pins have packages for. @default - any from 3.10 on */
+  readonly newest?: PythonVersion;
+  /** What the installation costs, for the message before it. @default - nothing is said */
+  readonly cost?: string;
+  /** How long the installation may take, milliseconds. @default 300000 */
+  readonly installTimeoutMs?: number;
+}
+
+export interface PythonVersion {
+  readonly major: number;
+  readonly minor: number;
 }
 
 export interface PythonEnvironmentOptions {
@@ -47,20 +58,18 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
   const home = path.join(options.projectDirectory, '.local');
   const packages = options.packages ?? enginePackages(options.projectDirectory);
   const target = path.join(home, packages.folder);
-  const interpreter = path.join(target, 'bin', 'python');
-  const { requirements, title } = packages;
-  const wanted = createHash('sha256')
-    .update(await fs.readFile(requirements))
-    .digest('hex');
+  const interpreter = interpreterOf(target);
+  if (await isInstalled(options.projectDirectory, packages)) return interpreter;
 
-  if ((await readStamp(target)) === wanted && (await answers(interpreter, packages.module))) return interpreter;
+  const { requirements, title, cost, installTimeoutMs: timeout = INSTALL_TIMEOUT_MS } = packages;
+  const wanted = await stampOf(requirements);
 
-  const python = await findPython(environment);
-  options.onInstall?.(`installing ${title} (Python packages, once)`);
+  const python = await findPython(environment, packages.newest);
+  options.onInstall?.(`installing ${title} (Python packages, once${cost === undefined ? '' : `: ${cost}`})`);
   await fs.mkdir(home, { recursive: true });
   const building = await fs.mkdtemp(path.join(home, `${packages.folder}-building-`));
   try {
-    await run(python, ['-m', 'venv', building], { env: environment, timeout: INSTALL_TIMEOUT_MS });
+    await run(python, ['-m', 'venv', building], { env: environment, timeout });
     await run(
       path.join(building, 'bin', 'python'),
       [
@@ -74,7 +83,7 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
         '-r',
         requirements,
       ],
-      { env: environment, timeout: INSTALL_TIMEOUT_MS, maxBuffer: 16 * 1024 * 1024 },
+      { env: environment, timeout, maxBuffer: 16 * 1024 * 1024 },
     );
     await fs.writeFile(path.join(building, 'requirements.sha256'), wanted);
     await moveIntoPlace(building, target, wanted);
@@ -87,6 +96,23 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
     await fs.rm(building, { recursive: true, force: true });
   }
   return interpreter;
+}
+
+/** Whether the packages are installed as the pins say, so that {@link ensurePythonEnvironment} has nothing to install. */
+export async function isInstalled(
+  projectDirectory: string,
+  { folder, requirements, module }: PythonPackages,
+): Promise<boolean> {
+  const target = path.join(projectDirectory, '.local', folder);
+  return (await readStamp(target)) === (await stampOf(requirements)) && (await answers(interpreterOf(target), module));
+}
+
+const interpreterOf = (target: string): string => path.join(target, 'bin', 'python');
+
+async function stampOf(requirements: string): Promise<string> {
+  return createHash('sha256')
+    .update(await fs.readFile(requirements))
+    .digest('hex');
 }
 
 const enginePackages = (projectDirectory: string): PythonPackages => ({
@@ -135,7 +161,7 @@ async function answers(interpreter: string, module: string): Promise<boolean> {
   }
 }
 
-async function findPython(environment: NodeJS.ProcessEnv): Promise<string> {
+async function findPython(environment: NodeJS.ProcessEnv, newest?: PythonVersion): Promise<string> {
   const asked = environment.PYTHON;
   const seen: string[] = [];
   for (const candidate of asked ? [asked] : CANDIDATES) {
@@ -145,17 +171,24 @@ async function findPython(environment: NodeJS.ProcessEnv): Promise<string> {
         timeout: 30_000,
       });
       const [major = 0, minor = 0] = stdout.trim().split('.').map(Number);
-      if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) return candidate;
+      const version = { major, minor };
+      if (isAtLeast(version, OLDEST) && (newest === undefined || isAtLeast(newest, version))) return candidate;
       seen.push(`${candidate} is ${stdout.trim()}`);
     } catch {
       if (asked) seen.push(`${candidate} does not run`);
     }
   }
+  const range = newest === undefined ? `of at least ${text(OLDEST)}` : `from ${text(OLDEST)} to ${text(newest)}`;
   throw new InputError(
-    `no Python of at least ${OLDEST.major}.${OLDEST.minor} was found${seen.length > 0 ? ` (${seen.join(', ')})` : ''}; ` +
+    `no Python ${range} was found${seen.length > 0 ? ` (${seen.join(', ')})` : ''}; ` +
       'install one, or set PYTHON to the path of its interpreter',
   );
 }
+
+const isAtLeast = (version: PythonVersion, least: PythonVersion): boolean =>
+  version.major > least.major || (version.major === least.major && version.minor >= least.minor);
+
+const text = ({ major, minor }: PythonVersion): string => `${major}.${minor}`;
 
 function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message?: string };

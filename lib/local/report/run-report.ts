@@ -1,4 +1,4 @@
-import type { ModelServerStatistics } from '../model-server/triton';
+import type { ModelServerStatistics } from '../model-server/model-server-process';
 import type { DeniedCall } from '../engine/engine';
 import type { RequestCounts } from '../load/outcomes';
 import type { TrainingReport } from '../training-run';

@@ -2,12 +2,13 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { InputError } from '../../lib/core/errors';
-import { type ModelServerProcess, startTriton } from '../../lib/local/model-server/triton';
-import { DEFAULT_SERVICE_PROFILE, serviceSeconds } from '../../lib/simulation/service-profile';
-import { canServeModels } from '../support/model-server';
+import { InputError } from '../../../lib/core/errors';
+import type { ModelServerProcess } from '../../../lib/local/model-server/model-server-process';
+import { TRITON } from '../../../lib/local/model-server/triton/triton';
+import { DEFAULT_SERVICE_PROFILE, serviceSeconds } from '../../../lib/simulation/service-profile';
+import { canServeModels } from '../../support/model-server';
 
-const projectDirectory = path.resolve(__dirname, '../..');
+const projectDirectory = path.resolve(__dirname, '../../..');
 const supported = canServeModels();
 if (!supported)
   console.warn('skipped: Triton needs Linux on x64, Python 3.10 to 3.12 and network namespaces (unshare)');
@@ -16,7 +17,7 @@ if (!supported)
   const dataDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-server-'));
   let server: ModelServerProcess | undefined;
   beforeAll(async () => {
-    server = await startTriton({ projectDirectory, dataDirectory });
+    server = await TRITON.start({ projectDirectory, dataDirectory });
   }, 300_000);
   afterAll(async () => {
     await server?.stop();
@@ -88,9 +89,10 @@ if (!supported)
 
 test('says why Triton does not start', async () => {
   const empty = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-server-'));
-  fs.mkdirSync(path.join(empty, 'lib', 'local', 'model-server'), { recursive: true });
-  fs.writeFileSync(path.join(empty, 'lib', 'local', 'model-server', 'requirements.txt'), 'no-such-package==1\n');
-  await expect(startTriton({ projectDirectory: empty, dataDirectory: path.join(empty, 'data') })).rejects.toThrow(
+  const programs = path.join(empty, 'lib', 'local', 'model-server', 'triton');
+  fs.mkdirSync(programs, { recursive: true });
+  fs.writeFileSync(path.join(programs, 'requirements.txt'), 'no-such-package==1\n');
+  await expect(TRITON.start({ projectDirectory: empty, dataDirectory: path.join(empty, 'data') })).rejects.toThrow(
     InputError,
   );
   fs.rmSync(empty, { recursive: true, force: true });

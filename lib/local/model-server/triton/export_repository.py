@@ -1,20 +1,12 @@
-"""Trains and exports the small network that the local model server runs: a request's tokens in, its seconds of service out.
-
-One hidden layer of random rectifiers with a read-out fitted by least squares, as ONNX, beside the configuration of a Triton
-repository with dynamic batching.
-"""
+"""Exports the small network as ONNX, in a Triton repository with dynamic batching."""
 
 import os
 import shutil
 import sys
 
-import numpy
 import onnx
+from fitted_network import fitted
 from onnx import TensorProto, helper, numpy_helper
-
-HIDDEN, SAMPLES = 64, 4096
-# What a request may bring: tokens read and tokens written.
-MOST_TOKENS = numpy.array([8192.0, 2048.0])
 
 CONFIG = """backend: "python"
 max_batch_size: 64
@@ -23,19 +15,6 @@ input [ { name: "tokens" data_type: TYPE_FP32 dims: [ 2 ] } ]
 output [ { name: "service_seconds" data_type: TYPE_FP32 dims: [ 1 ] } ]
 instance_group [ { kind: KIND_CPU count: 1 } ]
 """
-
-
-def fitted(overhead: float, prefill: float, decode: float) -> list:
-    random = numpy.random.default_rng(7)
-    weights = random.normal(0, 1, (2, HIDDEN))
-    bias = random.normal(0, 0.5, HIDDEN)
-    tokens = random.uniform(0, 1, (SAMPLES, 2)) * MOST_TOKENS
-    seconds = overhead + tokens[:, 0] / prefill + tokens[:, 1] / decode
-    hidden = numpy.maximum(0, (tokens / MOST_TOKENS) @ weights + bias)
-    read_out, *_ = numpy.linalg.lstsq(numpy.column_stack([hidden, numpy.ones(SAMPLES)]), seconds, rcond=None)
-    return [numpy_helper.from_array(numpy.asarray(value, dtype=numpy.float32), name) for name, value in (
-        ("scale", 1 / MOST_TOKENS), ("weights", weights), ("bias", bias),
-        ("read_out", read_out[:-1, None]), ("offset", read_out[-1:]))]
 
 
 def export(repository: str, profile: list) -> None:
@@ -51,7 +30,7 @@ def export(repository: str, profile: list) -> None:
         steps, "service_time",
         [helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", 2])],
         [helper.make_tensor_value_info("service_seconds", TensorProto.FLOAT, ["n", 1])],
-        fitted(*profile))
+        [numpy_helper.from_array(value, name) for name, value in fitted(*profile).items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
     directory = os.path.join(repository, "service_time", "1")
