@@ -65,6 +65,7 @@ describe('tidegate local', () => {
     ['--chaos --keep', { chaos: true, keep: true }],
     ['--stage dev', { stage: 'dev' }],
     ['--server triton', { server: 'triton' }],
+    ['--server torchserve', { server: 'torchserve' }],
     ['--endpoint http://127.0.0.1:4566/', { endpoint: 'http://127.0.0.1:4566' }],
     ['--duration 600', { durationSeconds: 600 }],
     ['--port 0', { pagePort: 0 }],

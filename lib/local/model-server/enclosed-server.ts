@@ -137,19 +137,16 @@ function killGroup(pid: number | undefined): void {
 function startFailure({ name, title }: EnclosedServerOptions, logFile: string, reason?: string): string {
   const log = fs.readFileSync(logFile, 'utf8');
   const refusal = /^tidegate-model-server: (.*)$/m.exec(log)?.[1];
-  if (refusal?.startsWith('no network')) return networkRefusal(name, title, refusal);
+  if (refusal?.startsWith('no network')) {
+    return (
+      `--server ${name} needs ${refusal.replace('no ', 'a ')}; ${title} listens on every address, as SageMaker asks for it, so it ` +
+      'runs in a network namespace. Allow unprivileged user namespaces on this machine, or leave --server out'
+    );
+  }
   const last = log
     .trim()
     .split('\n')
     .filter((line) => /error|failed|exception/i.test(line))
     .at(-1);
   return `${title} did not start: ${refusal ?? last ?? reason ?? 'no message'} (log: ${logFile})`;
-}
-
-/** What is said where a machine gives no network of its own; `refusal` begins with "no network of its own". */
-export function networkRefusal(name: string, title: string, refusal: string): string {
-  return (
-    `--server ${name} needs ${refusal.replace('no ', 'a ')}; ${title} listens on every address as SageMaker asks for it, so it runs ` +
-    'in a network namespace. Allow unprivileged user namespaces on this machine, or leave --server out'
-  );
 }

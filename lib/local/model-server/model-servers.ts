@@ -1,8 +1,9 @@
 import type { ModelServerKind } from './model-server-process';
+import { TORCHSERVE } from './torchserve/torchserve';
 import { TRITON } from './triton/triton';
 
 /** What `--server` can name. */
-export const MODEL_SERVERS = { triton: TRITON } as const satisfies {
+export const MODEL_SERVERS = { triton: TRITON, torchserve: TORCHSERVE } as const satisfies {
   readonly [name: string]: ModelServerKind;
 };
 

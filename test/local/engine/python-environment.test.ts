@@ -51,6 +51,31 @@ describe('the Python environment of the local engine', () => {
     );
   });
 
+  it('takes the first Python that the pins have packages for, and names the range when there is none', async () => {
+    const packages = {
+      folder: 'pinned',
+      requirements: path.join(engineDirectory(project), 'requirements.txt'),
+      title: 'the pinned',
+      module: 'pinned',
+      newest: { major: 3, minor: 11 },
+      cost: '2 GB',
+    };
+    const said: string[] = [];
+    const PATH = `${path.join(project, 'bin')}:${process.env.PATH}`;
+    const start = (environment: NodeJS.ProcessEnv): Promise<string> =>
+      ensurePythonEnvironment({ projectDirectory: project, environment, packages, onInstall: (text) => said.push(text) });
+    const fails = script('python3.12', 'case "$*" in -c*) echo 3.12;; *) exit 1;; esac');
+    await expect(start({ PATH, PYTHON: fails })).rejects.toThrow(
+      /^no Python from 3\.10 to 3\.11 was found \(.*python3\.12 is 3\.12\); install one/,
+    );
+    expect(said).toEqual([]);
+    script('python3', 'echo 3.13');
+    script('python3.13', 'echo 3.13');
+    script('python3.11', 'case "$*" in -c*) echo 3.11;; *) exit 1;; esac');
+    await expect(start({ PATH })).rejects.toThrow(/^the pinned could not be installed with python3\.11/);
+    expect(said).toEqual(['installing the pinned (Python packages, once: 2 GB)']);
+  });
+
   it('leaves nothing half-done when the installation fails, and says why in one message', async () => {
     const python = script(
       'python3',
