@@ -16,6 +16,7 @@ export interface ProveSurroundings {
 interface ProveFlags {
   readonly template?: string[];
   readonly quota?: { readonly [instanceType: string]: number };
+  readonly region?: string;
   readonly json?: true;
   readonly rules?: true;
 }
@@ -36,6 +37,7 @@ export function proveCommand({ stdout, onExitCode }: ProveSurroundings): Command
     )
     .option('--template <files...>', 'CloudFormation templates, JSON or YAML, such as cdk.out/*.template.json')
     .option('--quota <type=count...>', 'instances that the account may have, for example ml.g5.xlarge=8', quota)
+    .option('--region <region>', 'the region the templates are deployed to, for example eu-west-3', region)
     .option('--json', 'print the findings as JSON')
     .option('--rules', 'print the catalogue of rules')
     .allowExcessArguments(false)
@@ -50,8 +52,9 @@ export function proveCommand({ stdout, onExitCode }: ProveSurroundings): Command
           '--template names no file; give one or more, for example --template cdk.out/*.template.json',
         );
       }
+      const where = flags.region === undefined ? {} : { region: flags.region };
       const findings = prove(
-        flags.template.map(readTemplate),
+        flags.template.map((file) => ({ ...readTemplate(file), ...where })),
         flags.quota === undefined ? {} : { quotas: flags.quota },
       );
       stdout.write(flags.json === true ? `${JSON.stringify({ findings }, null, 2)}\n` : findingsText(findings));
@@ -68,6 +71,13 @@ function quota(
     throw new InputError(`--quota '${value}' is no TYPE=COUNT; write for example ml.g5.xlarge=8`);
   }
   return { ...earlier, [instanceType]: Number(count) };
+}
+
+function region(value: string): string {
+  if (!/^[a-z]{2,3}(-[a-z]+)+-\d{1,2}$/.test(value)) {
+    throw new InputError(`--region '${value}' is no region of AWS; write for example eu-west-3`);
+  }
+  return value;
 }
 
 function readTemplate(file: string): ProofTemplate {

@@ -1,19 +1,20 @@
-/** That a region refuses endpoints of inference components without an instance, and where it was seen. */
+/** A refusal that was seen. */
 export interface ScaleToZeroRefusal {
-  /** The day it was seen, `YYYY-MM-DD`. */
+  /** The day on which the service refused. */
   readonly seenOn: string;
+  /** Where it is reported. */
   readonly source: string;
 }
 
 /**
- * AWS publishes no list of the regions in which inference components scale to zero: these refused a minimum of no instances ("Min instance
- * count needs to be greater than 0 for enabled managed instance scaling") on the day that is named. Others are not known to.
+ * Regions in which SageMaker was seen to refuse `MinInstanceCount: 0` of managed instance scaling ("Min instance count needs to be greater
+ * than 0 for enabled managed instance scaling"). AWS publishes no such list: a region that is not here was not seen to refuse.
  */
-const REFUSED: ReadonlyMap<string, ScaleToZeroRefusal> = new Map([
+const REFUSALS: ReadonlyMap<string, ScaleToZeroRefusal> = new Map([
   ['eu-west-3', { seenOn: '2026-08-27', source: 'https://github.com/stdapi-ai/stdapi.ai/issues/43' }],
 ]);
 
-/** Whether a region is known to refuse inference components at zero; undefined where it is not. */
+/** When and where a region was seen to refuse zero instances behind inference components; undefined where it was not. */
 export function refusesScaleToZero(region: string): ScaleToZeroRefusal | undefined {
-  return REFUSED.get(region);
+  return REFUSALS.get(region);
 }

@@ -28,7 +28,7 @@ export function branchesOf(templates: readonly ProofTemplate[]): (readonly Proof
   );
   if (keys === undefined || keys.length === 0) return [[...templates]];
   return choicesOf(keys).map((choice) =>
-    templates.map(({ name, document }, index) => ({ name, document: chosen(document, index, choice) })),
+    templates.map((template, index) => ({ ...template, document: chosen(template.document, index, choice) })),
   );
 }
 

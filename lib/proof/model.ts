@@ -7,6 +7,8 @@ export interface ProofTemplate {
   /** The file's name, for messages. */
   readonly name: string;
   readonly document: unknown;
+  /** The region it is deployed to; left out where it is unknown. */
+  readonly region?: string;
 }
 
 /** What only the caller knows. */
@@ -42,6 +44,8 @@ export interface Component {
   readonly resource: Resource;
   readonly name: string | undefined;
   readonly endpoint: Endpoint | undefined;
+  /** Whether it is an adapter of another component, on whose copies it lives. */
+  readonly isAdapter: boolean;
 }
 
 /** What a scalable target scales. */
@@ -109,7 +113,8 @@ export class ProofModel {
   ) {
     const exports = new Map<string, string>();
     this.readers = templates.map(
-      ({ document, name }, index) => new TemplateReader(document, name, String(index), (one) => exports.get(one)),
+      ({ document, name, region }, index) =>
+        new TemplateReader(document, name, String(index), (one) => exports.get(one), region),
     );
     // Twice: an export may hand on what another template exported.
     for (let pass = 0; pass < 2; pass++) {
@@ -123,6 +128,7 @@ export class ProofModel {
       resource,
       name: nameOf(resource, 'InferenceComponentName'),
       endpoint: this.endpointNamed(resource.reader.text(resource.properties['EndpointName'])),
+      isAdapter: isAdapter(resource),
     }));
     const alarms = alarmsByAction(this.ofType('AWS::CloudWatch::Alarm'));
     const policies = this.ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map((resource) =>
@@ -286,6 +292,11 @@ const DIMENSIONS: { readonly [scalableDimension: string]: Dimension } = {
 /** The name a resource has, or the place holder of the one that it will be given; undefined where it is unknown. */
 function nameOf(resource: Resource, property: string): string | undefined {
   return resource.reader.text({ 'Fn::GetAtt': [resource.logicalId, property] });
+}
+
+function isAdapter({ reader, properties }: Resource): boolean {
+  const specification = reader.object(properties['Specification']);
+  return specification !== undefined && !reader.isAbsent(specification['BaseInferenceComponentName']);
 }
 
 function variantsOf(config: Resource): Variant[] {

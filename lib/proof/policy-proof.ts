@@ -60,9 +60,11 @@ export class PolicyProof implements IPolicyValidationPlugin {
 
   /** Judges the synthesized templates; called by the CDK. */
   public validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
-    const templates = context.stackTemplates.flatMap(({ templatePath }): ProofTemplate[] => {
+    const templates = context.stackTemplates.flatMap(({ templatePath, region }): ProofTemplate[] => {
       const document: unknown = JSON.parse(fs.readFileSync(templatePath, 'utf8'));
-      return isObject(document) && isObject(document['Resources']) ? [{ name: templatePath, document }] : [];
+      return isObject(document) && isObject(document['Resources'])
+        ? [{ name: templatePath, document, ...(region !== undefined && { region }) }]
+        : [];
     });
     const findings = prove(templates, this.props.quotas === undefined ? {} : { quotas: this.props.quotas }).filter(
       ({ rule, severity }) =>

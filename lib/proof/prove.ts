@@ -4,6 +4,7 @@ import type { Finding } from './finding';
 import { ProofModel, type ProofOptions, type ProofTemplate } from './model';
 import { ALARM_RULES } from './rules/alarms';
 import { CAPACITY_RULES } from './rules/capacity';
+import { COMPONENT_RULES } from './rules/components';
 import { DEPLOYMENT_RULES } from './rules/deployment';
 import { INSTANCE_RULES } from './rules/instances';
 import { HOST_RULES } from './rules/hosts';
@@ -23,6 +24,7 @@ export const RULES: readonly ProofRule[] = [
   ...TARGET_RULES,
   ...CAPACITY_RULES,
   ...WAKE_RULES,
+  ...COMPONENT_RULES,
   ...HOST_RULES,
   ...POLICY_RULES,
   ...INSTANCE_RULES,

@@ -47,12 +47,14 @@ export class TemplateReader {
    * @param name the file's name, for messages
    * @param key makes the place holders of this template differ from those of others
    * @param exportedValue what an export of any template comes to
+   * @param region the region it is deployed to, where it is known
    */
   public constructor(
     document: unknown,
     public readonly name: string,
     private readonly key: string,
     private readonly exportedValue: (name: string) => string | undefined = () => undefined,
+    public readonly region?: string,
   ) {
     if (!isObject(document) || !isObject(document['Resources'])) {
       throw new InputError(
@@ -246,6 +248,7 @@ export class TemplateReader {
       case 'AWS::URLSuffix':
         return 'amazonaws.com';
       case 'AWS::Region':
+        return this.region ?? `<${name}>`;
       case 'AWS::AccountId':
         return `<${name}>`;
       case 'AWS::StackName':

@@ -61,10 +61,10 @@ describe('PolicyProof', () => {
     fs.rmSync(outdir, { recursive: true, force: true });
   });
 
-  function synth(plugin: PolicyProof): string {
+  function synth(plugin: PolicyProof, region = env.region, variant: object = {}): string {
     const app = new App({ outdir });
     Validations.of(app).addPlugins(plugin);
-    const stack = new Stack(app, 'Foreign', { env });
+    const stack = new Stack(app, 'Foreign', { env: { ...env, region } });
     new CfnResource(stack, 'Config', {
       type: 'AWS::SageMaker::EndpointConfig',
       properties: {
@@ -76,6 +76,7 @@ describe('PolicyProof', () => {
             InitialVariantWeight: 1,
             InstanceType: 'ml.m5.large',
             ManagedInstanceScaling: { Status: 'ENABLED' },
+            ...variant,
           },
         ],
       },
@@ -94,6 +95,17 @@ describe('PolicyProof', () => {
     const report = synth(new PolicyProof());
     expect(report).toContain('managed-scaling-on-model-variant');
     expect(report).toContain('remove ManagedInstanceScaling');
+  });
+
+  test('knows the region of a stack', () => {
+    const atZero = {
+      ModelName: undefined,
+      ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 0, MaxInstanceCount: 2 },
+    };
+    const plugin = new PolicyProof({ exceptRules: ['managed-scaling-on-model-variant'] });
+    expect(synth(plugin, 'eu-west-3', atZero)).toContain('MinInstanceCount is 0, which eu-west-3 refused');
+    fs.rmSync(outdir, { recursive: true, force: true });
+    expect(synth(plugin, 'us-east-1', atZero)).not.toContain('MinInstanceCount is 0');
   });
 
   test('leaves out the rules it is told to', () => {

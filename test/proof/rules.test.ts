@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { prove, RULES } from '../../lib/proof/prove';
 import { projectDirectory } from '../architecture/imports';
+import { MORE_CASES } from './more-cases';
 import {
   alarm,
   asynchronous,
@@ -864,11 +865,14 @@ const CASES: { readonly [rule: string]: readonly (readonly [accused: Resources, 
       { P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
     ],
   ],
+  ...MORE_CASES,
 };
 
 describe('each rule', () => {
   test('has a case', () => {
-    expect([...Object.keys(CASES), 'quota-exceeded'].sort()).toEqual(RULES.map(({ id }) => id).sort());
+    expect([...Object.keys(CASES), 'quota-exceeded', 'zero-not-in-region'].sort()).toEqual(
+      RULES.map(({ id }) => id).sort(),
+    );
   });
 
   const rows = Object.entries(CASES).flatMap(([rule, cases]) =>
@@ -894,6 +898,33 @@ describe('each rule', () => {
     };
     expect(rulesOf(two, { 'ml.g5.xlarge': 5 })).toContain('quota-exceeded');
     expect(rulesOf(two, { 'ml.g5.xlarge': 6 })).not.toContain('quota-exceeded');
+  });
+});
+
+describe('a region', () => {
+  const findings = (region: string | undefined, resources: Resources): string[] =>
+    prove([{ name: 't.json', document: { Resources: resources }, ...(region !== undefined && { region }) }]).flatMap(
+      ({ rule, severity, logicalId }) => (rule === 'zero-not-in-region' ? [`${severity} ${logicalId}`] : []),
+    );
+  const atZero = { ...components(), Target: componentTarget({ MinCapacity: 0 }) };
+
+  test('that was seen to refuse zero instances refuses these', () => {
+    expect(findings('eu-west-3', atZero)).toEqual(['error Config', 'warning Target']);
+  });
+
+  test('that accepts them, or that nobody tells, is not accused', () => {
+    expect(findings('us-east-1', atZero)).toEqual([]);
+    expect(findings(undefined, atZero)).toEqual([]);
+  });
+
+  test('that refuses zero takes copies at zero on an instance that stays', () => {
+    const kept = components({
+      ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 1, MaxInstanceCount: 4 },
+    });
+    expect(findings('eu-west-3', { ...kept, Target: componentTarget({ MinCapacity: 0 }) })).toEqual([]);
+    expect(findings('eu-west-3', { ...components(), Target: componentTarget({ MinCapacity: 1 }) })).toEqual([
+      'error Config',
+    ]);
   });
 });
 

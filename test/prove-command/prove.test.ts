@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { stringify } from 'yaml';
 import { proveCommand } from '../../bin/commands/prove';
 import type { Finding } from '../../lib/proof/finding';
-import { realTime, variantTarget, type Resources } from '../proof/templates';
+import { components, realTime, variantTarget, type Resources } from '../proof/templates';
 
 let folder: string;
 
@@ -73,6 +73,16 @@ describe('tidegate prove', () => {
     expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=4')).code).toBe(0);
     expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=3')).code).toBe(1);
     await expect(run('--template', file, '--quota', 'g5=many')).rejects.toThrow('write for example ml.g5.xlarge=8');
+  });
+
+  test('knows what the region refuses', async () => {
+    const file = template('zero.json', components());
+    expect((await run('--template', file)).code).toBe(0);
+    expect((await run('--template', file, '--region', 'us-east-1')).code).toBe(0);
+    const { stdout, code } = await run('--template', file, '--region', 'eu-west-3');
+    expect(code).toBe(1);
+    expect(stdout).toContain('error zero-not-in-region');
+    await expect(run('--template', file, '--region', 'Paris')).rejects.toThrow('write for example eu-west-3');
   });
 
   test('judges YAML as it judges JSON', async () => {
