@@ -17,19 +17,77 @@ const JUDGED = [
 /** One choice for every condition, by its key. */
 type Choice = ReadonlyMap<string, boolean>;
 
+/** The templates as one choice of their conditions makes them. */
+export interface Branch {
+  readonly templates: readonly ProofTemplate[];
+  /** Whether the defaults of the parameters lead here, as far as they decide. */
+  readonly isDefault: boolean;
+  /** Whether a condition that a template declares holds; undefined where the branch does not tell. */
+  readonly holds: (declared: DeclaredCondition) => boolean | undefined;
+}
+
+/** A condition by its name. */
+export interface DeclaredCondition {
+  readonly index: number;
+  readonly name: string;
+}
+
 /**
- * The templates as each choice of their conditions makes them: what is wrong in all of them is certain. Where the choices are too many,
- * the templates as they are.
+ * The templates as each choice of their conditions makes them. Where the choices are too many, those to which the defaults of parameters
+ * lead; where even these are too many, the templates with the rest of their conditions unresolved.
  */
-export function branchesOf(templates: readonly ProofTemplate[]): (readonly ProofTemplate[])[] {
+export function branchesOf(templates: readonly ProofTemplate[]): Branch[] {
   const size = templates.reduce((sum, { document }) => sum + JSON.stringify(document ?? null).length, 0);
-  const keys = JUDGED.map((judged) => keysOf(templates, judged)).find(
-    (some) => some.length <= MOST_CONDITIONS && size * 2 ** some.length <= MOST_CHARACTERS,
+  const isFew = (keys: readonly string[]): boolean =>
+    keys.length <= MOST_CONDITIONS && size * 2 ** keys.length <= MOST_CHARACTERS;
+  const sets = JUDGED.map((judged) => keysOf(templates, judged));
+  const keys = sets.find(isFew);
+  const byDefault = new Map(
+    [...new Set(sets.flat())].flatMap((key): [string, boolean][] => {
+      const value = defaultOf(key, templates);
+      return value === undefined ? [] : [[key, value]];
+    }),
   );
-  if (keys === undefined || keys.length === 0) return [[...templates]];
-  return choicesOf(keys).map((choice) =>
-    templates.map((template, index) => ({ ...template, document: chosen(template.document, index, choice) })),
-  );
+  const branch = (choice: Choice): Branch => ({
+    templates: templates.map((template, index) => ({
+      ...template,
+      document: chosen(template.document, index, choice),
+    })),
+    isDefault: [...choice].every(([key, value]) => (byDefault.get(key) ?? value) === value),
+    holds: ({ index, name }) => {
+      const { document } = templates[index]!;
+      return isTrue(conditionOf(document, name), document, index, choice);
+    },
+  });
+  if (keys !== undefined) return choicesOf(keys).map(branch);
+  const open = sets.map((set) => set.filter((key) => !byDefault.has(key))).find(isFew) ?? [];
+  return choicesOf(open).map((choice) => branch(new Map([...byDefault, ...choice])));
+}
+
+/** The conditions that the templates declare and that judged resources depend on. */
+export function declaredConditions(templates: readonly ProofTemplate[]): DeclaredCondition[] {
+  return templates.flatMap(({ document }, index) => {
+    const used = usedConditions(document, JUDGED[0]!);
+    return Object.keys(part(document, 'Conditions')).flatMap((name) => (used.has(name) ? [{ index, name }] : []));
+  });
+}
+
+/** What the defaults of parameters make of a condition; undefined where they do not decide it. */
+function defaultOf(key: string, templates: readonly ProofTemplate[]): boolean | undefined {
+  const space = key.indexOf(' ');
+  const { document, region } = templates[Number(key.slice(0, space))]!;
+  const condition: unknown = JSON.parse(key.slice(space + 1));
+  const sides = isObject(condition) ? condition['Fn::Equals'] : undefined;
+  if (!Array.isArray(sides) || sides.length !== 2) return undefined;
+  const [one, other] = sides.map((side): string | undefined => {
+    if (typeof side !== 'object') return writtenText(side);
+    const name = isObject(side) ? side['Ref'] : undefined;
+    if (name === 'AWS::Region') return region;
+    const parameter = part(document, 'Parameters')[writtenText(name)];
+    const isPlain = isObject(parameter) && /^(String|Number)$/.test(writtenText(parameter['Type']));
+    return isPlain && parameter['Default'] !== undefined ? writtenText(parameter['Default']) : undefined;
+  });
+  return one === undefined || other === undefined ? undefined : one === other;
 }
 
 /** The independent conditions of resources of some types. */
@@ -43,31 +101,42 @@ function keysOf(templates: readonly ProofTemplate[], judged: RegExp): string[] {
   return [...keys];
 }
 
-/** The findings that stand in every branch in which the accused resource exists. */
-export function certainFindings(
-  branches: readonly { readonly findings: readonly Finding[]; readonly has: (finding: Finding) => boolean }[],
-): Finding[] {
-  const key = ({ rule, template, logicalId, property }: Finding): string =>
-    JSON.stringify([rule, template, logicalId, property]);
-  const [first, ...others] = branches.map(({ findings, has }) => ({
-    findings,
-    has,
-    mildest: mildestBy(findings, key),
-  }));
-  if (first === undefined) return [];
-  if (others.length === 0) return [...first.findings];
-  const all = [first, ...others];
+/** What is wrong in one branch. */
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  /** Whether the accused resource exists in the branch. */
+  readonly has: (finding: Finding) => boolean;
+}
+
+function keyOfFinding({ rule, template, logicalId, property }: Finding): string {
+  return JSON.stringify([rule, template, logicalId, property]);
+}
+
+/** The findings that stand in every branch in which the accused resource exists, each as mild as its mildest branch. */
+export function certainFindings(branches: readonly Judgement[]): Finding[] {
+  const all = branches.map(({ findings, has }) => ({ findings, has, mildest: mildestBy(findings, keyOfFinding) }));
+  if (all.length === 1) return [...all[0]!.findings];
   // The wording of the first branch that has it.
   const distinct = new Map<string, Finding>();
   for (const finding of all.flatMap(({ findings }) => findings)) {
-    if (!distinct.has(key(finding))) distinct.set(key(finding), finding);
+    if (!distinct.has(keyOfFinding(finding))) distinct.set(keyOfFinding(finding), finding);
   }
   return [...distinct.values()]
-    .filter((finding) => all.every(({ mildest, has }) => mildest.has(key(finding)) || !has(finding)))
+    .filter((finding) => all.every(({ mildest, has }) => mildest.has(keyOfFinding(finding)) || !has(finding)))
     .map((finding) => {
-      const isMild = all.some(({ mildest }) => mildest.get(key(finding)) === 'warning');
+      const isMild = all.some(({ mildest }) => mildest.get(keyOfFinding(finding)) === 'warning');
       return isMild ? { ...finding, severity: 'warning' as const } : finding;
     });
+}
+
+/** The findings of some lists, without those of whose place an earlier list speaks. */
+export function firstOfEach(lists: readonly (readonly Finding[])[]): Finding[] {
+  const told = new Set<string>();
+  return lists.flatMap((findings) => {
+    const fresh = findings.filter((finding) => !told.has(keyOfFinding(finding)));
+    for (const finding of fresh) told.add(keyOfFinding(finding));
+    return fresh;
+  });
 }
 
 function mildestBy(findings: readonly Finding[], key: (finding: Finding) => string): Map<string, Finding['severity']> {

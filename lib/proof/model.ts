@@ -15,6 +15,8 @@ export interface ProofTemplate {
 export interface ProofOptions {
   /** Instances of each type that the account may have. */
   readonly quotas?: { readonly [instanceType: string]: number };
+  /** Take no default of a parameter for its value: whoever chooses another branch chooses other values too. */
+  readonly areDefaultsOpen?: boolean;
 }
 
 /** A variant of an endpoint configuration. */
@@ -37,6 +39,8 @@ export interface Endpoint {
   readonly variants: readonly Variant[];
   /** Whether these are all: a list that depends on a condition may have more. */
   readonly hasAllVariants: boolean;
+  /** The names of the variants that get copies of the requests. */
+  readonly shadowNames: readonly string[];
 }
 
 /** An inference component. */
@@ -89,6 +93,7 @@ export interface MetricUse {
   readonly isCertain: boolean;
   readonly statistic: string | undefined;
   readonly periodSeconds: number | undefined;
+  readonly unit: string | undefined;
 }
 
 const VARIANT_ID = /^endpoint\/(.+)\/variant\/([^/]+)$/;
@@ -114,7 +119,11 @@ export class ProofModel {
     const exports = new Map<string, string>();
     this.readers = templates.map(
       ({ document, name, region }, index) =>
-        new TemplateReader(document, name, String(index), (one) => exports.get(one), region),
+        new TemplateReader(document, name, String(index), {
+          exportedValue: (one) => exports.get(one),
+          region,
+          areDefaultsOpen: this.options.areDefaultsOpen === true,
+        }),
     );
     // Twice: an export may hand on what another template exported.
     for (let pass = 0; pass < 2; pass++) {
@@ -193,6 +202,11 @@ export class ProofModel {
     return this.targetsOf.of(resource);
   }
 
+  /** The variants of a configuration. */
+  public variantsOf(config: Resource): readonly Variant[] {
+    return this.variantsOfConfig.get(config) ?? [];
+  }
+
   /** Every variant that a template declares. */
   public variants(): Variant[] {
     return [...this.variantsOfConfig.values()].flat();
@@ -216,6 +230,7 @@ export class ProofModel {
       kind: kinds.size === 1 && hasAllVariants ? [...kinds][0] : undefined,
       variants,
       hasAllVariants,
+      shadowNames: config === undefined ? [] : shadowNamesOf(config),
     };
   }
 
@@ -267,7 +282,9 @@ export class ProofModel {
       const plain = properties['MetricName'];
       if (!reader.isAbsent(plain)) {
         const statistic = reader.text(properties['Statistic']) ?? reader.text(properties['ExtendedStatistic']);
-        return [metricUse(resource, '', properties, statistic, reader.number(properties['Period']))];
+        return [
+          metricUse(resource, '', properties, { statistic, period: properties['Period'], unit: properties['Unit'] }),
+        ];
       }
       return metricStats(resource, 'Metrics', properties['Metrics']);
     });
@@ -297,6 +314,13 @@ function nameOf(resource: Resource, property: string): string | undefined {
 function isAdapter({ reader, properties }: Resource): boolean {
   const specification = reader.object(properties['Specification']);
   return specification !== undefined && !reader.isAbsent(specification['BaseInferenceComponentName']);
+}
+
+function shadowNamesOf({ reader, properties }: Resource): string[] {
+  return reader
+    .objects(properties['ShadowProductionVariants'])
+    .map((shadow) => reader.text(shadow['VariantName']))
+    .filter((name) => name !== undefined);
 }
 
 function variantsOf(config: Resource): Variant[] {
@@ -414,7 +438,12 @@ function trackedMetrics({ resource, tracking }: Policy): MetricUse[] {
   const custom = reader.object(tracking['CustomizedMetricSpecification']);
   if (custom === undefined) return [];
   if (reader.isAbsent(custom['Metrics'])) {
-    return [metricUse(resource, where, custom, reader.text(custom['Statistic']), undefined)];
+    return [
+      metricUse(resource, where, custom, {
+        statistic: reader.text(custom['Statistic']),
+        unit: custom['Unit'],
+      }),
+    ];
   }
   return metricStats(resource, `${where}.Metrics`, custom['Metrics']);
 }
@@ -427,7 +456,11 @@ function metricStats(resource: Resource, where: string, metrics: unknown): Metri
     if (stat === undefined || metric === undefined) return [];
     const statistic = reader.text(stat['Stat']);
     return [
-      metricUse(resource, `${where}.${index}.MetricStat.Metric`, metric, statistic, reader.number(stat['Period'])),
+      metricUse(resource, `${where}.${index}.MetricStat.Metric`, metric, {
+        statistic,
+        period: stat['Period'],
+        unit: stat['Unit'],
+      }),
     ];
   });
 }
@@ -436,8 +469,11 @@ function metricUse(
   resource: Resource,
   property: string,
   metric: Json,
-  statistic: string | undefined,
-  periodSeconds: number | undefined,
+  {
+    statistic,
+    period,
+    unit,
+  }: { readonly statistic: string | undefined; readonly period?: unknown; readonly unit: unknown },
 ): MetricUse {
   const { reader } = resource;
   return {
@@ -451,7 +487,8 @@ function metricUse(
     })),
     isCertain: reader.isCertainList(metric['Dimensions']),
     statistic,
-    periodSeconds,
+    periodSeconds: reader.number(period),
+    unit: reader.text(unit),
   };
 }
 

@@ -1,5 +1,5 @@
 import { InputError } from '../core/errors';
-import { branchesOf, certainFindings } from './branches';
+import { branchesOf, certainFindings, declaredConditions, firstOfEach, type Branch, type Judgement } from './branches';
 import type { Finding } from './finding';
 import { ProofModel, type ProofOptions, type ProofTemplate } from './model';
 import { ALARM_RULES } from './rules/alarms';
@@ -8,11 +8,14 @@ import { COMPONENT_RULES } from './rules/components';
 import { DEPLOYMENT_RULES } from './rules/deployment';
 import { INSTANCE_RULES } from './rules/instances';
 import { HOST_RULES } from './rules/hosts';
+import { MATH_RULES } from './rules/math';
 import { METRIC_RULES } from './rules/metrics';
 import { PERMISSION_RULES } from './rules/permissions';
 import { POLICY_RULES } from './rules/policies';
 import { STATISTIC_RULES } from './rules/statistics';
+import { STREAM_RULES } from './rules/streams';
 import { TARGET_RULES } from './rules/targets';
+import { VARIANT_RULES } from './rules/variants';
 import { WAKE_RULES } from './rules/wake';
 import type { ProofRule } from './rules/rule';
 
@@ -20,11 +23,14 @@ import type { ProofRule } from './rules/rule';
 export const RULES: readonly ProofRule[] = [
   ...METRIC_RULES,
   ...STATISTIC_RULES,
+  ...MATH_RULES,
   ...ALARM_RULES,
   ...TARGET_RULES,
   ...CAPACITY_RULES,
+  ...STREAM_RULES,
   ...WAKE_RULES,
   ...COMPONENT_RULES,
+  ...VARIANT_RULES,
   ...HOST_RULES,
   ...POLICY_RULES,
   ...INSTANCE_RULES,
@@ -40,17 +46,51 @@ export const RULES: readonly ProofRule[] = [
  */
 export function prove(templates: readonly ProofTemplate[], options?: ProofOptions): Finding[] {
   for (const template of templates) checkDepth(template);
-  const branches = branchesOf(templates).map((branch) => judge(branch, options));
-  return unique(certainFindings(branches)).sort(
+  const branches = branchesOf(templates).map((branch) => ({ branch, ...judge(branch.templates, options) }));
+  const byDefault = branches.filter(({ branch }) => branch.isDefault);
+  const found = firstOfEach([
+    certainFindings(branches),
+    // Defaults of parameters are taken for their values.
+    certainFindings(byDefault.length > 0 ? byDefault : branches),
+    branches.length > 1 ? conditionalErrors(templates, branches, options) : [],
+  ]);
+  return unique(found).sort(
     (a, b) => order(a) - order(b) || compare(a.template, b.template) || compare(a.logicalId, b.logicalId),
   );
 }
 
-/** Everything that is wrong with the templates once their conditions are decided. */
-function judge(
+function errorsOf(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ severity }) => severity === 'error');
+}
+
+/** Errors that one condition alone brings about, as warnings. Defaults of parameters say nothing of branches that they do not lead to. */
+function conditionalErrors(
   templates: readonly ProofTemplate[],
+  branches: readonly (Judgement & { readonly branch: Branch })[],
   options?: ProofOptions,
-): { readonly findings: Finding[]; readonly has: (finding: Finding) => boolean } {
+): Finding[] {
+  const judged = branches.map((one) =>
+    one.branch.isDefault
+      ? one
+      : { branch: one.branch, ...judge(one.branch.templates, { ...options, areDefaultsOpen: true }) },
+  );
+  return firstOfEach(
+    declaredConditions(templates).flatMap((declared) =>
+      [true, false].map((value) => {
+        const chosen = judged.filter(({ branch }) => branch.holds(declared) === value);
+        if (chosen.length === 0) return [];
+        return errorsOf(certainFindings(chosen)).map((finding) => ({
+          ...finding,
+          severity: 'warning' as const,
+          message: `when condition ${declared.name} is ${value}: ${finding.message}`,
+        }));
+      }),
+    ),
+  );
+}
+
+/** Everything that is wrong with the templates once their conditions are decided. */
+function judge(templates: readonly ProofTemplate[], options?: ProofOptions): Judgement {
   const model = new ProofModel(templates, options);
   const findings = RULES.flatMap((rule) =>
     [...rule.check(model)].map(({ at, property, message, remedy, severity }): Finding => ({

@@ -25,6 +25,19 @@ export interface Resource {
   readonly reader: TemplateReader;
 }
 
+/** What a template does not say itself. */
+export interface TemplateSurroundings {
+  /** What an export of any template comes to. */
+  readonly exportedValue: (name: string) => string | undefined;
+  /** The region it is deployed to, where it is known. */
+  readonly region: string | undefined;
+  /** Whether parameters are unknown in spite of their defaults. */
+  readonly areDefaultsOpen: boolean;
+}
+
+/** The type of a resource that a macro writes on: what it will be only the deployment tells, so no rule looks at it. */
+export const WRITTEN_BY_MACRO = 'a resource that a macro writes on';
+
 /** A value that depends on a condition, or that only the deployment gives. */
 const UNKNOWN = Symbol('unknown');
 
@@ -41,20 +54,19 @@ export class TemplateReader {
   private readonly parameters: Json;
   private readonly mappings: Json;
   private readonly outputs: Json;
+  /** What the Serverless Application Model adds to every resource of a kind. */
+  public readonly globals: Json;
 
   /**
    * @param document the template's JSON
    * @param name the file's name, for messages
    * @param key makes the place holders of this template differ from those of others
-   * @param exportedValue what an export of any template comes to
-   * @param region the region it is deployed to, where it is known
    */
   public constructor(
     document: unknown,
     public readonly name: string,
     private readonly key: string,
-    private readonly exportedValue: (name: string) => string | undefined = () => undefined,
-    public readonly region?: string,
+    private readonly surroundings: TemplateSurroundings,
   ) {
     if (!isObject(document) || !isObject(document['Resources'])) {
       throw new InputError(
@@ -65,6 +77,7 @@ export class TemplateReader {
     this.parameters = part('Parameters');
     this.mappings = part('Mappings');
     this.outputs = part('Outputs');
+    this.globals = part('Globals');
     this.resources = Object.entries(document['Resources']).flatMap(([logicalId, resource]): Resource[] => {
       if (logicalId.startsWith('Fn::')) return [];
       if (!isObject(resource) || typeof resource['Type'] !== 'string') {
@@ -75,9 +88,15 @@ export class TemplateReader {
       const properties = isObject(resource['Properties']) ? resource['Properties'] : {};
       const named: unknown = resource['DependsOn'];
       const dependsOn = (Array.isArray(named) ? named : [named]).filter((one) => typeof one === 'string');
-      return [{ template: name, logicalId, type: resource['Type'], properties, dependsOn, reader: this }];
+      const type = isWrittenOn(resource) ? WRITTEN_BY_MACRO : resource['Type'];
+      return [{ template: name, logicalId, type, properties, dependsOn, reader: this }];
     });
     this.byId = new Map(this.resources.map((resource) => [resource.logicalId, resource]));
+  }
+
+  /** The region it is deployed to, where it is known. */
+  public get region(): string | undefined {
+    return this.surroundings.region;
   }
 
   /** The exports: name and value. */
@@ -122,6 +141,17 @@ export class TemplateReader {
     return name.startsWith('AWS::') || name in this.parameters;
   }
 
+  /** The parameters and resources that an expression names. */
+  public namedIn(value: unknown): string[] {
+    return mentionedIds(value);
+  }
+
+  /** Whether a parameter chooses from a list, such as a stage: a version is no choice. */
+  public isChoice(name: string): boolean {
+    const parameter = this.parameters[name];
+    return isObject(parameter) && Array.isArray(parameter['AllowedValues']);
+  }
+
   /** Text; undefined where it is left out or unknown. */
   public text(value: unknown): string | undefined {
     const known = this.evaluate(value, 0);
@@ -139,8 +169,9 @@ export class TemplateReader {
   /** True or false; undefined where it is unknown; false where it is left out. */
   public flag(value: unknown): boolean | undefined {
     if (value === undefined || value === null) return false;
-    const text = this.text(value)?.toLowerCase();
-    return text === 'true' ? true : text === 'false' ? false : undefined;
+    const text = this.text(value)?.toLowerCase() ?? '';
+    // CloudFormation reads YAML 1.1.
+    return /^(true|yes|on)$/.test(text) ? true : /^(false|no|off)$/.test(text) ? false : undefined;
   }
 
   /** An object, conditions inside it still unresolved; undefined where it is left out or unknown. */
@@ -180,6 +211,7 @@ export class TemplateReader {
 
   private evaluate(value: unknown, depth: number): unknown {
     if (depth > DEEPEST) return UNKNOWN;
+    if (typeof value === 'string') return resolvedLater(value);
     if (!isObject(value)) return value;
     const [name, ...others] = Object.keys(value);
     if (others.length > 0 || name === undefined || (name !== 'Ref' && !name.startsWith('Fn::'))) return value;
@@ -207,7 +239,7 @@ export class TemplateReader {
         const texts = list.map((part) => inner(part));
         return texts.some((text) => text === UNKNOWN || typeof text === 'object')
           ? UNKNOWN
-          : texts.join(writtenText(delimiter));
+          : resolvedLater(texts.join(writtenText(delimiter)));
       }
       case 'Fn::Sub':
         return this.substitute(argument, depth);
@@ -225,14 +257,22 @@ export class TemplateReader {
         return chosen === undefined ? UNKNOWN : inner(chosen);
       }
       case 'Fn::FindInMap': {
-        const [map, first, second] = Array.isArray(argument) ? argument.map(inner) : [];
+        const [map, first, second, otherwise] = Array.isArray(argument) ? argument.map(inner) : [];
         const table = isObject(this.mappings[String(map)]) ? (this.mappings[String(map)] as Json) : {};
         const row = typeof first === 'string' && isObject(table[first]) ? table[first] : undefined;
-        return (typeof second === 'string' ? row?.[second] : undefined) ?? UNKNOWN;
+        const found = typeof second === 'string' && row !== undefined ? row[second] : undefined;
+        if (found !== undefined) return inner(found);
+        // Without a row for what is known, the default of the language extensions stands.
+        const isKnown = [map, first, second].every((one) => typeof one === 'string' && isLiteral(one));
+        return isKnown && isObject(otherwise) && 'DefaultValue' in otherwise
+          ? inner(otherwise['DefaultValue'])
+          : UNKNOWN;
       }
       case 'Fn::ImportValue': {
         const exported = inner(argument);
-        return typeof exported === 'string' ? (this.exportedValue(exported) ?? `<import ${exported}>`) : UNKNOWN;
+        return typeof exported === 'string'
+          ? (this.surroundings.exportedValue(exported) ?? placeHolder(`import ${exported}`))
+          : UNKNOWN;
       }
       default:
         return UNKNOWN;
@@ -260,8 +300,13 @@ export class TemplateReader {
     if (isObject(parameter)) {
       const isPlain = /^(String|Number|CommaDelimitedList|List<Number>)$/.test(writtenText(parameter['Type']));
       const given = parameter['Default'];
-      if (!isPlain || given === undefined) return `<${this.key} ${name}>`;
-      return /List/.test(writtenText(parameter['Type'])) ? writtenText(given).split(',') : given;
+      // Nobody deploys with an empty default where a name is needed.
+      if (!isPlain || given === undefined || given === '' || this.surroundings.areDefaultsOpen)
+        return `<${this.key} ${name}>`;
+      if (!/List/.test(writtenText(parameter['Type']))) return given;
+      return writtenText(given)
+        .split(',')
+        .map((one) => one.trim());
     }
     const resource = this.byId.get(name);
     const kind = resource === undefined ? undefined : ARN_BY_REF[resource.type];
@@ -308,8 +353,27 @@ export class TemplateReader {
       if (value === UNKNOWN || value === undefined || typeof value === 'object') isKnown = false;
       return writtenText(value);
     });
-    return isKnown ? text : UNKNOWN;
+    return isKnown ? resolvedLater(text) : UNKNOWN;
   }
+}
+
+/** The place holder of what only the deployment gives. A slash in it would read as part of a resource id. */
+function placeHolder(what: string): string {
+  return `<${what.replaceAll('/', ':').replace(/[<>]/g, '')}>`;
+}
+
+/** Text whose dynamic references (`{{resolve:ssm:name}}`) are place holders: CloudFormation looks them up at the deployment. */
+function resolvedLater(text: string): string {
+  return text.replace(/\{\{(resolve:[^{}]*)\}\}/g, (_whole, reference: string) => placeHolder(reference));
+}
+
+/** Whether a macro or a loop writes further properties than those that are there. */
+function isWrittenOn(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isWrittenOn);
+  if (!isObject(value)) return false;
+  const names = Object.keys(value);
+  const isWritten = names.some((name) => name === 'Fn::Transform' || name.startsWith('Fn::ForEach::'));
+  return isWritten || Object.values(value).some(isWrittenOn);
 }
 
 /** Resources of SageMaker whose `Ref` is an ARN (CloudFormation reference, return values). */
@@ -330,7 +394,7 @@ function mentionedIds(value: unknown): string[] {
     const pattern: unknown = name === 'Fn::Sub' && Array.isArray(inner) ? inner[0] : inner;
     const inPattern =
       name === 'Fn::Sub' && typeof pattern === 'string'
-        ? [...pattern.matchAll(/\$\{\s*([A-Za-z0-9]+)/g)].map(([, id]) => id!)
+        ? [...pattern.matchAll(/\$\{\s*([A-Za-z0-9]+(?:::[A-Za-z]+)?)/g)].map(([, id]) => id!)
         : [];
     return [...inPattern, ...mentionedIds(inner)];
   });
@@ -338,5 +402,5 @@ function mentionedIds(value: unknown): string[] {
 
 /** Whether a text is known to the last letter, without place holders. */
 export function isLiteral(text: string): boolean {
-  return !/[<>]/.test(text);
+  return !/<[^<>]+>/.test(text);
 }

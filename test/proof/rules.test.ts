@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { prove, RULES } from '../../lib/proof/prove';
 import { projectDirectory } from '../architecture/imports';
-import { MORE_CASES } from './more-cases';
+import { LEARNT, MORE_CASES } from './more-cases';
 import {
   alarm,
   asynchronous,
@@ -875,7 +875,7 @@ describe('each rule', () => {
     );
   });
 
-  const rows = Object.entries(CASES).flatMap(([rule, cases]) =>
+  const rows = [...Object.entries(CASES), ...Object.entries(LEARNT)].flatMap(([rule, cases]) =>
     cases.map((pair, index) => [rule, index + 1, ...pair] as const),
   );
 
@@ -983,7 +983,10 @@ describe('conditions', () => {
   test('what one branch has right is not accused', () => {
     const Conditions = { Prod: isProd, Dev: { 'Fn::Not': [{ Condition: 'Prod' }] } };
     const either = {
-      ...realTime({ ModelName: { 'Fn::If': ['Dev', { Ref: 'AWS::NoValue' }, 'm'] } }),
+      ...realTime(
+        { ModelName: { 'Fn::If': ['Dev', { Ref: 'AWS::NoValue' }, 'm'] } },
+        { ExecutionRoleArn: { Ref: 'Role' } },
+      ),
       Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 1, 0] } }),
     };
     expect(judged(either, Conditions)).toEqual([]);

@@ -1,22 +1,13 @@
-import { HOSTING_NAMESPACES } from '../../catalog/metrics';
 import type { Accusation } from '../finding';
 import type { ProofModel } from '../model';
-import { isLiteral, type Resource } from '../template-reader';
-import type { ProofRule } from './rule';
+import { isLiteral, isObject, writtenText, type Json, type Resource } from '../template-reader';
+import { hostingAlarms } from './hosting-alarms';
+import { either, type ProofRule } from './rule';
 
 const ACTIONS = ['AlarmActions', 'OKActions', 'InsufficientDataActions'] as const;
 
-/** Alarms on hosting, and alarms that scale it. */
-function alarmsOf(model: ProofModel): Resource[] {
-  const watched = model.metrics.flatMap(({ resource, namespace }) =>
-    HOSTING_NAMESPACES.includes(namespace ?? '') ? [resource] : [],
-  );
-  const scaling = model.targets.flatMap(({ policies }) => policies.flatMap(({ alarms }) => alarms));
-  return [...new Set([...watched, ...scaling])].filter(({ type }) => type === 'AWS::CloudWatch::Alarm');
-}
-
 function* invalid(model: ProofModel): Iterable<Accusation> {
-  for (const alarm of alarmsOf(model)) {
+  for (const alarm of hostingAlarms(model)) {
     const { reader, properties } = alarm;
     const periods = reader.number(properties['EvaluationPeriods']);
     const datapoints = reader.number(properties['DatapointsToAlarm']);
@@ -44,6 +35,50 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+/** Words that an alarm takes (API reference, PutMetricAlarm); those of bands and of other statistics included. */
+const WORDS: { readonly [property: string]: readonly string[] } = {
+  ComparisonOperator: [
+    'GreaterThanOrEqualToThreshold',
+    'GreaterThanThreshold',
+    'LessThanThreshold',
+    'LessThanOrEqualToThreshold',
+    'LessThanLowerOrGreaterThanUpperThreshold',
+    'LessThanLowerThreshold',
+    'GreaterThanUpperThreshold',
+  ],
+  TreatMissingData: ['breaching', 'notBreaching', 'ignore', 'missing'],
+  Statistic: ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'],
+};
+
+function* misworded(model: ProofModel): Iterable<Accusation> {
+  for (const alarm of hostingAlarms(model)) {
+    const { reader, properties } = alarm;
+    for (const [property, words] of Object.entries(WORDS)) {
+      const word = reader.text(properties[property]);
+      if (word === undefined || !isLiteral(word) || words.includes(word)) continue;
+      const isExtended = property === 'Statistic' && /^(p|tm|wm|tc|ts|pr|iqm)/i.test(word);
+      yield {
+        at: alarm,
+        property,
+        message: `${property} is '${word}', which CloudWatch does not know`,
+        remedy: isExtended ? `write '${word}' in ExtendedStatistic` : `use ${either(words)}`,
+      };
+    }
+    if (reader.isAbsent(properties['MetricName'])) continue;
+    const given = ['Statistic', 'ExtendedStatistic'].filter((name) => !reader.isAbsent(properties[name]));
+    if (given.length === 1) continue;
+    yield {
+      at: alarm,
+      property: given[0] ?? 'Statistic',
+      message:
+        given.length === 0
+          ? 'the alarm has no statistic'
+          : 'the alarm has both Statistic and ExtendedStatistic; CloudWatch takes one',
+      remedy: 'give Statistic or ExtendedStatistic',
+    };
+  }
+}
+
 function* wrongAction(model: ProofModel): Iterable<Accusation> {
   const targets = new Set(model.targets.map(({ resource }) => resource));
   const tracking = new Set(
@@ -58,7 +93,14 @@ function* wrongAction(model: ProofModel): Iterable<Accusation> {
       for (const action of Array.isArray(written) ? (written as unknown[]) : []) {
         const named = reader.referenced(action);
         if (named === undefined) continue;
-        if (targets.has(named) || named.type.startsWith('AWS::SageMaker::')) {
+        const attribute = named.type === POLICY ? attributeOf(action) : undefined;
+        if (attribute !== undefined && attribute !== 'Arn') {
+          yield {
+            at: alarm,
+            property,
+            message: `${named.logicalId}.${attribute} is not the ARN of the policy`,
+          };
+        } else if (targets.has(named) || named.type.startsWith('AWS::SageMaker::')) {
           yield {
             at: alarm,
             property,
@@ -78,8 +120,17 @@ function* wrongAction(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+const POLICY = 'AWS::ApplicationAutoScaling::ScalingPolicy';
+
+/** The attribute that `Fn::GetAtt` asks for. */
+function attributeOf(action: unknown): string | undefined {
+  const attribute = isObject(action) ? action['Fn::GetAtt'] : undefined;
+  if (Array.isArray(attribute)) return writtenText(attribute[1]);
+  return typeof attribute === 'string' ? attribute.slice(attribute.indexOf('.') + 1) : undefined;
+}
+
 function* actionWithoutArn(model: ProofModel): Iterable<Accusation> {
-  for (const alarm of alarmsOf(model)) {
+  for (const alarm of hostingAlarms(model)) {
     const { reader, properties } = alarm;
     for (const property of ACTIONS) {
       for (const action of reader.texts(properties[property])) {
@@ -98,6 +149,37 @@ function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefin
     : /^LessThan(OrEqualTo)?Threshold$/.test(operator)
       ? 'below'
       : undefined;
+}
+
+/** Metrics that have no datapoint while nothing is asked for, and those of endpoints whose wake-up has a rule of its own. */
+const COMES_WITH_REQUESTS =
+  /^(Invocations(PerInstance|PerCopy)?|ConcurrentRequestsPer(Model|Copy)|(Model|Overhead|Container|FirstChunk\w*)Latency|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|TimeInBacklog|TotalProcessingTime|InvocationFailures)$/;
+
+function* scalesWithoutData(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const alarm = use.resource;
+    const { reader, properties, type } = alarm;
+    if (type !== 'AWS::CloudWatch::Alarm' || !COMES_WITH_REQUESTS.test(use.metricName ?? '')) continue;
+    if (reader.text(properties['TreatMissingData']) !== 'breaching' || breachOf(alarm) !== 'above') continue;
+    const adding = model.targets
+      .flatMap(({ policies }) => policies)
+      .find(
+        ({ resource, step, alarms }) =>
+          alarms.includes(alarm) && runsOnAlarm(alarm, resource) && onlyAdds(resource, step),
+      );
+    if (adding === undefined) continue;
+    yield {
+      at: alarm,
+      property: 'TreatMissingData',
+      message: `${use.metricName} has no data while nobody calls; with 'breaching' the alarm then goes off, and ${adding.resource.logicalId} adds capacity for no request`,
+    };
+  }
+}
+
+/** Whether a step policy certainly does nothing but add. */
+function onlyAdds({ reader }: Resource, step: Json | undefined): boolean {
+  const steps = reader.objects(step?.['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
+  return steps.length > 0 && steps.every((one) => one !== undefined && one > 0);
 }
 
 function* stepsElsewhere(model: ProofModel): Iterable<Accusation> {
@@ -147,10 +229,13 @@ export const ALARM_RULES: readonly ProofRule[] = [
   {
     id: 'alarm-invalid',
     severity: 'error',
-    reason: 'CloudWatch refuses an alarm that needs more datapoints than it looks at, or looks back too far',
-    remedy: 'change the periods',
-    source: 'CloudWatch API reference: PutMetricAlarm (DatapointsToAlarm, Period)',
-    check: invalid,
+    reason: 'CloudWatch refuses words it does not know, more datapoints than are looked at, and a look back too far',
+    remedy: 'write what CloudWatch takes',
+    source: 'CloudWatch API reference: PutMetricAlarm',
+    check: function* (model) {
+      yield* invalid(model);
+      yield* misworded(model);
+    },
   },
   {
     id: 'alarm-action-invalid',
@@ -172,5 +257,13 @@ export const ALARM_RULES: readonly ProofRule[] = [
     source:
       'Application Auto Scaling user guide: step scaling policies (step adjustments); API reference: StepAdjustment',
     check: stepsElsewhere,
+  },
+  {
+    id: 'missing-data-scales-out',
+    severity: 'warning',
+    reason: 'an alarm that takes silence for load grows a fleet that nobody calls',
+    remedy: "set TreatMissingData to 'notBreaching'",
+    source: 'CloudWatch user guide: alarms and missing data',
+    check: scalesWithoutData,
   },
 ];

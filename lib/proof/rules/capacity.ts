@@ -1,4 +1,5 @@
 import { findInstanceType } from '../../catalog/instance-types';
+import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
 import { testedConcurrency, type ProofModel, type Target } from '../model';
 import { isLiteral } from '../template-reader';
@@ -148,6 +149,9 @@ function mostOf(
   if (predefined === 'SageMakerVariantProvisionedConcurrencyUtilization') {
     return { value: 1, why: 'the most that a share of the provisioned concurrency can be', severity: 'error' };
   }
+  if (PUBLISHED_METRICS.some((one) => one.metricName === metric && one.isShare)) {
+    return { value: 1, why: 'the most that a share can be', severity: 'error' };
+  }
   if (metric === 'ApproximateBacklogSizePerInstance') {
     const atOnce = concurrentInvocations(target);
     return atOnce === undefined
@@ -231,39 +235,6 @@ function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
 function highestOf(target: Target): number | undefined {
   const highest = Math.max(...limitsOf(target).map(({ max }) => max ?? -Infinity));
   return Number.isFinite(highest) ? highest : undefined;
-}
-
-function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
-  for (const mapping of model.ofType('AWS::Lambda::EventSourceMapping')) {
-    const { reader, properties } = mapping;
-    const stream = reader.referenced(properties['EventSourceArn']);
-    if (stream?.type !== 'AWS::Kinesis::Stream') continue;
-    const shards = stream.reader.number(stream.properties['ShardCount']);
-    const perShard = reader.isAbsent(properties['ParallelizationFactor'])
-      ? 1
-      : reader.number(properties['ParallelizationFactor']);
-    const consumer = reader.referenced(properties['FunctionName']);
-    const environment = consumer?.reader.object(
-      consumer.reader.object(consumer.properties['Environment'])?.['Variables'],
-    );
-    if (shards === undefined || perShard === undefined || environment === undefined) continue;
-    const called = new Set(Object.values(environment).map((value) => consumer?.reader.text(value)?.toLowerCase()));
-    for (const target of model.targets) {
-      const slots = testedConcurrency(target);
-      const name = target.endpoint?.name?.toLowerCase();
-      if (slots === undefined || target.max === undefined || name === undefined || !called.has(name)) continue;
-      const atOnce = shards * perShard;
-      if (atOnce <= target.max * slots) continue;
-      yield {
-        at: mapping,
-        property: 'ParallelizationFactor',
-        message:
-          `${shards} shards × ${perShard} batches call the endpoint ${atOnce} times at once, above ${target.max} × ${slots} = ` +
-          `${target.max * slots} that its largest fleet answers (Little's law)`,
-        remedy: 'raise MaxCapacity, or lower ParallelizationFactor',
-      };
-    }
-  }
 }
 
 /** What CloudFormation requires of a scalable target. */
@@ -359,7 +330,8 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       isLiteral(variantName) &&
       known.length > 0 &&
       known.every((name) => name !== undefined && isLiteral(name)) &&
-      !known.includes(variantName)
+      !known.includes(variantName) &&
+      !endpoint.shadowNames.includes(variantName)
     ) {
       yield {
         at: resource,
@@ -438,13 +410,5 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
     remedy: 'lower the maxima or raise the quota',
     source: 'Service Quotas: instances for endpoint usage',
     check: quotaExceeded,
-  },
-  {
-    id: 'stream-outpaces-endpoint',
-    severity: 'warning',
-    reason: 'more batches at once than the largest fleet answers end in throttling and dead letters',
-    remedy: 'raise MaxCapacity, or lower ParallelizationFactor',
-    source: "Lambda developer guide: Kinesis event source mappings; Little's law",
-    check: streamOutpaces,
   },
 ];

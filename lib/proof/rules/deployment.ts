@@ -1,9 +1,12 @@
 import type { Accusation } from '../finding';
 import type { ProofModel } from '../model';
-import { isLiteral, type Resource } from '../template-reader';
+import { isLiteral, isObject, type Resource } from '../template-reader';
 import type { ProofRule } from './rule';
 
+const POLICY = 'AWS::ApplicationAutoScaling::ScalingPolicy';
+
 const NAMED: readonly (readonly [type: string, property: string])[] = [
+  [POLICY, 'PolicyName'],
   ['AWS::SageMaker::EndpointConfig', 'EndpointConfigName'],
   ['AWS::SageMaker::Endpoint', 'EndpointName'],
   ['AWS::SageMaker::Model', 'ModelName'],
@@ -22,8 +25,13 @@ const DAY = /(?<!\d)20[1-3]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$/;
 
 function* unstableName(model: ProofModel): Iterable<Accusation> {
   for (const [type, property] of NAMED) {
-    for (const resource of model.ofType(type)) {
-      const name = declaredName(resource, property);
+    const named =
+      type === POLICY
+        ? model.targets.flatMap(({ policies }) => policies.map((one) => one.resource))
+        : model.ofType(type);
+    for (const resource of named) {
+      // Whoever gives a parameter chooses the moment.
+      const name = isParameter(resource, property) ? undefined : declaredName(resource, property);
       // The day of a model is its version.
       const isDated = property === 'EndpointName' || property === 'EndpointConfigName';
       const day = isDated ? DAY.exec(name ?? '')?.[0] : undefined;
@@ -38,6 +46,11 @@ function* unstableName(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+function isParameter({ reader, properties }: Resource, property: string): boolean {
+  const written = properties[property];
+  return isObject(written) && typeof written['Ref'] === 'string' && reader.isGiven(written['Ref']);
+}
+
 function declaredName({ reader, properties }: Resource, property: string): string | undefined {
   return reader.isAbsent(properties[property]) ? undefined : reader.text(properties[property]);
 }
@@ -46,9 +59,7 @@ function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
   for (const { config } of model.endpoints) {
     if (config === undefined) continue;
     const name = declaredName(config, 'EndpointConfigName');
-    // A parameter in the name may be its version.
-    const written = JSON.stringify(config.properties['EndpointConfigName']);
-    if (name === undefined || !isLiteral(name) || written.startsWith('{')) continue;
+    if (name === undefined || !staysTheSame(config) || VERSION.test(name)) continue;
     if (MOMENT.test(name) || EPOCH.test(name) || DAY.test(name)) continue;
     yield {
       at: config,
@@ -56,6 +67,16 @@ function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
       message: `every change of an endpoint configuration replaces it, and '${name}' exists already when the new one is made`,
     };
   }
+}
+
+/** Who writes a version into a name raises it with the content. */
+const VERSION = /(^|[-_.])v\d+([-_.]|$)/i;
+
+/** Whether the name of a configuration cannot change with its content: a free parameter in it may be its version. */
+function staysTheSame({ reader, properties }: Resource): boolean {
+  const written = properties['EndpointConfigName'];
+  if (/Fn::(ImportValue|FindInMap)|\{\{resolve:/.test(JSON.stringify(written))) return false;
+  return reader.namedIn(written).every((name) => name.startsWith('AWS::') || reader.isChoice(name));
 }
 
 function* countsReset(model: ProofModel): Iterable<Accusation> {
@@ -90,6 +111,24 @@ function* countsReset(model: ProofModel): Iterable<Accusation> {
 
 function* componentOnModel(model: ProofModel): Iterable<Accusation> {
   for (const { resource, endpoint } of model.components) {
+    const variantName = resource.reader.text(resource.properties['VariantName']);
+    const known = endpoint?.variants.map(({ name }) => name) ?? [];
+    if (
+      endpoint?.hasAllVariants === true &&
+      variantName !== undefined &&
+      isLiteral(variantName) &&
+      known.length > 0 &&
+      known.every((name) => name !== undefined && isLiteral(name)) &&
+      !known.includes(variantName)
+    ) {
+      yield {
+        at: resource,
+        property: 'VariantName',
+        message: `endpoint ${endpoint.resource.logicalId} has no variant '${variantName}'; it has ${known.join(', ')}`,
+        remedy: 'name a variant of the endpoint',
+      };
+      continue;
+    }
     const kind = endpoint?.kind;
     if (kind === undefined || kind === 'inference-component') continue;
     yield {

@@ -164,14 +164,34 @@ function* rolloutInvalid(model: ProofModel): Iterable<Accusation> {
     const both = ['BlueGreenUpdatePolicy', 'RollingUpdatePolicy'].every(
       (name) => reader.object(rollout?.[name]) !== undefined,
     );
-    if (!both) continue;
-    yield {
-      at: resource,
-      property: 'DeploymentConfig',
-      message: 'the deployment is both blue/green and rolling; the service takes one',
-    };
+    if (both) {
+      yield {
+        at: resource,
+        property: 'DeploymentConfig',
+        message: 'the deployment is both blue/green and rolling; the service takes one',
+      };
+    }
+    for (const [path, least, most] of SHARES) {
+      const size = path.split('.').reduce<Json | undefined>((at, name) => reader.object(at?.[name]), rollout);
+      const value = reader.number(size?.['Value']);
+      if (reader.text(size?.['Type']) !== 'CAPACITY_PERCENT' || value === undefined) continue;
+      if (value >= least && value <= most) continue;
+      yield {
+        at: resource,
+        property: `DeploymentConfig.${path}.Value`,
+        message: `${path.split('.').pop()} is ${value} % of the fleet; the service takes ${least} to ${most} %`,
+        remedy: `set it to a value from ${least} to ${most}`,
+      };
+    }
   }
 }
+
+/** How much of a fleet may be replaced at once, in percent (API reference: RollingUpdatePolicy, TrafficRoutingConfig). */
+const SHARES: readonly (readonly [path: string, least: number, most: number])[] = [
+  ['RollingUpdatePolicy.MaximumBatchSize', 5, 50],
+  ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize', 1, 50],
+  ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.LinearStepSize', 10, 50],
+];
 
 /** What replicas live on. */
 export const HOST_RULES: readonly ProofRule[] = [
@@ -212,9 +232,9 @@ export const HOST_RULES: readonly ProofRule[] = [
   {
     id: 'rollout-invalid',
     severity: 'error',
-    reason: 'an endpoint is updated in one way',
+    reason: 'an endpoint is updated in one way, and in steps of half the fleet at most',
     remedy: 'keep BlueGreenUpdatePolicy or RollingUpdatePolicy',
-    source: 'SageMaker API reference: DeploymentConfig',
+    source: 'SageMaker API reference: DeploymentConfig, RollingUpdatePolicy, TrafficRoutingConfig',
     check: rolloutInvalid,
   },
 ];

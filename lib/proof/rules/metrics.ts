@@ -2,7 +2,7 @@ import { HOSTING_NAMESPACES, SAGEMAKER_NAMESPACE, type EndpointKind } from '../.
 import { FURTHER_DIMENSIONS, PUBLISHED_METRICS, type PublishedMetric } from '../../catalog/published-metrics';
 import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
-import type { Endpoint, MetricUse, ProofModel, Target } from '../model';
+import type { MetricUse, ProofModel, Target } from '../model';
 import { isLiteral } from '../template-reader';
 import { catalogued, dimensionOf, subjectOf, within, type Subject } from './metric-subject';
 import { either, type ProofRule } from './rule';
@@ -129,7 +129,7 @@ function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
       known.length > 0 &&
       known.every((name) => name !== undefined && isLiteral(name)) &&
       !known.includes(variantName) &&
-      !hasShadow(endpoint, variantName)
+      !endpoint.shadowNames.includes(variantName)
     ) {
       yield {
         at: use.resource,
@@ -216,12 +216,29 @@ function* arnForName(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function hasShadow({ config }: Endpoint, variantName: string): boolean {
-  if (config === undefined) return false;
-  const { reader, properties } = config;
-  return reader
-    .objects(properties['ShadowProductionVariants'])
-    .some((shadow) => reader.text(shadow['VariantName']) === variantName);
+/** Properties that take the name of another resource, never its ARN. */
+function* namesGivenByArn(model: ProofModel): Iterable<Accusation> {
+  const variants = model.variants().map(({ config, property, properties }) => ({
+    at: config,
+    property: `${property}.ModelName`,
+    value: properties['ModelName'],
+  }));
+  const configs = model
+    .ofType('AWS::SageMaker::Endpoint')
+    .map((at) => ({ at, property: 'EndpointConfigName', value: at.properties['EndpointConfigName'] }));
+  const hosts = model
+    .ofType('AWS::SageMaker::InferenceComponent')
+    .map((at) => ({ at, property: 'EndpointName', value: at.properties['EndpointName'] }));
+  for (const { at, property, value } of [...variants, ...configs, ...hosts]) {
+    const [name] = property.split('.').slice(-1);
+    if (at.reader.text(value)?.startsWith('arn:') !== true) continue;
+    yield {
+      at,
+      property,
+      message: `${name} takes a name, and what is given is an ARN: Ref of a SageMaker resource is its ARN`,
+      remedy: `use Fn::GetAtt with ${name}`,
+    };
+  }
 }
 
 /** Which predefined metric belongs to which dimension, and which kinds of endpoint publish what is behind it. */
@@ -282,9 +299,19 @@ function* predefinedMismatch(model: ProofModel): Iterable<Accusation> {
 }
 
 /** Metrics of the whole endpoint: they do not fall as replicas are added. */
-const OF_THE_WHOLE: { readonly [metricName: string]: string } = {
-  Invocations: 'InvocationsPerInstance',
-  ApproximateBacklogSize: 'ApproximateBacklogSizePerInstance',
+const OF_THE_WHOLE: { readonly [metricName: string]: { readonly better: string; readonly why: string } } = {
+  Invocations: {
+    better: 'InvocationsPerInstance',
+    why: 'counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum',
+  },
+  ApproximateBacklogSize: {
+    better: 'ApproximateBacklogSizePerInstance',
+    why: 'counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum',
+  },
+  HasBacklogWithoutCapacity: {
+    better: 'ApproximateBacklogSizePerInstance, and let a step policy wake the fleet',
+    why: 'is 0 as soon as there is an instance, so it follows no load',
+  },
 };
 
 function* notPerReplica(model: ProofModel): Iterable<Accusation> {
@@ -298,8 +325,8 @@ function* notPerReplica(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property: 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName',
-      message: `${metricName} counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum`,
-      remedy: `follow ${better}`,
+      message: `${metricName} ${better.why}`,
+      remedy: `follow ${better.better}`,
     };
   }
 }
@@ -388,11 +415,14 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'arn-for-name',
     severity: 'error',
-    reason: 'metrics are published under names: an ARN, or nothing, in a dimension matches no datapoint',
+    reason: 'metrics and resources are found under names: an ARN, or nothing, in their place matches none',
     remedy: 'use Fn::GetAtt with EndpointName, or the name itself',
     source:
       'CloudFormation: return values of AWS::SageMaker::Endpoint; SageMaker developer guide: metrics in CloudWatch',
-    check: arnForName,
+    check: function* (model) {
+      yield* arnForName(model);
+      yield* namesGivenByArn(model);
+    },
   },
   {
     id: 'predefined-metric-mismatch',

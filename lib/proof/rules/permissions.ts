@@ -93,6 +93,14 @@ const ATTACHED: readonly (readonly [type: string, property: string])[] = [
 
 const FULL_ACCESS = /(^|\/)AmazonSageMakerFullAccess$/;
 
+const ADMINISTRATOR = /(^|\/)AdministratorAccess$/;
+
+/** Whether SageMaker itself takes a role: its models and endpoints run with it. */
+function isOfSageMaker({ type, properties }: Resource): boolean {
+  const trusted = JSON.stringify(properties['AssumeRolePolicyDocument'] ?? null);
+  return type === 'AWS::IAM::Role' && /"sagemaker\.amazonaws\.com"/.test(trusted);
+}
+
 /** Every resource, or every one of SageMaker. */
 const EVERYTHING = /^(\*|arn:[^:]*:sagemaker:[^:]*:[^:]*:\*)$/;
 
@@ -120,8 +128,28 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
       }
     }
   }
+  // Whoever serves a model needs no power over the account.
+  for (const at of model.ofType('AWS::IAM::Role')) {
+    const isAdministrator = at.reader.texts(at.properties['ManagedPolicyArns']).some((arn) => ADMINISTRATOR.test(arn));
+    if (!isAdministrator || !isOfSageMaker(at) || isOfWorkplaces(at)) continue;
+    yield {
+      at,
+      property: 'ManagedPolicyArns',
+      message: 'SageMaker takes the role, and AdministratorAccess lets a model do everything in the account',
+    };
+  }
   for (const { at, property, actions, resources, isConditional, principals } of allowed(model)) {
-    if (!actions.includes('sagemaker:*') || !resources.some((one) => EVERYTHING.test(one)) || isConditional) continue;
+    const isEverything =
+      actions.includes('*') &&
+      principals.some(
+        (one) => typeof one === 'object' && one !== null && 'reader' in one && isOfSageMaker(one as Resource),
+      );
+    if (
+      (!actions.includes('sagemaker:*') && !isEverything) ||
+      !resources.some((one) => EVERYTHING.test(one)) ||
+      isConditional
+    )
+      continue;
     const roles = principals.filter(
       (one): one is Resource => typeof one === 'object' && one !== null && 'logicalId' in one,
     );
@@ -129,7 +157,7 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
     yield {
       at,
       property,
-      message: 'sagemaker:* on * may change and delete every endpoint of the account',
+      message: `${isEverything ? '*' : 'sagemaker:*'} on * may change and delete every endpoint of the account`,
     };
   }
 }
@@ -180,6 +208,27 @@ function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+/** Grants of asynchronous invocations alone, on endpoints that take none. */
+function* asyncAlone(model: ProofModel): Iterable<Accusation> {
+  const statements = [...allowed(model)];
+  for (const statement of statements) {
+    if (!grants(statement, ASYNC)) continue;
+    const together = statements.filter(({ principals }) =>
+      principals.some((one) => statement.principals.includes(one)),
+    );
+    if (together.some((one) => grants(one, INVOKE) || grants(one, STREAM))) continue;
+    const { exact } = endpointsOf(model, statement.resources);
+    if (exact.length === 0 || !exact.every(({ kind }) => kind !== undefined && kind !== 'async')) continue;
+    yield {
+      at: statement.at,
+      property: `${statement.property}.Action`,
+      message: `endpoint ${exact[0]!.resource.logicalId} is ${exact[0]!.kind}: it refuses InvokeEndpointAsync, and InvokeEndpoint is not granted`,
+      remedy: 'grant sagemaker:InvokeEndpoint',
+      severity: 'error',
+    };
+  }
+}
+
 /** The declared endpoints that some ARNs name, and those that patterns match besides. */
 function endpointsOf(
   model: ProofModel,
@@ -207,8 +256,18 @@ function endpointsOf(
 const LANGUAGE_MODEL =
   /vllm|sglang|-lmi|djl-inference|tgi-inference|text-generation-inference|huggingface-llm|tensorrt-?llm|OPTION_ROLLING_BATCH|SM_VLLM_|SM_SGLANG_|MAX_TOTAL_TOKENS/i;
 
-function streams(model: ProofModel, { variants, kind, config }: Endpoint): boolean {
-  if (kind !== 'real-time' || config === undefined) return false;
+function streams(model: ProofModel, endpoint: Endpoint): boolean {
+  const { variants, kind, config } = endpoint;
+  if (config === undefined) return false;
+  if (kind === 'inference-component') {
+    return model.components.some(({ resource, endpoint: host }) => {
+      if (host !== endpoint) return false;
+      const specification = resource.reader.object(resource.properties['Specification']);
+      const found = model.modelNamed(resource, specification?.['ModelName']);
+      return LANGUAGE_MODEL.test(JSON.stringify([specification, found?.properties]));
+    });
+  }
+  if (kind !== 'real-time') return false;
   return variants.some(({ properties }) => {
     const found = model.modelNamed(config, properties['ModelName']);
     return found !== undefined && LANGUAGE_MODEL.test(JSON.stringify(found.properties));
@@ -231,6 +290,9 @@ export const PERMISSION_RULES: readonly ProofRule[] = [
     reason: 'asynchronous and streaming invocations are actions of their own',
     remedy: 'grant the kinds of invocation that callers use',
     source: 'Service authorization reference: Amazon SageMaker',
-    check: invokeIncomplete,
+    check: function* (model) {
+      yield* invokeIncomplete(model);
+      yield* asyncAlone(model);
+    },
   },
 ];

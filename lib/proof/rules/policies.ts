@@ -1,17 +1,22 @@
+import { findInstanceType } from '../../catalog/instance-types';
 import { UNCACHED_OR_CACHED } from './provisioning';
 import type { Accusation } from '../finding';
 import type { Policy, ProofModel, Target } from '../model';
-import type { Json, TemplateReader } from '../template-reader';
-import type { ProofRule } from './rule';
+import { isLiteral, type Json, type TemplateReader } from '../template-reader';
+import { either, type ProofRule } from './rule';
 
 const TRACKING = 'TargetTrackingScalingPolicyConfiguration';
 const STEP = 'StepScalingPolicyConfiguration';
+const PREDICTIVE = 'PredictiveScalingPolicyConfiguration';
 
 /** What Application Auto Scaling takes where SageMaker policies leave a cooldown out, in seconds. */
 const DEFAULT_COOLDOWN_SECONDS = 300;
 
-/** AWS's own examples go down to 30 seconds; below, not even the next datapoint is waited for. */
-const SHORT_TRACKING_COOLDOWN_SECONDS = 30;
+/**
+ * Shorter scale-out cooldowns of target tracking answer one load twice. AWS's own examples go down to 30 seconds; instances with
+ * accelerators take minutes, and most metrics have one datapoint a minute.
+ */
+const SHORT_TRACKING_COOLDOWN_SECONDS = { usual: 30, accelerated: 60 };
 
 function allPolicies(model: ProofModel): { readonly policy: Policy; readonly target?: Target }[] {
   return [
@@ -32,10 +37,11 @@ function isSageMaker(properties: Json, reader: TemplateReader): boolean {
 function* predictive(model: ProofModel): Iterable<Accusation> {
   for (const { policy } of allPolicies(model)) {
     const { type, resource } = policy;
-    if (type !== 'PredictiveScaling') continue;
+    const isConfigured = !resource.reader.isAbsent(resource.properties[PREDICTIVE]);
+    if (type !== 'PredictiveScaling' && !isConfigured) continue;
     yield {
       at: resource,
-      property: 'PolicyType',
+      property: type === 'PredictiveScaling' ? 'PolicyType' : PREDICTIVE,
       message: 'predictive scaling exists for ECS services only; Application Auto Scaling refuses it for SageMaker',
     };
   }
@@ -44,9 +50,31 @@ function* predictive(model: ProofModel): Iterable<Accusation> {
 function* stepsInvalid(model: ProofModel): Iterable<Accusation> {
   for (const { policy } of allPolicies(model)) {
     const { step, resource } = policy;
-    if (step === undefined || !resource.reader.isCertainList(step['StepAdjustments'])) continue;
+    if (step === undefined) continue;
+    yield* stepWords(resource, step);
+    if (!resource.reader.isCertainList(step['StepAdjustments'])) continue;
     const message = stepProblem(step, resource.reader);
     if (message !== undefined) yield { at: resource, property: `${STEP}.StepAdjustments`, message };
+  }
+}
+
+/** Words that a step policy takes (API reference, StepScalingPolicyConfiguration). */
+const STEP_WORDS: readonly (readonly [property: string, words: readonly string[], isRequired: boolean])[] = [
+  ['AdjustmentType', ['ChangeInCapacity', 'PercentChangeInCapacity', 'ExactCapacity'], true],
+  ['MetricAggregationType', ['Average', 'Minimum', 'Maximum'], false],
+];
+
+function* stepWords(at: Policy['resource'], step: Json): Iterable<Accusation> {
+  for (const [property, words, isRequired] of STEP_WORDS) {
+    const word = at.reader.text(step[property]);
+    const isAbsent = at.reader.isAbsent(step[property]);
+    if (isAbsent ? !isRequired : word === undefined || !isLiteral(word) || words.includes(word)) continue;
+    yield {
+      at,
+      property: `${STEP}.${property}`,
+      message: isAbsent ? `the policy has no ${property}` : `${property} is '${word}'; there are ${words.join(', ')}`,
+      remedy: `set ${property} to ${either(words)}`,
+    };
   }
 }
 
@@ -99,7 +127,7 @@ function* stepWithoutAlarm(model: ProofModel): Iterable<Accusation> {
 
 function* cooldownShort(model: ProofModel): Iterable<Accusation> {
   for (const target of model.targets) {
-    if (target.dimension !== 'variant' || target.kind === undefined || target.kind === 'serverless') continue;
+    if (target.dimension !== 'variant' || target.kind === 'serverless') continue;
     for (const { resource, step, tracking, alarms } of target.policies) {
       const { reader } = resource;
       const cooldown = reader.number(step?.['Cooldown']);
@@ -115,18 +143,27 @@ function* cooldownShort(model: ProofModel): Iterable<Accusation> {
         }
       }
       const scaleOut = reader.number(tracking?.['ScaleOutCooldown']);
-      if (scaleOut !== undefined && scaleOut < SHORT_TRACKING_COOLDOWN_SECONDS) {
+      const shortest = isAccelerated(target)
+        ? SHORT_TRACKING_COOLDOWN_SECONDS.accelerated
+        : SHORT_TRACKING_COOLDOWN_SECONDS.usual;
+      if (scaleOut !== undefined && scaleOut < shortest) {
         yield {
           at: resource,
           property: `${TRACKING}.ScaleOutCooldown`,
           message:
             `the scale-out cooldown of ${scaleOut} s is far below the ${UNCACHED_OR_CACHED.least} to ${UNCACHED_OR_CACHED.most} s ` +
-            'in which an instance starts, so instances that start are asked for again',
-          remedy: 'set ScaleOutCooldown to 30 s or more; towards the start-up time it overshoots least',
+            'in which an instance starts, and ends before the metric has moved: one load is answered twice',
+          remedy: `set ScaleOutCooldown to ${shortest} s or more; towards the start-up time it overshoots least`,
         };
       }
     }
   }
+}
+
+/** Whether a fleet certainly runs on instances with accelerators. */
+function isAccelerated({ variant }: Target): boolean {
+  const types = variant?.instanceTypes ?? [];
+  return types.length > 0 && types.every((name) => findInstanceType(name)?.accelerator !== undefined);
 }
 
 /** Whether a step adds capacity by so many or so much percent; exact capacities may be asked for again. */
@@ -180,6 +217,11 @@ function onlyAdds({ tracking, step, resource: { reader } }: Policy): boolean {
   return reader.isCertainList(step['StepAdjustments']) && steps.length > 0 && steps.every((one) => (one ?? -1) >= 0);
 }
 
+/** The types of policies. */
+const TYPES = ['TargetTrackingScaling', 'StepScaling', 'PredictiveScaling'];
+
+const STATISTICS = ['Average', 'Minimum', 'Maximum', 'SampleCount', 'Sum'];
+
 function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
   for (const { policy } of allPolicies(model)) {
     const { type, tracking, step, resource } = policy;
@@ -193,20 +235,55 @@ function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
     if (tracking !== undefined && step !== undefined) {
       yield { at: resource, property: STEP, message: 'a policy is either target tracking or step scaling, not both' };
     }
-    if (reader.isAbsent(properties['PolicyType']) && tracking === undefined && step === undefined) {
-      yield { at: resource, property: 'PolicyType', message: 'the policy has no type and nothing to decide by' };
-    }
-    const predefined = tracking?.['PredefinedMetricSpecification'];
-    const custom = tracking?.['CustomizedMetricSpecification'];
-    if (tracking !== undefined && reader.isAbsent(predefined) === reader.isAbsent(custom)) {
+    if (reader.isAbsent(properties['PolicyType'])) {
       yield {
         at: resource,
-        property: TRACKING,
-        message: reader.isAbsent(custom)
-          ? 'the policy follows no metric'
-          : 'the policy follows a predefined and a customized metric; the service takes one',
+        property: 'PolicyType',
+        message: 'the policy has no PolicyType',
+        remedy: `set PolicyType to ${step === undefined ? 'TargetTrackingScaling' : 'StepScaling'}`,
+      };
+    } else if (type !== undefined && isLiteral(type) && !TYPES.includes(type)) {
+      yield {
+        at: resource,
+        property: 'PolicyType',
+        message: `Application Auto Scaling has no policy type '${type}'`,
+        remedy: 'write TargetTrackingScaling or StepScaling',
       };
     }
+    if (tracking !== undefined) yield* incompleteTracking(resource, tracking);
+  }
+}
+
+function* incompleteTracking(at: Policy['resource'], tracking: Json): Iterable<Accusation> {
+  const { reader } = at;
+  const predefined = tracking['PredefinedMetricSpecification'];
+  const custom = tracking['CustomizedMetricSpecification'];
+  if (reader.isAbsent(predefined) === reader.isAbsent(custom)) {
+    yield {
+      at,
+      property: TRACKING,
+      message: reader.isAbsent(custom)
+        ? 'the policy follows no metric'
+        : 'the policy follows a predefined and a customized metric; the service takes one',
+    };
+  }
+  if (reader.isAbsent(tracking['TargetValue'])) {
+    yield {
+      at,
+      property: `${TRACKING}.TargetValue`,
+      message: 'the policy has no target',
+      remedy: 'set TargetValue to what one replica serves',
+    };
+  }
+  const metric = reader.object(custom);
+  const statistic = reader.text(metric?.['Statistic']);
+  if (statistic !== undefined && isLiteral(statistic) && !STATISTICS.includes(statistic)) {
+    yield {
+      at,
+      property: `${TRACKING}.CustomizedMetricSpecification.Statistic`,
+      message: `Statistic is '${statistic}'; target tracking takes ${either(STATISTICS)}`,
+      remedy: 'use one of these, or metric math with a percentile in MetricStat.Stat',
+    };
   }
 }
 

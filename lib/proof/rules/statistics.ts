@@ -2,6 +2,7 @@ import { HOSTING_NAMESPACES } from '../../catalog/metrics';
 import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
 import type { MetricUse, ProofModel } from '../model';
+import { isLiteral } from '../template-reader';
 import { within } from './metric-subject';
 import type { ProofRule } from './rule';
 
@@ -11,6 +12,12 @@ const COUNTS = /^Invocations(PerInstance|PerCopy)?$/;
 /** How much of something is in use at a moment: a sum of moments is no amount. */
 const GAUGES =
   /^((CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?|ConcurrentRequestsPer(Model|Copy)|Serverless\w*Utilization)$/;
+
+/** 1 for a request that failed, 0 for one that did not. */
+const FAILURES = /^Invocation(4XX|5XX|Model)Errors$/;
+
+/** A percentile or a trimmed mean. */
+const EXTENDED = /^(p|tm|wm)\d/i;
 
 const LATENCIES = /^(Model|Overhead|Container|FirstChunk|FirstChunkModel|FirstChunkOverhead)Latency$|^ModelSetupTime$/;
 
@@ -26,13 +33,13 @@ function isScaling({ resource: { type } }: MetricUse): boolean {
 function comparison({
   resource,
   property,
-}: MetricUse): { readonly threshold: number; readonly isAbove: boolean } | undefined {
+}: MetricUse): { readonly threshold: number; readonly isAbove: boolean; readonly isEqualEnough: boolean } | undefined {
   if (resource.type !== 'AWS::CloudWatch::Alarm' || property !== '') return undefined;
   const threshold = resource.reader.number(resource.properties['Threshold']);
   const operator = resource.reader.text(resource.properties['ComparisonOperator']);
   return threshold === undefined || operator === undefined
     ? undefined
-    : { threshold, isAbove: /^Greater/.test(operator) };
+    : { threshold, isAbove: /^Greater/.test(operator), isEqualEnough: /OrEqualTo/.test(operator) };
 }
 
 function* misleading(model: ProofModel): Iterable<Accusation> {
@@ -43,7 +50,18 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
     const property = use.property.endsWith('MetricStat.Metric')
       ? use.property.replace(/Metric$/, 'Stat')
       : within(use, 'Statistic');
-    if (COUNTS.test(metricName) && /^(Average|Minimum|Maximum)$/.test(statistic)) {
+    const isOfOne = /^(Average|Minimum|Maximum)$/.test(statistic) || EXTENDED.test(statistic);
+    if (FAILURES.test(metricName) && isOfOne) {
+      const isNever =
+        compared?.isAbove === true && (compared.isEqualEnough ? compared.threshold > 1 : compared.threshold >= 1);
+      if (!isNever) continue;
+      yield {
+        at: resource,
+        property,
+        message: `each request counts as 0 or 1, so the ${statistic} of ${metricName} is a share and never above 1: ${compared.threshold} is never reached`,
+        remedy: 'use Sum for a number of failures, or a threshold below 1 for their share',
+      };
+    } else if (COUNTS.test(metricName) && isOfOne) {
       // A threshold below 1 asks whether there is any traffic at all.
       if (!isScaling(use) && !(compared?.isAbove === true && compared.threshold >= 1)) continue;
       yield {
@@ -54,6 +72,8 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
       };
     } else if (GAUGES.test(metricName) && /^(Sum|SampleCount)$/.test(statistic)) {
       if (!isScaling(use) && compared === undefined) continue;
+      // In an expression, the samples count the instances that report, and a sum may be divided by them.
+      if (use.property.includes('.Metrics.') && (statistic === 'SampleCount' || divides(resource))) continue;
       yield {
         at: resource,
         property,
@@ -74,6 +94,11 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
       };
     }
   }
+}
+
+/** Whether an expression of a policy divides. */
+function divides({ properties }: MetricUse['resource']): boolean {
+  return /"Expression":"[^"]*\//.test(JSON.stringify(properties));
 }
 
 /** Metrics that have a datapoint only when something happens. */
@@ -107,25 +132,25 @@ function* blindedByGaps(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** No model answers faster; who compares with less means milliseconds or seconds. */
-const FASTEST_MICROSECONDS = 10_000;
+/** Hardly anything answers faster; who compares with less means milliseconds or seconds. */
+const FASTEST_MICROSECONDS: readonly (readonly [metric: RegExp, microseconds: number])[] = [
+  [/^(Model|FirstChunk|FirstChunkModel|Container)Latency$/, 10_000],
+  [/^(Overhead|FirstChunkOverhead)Latency$/, 1000],
+  [/^ModelSetupTime$/, 100_000],
+];
 
 function* inMicroseconds(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {
     const { metricName, statistic, resource } = use;
-    if (
-      !isHosting(use) ||
-      metricName === undefined ||
-      !/^(Model|FirstChunk|FirstChunkModel|Container)Latency$/.test(metricName)
-    )
-      continue;
+    const fastest = FASTEST_MICROSECONDS.find(([metric]) => metric.test(metricName ?? ''))?.[1];
+    if (!isHosting(use) || fastest === undefined) continue;
     if (statistic === 'SampleCount' || statistic === 'Sum' || use.property !== '') {
       if (!isScaling(use) || use.property.includes('.Metrics')) continue;
     }
     const compared = comparison(use);
     const tracked = resource.reader.object(resource.properties['TargetTrackingScalingPolicyConfiguration']);
     const value = isScaling(use) ? resource.reader.number(tracked?.['TargetValue']) : compared?.threshold;
-    if (value === undefined || value <= 0 || value >= FASTEST_MICROSECONDS) continue;
+    if (value === undefined || value <= 0 || value >= fastest) continue;
     yield {
       at: resource,
       property: isScaling(use) ? 'TargetTrackingScalingPolicyConfiguration.TargetValue' : 'Threshold',
@@ -150,6 +175,46 @@ function* asShare(model: ProofModel): Iterable<Accusation> {
       at: resource,
       property: isScaling(use) ? 'TargetTrackingScalingPolicyConfiguration.TargetValue' : 'Threshold',
       message: `${metricName} is in percent: ${value} is ${value} %, which an idle instance is above`,
+    };
+  }
+}
+
+function* asPercent(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const { metricName } = use;
+    const share = PUBLISHED_METRICS.find((one) => one.metricName === metricName && one.isShare);
+    const compared = comparison(use);
+    if (!isHosting(use) || share === undefined || compared?.isAbove !== true) continue;
+    // Whether a fleet at zero wakes is another rule's matter.
+    if (metricName === 'HasBacklogWithoutCapacity' || !/^(Average|Minimum|Maximum)$/.test(use.statistic ?? ''))
+      continue;
+    if (compared.isEqualEnough ? compared.threshold <= 1 : compared.threshold < 1) continue;
+    yield {
+      at: use.resource,
+      property: 'Threshold',
+      message: `${metricName} is a share between 0 and 1: ${compared.threshold} is never reached`,
+    };
+  }
+}
+
+/** Units that never vary; who asks for another one finds no datapoint. */
+const UNITS: readonly (readonly [metric: RegExp, unit: string])[] = [
+  [LATENCIES, 'Microseconds'],
+  [/^(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?$/, 'Percent'],
+];
+
+function* wrongUnit(model: ProofModel): Iterable<Accusation> {
+  for (const use of model.metrics) {
+    const published = UNITS.find(([metric]) => metric.test(use.metricName ?? ''))?.[1];
+    if (!isHosting(use) || published === undefined || use.unit === undefined) continue;
+    if (!isLiteral(use.unit) || use.unit === published) continue;
+    yield {
+      at: use.resource,
+      property: use.property.endsWith('MetricStat.Metric')
+        ? use.property.replace(/Metric$/, 'Unit')
+        : within(use, 'Unit'),
+      message: `${use.metricName} is published in ${published}, and with Unit '${use.unit}' no datapoint is found`,
+      remedy: `remove Unit, or write '${published}'`,
     };
   }
 }
@@ -187,5 +252,21 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
     remedy: 'multiply the share by 100',
     source: 'SageMaker developer guide: metrics in CloudWatch (CPUUtilization, unit percent)',
     check: asShare,
+  },
+  {
+    id: 'share-as-percent',
+    severity: 'error',
+    reason: 'utilisations of serverless endpoints are shares, 0 to 1',
+    remedy: 'divide the percent by 100',
+    source: 'SageMaker developer guide: monitor a serverless endpoint',
+    check: asPercent,
+  },
+  {
+    id: 'metric-wrong-unit',
+    severity: 'error',
+    reason: 'CloudWatch finds only datapoints of the unit that is asked for, and converts none',
+    remedy: 'remove Unit',
+    source: 'CloudWatch API reference: PutMetricAlarm (Unit); SageMaker developer guide: metrics in CloudWatch',
+    check: wrongUnit,
   },
 ];

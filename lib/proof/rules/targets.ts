@@ -1,8 +1,8 @@
 import { InputError } from '../../core/errors';
 import { parseSchedule } from '../../scaling/decide/schedule-expression';
 import type { Accusation } from '../finding';
-import type { Policy, ProofModel } from '../model';
-import { isLiteral, isObject } from '../template-reader';
+import type { Component, Policy, ProofModel } from '../model';
+import { isLiteral, isObject, WRITTEN_BY_MACRO, type Json, type Resource } from '../template-reader';
 import type { ProofRule } from './rule';
 
 const TARGET = 'AWS::ApplicationAutoScaling::ScalableTarget';
@@ -27,6 +27,7 @@ function* withoutTarget(model: ProofModel): Iterable<Accusation> {
       const named = reader.referenced(reference);
       const ref: unknown = isObject(reference) ? reference['Ref'] : undefined;
       const isAboutHosting = isHosting(policy) || named?.type.startsWith('AWS::SageMaker::') === true;
+      if (named?.type === WRITTEN_BY_MACRO) continue;
       if (named !== undefined && named.type !== TARGET && isAboutHosting) {
         yield {
           at: resource,
@@ -35,6 +36,14 @@ function* withoutTarget(model: ProofModel): Iterable<Accusation> {
         };
       } else if (named === undefined && typeof ref === 'string' && !reader.isGiven(ref) && isHosting(policy)) {
         yield { at: resource, property: 'ScalingTargetId', message: `the template has no resource ${ref}` };
+      } else if (named === undefined && typeof reference === 'string' && isLiteral(reference) && isHosting(policy)) {
+        // The Ref of a target comes to id, dimension and service between bars.
+        if (reference.split('|').length === 3) continue;
+        yield {
+          at: resource,
+          property: 'ScalingTargetId',
+          message: `'${reference}' is no scalable target: what its Ref comes to is written RESOURCE_ID|DIMENSION|sagemaker`,
+        };
       }
       continue;
     }
@@ -93,6 +102,85 @@ function* registeredTwice(model: ProofModel): Iterable<Accusation> {
       };
     } else first.set(key, resource.logicalId);
   }
+}
+
+function* ofNothing(model: ProofModel): Iterable<Accusation> {
+  for (const { resource, resourceId, endpoint, component } of model.targets) {
+    if (resourceId === undefined || !isLiteral(resourceId) || endpoint !== undefined || component !== undefined)
+      continue;
+    const [, endpointName] = /^endpoint\/([^/]+)\/variant\/[^/]+$/.exec(resourceId) ?? [];
+    const [, componentName] = /^inference-component\/([^/]+)$/.exec(resourceId) ?? [];
+    const [wanted, declared] =
+      endpointName !== undefined ? [endpointName, model.endpoints] : [componentName, model.components];
+    const near = declared.filter((one) => one.resource.reader === resource.reader);
+    // What is scaled may lie elsewhere: it is told where nothing else scales what the template declares.
+    const isLeft = near.length > 0 && near.every((one) => isCertainlyNamed(one) && !isScaled(model, one));
+    if (wanted === undefined || /^(undefined|null|None)$/.test(wanted) || !isLeft) continue;
+    yield {
+      at: resource,
+      property: 'ResourceId',
+      message: `'${wanted}' is not declared here, and nothing scales ${near.map(nameToShow).join(' and ')}, which is`,
+      remedy: `name what the template declares, with Fn::GetAtt`,
+    };
+  }
+}
+
+type Declared = Pick<Component, 'resource' | 'name'>;
+
+/** Whether the name is written out, or made up by CloudFormation, so that no parameter can make it another. */
+function isCertainlyNamed({ resource: { type, reader, properties }, name }: Declared): boolean {
+  const isMadeUp = reader.isAbsent(properties[type.endsWith('::Endpoint') ? 'EndpointName' : 'InferenceComponentName']);
+  return name !== undefined && (isLiteral(name) || isMadeUp);
+}
+
+function nameToShow({ resource: { logicalId }, name }: Declared): string {
+  return name === undefined || !isLiteral(name) ? logicalId : `'${name}'`;
+}
+
+function isScaled(model: ProofModel, declared: Declared): boolean {
+  return model.targets.some(({ endpoint, component }) => endpoint === declared || component === declared);
+}
+
+function* policiesCollide(model: ProofModel): Iterable<Accusation> {
+  for (const { policies } of model.targets) {
+    const byName = new Map<string, Policy>();
+    const byMetric = new Map<string, Policy>();
+    for (const policy of policies) {
+      const { resource, tracking } = policy;
+      const { reader, properties, logicalId } = resource;
+      const name = reader.text(properties['PolicyName']);
+      const namesake = name === undefined ? undefined : byName.get(name);
+      if (name !== undefined && namesake === undefined) byName.set(name, policy);
+      if (namesake !== undefined) {
+        yield {
+          at: resource,
+          property: 'PolicyName',
+          message: `${namesake.resource.logicalId} and ${logicalId} are both called '${name}': a target has one policy of a name, and the later overwrites the earlier`,
+          remedy: 'give each policy a name of its own',
+        };
+      }
+      const metric = tracking === undefined ? undefined : metricOf(resource, tracking);
+      const rival = metric === undefined ? undefined : byMetric.get(metric);
+      if (metric !== undefined && rival === undefined) byMetric.set(metric, policy);
+      if (rival === undefined || namesake !== undefined) continue;
+      yield {
+        at: resource,
+        property: TRACKING,
+        message: `${rival.resource.logicalId} and ${logicalId} follow the same metric; the policies of a target need metrics that differ`,
+        remedy: 'keep one of them',
+      };
+    }
+  }
+}
+
+const TRACKING = 'TargetTrackingScalingPolicyConfiguration';
+
+/** What a policy follows, the same for the same metric. */
+function metricOf({ reader }: Resource, tracking: Json): string | undefined {
+  const predefined = reader.object(tracking['PredefinedMetricSpecification']);
+  if (predefined !== undefined) return reader.text(predefined['PredefinedMetricType']);
+  const custom = reader.object(tracking['CustomizedMetricSpecification']);
+  return custom === undefined ? undefined : JSON.stringify(custom);
 }
 
 function* madeTooEarly(model: ProofModel): Iterable<Accusation> {
@@ -154,6 +242,24 @@ function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
         };
       }
       if (name !== undefined) names.add(name);
+      const absent = ['ScheduledActionName', 'Schedule'].filter((one) => reader.isAbsent(action[one]));
+      if (absent.length > 0) {
+        yield {
+          at: resource,
+          property: `${property}.${absent[0]!}`,
+          message: `the action has no ${absent.join(' and no ')}`,
+          remedy: `set ${absent.join(' and ')}`,
+        };
+      }
+      const timezone = reader.text(action['Timezone']);
+      if (timezone !== undefined && isLiteral(timezone) && !isTimezone(timezone)) {
+        yield {
+          at: resource,
+          property: `${property}.Timezone`,
+          message: `'${timezone}' is no time zone`,
+          remedy: 'write a name of the IANA time zone database, for example Europe/Zurich',
+        };
+      }
       const schedule = reader.text(action['Schedule']);
       if (schedule === undefined || !isLiteral(schedule)) continue;
       const problem = problemOf(schedule);
@@ -167,6 +273,15 @@ function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
         severity: isForm ? 'error' : 'warning',
       };
     }
+  }
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -197,6 +312,24 @@ export const TARGET_RULES: readonly ProofRule[] = [
     remedy: 'keep one scalable target, with all policies and schedules',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: registeredTwice,
+  },
+  {
+    id: 'target-of-nothing',
+    severity: 'warning',
+    reason:
+      'a target under another name leaves the endpoint beside it without scaling, and is refused where the name does not exist',
+    remedy: 'name what the template declares',
+    source: 'Application Auto Scaling API reference: RegisterScalableTarget',
+    check: ofNothing,
+  },
+  {
+    id: 'policies-collide',
+    severity: 'error',
+    reason: 'policies of one target need names and metrics that differ',
+    remedy: 'keep one of them',
+    source:
+      'Application Auto Scaling API reference: PutScalingPolicy (PolicyName; several target tracking policies of one target)',
+    check: policiesCollide,
   },
   {
     id: 'made-too-early',

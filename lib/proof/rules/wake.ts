@@ -96,14 +96,17 @@ function* wakeMisses(model: ProofModel): Iterable<Accusation> {
 function* wakeNeverRests(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {
     const { properties, reader, type } = use.resource;
-    if (WAKES[use.metricName ?? '']?.isSparse !== true || type !== 'AWS::CloudWatch::Alarm') continue;
+    const wake = WAKES[use.metricName ?? ''];
+    if (wake === undefined || type !== 'AWS::CloudWatch::Alarm') continue;
     if (model.scaledBy(use.resource).length === 0) continue;
     const missing = reader.text(properties['TreatMissingData']);
-    if (missing !== 'breaching' && missing !== 'ignore') continue;
+    if (missing !== 'breaching' && !(missing === 'ignore' && wake.isSparse)) continue;
     yield {
       at: use.resource,
       property: 'TreatMissingData',
-      message: `${use.metricName} has data only while requests fail; with '${missing}' the alarm stays on when nothing fails any more, and goes on adding`,
+      message: wake.isSparse
+        ? `${use.metricName} has data only while requests fail; with '${missing}' the alarm stays on when nothing fails any more, and goes on adding`
+        : `with '${missing}' every gap in ${use.metricName} wakes a fleet that has no work`,
     };
   }
 }
