@@ -60,13 +60,19 @@ export function parseTemplateText(text: string, file: string): unknown {
 
 function parseYaml(text: string, file: string): unknown {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, logLevel: 'silent' });
+  // Of several documents in a file the parser takes the first, and says so at this level only.
+  const document = parseDocument(text, { lineCounter, logLevel: 'error' });
   const [error] = document.errors;
   if (error !== undefined) {
-    const [what] = error.message.split('\n');
-    throw new InputError(
-      `${file}:${lineCounter.linePos(error.pos[0]).line}: this is no YAML (${what}); repair the line`,
-    );
+    const [what = ''] = error.message.split('\n');
+    if (/call stack/.test(what)) throw new InputError(`${file} is nested too deeply for a template`);
+    const { line } = lineCounter.linePos(error.pos[0]);
+    if (error.code === 'MULTIPLE_DOCS') {
+      throw new InputError(
+        `${file}:${line}: another document begins; a template is one, so give each a file of its own`,
+      );
+    }
+    throw new InputError(`${file}:${line}: this is no YAML (${what}); repair the line`);
   }
   return new YamlReader(document, lineCounter, file).value(document.contents);
 }

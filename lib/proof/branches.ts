@@ -6,7 +6,7 @@ import { isObject, writtenText, type Json } from './template-reader';
 const MOST_CONDITIONS = 8;
 
 /** The most characters of templates that all choices together may come to. */
-const MOST_CHARACTERS = 64_000_000;
+const MOST_CHARACTERS = 12_000_000;
 
 /** What the rules read; conditions of anything else make no difference. Where these are too many, those of scaling alone. */
 const JUDGED = [

@@ -118,7 +118,7 @@ function checkDepth({ name, document }: ProofTemplate): void {
   let level: unknown[] = [document];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > DEEPEST)
-      throw new InputError(`${name}: the JSON is nested deeper than ${DEEPEST} levels; it is no template`);
+      throw new InputError(`${name}: the document is nested deeper than ${DEEPEST} levels; it is no template`);
     level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
   }
 }

@@ -70,7 +70,7 @@ export class TemplateReader {
   ) {
     if (!isObject(document) || !isObject(document['Resources'])) {
       throw new InputError(
-        `${name}: the JSON has no Resources, so it is no CloudFormation template; give a file such as cdk.out/STACK.template.json`,
+        `${name}: the document has no Resources, so it is no CloudFormation template; give a file such as cdk.out/STACK.template.json`,
       );
     }
     const part = (property: string): Json => (isObject(document[property]) ? document[property] : {});

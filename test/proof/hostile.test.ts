@@ -99,7 +99,7 @@ describe('documents that nobody writes by hand', () => {
     for (let level = 0; level < 100_000; level++) deep = [deep];
     expect(() =>
       judge({ Resources: { A: { Type: 'AWS::CloudWatch::Alarm', Properties: { Metrics: deep } } } }),
-    ).toThrow('t.json: the JSON is nested deeper than 500 levels');
+    ).toThrow('t.json: the document is nested deeper than 500 levels');
   });
 
   test('conditions and resources that go in circles end', () => {
@@ -122,6 +122,17 @@ describe('documents that nobody writes by hand', () => {
       Target: variantTarget(),
     };
     expect(judge({ Conditions, Resources })).toBeGreaterThanOrEqual(0);
+  });
+
+  test('a pattern of many stars is matched in no time', () => {
+    const { Endpoint, ...rest } = asynchronous();
+    const Resources = {
+      ...rest,
+      Endpoint: { ...Endpoint, Properties: { ...Endpoint!.Properties, EndpointName: 'a'.repeat(60) } },
+      Grant: policy('sagemaker:InvokeEndpoint', `arn:aws:sagemaker:::endpoint/${'*a'.repeat(25)}*b`),
+      Other: policy('*a'.repeat(25) + 'b', '*'),
+    };
+    expect(judge({ Resources })).toBe(0);
   });
 
   test('thousands of fleets are judged in seconds', () => {

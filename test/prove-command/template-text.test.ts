@@ -54,6 +54,13 @@ describe('a template as text', () => {
     ['an anchor inside itself', 'A: &a [*a]\n', 'stack.yaml is nested too deeply'],
     ['text', 'hello', 'stack.yaml is no JSON and no YAML of a template'],
     ['nothing', '', 'stack.yaml is no JSON and no YAML of a template'],
+    ['several documents', 'A: 1\n---\nB: 2\n', 'stack.yaml:2: another document begins'],
+    ['tabs', 'A:\n\tB: 1\n', 'stack.yaml:2: this is no YAML (Tabs are not allowed'],
+    [
+      'blocks without end',
+      'A:\n' + Array.from({ length: 3000 }, (_, n) => `${' '.repeat(n + 1)}a:\n`).join(''),
+      'stack.yaml is nested too deeply',
+    ],
     ['broken JSON', '{"a":', 'stack.yaml is no JSON ('],
   ])('refuses %s', (_, text, message) => expect(() => read(text)).toThrow(message));
 

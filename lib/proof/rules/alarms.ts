@@ -7,6 +7,10 @@ import { either, type ProofRule } from './rule';
 const ACTIONS = ['AlarmActions', 'OKActions', 'InsufficientDataActions'] as const;
 
 function* invalid(model: ProofModel): Iterable<Accusation> {
+  const longest = new Map<Resource, number>();
+  for (const { resource, periodSeconds = 0 } of model.metrics) {
+    longest.set(resource, Math.max(longest.get(resource) ?? 0, periodSeconds));
+  }
   for (const alarm of hostingAlarms(model)) {
     const { reader, properties } = alarm;
     const periods = reader.number(properties['EvaluationPeriods']);
@@ -19,10 +23,7 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
         remedy: 'lower DatapointsToAlarm or raise EvaluationPeriods',
       };
     }
-    const lengths = model.metrics.flatMap(({ resource, periodSeconds }) =>
-      resource === alarm && periodSeconds !== undefined ? [periodSeconds] : [],
-    );
-    const period = Math.max(0, ...lengths);
+    const period = longest.get(alarm) ?? 0;
     const most = period < 3600 ? 86_400 : 604_800;
     if (periods !== undefined && period * periods > most) {
       yield {

@@ -170,9 +170,22 @@ function grants(statement: Statement, action: string): boolean {
   return statement.actions.some((one) => matches(one, action));
 }
 
+/** Whether a text is one of a pattern of IAM, in which `*` stands for any text and `?` for any letter. */
 function matches(pattern: string, text: string): boolean {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replace(/\*+/g, '.*').replace(/\?/g, '.')}$`).test(text);
+  let [at, position, star, resume] = [0, 0, -1, 0];
+  while (position < text.length) {
+    if (at < pattern.length && (pattern[at] === '?' || (pattern[at] === text[position] && pattern[at] !== '*'))) {
+      at++;
+      position++;
+    } else if (pattern[at] === '*') {
+      star = at++;
+      resume = position;
+    } else if (star >= 0) {
+      at = star + 1;
+      position = ++resume;
+    } else return false;
+  }
+  return [...pattern.slice(at)].every((letter) => letter === '*');
 }
 
 function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
