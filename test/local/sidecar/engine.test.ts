@@ -16,7 +16,11 @@ import {
   PutMetricDataCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { InvokeEndpointCommand, SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
+import {
+  InvokeEndpointCommand,
+  InvokeEndpointWithResponseStreamCommand,
+  SageMakerRuntimeClient,
+} from '@aws-sdk/client-sagemaker-runtime';
 import { LocalClock } from '../../../lib/local/clock';
 import { LOCAL_REGION, localCredentials } from '../../../lib/local/engine/credentials';
 import { startEngine, type Engine } from '../../../lib/local/engine/engine';
@@ -155,6 +159,17 @@ describe('the sidecar beside the engine', () => {
     );
     expect(JSON.parse(Buffer.from(answer.Body!).toString())).toMatchObject({ id: 'r-1', generated_tokens: 10 });
 
+    const stream = await runtime.send(
+      new InvokeEndpointWithResponseStreamCommand({
+        EndpointName: 'chat',
+        Body: JSON.stringify({ id: 'r-2', key: 'k', context_tokens: 10, generated_tokens: 200 }),
+      }),
+    );
+    const parts: string[] = [];
+    for await (const { PayloadPart } of stream.Body!) parts.push(Buffer.from(PayloadPart!.Bytes!).toString());
+    expect(parts).toHaveLength(5);
+    expect(JSON.parse(parts.at(-1)!)).toMatchObject({ id: 'r-2', generated_tokens: 200 });
+
     const metrics = new CloudWatchClient(config);
     await until('the engine has the metrics', async () => {
       const { Datapoints } = await metrics.send(
@@ -171,7 +186,7 @@ describe('the sidecar beside the engine', () => {
           Statistics: ['Sum'],
         }),
       );
-      return Datapoints!.reduce((sum, point) => sum + point.Sum!, 0) === 1;
+      return Datapoints!.reduce((sum, point) => sum + point.Sum!, 0) === 2;
     });
 
     await metrics.send(
