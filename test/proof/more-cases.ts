@@ -203,6 +203,16 @@ export const MORE_CASES: {
       }),
     ],
     [
+      followed(query('a'), query('b')),
+      {
+        ...asynchronous(),
+        A: resource('AWS::CloudWatch::Alarm', {
+          ThresholdMetricId: 'band',
+          Metrics: [query('size'), { Id: 'band', Expression: 'ANOMALY_DETECTION_BAND(size, 2)' }],
+        }),
+      },
+    ],
+    [
       followed(query('size', { ReturnData: false }), { Id: 'all', Expression: 'a + b', ReturnData: true }),
       followed(query('size', { ReturnData: false }), {
         Id: 'all',
@@ -414,6 +424,24 @@ export const LEARNT: typeof MORE_CASES = {
       },
     ],
   ],
+  'metric-not-published': [
+    [
+      scaled({ P: trackingOf(custom('CPUUtilization', 'AWS/EC2'), { TargetValue: 70 }) }),
+      // One's own metric may be called as one likes.
+      scaled({ P: trackingOf(custom('CPUUtilization', 'Serving'), { TargetValue: 70 }) }),
+    ],
+  ],
+  'single-instance-type': [
+    [components({ InstancePools: undefined, InstanceType: 'ml.g5.2xlarge' }), components()],
+    [
+      components({ InstancePools: undefined, InstanceType: 'ml.g5.2xlarge' }),
+      components({
+        InstancePools: undefined,
+        InstanceType: 'ml.g5.2xlarge',
+        ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 1, MaxInstanceCount: 1 },
+      }),
+    ],
+  ],
   'metric-not-per-replica': [
     [
       {
@@ -497,6 +525,10 @@ export const LEARNT: typeof MORE_CASES = {
     [
       sharedModel('sagemaker:InvokeEndpoint'),
       sharedModel(['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']),
+    ],
+    [
+      { ...asynchronous(), Grant: policy('sagemaker:InvokeEndpointAsync', endpointName) },
+      { ...asynchronous(), Grant: policy('sagemaker:InvokeEndpointAsync', { Ref: 'Endpoint' }) },
     ],
     [
       { ...realTime(), Grant: policy('sagemaker:InvokeEndpointAsync', { Ref: 'Endpoint' }) },

@@ -70,20 +70,46 @@ function* unknownType(model: ProofModel): Iterable<Accusation> {
 }
 
 function* singleType(model: ProofModel): Iterable<Accusation> {
-  for (const { variant, max, resource } of model.targets) {
-    if (variant === undefined || max === undefined || max < 2) continue;
+  const told = new Set<Variant>();
+  for (const { variant, max, who } of [...scaledVariants(model), ...managedVariants(model)]) {
+    if (max < 2 || told.has(variant)) continue;
     const names = new Set(variant.instanceTypes);
     const [name] = names;
     if (names.size !== 1 || name === undefined || findInstanceType(name)?.accelerator === undefined) continue;
     const { reader } = variant.config;
     if (!reader.isAbsent(variant.properties['CapacityReservationConfig'])) continue;
     if (!reader.isCertainList(variant.properties['InstancePools'])) continue;
+    told.add(variant);
     yield {
       at: variant.config,
       property: `${variant.property}.${reader.isAbsent(variant.properties['InstancePools']) ? 'InstanceType' : 'InstancePools'}`,
-      message: `the fleet of ${resource.logicalId} may grow to ${max} instances of ${name} alone: without capacity for it nothing is launched`,
+      message: `the fleet of ${who} may grow to ${max} instances of ${name} alone: without capacity for it nothing is launched`,
     };
   }
+}
+
+interface GrowingVariant {
+  readonly variant: Variant;
+  readonly max: number;
+  /** What lets it grow. */
+  readonly who: string;
+}
+
+function scaledVariants(model: ProofModel): GrowingVariant[] {
+  return model.targets.flatMap(({ variant, max, resource }) =>
+    variant === undefined || max === undefined ? [] : [{ variant, max, who: resource.logicalId }],
+  );
+}
+
+/** Variants whose instances SageMaker scales for the components on them. */
+function managedVariants(model: ProofModel): GrowingVariant[] {
+  return model.variants().flatMap((variant) => {
+    const { config, kind, properties } = variant;
+    const managed = config.reader.object(properties['ManagedInstanceScaling']);
+    const max = config.reader.number(managed?.['MaxInstanceCount']);
+    const isOn = kind === 'inference-component' && config.reader.text(managed?.['Status']) !== 'DISABLED';
+    return max === undefined || !isOn ? [] : [{ variant, max, who: 'ManagedInstanceScaling' }];
+  });
 }
 
 function* nvmeEncryption(model: ProofModel): Iterable<Accusation> {

@@ -21,6 +21,8 @@ function* queriesOf(
 
 /** The ids that an expression names: functions and key words are written in capitals. */
 function idsIn(expression: string): string[] {
+  // A query in SQL names metrics and dimensions.
+  if (/^\s*SELECT\b/i.test(expression)) return [];
   const outsideText = expression.replace(/"[^"]*"|'[^']*'/g, ' ');
   return [...outsideText.matchAll(/(?<![\w.])[a-z]\w*(?!\w|\s*\()/g)].map(([id]) => id);
 }
@@ -34,7 +36,9 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
       reader.isAbsent(query['ReturnData']) ? true : reader.flag(query['ReturnData']),
     );
     const count = returned.filter((one) => one === true).length;
-    if (!returned.includes(undefined) && count !== 1) {
+    // A band is compared with the metric that it is of, and both are returned.
+    const isBand = !reader.isAbsent(at.properties['ThresholdMetricId']);
+    if (!returned.includes(undefined) && count !== 1 && !isBand) {
       yield {
         at,
         property,

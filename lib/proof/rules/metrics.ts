@@ -12,9 +12,22 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
     const { namespace, metricName } = use;
     if (namespace === undefined || metricName === undefined) continue;
     const meant = HOSTING_NAMESPACES.find((one) => bare(one) === bare(namespace));
-    if (meant === undefined) continue;
     const at = use.resource;
     const property = within(use, 'MetricName');
+    if (meant === undefined) {
+      const published = catalogued(use).elsewhere.map((one) => one.namespace);
+      const ofEndpoint = use.dimensions.some(({ name }) => name !== undefined && NAMES.test(name));
+      // Only AWS publishes under AWS/, and no other service names endpoints so.
+      if (!/^AWS\/(?!SageMaker)/i.test(namespace) || !isLiteral(namespace) || published.length === 0 || !ofEndpoint)
+        continue;
+      yield {
+        at,
+        property: within(use, 'Namespace'),
+        message: `${namespace} has no ${metricName} of an endpoint; SageMaker publishes it in ${either(published)}`,
+        remedy: `write ${either(published.map((one) => `'${one}'`))}`,
+      };
+      continue;
+    }
     if (meant !== namespace) {
       yield {
         at,

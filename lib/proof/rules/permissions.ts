@@ -221,6 +221,22 @@ function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
   }
 }
 
+/** Grants on the name of an endpoint in place of its ARN. */
+function* grantedByName(model: ProofModel): Iterable<Accusation> {
+  for (const { at, property, actions, resources } of allowed(model)) {
+    if (!actions.some((action) => /^sagemaker:invoke/.test(action))) continue;
+    const name = resources.find((one) => !/^(\*|arn:)/.test(one) && model.endpointNamed(one) !== undefined);
+    if (name === undefined) continue;
+    yield {
+      at,
+      property: `${property}.Resource`,
+      message: `'${name}' is the name of an endpoint, and IAM takes ARNs only`,
+      remedy: 'use Ref of the endpoint, which is its ARN',
+      severity: 'error',
+    };
+  }
+}
+
 /** Grants of asynchronous invocations alone, on endpoints that take none. */
 function* asyncAlone(model: ProofModel): Iterable<Accusation> {
   const statements = [...allowed(model)];
@@ -306,6 +322,7 @@ export const PERMISSION_RULES: readonly ProofRule[] = [
     check: function* (model) {
       yield* invokeIncomplete(model);
       yield* asyncAlone(model);
+      yield* grantedByName(model);
     },
   },
 ];
