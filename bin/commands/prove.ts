@@ -74,7 +74,7 @@ function quota(
 }
 
 function region(value: string): string {
-  if (!/^[a-z]{2,3}(-[a-z]+)+-\d{1,2}$/.test(value)) {
+  if (!/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(value)) {
     throw new InputError(`--region '${value}' is no region of AWS; write for example eu-west-3`);
   }
   return value;

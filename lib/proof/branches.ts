@@ -264,8 +264,11 @@ function chosen(document: unknown, index: number, choice: Choice): unknown {
   const kept = (parts: Json): Json =>
     Object.fromEntries(
       Object.entries(parts).flatMap(([id, one]) => {
-        if (isObject(one) && typeof one['Condition'] === 'string' && stands(one['Condition']) === false) return [];
-        return [[id, resolved(one, stands)]];
+        if (!isObject(one) || typeof one['Condition'] !== 'string') return [[id, resolved(one, stands)]];
+        const { Condition, ...rest } = one;
+        const isThere = stands(Condition as string);
+        // A condition that is still there is one that nobody decided.
+        return isThere === false ? [] : [[id, resolved(isThere === true ? rest : one, stands)]];
       }),
     );
   return {

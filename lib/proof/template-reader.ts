@@ -22,6 +22,8 @@ export interface Resource {
   readonly properties: Json;
   /** The logical ids it names in `DependsOn`. */
   readonly dependsOn: readonly string[];
+  /** Whether a condition that is not decided may leave it out. */
+  readonly isOptional: boolean;
   readonly reader: TemplateReader;
 }
 
@@ -89,7 +91,8 @@ export class TemplateReader {
       const named: unknown = resource['DependsOn'];
       const dependsOn = (Array.isArray(named) ? named : [named]).filter((one) => typeof one === 'string');
       const type = isWrittenOn(resource) ? WRITTEN_BY_MACRO : resource['Type'];
-      return [{ template: name, logicalId, type, properties, dependsOn, reader: this }];
+      const isOptional = typeof resource['Condition'] === 'string';
+      return [{ template: name, logicalId, type, properties, dependsOn, isOptional, reader: this }];
     });
     this.byId = new Map(this.resources.map((resource) => [resource.logicalId, resource]));
   }

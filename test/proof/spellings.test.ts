@@ -218,6 +218,23 @@ describe('conditions and defaults', () => {
     expect(told(document)).toEqual([]);
   });
 
+  test('two policies of one name of which conditions leave one are not accused, however many conditions there are', () => {
+    const names = Array.from({ length: 12 }, (_one, index) => `C${index}`);
+    const many = {
+      Conditions: {
+        ...Object.fromEntries(names.map((name) => [name, { 'Fn::Equals': [{ Ref: 'Stage' }, name] }])),
+        NotC0: { 'Fn::Not': [{ Condition: 'C0' }] },
+      },
+      Resources: {
+        ...realTime(),
+        Target: variantTarget({ MaxCapacity: names.reduce<unknown>((no, name) => ({ 'Fn::If': [name, 3, no] }), 4) }),
+        P: { ...tracking(), Condition: 'C0' },
+        Q: { ...tracking({ TargetValue: 9 }), Condition: 'NotC0' },
+      },
+    };
+    expect(told(many)).toEqual([]);
+  });
+
   test('defaults decide where the conditions are too many to try', () => {
     const names = Array.from({ length: 12 }, (_one, index) => `C${index}`);
     const many = {
@@ -229,6 +246,23 @@ describe('conditions and defaults', () => {
       'error zero-where-impossible Target',
     ]);
   });
+});
+
+test('the same template for two stages is judged twice, not against itself', () => {
+  const Resources = {
+    Target: variantTarget({ ResourceId: 'endpoint/chat/variant/v' }),
+    P: tracking(
+      {},
+      {
+        ScalingTargetId: undefined,
+        ServiceNamespace: 'sagemaker',
+        ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+        ResourceId: 'endpoint/chat/variant/v',
+      },
+    ),
+  };
+  const findings = prove(['dev.json', 'live.json'].map((name) => ({ name, document: { Resources } })));
+  expect(findings.map(({ rule }) => rule)).not.toContain('policies-collide');
 });
 
 describe('fleets of other services and other things of SageMaker', () => {

@@ -154,7 +154,7 @@ function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefin
 
 /** Metrics that have no datapoint while nothing is asked for, and those of endpoints whose wake-up has a rule of its own. */
 const COMES_WITH_REQUESTS =
-  /^(Invocations(PerInstance|PerCopy)?|ConcurrentRequestsPer(Model|Copy)|(Model|Overhead|Container|FirstChunk\w*)Latency|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|TimeInBacklog|TotalProcessingTime|InvocationFailures)$/;
+  /^(Invocations(PerInstance|PerCopy)?|(Model|Overhead|Container|FirstChunk\w*)Latency|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|TimeInBacklog|TotalProcessingTime|InvocationFailures)$/;
 
 function* scalesWithoutData(model: ProofModel): Iterable<Accusation> {
   for (const use of model.metrics) {

@@ -90,7 +90,8 @@ function isDeclared(model: ProofModel, id: string): boolean {
 function* registeredTwice(model: ProofModel): Iterable<Accusation> {
   const first = new Map<string, string>();
   for (const { resource, resourceId, scalableDimension } of model.targets) {
-    if (resourceId === undefined || scalableDimension === undefined) continue;
+    // Of two that conditions may leave out there is perhaps one.
+    if (resourceId === undefined || scalableDimension === undefined || resource.isOptional) continue;
     // Two files with the same resource may be two versions of one template.
     const key = `${resource.template} ${resourceId} ${scalableDimension}`;
     const before = first.get(key);
@@ -148,9 +149,12 @@ function* policiesCollide(model: ProofModel): Iterable<Accusation> {
     for (const policy of policies) {
       const { resource, tracking } = policy;
       const { reader, properties, logicalId } = resource;
+      if (resource.isOptional) continue;
       const name = reader.text(properties['PolicyName']);
-      const namesake = name === undefined ? undefined : byName.get(name);
-      if (name !== undefined && namesake === undefined) byName.set(name, policy);
+      // Two files with the same policy may be two versions of one template.
+      const key = `${resource.template} ${name ?? ''}`;
+      const namesake = name === undefined ? undefined : byName.get(key);
+      if (name !== undefined && namesake === undefined) byName.set(key, policy);
       if (namesake !== undefined) {
         yield {
           at: resource,
@@ -159,7 +163,8 @@ function* policiesCollide(model: ProofModel): Iterable<Accusation> {
           remedy: 'give each policy a name of its own',
         };
       }
-      const metric = tracking === undefined ? undefined : metricOf(resource, tracking);
+      const followed = tracking === undefined ? undefined : metricOf(resource, tracking);
+      const metric = followed === undefined ? undefined : `${resource.template} ${followed}`;
       const rival = metric === undefined ? undefined : byMetric.get(metric);
       if (metric !== undefined && rival === undefined) byMetric.set(metric, policy);
       if (rival === undefined || namesake !== undefined) continue;
