@@ -1,12 +1,12 @@
 import * as fs from 'node:fs';
 
-/** The process whose command line has all the fragments; throws when there is none. */
+/** The process whose command line has all the fragments, but not the launcher that started it; throws when there is none. */
 export function processOf(...fragments: readonly string[]): number {
   const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const found = pids.find((pid) => {
     try {
       const line = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return Number(pid) !== process.pid && fragments.every((fragment) => line.includes(fragment));
+      return !line.includes('/launcher.py ') && fragments.every((fragment) => line.includes(fragment));
     } catch {
       return false;
     }

@@ -96,8 +96,10 @@ export async function startEnclosedServer(options: EnclosedServerOptions): Promi
   for (const deadline = Date.now() + startSeconds * 1000; (await server.ping()) !== 200; await pause(50)) {
     if (!hasEnded && Date.now() < deadline) continue;
     const reason = hasEnded ? undefined : `it did not answer /ping with 200 within ${startSeconds} s`;
+    // Before it is stopped, which may be the cause of further last words.
+    const failure = startFailure(options, logFile, reason);
     await stop();
-    throw new InputError(startFailure(options, logFile, reason));
+    throw new InputError(failure);
   }
   return server;
 }

@@ -66,7 +66,10 @@ async def serve(relays: list, server: subprocess.Popen) -> None:
             except OSError:
                 writer.close()
                 return
-            await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
+            try:
+                await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
+            except asyncio.CancelledError:
+                pass  # the end, with connections still open
         return connected
 
     loop = asyncio.get_running_loop()

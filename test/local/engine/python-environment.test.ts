@@ -63,7 +63,12 @@ describe('the Python environment of the local engine', () => {
     const said: string[] = [];
     const PATH = `${path.join(project, 'bin')}:${process.env.PATH}`;
     const start = (environment: NodeJS.ProcessEnv): Promise<string> =>
-      ensurePythonEnvironment({ projectDirectory: project, environment, packages, onInstall: (text) => said.push(text) });
+      ensurePythonEnvironment({
+        projectDirectory: project,
+        environment,
+        packages,
+        onInstall: (text) => said.push(text),
+      });
     const fails = script('python3.12', 'case "$*" in -c*) echo 3.12;; *) exit 1;; esac');
     await expect(start({ PATH, PYTHON: fails })).rejects.toThrow(
       /^no Python from 3\.10 to 3\.11 was found \(.*python3\.12 is 3\.12\); install one/,

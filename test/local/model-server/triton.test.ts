@@ -6,7 +6,9 @@ import { InputError } from '../../../lib/core/errors';
 import type { ModelServerProcess } from '../../../lib/local/model-server/model-server-process';
 import { TRITON } from '../../../lib/local/model-server/triton/triton';
 import { DEFAULT_SERVICE_PROFILE, serviceSeconds } from '../../../lib/simulation/service-profile';
+import { checkContainerContract } from '../../support/container-contract';
 import { canServeModels } from '../../support/model-server';
+import { networkOf, processOf } from '../../support/processes';
 
 const projectDirectory = path.resolve(__dirname, '../../..');
 const supported = canServeModels();
@@ -16,6 +18,7 @@ if (!supported)
 (supported ? describe : describe.skip)('Triton in its SageMaker mode', () => {
   const dataDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-server-'));
   let server: ModelServerProcess | undefined;
+  const pid = (): number => processOf('bin/tritonserver', dataDirectory);
   beforeAll(async () => {
     server = await TRITON.start({ projectDirectory, dataDirectory });
   }, 300_000);
@@ -23,10 +26,6 @@ if (!supported)
     await server?.stop();
     await server?.stop();
     fs.rmSync(dataDirectory, { recursive: true, force: true });
-  });
-
-  test('answers the container contract', async () => {
-    expect(await server!.ping()).toBe(200);
   });
 
   test('gives the seconds that the network learned', async () => {
@@ -67,24 +66,18 @@ if (!supported)
       });
     const log = fs.readFileSync(path.join(dataDirectory, 'triton', 'triton.log'), 'utf8');
     expect(log).toContain('Started Sagemaker HTTPService at 0.0.0.0:8080');
-    const inside = fs.readlinkSync(`/proc/${pidOfTriton()}/ns/net`);
-    expect(inside).not.toBe(fs.readlinkSync('/proc/self/ns/net'));
+    expect(networkOf(pid())).not.toBe(networkOf('self'));
     // The metrics' port would be open in the same way.
     expect(await refused(8002)).toBe(true);
   });
 
-  function pidOfTriton(): number {
-    const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-    const found = pids.find((pid) => {
-      try {
-        const line = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return line.includes('bin/tritonserver') && line.includes(dataDirectory);
-      } catch {
-        return false;
-      }
-    });
-    return Number(found);
-  }
+  test('follows the container contract', async () => {
+    const tensor = { name: 'tokens', shape: [1, 2], datatype: 'FP32', data: [100, 50] };
+    const container = { socketPath: server!.socketPath, pid: pid() };
+    const body = JSON.stringify({ inputs: [tensor] });
+    expect(await server!.ping()).toBe(200);
+    expect(await checkContainerContract(container, { body })).toEqual([]);
+  }, 90_000);
 });
 
 test('says why Triton does not start', async () => {
