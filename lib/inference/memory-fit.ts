@@ -48,6 +48,7 @@ export function checkMemoryFit(
       `${name} cannot hold the model: weights ${gb(weightsGb)} (${needs.billionParameters} billion × ${needs.bytesPerParameter ?? 2} bytes) ` +
         `+ KV cache ${gb(cacheGb)} (${needs.maxSequences ?? 1} sequences × ${needs.maxContextTokens ?? 4096} tokens) = ` +
         `${gb(weightsGb + cacheGb)}, above ${gb(usableGb)} (${used} × ${accelerator.name} ${accelerator.memoryGb} GB × ${USABLE_SHARE}); ` +
+        `${used < accelerator.count ? `raise tensorParallelDegree (${name} has ${accelerator.count}), ` : ''}` +
         'use a larger type, quantise the weights, or lower maxSequences or maxContextTokens',
     ];
   });

@@ -20,6 +20,10 @@ export interface PublishedServerSettings {
 /** Where SageMaker puts the model's files. */
 const MODEL_DIRECTORY = '/opt/ml/model';
 
+/** The accelerators that vLLM uses unless it is told (`--tensor-parallel-size`). */
+const VLLM_ACCELERATORS = 1;
+
+/** Source: `serve` of the SageMaker Triton image, which logs every request unless it is told not to. */
 export function tritonSettings(options: TritonOptions): PublishedServerSettings {
   return {
     artifactLayout: 'triton',
@@ -27,7 +31,7 @@ export function tritonSettings(options: TritonOptions): PublishedServerSettings 
     environment: set({
       [TRITON_ENVIRONMENT.defaultModelName]: options.defaultModelName,
       [TRITON_ENVIRONMENT.threadCount]: options.threadCount,
-      [TRITON_ENVIRONMENT.verboseLogging]: options.verboseLogging === true ? true : undefined,
+      [TRITON_ENVIRONMENT.verboseLogging]: options.verboseLogging ?? false,
     }),
   };
 }
@@ -58,7 +62,7 @@ export function tensorFlowServingSettings(options: TensorFlowServingOptions): Pu
 
 /** Source: AWS's vLLM image, which turns `SM_VLLM_*` into the server's flags. */
 export function vllmSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, {
+  return languageModel(options, VLLM_ACCELERATORS, {
     SM_VLLM_MODEL: options.modelId ?? MODEL_DIRECTORY,
     SM_VLLM_MAX_MODEL_LEN: options.maxContextTokens,
     SM_VLLM_MAX_NUM_SEQS: options.maxSequences,
@@ -67,9 +71,9 @@ export function vllmSettings(options: LanguageModelOptions): PublishedServerSett
   });
 }
 
-/** Source: DJL's Large Model Inference, which reads `OPTION_*`. */
+/** Source: DJL's Large Model Inference, which reads `OPTION_*` and spreads a model over all accelerators. */
 export function lmiSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, {
+  return languageModel(options, undefined, {
     HF_MODEL_ID: options.modelId ?? MODEL_DIRECTORY,
     OPTION_MAX_MODEL_LEN: options.maxContextTokens,
     OPTION_MAX_ROLLING_BATCH_SIZE: options.maxSequences,
@@ -80,7 +84,7 @@ export function lmiSettings(options: LanguageModelOptions): PublishedServerSetti
 
 /** Source: Hugging Face's images for SageMaker; flags are those of AWS's vLLM image. */
 export function huggingFaceSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, {
+  return languageModel(options, VLLM_ACCELERATORS, {
     HF_MODEL_ID: options.modelId ?? MODEL_DIRECTORY,
     SM_VLLM_MAX_MODEL_LEN: options.maxContextTokens,
     SM_VLLM_MAX_NUM_SEQS: options.maxSequences,
@@ -91,8 +95,13 @@ export function huggingFaceSettings(options: LanguageModelOptions): PublishedSer
 
 type Variables = { readonly [name: string]: string | number | boolean | undefined };
 
-function languageModel(options: LanguageModelOptions, variables: Variables): PublishedServerSettings {
-  const { memory, maxContextTokens, maxSequences, tensorParallelDegree } = options;
+/** The settings of a server that spreads a model over so many accelerators unless it is told; undefined for all of the instance. */
+function languageModel(
+  options: LanguageModelOptions,
+  accelerators: number | undefined,
+  variables: Variables,
+): PublishedServerSettings {
+  const { memory, maxContextTokens, maxSequences, tensorParallelDegree = accelerators } = options;
   return {
     artifactLayout: 'hugging-face',
     environment: set(variables),

@@ -100,6 +100,23 @@ describe('the servers of AWS', () => {
     );
   });
 
+  test('count one accelerator for vLLM, which takes no more unless it is told, and all of them for LMI', () => {
+    const memory = { billionParameters: 20, layers: 32, keyValueHeads: 8, headDimension: 128 };
+    const on = (modelServer: ModelServer): Stack => {
+      const stack = new Stack(new App(), 'Test', { env });
+      const modelArtifact = ModelArtifact.fromBucketPrefix(s3.Bucket.fromBucketName(stack, 'Models', 'models'), 'chat/');
+      new GpuEndpoint(stack, 'Chat', { modelServer, modelArtifact, pools: [{ instanceType: 'ml.g5.12xlarge' }] });
+      return stack;
+    };
+    for (const server of [ModelServer.vllm({ memory }), ModelServer.huggingFace({ memory })]) {
+      expect(() => on(server)).toThrow(
+        /above 21\.6 GB \(1 × A10G 24 GB × 0\.9\); raise tensorParallelDegree \(ml\.g5\.12xlarge has 4\), use a larger type/,
+      );
+    }
+    expect(() => on(ModelServer.vllm({ memory, tensorParallelDegree: 4 }))).not.toThrow();
+    expect(() => on(ModelServer.lmi({ memory }))).not.toThrow();
+  });
+
   test('refuse to fetch a model from behind network isolation', () => {
     const server = ModelServer.vllm({ modelId: 'meta-llama/Llama-3.1-8B-Instruct' });
     expect(() => stackWith(server)).toThrow('set networkIsolation to false');
