@@ -154,6 +154,7 @@ const tensorFlowServing = (environment) => {
 const TRITON = {
   SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: text,
   SAGEMAKER_TRITON_THREAD_COUNT: whole(1),
+  SAGEMAKER_TRITON_INFERENCE_TYPE: oneOf('infer', 'generate', 'generate_stream'),
   SAGEMAKER_TRITON_LOG_VERBOSE: (value) => bool(value) || whole(0)(value),
   SAGEMAKER_TRITON_LOG_INFO: bool,
   SAGEMAKER_TRITON_ALLOW_METRICS: bool,
