@@ -104,7 +104,10 @@ describe('the servers of AWS', () => {
     const memory = { billionParameters: 20, layers: 32, keyValueHeads: 8, headDimension: 128 };
     const on = (modelServer: ModelServer): Stack => {
       const stack = new Stack(new App(), 'Test', { env });
-      const modelArtifact = ModelArtifact.fromBucketPrefix(s3.Bucket.fromBucketName(stack, 'Models', 'models'), 'chat/');
+      const modelArtifact = ModelArtifact.fromBucketPrefix(
+        s3.Bucket.fromBucketName(stack, 'Models', 'models'),
+        'chat/',
+      );
       new GpuEndpoint(stack, 'Chat', { modelServer, modelArtifact, pools: [{ instanceType: 'ml.g5.12xlarge' }] });
       return stack;
     };
