@@ -57,6 +57,8 @@ const ACCOUNTS: { readonly [account: string]: readonly string[] } = {
   '217643126080': ['me-south-1'],
   '914824155844': ['me-central-1'],
   '727897471807': ['cn-north-1', 'cn-northwest-1'],
+  '446045086412': ['us-gov-east-1'],
+  '442386744353': ['us-gov-west-1'],
 };
 
 const ACCOUNT_BY_REGION: ReadonlyMap<string, string> = new Map(
@@ -125,9 +127,4 @@ export function servingImageAccount(region: string): string {
 /** Every region with its account, for a lookup at deploy time where the region is not known at synth. */
 export function servingImageAccounts(): { readonly [region: string]: string } {
   return Object.fromEntries(ACCOUNT_BY_REGION);
-}
-
-/** The domain of ECR in a region. */
-export function ecrDomainSuffix(region: string): string {
-  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
 }

@@ -180,6 +180,7 @@ export abstract class AsyncEndpointBase extends ScalableFleetBase implements IAs
       );
     }
     bucket.encryptionKey?.grantEncryptDecrypt(grantee);
+    storage.answerEncryptionKey?.grantDecrypt(grantee);
     return grant
       .combine(iam.Grant.addToPrincipal({ grantee, actions: ['s3:PutObject'], resourceArns: written }))
       .combine(iam.Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: read }));

@@ -2,6 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { capacityGapAlarm } from './capacity-ladder';
 import { AsyncEndpointBase, type IAsyncEndpoint } from './async-endpoint-base';
@@ -9,7 +10,7 @@ import type { AsyncEndpointAttributes, AsyncEndpointProps } from './async-endpoi
 import { asyncStorage, checkAsyncStorage, ownStorage, type AsyncStorage } from './async-storage';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { DEFAULT_VARIANT_NAME, endpointArn } from './endpoint-names';
-import type { ExecutionGrant } from './execution-policy';
+import { encryptionGrants, type ExecutionGrant } from './execution-policy';
 import { declareInstanceEndpoint } from './instance-endpoint';
 
 /**
@@ -97,7 +98,10 @@ export class AsyncEndpoint extends AsyncEndpointBase {
       props.storage === undefined
         ? ownStorage(this, props.keepObjects ?? Duration.days(7))
         : asyncStorage(props.storage);
-    this._storage = storage;
+    this._storage = {
+      ...storage,
+      ...(props.answerEncryptionKey === undefined ? {} : { answerEncryptionKey: props.answerEncryptionKey }),
+    };
     this.bucket = storage.bucket;
     this.requestPrefix = storage.requestPrefix;
     this.answerPrefix = storage.answerPrefix;
@@ -128,7 +132,7 @@ export class AsyncEndpoint extends AsyncEndpointBase {
                 },
         },
       },
-      grants: [...storageGrants(storage), ...topicGrants([successTopic, errorTopic].map((topic) => topic?.topicArn))],
+      grants: [...storageGrants(storage), ...topicGrants([successTopic, errorTopic])],
       problems: [...checkAsyncStorage(storage), ...checkAsyncProps(props, maxConcurrency)],
     });
     storage.bucket.encryptionKey?.grantEncryptDecrypt(declared.executionRole);
@@ -201,7 +205,12 @@ function storageGrants({ bucket, requestPrefix, answerPrefix, failurePrefix }: A
   ];
 }
 
-function topicGrants(topicArns: readonly (string | undefined)[]): ExecutionGrant[] {
-  const resources = [...new Set(topicArns.filter((arn) => arn !== undefined))];
-  return resources.length === 0 ? [] : [{ actions: ['sns:Publish'], resources }];
+function topicGrants(topics: readonly (sns.ITopic | undefined)[]): ExecutionGrant[] {
+  const given = [...new Set(topics.filter((topic) => topic !== undefined))];
+  if (given.length === 0) return [];
+  const keys = new Set(given.flatMap(({ masterKey }) => masterKey ?? []));
+  return [
+    { actions: ['sns:Publish'], resources: [...new Set(given.map(({ topicArn }) => topicArn))] },
+    ...[...keys].flatMap((key) => encryptionGrants(key)),
+  ];
 }

@@ -1,4 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { hardenedBucket } from '../runtime/hardened-bucket';
@@ -10,6 +11,8 @@ export interface AsyncStorage {
   readonly requestPrefix: string;
   readonly answerPrefix: string;
   readonly failurePrefix: string;
+  /** Encrypts answers, where they have a key of their own. */
+  readonly answerEncryptionKey?: kms.IKey;
 }
 
 /** Fills in the prefixes. */

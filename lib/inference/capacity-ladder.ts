@@ -3,6 +3,7 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { nearestNames } from '../core/nearest';
 import { acknowledgeControl } from '../runtime/acknowledge';
+import { tagValue } from './endpoint-names';
 import type { CapacityGapAlarm, CapacityLadder, InstancePool } from './capacity-ladder-props';
 import type { ScalableFleetBase } from './scalable-fleet-base';
 
@@ -108,7 +109,7 @@ export function capacityGapAlarm(
       `For ${minutes} minutes more has been asked of the instances than they were tested with (${maxConcurrencyPerInstance} requests at ` +
       'a time), and no further ones came: no capacity in any pool, no quota, or the maximum is reached. Add a pool, ask for quota or ' +
       'raise the maximum.',
-    metric: fleet.metricConcurrencyPerInstance({ statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(1) }),
+    metric: askedOf(fleet),
     threshold: maxConcurrencyPerInstance,
     comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
     evaluationPeriods: minutes,
@@ -121,4 +122,21 @@ export function capacityGapAlarm(
   alarm.addAlarmAction(new SnsAction(topic));
   alarm.addOkAction(new SnsAction(topic));
   return alarm;
+}
+
+/**
+ * What is asked of one replica. A fleet at zero has none, and publishes nothing of it: there, work that waits without capacity counts as
+ * one request more than a replica was tested with.
+ */
+function askedOf(fleet: ScalableFleetBase): cloudwatch.IMetric {
+  const period = Duration.minutes(1);
+  const asked = fleet.metricConcurrencyPerInstance({ statistic: cloudwatch.Stats.MAXIMUM, period });
+  const waiting = fleet.signals?.workWithoutCapacity;
+  if (waiting === undefined) return asked;
+  return new cloudwatch.MathExpression({
+    label: 'Asked of one replica',
+    expression: `FILL(asked, 0) + FILL(waiting, 0) * (1 + ${tagValue(fleet.maxConcurrencyPerInstance)})`,
+    usingMetrics: { asked, waiting: waiting as cloudwatch.Metric },
+    period,
+  });
 }

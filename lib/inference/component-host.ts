@@ -1,5 +1,4 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
-import type * as kms from 'aws-cdk-lib/aws-kms';
 import type { IDependable } from 'constructs';
 import type { CapacityGapAlarm } from './capacity-ladder-props';
 import type { MetricsCollection } from './metrics-collection';
@@ -15,8 +14,6 @@ export interface ComponentHost {
   readonly executionRole: iam.IRole;
   readonly networkIsolation: boolean;
   readonly inferenceAmi?: string;
-  readonly encryptionKey?: kms.IKey;
-  readonly inVpc: boolean;
   /** Undefined where it is not known: an imported endpoint. */
   readonly collection?: MetricsCollection;
   readonly gapAlarm?: CapacityGapAlarm;

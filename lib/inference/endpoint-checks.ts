@@ -61,6 +61,15 @@ export function checkMetricsFrequency(seconds: number): string[] {
   return [`metricsFrequency (${seconds} s) must be one of ${METRICS_FREQUENCIES.join(', ')} seconds`];
 }
 
+/** An endpoint that begins with more instances than the account may have. */
+export function checkQuotaOfStart(initialInstanceCount: number, quota: number | undefined): string[] {
+  if (quota === undefined || Token.isUnresolved(initialInstanceCount) || initialInstanceCount <= quota) return [];
+  return [
+    `initialInstanceCount (${initialInstanceCount}) is above ${quota}, all instances that the quotas of the capacity ladder allow; lower ` +
+      'it, add a pool, or ask for quota in Service Quotas',
+  ];
+}
+
 /** What is checked of a further production variant. */
 export interface VariantDeclaration extends PoolsDeclaration, VariantTiming {
   readonly initialInstanceCount: number;
@@ -189,10 +198,10 @@ export function checkRollout(rollout: Rollout): string[] {
     ...checkWhole('rollout.batchPercent', batchPercent, ...STEP_PERCENT[strategy]!, '%'),
     ...checkWhole('rollout.waitInterval', waitInterval.toSeconds({ integral: false }), 0, 3600, 's'),
   ];
-  if (!(maxErrorRate > 0 && maxErrorRate <= 1)) {
+  if (!Token.isUnresolved(maxErrorRate) && !(maxErrorRate > 0 && maxErrorRate <= 1)) {
     problems.push(`rollout.maxErrorRate (${maxErrorRate}) must be above 0 and at most 1`);
   }
-  if (!(maxModelLatency.toMilliseconds({ integral: false }) > 0)) {
+  if (!maxModelLatency.isUnresolved() && !(maxModelLatency.toMilliseconds({ integral: false }) > 0)) {
     problems.push(`rollout.maxModelLatency (${maxModelLatency.toSeconds({ integral: false })} s) must be above 0`);
   }
   if (alarms.length > MAX_ROLLBACK_ALARMS) {
@@ -233,6 +242,7 @@ export function checkInstanceTypes(
   }
   const types: InstanceType[] = [];
   for (const name of new Set(instanceTypes)) {
+    if (Token.isUnresolved(name)) continue;
     const type = findInstanceType(name);
     if (type === undefined) problems.push(unknownInstanceType(name));
     else if (type.burstable)
@@ -284,7 +294,7 @@ function checkDisks(declared: PoolsDeclaration, types: readonly InstanceType[]):
 
 /** A name as SageMaker takes it. */
 export function checkName(property: string, name: string | undefined): string[] {
-  if (name === undefined || NAME.test(name)) return [];
+  if (name === undefined || Token.isUnresolved(name) || NAME.test(name)) return [];
   return [
     `${property} '${name}' must be 1 to 63 letters, digits and hyphens, beginning and ending with a letter or digit`,
   ];
@@ -292,6 +302,7 @@ export function checkName(property: string, name: string | undefined): string[] 
 
 /** A whole number within limits, in a unit. */
 export function checkWhole(property: string, value: number, least: number, most: number, unit = ''): string[] {
+  if (Token.isUnresolved(value)) return [];
   if (Number.isInteger(value) && value >= least && value <= most) return [];
   const range = most === Infinity ? `${least} or more` : `${least} to ${most}`;
   return [`${property} (${[value, unit].join(' ').trim()}) must be a whole number, ${range}`];

@@ -1,4 +1,4 @@
-import { ArnFormat, Names, Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, Names, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /** What the variant is called unless told otherwise. */
@@ -7,6 +7,11 @@ export const DEFAULT_VARIANT_NAME = 'main';
 /** A name that is known at synth, made from the construct's path: alarms and scaling name it before it exists. */
 export function uniqueName(scope: IConstruct): string {
   return Names.uniqueResourceName(scope, { maxLength: 63, separator: '-' }).toLowerCase();
+}
+
+/** A number as the value of a tag, also where it is only known at deploy time. */
+export function tagValue(value: number): string {
+  return Tokenization.stringifyNumber(value);
 }
 
 /** The ARN of an endpoint in the stack's account and region; the name is lower-case in it whatever its case elsewhere. */

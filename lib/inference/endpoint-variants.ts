@@ -6,16 +6,18 @@ import { throwProblems } from '../core/errors';
 import type { FleetServerMetrics } from '../scaling';
 import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { variantConcurrencyTag } from './contract';
-import { checkFurtherVariant, checkVariant } from './endpoint-checks';
+import { tagValue } from './endpoint-names';
+import { checkFurtherVariant, checkQuotaOfStart, checkVariant } from './endpoint-checks';
 import { executionPolicy } from './execution-policy';
 import { RolloutStrategy, type GpuEndpointProps, type RoutingStrategy } from './gpu-endpoint-props';
 import type { GpuVariantProps } from './gpu-variant-props';
 import { ofVariant, serverMetricsOf, type MetricsCollection } from './metrics-collection';
 import { modelContainer } from './model-container';
-import { checkServer } from './model-server-checks';
+import { checkRegions, checkServer } from './model-server-checks';
 import { prefixOf, productionVariant, variantTiming, type VariantTiming } from './production-variant';
 import type { RollbackAlarms } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
+import { spread } from './tensor-parallel';
 
 /** What the variants of one endpoint share. */
 export interface EndpointVariantsOptions {
@@ -83,8 +85,12 @@ export class EndpointVariants {
     const initialCapacity = props.initialInstanceCount ?? 1;
     const weight = props.weight ?? 1;
     const timing = variantTiming({ ...props, provisionTimeout: capacity.provisionTimeout }, this.options.timing);
-    const server = props.modelServer.bind(scope);
+    const { server, problems: spreadProblems } = spread(props.modelServer.bind(scope), instanceTypes);
+    const artifact = props.modelArtifact?.bind(scope);
     throwProblems(scope.node.path, [
+      ...spreadProblems,
+      ...checkRegions(scope, server, artifact),
+      ...checkQuotaOfStart(initialCapacity, capacity.quota),
       ...capacity.problems,
       ...checkVariant({
         instanceTypes,
@@ -100,7 +106,6 @@ export class EndpointVariants {
       ...checkServer(server, instanceTypes, networkIsolation, props.modelArtifact),
     ]);
 
-    const artifact = props.modelArtifact?.bind(scope);
     const permissions = executionPolicy(scope, {
       role: executionRole,
       logGroupName: this.options.logGroupName,
@@ -130,7 +135,7 @@ export class EndpointVariants {
         capacityReservationArn: capacity.reservationArn,
       }),
     ];
-    Tags.of(config).add(variantConcurrencyTag(variantName), String(maxConcurrencyPerInstance));
+    Tags.of(config).add(variantConcurrencyTag(variantName), tagValue(maxConcurrencyPerInstance));
     this.variants.push({ variantName, weight });
     this.rollOutTogether(variantName);
     const labels = ofVariant(this.options.endpoint.attrEndpointName, variantName);

@@ -26,6 +26,11 @@ export interface ExecutionGrant {
   readonly wildcardReason?: string;
 }
 
+/** What it takes to write what a key encrypts; nothing where there is no key. */
+export function encryptionGrants(key: kms.IKey | undefined): ExecutionGrant[] {
+  return key === undefined ? [] : [{ actions: ['kms:GenerateDataKey', 'kms:Decrypt'], resources: [key.keyArn] }];
+}
+
 /**
  * What SageMaker needs to run the model, and nothing else: its image, its files, its logs and metrics.
  *

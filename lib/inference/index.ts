@@ -7,6 +7,7 @@ export * from './gpu-endpoint-base';
 export * from './gpu-endpoint-props';
 export * from './gpu-variant';
 export * from './gpu-variant-props';
+export * from './model-adapter';
 export * from './model-artifact';
 export * from './model-component';
 export * from './model-component-base';

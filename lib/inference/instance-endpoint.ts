@@ -8,18 +8,26 @@ import type { FleetServerMetrics } from '../scaling';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import { resolveCapacity, type ResolvedCapacity } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
-import { checkEndpoint, checkShadow, checkWeight, type ShadowDeclaration } from './endpoint-checks';
-import { DEFAULT_VARIANT_NAME, uniqueName } from './endpoint-names';
+import {
+  checkEndpoint,
+  checkPools,
+  checkQuotaOfStart,
+  checkShadow,
+  checkWeight,
+  type ShadowDeclaration,
+} from './endpoint-checks';
+import { DEFAULT_VARIANT_NAME, tagValue, uniqueName } from './endpoint-names';
 import { EndpointVariants } from './endpoint-variants';
-import { executionPolicy, type ExecutionGrant } from './execution-policy';
+import { encryptionGrants, executionPolicy, type ExecutionGrant } from './execution-policy';
 import { RoutingStrategy, type DataCaptureProps, type GpuEndpointProps } from './gpu-endpoint-props';
 import { modelContainer } from './model-container';
-import { checkServer } from './model-server-checks';
+import { checkRegions, checkServer } from './model-server-checks';
 import { checkNetwork, vpcConfigOf } from './network';
 import { poolsOf, prefixOf, productionVariant, startOf, variantTiming } from './production-variant';
 import { metricsConfigOf, ofVariant, serverMetricsOf, type MetricsCollection } from './metrics-collection';
 import { RollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { deploymentConfig, rolloutOf } from './rollout';
+import { spread } from './tensor-parallel';
 
 /** What the kind of endpoint adds. */
 export interface InstanceEndpointKind {
@@ -72,9 +80,13 @@ export function declareInstanceEndpoint(
     detailedObservability: props.detailedObservability ?? false,
     frequencySeconds: metricsFrequencySeconds,
   };
-  const server = props.modelServer.bind(scope);
+  const { server, problems: spreadProblems } = spread(props.modelServer.bind(scope), instanceTypes);
+  const artifact = props.modelArtifact?.bind(scope);
   const shadow = shadowOf(props, instanceTypes, variantName);
-  const shadowServer = props.shadow?.modelServer.bind(scope);
+  const shadowSpread =
+    shadow === undefined ? undefined : spread(props.shadow!.modelServer.bind(scope), shadow.instanceTypes);
+  const shadowServer = shadowSpread?.server;
+  const shadowArtifact = props.shadow?.modelArtifact?.bind(scope);
   throwProblems(scope.node.path, [
     ...capacity.problems,
     ...checkEndpoint({
@@ -98,16 +110,32 @@ export function declareInstanceEndpoint(
       samplingPercent: props.dataCapture?.samplingPercent,
     }),
     ...checkNetwork(props),
+    ...spreadProblems,
     ...checkServer(server, instanceTypes, props.networkIsolation ?? true, props.modelArtifact),
-    ...(shadow === undefined ? [] : checkShadow(shadow, variantName)),
-    ...(shadow === undefined || shadowServer === undefined
+    ...checkRegions(scope, server, artifact),
+    ...(shadow === undefined || shadowSpread === undefined
       ? []
-      : checkServer(
-          shadowServer,
-          shadow.instanceTypes,
-          props.networkIsolation ?? true,
-          props.shadow?.modelArtifact,
-        ).map((problem) => `shadow: ${problem}`)),
+      : [
+          ...checkShadow(shadow, variantName),
+          ...[
+            ...checkPools({
+              instanceTypes: shadow.instanceTypes,
+              inferenceAmi: shadowSpread.server.inferenceAmi,
+              hasEncryptionKey: props.encryptionKey !== undefined,
+              volumeSizeGb: props.volumeSizeGb,
+              hasCapacityReservation: false,
+            }),
+            ...shadowSpread.problems,
+            ...checkServer(
+              shadowSpread.server,
+              shadow.instanceTypes,
+              props.networkIsolation ?? true,
+              props.shadow?.modelArtifact,
+            ),
+            ...checkRegions(scope, shadowSpread.server, shadowArtifact),
+          ].map((problem) => `shadow: ${problem}`),
+        ]),
+    ...checkQuotaOfStart(initialCapacity, capacity.quota),
     ...checkWeight('variantWeight', props.variantWeight),
     ...(kind.problems ?? []),
   ]);
@@ -121,8 +149,6 @@ export function declareInstanceEndpoint(
       assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
       description: `Runs the model of endpoint ${endpointName}`,
     });
-  const artifact = props.modelArtifact?.bind(scope);
-  const shadowArtifact = props.shadow?.modelArtifact?.bind(scope);
   const permissions = executionPolicy(scope, {
     role: executionRole,
     logGroupName,
@@ -168,7 +194,8 @@ export function declareInstanceEndpoint(
               variantName: shadow.variantName,
               modelName: model('ShadowModel', modelContainer(shadowServer, shadowArtifact)).attrModelName,
               initialInstanceCount: shadow.initialInstanceCount,
-              initialVariantWeight: shadow.trafficPercent / 100,
+              // Copies are counted against the requests of the variant, whatever its weight is.
+              initialVariantWeight: (weight * shadow.trafficPercent) / 100,
               ...startOf(timing, props.volumeSizeGb),
               instancePools: poolsOf(shadow.instanceTypes),
               inferenceAmiVersion: shadowServer.inferenceAmi,
@@ -186,7 +213,7 @@ export function declareInstanceEndpoint(
       'types with local NVMe disks, which the hardware encrypts, refuse a key, and `encryptionKey` sets one for the others.',
     );
   }
-  Tags.of(config).add(MAX_CONCURRENCY_TAG, String(maxConcurrencyPerInstance));
+  Tags.of(config).add(MAX_CONCURRENCY_TAG, tagValue(maxConcurrencyPerInstance));
 
   const own = new RollbackAlarms(scope, {
     endpointName,
@@ -274,5 +301,6 @@ function captureGrants(capture: DataCaptureProps | undefined): ExecutionGrant[] 
       resources: [capture.bucket.arnForObjects(`${prefix}${prefix.endsWith('/') ? '' : '/'}*`)],
       wildcardReason: 'SageMaker names the files of captured data itself, below this prefix only.',
     },
+    ...encryptionGrants(capture.bucket.encryptionKey),
   ];
 }

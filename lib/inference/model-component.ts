@@ -3,20 +3,23 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { findInstanceType } from '../catalog/instance-types';
-import { InputError, throwProblems } from '../core/errors';
+import { INFERENCE_AMIS } from '../catalog/serving-images';
+import { throwProblems } from '../core/errors';
 import type { FleetServerMetrics } from '../scaling';
 import { capacityGapAlarm } from './capacity-ladder';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from './contract';
 import type { ComponentHost } from './component-host';
 import { checkName, checkRollout, checkWhole } from './endpoint-checks';
-import { componentArn, DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
+import { componentArn, DEFAULT_VARIANT_NAME, endpointArn, tagValue, uniqueName } from './endpoint-names';
 import { executionPolicy } from './execution-policy';
 import { ModelComponentBase, type IModelComponent } from './model-component-base';
 import { ofComponent, serverMetricsOf } from './metrics-collection';
 import { modelContainer } from './model-container';
-import { checkServer } from './model-server-checks';
+import { ModelAdapter } from './model-adapter';
+import { checkRegions, checkServer } from './model-server-checks';
 import { componentRollbackAlarms, rollbackPolicy } from './rollback-alarms';
 import { componentDeploymentConfig, rolloutOf } from './rollout';
+import { spread } from './tensor-parallel';
 import type {
   AdapterProps,
   CopyPlacementProps,
@@ -84,7 +87,8 @@ export class ModelComponent extends ModelComponentBase {
   /** The alarm of the shared endpoint's capacity ladder on this model, where the ladder has one. */
   public readonly capacityGapAlarm?: cloudwatch.Alarm;
 
-  private readonly component: sagemaker.CfnInferenceComponent;
+  /** @internal */
+  public readonly _component: sagemaker.CfnInferenceComponent;
   private readonly host: ComponentHost;
 
   private constructor(scope: Construct, id: string, host: ComponentHost, props: ModelComponentProps) {
@@ -101,7 +105,8 @@ export class ModelComponent extends ModelComponentBase {
     const startup = props.startupTimeout?.toSeconds({ integral: false }) ?? 600;
     const download = props.modelDownloadTimeout?.toSeconds({ integral: false }) ?? 600;
     const rollout = rolloutOf(props.rollout);
-    const server = props.modelServer.bind(this);
+    const { server, problems: spreadProblems } = spread(props.modelServer.bind(this), host.instanceTypes, accelerators);
+    const artifact = props.modelArtifact?.bind(this);
     throwProblems(this.node.path, [
       ...(Token.isUnresolved(props.componentName) ? [] : checkName('componentName', props.componentName)),
       ...checkAccelerators(accelerators, host.instanceTypes),
@@ -121,19 +126,18 @@ export class ModelComponent extends ModelComponentBase {
         host.networkIsolation,
         props.modelArtifact,
       ),
+      ...spreadProblems,
+      ...checkRegions(this, server, artifact),
       ...checkComponentAmi(server.inferenceAmi, host.inferenceAmi),
     ]);
 
     // Scaling and alarms name the component before it exists: its name has to be known.
     const name = props.componentName ?? uniqueName(this);
-    const artifact = props.modelArtifact?.bind(this);
     const permissions = executionPolicy(this, {
       role: host.executionRole,
       logGroupName: `/aws/sagemaker/InferenceComponents/${name}`,
       repositoryArns: [server.repositoryArn],
       artifacts: artifact === undefined ? [] : [artifact],
-      encryptionKey: host.encryptionKey,
-      inVpc: host.inVpc,
     });
     const model = new sagemaker.CfnModel(this, 'Model', {
       executionRoleArn: host.executionRole.roleArn,
@@ -155,7 +159,7 @@ export class ModelComponent extends ModelComponentBase {
       maxModelLatency: rollout.maxModelLatency,
     });
     const alarms = [...this.rollbackAlarms, ...rollout.alarms];
-    this.component = new sagemaker.CfnInferenceComponent(this, 'Component', {
+    this._component = new sagemaker.CfnInferenceComponent(this, 'Component', {
       inferenceComponentName: name,
       endpointName: host.endpointName,
       variantName: host.variantName,
@@ -177,36 +181,25 @@ export class ModelComponent extends ModelComponentBase {
       runtimeConfig: { copyCount: this.initialCapacity },
       deploymentConfig: componentDeploymentConfig(rollout, alarms),
     });
-    this.component.node.addDependency(host.dependency, rollbackPolicy(this, host.executionRole, alarms));
-    Tags.of(this.component).add(MAX_CONCURRENCY_TAG, String(this.maxConcurrencyPerInstance));
-    this.scalingDependency = this.component;
+    this._component.node.addDependency(host.dependency, rollbackPolicy(this, host.executionRole, alarms));
+    Tags.of(this._component).add(MAX_CONCURRENCY_TAG, tagValue(this.maxConcurrencyPerInstance));
+    this.scalingDependency = this._component;
     this.capacityGapAlarm = capacityGapAlarm(this, { gapAlarm: host.gapAlarm });
   }
 
-  /**
-   * Adds a LoRA adapter, which runs inside this component's copies and needs no compute of its own.
-   *
-   * @returns the name that callers give as `InferenceComponentName`
-   */
-  public addAdapter(id: string, props: AdapterProps): string {
-    if (!Token.isUnresolved(props.key) && !props.key.endsWith('.tar.gz')) {
-      throw new InputError(
-        `${this.node.path}: the key of adapter ${id} is '${props.key}'; SageMaker takes an archive that ends with .tar.gz`,
-      );
-    }
-    const name = props.componentName ?? `${this.componentName.slice(0, 62 - id.length)}-${id}`.toLowerCase();
-    throwProblems(`${this.node.path}: adapter ${id}`, Token.isUnresolved(name) ? [] : checkName('componentName', name));
-    props.bucket.grantRead(this.host.executionRole, props.key);
-    const adapter = new sagemaker.CfnInferenceComponent(this, id, {
-      inferenceComponentName: name,
-      endpointName: this.host.endpointName,
-      specification: {
-        baseInferenceComponentName: this.componentName,
-        container: { artifactUrl: props.bucket.s3UrlForObject(props.key) },
+  /** Adds a LoRA adapter, which runs inside this component's copies and needs no compute of its own. */
+  public addAdapter(id: string, props: AdapterProps): ModelAdapter {
+    return ModelAdapter._on(
+      this,
+      id,
+      this.host,
+      {
+        componentName: this.componentName,
+        componentArn: this.componentArn,
+        component: this._component,
       },
-    });
-    adapter.node.addDependency(this.component);
-    return name;
+      props,
+    );
   }
 }
 
@@ -258,8 +251,15 @@ function checkAccelerators(accelerators: number, instanceTypes: readonly string[
   return problems;
 }
 
+/** Whether the driver of one AMI runs what was built for another: newer drivers run older CUDA (NVIDIA, CUDA compatibility). */
+function isAsNew(present: string | undefined, needed: string): boolean {
+  if (present === undefined || present.includes('-neuron-') !== needed.includes('-neuron-')) return false;
+  // The catalog lists them by their driver, the oldest first.
+  return INFERENCE_AMIS.indexOf(present) >= INFERENCE_AMIS.indexOf(needed);
+}
+
 function checkComponentAmi(needed: string | undefined, present: string | undefined): string[] {
-  if (needed === undefined || needed === present) return [];
+  if (needed === undefined || isAsNew(present, needed)) return [];
   return [
     `the model server needs inference AMI ${needed}, the endpoint has ${present ?? "SageMaker's default"}; ` +
       `set inferenceAmi: '${needed}' on the endpoint`,

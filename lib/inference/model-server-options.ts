@@ -163,7 +163,7 @@ export interface LanguageModelOptions extends PublishedServerOptions {
   /**
    * The accelerators that one copy of the model is spread over.
    *
-   * @default - what the server does by itself: one for vLLM and Hugging Face, all of the instance for LMI
+   * @default - all of the instance, or of the component's copy
    */
   readonly tensorParallelDegree?: number;
 

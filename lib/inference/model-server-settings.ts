@@ -1,4 +1,6 @@
+import { throwProblems } from '../core/errors';
 import { TRITON_ENVIRONMENT } from './contract';
+import { checkWhole } from './endpoint-checks';
 import type {
   LanguageModelOptions,
   ModelMemoryNeeds,
@@ -12,6 +14,7 @@ export interface PublishedServerSettings {
   readonly environment: { readonly [name: string]: string };
   readonly memory?: ModelMemoryNeeds;
   readonly tensorParallelDegree?: number;
+  readonly tensorParallelVariable?: string;
   readonly fetchesModel?: boolean;
   readonly artifactLayout: string;
   readonly artifactEntry?: string;
@@ -20,11 +23,13 @@ export interface PublishedServerSettings {
 /** Where SageMaker puts the model's files. */
 const MODEL_DIRECTORY = '/opt/ml/model';
 
-/** The accelerators that vLLM uses unless it is told (`--tensor-parallel-size`). */
-const VLLM_ACCELERATORS = 1;
+/** Told how many accelerators a copy is spread over: AWS's vLLM image, and LMI. */
+const VLLM_TENSOR_PARALLEL = 'SM_VLLM_TENSOR_PARALLEL_SIZE';
+const LMI_TENSOR_PARALLEL = 'OPTION_TENSOR_PARALLEL_DEGREE';
 
 /** Source: `serve` of the SageMaker Triton image, which logs every request unless it is told not to. */
 export function tritonSettings(options: TritonOptions): PublishedServerSettings {
+  throwProblems('ModelServer.triton', checkCount('threadCount', options.threadCount));
   return {
     artifactLayout: 'triton',
     ...entry(options.defaultModelName),
@@ -38,6 +43,7 @@ export function tritonSettings(options: TritonOptions): PublishedServerSettings 
 
 /** Source: the variables of the SageMaker PyTorch inference toolkit. */
 export function torchServeSettings(options: TorchServeOptions): PublishedServerSettings {
+  throwProblems('ModelServer.torchServe', checkCount('workersPerModel', options.workersPerModel));
   return {
     artifactLayout: 'torchserve',
     ...entry(options.entryPoint),
@@ -50,6 +56,7 @@ export function torchServeSettings(options: TorchServeOptions): PublishedServerS
 
 /** Source: the variables of the SageMaker TensorFlow Serving container. */
 export function tensorFlowServingSettings(options: TensorFlowServingOptions): PublishedServerSettings {
+  throwProblems('ModelServer.tensorFlowServing', checkCount('maxBatchSize', options.maxBatchSize));
   return {
     artifactLayout: 'tensorflow-serving',
     environment: set({
@@ -62,47 +69,48 @@ export function tensorFlowServingSettings(options: TensorFlowServingOptions): Pu
 
 /** Source: AWS's vLLM image, which turns `SM_VLLM_*` into the server's flags. */
 export function vllmSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, VLLM_ACCELERATORS, {
+  return languageModel(options, VLLM_TENSOR_PARALLEL, {
     SM_VLLM_MODEL: options.modelId ?? MODEL_DIRECTORY,
     SM_VLLM_MAX_MODEL_LEN: options.maxContextTokens,
     SM_VLLM_MAX_NUM_SEQS: options.maxSequences,
-    SM_VLLM_TENSOR_PARALLEL_SIZE: options.tensorParallelDegree,
+    [VLLM_TENSOR_PARALLEL]: options.tensorParallelDegree,
     SM_VLLM_QUANTIZATION: options.quantization,
   });
 }
 
 /** Source: DJL's Large Model Inference, which reads `OPTION_*` and spreads a model over all accelerators. */
 export function lmiSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, undefined, {
+  return languageModel(options, LMI_TENSOR_PARALLEL, {
     HF_MODEL_ID: options.modelId ?? MODEL_DIRECTORY,
     OPTION_MAX_MODEL_LEN: options.maxContextTokens,
     OPTION_MAX_ROLLING_BATCH_SIZE: options.maxSequences,
-    OPTION_TENSOR_PARALLEL_DEGREE: options.tensorParallelDegree,
+    [LMI_TENSOR_PARALLEL]: options.tensorParallelDegree,
     OPTION_QUANTIZE: options.quantization,
   });
 }
 
 /** Source: Hugging Face's images for SageMaker; flags are those of AWS's vLLM image. */
 export function huggingFaceSettings(options: LanguageModelOptions): PublishedServerSettings {
-  return languageModel(options, VLLM_ACCELERATORS, {
+  return languageModel(options, VLLM_TENSOR_PARALLEL, {
     HF_MODEL_ID: options.modelId ?? MODEL_DIRECTORY,
     SM_VLLM_MAX_MODEL_LEN: options.maxContextTokens,
     SM_VLLM_MAX_NUM_SEQS: options.maxSequences,
-    SM_VLLM_TENSOR_PARALLEL_SIZE: options.tensorParallelDegree,
+    [VLLM_TENSOR_PARALLEL]: options.tensorParallelDegree,
     SM_VLLM_QUANTIZATION: options.quantization,
   });
 }
 
 type Variables = { readonly [name: string]: string | number | boolean | undefined };
 
-/** The settings of a server that spreads a model over so many accelerators unless it is told; undefined for all of the instance. */
 function languageModel(
   options: LanguageModelOptions,
-  accelerators: number | undefined,
+  tensorParallelVariable: string,
   variables: Variables,
 ): PublishedServerSettings {
-  const { memory, maxContextTokens, maxSequences, tensorParallelDegree = accelerators } = options;
+  const { memory, maxContextTokens, maxSequences, tensorParallelDegree } = options;
+  throwProblems('ModelServer', checkLanguageModel(options));
   return {
+    tensorParallelVariable,
     artifactLayout: 'hugging-face',
     environment: set(variables),
     ...(memory === undefined
@@ -118,6 +126,30 @@ function languageModel(
     ...(options.modelId === undefined ? {} : { fetchesModel: true }),
   };
 }
+
+function checkLanguageModel(options: LanguageModelOptions): string[] {
+  const { memory, maxContextTokens, maxSequences, quantization, modelId } = options;
+  const problems = [
+    ...checkCount('maxContextTokens', maxContextTokens),
+    ...checkCount('maxSequences', maxSequences),
+    ...checkCount('tensorParallelDegree', options.tensorParallelDegree),
+  ];
+  if (modelId === '') problems.push('modelId is empty; name the model, or leave it out for the model artifact');
+  if (memory !== undefined && (maxContextTokens === undefined || maxSequences === undefined)) {
+    problems.push(
+      "memory needs maxContextTokens and maxSequences: without them the server takes the model's own, and how large the KV cache becomes is not known",
+    );
+  }
+  if (memory !== undefined && quantization !== undefined && memory.bytesPerParameter === undefined) {
+    problems.push(
+      `quantization '${quantization}' changes the bytes of a parameter; give memory.bytesPerParameter (1 for 8-bit, 0.5 for 4-bit weights)`,
+    );
+  }
+  return problems;
+}
+
+const checkCount = (property: string, value: number | undefined): string[] =>
+  value === undefined ? [] : checkWhole(property, value, 1, Infinity);
 
 const entry = (name: string | undefined): { readonly artifactEntry?: string } =>
   name === undefined ? {} : { artifactEntry: name };

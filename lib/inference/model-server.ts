@@ -1,9 +1,10 @@
 import { Annotations, Aws, CfnMapping, Stack, Token } from 'aws-cdk-lib';
 import type * as ecr from 'aws-cdk-lib/aws-ecr';
+import type * as ecrAssets from 'aws-cdk-lib/aws-ecr-assets';
+import { RegionInfo } from 'aws-cdk-lib/region-info';
 import type { Construct } from 'constructs';
 import { serverMetrics } from '../catalog/server-metrics';
 import {
-  ecrDomainSuffix,
   servingImage,
   SERVING_IMAGES_AS_OF,
   servingImageAccount,
@@ -90,6 +91,27 @@ export interface ModelServerConfig {
   readonly metricsUnreadBecause?: string;
 
   /**
+   * The environment variable that tells the server how many accelerators a copy is spread over. Without a degree it is set to all of them.
+   *
+   * @default - the server spreads nothing
+   */
+  readonly tensorParallelVariable?: string;
+
+  /**
+   * What its image is built for: `gpu` or `neuron`.
+   *
+   * @default - not known
+   */
+  readonly acceleratorKind?: string;
+
+  /**
+   * The region of the registry that it is pulled from.
+   *
+   * @default - not known
+   */
+  readonly imageRegion?: string;
+
+  /**
    * The server fetches the model from the network as it starts, so that network isolation has to be off.
    *
    * @default false
@@ -147,6 +169,11 @@ export abstract class ModelServer {
     return new RepositoryServer(repository, tagOrDigest, options ?? {});
   }
 
+  /** An image that is built from this machine's files with the deployment, and follows SageMaker's container contract. */
+  public static fromImageAsset(asset: ecrAssets.DockerImageAsset, options?: ModelServerOptions): ModelServer {
+    return new RepositoryServer(asset.repository, asset.imageTag, options ?? {});
+  }
+
   /**
    * An image by its URI, `<account>.dkr.ecr.<region>.<suffix>/<repository>:<tag>` or `@<digest>`, that follows SageMaker's container
    * contract (port 8080, `/ping`, `/invocations`).
@@ -181,7 +208,12 @@ class PublishedServer extends ModelServer {
     const stack = Stack.of(scope);
     const image = servingImage(this.server);
     const account = this.options.account ?? accountIn(scope);
-    const suffix = Token.isUnresolved(stack.region) ? Aws.URL_SUFFIX : ecrDomainSuffix(stack.region);
+    const suffix = Token.isUnresolved(stack.region)
+      ? Aws.URL_SUFFIX
+      : (RegionInfo.get(stack.region).domainSuffix ?? 'amazonaws.com');
+    if (this.options.tag === '') {
+      throw new InputError(`tag of ModelServer (${this.server}) is empty; name one, or leave it out for ${image.tag}`);
+    }
     if (this.options.tag === undefined && (image.endOfPatch ?? SERVING_IMAGES_AS_OF) < SERVING_IMAGES_AS_OF) {
       Annotations.of(scope).addWarningV2(
         `tidegate:image-past-end-of-patch:${this.server}`,
@@ -197,6 +229,9 @@ class PublishedServer extends ModelServer {
       inferenceAmi: this.options.inferenceAmi ?? image.inferenceAmi,
       memory: this.settings.memory,
       tensorParallelDegree: this.settings.tensorParallelDegree,
+      tensorParallelVariable: this.settings.tensorParallelVariable,
+      // Another tag may be of an image for other accelerators.
+      acceleratorKind: this.options.tag === undefined ? 'gpu' : undefined,
       fetchesModel: this.settings.fetchesModel,
       artifactLayout: this.settings.artifactLayout,
       artifactEntry: this.settings.artifactEntry,
@@ -234,8 +269,13 @@ class ImageServer extends ModelServer {
   }
 
   public bind(scope: Construct): ModelServerConfig {
+    if (Token.isUnresolved(this.imageUri)) {
+      throw new InputError(
+        'the image of ModelServer.image is only known at deploy time, so that its repository cannot be granted; use fromImageAsset or fromEcrRepository',
+      );
+    }
     const match =
-      /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)(?::[^:@]+)?(?:@sha256:[0-9a-f]{64})?$/.exec(
+      /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|[a-z0-9.]+\.gov)\/([^:@]+)(?::[^:@]+)?(?:@sha256:[0-9a-f]{64})?$/.exec(
         this.imageUri,
       );
     if (match === null) {
@@ -250,6 +290,7 @@ class ImageServer extends ModelServer {
       repositoryArn: repositoryArn(Stack.of(scope), account!, region!, repository!),
       environment: { ...this.options.environment },
       inferenceAmi: this.options.inferenceAmi,
+      imageRegion: region!,
     };
   }
 }

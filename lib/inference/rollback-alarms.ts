@@ -86,7 +86,8 @@ export class RollbackAlarms {
   private failedShare(): cloudwatch.MathExpression {
     return new cloudwatch.MathExpression({
       label: 'Share of failed invocations',
-      expression: 'failed / (failed + answered)',
+      // Where all fail nothing is answered, and a metric without a datapoint would leave the share without a value.
+      expression: 'FILL(failed, 0) / (FILL(failed, 0) + FILL(answered, 0))',
       usingMetrics: {
         failed: this.metric('InvocationFailures', cloudwatch.Stats.SUM),
         answered: this.metric('TotalProcessingTime', cloudwatch.Stats.SAMPLE_COUNT),

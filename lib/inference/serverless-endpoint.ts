@@ -8,14 +8,16 @@ import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { acknowledgeVolumeEncryption } from '../runtime/acknowledge';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import type { FleetPredefinedMetrics, ProvisionedConcurrencyScalingProps } from '../scaling';
+import type { FleetPredefinedMetrics, FleetScaling, ProvisionedConcurrencyScalingProps } from '../scaling';
 import { checkArtifact } from './artifact-layout';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
 import { checkName, checkWhole } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { executionPolicy } from './execution-policy';
 import { modelContainer } from './model-container';
-import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
+import type { ModelServerConfig } from './model-server';
+import { checkRegions } from './model-server-checks';
+import { ScalableFleetBase, type CapacityBounds, type IScaledFleet } from './scalable-fleet-base';
 import type { ServerlessEndpointAttributes, ServerlessEndpointProps } from './serverless-endpoint-props';
 
 /** A serverless endpoint, made here or elsewhere; its fleet is the provisioned concurrency. */
@@ -215,6 +217,9 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
   public readonly initialCapacity: number;
   public readonly scalingDependency: IDependable;
 
+  /** The requests that it works on at once at most; provisioned concurrency is a part of them. */
+  public readonly maxConcurrency: number;
+
   /** The role that SageMaker runs the model with. */
   public readonly executionRole: iam.IRole;
 
@@ -222,11 +227,15 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
     super(scope, id, { physicalName: props.endpointName });
     this.variantName = props.variantName ?? DEFAULT_VARIANT_NAME;
     this.initialCapacity = props.provisionedConcurrency ?? 0;
+    this.maxConcurrency = props.maxConcurrency ?? 20;
     const memorySizeInMb = props.memorySizeMib ?? 2048;
-    const maxConcurrency = props.maxConcurrency ?? 20;
+    const { maxConcurrency } = this;
     const server = props.modelServer.bind(this);
+    const artifact = props.modelArtifact?.bind(this);
     throwProblems(this.node.path, [
       ...checkArtifact(props.modelArtifact?._localArchive, server),
+      ...checkRegions(this, server, artifact),
+      ...checkCpuImage(server),
       ...(Token.isUnresolved(props.endpointName) ? [] : checkName('endpointName', props.endpointName)),
       ...(Token.isUnresolved(this.variantName) ? [] : checkName('variantName', this.variantName)),
       ...(MEMORY_SIZES.includes(memorySizeInMb)
@@ -243,7 +252,6 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
         assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
         description: `Runs the model of endpoint ${endpointName}`,
       });
-    const artifact = props.modelArtifact?.bind(this);
     const permissions = executionPolicy(this, {
       role: this.executionRole,
       logGroupName: `/aws/sagemaker/Endpoints/${endpointName}`,
@@ -284,6 +292,42 @@ export class ServerlessEndpoint extends ServerlessEndpointBase {
       resourceName: this.physicalName,
     });
   }
+
+  /**
+   * Sets the limits of the provisioned concurrency.
+   *
+   * @throws InputError where the endpoint has none, or less than the maximum in all
+   */
+  public boundedBy(bounds: CapacityBounds): FleetScaling {
+    const { maxCapacity } = bounds;
+    const problems: string[] = [];
+    if (this.initialCapacity === 0) {
+      problems.push(
+        'provisionedConcurrency is not set, and only provisioned concurrency can be scaled; set provisionedConcurrency: 1, or leave boundedBy out',
+      );
+    }
+    if (
+      !Token.isUnresolved(maxCapacity) &&
+      !Token.isUnresolved(this.maxConcurrency) &&
+      maxCapacity > this.maxConcurrency
+    ) {
+      problems.push(
+        `maxCapacity (${maxCapacity}) is above maxConcurrency (${this.maxConcurrency}), of which provisioned concurrency is a part; ` +
+          'lower it or raise maxConcurrency',
+      );
+    }
+    throwProblems(this.node.path, problems);
+    return super.boundedBy(bounds);
+  }
+}
+
+/** Images for GPUs cannot run here (developer guide, "Serverless Inference", feature exclusions). */
+function checkCpuImage({ acceleratorKind, inferenceAmi, imageUri }: ModelServerConfig): string[] {
+  if (acceleratorKind === undefined && inferenceAmi === undefined) return [];
+  return [
+    `modelServer (${imageUri.split('/').at(-1)!}) is built for accelerators, and serverless endpoints run on CPUs; give an image for CPUs ` +
+      '(ModelServer.image or fromEcrRepository), or use another kind of endpoint',
+  ];
 }
 
 /** Source: ProductionVariantServerlessConfig in the SageMaker API reference. */

@@ -10,6 +10,7 @@ import type { ComponentHost } from './component-host';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from './contract';
 import { checkMetricsFrequency, checkName, checkPools, checkRouting, checkWhole } from './endpoint-checks';
 import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
+import { executionPolicy } from './execution-policy';
 import { RoutingStrategy } from './gpu-endpoint-props';
 import { metricsConfigOf, type MetricsCollection } from './metrics-collection';
 import { checkNetwork, vpcConfigOf } from './network';
@@ -58,7 +59,6 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
         instanceTypes: attrs.instanceTypes,
         executionRole: attrs.executionRole,
         networkIsolation: attrs.networkIsolation ?? true,
-        inVpc: false,
         ...(attrs.inferenceAmi === undefined ? {} : { inferenceAmi: attrs.inferenceAmi }),
         ...aboveZero(this, attrs.allowZeroInstances),
       };
@@ -162,6 +162,19 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
       endpointConfigName: config.attrEndpointConfigName,
       retainAllVariantProperties: true,
     });
+    // Instances come before the first model does: what they themselves need cannot come with a model's permissions.
+    if (props.vpc !== undefined || props.encryptionKey !== undefined) {
+      const permissions = executionPolicy(this, {
+        role: this.executionRole,
+        logGroupName: `/aws/sagemaker/Endpoints/${endpointName}`,
+        repositoryArns: [],
+        artifacts: [],
+        encryptionKey: props.encryptionKey,
+        inVpc: props.vpc !== undefined,
+      });
+      config.node.addDependency(permissions);
+      endpoint.node.addDependency(permissions);
+    }
     this.endpointName = this.getResourceNameAttribute(endpoint.attrEndpointName);
     this.endpointArn = this.getResourceArnAttribute(endpoint.ref, {
       service: 'sagemaker',
@@ -177,9 +190,7 @@ export class SharedGpuEndpoint extends SharedGpuEndpointBase {
       executionRole: this.executionRole,
       networkIsolation,
       collection,
-      inVpc: props.vpc !== undefined,
       ...(props.inferenceAmi === undefined ? {} : { inferenceAmi: props.inferenceAmi }),
-      ...(props.encryptionKey === undefined ? {} : { encryptionKey: props.encryptionKey }),
       ...(capacity.gapAlarm === undefined ? {} : { gapAlarm: capacity.gapAlarm }),
       ...(aboveZeroBecause === undefined ? {} : { aboveZeroBecause }),
     };

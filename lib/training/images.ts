@@ -1,6 +1,7 @@
 import { Aws, CfnMapping, Stack, Token } from 'aws-cdk-lib';
+import { RegionInfo } from 'aws-cdk-lib/region-info';
 import type { Construct } from 'constructs';
-import { ecrDomainSuffix, servingImage, servingImageAccount, servingImageAccounts } from '../catalog/serving-images';
+import { servingImage, servingImageAccount, servingImageAccounts } from '../catalog/serving-images';
 import { InputError } from '../core/errors';
 
 /** An image and the ARN of the repository it is pulled from. */
@@ -36,7 +37,9 @@ function accountIn(
 
 function published(scope: Construct, account: string, repository: string, tag: string): PulledImage {
   const stack = Stack.of(scope);
-  const suffix = Token.isUnresolved(stack.region) ? Aws.URL_SUFFIX : ecrDomainSuffix(stack.region);
+  const suffix = Token.isUnresolved(stack.region)
+    ? Aws.URL_SUFFIX
+    : (RegionInfo.get(stack.region).domainSuffix ?? 'amazonaws.com');
   return {
     uri: `${account}.dkr.ecr.${stack.region}.${suffix}/${repository}:${tag}`,
     repositoryArn: repositoryArn(stack, account, stack.region, repository),

@@ -1,5 +1,7 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
@@ -108,7 +110,9 @@ describe('AsyncEndpoint', () => {
     endpointIn(stack, { rollout: { maxErrorRate: 0.2 } });
     Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
       Threshold: 0.2,
-      Metrics: Match.arrayWith([Match.objectLike({ Expression: 'failed / (failed + answered)' })]),
+      Metrics: Match.arrayWith([
+        Match.objectLike({ Expression: 'FILL(failed, 0) / (FILL(failed, 0) + FILL(answered, 0))' }),
+      ]),
     });
   });
 
@@ -179,5 +183,34 @@ describe('AsyncEndpoint', () => {
     });
     expect(violations).toEqual([]);
     expect(error).toBeUndefined();
+  });
+});
+
+describe('what is encrypted with keys of its own', () => {
+  test('topics: the role may use their key', () => {
+    const stack = newStack();
+    const masterKey = new kms.Key(stack, 'TopicKey');
+    endpointIn(stack, { notifications: { successTopic: new sns.Topic(stack, 'Answered', { masterKey }) } });
+    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          {
+            Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
+            Effect: 'Allow',
+            Resource: stack.resolve(masterKey.keyArn) as object,
+          },
+        ]),
+      },
+    });
+  });
+
+  test('answers: callers may decrypt them', () => {
+    const stack = newStack();
+    const answerEncryptionKey = new kms.Key(stack, 'AnswerKey');
+    const caller = new iam.Role(stack, 'Caller', { assumedBy: new iam.AccountRootPrincipal() });
+    endpointIn(stack, { answerEncryptionKey }).grantInvoke(caller);
+    const policies = Object.values(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+    const ofCaller = policies.filter((policy) => JSON.stringify(policy).includes('"Roles":[{"Ref":"Caller'));
+    expect(JSON.stringify(ofCaller)).toContain('kms:Decrypt');
   });
 });

@@ -72,14 +72,27 @@ describe('a capacity ladder', () => {
     });
   });
 
-  test('of an asynchronous endpoint watches the backlog of an instance', () => {
+  test('of an asynchronous endpoint watches the backlog of an instance, and work that finds none', () => {
     const stack = newStack();
     new AsyncEndpoint(stack, 'Films', { modelServer, capacity: { pools, gapAlarm: {} } });
+    const metricOf = (MetricName: string): object =>
+      Match.objectLike({ MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName }) }) });
     Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
-      MetricName: 'ApproximateBacklogSizePerInstance',
+      Metrics: [
+        // At zero nothing tells of a backlog per instance: what waits counts as one request too many.
+        Match.objectLike({ Expression: 'FILL(asked, 0) + FILL(waiting, 0) * (1 + 8)' }),
+        metricOf('ApproximateBacklogSizePerInstance'),
+        metricOf('HasBacklogWithoutCapacity'),
+      ],
       Threshold: 8,
       EvaluationPeriods: 15,
     });
+  });
+
+  test('refuses to begin with more than the quotas allow', () => {
+    const endpoint = (): unknown =>
+      new GpuEndpoint(newStack(), 'Chat', { modelServer, capacity: { pools, quotas }, initialInstanceCount: 7 });
+    expect(endpoint).toThrow('initialInstanceCount (7) is above 6');
   });
 
   test('holds the maximum of the fleet against the quotas', () => {

@@ -1,4 +1,4 @@
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as s3 from 'aws-cdk-lib/aws-s3';
@@ -184,4 +184,53 @@ describe('scaling in one call', () => {
     expect(() => endpoint.scaleOnBacklog()).toThrow('has no queue');
     expect(() => endpoint.scaleToZero()).toThrow(/does not scale to zero[^]*minCapacity \(1\)/);
   });
+});
+
+describe('a shadow', () => {
+  test('is held against its instances like the variant beside it', () => {
+    const neuron = [{ instanceType: 'ml.inf2.xlarge' }];
+    expect(() => endpointIn(newStack(), { shadow: { modelServer: ModelServer.vllm(), pools: neuron } })).toThrow(
+      /shadow: the image of the model server .* is built for gpus, ml\.inf2\.xlarge has neuron accelerators/,
+    );
+    const modelServer = ModelServer.triton({ inferenceAmi: 'nonsense' });
+    expect(() => endpointIn(newStack(), { shadow: { modelServer } })).toThrow(
+      "shadow: unknown inferenceAmi 'nonsense'",
+    );
+  });
+
+  test('gets its share of the requests of the variant, whatever the weight of that is', () => {
+    const shadow = { modelServer: ModelServer.triton(), trafficPercent: 50 };
+    templateOf({ shadow, variantWeight: 9 }).hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+      ProductionVariants: [Match.objectLike({ InitialVariantWeight: 9 })],
+      ShadowProductionVariants: [Match.objectLike({ InitialVariantWeight: 4.5 })],
+    });
+  });
+});
+
+test('captured requests can be written to a bucket with a key of its own', () => {
+  const stack = newStack();
+  const bucket = new s3.Bucket(stack, 'Captured', { encryption: s3.BucketEncryption.KMS });
+  endpointIn(stack, { dataCapture: { bucket, samplingPercent: 5 } });
+  expect(JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy'))).toContain('kms:GenerateDataKey');
+});
+
+test('numbers that are only known at deploy time reach the template', () => {
+  const stack = newStack();
+  const parameter = (id: string): number => new CfnParameter(stack, id, { type: 'Number', default: 2 }).valueAsNumber;
+  endpointIn(stack, {
+    initialInstanceCount: parameter('Count'),
+    maxConcurrencyPerInstance: parameter('Concurrency'),
+    rollout: { maxErrorRate: parameter('Rate') },
+    dataCapture: {
+      bucket: s3.Bucket.fromBucketName(stack, 'Captured', 'captured'),
+      samplingPercent: parameter('Share'),
+    },
+  });
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
+    ProductionVariants: [Match.objectLike({ InitialInstanceCount: { Ref: 'Count' } })],
+    DataCaptureConfig: Match.objectLike({ InitialSamplingPercentage: { Ref: 'Share' } }),
+    Tags: [{ Key: 'tidegate:max-concurrency-per-instance', Value: { Ref: 'Concurrency' } }],
+  });
+  template.hasResourceProperties('AWS::CloudWatch::Alarm', { Threshold: { Ref: 'Rate' } });
 });

@@ -95,29 +95,80 @@ describe('the servers of AWS', () => {
 
   test('refuse an instance that cannot hold the model', () => {
     const memory = { billionParameters: 70, layers: 80, keyValueHeads: 8, headDimension: 128 };
-    expect(() => stackWith(ModelServer.vllm({ memory }))).toThrow(
+    expect(() => stackWith(ModelServer.vllm({ memory, maxContextTokens: 4096, maxSequences: 1 }))).toThrow(
       /ml\.g5\.xlarge cannot hold the model: weights 140\.0 GB \(70 billion × 2 bytes\)/,
     );
   });
 
-  test('count one accelerator for vLLM, which takes no more unless it is told, and all of them for LMI', () => {
+  test.each([
+    ['vLLM', (options: object) => ModelServer.vllm(options), 'SM_VLLM_TENSOR_PARALLEL_SIZE'],
+    ['Hugging Face', (options: object) => ModelServer.huggingFace(options), 'SM_VLLM_TENSOR_PARALLEL_SIZE'],
+    ['LMI', (options: object) => ModelServer.lmi(options), 'OPTION_TENSOR_PARALLEL_DEGREE'],
+  ])('%s spreads a model over all accelerators of an instance, and is checked so', (_name, server, variable) => {
     const memory = { billionParameters: 20, layers: 32, keyValueHeads: 8, headDimension: 128 };
-    const on = (modelServer: ModelServer): Stack => {
+    const needs = { memory, maxContextTokens: 4096, maxSequences: 1 };
+    const on = (options: object, ...instanceTypes: string[]): Template => {
       const stack = new Stack(new App(), 'Test', { env });
-      const modelArtifact = ModelArtifact.fromBucketPrefix(
-        s3.Bucket.fromBucketName(stack, 'Models', 'models'),
-        'chat/',
-      );
-      new GpuEndpoint(stack, 'Chat', { modelServer, modelArtifact, pools: [{ instanceType: 'ml.g5.12xlarge' }] });
-      return stack;
+      const bucket = s3.Bucket.fromBucketName(stack, 'Models', 'models');
+      new GpuEndpoint(stack, 'Chat', {
+        modelServer: server(options),
+        modelArtifact: ModelArtifact.fromBucketPrefix(bucket, 'chat/'),
+        pools: instanceTypes.map((instanceType) => ({ instanceType })),
+      });
+      return Template.fromStack(stack);
     };
-    for (const server of [ModelServer.vllm({ memory }), ModelServer.huggingFace({ memory })]) {
-      expect(() => on(server)).toThrow(
-        /above 21\.6 GB \(1 × A10G 24 GB × 0\.9\); raise tensorParallelDegree \(ml\.g5\.12xlarge has 4\), use a larger type/,
-      );
-    }
-    expect(() => on(ModelServer.vllm({ memory, tensorParallelDegree: 4 }))).not.toThrow();
-    expect(() => on(ModelServer.lmi({ memory }))).not.toThrow();
+    on(needs, 'ml.g5.12xlarge', 'ml.g6.12xlarge').hasResourceProperties('AWS::SageMaker::Model', {
+      PrimaryContainer: { Environment: Match.objectLike({ [variable]: '4' }) },
+    });
+    on({}, 'ml.g5.xlarge').hasResourceProperties('AWS::SageMaker::Model', {
+      PrimaryContainer: { Environment: Match.objectLike({ [variable]: Match.absent() }) },
+    });
+    expect(() => on({ ...needs, tensorParallelDegree: 1 }, 'ml.g5.12xlarge')).toThrow(
+      /above 21\.6 GB \(1 × A10G 24 GB × 0\.9\); raise tensorParallelDegree \(ml\.g5\.12xlarge has 4\), use a larger type/,
+    );
+    expect(() => on({}, 'ml.g6e.xlarge', 'ml.g5.12xlarge')).toThrow(
+      'pools have 1 and 4 accelerators, and the model server is told one number for all of them; set tensorParallelDegree',
+    );
+    on({ tensorParallelDegree: 1 }, 'ml.g6e.xlarge', 'ml.g5.12xlarge');
+  });
+
+  test.each<[string, () => unknown, string]>([
+    [
+      'a KV cache of unknown size',
+      () => ModelServer.vllm({ memory: { billionParameters: 8, layers: 32, keyValueHeads: 8, headDimension: 128 } }),
+      'memory needs maxContextTokens and maxSequences',
+    ],
+    [
+      'quantised weights that are counted as others',
+      () =>
+        ModelServer.vllm({
+          quantization: 'awq',
+          maxContextTokens: 4096,
+          maxSequences: 4,
+          memory: { billionParameters: 8, layers: 32, keyValueHeads: 8, headDimension: 128 },
+        }),
+      'give memory.bytesPerParameter (1 for 8-bit, 0.5 for 4-bit weights)',
+    ],
+    ['a negative degree', () => ModelServer.vllm({ tensorParallelDegree: -1.5 }), 'tensorParallelDegree (-1.5)'],
+    ['a context that is no number', () => ModelServer.lmi({ maxContextTokens: Number.NaN }), 'maxContextTokens (NaN)'],
+    ['no worker', () => ModelServer.torchServe({ workersPerModel: 0 }), 'workersPerModel (0)'],
+    ['batches of nothing', () => ModelServer.tensorFlowServing({ maxBatchSize: 0 }), 'maxBatchSize (0)'],
+    ['a model without a name', () => ModelServer.vllm({ modelId: '' }), 'modelId is empty'],
+    ['a tag without a name', () => stackWith(ModelServer.triton({ tag: '' })), 'tag of ModelServer (triton) is empty'],
+  ])('refuse %s', (_what, make, message) => expect(make).toThrow(message));
+
+  test('refuse accelerators that the image is not built for, unless another tag is named', () => {
+    const on = (modelServer: ModelServer): unknown =>
+      new GpuEndpoint(new Stack(new App(), 'Test', { env }), 'Chat', {
+        modelServer,
+        pools: [{ instanceType: 'ml.inf2.xlarge' }],
+      });
+    expect(() => on(ModelServer.tensorFlowServing())).toThrow(
+      /is built for gpus, ml\.inf2\.xlarge has neuron accelerators/,
+    );
+    expect(() =>
+      on(ModelServer.tensorFlowServing({ tag: 'neuron', inferenceAmi: 'al2-ami-sagemaker-inference-neuron-2' })),
+    ).not.toThrow();
   });
 
   test('refuse to fetch a model from behind network isolation', () => {

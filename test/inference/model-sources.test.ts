@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as ecrAssets from 'aws-cdk-lib/aws-ecr-assets';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { packDirectory } from '../../lib/training/pack-source';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
@@ -62,11 +63,29 @@ describe('ModelServer', () => {
   });
 
   test('says so where the region’s account is not known', () => {
-    expect(() => containerOf(newStack('us-gov-west-1'), ModelServer.triton())).toThrow(/give the account yourself/);
+    expect(() => containerOf(newStack('us-iso-east-1'), ModelServer.triton())).toThrow(/give the account yourself/);
+  });
+
+  test('takes images and files of its own region only, as SageMaker does', () => {
+    const image = ModelServer.image('111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/vllm:1.2');
+    expect(() => containerOf(newStack(), image)).toThrow('the image is in eu-west-1, the model in us-east-1');
+    const stack = newStack();
+    const bucket = s3.Bucket.fromBucketAttributes(stack, 'Models', { bucketName: 'models', region: 'eu-west-1' });
+    const artifact = ModelArtifact.fromBucket(bucket, 'chat.tar.gz');
+    expect(() => containerOf(stack, ModelServer.triton(), artifact)).toThrow('the model artifact is in eu-west-1');
+  });
+
+  test('takes an image that is built with the deployment', () => {
+    const stack = newStack();
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-image-'));
+    fs.writeFileSync(path.join(directory, 'Dockerfile'), 'FROM scratch');
+    const asset = new ecrAssets.DockerImageAsset(stack, 'Image', { directory });
+    expect(JSON.stringify(containerOf(stack, ModelServer.fromImageAsset(asset))['Image'])).toContain(asset.imageTag);
+    fs.rmSync(directory, { recursive: true });
   });
 
   test('takes an image by its URI and may pull that repository alone', () => {
-    const stack = newStack();
+    const stack = newStack('eu-west-1');
     const uri = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/vllm:1.2';
     expect(containerOf(stack, ModelServer.image(uri, { environment: { HF_HOME: '/tmp' } }))).toEqual({
       Image: uri,

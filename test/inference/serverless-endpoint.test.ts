@@ -69,3 +69,21 @@ describe('ServerlessEndpoint', () => {
     expect(error).toBeUndefined();
   });
 });
+
+describe('a serverless endpoint is refused', () => {
+  test('an image that is built for accelerators', () => {
+    expect(() => endpointIn(newStack(), { modelServer: ModelServer.vllm() })).toThrow(
+      /is built for accelerators, and serverless endpoints run on CPUs; give an image for CPUs/,
+    );
+  });
+
+  test('limits without provisioned concurrency, and above its maximum concurrency', () => {
+    expect(() => endpointIn(newStack()).boundedBy({ minCapacity: 1, maxCapacity: 4 })).toThrow(
+      'provisionedConcurrency is not set, and only provisioned concurrency can be scaled',
+    );
+    const endpoint = endpointIn(newStack(), { provisionedConcurrency: 1, maxConcurrency: 20 });
+    expect(() => endpoint.boundedBy({ minCapacity: 1, maxCapacity: 100 })).toThrow(
+      'maxCapacity (100) is above maxConcurrency (20)',
+    );
+  });
+});

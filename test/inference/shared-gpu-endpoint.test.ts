@@ -1,4 +1,4 @@
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -108,8 +108,20 @@ describe('SharedGpuEndpoint', () => {
     const stack = newStack();
     const chat = chatOn(sharedIn(stack), { componentName: 'chat' });
     const bucket = s3.Bucket.fromBucketName(stack, 'Adapters', 'adapters');
-    expect(chat.addAdapter('Legal', { bucket, key: 'legal.tar.gz' })).toBe('chat-legal');
-    Template.fromStack(stack).hasResourceProperties('AWS::SageMaker::InferenceComponent', {
+    const legal = chat.addAdapter('Legal', { bucket, key: 'legal.tar.gz' });
+    expect(legal.componentName).toBe('chat-legal');
+    const role = new iam.Role(stack, 'Caller', { assumedBy: new iam.AccountRootPrincipal() });
+    legal.grantInvoke(role);
+    const template = Template.fromStack(stack);
+    expect(JSON.stringify(template.findResources('AWS::IAM::Policy'))).toContain(
+      ':sagemaker:us-east-1:123456789012:inference-component/chat-legal',
+    );
+    template.hasResource('AWS::SageMaker::InferenceComponent', {
+      Properties: Match.objectLike({ InferenceComponentName: 'chat-legal' }),
+      // The role may read the archive before SageMaker does.
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('ExecutionRoleDefaultPolicy')]),
+    });
+    template.hasResourceProperties('AWS::SageMaker::InferenceComponent', {
       InferenceComponentName: 'chat-legal',
       Specification: {
         BaseInferenceComponentName: 'chat',
@@ -159,6 +171,32 @@ describe('SharedGpuEndpoint', () => {
     expect(() => chatOn(shared)).toThrow(`set inferenceAmi: '${CUDA_13_AMI}' on the endpoint`);
   });
 
+  test('takes a model that was built for an older driver', () => {
+    const server = ModelServer.torchServe({ tag: '2.6.0-gpu-py312-cu124-ubuntu22.04-sagemaker' });
+    expect(() => chatOn(sharedIn(newStack()), { modelServer: server })).not.toThrow();
+    const old = sharedIn(newStack(), { inferenceAmi: 'al2-ami-sagemaker-inference-gpu-3-1' });
+    expect(() => chatOn(old)).toThrow(`set inferenceAmi: '${CUDA_13_AMI}'`);
+  });
+
+  test('spreads a language model over the accelerators of its copy, and over no more', () => {
+    const stack = newStack();
+    chatOn(sharedIn(stack), { modelServer: ModelServer.vllm(), accelerators: 4 });
+    Template.fromStack(stack).hasResourceProperties('AWS::SageMaker::Model', {
+      PrimaryContainer: { Environment: Match.objectLike({ SM_VLLM_TENSOR_PARALLEL_SIZE: '4' }) },
+    });
+    expect(() =>
+      chatOn(sharedIn(newStack()), { modelServer: ModelServer.vllm({ tensorParallelDegree: 4 }), accelerators: 1 }),
+    ).toThrow('tensorParallelDegree (4) is more than the accelerators of one copy (1)');
+  });
+
+  test('cannot name an adapter after a name that is only known at deploy time', () => {
+    const stack = newStack();
+    const chat = chatOn(sharedIn(stack), { componentName: new CfnParameter(stack, 'Name').valueAsString });
+    const bucket = s3.Bucket.fromBucketName(stack, 'Adapters', 'adapters');
+    expect(() => chat.addAdapter('Legal', { bucket, key: 'legal.tar.gz' })).toThrow('give componentName');
+    expect(chat.addAdapter('Tax', { bucket, key: 'tax.tar.gz', componentName: 'tax' }).componentName).toBe('tax');
+  });
+
   test('has no open finding', () => {
     const { error, violations } = synthesise((app) => {
       const stack = new Stack(app, 'Shared', { env });
@@ -199,8 +237,17 @@ describe('the instances of a SharedGpuEndpoint', () => {
       ],
     });
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
-      MetricName: 'ConcurrentRequestsPerCopy',
-      Dimensions: [{ Name: 'InferenceComponentName', Value: 'chat' }],
+      Metrics: Match.arrayWith([
+        Match.objectLike({ Expression: 'FILL(asked, 0) + FILL(waiting, 0) * (1 + 12)' }),
+        Match.objectLike({
+          MetricStat: Match.objectLike({
+            Metric: Match.objectLike({
+              MetricName: 'ConcurrentRequestsPerCopy',
+              Dimensions: [{ Name: 'InferenceComponentName', Value: 'chat' }],
+            }),
+          }),
+        }),
+      ]),
       Threshold: 12,
       EvaluationPeriods: 10,
     });
@@ -255,6 +302,10 @@ describe('the instances of a SharedGpuEndpoint', () => {
           },
         }),
       ],
+    });
+    // The first instance comes before the first model: the endpoint waits for what its network needs.
+    template.hasResource('AWS::SageMaker::Endpoint', {
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('SharedExecutionPolicy')]),
     });
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
