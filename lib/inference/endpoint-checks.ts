@@ -2,6 +2,7 @@ import { Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType, type InstanceType } from '../catalog/instance-types';
 import { INFERENCE_AMIS } from '../catalog/serving-images';
 import { nearestNames } from '../core/nearest';
+import { checkName, checkWhole } from './value-checks';
 import type { VariantTiming } from './production-variant';
 import type { Rollout } from './rollout';
 
@@ -34,7 +35,6 @@ export interface ShadowDeclaration {
 }
 
 /** Limits of the SageMaker API reference. */
-const NAME = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/;
 const METRICS_FREQUENCIES = [10, 30, 60, 120, 180, 240, 300];
 const MAX_POOLS = 5;
 const MAX_VARIANTS = 10;
@@ -290,20 +290,4 @@ function checkDisks(declared: PoolsDeclaration, types: readonly InstanceType[]):
     problems.push(...checkWhole('volumeSizeGb', declared.volumeSizeGb, 1, 512, 'GB'));
   }
   return problems;
-}
-
-/** A name as SageMaker takes it. */
-export function checkName(property: string, name: string | undefined): string[] {
-  if (name === undefined || Token.isUnresolved(name) || NAME.test(name)) return [];
-  return [
-    `${property} '${name}' must be 1 to 63 letters, digits and hyphens, beginning and ending with a letter or digit`,
-  ];
-}
-
-/** A whole number within limits, in a unit. */
-export function checkWhole(property: string, value: number, least: number, most: number, unit = ''): string[] {
-  if (Token.isUnresolved(value)) return [];
-  if (Number.isInteger(value) && value >= least && value <= most) return [];
-  const range = most === Infinity ? `${least} or more` : `${least} to ${most}`;
-  return [`${property} (${[value, unit].join(' ').trim()}) must be a whole number, ${range}`];
 }

@@ -7,7 +7,7 @@ import { InputError, throwProblems } from '../core/errors';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { ComponentHost } from './component-host';
 import { COMPONENT_NAME_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
-import { checkName } from './endpoint-checks';
+import { checkName } from './value-checks';
 import { componentArn } from './endpoint-names';
 import type { AdapterProps } from './shared-gpu-endpoint-props';
 

@@ -1,6 +1,6 @@
 import { throwProblems } from '../core/errors';
 import { TRITON_ENVIRONMENT } from './contract';
-import { checkWhole } from './endpoint-checks';
+import { checkWhole } from './value-checks';
 import type {
   LanguageModelOptions,
   ModelMemoryNeeds,

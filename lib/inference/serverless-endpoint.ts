@@ -11,7 +11,7 @@ import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { FleetPredefinedMetrics, FleetScaling, ProvisionedConcurrencyScalingProps } from '../scaling';
 import { checkArtifact } from './artifact-layout';
 import { ENDPOINT_NAME_VARIABLE } from './contract';
-import { checkName, checkWhole } from './endpoint-checks';
+import { checkName, checkWhole } from './value-checks';
 import { DEFAULT_VARIANT_NAME, endpointArn, uniqueName } from './endpoint-names';
 import { executionPolicy } from './execution-policy';
 import { modelContainer } from './model-container';

@@ -125,14 +125,17 @@ describe('the environment of a container', () => {
   );
 
   test.each<[string, ModelServer]>([
-    ['SM_VLLM_MAX_MODEL_LEN', ModelServer.vllm({ maxContextTokens: 0.5 })],
-    ['SM_VLLM_MAX_NUM_SEQS', ModelServer.huggingFace({ maxSequences: 0 })],
+    ['SM_VLLM_MAX_MODEL_LEN', ModelServer.vllm({ environment: { SM_VLLM_MAX_MODEL_LEN: '0.5' } })],
+    ['SM_VLLM_MAX_NUM_SEQS', ModelServer.huggingFace({ environment: { SM_VLLM_MAX_NUM_SEQS: '0' } })],
     ['SM_VLLM_QUANTIZATION', ModelServer.vllm({ quantization: 'a-w-q' })],
-    ['OPTION_TENSOR_PARALLEL_DEGREE', ModelServer.lmi({ tensorParallelDegree: -1 })],
+    ['OPTION_TENSOR_PARALLEL_DEGREE', ModelServer.lmi({ environment: { OPTION_TENSOR_PARALLEL_DEGREE: '-1' } })],
     ['HF_MODEL_ID', ModelServer.lmi({ modelId: 'https://huggingface.co/x/y' })],
     ['SAGEMAKER_PROGRAM', ModelServer.torchServe({ entryPoint: 'inference' })],
-    ['SAGEMAKER_TFS_MAX_BATCH_SIZE', ModelServer.tensorFlowServing({ maxBatchSize: Number.NaN })],
-    ['SAGEMAKER_TRITON_THREAD_COUNT', ModelServer.triton({ threadCount: 1.5 })],
+    [
+      'SAGEMAKER_TFS_MAX_BATCH_SIZE',
+      ModelServer.tensorFlowServing({ environment: { SAGEMAKER_TFS_MAX_BATCH_SIZE: 'NaN' } }),
+    ],
+    ['SAGEMAKER_TRITON_THREAD_COUNT', ModelServer.triton({ environment: { SAGEMAKER_TRITON_THREAD_COUNT: '1.5' } })],
     ['SAGEMAKER_TRITON_DEBUG', ModelServer.triton({ environment: { SAGEMAKER_TRITON_DEBUG: '1' } })],
   ])('is refused when %s cannot be read', (name, server) => {
     const { status, said } = check(containerOf(server));
