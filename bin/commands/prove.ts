@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import * as fs from 'node:fs';
 import { InputError } from '../../lib/core/errors';
 import type { Finding } from '../../lib/proof/finding';
-import type { ProofTemplate } from '../../lib/proof/model';
+import type { ProofTemplate } from '../../lib/proof/subjects';
 import { prove, RULES } from '../../lib/proof/prove';
 import { parseTemplateText } from './template-text';
 

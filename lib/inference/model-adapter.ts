@@ -1,12 +1,11 @@
 import { Resource, Stack, Token, type IResource } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
-import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { ComponentHost } from './component-host';
-import { COMPONENT_NAME_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
+import { grantComponentInvoke } from './component-grant';
 import { checkName } from './value-checks';
 import { componentArn } from './endpoint-names';
 import type { AdapterProps } from './shared-gpu-endpoint-props';
@@ -91,14 +90,7 @@ export class ModelAdapter extends Resource implements IModelAdapter {
    * `TIDEGATE_ENDPOINT_NAME` and `TIDEGATE_INFERENCE_COMPONENT_NAME`.
    */
   public grantInvoke(grantee: iam.IGrantable): iam.Grant {
-    if (grantee instanceof lambda.Function) {
-      grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
-      grantee.addEnvironment(COMPONENT_NAME_VARIABLE, this.componentName);
-    }
-    return iam.Grant.addToPrincipal({
-      grantee,
-      actions: ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream'],
-      resourceArns: this.resourceArns,
-    });
+    const { endpointName, componentName, resourceArns } = this;
+    return grantComponentInvoke(grantee, { endpointName, componentName, resourceArns });
   }
 }

@@ -1,11 +1,10 @@
 import type { IResource } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import * as iam from 'aws-cdk-lib/aws-iam';
-import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type { IDependable } from 'constructs';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { FleetPredefinedMetrics, FleetSignals, FleetStateSource } from '../scaling';
-import { COMPONENT_NAME_VARIABLE, ENDPOINT_NAME_VARIABLE } from './contract';
+import { grantComponentInvoke } from './component-grant';
 import { ScalableFleetBase, type IScaledFleet } from './scalable-fleet-base';
 
 /** A model on a shared endpoint, whose copies are scaled; made here or elsewhere. */
@@ -124,14 +123,11 @@ export abstract class ModelComponentBase extends ScalableFleetBase implements IM
    * in `TIDEGATE_ENDPOINT_NAME` and `TIDEGATE_INFERENCE_COMPONENT_NAME`.
    */
   public grantInvoke(grantee: iam.IGrantable): iam.Grant {
-    if (grantee instanceof lambda.Function) {
-      grantee.addEnvironment(ENDPOINT_NAME_VARIABLE, this.endpointName);
-      grantee.addEnvironment(COMPONENT_NAME_VARIABLE, this.componentName);
-    }
-    return iam.Grant.addToPrincipal({
-      grantee,
-      actions: ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream'],
-      resourceArns: [this.endpointArn, this.componentArn],
+    const { endpointName, componentName, endpointArn } = this;
+    return grantComponentInvoke(grantee, {
+      endpointName,
+      componentName,
+      resourceArns: [endpointArn, this.componentArn],
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Finding } from './finding';
-import type { ProofTemplate } from './model';
+import type { ProofTemplate } from './subjects';
 import { isObject, writtenText, type Json } from './template-reader';
 
 /** Beyond so many independent conditions their choices are too many to look at one by one. */

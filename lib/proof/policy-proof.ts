@@ -3,7 +3,7 @@ import type { IPolicyValidationContext, IPolicyValidationPlugin, PolicyValidatio
 import { InputError } from '../core/errors';
 import { isObject } from './template-reader';
 import { prove, RULES } from './prove';
-import type { ProofTemplate } from './model';
+import type { ProofTemplate } from './subjects';
 
 /** Properties of PolicyProof. */
 export interface PolicyProofProps {

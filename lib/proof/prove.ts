@@ -1,7 +1,8 @@
 import { InputError } from '../core/errors';
 import { branchesOf, certainFindings, declaredConditions, firstOfEach, type Branch, type Judgement } from './branches';
 import type { Finding } from './finding';
-import { ProofModel, type ProofOptions, type ProofTemplate } from './model';
+import { ProofModel } from './model';
+import type { ProofOptions, ProofTemplate } from './subjects';
 import { ALARM_RULES } from './rules/alarms';
 import { CAPACITY_RULES } from './rules/capacity';
 import { COMPONENT_RULES } from './rules/components';

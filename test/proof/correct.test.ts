@@ -1,4 +1,4 @@
-import type { ProofTemplate } from '../../lib/proof/model';
+import type { ProofTemplate } from '../../lib/proof/subjects';
 import { prove } from '../../lib/proof/prove';
 import {
   alarm,

@@ -1,7 +1,8 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
-import { testedConcurrency, type ProofModel, type Target } from '../model';
+import { testedConcurrency, type ProofModel } from '../model';
+import type { Target } from '../subjects';
 import { isLiteral } from '../template-reader';
 import { limitsOf } from './limits';
 import type { ProofRule } from './rule';

@@ -1,6 +1,7 @@
 import { refusesScaleToZero } from '../../catalog/scale-to-zero-regions';
 import type { Accusation } from '../finding';
-import type { Component, ProofModel, Variant } from '../model';
+import type { ProofModel } from '../model';
+import type { Component, Variant } from '../subjects';
 import type { ProofRule } from './rule';
 
 function* createdEmpty(model: ProofModel): Iterable<Accusation> {

@@ -1,7 +1,8 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import { INFERENCE_AMIS } from '../../catalog/serving-images';
 import type { Accusation } from '../finding';
-import type { ProofModel, Target, Variant } from '../model';
+import type { ProofModel } from '../model';
+import type { Target, Variant } from '../subjects';
 import type { Json, Resource } from '../template-reader';
 import { limitsOf } from './limits';
 import type { ProofRule } from './rule';

@@ -2,7 +2,8 @@ import { HOSTING_TYPES_AS_OF, hostingTypeNames, isHostingType } from '../../cata
 import { findInstanceType } from '../../catalog/instance-types';
 import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
-import type { ProofModel, Variant } from '../model';
+import type { ProofModel } from '../model';
+import type { Variant } from '../subjects';
 import { isLiteral } from '../template-reader';
 import type { ProofRule } from './rule';
 

@@ -1,4 +1,4 @@
-import type { Target } from '../model';
+import type { Target } from '../subjects';
 
 /** Limits of a fleet, and where they are set. */
 export interface Limits {

@@ -1,6 +1,7 @@
 import type { EndpointKind } from '../../catalog/metrics';
 import { PUBLISHED_METRICS, type PublishedMetric } from '../../catalog/published-metrics';
-import type { Component, Endpoint, MetricUse, ProofModel, Target } from '../model';
+import type { ProofModel } from '../model';
+import type { Component, Endpoint, MetricUse, Target } from '../subjects';
 
 /** What a metric is about: a declared endpoint or component, or the fleet that its alarm or policy scales. */
 export interface Subject {

@@ -2,7 +2,8 @@ import { HOSTING_NAMESPACES, SAGEMAKER_NAMESPACE, type EndpointKind } from '../.
 import { FURTHER_DIMENSIONS, PUBLISHED_METRICS, type PublishedMetric } from '../../catalog/published-metrics';
 import { nearestNames } from '../../core/nearest';
 import type { Accusation } from '../finding';
-import type { MetricUse, ProofModel, Target } from '../model';
+import type { ProofModel } from '../model';
+import type { MetricUse, Target } from '../subjects';
 import { isLiteral } from '../template-reader';
 import { catalogued, dimensionOf, subjectOf, within, type Subject } from './metric-subject';
 import { either, type ProofRule } from './rule';

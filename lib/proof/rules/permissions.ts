@@ -1,5 +1,6 @@
 import type { Accusation } from '../finding';
-import type { Endpoint, ProofModel } from '../model';
+import type { ProofModel } from '../model';
+import type { Endpoint } from '../subjects';
 import type { Json, Resource } from '../template-reader';
 import type { ProofRule } from './rule';
 

@@ -1,7 +1,8 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import { UNCACHED_OR_CACHED } from './provisioning';
 import type { Accusation } from '../finding';
-import type { Policy, ProofModel, Target } from '../model';
+import type { ProofModel } from '../model';
+import type { Policy, Target } from '../subjects';
 import { isLiteral, type Json, type TemplateReader } from '../template-reader';
 import { either, type ProofRule } from './rule';
 

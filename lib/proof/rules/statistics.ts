@@ -1,7 +1,8 @@
 import { HOSTING_NAMESPACES } from '../../catalog/metrics';
 import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
 import type { Accusation } from '../finding';
-import type { MetricUse, ProofModel } from '../model';
+import type { ProofModel } from '../model';
+import type { MetricUse } from '../subjects';
 import { isLiteral } from '../template-reader';
 import { within } from './metric-subject';
 import type { ProofRule } from './rule';

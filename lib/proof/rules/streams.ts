@@ -1,5 +1,6 @@
 import type { Accusation } from '../finding';
-import { testedConcurrency, type Endpoint, type ProofModel, type Target, type Variant } from '../model';
+import { testedConcurrency, type ProofModel } from '../model';
+import type { Endpoint, Target, Variant } from '../subjects';
 import { isObject, type Resource, type TemplateReader } from '../template-reader';
 import type { ProofRule } from './rule';
 

@@ -1,7 +1,8 @@
 import { InputError } from '../../core/errors';
 import { parseSchedule } from '../../scaling/decide/schedule-expression';
 import type { Accusation } from '../finding';
-import type { Component, Policy, ProofModel } from '../model';
+import type { ProofModel } from '../model';
+import type { Component, Policy } from '../subjects';
 import { isLiteral, isObject, WRITTEN_BY_MACRO, type Json, type Resource } from '../template-reader';
 import type { ProofRule } from './rule';
 

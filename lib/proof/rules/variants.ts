@@ -1,5 +1,6 @@
 import type { Accusation } from '../finding';
-import type { ProofModel, Variant } from '../model';
+import type { ProofModel } from '../model';
+import type { Variant } from '../subjects';
 import type { ProofRule } from './rule';
 
 /** What CreateEndpointConfig takes (API reference: ProductionVariant, ProductionVariantServerlessConfig). */

@@ -1,5 +1,6 @@
 import type { Accusation } from '../finding';
-import type { Policy, ProofModel } from '../model';
+import type { ProofModel } from '../model';
+import type { Policy } from '../subjects';
 import { limitsOf } from './limits';
 import type { ProofRule } from './rule';
 
