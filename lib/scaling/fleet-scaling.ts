@@ -1,4 +1,4 @@
-import { Annotations, Duration, Lazy, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Duration, Lazy, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
@@ -12,6 +12,7 @@ import type {
   TargetTrackingPolicy,
 } from './decide/plan';
 import { checkFleetPlan } from './fleet-checks';
+import { differences, homeOf } from './fleet-home';
 import type {
   BacklogScalingProps,
   ConcurrencyScalingProps,
@@ -27,9 +28,11 @@ import type {
   SuspendedScalingProps,
   TargetTrackingProps,
 } from './fleet-scaling-props';
+import { knownPlan } from './known-plan';
 import { metricSpecification, policyMetric, predefinedMetric } from './policy-metric';
 import type { IScalableFleet } from './scalable-fleet';
 import { checkServerSignal } from './server-signal-checks';
+import { checkStepAlarm, idleSteps } from './step-alarm-checks';
 
 /**
  * Scales a fleet between two limits with the policies of Application Auto Scaling.
@@ -65,6 +68,7 @@ export class FleetScaling extends Construct {
     this.minCapacity = props.minCapacity;
     this.maxCapacity = props.maxCapacity;
     this.suspended = props.suspended;
+    throwProblems(this.node.path, checkHome(Stack.of(this), this.fleet));
     this.check();
 
     this.target = new appscaling.CfnScalableTarget(this, 'Target', {
@@ -90,10 +94,23 @@ export class FleetScaling extends Construct {
     if (this.fleet.signals?.backlogPerInstance !== undefined) {
       problems.push('the fleet works from a queue and publishes no concurrency; use scaleOnBacklog');
     }
+    if (this.fleet.predefinedMetrics.provisionedConcurrencyUtilization !== undefined) {
+      problems.push(
+        'the fleet is serverless and publishes no concurrency of an instance; use scaleOnProvisionedConcurrency',
+      );
+    }
+    if (props.targetPerInstance === undefined) {
+      problems.push(
+        ...checkArithmetic('targetPerInstance', {
+          "the fleet's maxConcurrencyPerInstance": tested,
+          safetyFactor: props.safetyFactor,
+        }),
+      );
+    }
     throwProblems(this.node.path, problems);
 
     const targetValue = props.targetPerInstance ?? rounded(tested * (props.safetyFactor ?? 0.7));
-    if (!Token.isUnresolved(targetValue) && targetValue > tested) {
+    if (!Token.isUnresolved(targetValue) && !Token.isUnresolved(tested) && targetValue > tested) {
       Annotations.of(this).addWarningV2(
         'tidegate:target-above-tested-concurrency',
         `targetPerInstance (${targetValue}) is above the tested concurrency of an instance (${tested}): ` +
@@ -112,11 +129,16 @@ export class FleetScaling extends Construct {
     if (this.fleet.predefinedMetrics.invocations === undefined) {
       problems.push(`${this.fleet.scalableDimension} has no invocations metric; scale on concurrency or steps`);
     }
+    if (props.targetPerInstancePerMinute === undefined) {
+      const { maxRequestsPerSecond, safetyFactor } = props;
+      problems.push(...checkArithmetic('targetPerInstancePerMinute', { maxRequestsPerSecond, safetyFactor }));
+    }
     throwProblems(this.node.path, problems);
 
-    const perMinute = (props.maxRequestsPerSecond ?? 0) * (props.safetyFactor ?? 0.5) * 60;
     const metric = predefinedMetric(this.fleet.predefinedMetrics.invocations ?? '');
-    this.addTargetTracking(props, 'invocations', metric, props.targetPerInstancePerMinute ?? rounded(perMinute));
+    const target =
+      props.targetPerInstancePerMinute ?? rounded((props.maxRequestsPerSecond ?? 0) * (props.safetyFactor ?? 0.5) * 60);
+    this.addTargetTracking(props, 'invocations', metric, target);
   }
 
   /** Keeps the queue of each instance at a length: the policy for asynchronous endpoints. */
@@ -128,7 +150,7 @@ export class FleetScaling extends Construct {
       );
     }
     const targetValue = props.targetPerInstance ?? this.fleet.maxConcurrencyPerInstance;
-    this.addTargetTracking(props, 'backlog', policyMetric(backlog), targetValue);
+    this.addTargetTracking(props, 'backlog', this.followed(backlog), targetValue);
   }
 
   /** Keeps a share of a serverless endpoint's provisioned concurrency in use. */
@@ -148,7 +170,7 @@ export class FleetScaling extends Construct {
 
   /** Keeps a metric of your choice at a value, for example GPU utilisation or tokens that the container counts. */
   public scaleOnMetric(id: string, props: MetricScalingProps): void {
-    this.addTargetTracking(props, id, policyMetric(props.metric), props.targetValue);
+    this.addTargetTracking(props, id, this.followed(props.metric), props.targetValue);
   }
 
   /**
@@ -185,8 +207,18 @@ export class FleetScaling extends Construct {
 
   /** Adds or removes capacity by how far a metric is past a threshold; the alarm is the policy's own. */
   public scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm {
-    const period = props.period ?? Duration.minutes(1);
     const evaluationPeriods = props.evaluationPeriods ?? 3;
+    const shape = {
+      metric: props.metric ?? this.fleet.metricConcurrencyPerInstance({ period: props.period ?? Duration.minutes(1) }),
+      threshold: props.threshold,
+      comparisonOperator: props.comparisonOperator ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods,
+      datapointsToAlarm: props.datapointsToAlarm ?? evaluationPeriods,
+    };
+    throwProblems(`${this.node.path}: ${id}`, checkStepAlarm({ ...shape, steps: props.steps }));
+    for (const warning of idleSteps({ ...shape, steps: props.steps })) {
+      Annotations.of(this).addWarningV2('tidegate:idle-step', `${id}: ${warning}`);
+    }
     const adjustmentType = props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY;
     const cooldownSeconds = (props.cooldown ?? Duration.minutes(5)).toSeconds();
     const metricAggregationType = props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE;
@@ -200,11 +232,7 @@ export class FleetScaling extends Construct {
     });
     const alarm = new cloudwatch.Alarm(this, `${id}Alarm`, {
       alarmDescription: `Scales ${this.fleet.node.path} in steps (${id})`,
-      metric: props.metric ?? this.fleet.metricConcurrencyPerInstance({ period }),
-      threshold: props.threshold,
-      comparisonOperator: props.comparisonOperator ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      evaluationPeriods,
-      datapointsToAlarm: props.datapointsToAlarm ?? evaluationPeriods,
+      ...shape,
       treatMissingData: props.treatMissingData ?? cloudwatch.TreatMissingData.MISSING,
     });
     alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
@@ -237,7 +265,7 @@ export class FleetScaling extends Construct {
         cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
       });
       const alarm = new cloudwatch.PromQLAlarm(this, `${id}-${verb}Alarm`, {
-        alarmDescription: `Scales ${this.fleet.node.path} on what its model servers publish (${id}): ${verb}s ${replicas}`,
+        alarmDescription: `Scales ${this.fleet.node.path} on what its model servers publish (${id}): ${verb}s ${inText(replicas)}`,
         query: `${query} ${condition}`,
         evaluationInterval: interval,
         pendingPeriod: after,
@@ -246,10 +274,10 @@ export class FleetScaling extends Construct {
       return alarm;
     };
     return [
-      run('add', `> ${addAbove}`, replicas, props.addAfter ?? Duration.minutes(1)),
+      run('add', `> ${inText(addAbove)}`, replicas, props.addAfter ?? Duration.minutes(1)),
       ...(removeBelow === undefined
         ? []
-        : [run('remove', `< ${removeBelow}`, -replicas, props.removeAfter ?? Duration.minutes(15))]),
+        : [run('remove', `< ${inText(removeBelow)}`, -replicas, props.removeAfter ?? Duration.minutes(15))]),
     ];
   }
 
@@ -352,7 +380,16 @@ export class FleetScaling extends Construct {
         `${this.node.path}: ${this.fleet.scalableDimension} has no high-resolution concurrency metric; set highResolution to false`,
       );
     }
-    return policyMetric(this.fleet.metricConcurrencyPerInstance());
+    return this.followed(this.fleet.metricConcurrencyPerInstance());
+  }
+
+  private followed(metric: cloudwatch.IMetric): PolicyMetric {
+    try {
+      return policyMetric(metric, homeOf(this.fleet));
+    } catch (error) {
+      if (error instanceof InputError) throw new InputError(`${this.node.path}: ${error.message}`);
+      throw error;
+    }
   }
 
   private add(policy: ScalingPolicy): void {
@@ -361,8 +398,7 @@ export class FleetScaling extends Construct {
   }
 
   private check(): void {
-    if (Token.isUnresolved(this.minCapacity) || Token.isUnresolved(this.maxCapacity)) return;
-    throwProblems(this.node.path, checkFleetPlan(this._toPlan(), this.fleet));
+    throwProblems(this.node.path, checkFleetPlan(knownPlan(this._toPlan(), this.fleet), this.fleet));
   }
 }
 
@@ -401,8 +437,32 @@ function suspendedState(suspended: SuspendedScalingProps): {
 }
 
 function checkSafetyFactor(factor: number | undefined): string[] {
-  if (factor === undefined || (factor > 0 && factor <= 1)) return [];
+  if (factor === undefined || Token.isUnresolved(factor) || (factor > 0 && factor <= 1)) return [];
   return [`safetyFactor (${factor}) must be above 0 and at most 1`];
+}
+
+/** A number that is known at deploy time only cannot be multiplied at synth. */
+function checkArithmetic(instead: string, factors: { readonly [name: string]: number | undefined }): string[] {
+  return Object.entries(factors)
+    .filter(([, factor]) => Token.isUnresolved(factor))
+    .map(
+      ([name]) => `${name} is known at deploy time only, so no target can be computed from it; give ${instead} instead`,
+    );
+}
+
+/** Application Auto Scaling registers what exists in its own region and account. */
+function checkHome(stack: Stack, fleet: IScalableFleet): string[] {
+  const home = homeOf(fleet);
+  return differences(stack, home).map(
+    (what) =>
+      `the stack is in ${what} ${stack[what]} and ${fleet.node.path} in ${what} ${home[what]}, where alone it can be scaled; ` +
+      `make the FleetScaling in a stack of ${what} ${home[what]}`,
+  );
+}
+
+/** A number inside text, where one that is known at deploy time only has to stay a reference. */
+function inText(value: number): string {
+  return Tokenization.stringifyNumber(value);
 }
 
 /** Without the tail of binary fractions: 3 x 0.7 is 2.1. */

@@ -2,6 +2,7 @@ import type * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { InputError } from '../core/errors';
 import type { CustomMetric, MetricMathQuery, MetricStatistic, PolicyMetric } from './decide/plan';
+import { differences, type Home } from './fleet-home';
 
 type Specification = Pick<
   appscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty,
@@ -13,8 +14,13 @@ export function predefinedMetric(predefinedMetricType: string): PolicyMetric {
   return { kind: 'predefined', predefinedMetricType };
 }
 
-/** A CloudWatch metric, plain or computed, as a policy follows it. */
-export function policyMetric(metric: cloudwatch.IMetric): PolicyMetric {
+/**
+ * A CloudWatch metric, plain or computed, as a policy follows it.
+ *
+ * @param home where the fleet lives; throws an {@link InputError} for a metric that lives elsewhere, as a policy cannot name the place
+ */
+export function policyMetric(metric: cloudwatch.IMetric, home?: Home): PolicyMetric {
+  if (home !== undefined) checkHome(metric, home);
   const { metricStat, mathExpression } = metric.toMetricConfig();
   if (metricStat !== undefined) return { kind: 'custom', ...plainMetric(metricStat) };
   if (mathExpression === undefined) {
@@ -46,6 +52,23 @@ export function metricSpecification(metric: PolicyMetric): Specification {
         },
       };
   }
+}
+
+function checkHome(metric: cloudwatch.IMetric, home: Home): void {
+  const { metricStat, mathExpression } = metric.toMetricConfig();
+  const place =
+    metricStat ??
+    (mathExpression === undefined
+      ? {}
+      : { region: mathExpression.searchRegion, account: mathExpression.searchAccount });
+  const [what] = differences(place, home);
+  if (what !== undefined) {
+    throw new InputError(
+      `metric ${metricStat?.metricName ?? mathExpression?.expression} is of ${what} ${place[what]}, the fleet of ${what} ${home[what]}; ` +
+        `Application Auto Scaling follows metrics of its own ${what} only, so publish the metric in ${home[what]}`,
+    );
+  }
+  for (const used of Object.values(mathExpression?.usingMetrics ?? {})) checkHome(used, home);
 }
 
 /** The expression as `e1`, after the metrics and expressions that it uses. */

@@ -8,7 +8,7 @@ import { VLLM_METRICS } from '../catalog/server-metrics';
 export class ServerSignal {
   /** The share of the KV cache in use, 0 to 1 (vLLM). */
   public static kvCacheUse(): ServerSignal {
-    return new ServerSignal(VLLM_METRICS.kvCacheUse, false);
+    return new ServerSignal(VLLM_METRICS.kvCacheUse, false, true);
   }
 
   /** Requests of one replica that wait for a place in its batch (vLLM). */
@@ -46,6 +46,8 @@ export class ServerSignal {
     public readonly metricName: string,
     /** It only counts up. */
     public readonly isCounter: boolean,
+    /** Its values are shares, 0 to 1. */
+    public readonly isShare: boolean = false,
   ) {}
 
   /**

@@ -331,7 +331,10 @@ describe('scaleOnStep', () => {
     ],
     [
       'an open end below',
-      [{ lowerBound: -5, upperBound: 0, change: -1 }],
+      [
+        { lowerBound: -5, upperBound: 0, change: -1 },
+        { lowerBound: 0, change: 1 },
+      ],
       /negative lower bound needs a step without a lower bound/,
     ],
     [
