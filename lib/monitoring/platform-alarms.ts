@@ -6,10 +6,18 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { CostGuard } from '../cost';
-import type { IGpuEndpoint } from '../inference';
+import type { IAsyncEndpoint, IGpuEndpoint, IModelComponent, IServerlessEndpoint } from '../inference';
 import type { StreamIngestion } from '../ingestion';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
+import { asyncEndpointAlarms } from './async-endpoint-alarms';
+import type {
+  AsyncEndpointAlarmsProps,
+  ModelComponentAlarmsProps,
+  ServerlessEndpointAlarmsProps,
+} from './fleet-alarms-props';
+import { modelComponentAlarms } from './model-component-alarms';
 import { RunbookAlarm, type RunbookAlarmProps } from './runbook-alarm';
+import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
 
 /** Properties of {@link PlatformAlarms}. */
 export interface PlatformAlarmsProps {
@@ -118,6 +126,21 @@ export class PlatformAlarms extends Construct {
           'pools or ask for quota.',
       },
     });
+  }
+
+  /** Work that waits without any instance, requests that wait too long, fail or expire, and answers that are lost. */
+  public watchAsyncEndpoint(endpoint: IAsyncEndpoint, props: AsyncEndpointAlarmsProps = {}): void {
+    this.addAll(asyncEndpointAlarms(endpoint, props));
+  }
+
+  /** Errors, latency, more requests than the copies were tested with, and a model that does not come up from zero. */
+  public watchModelComponent(component: IModelComponent, props: ModelComponentAlarmsProps = {}): void {
+    this.addAll(modelComponentAlarms(component, props));
+  }
+
+  /** Errors, latency, all concurrency in use, and requests that find no provisioned concurrency where there is some. */
+  public watchServerlessEndpoint(endpoint: IServerlessEndpoint, props: ServerlessEndpointAlarmsProps = {}): void {
+    this.addAll(serverlessEndpointAlarms(endpoint, props));
   }
 
   /** Instances or quota lacking, scaling that fails, and a fleet that stays at its maximum. */
@@ -350,6 +373,10 @@ export class PlatformAlarms extends Construct {
       treatMissingData: NOT_BREACHING,
       runbook,
     });
+  }
+
+  private addAll(alarms: { readonly [id: string]: RunbookAlarmProps }): void {
+    for (const [id, props] of Object.entries(alarms)) this.add(id, props);
   }
 
   private add(id: string, props: RunbookAlarmProps): void {
