@@ -43,7 +43,10 @@ describe('what this library makes', () => {
     model.boundedBy({ minCapacity: 0, maxCapacity: 4 });
     model.scaleOnConcurrency();
     model.scaleToZero();
-    const router = new ServerlessEndpoint(stack, 'Router', { modelServer, provisionedConcurrency: 2 });
+    const router = new ServerlessEndpoint(stack, 'Router', {
+      modelServer: ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3'),
+      provisionedConcurrency: 2,
+    });
     router.boundedBy({ minCapacity: 1, maxCapacity: 10 });
     router.scaleOnProvisionedConcurrency();
     expect(findingsOf(stack)).toEqual([]);

@@ -125,7 +125,11 @@ test('a shadow with too few slots loses copies, and no caller waits for it', asy
   const replies = await Promise.all(Array.from({ length: 8 }, (_, index) => invoke(platform, 1000, `r-${index}`)));
   const waited = replies.map(({ Body }) => JSON.parse(Buffer.from(Body!).toString()) as { queue_seconds: number });
   expect(waited.map(({ queue_seconds }) => queue_seconds)).toEqual(Array(8).fill(0));
-  expect(shadowOf().invocations).toMatchObject({ received: 8, succeeded: 1, rejected: 7 });
+  // The one slot takes another copy only where a busy machine sent the last requests after the first was answered.
+  const { received, succeeded, rejected } = shadowOf().invocations;
+  expect([received, succeeded + rejected]).toEqual([8, 8]);
+  expect(succeeded).toBeGreaterThan(0);
+  expect(rejected).toBeGreaterThan(0);
 });
 
 test('a shadow is no scalable target, but its weight and size can be set', async () => {
