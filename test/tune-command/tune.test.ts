@@ -114,7 +114,7 @@ describe('tidegate tune', () => {
     expect(code).toBe(1);
     expect(stdout).toContain('no candidate serves 99.00 % well; the nearest serves');
     expect(stdout).toContain('take longer than the 60 s they are given');
-  });
+  }, 120_000);
 
   test('exits with 0 where today is best', async () => {
     const best = write('Best.template.json', JSON.stringify(chatTemplate()));
