@@ -14,5 +14,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.cjs',
   setupFiles: ['<rootDir>/test/support/jest-setup.ts'],
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // Generous, as machines are shared: no test measures how fast it is.
+  testTimeout: 90_000,
 };
