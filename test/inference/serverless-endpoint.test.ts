@@ -48,7 +48,9 @@ describe('ServerlessEndpoint', () => {
       },
     });
     expect(() => endpoint.scaleToZero()).toThrow('does not scale to zero');
-    expect(() => endpoint.scaleOnConcurrency()).toThrow('publishes no concurrency of an instance; use scaleOnProvisionedConcurrency');
+    expect(() => endpoint.scaleOnConcurrency()).toThrow(
+      'publishes no concurrency of an instance; use scaleOnProvisionedConcurrency',
+    );
   });
 
   test.each<[string, Partial<ServerlessEndpointProps>, string]>([
