@@ -11,7 +11,7 @@ interface Layout {
 /** What is known of the server that will read the archive. */
 export type ArtifactReader = Pick<ModelServerConfig, 'artifactLayout' | 'artifactEntry'>;
 
-/** Names of the files at the top, and below the first folder. */
+/** Whether a file of the archive has such a path. */
 const some = (files: readonly string[], pattern: RegExp): boolean => files.some((file) => pattern.test(file));
 
 /** Sources: the pages on each framework's model artifacts, SageMaker developer guide; the servers' own documentation. */
