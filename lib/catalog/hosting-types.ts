@@ -1,4 +1,4 @@
-/** The day the table below was last compared with its source. */
+/** Date of the last comparison of the table with its source. */
 export const HOSTING_TYPES_AS_OF = '2026-11-23';
 
 /** sizes → families. Source: the values of `ProductionVariantInstanceType` in the SageMaker API. */
@@ -34,12 +34,12 @@ const NAMES: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Every instance type that SageMaker offers for hosting. */
+/** Returns the names of all instance types that SageMaker offers for hosting. */
 export function hostingTypeNames(): string[] {
   return [...NAMES];
 }
 
-/** Whether SageMaker offered the type for hosting on the day of the table. */
+/** True if SageMaker offered the type for hosting at the date of the table. */
 export function isHostingType(name: string): boolean {
   return NAMES.has(name);
 }

@@ -1,37 +1,34 @@
 import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
 
-/** The day the table below was last compared with its sources. */
-export const INSTANCE_TYPES_AS_OF = '2026-11-23';
-
-/** What the accelerator of an instance type is programmed with. */
+/** Kind of accelerator, by its programming interface. */
 export type AcceleratorKind = 'gpu' | 'neuron';
 
 /** The accelerators of an instance type. */
 export interface Accelerator {
   readonly kind: AcceleratorKind;
-  /** The maker's name, for example `A10G`. */
+  /** Product name, for example `A10G`. */
   readonly name: string;
   readonly count: number;
   /** Memory of one accelerator in GB. */
   readonly memoryGb: number;
 }
 
-/** A SageMaker instance type and what matters of it for hosting and training. */
+/** A SageMaker instance type, with its properties for hosting and training. */
 export interface InstanceType {
-  /** The name with its prefix, for example `ml.g5.xlarge`. */
+  /** Name with the prefix, for example `ml.g5.xlarge`. */
   readonly name: string;
-  /** The family, for example `g5`. */
+  /** Family, for example `g5`. */
   readonly family: string;
   /** Left out on types without one. */
   readonly accelerator?: Accelerator;
   readonly vcpus: number;
   /**
-   * The type has NVMe disks of its own, encrypted by the hardware. SageMaker refuses a KMS key on an endpoint configuration
-   * with such a type, and its volume size is given.
+   * True for types with local NVMe disks, which the hardware encrypts. SageMaker refuses a KMS key on an endpoint configuration with
+   * such a type, and its volume size is fixed.
    */
   readonly localNvme: boolean;
-  /** CPU credits; endpoint autoscaling refuses such types. */
+  /** True for types with CPU credits, which endpoint autoscaling refuses. */
   readonly burstable: boolean;
 }
 
@@ -47,7 +44,7 @@ interface Family {
 const gpu = (name: string, memoryGb: number): Family['accelerator'] => ({ kind: 'gpu', name, memoryGb });
 const neuron = (name: string, memoryGb: number): Family['accelerator'] => ({ kind: 'neuron', name, memoryGb });
 
-/** The sizes that the G5, G6 and G6e families share. */
+/** Sizes of the G5, G6 and G6e families. */
 const G_SIZES: Family['sizes'] = {
   xlarge: [4, 1],
   '2xlarge': [8, 1],
@@ -69,10 +66,10 @@ const CPU_SIZES: Family['sizes'] = {
 };
 
 /**
- * Hosting and training types with an accelerator, and the CPU types that are met beside them.
+ * Families with an accelerator for hosting and training, and common CPU families.
  *
- * Sources: the values of `ProductionVariantInstanceType` in the SageMaker API, and the accelerated-computing pages of Amazon EC2
- * for vCPUs and accelerator memory.
+ * Sources: the values of `ProductionVariantInstanceType` in the SageMaker API, and the accelerated-computing pages of Amazon EC2 for
+ * vCPUs and accelerator memory; compared on 2026-11-23.
  */
 const FAMILIES: readonly Family[] = [
   {
@@ -170,22 +167,22 @@ const TYPES: ReadonlyMap<string, InstanceType> = new Map(
   ),
 );
 
-/** The names of every type in the catalog, family by family. */
+/** Returns the names of all types in the catalog, family by family. */
 export function instanceTypeNames(): string[] {
   return [...TYPES.keys()];
 }
 
-/** The type of that name, or `undefined`. */
+/** Returns the type of a name; undefined when it is not in the catalog. */
 export function findInstanceType(name: string): InstanceType | undefined {
   return TYPES.get(name);
 }
 
-/** What to say about a name that is in no table: the nearest ones that are. */
+/** Returns the message for an unknown name, with the nearest known ones. */
 export function unknownInstanceType(name: string): string {
   return `unknown instance type '${name}'; nearest known: ${nearestNames(name, TYPES.keys()).join(', ')}`;
 }
 
-/** The type of that name; throws an {@link InputError} with the nearest names when there is none. */
+/** Returns the type of a name; throws an {@link InputError} with the nearest names when it is not in the catalog. */
 export function instanceType(name: string): InstanceType {
   const found = TYPES.get(name);
   if (found === undefined) throw new InputError(unknownInstanceType(name));

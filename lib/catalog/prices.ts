@@ -2,13 +2,21 @@ import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
 import { findInstanceType, unknownInstanceType } from './instance-types';
 
-/** The day the price lists behind the table were captured. */
+/** Date of the price lists. */
 export const PRICES_AS_OF = '2026-08-17';
 
-/** What the instance is paid for. SageMaker lists both apart, at the same hourly rate for the families in the table. */
+/** Purpose of an instance. SageMaker lists both purposes, at the same hourly rate for the families in the table. */
 export type PricePurpose = 'hosting' | 'training';
 
-/** A price that replaces the table's: from a private price agreement, a newer price list, or a region the table lacks. */
+/** Purposes that have prices. */
+export const PURPOSES: readonly PricePurpose[] = ['hosting', 'training'];
+
+/** True for a number of USD that something can cost: never 0. */
+export function isPrice(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
+}
+
+/** A price that replaces the one of the table: from a private pricing agreement, a newer price list, or for another region. */
 export interface PriceOverride {
   /** For example `ml.g5.xlarge`. */
   readonly instanceType: string;
@@ -20,19 +28,19 @@ export interface PriceOverride {
   readonly purpose?: PricePurpose;
 }
 
-/** What one instance costs for one hour, and where the number comes from. */
+/** Price of one instance for one hour, with its source. */
 export interface InstancePrice {
   readonly instanceType: string;
   readonly region: string;
   readonly purpose: PricePurpose;
   readonly usdPerHour: number;
-  /** `override`, `listed`, or the rule that led to the number. */
+  /** `override`, `listed`, or the rule that gives the price. */
   readonly source: string;
-  /** The day of the price list; left out for overrides. */
+  /** Date of the price list; left out for overrides. */
   readonly asOf?: string;
 }
 
-/** A question for {@link instancePrice}. */
+/** Parameters of {@link instancePrice}. */
 export interface PriceQuery {
   readonly instanceType: string;
   readonly region: string;
@@ -42,7 +50,7 @@ export interface PriceQuery {
 }
 
 /**
- * USD per instance hour of SageMaker hosting, on demand, from the AWS Price List (offer `AmazonSageMaker`). Numbers that could not be
+ * USD per instance-hour of SageMaker hosting, on demand, from the AWS Price List (offer `AmazonSageMaker`). Prices that could not be
  * confirmed are left out: a missing price is an error with a way out, a wrong one is a wrong bill.
  */
 const HOSTING_USD_PER_HOUR: { readonly [region: string]: { readonly [instanceType: string]: number } } = {
@@ -89,21 +97,31 @@ const HOSTING_USD_PER_HOUR: { readonly [region: string]: { readonly [instanceTyp
 };
 
 /**
- * Regions whose price lists agree wherever the table has both, so that one fills the gaps of the other. No other region borrows:
- * prices differ by up to half between continents.
+ * Regions whose price lists agree wherever the table has both, so that one fills the gaps of the other. Prices of other regions differ by
+ * up to half.
  */
 const SAME_PRICES: { readonly [region: string]: string } = { 'us-east-1': 'us-west-2', 'us-west-2': 'us-east-1' };
 
-/** The regions with prices of their own. */
+/** Returns the regions with a price list in the table. */
 export function pricedRegions(): string[] {
   return Object.keys(HOSTING_USD_PER_HOUR);
 }
 
+/** Error of instance types without a known price; a caller can add its own way to give one. */
+export class UnknownPriceError extends InputError {
+  public constructor(
+    message: string,
+    public readonly instanceTypes: readonly string[],
+  ) {
+    super(message);
+  }
+}
+
 /**
- * What one instance costs for one hour.
+ * Returns the price of one instance for one hour.
  *
- * An override goes first (the most specific one), then the region's own listing, then the listing of the region that is known to have
- * the same prices (us-east-1 and us-west-2). Training takes the hosting rate: the price lists agree for these families.
+ * In order of precedence: the most specific override, the listing of the region, the listing of the region with the same prices
+ * (us-east-1 and us-west-2). Training has the hosting rate: the price lists agree for these families.
  *
  * Throws an {@link InputError} when no price is known (never 0), when the type is unknown, and when overrides are not above 0 or
  * contradict each other.
@@ -126,43 +144,46 @@ export function instancePrice(query: PriceQuery): InstancePrice {
     const source = `listed for ${twin}, which has the same prices${training}`;
     return { instanceType, region, purpose, usdPerHour: borrowed, source, asOf: PRICES_AS_OF };
   }
-  throw new InputError(missingPrice(instanceType, region, purpose));
+  throw new UnknownPriceError(missingPrice(instanceType, region, purpose), [instanceType]);
 }
 
-/** {@link instancePrice}, the number alone. */
+/** Returns the number of {@link instancePrice}. */
 export function usdPerHour(query: PriceQuery): number {
   return instancePrice(query).usdPerHour;
 }
 
 /**
- * The prices of several types at once, as handlers take them; throws one {@link InputError} that lists every type without a price.
+ * Returns the prices of several types; throws one {@link InputError} that lists every type without a price.
  */
 export function priceTable(
   instanceTypes: readonly string[],
   query: Omit<PriceQuery, 'instanceType'>,
 ): { readonly [instanceType: string]: number } {
   const problems: string[] = [];
+  const unknown: string[] = [];
   const table: { [instanceType: string]: number } = {};
   for (const instanceType of new Set(instanceTypes)) {
     try {
       table[instanceType] = usdPerHour({ ...query, instanceType });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      if (error instanceof UnknownPriceError) unknown.push(instanceType);
       problems.push(error.message);
     }
   }
+  if (unknown.length > 0) throw new UnknownPriceError(problems.join('\n'), unknown);
   if (problems.length > 0) throw new InputError(problems.join('\n'));
   return table;
 }
 
-/** Every problem of a list of overrides; empty when it can be used. */
+/** Returns the problems of a list of overrides. */
 export function checkPriceOverrides(overrides: readonly PriceOverride[]): string[] {
   const problems: string[] = [];
   const seen = new Map<string, number>();
   for (const { instanceType, region, purpose, usdPerHour: price } of overrides) {
     const name = [instanceType, region ?? 'every region', purpose ?? 'hosting and training'].join(', ');
-    if (!(Number.isFinite(price) && price > 0)) {
-      problems.push(`price override (${name}) is ${price}; a price is a finite number of USD above 0`);
+    if (!isPrice(price)) {
+      problems.push(`price override (${name}) is ${price}; give a number of USD above 0`);
     }
     const before = seen.get(name);
     if (before !== undefined && before !== price) {
@@ -195,9 +216,16 @@ function missingPrice(instanceType: string, region: string, purpose: PricePurpos
     elsewhere.length > 0
       ? `the table of ${PRICES_AS_OF} has it for ${elsewhere.join(' and ')} only`
       : `the table of ${PRICES_AS_OF} does not have it (nearest priced: ${nearestNames(instanceType, pricedTypes()).join(', ')})`;
+  return `no ${purpose} price is known for ${instanceType} in ${region}: ${known}`;
+}
+
+/** Ways to give prices in the properties of a stage or of a guard, as text to paste: prices are never guessed. */
+export function wayToGivePrices(instanceTypes: readonly string[], region: string): string {
+  const entries = instanceTypes.map((instanceType) => `'${instanceType}': USD_PER_HOUR`);
   return (
-    `no ${purpose} price is known for ${instanceType} in ${region}: ${known}; ` +
-    `give it as a price override, for example { instanceType: '${instanceType}', usdPerHour: 1.23 }`
+    `give pricesPerHourUsd: { ${entries.join(', ')} } with the prices of ${region} ` +
+    '(https://aws.amazon.com/sagemaker/ai/pricing/), or priceFile, ' +
+    `a file that \`npx tidegate prices update --region ${region}\` writes`
   );
 }
 

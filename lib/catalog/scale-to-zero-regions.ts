@@ -1,20 +1,20 @@
-/** A refusal that was seen. */
+/** An observed refusal. */
 export interface ScaleToZeroRefusal {
-  /** The day on which the service refused. */
+  /** Date of the refusal. */
   readonly seenOn: string;
-  /** Where it is reported. */
+  /** Report of the refusal. */
   readonly source: string;
 }
 
 /**
- * Regions in which SageMaker was seen to refuse `MinInstanceCount: 0` of managed instance scaling ("Min instance count needs to be greater
- * than 0 for enabled managed instance scaling"). AWS publishes no such list: a region that is not here was not seen to refuse.
+ * Regions in which SageMaker refused `MinInstanceCount: 0` of managed instance scaling ("Min instance count needs to be greater
+ * than 0 for enabled managed instance scaling"). AWS publishes no such list: for other regions no refusal is known.
  */
 const REFUSALS: ReadonlyMap<string, ScaleToZeroRefusal> = new Map([
   ['eu-west-3', { seenOn: '2026-08-27', source: 'https://github.com/stdapi-ai/stdapi.ai/issues/43' }],
 ]);
 
-/** When and where a region was seen to refuse zero instances behind inference components; undefined where it was not. */
+/** Returns the observed refusal of zero instances behind inference components in a region; undefined where none is known. */
 export function refusesScaleToZero(region: string): ScaleToZeroRefusal | undefined {
   return REFUSALS.get(region);
 }

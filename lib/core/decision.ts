@@ -1,29 +1,29 @@
-/** One step on the way to a decision: what a stage did to the value, and why. */
+/** One step of a decision: the change that a stage made, with its reason. */
 export interface Step {
-  /** The stage that took the step, for example `target-tracking:concurrency` or `limits`. */
+  /** Stage of the decision, for example `target-tracking:concurrency` or `limits`. */
   readonly stage: string;
-  /** The capacity before the stage. */
+  /** Capacity before the stage. */
   readonly from: number;
-  /** The capacity after the stage. */
+  /** Capacity after the stage. */
   readonly to: number;
-  /** One sentence with the numbers that led here. */
+  /** One sentence with the numbers behind the change. */
   readonly reason: string;
 }
 
 /** A capacity decision with the steps that led to it. */
 export interface Decision {
-  /** The wanted capacity, absolute (instances or copies). */
+  /** Desired capacity, absolute (instances or copies). */
   readonly desiredCapacity: number;
-  /** The steps in the order taken; never empty, so "why?" always has an answer. */
+  /** Steps in order; never empty, so that every decision has a reason. */
   readonly steps: readonly Step[];
 }
 
-/** A limit set from outside the scaling policies, such as the cost guard's cap. */
+/** A maximum set outside the scaling policies, for example by the cost guard. */
 export interface Ceiling {
-  /** Who set it, for example `cost-guard`. */
+  /** Origin of the maximum, for example `cost-guard`. */
   readonly source: string;
-  /** The capacity that must not be exceeded. */
+  /** Maximum capacity. */
   readonly maxCapacity: number;
-  /** Why it was set. */
+  /** Reason for the maximum. */
   readonly reason: string;
 }

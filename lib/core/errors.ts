@@ -1,7 +1,7 @@
 /**
- * A problem in something that came from outside: a file, a property, a command-line flag, an environment variable.
+ * A problem in input: a file, a property, a command-line flag, an environment variable.
  *
- * The message names what was received, what is allowed and the way out; commands print it as it is and exit with 2.
+ * The message names the value received, the values allowed and the way out; commands print it unchanged and exit with 2.
  */
 export class InputError extends Error {
   public constructor(message: string) {
@@ -10,7 +10,7 @@ export class InputError extends Error {
   }
 }
 
-/** Throws one {@link InputError} that lists every problem, or returns when there is none. */
+/** Throws one {@link InputError} that lists every problem; returns when there is none. */
 export function throwProblems(where: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   throw new InputError(
@@ -18,7 +18,7 @@ export function throwProblems(where: string, problems: readonly string[]): void 
   );
 }
 
-/** A failure that is expected to pass by itself (throttling, a server error, a time-out): trying again helps. */
+/** A transient failure (throttling, a server error, a timeout): a retry may succeed. */
 export class RetryableError extends Error {
   public constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
@@ -26,7 +26,7 @@ export class RetryableError extends Error {
   }
 }
 
-/** A failure that comes again however often it is tried (a refused permission, an invalid request). */
+/** A permanent failure (a denied permission, an invalid request): a retry cannot succeed. */
 export class PermanentError extends Error {
   public constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options);

@@ -1,4 +1,4 @@
-/** The Levenshtein distance between two words, in single-character edits. */
+/** Returns the Levenshtein distance between two words, in single-character edits. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
@@ -12,7 +12,7 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]!;
 }
 
-/** The known names closest to a mistyped one, nearest first, for "did you mean" in error messages. */
+/** Returns the known names closest to a mistyped one, nearest first, for suggestions in error messages. */
 export function nearestNames(wrong: string, known: Iterable<string>, count = 3): string[] {
   return [...known]
     .map((name) => ({ name, distance: editDistance(wrong.toLowerCase(), name.toLowerCase()) }))

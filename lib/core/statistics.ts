@@ -4,7 +4,7 @@ function checkQuantile(q: number): void {
   if (!(q >= 0 && q <= 1)) throw new InputError(`the quantile is ${q}; it must be a number from 0 to 1`);
 }
 
-/** The arithmetic mean; NaN for no values. */
+/** Returns the arithmetic mean; NaN for no values. */
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let index = 0; index < values.length; index++) sum += values[index];
@@ -12,10 +12,10 @@ export function mean(values: ArrayLike<number>): number {
 }
 
 /**
- * A quantile of values in any order, interpolated linearly between neighbours (type 7 of Hyndman and Fan, as in NumPy and
+ * Returns a quantile of values in any order, interpolated linearly between neighbours (type 7 of Hyndman and Fan, as in NumPy and
  * spreadsheets). NaN for no values.
  *
- * @param q from 0 (the least) to 1 (the greatest).
+ * @param q from 0 (minimum) to 1 (maximum).
  * @throws InputError when `q` is outside 0 to 1.
  */
 export function quantile(values: ArrayLike<number>, q: number): number {
@@ -28,36 +28,8 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return sorted[lower] + (sorted[upper] - sorted[lower]) * (position - lower);
 }
 
-/** Mean and variance of values that come one at a time (Welford 1962), without keeping them. */
-export class RunningMoments {
-  private values = 0;
-  private average = 0;
-  private squares = 0;
-
-  public get count(): number {
-    return this.values;
-  }
-
-  /** The mean so far; NaN before the first value. */
-  public get mean(): number {
-    return this.values === 0 ? NaN : this.average;
-  }
-
-  /** The sample variance so far (divided by n - 1); NaN before the second value. */
-  public get variance(): number {
-    return this.values < 2 ? NaN : this.squares / (this.values - 1);
-  }
-
-  public add(value: number): void {
-    this.values++;
-    const distance = value - this.average;
-    this.average += distance / this.values;
-    this.squares += distance * (value - this.average);
-  }
-}
-
-/** Values this small count as 0 in a sketch. */
-const LEAST_VALUE = 1e-9;
+/** Minimum value of a sketch; smaller ones count as 0. */
+const MIN_VALUE = 1e-9;
 
 /**
  * Quantiles of values that come one at a time, within a relative error, in a few kB (DDSketch: Masson, Rim and Lee, VLDB
@@ -71,11 +43,11 @@ export class QuantileSketch {
   private zeros = 0;
   private total = 0;
   private values = 0;
-  private least = Infinity;
-  private greatest = -Infinity;
+  private smallest = Infinity;
+  private largest = -Infinity;
 
   /**
-   * @param relativeError the greatest distance of an answer from a true value of that rank, as a share of it.
+   * @param relativeError maximum distance of a returned quantile from the true value of that rank, as a ratio of it.
    * @throws InputError when it is not between 0.0001 and 0.5.
    */
   public constructor(private readonly relativeError = 0.01) {
@@ -84,7 +56,7 @@ export class QuantileSketch {
     }
     this.gamma = (1 + relativeError) / (1 - relativeError);
     this.scale = 1 / Math.log(this.gamma);
-    this.offset = Math.ceil(Math.log(LEAST_VALUE) * this.scale);
+    this.offset = Math.ceil(Math.log(MIN_VALUE) * this.scale);
   }
 
   public get count(): number {
@@ -95,19 +67,19 @@ export class QuantileSketch {
     return this.total;
   }
 
-  /** The mean; NaN before the first value. */
+  /** Arithmetic mean; NaN before the first value. */
   public get mean(): number {
     return this.values === 0 ? NaN : this.total / this.values;
   }
 
-  /** The least value; NaN before the first. */
+  /** Minimum; NaN before the first value. */
   public get minimum(): number {
-    return this.values === 0 ? NaN : this.least;
+    return this.values === 0 ? NaN : this.smallest;
   }
 
-  /** The greatest value; NaN before the first. */
+  /** Maximum; NaN before the first value. */
   public get maximum(): number {
-    return this.values === 0 ? NaN : this.greatest;
+    return this.values === 0 ? NaN : this.largest;
   }
 
   /** @throws InputError when the value is negative, NaN or infinite. */
@@ -117,9 +89,9 @@ export class QuantileSketch {
     }
     this.values++;
     this.total += value;
-    if (value < this.least) this.least = value;
-    if (value > this.greatest) this.greatest = value;
-    if (value < LEAST_VALUE) {
+    if (value < this.smallest) this.smallest = value;
+    if (value > this.largest) this.largest = value;
+    if (value < MIN_VALUE) {
       this.zeros++;
       return;
     }
@@ -129,15 +101,15 @@ export class QuantileSketch {
   }
 
   /**
-   * The value at a rank, within the relative error; NaN before the first value.
+   * Returns the value at a rank, within the relative error; NaN before the first value.
    *
    * @throws InputError when `q` is outside 0 to 1.
    */
   public quantile(q: number): number {
     checkQuantile(q);
     if (this.values === 0) return NaN;
-    if (q === 0) return this.least;
-    if (q === 1) return this.greatest;
+    if (q === 0) return this.smallest;
+    if (q === 1) return this.largest;
     const rank = q * (this.values - 1);
     let seen = this.zeros;
     if (seen > rank) return 0;
@@ -145,14 +117,14 @@ export class QuantileSketch {
       seen += this.buckets[index];
       if (seen > rank) {
         const value = (2 * Math.exp((index + this.offset) / this.scale)) / (this.gamma + 1);
-        return Math.min(this.greatest, Math.max(this.least, value));
+        return Math.min(this.largest, Math.max(this.smallest, value));
       }
     }
-    return this.greatest;
+    return this.largest;
   }
 
   /**
-   * Takes in everything another sketch has seen.
+   * Adds the values of another sketch.
    *
    * @throws InputError when the other has another relative error.
    */
@@ -167,8 +139,8 @@ export class QuantileSketch {
     this.zeros += other.zeros;
     this.values += other.values;
     this.total += other.total;
-    this.least = Math.min(this.least, other.least);
-    this.greatest = Math.max(this.greatest, other.greatest);
+    this.smallest = Math.min(this.smallest, other.smallest);
+    this.largest = Math.max(this.largest, other.largest);
   }
 
   private grow(index: number): void {

@@ -5,7 +5,7 @@ export const SECONDS_PER_MINUTE = 60;
 export const SECONDS_PER_HOUR = 3600;
 export const SECONDS_PER_DAY = 86_400;
 
-/** The start of the period that contains a moment, on the grid that begins at the epoch (as CloudWatch's periods do). */
+/** Returns the start of the period that contains a moment; like those of CloudWatch, periods are aligned to the epoch. */
 export function periodStart(at: EpochSeconds, periodSeconds: number): EpochSeconds {
   return Math.floor(at / periodSeconds) * periodSeconds;
 }

@@ -1,7 +1,7 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
-/** Text of a resolved template value, with references in angle brackets as cdk-nag writes them in its finding ids. */
+/** Returns a resolved template value as text, with references in angle brackets as in the finding ids of cdk-nag. */
 function flatten(value: unknown): string {
   if (typeof value === 'string') return value.replace(/\$\{/g, '<').replace(/\}/g, '>');
   const [name, argument] = Object.entries(value as { [intrinsic: string]: unknown })[0]!;
@@ -18,13 +18,14 @@ function flatten(value: unknown): string {
 const COMPLIANCE_PACKS = ['HIPAA.Security', 'NIST.800.53.R4', 'NIST.800.53.R5', 'PCI.DSS.321'] as const;
 const WITHOUT_PCI = ['HIPAA.Security', 'NIST.800.53.R4', 'NIST.800.53.R5'] as const;
 
-/** The rules of cdk-nag's other packs that a construct may accept, and which packs have them. */
+/** Rules of cdk-nag's other packs that constructs may accept, with the packs that have them. */
 const CONTROL_PACKS = {
   CloudWatchAlarmAction: WITHOUT_PCI,
   CloudWatchLogGroupEncrypted: COMPLIANCE_PACKS,
   DynamoDBInBackupPlan: WITHOUT_PCI,
   EventBusDLQ: ['Serverless'],
   IAMNoInlinePolicy: COMPLIANCE_PACKS,
+  LambdaAsyncFailureDestination: ['Serverless'],
   LambdaConcurrency: ['HIPAA.Security', 'NIST.800.53.R5'],
   LambdaDLQ: ['HIPAA.Security', 'NIST.800.53.R5', 'Serverless'],
   LambdaInsideVPC: COMPLIANCE_PACKS,
@@ -34,10 +35,11 @@ const CONTROL_PACKS = {
   S3BucketReplicationEnabled: COMPLIANCE_PACKS,
   S3DefaultEncryptionKMS: ['HIPAA.Security', 'NIST.800.53.R5', 'PCI.DSS.321'],
   SageMakerEndpointConfigurationKMSKeyConfigured: COMPLIANCE_PACKS,
+  SNSRedrivePolicy: ['Serverless'],
   SQSRedrivePolicy: ['Serverless'],
 } as const;
 
-/** Accepts a finding of cdk-nag's packs for HIPAA, NIST, PCI and serverless applications below a construct, for a reason. */
+/** Accepts a finding of cdk-nag's packs for HIPAA, NIST, PCI and serverless applications below a construct, with a reason. */
 export function acknowledgeControl(scope: IConstruct, control: keyof typeof CONTROL_PACKS, reason: string): void {
   for (const pack of CONTROL_PACKS[control]) {
     Validations.of(scope).acknowledge({ id: `${pack}::${pack}-${control}`, reason });
@@ -49,7 +51,7 @@ export function acknowledgeInlinePolicy(scope: IConstruct): void {
   acknowledgeControl(
     scope,
     'IAMNoInlinePolicy',
-    'The policy names the resources of this one role and goes when the role goes; a managed policy could be attached to others.',
+    'The policy belongs to this role only and is deleted with it; a managed policy could be attached to other roles.',
   );
 }
 
@@ -58,30 +60,30 @@ export function acknowledgeLogEncryption(scope: IConstruct): void {
   acknowledgeControl(
     scope,
     'CloudWatchLogGroupEncrypted',
-    'CloudWatch Logs encrypts every log group with a key of its own; a key of the account costs 1 USD a month for each stack and ' +
-      'would have to let the service in.',
+    'CloudWatch Logs encrypts every log group with a service key; a customer managed key costs 1 USD a month for each stack and ' +
+      'needs a key policy for the service.',
   );
 }
 
-/** Accepts that a table with point-in-time recovery is in no plan of AWS Backup. */
+/** Accepts that a table with point-in-time recovery is not in a plan of AWS Backup. */
 export function acknowledgeNoBackupPlan(scope: IConstruct): void {
   acknowledgeControl(
     scope,
     'DynamoDBInBackupPlan',
-    'Point-in-time recovery brings the table back as it was at any second of the last 35 days; plans of AWS Backup belong to the account.',
+    'Point-in-time recovery restores the table to any second of the last 35 days; plans of AWS Backup belong to the account.',
   );
 }
 
-/** Accepts that the volumes of an endpoint's instances have no key of the account. */
+/** Accepts that the volumes of an endpoint's instances have no customer managed key. */
 export function acknowledgeVolumeEncryption(scope: IConstruct, way: string): void {
   acknowledgeControl(
     scope,
     'SageMakerEndpointConfigurationKMSKeyConfigured',
-    `SageMaker encrypts volumes without a key of the account with a transient key; ${way}`,
+    `SageMaker encrypts volumes without a customer managed key with a transient key; ${way}`,
   );
 }
 
-/** Accepts a finding of cdk-nag's AwsSolutions pack below a construct, for a reason. `rule` is the pack's id, for example `S1`. */
+/** Accepts a finding of cdk-nag's AwsSolutions pack below a construct, with a reason. `rule` is the id in the pack, for example `S1`. */
 export function acknowledgeRule(scope: IConstruct, rule: string, reason: string): void {
   Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 }

@@ -9,15 +9,15 @@ import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
 import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeLogEncryption } from './acknowledge';
 
-/** Where the bundled handlers lie: `assets/<name>` at the package root, equally far from `lib/` and from `build/`. */
+/** Folder of the bundled handlers, `assets/<name>` at the package root; the relative path is the same from `lib/` and from `build/`. */
 const ASSETS_DIRECTORY = path.join(__dirname, '../../assets');
 
 /** Properties of {@link HandlerFunction}. */
 export interface HandlerFunctionProps {
-  /** The handler's folder under `lambda/`, whose bundle lies in `assets/<handlerName>`, for example `cost-guard`. */
+  /** Folder of the handler below `lambda/`, for example `cost-guard`; its bundle is in `assets/<handlerName>`. */
   readonly handlerName: string;
 
-  /** One sentence for the function's description. */
+  /** Description of the function, one sentence. */
   readonly description: string;
 
   /**
@@ -28,35 +28,35 @@ export interface HandlerFunctionProps {
   readonly environment?: { [key: string]: string };
 
   /**
-   * How long one invocation may take.
+   * Maximum time of an invocation.
    *
    * @default Duration.seconds(30)
    */
   readonly timeout?: Duration;
 
   /**
-   * Memory in MiB; CPU grows with it.
+   * Memory, MiB; CPU is proportional to it.
    *
    * @default 256
    */
   readonly memorySize?: number;
 
   /**
-   * How many invocations may run at once, taken out of the account's pool.
+   * Reserved concurrency, taken from the account's pool.
    *
    * @default - no reservation
    */
   readonly reservedConcurrentExecutions?: number;
 
   /**
-   * How long log lines are kept.
+   * Retention of the log group.
    *
    * @default RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
 
   /**
-   * What happens to the log group when the function is removed from the stack.
+   * Removal policy of the log group.
    *
    * @default RemovalPolicy.DESTROY
    */
@@ -64,13 +64,10 @@ export interface HandlerFunctionProps {
 }
 
 /**
- * A Lambda function that runs one of the package's bundled handlers, with the defaults all of them share: Node.js 24 on arm64, JSON
- * logs in a log group of its own with a retention, and a role that may write to that log group and nothing else.
+ * Lambda function that runs a bundled handler of this package: Node.js 24 on arm64, JSON logs in a log group of its own with a
+ * retention, and a role that may only write to that log group.
  *
- * Grants add what the handler needs. No AWS managed policy is attached.
- *
- * @example
- * new runtime.HandlerFunction(this, 'Guard', { handlerName: 'cost-guard', description: 'Meters spend every minute' });
+ * Grants add the permissions of the handler. No AWS managed policy is attached.
  */
 export class HandlerFunction extends lambda.Function {
   public constructor(scope: Construct, id: string, props: HandlerFunctionProps) {
@@ -104,19 +101,19 @@ export class HandlerFunction extends lambda.Function {
     acknowledgeControl(
       this,
       'LambdaInsideVPC',
-      'The handler calls APIs of AWS only, over TLS and as its role; in a VPC every one of them needs an endpoint or a NAT gateway, ' +
+      'The handler calls AWS APIs only, over TLS and with its role; in a VPC each of them needs an endpoint or a NAT gateway, ' +
         'which cost more than the handler.',
     );
     acknowledgeControl(
       this,
       'LambdaTracing',
-      'The handler calls APIs of AWS and no other function: its log lines tell what it saw, decided and did, and why.',
+      'The handler calls AWS APIs and no other function; its log lines contain observation, decision, action and reason.',
     );
     if (props.reservedConcurrentExecutions === undefined) {
       acknowledgeControl(
         this,
         'LambdaConcurrency',
-        'What calls the handler bounds its concurrency: a few rules, or the shards of one stream. A reservation would be taken from the ' +
+        'A few rules, or the shards of one stream, limit the concurrency of the handler. A reservation would reduce the ' +
           "account's pool, which is 10 in a new account.",
       );
     }

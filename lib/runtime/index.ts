@@ -1,2 +1,1 @@
-export * from './handler-function';
 export * from './invocable-endpoint';

@@ -1,16 +1,16 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 
-/** An endpoint that answers inference requests and can let others call it. */
+/** Endpoint that serves inference requests and can grant permission to invoke it. */
 export interface IInvocableEndpoint {
   /**
-   * The endpoint's name, as `InvokeEndpoint` takes it.
+   * Name of the endpoint for `InvokeEndpoint`.
    *
    * @attribute
    */
   readonly endpointName: string;
 
   /**
-   * Its answers come later, in S3: callers hand over where a request lies, and get none back.
+   * True for an asynchronous endpoint: requests and responses are objects in S3, and the reply to the caller has no result.
    *
    * @default false
    */
@@ -19,7 +19,7 @@ export interface IInvocableEndpoint {
   /**
    * Allows a principal to invoke the endpoint.
    *
-   * @param grantee who may call
+   * @param grantee principal that may invoke it
    */
   grantInvoke(grantee: iam.IGrantable): iam.Grant;
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { InputError } from '../../lib/core/errors';
-import { mean, quantile, QuantileSketch, RunningMoments } from '../../lib/core/statistics';
+import { mean, quantile, QuantileSketch } from '../../lib/core/statistics';
 
 describe('quantile', () => {
   // Position (n - 1) * q between sorted neighbours.
@@ -30,29 +30,10 @@ describe('quantile', () => {
   });
 });
 
-describe('RunningMoments', () => {
-  test('has the mean and sample variance of 2, 4, 4, 4, 5, 5, 7, 9', () => {
-    const moments = new RunningMoments();
-    for (const value of [2, 4, 4, 4, 5, 5, 7, 9]) moments.add(value);
-    expect(moments.count).toBe(8);
-    expect(moments.mean).toBeCloseTo(5, 12);
-    // Squares of the distances from 5: 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32; 32 / 7.
-    expect(moments.variance).toBeCloseTo(32 / 7, 12);
-  });
-
-  test('has no mean before the first value and no variance before the second', () => {
-    const moments = new RunningMoments();
-    expect(moments.mean).toBeNaN();
-    moments.add(3);
-    expect(moments.mean).toBe(3);
-    expect(moments.variance).toBeNaN();
-  });
-});
-
 describe('QuantileSketch', () => {
   const values = fc.array(fc.double({ min: 1e-6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 300 });
 
-  test('answers within 1 % of the value at the rank, and exactly at both ends', () => {
+  test('is within 1 % of the value at the rank, and exact at both ends', () => {
     fc.assert(
       fc.property(values, fc.double({ min: 0, max: 1, noNaN: true }), (list, q) => {
         const sketch = new QuantileSketch();
@@ -66,7 +47,7 @@ describe('QuantileSketch', () => {
     );
   });
 
-  test('gives the same answers for two merged halves as for the whole', () => {
+  test('returns the same quantiles for two merged halves as for the whole', () => {
     fc.assert(
       fc.property(values, values, (first, second) => {
         const [a, b, whole] = [new QuantileSketch(), new QuantileSketch(), new QuantileSketch()];

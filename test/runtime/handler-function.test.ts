@@ -1,7 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import { HandlerFunction, type HandlerFunctionProps } from '../../lib/runtime';
+import { HandlerFunction, type HandlerFunctionProps } from '../../lib/runtime/handler-function';
 
 function templateOf(props: Partial<HandlerFunctionProps> = {}): Template {
   const stack = new Stack();

@@ -1,26 +1,26 @@
-/** What a model server publishes itself, and whether SageMaker reads it. */
+/** Metrics of a model server, and the reason if SageMaker does not collect them. */
 export interface ServerMetrics {
-  /** The names, as the server writes them; undefined where they are not known. */
+  /** Names as the server writes them; undefined where they are not known. */
   readonly metricNames?: readonly string[];
-  /** Why SageMaker does not read them, as a clause; undefined where it does. */
-  readonly unreadBecause?: string;
+  /** Reason why SageMaker does not collect them, as a clause; undefined where it does. */
+  readonly unavailableReason?: string;
 }
 
-/** The metrics of vLLM that scaling can follow. Source: vLLM documentation, production metrics. */
+/** Metrics of vLLM for scaling. Source: vLLM documentation, production metrics. */
 export const VLLM_METRICS = {
-  /** Share of the KV cache in use, 0 to 1. */
+  /** Used part of the KV cache, 0 to 1. */
   kvCacheUse: 'vllm:kv_cache_usage_perc',
-  /** Requests that wait for a place in the batch. */
+  /** Requests that wait for a slot in the batch. */
   waitingRequests: 'vllm:num_requests_waiting',
   /** Requests in the batch. */
   runningRequests: 'vllm:num_requests_running',
-  /** Tokens written, counted up. */
+  /** Counter of generated tokens. */
   generatedTokens: 'vllm:generation_tokens_total',
-  /** Tokens read, counted up. */
+  /** Counter of prompt tokens. */
   promptTokens: 'vllm:prompt_tokens_total',
 } as const;
 
-const OF_VLLM: ServerMetrics = {
+const VLLM: ServerMetrics = {
   metricNames: [
     ...Object.values(VLLM_METRICS),
     'vllm:num_preemptions_total',
@@ -34,16 +34,16 @@ const OF_VLLM: ServerMetrics = {
 };
 
 const onPort = (port: number, path: string): string =>
-  `it publishes them on port ${port} (${path}), and SageMaker reads port 8080 only`;
+  `it publishes them on port ${port} (${path}), and SageMaker collects from port 8080 only`;
 
 /**
- * By model server. With detailed observability SageMaker reads `/metrics` on port 8080 of each container (API reference, MetricsConfig);
- * the frameworks that it names are vLLM and SGLang (developer guide, detailed observability).
+ * Metrics by model server. With detailed observability SageMaker collects `/metrics` on port 8080 of each container (API reference,
+ * MetricsConfig); the documented frameworks are vLLM and SGLang (developer guide, detailed observability).
  */
 const BY_SERVER: { readonly [server: string]: ServerMetrics } = {
-  vllm: OF_VLLM,
-  'huggingface-vllm': OF_VLLM,
-  // vLLM runs inside it, but nothing read says which of its metrics come through.
+  vllm: VLLM,
+  'huggingface-vllm': VLLM,
+  // vLLM runs inside it; which of its metrics are published is not documented.
   'djl-lmi': {},
   triton: {
     metricNames: [
@@ -57,19 +57,19 @@ const BY_SERVER: { readonly [server: string]: ServerMetrics } = {
       'nv_gpu_utilization',
       'nv_gpu_memory_used_bytes',
     ],
-    unreadBecause: onPort(8002, '/metrics'),
+    unavailableReason: onPort(8002, '/metrics'),
   },
   torchserve: {
     metricNames: ['ts_inference_requests_total', 'ts_inference_latency_microseconds', 'ts_queue_latency_microseconds'],
-    unreadBecause: onPort(8082, '/metrics'),
+    unavailableReason: onPort(8082, '/metrics'),
   },
   'tensorflow-serving': {
     metricNames: [':tensorflow:serving:request_count', ':tensorflow:serving:request_latency'],
-    unreadBecause: onPort(8501, '/monitoring/prometheus/metrics'),
+    unavailableReason: onPort(8501, '/monitoring/prometheus/metrics'),
   },
 };
 
-/** The metrics of a server of the catalog; empty for one that is not in it. */
+/** Returns the metrics of a server; empty for one that is not in the catalog. */
 export function serverMetrics(server: string): ServerMetrics {
   return BY_SERVER[server] ?? {};
 }

@@ -1,4 +1,4 @@
-import { endpointMetric, endpointMetrics } from '../../lib/catalog/endpoint-metric';
+import { endpointMetric, endpointMetrics, livenessMetric } from '../../lib/catalog/hosting-metrics';
 
 describe('endpoint metrics', () => {
   test('carry namespace, unit, statistic and dimensions', () => {
@@ -31,6 +31,20 @@ describe('endpoint metrics', () => {
       dimensions: ['InferenceComponentName'],
     });
     expect(endpointMetric('GPUReservation', 'inference-component').dimensions).toEqual(['EndpointName', 'VariantName']);
+  });
+
+  test.each([
+    [{ EndpointName: 'chat', VariantName: 'main' }, 'real-time'],
+    [{ InferenceComponentName: 'chat' }, 'inference-component'],
+  ] as const)('that show that the replicas of %j run are published for them', (dimensions, kind) => {
+    const { namespace, metricName } = livenessMetric({
+      namespace: 'AWS/SageMaker',
+      metricName: 'Invocations',
+      dimensions,
+    })!;
+    // The developer guide lists the utilization of components as normalized only.
+    expect(metricName).toBe(kind === 'real-time' ? 'MemoryUtilization' : 'MemoryUtilizationNormalized');
+    expect(endpointMetric(metricName, kind)).toMatchObject({ namespace, dimensions: Object.keys(dimensions) });
   });
 
   test('are listed once each', () => {

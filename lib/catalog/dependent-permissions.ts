@@ -1,0 +1,360 @@
+import { SCALABLE_DIMENSIONS, SCALING_ROLE_NAME } from './scalable-resource';
+
+/**
+ * Case of a call in which a permission is checked, for rows that are not for every call: the first caller in an account without the
+ * service-linked role, a request with tags, a resource in a VPC, one that sends traces to X-Ray, one that writes to a log group.
+ */
+export type PermissionCase = 'first-in-account' | 'tags' | 'vpc' | 'tracing' | 'logging';
+
+/** Actions that a service checks beside the action of the call itself. */
+export interface DependentPermission {
+  /** Call: `service:Operation`, or the resource of a Step Functions task from `states:` on. */
+  readonly call: string;
+  /** Identity that is checked: the caller, or the role that the called resource runs with. */
+  readonly holder: 'caller' | 'role';
+  readonly actions: readonly string[];
+  /**
+   * Resource of the check: `*`, `service:resource` in the account and region of the call, or `{Name}` for ARNs that the caller knows.
+   * The service chooses the name that a `*` at the end stands for.
+   */
+  readonly resource: string;
+  /** Scalable dimensions of the calls that the row is for; every dimension without it. */
+  readonly scalableDimensions?: readonly string[];
+  readonly onlyIn?: PermissionCase;
+  /** Condition keys with the values that the request has. */
+  readonly context?: { readonly [key: string]: string };
+  /** Reason for the wildcard in a resource that has one. */
+  readonly wildcardReason?: string;
+  /**
+   * Evidence: documentation of the operation, a policy that AWS manages for its callers, a public report, or an inference from what the
+   * service itself needs.
+   */
+  readonly basis: 'documented' | 'managed-policy' | 'reported' | 'inferred';
+  /** Address of the evidence. */
+  readonly source: string;
+}
+
+const DOCS = 'https://docs.aws.amazon.com';
+const MANAGED_POLICIES = `${DOCS}/aws-managed-policy/latest/reference`;
+
+/**
+ * Calls on which Application Auto Scaling validates what its caller may do with the target and with the alarms of CloudWatch. The service
+ * makes the calls with the caller's permissions; a missing one fails the request with a `ValidationException` that lists it.
+ *
+ * Source: "Permissions validation for Application Auto Scaling API calls on target resources" in the user guide,
+ * https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
+ */
+const VALIDATED_SCALING_CALLS = ['RegisterScalableTarget', 'PutScalingPolicy', 'PutScheduledAction'];
+
+/**
+ * Rows of every validated call. AmazonSageMakerCanvasFullAccess is what AWS gives callers of `RegisterScalableTarget` and `PutScalingPolicy`
+ * on SageMaker variants; its resources show how narrow each action may be.
+ */
+const SCALING_ROWS: readonly Omit<DependentPermission, 'call' | 'holder'>[] = [
+  {
+    actions: ['sagemaker:DescribeEndpoint', 'sagemaker:UpdateEndpointWeightsAndCapacities'],
+    resource: '{EndpointArn}',
+    scalableDimensions: [SCALABLE_DIMENSIONS.instanceCount, SCALABLE_DIMENSIONS.provisionedConcurrency],
+    basis: 'documented',
+    source: `${DOCS}/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html`,
+  },
+  {
+    // Refusals on ARNs of random names are public: https://github.com/aws-controllers-k8s/community/issues/2110
+    actions: ['sagemaker:DescribeEndpointConfig'],
+    resource: 'sagemaker:endpoint-config/*',
+    scalableDimensions: [SCALABLE_DIMENSIONS.instanceCount, SCALABLE_DIMENSIONS.provisionedConcurrency],
+    wildcardReason:
+      'Application Auto Scaling checks whether its caller may describe endpoint configurations on a random name, which no narrower ARN matches.',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AmazonSageMakerCanvasFullAccess.html`,
+  },
+  {
+    actions: ['sagemaker:DescribeInferenceComponent', 'sagemaker:UpdateInferenceComponentRuntimeConfig'],
+    resource: '{ComponentArn}',
+    scalableDimensions: [SCALABLE_DIMENSIONS.copyCount],
+    basis: 'inferred',
+    source: `${MANAGED_POLICIES}/AWSApplicationAutoscalingSageMakerEndpointPolicy.html`,
+  },
+  {
+    actions: ['cloudwatch:DescribeAlarms'],
+    resource: '*',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AmazonSageMakerCanvasFullAccess.html`,
+  },
+  {
+    actions: ['cloudwatch:DeleteAlarms', 'cloudwatch:PutMetricAlarm'],
+    resource: 'cloudwatch:alarm:TargetTracking*',
+    context: { 'aws:CalledViaLast': 'application-autoscaling.amazonaws.com' },
+    wildcardReason:
+      'Application Auto Scaling names the alarms of target tracking itself; a condition limits the statement to calls that it makes.',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AmazonSageMakerCanvasFullAccess.html`,
+  },
+  {
+    actions: ['iam:CreateServiceLinkedRole'],
+    resource: `iam:role/${SCALING_ROLE_NAME}`,
+    onlyIn: 'first-in-account',
+    context: { 'iam:AWSServiceName': 'sagemaker.application-autoscaling.amazonaws.com' },
+    basis: 'documented',
+    source: `${DOCS}/autoscaling/application/userguide/security_iam_id-based-policy-examples.html`,
+  },
+];
+
+const TO_SAGEMAKER = { 'iam:PassedToService': 'sagemaker.amazonaws.com' };
+const SAGEMAKER_API_PERMISSIONS = `${DOCS}/sagemaker/latest/dg/api-permissions-reference.html`;
+
+/** Permissions of the caller for operations of SageMaker. Names in braces are members of the request, or the ARN of the created resource. */
+const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
+  {
+    call: 'sagemaker:CreateEndpoint',
+    actions: ['sagemaker:CreateEndpoint'],
+    resource: '{EndpointConfigArn}',
+    basis: 'documented',
+    source: SAGEMAKER_API_PERMISSIONS,
+  },
+  {
+    call: 'sagemaker:UpdateEndpoint',
+    actions: ['sagemaker:UpdateEndpoint'],
+    resource: '{EndpointConfigArn}',
+    basis: 'reported',
+    source: 'https://github.com/aws/aws-cdk/issues/11594',
+  },
+  ...[
+    ['CreateTrainingJob', '{RoleArn}'] as const,
+    ['CreateModel', '{ExecutionRoleArn}'] as const,
+    ['CreateEndpointConfig', '{ExecutionRoleArn}'] as const,
+  ].map(([operation, resource]) => ({
+    call: `sagemaker:${operation}`,
+    actions: ['iam:PassRole'],
+    resource,
+    context: TO_SAGEMAKER,
+    basis: 'documented' as const,
+    source: SAGEMAKER_API_PERMISSIONS,
+  })),
+  ...['CreateTrainingJob', 'CreateModel', 'CreateEndpointConfig', 'CreateEndpoint'].map((operation) => ({
+    call: `sagemaker:${operation}`,
+    actions: ['sagemaker:AddTags'],
+    resource: '{CreatedArn}',
+    onlyIn: 'tags' as const,
+    basis: 'documented' as const,
+    source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
+  })),
+  {
+    call: 'sagemaker:CreateTrainingJob',
+    actions: ['kms:CreateGrant'],
+    resource: '{VolumeKmsKeyArn}',
+    basis: 'documented',
+    source: SAGEMAKER_API_PERMISSIONS,
+  },
+  {
+    call: 'sagemaker:CreateEndpoint',
+    actions: ['kms:CreateGrant'],
+    resource: '{VolumeKmsKeyArn}',
+    basis: 'documented',
+    source: SAGEMAKER_API_PERMISSIONS,
+  },
+];
+
+const FOLLOW_BY_EVENTS = ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'];
+const SFN_SAGEMAKER = `${DOCS}/step-functions/latest/dg/connect-sagemaker.html`;
+const SFN_EMR_SERVERLESS = `${DOCS}/step-functions/latest/dg/connect-emr-serverless.html`;
+
+/** Permissions of the state machine's role for tasks that wait for the end of a job, beside those of the operation that starts it. */
+const STEP_FUNCTIONS_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
+  {
+    call: 'states:::sagemaker:createTrainingJob.sync',
+    actions: ['sagemaker:AddTags', 'sagemaker:DescribeTrainingJob', 'sagemaker:ListTags', 'sagemaker:StopTrainingJob'],
+    resource: '{TrainingJobArn}',
+    basis: 'documented',
+    source: SFN_SAGEMAKER,
+  },
+  {
+    call: 'states:::sagemaker:createTrainingJob.sync',
+    actions: FOLLOW_BY_EVENTS,
+    resource: 'events:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule',
+    basis: 'documented',
+    source: SFN_SAGEMAKER,
+  },
+  {
+    call: 'states:::emr-serverless:startJobRun.sync',
+    actions: ['emr-serverless:CancelJobRun', 'emr-serverless:GetJobRun'],
+    resource: '{JobRunArn}',
+    basis: 'documented',
+    source: SFN_EMR_SERVERLESS,
+  },
+  {
+    call: 'states:::emr-serverless:startJobRun.sync',
+    actions: ['iam:PassRole'],
+    resource: '{ExecutionRoleArn}',
+    context: { 'iam:PassedToService': 'emr-serverless.amazonaws.com' },
+    basis: 'documented',
+    source: SFN_EMR_SERVERLESS,
+  },
+  {
+    call: 'states:::emr-serverless:startJobRun.sync',
+    actions: FOLLOW_BY_EVENTS,
+    resource: 'events:rule/StepFunctionsGetEventsForEMRServerlessJobRule',
+    basis: 'documented',
+    source: SFN_EMR_SERVERLESS,
+  },
+];
+
+const S3_ENCRYPTION = `${DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html`;
+const KINESIS_ENCRYPTION = `${DOCS}/streams/latest/dg/permissions-user-key-KMS.html`;
+
+/** Permissions of the caller on the customer managed key of the resource, `{KeyArn}`. */
+const KEY_ROWS: readonly (readonly [call: string, actions: readonly string[], source: string])[] = [
+  ['s3:GetObject', ['kms:Decrypt'], S3_ENCRYPTION],
+  ['s3:PutObject', ['kms:GenerateDataKey'], S3_ENCRYPTION],
+  ['s3:CreateMultipartUpload', ['kms:Decrypt', 'kms:GenerateDataKey'], S3_ENCRYPTION],
+  ['sns:Publish', ['kms:Decrypt', 'kms:GenerateDataKey'], `${DOCS}/sns/latest/dg/sns-key-management.html`],
+  [
+    'sqs:SendMessage',
+    ['kms:Decrypt', 'kms:GenerateDataKey'],
+    `${DOCS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html`,
+  ],
+  ['kinesis:PutRecords', ['kms:GenerateDataKey'], KINESIS_ENCRYPTION],
+  ['kinesis:GetRecords', ['kms:Decrypt'], KINESIS_ENCRYPTION],
+];
+
+/** Permissions of the role that a resource runs with. */
+const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
+  {
+    call: 'lambda:CreateFunction',
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    resource: '{LogGroupArn}',
+    onlyIn: 'logging',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/monitoring-cloudwatchlogs.html`,
+  },
+  {
+    call: 'lambda:CreateFunction',
+    actions: ['ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeNetworkInterfaces'],
+    resource: '*',
+    onlyIn: 'vpc',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/configuration-vpc.html`,
+  },
+  {
+    call: 'lambda:CreateFunction',
+    actions: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    resource: '*',
+    onlyIn: 'tracing',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/services-xray.html`,
+  },
+  {
+    call: 'lambda:PutFunctionEventInvokeConfig',
+    actions: ['sqs:SendMessage'],
+    resource: '{FailureQueueArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/invocation-async-retain-records.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: [
+      'kinesis:DescribeStream',
+      'kinesis:DescribeStreamSummary',
+      'kinesis:GetRecords',
+      'kinesis:GetShardIterator',
+      'kinesis:ListShards',
+    ],
+    resource: '{StreamArn}',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AWSLambdaKinesisExecutionRole.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['s3:PutObject'],
+    resource: '{FailedBatchArns}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/kinesis-on-failure-destination.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['s3:ListBucket'],
+    resource: '{FailureBucketArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/kinesis-on-failure-destination.html`,
+  },
+  {
+    call: 'states:CreateStateMachine',
+    actions: [
+      'logs:CreateLogDelivery',
+      'logs:DeleteLogDelivery',
+      'logs:DescribeLogGroups',
+      'logs:DescribeResourcePolicies',
+      'logs:GetLogDelivery',
+      'logs:ListLogDeliveries',
+      'logs:PutResourcePolicy',
+      'logs:UpdateLogDelivery',
+    ],
+    resource: '*',
+    onlyIn: 'logging',
+    basis: 'documented',
+    source: `${DOCS}/step-functions/latest/dg/cw-logs.html`,
+  },
+  {
+    call: 'states:CreateStateMachine',
+    actions: ['xray:GetSamplingRules', 'xray:GetSamplingTargets', 'xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    resource: '*',
+    onlyIn: 'tracing',
+    basis: 'documented',
+    source: `${DOCS}/step-functions/latest/dg/xray-iam.html`,
+  },
+  {
+    call: 'events:PutTargets',
+    actions: ['states:StartExecution'],
+    resource: '{StateMachineArn}',
+    basis: 'documented',
+    source: `${DOCS}/eventbridge/latest/userguide/eb-use-identity-based.html`,
+  },
+];
+
+/** Permissions that services check beside the action of a call. Grants, the local engine and the tests of least privilege read the same rows. */
+export const DEPENDENT_PERMISSIONS: readonly DependentPermission[] = [
+  ...VALIDATED_SCALING_CALLS.flatMap((operation) =>
+    SCALING_ROWS.map((row): DependentPermission => ({
+      call: `application-autoscaling:${operation}`,
+      holder: 'caller',
+      ...row,
+    })),
+  ),
+  ...[...SAGEMAKER_ROWS, ...STEP_FUNCTIONS_ROWS].map((row): DependentPermission => ({ holder: 'caller', ...row })),
+  ...KEY_ROWS.map(([call, actions, source]): DependentPermission => ({
+    call,
+    holder: 'caller',
+    actions,
+    resource: '{KeyArn}',
+    basis: 'documented',
+    source,
+  })),
+  ...ROLE_ROWS.map((row): DependentPermission => ({ holder: 'role', ...row })),
+];
+
+/** A call, with what its rows depend on. */
+export interface CheckedCall {
+  /** For example `application-autoscaling:RegisterScalableTarget`. */
+  readonly call: string;
+  readonly scalableDimension?: string;
+  readonly cases?: readonly PermissionCase[];
+  /** ARNs for the names in braces; a row with another name does not apply. */
+  readonly arns?: { readonly [name: string]: readonly string[] };
+}
+
+/** Returns the rows of a call that apply to it. */
+export function dependentPermissions(checked: CheckedCall): DependentPermission[] {
+  return DEPENDENT_PERMISSIONS.filter(
+    ({ call, scalableDimensions, onlyIn, resource }) =>
+      call === checked.call &&
+      (scalableDimensions === undefined ||
+        (checked.scalableDimension !== undefined && scalableDimensions.includes(checked.scalableDimension))) &&
+      (onlyIn === undefined || checked.cases?.includes(onlyIn) === true) &&
+      namedArns(resource, checked)?.length !== 0,
+  );
+}
+
+/** Returns the ARNs that a resource in braces stands for in a call; undefined for other resources. */
+export function namedArns(resource: string, { arns }: CheckedCall): readonly string[] | undefined {
+  return resource.startsWith('{') ? (arns?.[resource.slice(1, -1)] ?? []) : undefined;
+}

@@ -1,0 +1,2 @@
+/** CloudWatch namespace of the metrics that this library publishes. */
+export const METRIC_NAMESPACE = 'Tidegate';

@@ -1,0 +1,10 @@
+export * from './conditions';
+export * from './declarations';
+export * from './plain-text';
+export * from './known-properties';
+export * from './metric-uses';
+export * from './deploy-time-names';
+export * from './template-document';
+export * from './template-model';
+export { MACRO_RESOURCE, TemplateReader, type Resource } from './template-reader';
+export * from './unknown-values';
