@@ -13,48 +13,58 @@ import {
   type FailureThreshold,
   type Rehearsal,
   type RehearsalOptions,
-} from '../simulation/simulator';
-import type { FleetBlueprint } from '../simulation/template';
-import { DEFAULT_TOKEN_LENGTHS, type Workload } from '../simulation/workload';
-import { StepCounts } from '../simulation/workload/step-counts';
+} from '../simulation/rehearse';
+import type { FleetBlueprint, TemplateFleets } from '../simulation/blueprint';
+import { DEFAULT_TOKEN_LENGTHS, type Workload } from '../simulation/traffic';
+import { StepCounts } from '../simulation/traffic/step-counts';
 import type { RehearsalScenario } from './rehearsal-scenario';
 import { checkScenarios, scenarioSlug, thresholdsOf } from './scenario-checks';
-import { declaredFleets, firstResource, type DeclaredFleet } from './template-fleets';
-import { readTraceFile } from './trace-file';
+import { declaredFleets, firstResource, stackTemplates, type TemplatePlace } from './declared-fleets';
+import type { ParameterValues } from '../template';
+import { readTraceFile } from '../traffic-file/read-trace';
 
-/** Beyond so many requests a change is recommended without rehearsing it: a synthesis should not take minutes. */
-const MOST_REQUESTS_FOR_ADVICE = 2_000_000;
+/** Maximum number of requests up to which recommended changes are rehearsed: a synthesis should not take minutes. */
+const MAX_REQUESTS_FOR_ADVICE = 2_000_000;
 
 /** Properties of RehearsalCheck. */
 export interface RehearsalCheckProps {
-  /** The traffic to rehearse, at least one scenario. */
+  /** Scenarios to rehearse, at least one. */
   readonly scenarios: RehearsalScenario[];
+
+  /**
+   * Values of CloudFormation parameters by name, for the limits and conditions that depend on them.
+   *
+   * @default - the defaults of the parameters
+   */
+  readonly parameters?: { [name: string]: string };
 }
 
 /**
  * Fails the synthesis when a named scenario misses its objective or its budget.
  *
- * A validation plugin: once the templates are written, every fleet in them is rehearsed with its own policies, schedules, alarms, limits
- * and guard under the traffic of each scenario. Each threshold that is crossed is a violation that says which fleet, by how much, and
- * what to change. Creates no resource.
+ * Validation plugin: once the templates are written, every fleet in them is rehearsed with its own policies, schedules, alarms, limits and
+ * guard under the traffic of each scenario. Each crossed threshold is a violation that names the fleet, the value and a remedy. Creates
+ * no resource.
  *
  * @example
  * Validations.of(app).addPlugins(
- *   new RehearsalCheck({ scenarios: [{ name: 'launch day', trace: 'traces/launch.csv', failIf: ['slo<99', 'cost>1200/month'] }] }),
+ *   new rehearsal.RehearsalCheck({ scenarios: [{ name: 'launch day', trace: 'traces/launch.csv', failIf: ['slo<99', 'cost>1200/month'] }] }),
  * );
  */
 export class RehearsalCheck implements IPolicyValidationPlugin {
-  /** The name of the plugin in the validation report. */
+  /** Name of the plugin in the validation report. */
   public readonly name = 'Rehearsal';
 
-  /** The rules it checks: `Rehearsal-SCENARIO-MEASURE`. */
+  /** Ids of the rules: `Rehearsal-SCENARIO-MEASURE`. */
   public readonly ruleIds?: string[];
 
   private readonly scenarios: readonly RehearsalScenario[];
+  private readonly parameters: ParameterValues;
 
   public constructor(props: RehearsalCheckProps) {
     checkScenarios(props.scenarios);
     this.scenarios = props.scenarios;
+    this.parameters = props.parameters ?? {};
     this.ruleIds = this.scenarios.flatMap((scenario) =>
       thresholdsOf(scenario).map(({ measure }) => ruleId(scenario, measure)),
     );
@@ -62,14 +72,15 @@ export class RehearsalCheck implements IPolicyValidationPlugin {
 
   /** Rehearses the synthesized templates; called by the CDK. */
   public validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
+    const templates = stackTemplates(context.stackTemplates);
+    const somewhere = firstResource(templates) ?? { templatePath: context.stackTemplates[0]?.templatePath ?? '' };
     const violations: PolicyViolation[] = [];
     try {
-      const { fleets, skipped } = declaredFleets(context.stackTemplates);
-      const somewhere = firstResource(context.stackTemplates);
-      for (const scenario of this.scenarios) violations.push(...violationsOf(scenario, fleets, skipped, somewhere));
+      const declared = declaredFleets(templates, this.parameters);
+      for (const scenario of this.scenarios) violations.push(...violationsOf(scenario, declared, somewhere));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      violations.push(refusal(`${this.name}-templates`, error.message, firstResource(context.stackTemplates)));
+      violations.push(refusal(`${this.name}-templates`, error.message, somewhere));
     }
     return { success: violations.length === 0, violations };
   }
@@ -77,14 +88,13 @@ export class RehearsalCheck implements IPolicyValidationPlugin {
 
 function violationsOf(
   scenario: RehearsalScenario,
-  fleets: readonly DeclaredFleet[],
-  skipped: readonly string[],
-  somewhere: ReturnType<typeof firstResource>,
+  declared: TemplateFleets,
+  somewhere: TemplatePlace,
 ): PolicyViolation[] {
   const { fleet: part } = scenario;
-  const chosen = fleets.filter(({ blueprint }) => part === undefined || blueprint.resourceId.includes(part));
+  const chosen = declared.fleets.filter(({ resourceId }) => part === undefined || resourceId.includes(part));
   if (chosen.length === 0) {
-    return [refusal(ruleId(scenario, 'fleet'), noFleet(scenario, fleets, skipped), somewhere)];
+    return [refusal(ruleId(scenario, 'fleet'), noFleet(scenario, declared), somewhere)];
   }
   try {
     const traffic = trafficOf(scenario);
@@ -93,42 +103,41 @@ function violationsOf(
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const text = `scenario '${scenario.name}' cannot be rehearsed: ${error.message}`;
-    return [refusal(ruleId(scenario, 'input'), text, chosen[0]!)];
+    return [refusal(ruleId(scenario, 'input'), text, placeOf(chosen[0]!))];
   }
 }
 
 function fleetViolations(
   scenario: RehearsalScenario,
-  fleet: DeclaredFleet,
+  fleet: FleetBlueprint,
   traffic: Workload,
   options: RehearsalOptions,
 ): PolicyViolation[] {
-  const { blueprint, templatePath, targetLogicalId } = fleet;
-  const rehearsal = rehearse(blueprint, traffic, options);
+  const rehearsal = rehearse(fleet, traffic, options);
   const crossed = thresholdsOf(scenario).flatMap((threshold) =>
     crossedThresholds(rehearsal, [threshold]).map(({ value }) => ({ threshold, value })),
   );
   if (crossed.length === 0) return [];
-  const again =
-    rehearsal.requests.arrived <= MOST_REQUESTS_FOR_ADVICE
+  const rehearseAgain =
+    rehearsal.requests.arrived <= MAX_REQUESTS_FOR_ADVICE
       ? (changed: FleetBlueprint) => rehearse(changed, traffic, options)
       : undefined;
-  const advice = advise(blueprint, rehearsal, again).map(({ title, reason }) => `${title} (${reason})`);
+  const advice = advise(fleet, rehearsal, rehearseAgain).map(({ title, reason }) => `${title} (${reason})`);
   return crossed.map(({ threshold, value }) => ({
     ruleName: ruleId(scenario, threshold.measure),
-    description: `scenario '${scenario.name}': ${blueprint.resourceId} crosses ${thresholdValueText(threshold, value)}`,
-    fix: advice.length > 0 ? advice.join('; ') : plainFix(threshold, rehearsal),
+    description: `scenario '${scenario.name}': ${fleet.resourceId} crosses ${thresholdValueText(threshold, value)}`,
+    fix: advice.length > 0 ? advice.join('; ') : generalFix(threshold, rehearsal),
     severity: 'error',
     violatingResources: [
       {
-        ...(targetLogicalId !== undefined && { resourceLogicalId: targetLogicalId }),
-        templatePath,
+        resourceLogicalId: fleet.targetLogicalId,
+        templatePath: fleet.templateName,
         locations: ['Properties.MinCapacity', 'Properties.MaxCapacity'],
       },
     ],
     ruleMetadata: {
       scenario: scenario.name,
-      fleet: blueprint.resourceId,
+      fleet: fleet.resourceId,
       threshold: threshold.text,
       value: String(value),
       traffic: traffic.description,
@@ -136,8 +145,8 @@ function fleetViolations(
   }));
 }
 
-/** What remains to be said where no change that was tried helps. */
-function plainFix({ measure, text }: FailureThreshold, { fleet }: Rehearsal): string {
+/** Remedy of a threshold for which no rehearsed change helps. */
+function generalFix({ measure, text }: FailureThreshold, { fleet }: Rehearsal): string {
   const limits = `${fleet.minCapacity} to ${fleet.maxCapacity}`;
   if (/^(cost|peak|instance)/.test(measure)) {
     return `lower the limits (${limits}), raise the target of its policy, take a cheaper instance type, or relax ${text}`;
@@ -145,21 +154,25 @@ function plainFix({ measure, text }: FailureThreshold, { fleet }: Rehearsal): st
   return `lower the target of its policy, raise the limits (${limits}), or relax ${text}; tidegate simulate shows when and why`;
 }
 
-function noFleet(scenario: RehearsalScenario, fleets: readonly DeclaredFleet[], skipped: readonly string[]): string {
-  const names = fleets.map(({ blueprint }) => blueprint.resourceId).join(', ');
-  const why = skipped.length === 0 ? '' : ` (left out: ${skipped.join('; ')})`;
+function noFleet(scenario: RehearsalScenario, { fleets, skipped, absent }: TemplateFleets): string {
+  const names = fleets.map(({ resourceId }) => resourceId).join(', ');
+  const reasons = [...skipped, ...absent];
+  const omitted = reasons.length === 0 ? '' : ` (left out: ${reasons.join('; ')})`;
   return fleets.length === 0
-    ? `scenario '${scenario.name}': no template has a fleet to rehearse${why}; add FleetScaling, or remove the scenario`
+    ? `scenario '${scenario.name}': no template has a fleet to rehearse${omitted}; add FleetScaling, or remove the scenario`
     : `scenario '${scenario.name}': no fleet's resource id contains '${scenario.fleet}'; there are ${names}`;
 }
 
-/** The CDK fails a synthesis for violations of a resource only: the fleet's target, or the whole template. */
+function placeOf({ templateName, targetLogicalId }: FleetBlueprint): TemplatePlace {
+  return { templatePath: templateName, targetLogicalId };
+}
+
+/** Violation at a resource: the CDK fails a synthesis only for violations that name one. */
 function refusal(
   ruleName: string,
   description: string,
-  at: Pick<DeclaredFleet, 'templatePath' | 'targetLogicalId'>,
+  { templatePath, targetLogicalId }: TemplatePlace,
 ): PolicyViolation {
-  const { templatePath, targetLogicalId } = at;
   const resource = {
     ...(targetLogicalId !== undefined && { resourceLogicalId: targetLogicalId }),
     templatePath,

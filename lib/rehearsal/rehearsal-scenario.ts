@@ -2,28 +2,28 @@ import type { Duration } from 'aws-cdk-lib';
 
 /** Traffic as counts of requests in steps of equal length. */
 export interface RequestCounts {
-  /** The length of each step in seconds, from 0.001 to 86400. */
+  /** Length of each step in seconds, from 0.001 to 86400. */
   readonly stepSeconds: number;
 
-  /** The requests that arrive in each step; they are spread evenly at random inside it. */
+  /** Requests that arrive in each step; they are spread evenly at random inside it. */
   readonly requests: number[];
 }
 
-/** Traffic that the fleets must stand, and what counts as failing it. */
+/** Traffic for the fleets of an app, and the conditions under which they fail it. */
 export interface RehearsalScenario {
-  /** What the scenario is called in reports, unique in the check. */
+  /** Name of the scenario in reports, unique in the check. */
   readonly name: string;
 
   /**
-   * A file of recorded traffic: requests, counts per step or a CloudWatch export; plain or gzipped. A relative path counts from the
-   * directory the app runs in. Give either `trace` or `counts`.
+   * File of recorded traffic: requests, counts per step or a CloudWatch export; plain or gzipped. A relative path starts at the working
+   * directory of the app. Give either `trace` or `counts`.
    *
    * @default - the traffic is in `counts`
    */
   readonly trace?: string;
 
   /**
-   * The traffic itself. Give either `trace` or `counts`.
+   * Traffic as counts of requests. Give either `trace` or `counts`.
    *
    * @default - the traffic is in `trace`
    */
@@ -33,28 +33,28 @@ export interface RehearsalScenario {
   readonly failIf: string[];
 
   /**
-   * Only the fleets whose resource id (`endpoint/NAME/variant/NAME`) contains this.
+   * Part of the resource id (`endpoint/NAME/variant/NAME`) of the fleets to rehearse.
    *
-   * @default - every fleet of the app, each given all of the traffic
+   * @default - every fleet of the app, each with all of the traffic
    */
   readonly fleet?: string;
 
   /**
-   * The median time an instance takes from launch to in service.
+   * Median time from launch to in service of an instance.
    *
    * @default Duration.seconds(258) - with container and model caching
    */
   readonly provisioning?: Duration;
 
   /**
-   * A request is served well when it waits at most so long for a slot.
+   * Maximum wait for a slot of a request that is served well.
    *
    * @default Duration.seconds(1)
    */
   readonly sloWait?: Duration;
 
   /**
-   * The seed of everything random, a whole number; the same app and seed give the same verdict.
+   * Seed of everything random, a whole number; the same app and seed give the same result.
    *
    * @default 1
    */

@@ -1,13 +1,14 @@
 import { throwProblems } from '../core/errors';
-import { parseThreshold, type FailureThreshold } from '../simulation/simulator';
+import { parseThreshold, type FailureThreshold } from '../simulation/rehearse';
 import type { RehearsalScenario, RequestCounts } from './rehearsal-scenario';
 
-/** The most requests of one step, and the most steps: a year of seconds. */
-const MOST_REQUESTS = 1e9;
-const MOST_STEPS = 366 * 86_400;
+/** Maximum number of requests in a step. */
+const MAX_REQUESTS = 1e9;
+/** Maximum number of steps: a year of seconds. */
+const MAX_STEPS = 366 * 86_400;
 
 /**
- * Refuses scenarios that cannot be rehearsed, before anything is synthesized.
+ * Checks scenarios before anything is synthesized.
  *
  * @throws InputError naming every problem.
  */
@@ -21,7 +22,7 @@ export function checkScenarios(scenarios: readonly RehearsalScenario[]): void {
     const twin = slugs.get(slug);
     if (slug === '') problems.push(`${where}: name must have at least one letter or digit`);
     else if (twin !== undefined) {
-      problems.push(`${where}: '${twin}' is called the same up to punctuation; rename one of them`);
+      problems.push(`${where}: '${twin}' has the same name apart from case and punctuation; rename one of them`);
     }
     slugs.set(slug, scenario.name);
     problems.push(...scenarioProblems(scenario).map((problem) => `${where}: ${problem}`));
@@ -29,7 +30,7 @@ export function checkScenarios(scenarios: readonly RehearsalScenario[]): void {
   throwProblems('RehearsalCheck', problems);
 }
 
-/** A scenario's name as part of a rule's id. */
+/** Name of a scenario as part of a rule's id. */
 export function scenarioSlug(name: string): string {
   return name
     .toLowerCase()
@@ -37,7 +38,7 @@ export function scenarioSlug(name: string): string {
     .replace(/^-|-$/g, '');
 }
 
-/** The thresholds of a scenario that has passed {@link checkScenarios}. */
+/** Thresholds of a scenario that has passed {@link checkScenarios}. */
 export function thresholdsOf({ failIf }: RehearsalScenario): FailureThreshold[] {
   return failIf.map(parseThreshold);
 }
@@ -74,13 +75,13 @@ function countProblems({ stepSeconds, requests }: RequestCounts): string[] {
   if (!(stepSeconds >= 0.001 && stepSeconds <= 86_400)) {
     problems.push(`counts.stepSeconds (${stepSeconds}) must be a number from 0.001 to 86400`);
   }
-  if (requests.length > MOST_STEPS) {
-    problems.push(`counts.requests has ${requests.length} steps; at most ${MOST_STEPS} can be rehearsed`);
+  if (requests.length > MAX_STEPS) {
+    problems.push(`counts.requests has ${requests.length} steps; at most ${MAX_STEPS} can be rehearsed`);
   }
-  const wrong = requests.findIndex((count) => !(Number.isInteger(count) && count >= 0 && count <= MOST_REQUESTS));
+  const wrong = requests.findIndex((count) => !(Number.isInteger(count) && count >= 0 && count <= MAX_REQUESTS));
   if (wrong >= 0) {
     problems.push(
-      `counts.requests[${wrong}] (${requests[wrong]}) must be a whole number from 0 to ${MOST_REQUESTS}; correct it`,
+      `counts.requests[${wrong}] (${requests[wrong]}) must be a whole number from 0 to ${MAX_REQUESTS}; correct it`,
     );
   } else if (!requests.some((count) => count > 0)) {
     problems.push('counts.requests holds no request; give at least one step with traffic');

@@ -2,14 +2,14 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { App, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { App, CfnParameter, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
 import { RehearsalCheck, type RehearsalScenario } from '../../lib/rehearsal';
 import { FleetScaling } from '../../lib/scaling';
 
 const QUIET = new Array<number>(30).fill(12);
-/** From 1 to 40 requests a second within a minute: no fleet of 2 stands that. */
-const LAUNCH = [...new Array<number>(10).fill(60), ...new Array<number>(20).fill(2400)];
+/** From 1 to 20 requests per second within a minute: more than 2 instances serve. */
+const LAUNCH = [...new Array<number>(5).fill(60), ...new Array<number>(10).fill(1200)];
 
 interface Finding {
   readonly ruleName: string;
@@ -32,20 +32,35 @@ function countsText(counts: readonly number[]): string {
   return `# step_seconds=60\nrequests\n${counts.join('\n')}\n`;
 }
 
-/** Synthesises an app with one fleet (or none); the findings, and whether the synthesis failed. */
+/** Synthesizes an app with one fleet (or none) and returns the findings and the outcome. */
 function synth(
   scenarios: RehearsalScenario[],
-  { maxCapacity = 2, scaled = true } = {},
+  {
+    maxCapacity = 2,
+    scaled = true,
+    hasParameter = false,
+    ...props
+  }: {
+    readonly maxCapacity?: number;
+    readonly scaled?: boolean;
+    /** True if the maximum is a parameter without a default. */
+    readonly hasParameter?: boolean;
+    readonly parameters?: { readonly [name: string]: string };
+  } = {},
 ): { readonly findings: readonly Finding[]; readonly failed: boolean } {
   const outdir = fs.mkdtempSync(path.join(scratch, 'out-'));
   const app = new App({ outdir });
-  Validations.of(app).addPlugins(new RehearsalCheck({ scenarios }));
+  Validations.of(app).addPlugins(new RehearsalCheck({ scenarios, ...props }));
   const stack = new Stack(app, 'Chat', { env: { account: '123456789012', region: 'us-east-1' } });
   const fleet = new GpuEndpoint(stack, 'Endpoint', {
     modelServer: ModelServer.triton(),
-    pools: [{ instanceType: 'ml.g5.xlarge' }],
+    capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
   });
-  if (scaled) new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity }).scaleOnConcurrency();
+  const largest = hasParameter ? new CfnParameter(stack, 'Largest', { type: 'Number' }).valueAsNumber : maxCapacity;
+  if (scaled)
+    new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: largest }).scaleOnConcurrency(
+      'concurrency',
+    );
   let failed = false;
   try {
     app.synth();
@@ -73,7 +88,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-describe('an app whose fleet stands its scenarios', () => {
+describe('an app whose fleet passes its scenarios', () => {
   test('is synthesized', () => {
     const { failed, findings } = synth([
       { name: 'quiet', counts: counts(QUIET), failIf: ['slo<99', 'cost>1500/month'] },
@@ -84,8 +99,8 @@ describe('an app whose fleet stands its scenarios', () => {
   });
 });
 
-describe('an app whose fleet misses a scenario', () => {
-  test('fails, naming rule, scenario, fleet, threshold, value and what to change', () => {
+describe('an app whose fleet fails a scenario', () => {
+  test('fails, naming rule, scenario, fleet, threshold, value and remedy', () => {
     const { failed, findings } = synth([
       { name: 'quiet', counts: counts(QUIET), failIf: ['slo<99'] },
       { name: 'Launch day!', counts: counts(LAUNCH), failIf: ['slo<99', 'cost>1/month'] },
@@ -102,7 +117,7 @@ describe('an app whose fleet misses a scenario', () => {
     expect(Number(slo!.ruleMetadata!['value'])).toBeLessThan(99);
   });
 
-  test('says the same with the same seed, from counts, from a file and from a compressed file', () => {
+  test('has the same value with the same seed, from counts, from a file and from a compressed file', () => {
     const failIf = ['slo<99'];
     const { findings } = synth([
       { name: 'a', counts: counts(LAUNCH), failIf },
@@ -117,7 +132,7 @@ describe('an app whose fleet misses a scenario', () => {
     expect(values[3]).not.toBe(values[0]);
   });
 
-  test('counts provisioning and the wait of the scenario', () => {
+  test('applies provisioning and the wait of the scenario', () => {
     const failIf = ['slo<100'];
     const values = synth(
       [
@@ -133,7 +148,7 @@ describe('an app whose fleet misses a scenario', () => {
   });
 });
 
-describe('what cannot be rehearsed', () => {
+describe('a scenario that cannot be rehearsed', () => {
   test.each<[string, Partial<RehearsalScenario>, RegExp]>([
     ['no traffic', {}, /give either trace or counts/],
     ['two kinds of traffic', { trace: 'x.csv', counts: counts([1]) }, /give either trace or counts/],
@@ -145,18 +160,18 @@ describe('what cannot be rehearsed', () => {
     ['NaN', { counts: counts([NaN]) }, /counts\.requests\[0\] \(NaN\)/],
     ['steps of 0 s', { counts: { stepSeconds: 0, requests: [1] } }, /stepSeconds \(0\)/],
     ['a fraction as seed', { counts: counts([1]), seed: 0.5 }, /seed \(0\.5\) must be a whole number/],
-    ['endless provisioning', { counts: counts([1]), provisioning: Duration.days(2) }, /provisioning \(172800 s\)/],
+    ['provisioning of two days', { counts: counts([1]), provisioning: Duration.days(2) }, /provisioning \(172800 s\)/],
   ])('refuses %s when the check is built', (_, scenario, message) => {
     const build = (): unknown =>
       new RehearsalCheck({ scenarios: [{ name: 'launch', failIf: ['slo<99'], ...scenario }] });
     expect(build).toThrow(message);
   });
 
-  test('refuses no scenario, and two of one name', () => {
+  test('refuses an empty list, and two scenarios of one name', () => {
     expect(() => new RehearsalCheck({ scenarios: [] })).toThrow('scenarios is empty');
     const scenario = { name: 'a b', counts: counts([1]), failIf: ['slo<99'] };
     expect(() => new RehearsalCheck({ scenarios: [scenario, { ...scenario, name: 'A-b' }] })).toThrow(
-      "'a b' is called the same",
+      "'a b' has the same name apart from",
     );
   });
 
@@ -170,7 +185,11 @@ describe('what cannot be rehearsed', () => {
       /wrong\.csv:4: requests is "many"/,
     ],
     ['binary data', () => file('binary.csv', 'requests\u0000'), /binary\.csv:1: the line contains a NUL/],
-    ['a hole', () => file('hole.csv', '# step_seconds=60\nrequests\n4\n\n5\n'), /hole\.csv:4: the line is empty/],
+    [
+      'an empty line',
+      () => file('hole.csv', '# step_seconds=60\nrequests\n4\n\n5\n'),
+      /hole\.csv:4: the line is empty/,
+    ],
     ['a cut gzip file', () => file('cut.gz', gzipSync(countsText(LAUNCH)).subarray(0, 30)), /damaged or cut off/],
   ])('fails the synthesis for %s', (_, trace, message) => {
     const { failed, findings } = synth([{ name: 'launch', trace: trace(), failIf: ['slo<99'] }]);
@@ -180,7 +199,7 @@ describe('what cannot be rehearsed', () => {
     expect(findings[0]!.description).toMatch(message);
   });
 
-  test('fails the synthesis where no fleet is there, or none of the name', () => {
+  test('fails the synthesis without a fleet, or without one of the name', () => {
     const scenario = { name: 'launch', counts: counts(QUIET), failIf: ['slo<99'] };
     const without = synth([scenario], { scaled: false });
     expect(without.failed).toBe(true);
@@ -191,7 +210,21 @@ describe('what cannot be rehearsed', () => {
   });
 });
 
-test('reads requests one a row and JSON Lines as the command line does', () => {
+test('takes values of parameters, and says so where one is needed', () => {
+  const scenario = { name: 'quiet', counts: counts(QUIET), failIf: ['slo<99'] };
+  const { failed, findings } = synth([scenario], { hasParameter: true });
+  expect(failed).toBe(true);
+  expect(findings[0]!.ruleName).toBe('Rehearsal-templates');
+  expect(findings[0]!.description).toMatch(
+    /MaxCapacity is '<Largest>'.*parameter Largest has no default; give it one, or a value with parameters: \{ Largest: 'VALUE' \}/,
+  );
+  expect(synth([scenario], { hasParameter: true, parameters: { Largest: '2' } })).toEqual({
+    failed: false,
+    findings: [],
+  });
+});
+
+test('reads one request per row and JSON Lines like the command line', () => {
   const rows = Array.from({ length: 300 }, (_, index) => index);
   const csv = `\ufeffTIMESTAMP,ContextTokens,GeneratedTokens\r\n${rows.map((at) => `${at},200,100`).join('\r\n')}`;
   const jsonl = rows.map((at) => `{"timestamp":${at * 1000},"input_length":200,"output_length":100}`).join('\n');

@@ -2,67 +2,67 @@ import { InputError, throwProblems } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
 import type { Random } from '../random';
 
-/** A source of instances: one instance type. */
-export interface InstancePool {
+/** Source of instances: one instance type. */
+export interface FleetPool {
   /** For example `ml.g5.xlarge`. */
   readonly instanceType: string;
   /** 1 is tried first. AWS allows 1 to 5 pools with priorities 1 to 5. */
   readonly priority: number;
 }
 
-/** How a request finds its instance; the names are SageMaker's. */
-export type RoutingStrategy = 'LEAST_OUTSTANDING_REQUESTS' | 'RANDOM';
+/** Routing of requests to instances; the names are SageMaker's. */
+export type FleetRouting = 'LEAST_OUTSTANDING_REQUESTS' | 'RANDOM';
 
-/** Whether a type can be launched now. */
+/** Capacity of AWS for an instance type: `insufficient` while launches fail. */
 export type CapacityState = 'available' | 'insufficient';
 
-/** What a fleet is made of. */
+/** Settings of a fleet. */
 export interface EndpointFleetOptions {
-  /** The instance types, tried in order of their priority. */
-  readonly pools: readonly InstancePool[];
+  /** Instance types, tried in order of priority. */
+  readonly pools: readonly FleetPool[];
   /** Requests that one instance works on at the same time. */
   readonly slotsPerInstance: number;
-  /** Draws the seconds from launch to in service for one instance; see `lognormalProvisioning`. */
+  /** Returns the seconds from launch to in service of one instance; see `lognormalProvisioning`. */
   readonly provisioning: () => number;
-  /** Routing draws come from here (`RANDOM` only). */
+  /** Random numbers of the routing `RANDOM`. */
   readonly random: Random;
   /** @default 'LEAST_OUTSTANDING_REQUESTS' */
-  readonly routing?: RoutingStrategy;
+  readonly routing?: FleetRouting;
   /**
-   * Makes routing prefix-aware: a request with a prefix goes to the instance of that prefix, unless so many requests are there already.
+   * Maximum number of requests in an instance to which prefix-aware routing still sends a request with its prefix.
    *
    * @default prefixes are ignored
    */
   readonly prefixConcurrencyThreshold?: number;
-  /** Requests that may wait in one instance's container; more are refused. @default Infinity */
+  /** Maximum number of requests that wait in one instance's container; further ones are rejected. @default Infinity */
   readonly queueLimitPerInstance?: number;
   /**
-   * Seconds from arrival in which the answer must be there. SageMaker allows a model container 60 seconds to answer
-   * InvokeEndpoint (API reference of InvokeEndpoint).
+   * Maximum seconds from arrival to response. SageMaker allows a model container 60 seconds to respond to InvokeEndpoint (API reference
+   * of InvokeEndpoint).
    *
    * @default 60
    */
   readonly requestTimeoutSeconds?: number;
-  /** How many instances can be launched now beside those that there are; asked before every launch. @default no limit */
+  /** Returns the maximum number of further instances; called before every launch. @default no limit */
   readonly room?: () => number;
-  /** Seconds between attempts to launch instances that no pool had capacity for. @default 60 */
+  /** Interval between attempts to launch instances that no pool had capacity for. @default 60 */
   readonly capacityRetrySeconds?: number;
-  /** When the fleet's clock begins. @default 0 */
+  /** Start of the fleet's clock. @default 0 */
   readonly startAt?: EpochSeconds;
 }
 
-/** What {@link EndpointFleet.rollOver} may change; the rest stays. */
+/** Settings that {@link EndpointFleet.rollOver} may change. */
 export interface RollOverOptions {
-  readonly pools?: readonly InstancePool[];
+  readonly pools?: readonly FleetPool[];
   readonly slotsPerInstance?: number;
   readonly queueLimitPerInstance?: number;
   readonly provisioning?: () => number;
 }
 
 /**
- * Refuses options no fleet can be made of.
+ * Checks the options of a fleet.
  *
- * @throws InputError naming every wrong option.
+ * @throws InputError naming every invalid option.
  */
 export function checkFleetOptions(options: Omit<EndpointFleetOptions, 'provisioning' | 'random'>): void {
   const problems: string[] = [];
@@ -90,7 +90,7 @@ export function checkFleetOptions(options: Omit<EndpointFleetOptions, 'provision
   throwProblems('endpoint fleet', problems);
 }
 
-/** @throws InputError when a provisioning sampler gave something else than finite seconds of at least 0. */
+/** @throws InputError if a provisioning sampler returned anything but finite seconds of at least 0. */
 export function checkProvisioningSeconds(seconds: number): number {
   if (seconds >= 0 && seconds < Infinity) return seconds;
   throw new InputError(`provisioning took ${seconds} s; the sampler must give finite numbers of at least 0`);

@@ -1,10 +1,10 @@
-export * from './endpoint-fleet';
+export * from './live/endpoint-fleet';
 export type { EngineSpan } from './engine/engine-meter';
 export type { EngineEvent } from './engine/engine-roster';
 export * from './engine/request-engine';
-export * from './fleet-events';
-export type { InstanceState } from './fleet-instance';
-export { mergeMetrics, mergeStatistics, NO_SAMPLES, type FleetMetrics, type StatisticSet } from './fleet-metrics';
+export * from './live/fleet-events';
+export type { InstanceState } from './live/fleet-instance';
+export { mergeMetrics, type FleetMetrics } from './live/fleet-metrics';
 export * from './fleet-options';
 export * from './provisioning';
 export { SecondsHistogram } from './seconds-histogram';

@@ -2,11 +2,29 @@ import { CACHED_PROVISIONING, type ProvisioningTime } from '../../catalog/provis
 import { throwProblems } from '../../core/errors';
 import type { Random } from '../random';
 
+/** Distribution of the time from launch to in service. */
+export type Provisioning =
+  | {
+      readonly kind: 'lognormal';
+      readonly medianSeconds: number;
+      /** Standard deviation of the logarithm. */
+      readonly sigma: number;
+    }
+  /** Measured times, each equally likely. */
+  | { readonly kind: 'measured'; readonly seconds: readonly number[] };
+
+/** Returns a function that draws provisioning times in seconds. */
+export function provisioningTimes(random: Random, provisioning: Provisioning): () => number {
+  return provisioning.kind === 'lognormal'
+    ? lognormalProvisioning(random, provisioning)
+    : empiricalProvisioning(random, provisioning.seconds);
+}
+
 /**
- * Provisioning times from a lognormal distribution.
+ * Returns a function that draws provisioning times from a lognormal distribution.
  *
- * @param time the median and spread; by default 258 s and sigma 0.2, see `CACHED_PROVISIONING`.
- * @throws InputError when the median or the sigma is not usable.
+ * @param time median and spread; by default 258 s and sigma 0.2, see `CACHED_PROVISIONING`.
+ * @throws InputError if the median or the sigma is out of range.
  */
 export function lognormalProvisioning(random: Random, time: ProvisioningTime = CACHED_PROVISIONING): () => number {
   const problems: string[] = [];
@@ -20,9 +38,9 @@ export function lognormalProvisioning(random: Random, time: ProvisioningTime = C
 }
 
 /**
- * Provisioning times drawn from measured ones, each equally likely.
+ * Returns a function that draws from measured provisioning times, each equally likely.
  *
- * @throws InputError when the list is empty or holds something else than finite seconds of at least 0.
+ * @throws InputError if the list is empty or contains anything but finite seconds of at least 0.
  */
 export function empiricalProvisioning(random: Random, measuredSeconds: readonly number[]): () => number {
   const wrong = measuredSeconds.find((seconds) => !(seconds >= 0 && seconds < Infinity));

@@ -1,30 +1,30 @@
 import { InputError } from '../../core/errors';
 
-/** The mantissa bits that tell buckets apart: 128 buckets for each doubling, so an answer is within 0.4 % of a true value. */
+/** Mantissa bits of a bucket's number: 128 buckets for each doubling, so that a quantile is within 0.4 % of a true value. */
 const MANTISSA_BITS = 7;
 const SHIFT = 20 - MANTISSA_BITS;
 /** Durations below 2^-14 s (61 µs) count as 0, those of 2^22 s (48 days) and more fall in the last bucket. */
-const LEAST_EXPONENT = -14;
-const MOST_EXPONENT = 22;
-/** The exponent bias of a double is 1023; the offset is the bucket number of the least duration. */
-export const HISTOGRAM_OFFSET = (1023 + LEAST_EXPONENT) << MANTISSA_BITS;
-export const HISTOGRAM_BUCKETS = (MOST_EXPONENT - LEAST_EXPONENT) << MANTISSA_BITS;
+const MIN_EXPONENT = -14;
+const MAX_EXPONENT = 22;
+/** Number of the first bucket in the bits of a double, whose exponent has a bias of 1023. */
+export const HISTOGRAM_OFFSET = (1023 + MIN_EXPONENT) << MANTISSA_BITS;
+export const HISTOGRAM_BUCKETS = (MAX_EXPONENT - MIN_EXPONENT) << MANTISSA_BITS;
 export const HISTOGRAM_SHIFT = SHIFT;
 
 const scratch = new Float64Array(1);
 const words = new Uint32Array(scratch.buffer);
-/** The word of a double that holds its exponent, whichever way this machine orders bytes. */
+/** Index of the word of a double that holds its exponent, for either byte order. */
 const HIGH = ((): 0 | 1 => {
   scratch[0] = 1;
   return words[1] === 0x3ff00000 ? 1 : 0;
 })();
 
 /**
- * Quantiles of durations within 0.4 %, made for hundreds of millions of them: the bucket is read off the bits of the number, so that
- * adding one takes no logarithm. Count, sum and maximum are exact.
+ * Quantiles of durations within 0.4 %, for hundreds of millions of them: the bucket is in the bits of the number, so that adding one takes
+ * no logarithm. Count, sum and maximum are exact. `QuantileSketch` of `core` takes values of any size at a chosen error.
  */
 export class SecondsHistogram {
-  /** Values per bucket; the engine's inner loop counts into it and tells the sums with {@link addCounted}. */
+  /** Values per bucket; the engine's inner loop counts into it and adds the sums with {@link addCounted}. */
   public readonly buckets = new Float64Array(HISTOGRAM_BUCKETS);
   private zeros = 0;
   private values = 0;
@@ -39,17 +39,17 @@ export class SecondsHistogram {
     return this.total;
   }
 
-  /** The mean; 0 without values. */
+  /** Mean; 0 without values. */
   public get mean(): number {
     return this.values === 0 ? 0 : this.total / this.values;
   }
 
-  /** The greatest value; 0 without values. */
+  /** Maximum; 0 without values. */
   public get maximum(): number {
     return this.greatest;
   }
 
-  /** Adds a duration of at least 0 seconds, so many times. */
+  /** Adds a duration of at least 0 seconds, `count` times (a fraction is a weight). */
   public add(seconds: number, count = 1): void {
     this.values += count;
     this.total += seconds * count;
@@ -60,13 +60,13 @@ export class SecondsHistogram {
     else this.buckets[bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1] += count;
   }
 
-  /** Adds so many durations of 0. */
+  /** Adds `count` durations of zero. */
   public addZeros(count: number): void {
     this.values += count;
     this.zeros += count;
   }
 
-  /** Takes account of durations that were counted into {@link buckets} directly. */
+  /** Adds the count, sum and maximum of durations that were counted into {@link buckets} directly. */
   public addCounted(count: number, sum: number, greatest: number): void {
     this.values += count;
     this.total += sum;
@@ -74,9 +74,9 @@ export class SecondsHistogram {
   }
 
   /**
-   * The value at a rank; 0 without values.
+   * Returns the value at a rank; 0 without values.
    *
-   * @throws InputError when `q` is outside 0 to 1.
+   * @throws InputError if `q` is outside 0 to 1.
    */
   public quantile(q: number): number {
     if (!(q >= 0 && q <= 1)) throw new InputError(`the quantile is ${q}; it must be a number from 0 to 1`);
@@ -92,8 +92,8 @@ export class SecondsHistogram {
   }
 
   /**
-   * Values at ranks among those added since an earlier state of this histogram; 0 without values. `earlier` is brought up to date, so
-   * that the next call begins where this one ended.
+   * Returns the values at ranks among those added since an earlier state of this histogram; 0 without values. `earlier` becomes the
+   * current state, so that the next call begins where this one ended.
    *
    * @param ranks ascending, from 0 to 1.
    */
@@ -118,7 +118,7 @@ export class SecondsHistogram {
     return found;
   }
 
-  /** The share of values of at most so many seconds, within a bucket; 1 without values. */
+  /** Returns the share of values up to a duration, within a bucket; 1 without values. */
   public shareUpTo(seconds: number): number {
     if (this.values === 0) return 1;
     scratch[0] = seconds;
@@ -128,7 +128,7 @@ export class SecondsHistogram {
     return seen / this.values;
   }
 
-  /** Takes in everything another histogram has seen. */
+  /** Adds all values of another histogram. */
   public merge(other: SecondsHistogram): void {
     for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) this.buckets[bucket] += other.buckets[bucket];
     this.zeros += other.zeros;
@@ -137,7 +137,7 @@ export class SecondsHistogram {
     this.greatest = Math.max(this.greatest, other.greatest);
   }
 
-  /** Forgets everything. */
+  /** Removes all values. */
   public clear(): void {
     this.buckets.fill(0);
     this.zeros = 0;
@@ -148,7 +148,7 @@ export class SecondsHistogram {
 }
 
 function middleOf(bucket: number): number {
-  const exponent = LEAST_EXPONENT + (bucket >> MANTISSA_BITS);
+  const exponent = MIN_EXPONENT + (bucket >> MANTISSA_BITS);
   const within = (bucket & ((1 << MANTISSA_BITS) - 1)) + 0.5;
   return Math.pow(2, exponent) * (1 + within / (1 << MANTISSA_BITS));
 }

@@ -1,17 +1,24 @@
-import { clock, number } from '../simulator/number-text';
+import type { Clock, TimeTick } from '../clock';
+import { numberText } from '../number-text';
+import { valueAxis } from './axis';
 import { escapeHtml } from './html-text';
 
-/** One line of a chart. */
-export interface ChartSeries {
+/** Line of a chart. */
+interface ChartSeries {
   readonly name: string;
-  /** Which of the colours `c1` to `c5`. */
+  /** Colour, from `c1` to `c5`. */
   readonly color: 1 | 2 | 3 | 4 | 5;
-  /** `area` is filled, `step` holds its value until the next, `dashed` is a thin line such as a limit. */
+  /** `area` is filled, `step` keeps its value until the next, `dashed` is a thin line such as a limit. */
   readonly shape: 'line' | 'area' | 'step' | 'dashed';
   readonly values: readonly number[];
 }
 
-/** A moment worth a mark in a chart. */
+/** Name of a series or of a kind of points, with its colour. */
+interface LegendEntry extends Pick<ChartSeries, 'name' | 'color'> {
+  readonly shape: ChartSeries['shape'] | 'dot';
+}
+
+/** Marked moment of a chart. */
 export interface ChartMark {
   readonly second: number;
   readonly title: string;
@@ -19,59 +26,92 @@ export interface ChartMark {
 
 /** Series over one time axis. */
 export interface Chart {
+  /** Unique in the page. */
+  readonly id: string;
   readonly title: string;
-  /** What the chart shows, a line under its title. */
+  /** Line under the title. */
   readonly caption: string;
+  /** Unit of the values, above their axis. */
   readonly unit: string;
+  /** True for things that are whole, such as instances: their ticks are too. */
+  readonly isWhole?: boolean;
   /** Seconds from the start, one for each value of every series. */
   readonly seconds: readonly number[];
-  /** The axis ends here, in seconds. */
+  /** End of the time axis. */
   readonly endSeconds: number;
+  readonly clock: Clock;
   readonly series: readonly ChartSeries[];
   readonly marks?: readonly ChartMark[];
-  readonly wide?: boolean;
-  /** The axis reaches at least so high. */
-  readonly atLeast?: number;
+  /** `wide` takes the whole width; `small` is one of many. */
+  readonly size?: 'wide' | 'small';
+  /** Minimum end of the value axis. */
+  readonly minAxisEnd?: number;
 }
 
 const WIDTH = 1000;
 const HEIGHT = 240;
-const INTERVALS = 4;
-/** Readings under the pointer: finer than this they could not be hit. */
-const MOST_READINGS = 160;
+const MAX_TICKS = { wide: 10, small: 4 } as const;
+const MAX_USUAL_TICKS = 8;
+/** Maximum number of readings: narrower columns could not be hit with a pointer. */
+const MAX_READINGS = 160;
+const MAX_SMALL_READINGS = 60;
 
 /**
- * A chart as HTML that needs neither script nor style of its own: lines in an SVG that stretches with the window, axes and readings as
- * text beside it, so that they stay readable at every width.
+ * A chart as HTML without script or inline style: lines in an SVG that stretches with the window, axes and readings as text beside it,
+ * so that they stay readable at every width.
  */
 export function chartHtml(chart: Chart): string {
-  const { title, caption, unit, series, endSeconds } = chart;
-  const top = niceMaximum(Math.max(chart.atLeast ?? 0, ...series.map(({ values }) => greatest(values))));
+  const { id, title, caption, unit, series, endSeconds, clock, size } = chart;
+  const highest = Math.max(chart.minAxisEnd ?? 0, ...series.map(({ values }) => maximumOf(values)));
+  const { end, ticks } = valueAxis(highest, chart.isWhole);
   const x = (second: number): number => (WIDTH * second) / endSeconds;
-  const y = (value: number): number => HEIGHT * (1 - Math.min(value, top) / top);
-  const grid = Array.from({ length: INTERVALS + 1 }, (_, line) => {
-    const at = (HEIGHT * line) / INTERVALS;
-    return `M0 ${at}H${WIDTH}`;
-  }).join('');
+  const y = (value: number): number => HEIGHT * (1 - Math.min(value, end) / end);
+  const { ticks: timeTicks, label } = clock.axis(size === undefined ? MAX_USUAL_TICKS : MAX_TICKS[size]);
+  const grid =
+    ticks.map(({ value }) => `M0 ${fixed(y(value))}H${WIDTH}`).join('') +
+    timeTicks.map(({ second }) => `M${fixed(x(second))} 0V${HEIGHT}`).join('');
   const marks = (chart.marks ?? [])
-    .map(({ second }) => {
-      const at = fixed(x(second));
-      return `<path class="mark" d="M${at} 0V${HEIGHT}"/>`;
-    })
+    .map(({ second }) => `<path class="mark" d="M${fixed(x(second))} 0V${HEIGHT}"/>`)
     .join('');
   const lines = series.map((one) => seriesPath(one, chart.seconds.map(x), y)).join('');
-  const ticks = Array.from({ length: INTERVALS + 1 }, (_, line) => number((top * (INTERVALS - line)) / INTERVALS));
-  const hours = Array.from({ length: 7 }, (_, tick) => axisTime((endSeconds * tick) / 6, endSeconds));
-  const spoken = series.map(({ name, values }) => `${name} up to ${number(greatest(values))}`).join(', ');
-  return `<figure${chart.wide === true ? ' class="wide"' : ''}>
+  const extremes = series
+    .map(({ name, values }) => `${name} up to ${numberText(maximumOf(values))} ${unit}`)
+    .join(', ');
+  return `<figure${size === undefined ? '' : ` class="${size}"`}>
 <figcaption><h3>${escapeHtml(title)}</h3><p class="quiet">${escapeHtml(caption)}</p></figcaption>
-<ul class="legend">${series.map(({ name, color, shape }) => `<li><i class="k${color} ${shape}"></i>${escapeHtml(name)}</li>`).join('')}</ul>
-<div class="plot" role="img" aria-label="${escapeHtml(`${title} in ${unit}: ${spoken}`)}">
-<div class="y" aria-hidden="true">${ticks.map((tick) => `<span>${tick}</span>`).join('')}</div>
-<div class="field"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="grid" d="${grid}"/>${lines}${marks}</svg>
+${size === 'small' ? '' : legend(series)}
+<p class="unit" aria-hidden="true">${escapeHtml(unit)}</p>
+<div class="plot">
+<div class="y" aria-hidden="true">${[...ticks]
+    .reverse()
+    .map(({ text }) => `<span>${text}</span>`)
+    .join('')}</div>
+<div class="field"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-t" aria-describedby="${id}-d"><title id="${id}-t">${escapeHtml(title)}</title><desc id="${id}-d">${escapeHtml(`${caption} ${extremes}; time: ${clock.zone}.`)}</desc><path class="grid" d="${grid}"/>${lines}${marks}</svg>
 <ol class="read" aria-hidden="true">${readings(chart)}</ol></div>
-<div class="x" aria-hidden="true">${hours.map((hour) => `<span>${hour}</span>`).join('')}</div></div>
+${timeAxis(timeTicks, endSeconds)}
+<p class="zone" aria-hidden="true">${escapeHtml(label)}</p></div>
 </figure>`;
+}
+
+/** Names of series with their colours. */
+export function legend(entries: readonly LegendEntry[]): string {
+  const item = ({ name, color, shape }: LegendEntry): string =>
+    `<li><i class="k${color} ${shape}"></i>${escapeHtml(name)}</li>`;
+  return `<ul class="legend">${entries.map(item).join('')}</ul>`;
+}
+
+/** Ticks below a plot; narrow windows show every second one, dates before times. Those at the edges stay within the plot. */
+function timeAxis(ticks: readonly TimeTick[], endSeconds: number): string {
+  const firstDate = Math.max(
+    0,
+    ticks.findIndex(({ text }) => /[A-Z]/.test(text)),
+  );
+  const texts = ticks.map(({ second, text }, index) => {
+    const percent = (100 * second) / endSeconds;
+    const anchor = percent < 3 ? 'start' : percent > 97 ? 'end' : 'middle';
+    return `<text x="${fixed(percent)}%" y="14" text-anchor="${anchor}"${(index + firstDate) % 2 === 0 ? '' : ' class="second"'}>${text}</text>`;
+  });
+  return `<svg class="x" aria-hidden="true">${texts.join('')}</svg>`;
 }
 
 function seriesPath(
@@ -93,9 +133,9 @@ function seriesPath(
   return `<path class="f${color}" d="${path}V${HEIGHT}H${fixed(at[0]!)}Z"/><path class="s${color} line" d="${path}L${last} ${fixed(y(values[values.length - 1]!))}"/>`;
 }
 
-/** What is read at a moment, in columns of equal width over the plot. */
-function readings({ seconds, series, unit, endSeconds, marks = [] }: Chart): string {
-  const count = Math.min(MOST_READINGS, seconds.length);
+/** Values under the pointer, in columns of equal width over the plot. */
+function readings({ seconds, series, unit, endSeconds, clock, size, marks = [] }: Chart): string {
+  const count = Math.min(size === 'small' ? MAX_SMALL_READINGS : MAX_READINGS, seconds.length);
   let html = '';
   let index = 0;
   for (let column = 0; column < count; column++) {
@@ -103,35 +143,22 @@ function readings({ seconds, series, unit, endSeconds, marks = [] }: Chart): str
     const first = Math.min(index, seconds.length - 1);
     while (index < seconds.length && seconds[index]! < until) index++;
     const parts = series.map(({ name, values }) => {
-      const highest = greatest(values.slice(first, Math.max(first + 1, index)));
-      return `${escapeHtml(name)} <b>${number(highest)}</b>${unit === '' ? '' : ` ${escapeHtml(unit)}`}`;
+      const highest = maximumOf(values.slice(first, Math.max(first + 1, index)));
+      return `${escapeHtml(name)} <b>${numberText(highest)}</b>`;
     });
+    parts.push(`${parts.pop()} ${escapeHtml(unit)}`);
     const from = (endSeconds * column) / count;
     for (const { second, title } of marks) if (second >= from && second < until) parts.push(escapeHtml(title));
-    html += `<li><span>${clock(seconds[first]!)} · ${parts.join(' · ')}</span></li>`;
+    html += `<li><span>${clock.moment(seconds[first]!)} · ${parts.join(' · ')}</span></li>`;
   }
   return html;
 }
 
-/** The least of 1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8 and 10 times a power of ten that is not below a value: a quarter of it is short. */
-export function niceMaximum(value: number): number {
-  if (!(value > 0)) return 1;
-  const power = Math.pow(10, Math.floor(Math.log10(value)));
-  const step = [1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].find((each) => each * power >= value * (1 - 1e-9)) ?? 10;
-  return Number((step * power).toPrecision(6));
+function maximumOf(values: readonly number[]): number {
+  return values.reduce((maximum, value) => Math.max(maximum, value), 0);
 }
 
-function axisTime(second: number, endSeconds: number): string {
-  if (endSeconds >= 48 * 3600) return `day ${number(1 + second / 86_400, 1)}`;
-  if (endSeconds < 600) return `${number(second, 0)} s`;
-  return clock(Math.round(second / 60) * 60).slice(0, 5);
-}
-
-function greatest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), 0);
-}
-
-/** A coordinate with one decimal at most. */
+/** Coordinate with at most one decimal. */
 function fixed(value: number): string {
   return String(Math.round(value * 10) / 10);
 }

@@ -4,30 +4,30 @@ import { NONE, type RequestTable } from './request-table';
 const WHEEL_BITS = 18;
 export const WHEEL = 1 << WHEEL_BITS;
 export const WHEEL_MASK = WHEEL - 1;
-/** So many buckets are gone through at once at most, so that an end seldom lies beyond the wheel. */
-const MOST_BUCKETS_AT_ONCE = WHEEL >> 3;
+/** Maximum number of buckets before the wheel turns, so that few ends lie beyond it. */
+const MAX_BUCKETS_PER_TURN = WHEEL >> 3;
 
 /**
- * The ends of service to come: a wheel of buckets of time, each a list of rows without order. A bucket's width follows the traffic, so
- * that it holds about one end; the engine's loop takes a bucket in exact order. Ends beyond the wheel wait in `far`.
+ * Future ends of service: a timing wheel of buckets, each an unordered list of rows. The width of a bucket follows the traffic, so that
+ * it holds about one end; the engine's loop takes the rows of a bucket in exact order. Ends beyond the wheel are kept in `far`.
  */
 export class DepartureWheel {
-  /** The first row of each bucket. */
+  /** First row of each bucket. */
   public readonly heads = new Int32Array(WHEEL).fill(NONE);
   /** Buckets per second. */
   public inverseWidth: number;
-  /** Where bucket number `bucket` begins. */
+  /** Start of bucket number `bucket`. */
   public time: EpochSeconds;
   public bucket = 0;
   /** Rows on the wheel. */
   public held = 0;
   /** Rows whose service ends beyond the wheel. */
   public readonly far: number[] = [];
-  /** Ends taken since the width was last looked at, and when that was. */
+  /** Ends taken since the width was last adjusted, and the moment of the adjustment. */
   public taken = 0;
   private tunedAt: EpochSeconds;
 
-  /** @param requestsPerSecond what is expected; a good guess saves the first adjustment. */
+  /** @param requestsPerSecond expected rate; a good estimate saves the first adjustment. */
   public constructor(
     private readonly table: RequestTable,
     startAt: EpochSeconds,
@@ -38,12 +38,12 @@ export class DepartureWheel {
     this.tunedAt = startAt;
   }
 
-  /** The furthest moment to go to before the wheel must be turned. */
+  /** Last moment that can be reached before the wheel has to turn. */
   public get reach(): EpochSeconds {
-    return this.time + MOST_BUCKETS_AT_ONCE / this.inverseWidth;
+    return this.time + MAX_BUCKETS_PER_TURN / this.inverseWidth;
   }
 
-  /** Puts in a row whose service ends at its `finish`. */
+  /** Adds a row, whose service ends at its `finish`. */
   public put(row: number): void {
     const ahead = Math.floor((this.table.finish[row] - this.time) * this.inverseWidth);
     if (ahead >= WHEEL - 1) {
@@ -56,7 +56,7 @@ export class DepartureWheel {
     this.held++;
   }
 
-  /** Puts the rows of a bucket in order of their ends. */
+  /** Sorts the rows of a bucket by their ends. */
   public sort(slot: number): void {
     const { heads } = this;
     const { next, finish } = this.table;
@@ -67,7 +67,7 @@ export class DepartureWheel {
     rows.forEach((row, index) => (next[row] = rows[index + 1] ?? NONE));
   }
 
-  /** Lets the wheel begin at the present, takes in what has come within its reach, and fits its buckets to the traffic. */
+  /** Turns the wheel to the current time, adds far rows that are now within its reach, and adjusts the width to the traffic. */
   public turnTo(present: EpochSeconds): void {
     const passed = Math.floor((present - this.time) * this.inverseWidth);
     this.time += passed / this.inverseWidth;
@@ -105,7 +105,7 @@ export class DepartureWheel {
   }
 }
 
-/** Buckets per second, a power of two: one end a bucket, and at least a minute on the wheel. */
+/** Returns the buckets per second, a power of two: one end per bucket, and at least a minute on the wheel. */
 function widthFor(requestsPerSecond: number): number {
   const exponent = Math.ceil(Math.log2(Math.max(requestsPerSecond, 0.25)));
   return Math.pow(2, Math.min(WHEEL_BITS - 6, exponent));

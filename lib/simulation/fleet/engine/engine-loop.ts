@@ -1,6 +1,6 @@
 import type { EpochSeconds } from '../../../core/time';
-import type { FastRandom } from '../../fast-random';
-import { RequestBlock, type RequestSource } from '../../workload/request-source';
+import type { FastRandom } from '../../random';
+import { RequestBlock, type RequestSource } from '../../traffic/request-source';
 import { HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, HISTOGRAM_SHIFT } from '../seconds-histogram';
 import { WHEEL, WHEEL_MASK, type DepartureWheel } from './departure-wheel';
 import type { EngineMeter } from './engine-meter';
@@ -10,13 +10,13 @@ import { ABANDONED, NONE, type RequestTable } from './request-table';
 import type { TimeOuts } from './time-outs';
 import { SHARED_LINE, type WaitingLines } from './waiting-lines';
 
-/** What the loop goes through and counts into. */
+/** Parts that the loop reads and counts into. */
 export interface EngineLoopOptions {
   readonly startAt: EpochSeconds;
   readonly slots: number;
-  /** Requests that may wait in one instance. */
+  /** Maximum number of requests that wait in one instance. */
   readonly queueLimit: number;
-  /** Chooses the instance of each request; the least loaded is taken where there is none. */
+  /** Chooses instances at random; undefined for the least loaded one. */
   readonly random: FastRandom | undefined;
   readonly table: RequestTable;
   readonly instances: InstanceOrder;
@@ -27,7 +27,7 @@ export interface EngineLoopOptions {
   readonly roster: EngineRoster;
 }
 
-/** A bucket with more entries than this is sorted once instead of searched again and again. */
+/** Maximum length of a bucket that is searched; longer ones are sorted once. */
 const SEARCHED_ENTRIES = 24;
 
 const { floor, max, min } = Math;
@@ -38,13 +38,13 @@ bits[0] = 1;
 const HIGH_WORD = words[1] === 0x3ff00000 ? 1 : 0;
 
 /**
- * What happens to requests in order of time: they arrive, are served or wait, end or time out.
+ * Events of requests in order of time: arrival, start or queueing, end, time-out.
  *
- * {@link advance} is where a rehearsal spends its time. It is one function on purpose, and writes out what the instances, the wheel and
- * the histogram also do in methods: everything it touches for each request lies in local variables, and it creates no object.
+ * A rehearsal spends most of its time in {@link advance}. It is one function for speed, with the methods of the instances, the wheel and the
+ * histogram written out: everything needed for a request is in local variables, and no object is created.
  */
 export class EngineLoop {
-  /** The latest moment gone to. */
+  /** Current time. */
   public present: EpochSeconds;
   /** Requests in slots whose callers still wait. */
   public inFlight = 0;
@@ -56,7 +56,7 @@ export class EngineLoop {
     this.present = options.startAt;
   }
 
-  /** Goes to a moment, within the wheel's reach. Returns false once the source has no more requests. */
+  /** Advances to a moment within the wheel's reach. Returns false if the source has no more requests. */
   public run(source: RequestSource | undefined, until: EpochSeconds): boolean {
     const { table } = this.options;
     let open = source !== undefined;
@@ -71,7 +71,7 @@ export class EngineLoop {
   }
 
   /**
-   * Arrivals before `limit`, ends and time-outs up to it. Returns false when it needs more requests or more room before it can go on.
+   * Handles arrivals before `limit`, ends and time-outs up to it. Returns false if it needs more requests or larger columns to continue.
    */
   private advance(limit: number, open: boolean): boolean {
     const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
@@ -83,7 +83,7 @@ export class EngineLoop {
     const { timeout } = timeOuts;
     const { since } = meter;
     const spanFrom = instances.outstanding.from;
-    const mostLoads = firstWith.length - 2;
+    const maxLoad = firstWith.length - 2;
     const beyond = WHEEL - 1;
     const latencyBuckets = meter.latency.buckets;
     const lastDuration = HISTOGRAM_BUCKETS - 1;
@@ -93,7 +93,7 @@ export class EngineLoop {
     let { free } = table;
     let { held } = wheel;
     let { lowest, highest } = instances;
-    let { level: outstanding, moments } = instances.outstanding;
+    let { level: outstanding, momentSum } = instances.outstanding;
     let bucket = floor((this.present - wheelTime) * inverseWidth);
     let arrived = 0;
     let completed = 0;
@@ -125,7 +125,7 @@ export class EngineLoop {
           bucket++;
           continue;
         }
-        // The first of the bucket: the list is searched, which is short.
+        // The first end of the bucket: the list is short enough to search.
         let previous = NONE;
         let finish = finishes[row];
         if (next[row] !== NONE && slot !== sortedSlot) {
@@ -158,9 +158,9 @@ export class EngineLoop {
         held--;
         taken++;
 
-        const came = arrivals[row];
-        if (came !== ABANDONED) {
-          const latency = finish - came;
+        const arrivedAt = arrivals[row];
+        if (arrivedAt !== ABANDONED) {
+          const latency = finish - arrivedAt;
           completed++;
           inFlight--;
           latencySum += latency;
@@ -188,14 +188,14 @@ export class EngineLoop {
             position[instance] = first;
             firstWith[load] = first + 1;
             outstanding--;
-            moments -= finish - spanFrom;
+            momentSum -= finish - spanFrom;
             if (load - 1 < lowest) lowest = load - 1;
           } else if (load === 1) {
             this.options.roster.emptied(instance, finish);
           }
         }
         if (!hasNext) continue;
-        // The slot goes to the next in line.
+        // The slot goes to the next request in the queue.
         const following = lines.take(instance, finish);
         meter.addWait(finish - arrivals[following]);
         instanceOf[following] = instance;
@@ -215,13 +215,13 @@ export class EngineLoop {
       }
 
       if (expires) {
-        // What is inside the loop's variables must be seen by the slow path, and the other way round.
+        // Exchanges the local variables with the objects that the time-out reads and writes.
         instances.outstanding.level = outstanding;
-        instances.outstanding.moments = moments;
+        instances.outstanding.momentSum = momentSum;
         instances.lowest = lowest;
         table.free = free;
         if (timeOuts.expire(deadline)) inFlight--;
-        ({ level: outstanding, moments } = instances.outstanding);
+        ({ level: outstanding, momentSum } = instances.outstanding);
         ({ lowest } = instances);
         ({ free } = table);
         deadline = timeOuts.first();
@@ -232,7 +232,7 @@ export class EngineLoop {
         break;
       }
 
-      // The arrival.
+      // Arrival.
       if (free === NONE) break;
       let load: number;
       let instance: number;
@@ -254,7 +254,7 @@ export class EngineLoop {
         instance = order[random.integer(serving)];
         load = loads[instance];
       }
-      if (load >= mostLoads) {
+      if (load >= maxLoad) {
         instances.growLoads();
         break;
       }
@@ -313,7 +313,7 @@ export class EngineLoop {
       firstWith[load + 1] = last;
       loads[instance] = load + 1;
       outstanding++;
-      moments += moment - spanFrom;
+      momentSum += moment - spanFrom;
       if (load + 1 > highest) highest = load + 1;
     }
 
@@ -325,7 +325,7 @@ export class EngineLoop {
     instances.lowest = lowest;
     instances.highest = highest;
     instances.outstanding.level = outstanding;
-    instances.outstanding.moments = moments;
+    instances.outstanding.momentSum = momentSum;
     meter.accepted += accepted;
     since.arrived += arrived;
     since.completed += completed;

@@ -1,7 +1,7 @@
 import type { EpochSeconds } from '../../../core/time';
 import { SecondsHistogram } from '../seconds-histogram';
 
-/** What happened to the requests of one span, between two calls of `RequestEngine.drain`. */
+/** Measurements of one span, between two calls of `RequestEngine.takeSpan`. */
 export interface EngineSpan {
   readonly fromSeconds: EpochSeconds;
   readonly toSeconds: EpochSeconds;
@@ -10,23 +10,23 @@ export interface EngineSpan {
   readonly timedOut: number;
   readonly rejectedWithoutInstance: number;
   readonly rejectedByQueue: number;
-  /** Requests that waited longer than the objective, timed out or were refused; each counted once. */
+  /** Requests that waited longer than the objective, timed out or were rejected; each counted once. */
   readonly missed: number;
-  /** Each accepted arrival counts 1/N with N instances in service at that moment. */
+  /** Sum over the accepted requests of 1/N, with N instances in service at their arrival. */
   readonly invocationsPerInstance: number;
-  /** Seconds of service that the arrivals ask for. */
+  /** Sum of the service times of the arrivals, in seconds. */
   readonly workArrived: number;
-  /** Sum and maximum of seconds from arrival to answer, of requests completed. */
+  /** Sum and maximum of the seconds from arrival to response, of completed requests. */
   readonly latencySum: number;
   readonly latencyMaximum: number;
-  /** Sum and maximum of seconds in a queue, of requests whose service began. */
+  /** Sum and maximum of the seconds in a queue, of requests whose service began. */
   readonly waitSum: number;
   readonly waitMaximum: number;
   /** Requests present (in slots and queues) in the instances in service, mean over the span. */
   readonly meanOutstanding: number;
   /** Slots in use in the instances in service, mean over the span. */
   readonly meanBusy: number;
-  /** The fewest and the most requests present in one instance at any moment. */
+  /** Minimum and maximum of the requests present in one instance at any moment. */
   readonly lowestOutstanding: number;
   readonly highestOutstanding: number;
   /** Requests waiting at the end of the span. */
@@ -46,7 +46,7 @@ export interface EngineTotals {
   readonly present: number;
 }
 
-/** The fields of a span that the meter sums up; the others are read off the fleet. */
+/** Fields of a span that the meter counts; the others describe the fleet. */
 const COUNTERS = [
   'arrived',
   'completed',
@@ -63,24 +63,24 @@ const COUNTERS = [
 
 type Counters = { [name in (typeof COUNTERS)[number]]: number };
 
-/** Counts what happens to requests: since the span began, and since the start. */
+/** Counters of requests, since the start of the span and since the start of the run. */
 export class EngineMeter {
-  /** Since the span began; the engine's loop counts into it. */
+  /** Counters of the current span; the engine's loop counts into them. */
   public readonly since = newCounters();
-  /** Seconds from arrival to answer, of all requests completed. */
+  /** Seconds from arrival to response, of all completed requests. */
   public readonly latency = new SecondsHistogram();
   /** Seconds in a queue, of all requests whose service began. */
   public readonly wait = new SecondsHistogram();
-  /** Arrivals accepted since instances in service came or went. */
+  /** Arrivals accepted since the number of instances in service last changed. */
   public accepted = 0;
 
   private readonly before = newCounters();
   private invocationsPerInstance = 0;
 
-  /** @param sloWait a request that waits longer misses its objective, seconds. */
+  /** @param sloWait maximum wait within the objective, in seconds. */
   public constructor(public readonly sloWait: number) {}
 
-  /** A request has waited so long, and its service begins. */
+  /** Adds the wait of a request whose service begins. */
   public addWait(seconds: number): void {
     const { since } = this;
     this.wait.add(seconds);
@@ -89,14 +89,14 @@ export class EngineMeter {
     if (seconds > this.sloWait) since.missed++;
   }
 
-  /** The number of instances in service is about to change, or is to be read. */
+  /** Adds the invocations per instance so far; called before the number of instances in service changes or a span ends. */
   public closeInvocations(serving: number): void {
     if (serving > 0) this.invocationsPerInstance += this.accepted / serving;
     this.accepted = 0;
   }
 
-  /** What was counted since the span began; the next one begins. */
-  public drain(): Counters & { readonly invocationsPerInstance: number } {
+  /** Returns the counters of the span and starts the next one. */
+  public takeCounters(): Counters & { readonly invocationsPerInstance: number } {
     const { since, before, invocationsPerInstance } = this;
     const counted = { ...since, invocationsPerInstance };
     for (const name of COUNTERS) {
@@ -107,7 +107,7 @@ export class EngineMeter {
     return counted;
   }
 
-  /** What was counted since the start. */
+  /** Returns the counters since the start of the run. */
   public totals(): Omit<EngineTotals, 'present'> {
     const { before, since } = this;
     return {

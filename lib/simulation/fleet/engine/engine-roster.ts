@@ -1,76 +1,80 @@
 import type { EpochSeconds } from '../../../core/time';
-import { checkProvisioningSeconds, type CapacityState, type InstancePool } from '../fleet-options';
+import { BilledTime } from '../billed-time';
+import { checkProvisioningSeconds, type CapacityState, type FleetPool } from '../fleet-options';
+import { byPriority, LaunchOrder } from '../launch-order';
+import { inReleaseOrder } from '../release-order';
 
-/** Something that happened to instances, in order of time. */
+/** Event of an instance, or a failed launch. */
 export type EngineEvent =
   | {
       readonly kind: 'launched' | 'in-service' | 'draining' | 'terminated';
       readonly at: EpochSeconds;
       readonly instanceType: string;
-      /** Types of preferred pools that had no capacity when it was launched. */
+      /** Types of preferred pools without capacity at its launch. */
       readonly refusedTypes: readonly string[];
     }
   | {
       readonly kind: 'capacity-error';
       readonly at: EpochSeconds;
       readonly refusedTypes: readonly string[];
-      /** Instances wanted that no pool had capacity for. */
+      /** Number of instances that no pool had capacity for. */
       readonly missing: number;
     };
 
-/** What the roster needs of its engine, which knows instances by place. */
+/** Settings of the roster, and its access to the engine, which identifies instances by their place. */
 export interface EngineRosterOptions {
-  readonly pools: readonly InstancePool[];
+  readonly pools: readonly FleetPool[];
   readonly provisioning: () => number;
   readonly capacityRetrySeconds: number;
-  /** Requests present in the instance at a place. */
+  /** Returns the requests present in the instance at a place. */
   readonly outstanding: (place: number) => number;
-  /** The instance at a place takes requests from now on. */
+  /** Called when the instance at a place begins to accept requests. */
   readonly enter: (place: number, at: EpochSeconds) => void;
-  /** The instance at a place takes no more requests. */
+  /** Called when the instance at a place stops accepting requests. */
   readonly leave: (place: number, at: EpochSeconds) => void;
 }
 
 interface EngineInstance {
   readonly place: number;
   readonly serial: number;
-  readonly pool: InstancePool;
+  readonly instanceType: string;
+  readonly priority: number;
   readonly launchedAt: EpochSeconds;
   readonly readyAt: EpochSeconds;
   readonly refusedTypes: readonly string[];
   state: 'provisioning' | 'in-service' | 'draining';
 }
 
-/** The instances of an engine: launched from pools, put into service, drained, terminated, billed; by the rules of `EndpointFleet`. */
+/** Instances of an engine: launched from pools, put into service, drained, terminated, billed; by the rules of `EndpointFleet`. */
 export class EngineRoster {
   public desired = 0;
   public provisioning = 0;
   public draining = 0;
   public inService = 0;
-  /** When an instance comes into service or another launch is tried; Infinity when neither is due. */
+  /** Moment at which an instance comes into service or a launch is retried; Infinity if neither is due. */
   public nextAt = Infinity;
 
-  private readonly pools: readonly InstancePool[];
+  private readonly pools: readonly FleetPool[];
   private readonly live: EngineInstance[] = [];
   private readonly byPlace: (EngineInstance | undefined)[] = [];
   private readonly freePlaces: number[] = [];
-  private readonly capacity = new Map<string, CapacityState>();
-  private readonly billedClosed = new Map<string, number>();
+  private readonly launches = new LaunchOrder();
+  private readonly billedTime = new BilledTime();
   private launched = 0;
   private retryAt = Infinity;
   private events: EngineEvent[] = [];
 
   public constructor(private readonly options: EngineRosterOptions) {
-    this.pools = [...options.pools].sort((a, b) => a.priority - b.priority);
-    for (const { instanceType } of this.pools) this.billedClosed.set(instanceType, 0);
+    this.pools = byPriority(options.pools);
+    for (const { instanceType } of this.pools) this.billedTime.cover(instanceType);
   }
 
-  /** Billed instances: provisioning, in service or draining. */
+  /** Number of billed instances: provisioning, in service or draining. */
   public get billed(): number {
     return this.live.length;
   }
 
-  /** Instances wanted that no pool has capacity for. */
+  /** Number of desired instances that no pool has capacity for. */
   public get missing(): number {
     return Math.max(0, this.desired - this.provisioning - this.inService);
   }
@@ -87,10 +91,10 @@ export class EngineRoster {
   }
 
   public setCapacity(instanceType: string, state: CapacityState): void {
-    this.capacity.set(instanceType, state);
+    this.launches.setCapacity(instanceType, state);
   }
 
-  /** Puts into service what is ready, and tries launches again. */
+  /** Puts instances that are ready into service, and retries launches. */
   public advanceTo(at: EpochSeconds): void {
     while (this.nextAt <= at) {
       const due = this.nextAt;
@@ -105,24 +109,22 @@ export class EngineRoster {
     }
   }
 
-  /** A draining instance has finished its last request. */
+  /** Terminates a draining instance that has finished its last request. */
   public emptied(place: number, at: EpochSeconds): void {
     const instance = this.byPlace[place];
     if (instance?.state === 'draining') this.terminate(instance, at);
   }
 
-  /** Seconds from launch to termination or to a moment, per type; every type of a pool has an entry. */
+  /** Returns the billed seconds per type up to a moment; every type of a pool has an entry. */
   public billedSeconds(at: EpochSeconds): { [instanceType: string]: number } {
-    const billed = Object.fromEntries(this.billedClosed);
-    for (const { pool, launchedAt } of this.live) billed[pool.instanceType] += Math.max(0, at - launchedAt);
-    return billed;
+    return this.billedTime.until(at, this.live);
   }
 
-  /** Billed instances per type; every type of a pool has an entry. */
+  /** Returns the billed instances per type; every type of a pool has an entry. */
   public countsByType(): { [instanceType: string]: number } {
     const counts: { [instanceType: string]: number } = {};
     for (const { instanceType } of this.pools) counts[instanceType] = 0;
-    for (const { pool } of this.live) counts[pool.instanceType]++;
+    for (const { instanceType } of this.live) counts[instanceType]++;
     return counts;
   }
 
@@ -140,26 +142,25 @@ export class EngineRoster {
   }
 
   private launch(count: number, at: EpochSeconds, warm: boolean): void {
-    const refusedTypes: string[] = [];
-    for (const pool of this.pools) {
-      if (this.capacity.get(pool.instanceType) === 'insufficient') {
-        refusedTypes.push(pool.instanceType);
-        continue;
-      }
-      for (let launch = 0; launch < count; launch++) this.launchOne(pool, refusedTypes, at, warm);
-      return;
-    }
+    const shortfall = this.launches.launch(
+      this.pools,
+      count,
+      () => Infinity,
+      (pool, refusedTypes) => this.launchOne(pool, refusedTypes, at, warm),
+    );
+    if (shortfall === undefined) return;
     if (this.retryAt === Infinity) this.retryAt = at + this.options.capacityRetrySeconds;
-    this.events.push({ kind: 'capacity-error', at, refusedTypes, missing: count });
+    this.events.push({ kind: 'capacity-error', at, ...shortfall });
   }
 
-  private launchOne(pool: InstancePool, refusedTypes: readonly string[], at: EpochSeconds, warm: boolean): void {
+  private launchOne(pool: FleetPool, refusedTypes: readonly string[], at: EpochSeconds, warm: boolean): void {
     const seconds = warm ? 0 : checkProvisioningSeconds(this.options.provisioning());
     const place = this.freePlaces.pop() ?? this.byPlace.length;
     const instance: EngineInstance = {
       place,
       serial: ++this.launched,
-      pool,
+      instanceType: pool.instanceType,
+      priority: pool.priority,
       launchedAt: at,
       readyAt: at + seconds,
       refusedTypes,
@@ -168,7 +169,7 @@ export class EngineRoster {
     this.byPlace[place] = instance;
     this.live.push(instance);
     this.provisioning++;
-    this.tell('launched', instance, at);
+    this.record('launched', instance, at);
     if (seconds === 0) this.enter(instance, at);
   }
 
@@ -176,26 +177,15 @@ export class EngineRoster {
     instance.state = 'in-service';
     this.provisioning--;
     this.inService++;
-    this.tell('in-service', instance, at);
+    this.record('in-service', instance, at);
     this.options.enter(instance.place, at);
   }
 
-  /** Provisioning first, then the lowest-priority pool, then the fewest requests, then the youngest. */
   private release(count: number, at: EpochSeconds): void {
     const { outstanding } = this.options;
     const present = this.live.filter(({ state }) => state !== 'draining');
-    const load = new Map(
-      present.map((instance) => [instance, instance.state === 'in-service' ? outstanding(instance.place) : 0]),
-    );
-    const serves = ({ state }: EngineInstance): number => (state === 'in-service' ? 1 : 0);
-    present.sort(
-      (a, b) =>
-        serves(a) - serves(b) ||
-        b.pool.priority - a.pool.priority ||
-        load.get(a)! - load.get(b)! ||
-        b.serial - a.serial,
-    );
-    for (const instance of present.slice(0, count)) {
+    const ordered = inReleaseOrder(present, ({ place }) => outstanding(place));
+    for (const instance of ordered.slice(0, count)) {
       if (instance.state === 'provisioning') {
         this.provisioning--;
         this.end(instance, at);
@@ -204,7 +194,7 @@ export class EngineRoster {
       instance.state = 'draining';
       this.inService--;
       this.draining++;
-      this.tell('draining', instance, at);
+      this.record('draining', instance, at);
       this.options.leave(instance.place, at);
       if (outstanding(instance.place) === 0) this.terminate(instance, at);
     }
@@ -216,12 +206,12 @@ export class EngineRoster {
   }
 
   private end(instance: EngineInstance, at: EpochSeconds): void {
-    const { pool, place, launchedAt } = instance;
+    const { instanceType, place, launchedAt } = instance;
     this.live.splice(this.live.indexOf(instance), 1);
     this.byPlace[place] = undefined;
     this.freePlaces.push(place);
-    this.billedClosed.set(pool.instanceType, (this.billedClosed.get(pool.instanceType) ?? 0) + at - launchedAt);
-    this.tell('terminated', instance, at);
+    this.billedTime.close(instanceType, at - launchedAt);
+    this.record('terminated', instance, at);
   }
 
   private schedule(): void {
@@ -232,12 +222,12 @@ export class EngineRoster {
     this.nextAt = next;
   }
 
-  private tell(
+  private record(
     kind: 'launched' | 'in-service' | 'draining' | 'terminated',
     instance: EngineInstance,
     at: EpochSeconds,
   ): void {
-    const { pool, refusedTypes } = instance;
-    this.events.push({ kind, at, instanceType: pool.instanceType, refusedTypes });
+    const { instanceType, refusedTypes } = instance;
+    this.events.push({ kind, at, instanceType, refusedTypes });
   }
 }

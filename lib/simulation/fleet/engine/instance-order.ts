@@ -2,31 +2,31 @@ import type { EpochSeconds } from '../../../core/time';
 import { MeanLevel } from './mean-level';
 import { grown } from './request-table';
 
-const INSTANCES_AT_FIRST = 64;
-const LOADS_AT_FIRST = 256;
+const INITIAL_INSTANCES = 64;
+const INITIAL_LOADS = 256;
 
 /**
- * The instances in service, sorted by the requests in them, so that the least loaded is found, loaded and unloaded without a search.
- * One request more or fewer swaps two instances. Of equally loaded ones the one that was freed last comes first.
+ * Instances in service, sorted by the requests in them, so that the least loaded one is found without a search. One request more or fewer
+ * swaps two instances. Of equally loaded ones the one that was freed last comes first.
  *
- * Instances are numbers, the places the roster gives them; columns are replaced when they grow.
+ * An instance is the number of its place in the roster; columns are replaced when they grow.
  */
 export class InstanceOrder {
   /** Requests present in each instance, in service or draining. */
-  public load = new Int32Array(INSTANCES_AT_FIRST);
-  /** 1 for the instances in service. */
-  public serves = new Uint8Array(INSTANCES_AT_FIRST);
-  /** The instances in service, fewest requests first, and where in that order each one is. */
-  public order = new Int32Array(INSTANCES_AT_FIRST);
-  public position = new Int32Array(INSTANCES_AT_FIRST);
-  /** How many instances are in service. */
+  public load = new Int32Array(INITIAL_INSTANCES);
+  /** 1 for instances in service. */
+  public serves = new Uint8Array(INITIAL_INSTANCES);
+  /** Instances in service, fewest requests first, and the index of each in that order. */
+  public order = new Int32Array(INITIAL_INSTANCES);
+  public position = new Int32Array(INITIAL_INSTANCES);
+  /** Number of instances in service. */
   public serving = 0;
-  /** For each number of requests, where in `order` the instances with at least so many begin. */
-  public firstWith = new Int32Array(LOADS_AT_FIRST);
+  /** Index in `order` of the first instance with at least a number of requests, by that number. */
+  public firstWith = new Int32Array(INITIAL_LOADS);
 
   /** Requests present in the instances in service. */
   public readonly outstanding: MeanLevel;
-  /** The fewest and the most requests in one instance since the span began. */
+  /** Minimum and maximum of the requests in one instance since the start of the span. */
   public lowest = 0;
   public highest = 0;
 
@@ -34,7 +34,7 @@ export class InstanceOrder {
     this.outstanding = new MeanLevel(startAt);
   }
 
-  /** An instance without requests begins to take them. */
+  /** Adds an instance without requests. */
   public enter(instance: number): void {
     if (instance >= this.load.length) this.growInstances((instance + 1) * 2);
     const { order, position, firstWith, serving } = this;
@@ -48,7 +48,7 @@ export class InstanceOrder {
     this.lowest = 0;
   }
 
-  /** An instance takes no more requests; those it has no longer count. */
+  /** Removes an instance; its requests no longer count. */
   public leave(instance: number, at: EpochSeconds): void {
     const { order, position, firstWith } = this;
     const load = this.load[instance];
@@ -60,7 +60,7 @@ export class InstanceOrder {
     this.outstanding.change(-load, at);
   }
 
-  /** One request more in an instance in service. */
+  /** Adds a request to an instance in service. */
   public raise(instance: number, at: EpochSeconds): void {
     const load = this.load[instance];
     if (load >= this.firstWith.length - 2) this.growLoads();
@@ -72,7 +72,7 @@ export class InstanceOrder {
     if (load + 1 > this.highest) this.highest = load + 1;
   }
 
-  /** One request fewer in an instance. */
+  /** Removes a request from an instance. */
   public lower(instance: number, at: EpochSeconds): void {
     const load = this.load[instance];
     this.load[instance] = load - 1;
@@ -84,12 +84,12 @@ export class InstanceOrder {
     if (load - 1 < this.lowest) this.lowest = load - 1;
   }
 
-  /** Makes room for twice as many requests in one instance. */
+  /** Doubles the maximum number of requests in one instance. */
   public growLoads(): void {
     this.firstWith = grown(this.firstWith, new Int32Array(this.firstWith.length * 2).fill(this.serving));
   }
 
-  /** The next span of measurements begins. */
+  /** Starts the next span of measurements. */
   public restart(at: EpochSeconds): void {
     const { load, order, serving } = this;
     this.outstanding.restart(at);

@@ -1,32 +1,32 @@
 import type { EpochSeconds } from '../../../core/time';
 
-/** A number of requests that goes up and down, and its mean over a span of time. */
+/** Number of requests that changes over time, and its mean over a span. */
 export class MeanLevel {
-  /** The number now. */
+  /** Current number. */
   public level = 0;
-  /** The sum over the span's changes of when they happened, in seconds from its begin. */
-  public moments = 0;
+  /** Sum over the changes in the span: change × seconds from the start of the span. */
+  public momentSum = 0;
   private atStart = 0;
 
-  /** @param from when the span begins. */
+  /** @param from start of the span. */
   public constructor(public from: EpochSeconds) {}
 
-  /** So many more; fewer when negative. */
+  /** Adds a change, negative for a decrease. */
   public change(by: number, at: EpochSeconds): void {
     this.level += by;
-    this.moments += by * (at - this.from);
+    this.momentSum += by * (at - this.from);
   }
 
-  /** The mean over the span so far. */
+  /** Returns the mean over the span so far. */
   public meanUntil(at: EpochSeconds): number {
     const seconds = at - this.from;
-    return seconds > 0 ? (this.level * seconds - this.moments) / seconds : this.atStart;
+    return seconds > 0 ? (this.level * seconds - this.momentSum) / seconds : this.atStart;
   }
 
-  /** The next span begins. */
+  /** Starts the next span. */
   public restart(at: EpochSeconds): void {
     this.from = at;
     this.atStart = this.level;
-    this.moments = 0;
+    this.momentSum = 0;
   }
 }

@@ -1,7 +1,7 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
-import { FastRandom } from '../../fast-random';
-import type { RequestSource } from '../../workload/request-source';
+import { FastRandom } from '../../random';
+import type { RequestSource } from '../../traffic/request-source';
 import { checkFleetOptions, type CapacityState, type EndpointFleetOptions } from '../fleet-options';
 import type { SecondsHistogram } from '../seconds-histogram';
 import { DepartureWheel } from './departure-wheel';
@@ -13,39 +13,39 @@ import { NONE, RequestTable } from './request-table';
 import { TimeOuts } from './time-outs';
 import { SHARED_LINE, WaitingLines } from './waiting-lines';
 
-/** What a request engine simulates. */
+/** Settings of a request engine. */
 export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random'> {
   /**
-   * Where requests wait for a slot: in the container of the instance they were sent to (real-time endpoints), or in one queue
+   * Queue in which requests wait for a slot: in the container of the instance they were sent to (real-time endpoints), or one queue
    * before all instances (asynchronous endpoints, which hold requests even without an instance).
    *
    * @default 'instance'
    */
   readonly queue?: 'instance' | 'shared';
-  /** A request that waits longer than this for a slot misses its objective. @default 1 */
+  /** Maximum wait for a slot within the objective. @default 1 */
   readonly sloWaitSeconds?: number;
   /** Seeds random routing. @default 1 */
   readonly seed?: number | string;
-  /** Expected requests per second; a good guess saves the first adjustment. @default 100 */
+  /** Expected requests per second; a good estimate saves the first adjustment. @default 100 */
   readonly requestsPerSecond?: number;
 }
 
 /**
  * One fleet of instances under hundreds of millions of requests: the same rules as `EndpointFleet`, without an object per request.
  *
- * - Requests are rows in columns ({@link RequestTable}). What is measured is summed up ({@link EngineMeter}), and only requests that
- *   wait ({@link WaitingLines}) or may time out ({@link TimeOuts}) cost more than that.
- * - Ends of service lie in a wheel of buckets of time ({@link DepartureWheel}), instances are kept sorted by their requests
- *   ({@link InstanceOrder}), and {@link EngineLoop} takes requests from one to the other.
+ * - Requests are rows in columns ({@link RequestTable}). Measurements are sums ({@link EngineMeter}); only requests that wait
+ *   ({@link WaitingLines}) or may time out ({@link TimeOuts}) cost more.
+ * - Ends of service are in a timing wheel ({@link DepartureWheel}), instances are sorted by their requests ({@link InstanceOrder}), and
+ *   {@link EngineLoop} moves requests from one to the other.
  * - {@link EngineRoster} launches, drains and bills the instances.
  *
- * Time is given: {@link run} takes requests from a source up to a moment and stops there, so that whoever controls the fleet can look
- * ({@link drain}) and act ({@link setDesired}).
+ * The caller gives the time: {@link run} takes requests from a source up to a moment and stops, so that a control loop can measure
+ * ({@link takeSpan}) and act ({@link setDesired}).
  */
 export class RequestEngine {
   public readonly roster: EngineRoster;
   public readonly slots: number;
-  /** Seconds from arrival to answer, of all requests completed. */
+  /** Seconds from arrival to response, of all completed requests. */
   public readonly latency: SecondsHistogram;
   /** Seconds in a queue, of all requests whose service began. */
   public readonly wait: SecondsHistogram;
@@ -58,7 +58,7 @@ export class RequestEngine {
   private readonly loop: EngineLoop;
   private spanFrom: EpochSeconds;
 
-  /** @throws InputError naming every option that no fleet can be made of. */
+  /** @throws InputError naming every invalid option. */
   public constructor(options: RequestEngineOptions) {
     checkFleetOptions(options);
     const { startAt = 0, routing = 'LEAST_OUTSTANDING_REQUESTS' } = options;
@@ -103,17 +103,17 @@ export class RequestEngine {
     this.spanFrom = startAt;
   }
 
-  /** The engine's present: the latest moment it was told of. */
+  /** Current time of the engine: the latest moment given. */
   public get now(): EpochSeconds {
     return this.loop.present;
   }
 
-  /** Requests waiting for a slot now. */
+  /** Number of requests that wait for a slot. */
   public get waiting(): number {
     return this.lines.length;
   }
 
-  /** Instances in service now. */
+  /** Number of instances in service. */
   public get inService(): number {
     return this.instances.serving;
   }
@@ -123,7 +123,7 @@ export class RequestEngine {
     return { ...this.meter.totals(), present: this.lines.length + this.loop.inFlight };
   }
 
-  /** Wants a number of instances from now on (absolute); `warm` ones are in service at once. */
+  /** Sets the desired number of instances (absolute); `warm` ones are in service at once. */
   public setDesired(count: number, warm = false): void {
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new InputError(`the desired instance count is ${count}; it must be a whole number of at least 0`);
@@ -131,19 +131,19 @@ export class RequestEngine {
     this.roster.setDesired(count, this.now, warm);
   }
 
-  /** Says whether a type can be launched from now on. */
+  /** Sets the capacity of an instance type, for launches from now on. */
   public setCapacity(instanceType: string, state: CapacityState): void {
     this.roster.setCapacity(instanceType, state);
   }
 
-  /** What happened to instances since the last call, in order of time. */
+  /** Returns the events of instances since the last call, in order of time. */
   public takeEvents(): EngineEvent[] {
     return this.roster.takeEvents();
   }
 
   /**
-   * Goes to a moment: takes the source's requests before it and everything that ends up to it. Returns false once the source has no
-   * more requests.
+   * Advances to a moment: takes the source's requests before it and everything that ends up to it. Returns false if the source has no more
+   * requests.
    */
   public run(source: RequestSource | undefined, until: EpochSeconds): boolean {
     const { roster, wheel, loop } = this;
@@ -158,8 +158,8 @@ export class RequestEngine {
     }
   }
 
-  /** What was measured since the last call; the next span begins. */
-  public drain(): EngineSpan {
+  /** Returns the measurements since the last call and starts the next span. */
+  public takeSpan(): EngineSpan {
     const { instances, lines, meter, spanFrom, now } = this;
     const { outstanding, serving } = instances;
     meter.closeInvocations(serving);
@@ -167,7 +167,7 @@ export class RequestEngine {
     const span: EngineSpan = {
       fromSeconds: spanFrom,
       toSeconds: now,
-      ...meter.drain(),
+      ...meter.takeCounters(),
       meanOutstanding: Math.max(0, meanOutstanding),
       meanBusy: Math.max(0, meanOutstanding - lines.inService.meanUntil(now)),
       lowestOutstanding: serving === 0 ? 0 : instances.lowest,
@@ -181,7 +181,7 @@ export class RequestEngine {
     return span;
   }
 
-  /** An instance begins to take requests; those that wait before all instances go to it. */
+  /** Puts an instance into service; requests in the shared queue go to it. */
   private enter(instance: number, at: EpochSeconds): void {
     const { instances, lines, meter, table } = this;
     meter.closeInvocations(instances.serving);
@@ -198,7 +198,7 @@ export class RequestEngine {
     }
   }
 
-  /** An instance takes no more requests; what it has it finishes. */
+  /** Takes an instance out of service; it finishes its requests. */
   private leave(instance: number, at: EpochSeconds): void {
     const { instances, lines, meter } = this;
     meter.closeInvocations(instances.serving);

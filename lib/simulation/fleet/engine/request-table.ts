@@ -1,23 +1,23 @@
-/** No row, no instance: the end of a list. */
+/** End of a list of rows. */
 export const NONE = -1;
-/** The arrival of a row whose caller waits no more: it was answered, or has had a time-out and only keeps its slot. */
+/** Arrival of a row without a waiting caller: completed, or timed out and only occupying its slot. */
 export const ABANDONED = -1;
 
-const ROWS_AT_FIRST = 1024;
+const INITIAL_ROWS = 1024;
 
-/** The requests present as numbers: a row a request, a column a fact. Rows are used again; columns are replaced when they grow. */
+/** Requests present, one per row, with a column for each property. Rows are reused; columns are replaced when they grow. */
 export class RequestTable {
-  /** When its service ends; Infinity while it waits for a slot. */
+  /** End of its service; Infinity while it waits for a slot. */
   public finish = new Float64Array(0);
-  /** When it came, or {@link ABANDONED}. */
+  /** Moment of arrival, or {@link ABANDONED}. */
   public arrived = new Float64Array(0);
-  /** Seconds of service; kept only for those that wait for a slot or that may time out. */
+  /** Seconds of service; set only for requests that wait for a slot or may time out. */
   public service = new Float64Array(0);
-  /** The instance it was sent to. */
+  /** Instance it was sent to. */
   public instance = new Int32Array(0);
-  /** The next row of the list it is in: a bucket of the wheel, a line, or the free rows. */
+  /** Next row of its list: a bucket of the wheel, a queue, or the free rows. */
   public next = new Int32Array(0);
-  /** The first free row; {@link NONE} when it is time to {@link grow}. */
+  /** First free row; {@link NONE} if the table has to {@link grow}. */
   public free = NONE;
 
   public constructor() {
@@ -27,7 +27,7 @@ export class RequestTable {
   /** Doubles the rows. */
   public grow(): void {
     const present = this.next.length;
-    const size = Math.max(ROWS_AT_FIRST, present * 2);
+    const size = Math.max(INITIAL_ROWS, present * 2);
     this.finish = grown(this.finish, new Float64Array(size));
     this.arrived = grown(this.arrived, new Float64Array(size).fill(ABANDONED));
     this.service = grown(this.service, new Float64Array(size));
@@ -36,14 +36,14 @@ export class RequestTable {
     for (let row = size - 1; row >= present; row--) this.release(row);
   }
 
-  /** Gives back the row of a request that has left; its caller waits no more. */
+  /** Frees the row of a request that has left. */
   public release(row: number): void {
     this.next[row] = this.free;
     this.free = row;
   }
 }
 
-/** A longer column with the beginning of a shorter one. */
+/** Copies a column into a longer one and returns the longer one. */
 export function grown<Column extends Float64Array | Int32Array | Uint8Array>(from: Column, to: Column): Column {
   to.set(from);
   return to;

@@ -4,15 +4,15 @@ import type { InstanceOrder } from './instance-order';
 import { ABANDONED, type RequestTable } from './request-table';
 import type { WaitingLines } from './waiting-lines';
 
-const ENTRIES_AT_FIRST = 1024;
+const INITIAL_ENTRIES = 1024;
 
 /**
- * The requests that may time out. All wait equally long at most, so they expire in order of arrival: a ring of rows with the arrival
- * each had. Those that end before are forgotten when they come to the front.
+ * Requests that may time out. All have the same maximum wait, so they expire in order of arrival: a ring of rows with their arrivals.
+ * Requests that ended before are dropped when they reach the front.
  */
 export class TimeOuts {
-  private rows = new Int32Array(ENTRIES_AT_FIRST);
-  private arrivals = new Float64Array(ENTRIES_AT_FIRST);
+  private rows = new Int32Array(INITIAL_ENTRIES);
+  private arrivals = new Float64Array(INITIAL_ENTRIES);
   private head = 0;
   private count = 0;
 
@@ -25,7 +25,7 @@ export class TimeOuts {
     private readonly meter: EngineMeter,
   ) {}
 
-  /** Notes a request that may time out. */
+  /** Adds a request that may time out. */
   public watch(row: number, arrived: EpochSeconds): void {
     if (this.timeout === Infinity) return;
     if (this.count === this.rows.length) this.grow();
@@ -35,7 +35,7 @@ export class TimeOuts {
     this.count++;
   }
 
-  /** When the first request times out; Infinity when none can. */
+  /** Returns the moment of the next time-out; Infinity if there is none. */
   public first(): EpochSeconds {
     while (this.count > 0) {
       const { head } = this;
@@ -48,8 +48,8 @@ export class TimeOuts {
   }
 
   /**
-   * Times out the request with the first deadline, unless it has ended meanwhile. Returns whether it was in a slot, which it keeps to
-   * its end.
+   * Times out the request with the first deadline, unless it has ended meanwhile. Returns true if it was in a slot, which it occupies
+   * until its service ends.
    */
   public expire(at: EpochSeconds): boolean {
     if (this.first() > at) return false;
@@ -64,7 +64,7 @@ export class TimeOuts {
       return true;
     }
     since.missed++;
-    // It is the oldest of its line.
+    // It is the oldest of its queue.
     const instance = table.instance[row];
     lines.take(instance, at);
     if (!lines.shared) instances.lower(instance, at);

@@ -3,31 +3,31 @@ import type { InstanceOrder } from './instance-order';
 import { MeanLevel } from './mean-level';
 import { grown, NONE, type RequestTable } from './request-table';
 
-const LINES_AT_FIRST = 64;
-/** The line of everybody where one queue stands before all instances. */
+const INITIAL_LINES = 64;
+/** Number of the queue shared by all instances. */
 export const SHARED_LINE = 0;
 
-/** Requests that wait for a slot, first come first served: in a line for each instance, or in one before all of them. */
+/** Requests that wait for a slot, first in first out: in a queue for each instance, or in one shared by all. */
 export class WaitingLines {
-  /** The first and the last row of each line, `NONE` where nobody waits; columns are replaced when they grow. */
-  public heads = new Int32Array(LINES_AT_FIRST).fill(NONE);
-  private tails = new Int32Array(LINES_AT_FIRST).fill(NONE);
-  /** All that wait. */
+  /** First and last row of each queue, `NONE` if empty; columns are replaced when they grow. */
+  public heads = new Int32Array(INITIAL_LINES).fill(NONE);
+  private tails = new Int32Array(INITIAL_LINES).fill(NONE);
+  /** Number of waiting requests. */
   public length = 0;
-  /** Those that wait in an instance in service; nobody does in the line before all. */
+  /** Requests that wait in an instance in service; 0 for a shared queue. */
   public readonly inService: MeanLevel;
 
   public constructor(
     private readonly table: RequestTable,
     private readonly instances: InstanceOrder,
-    /** One line stands before all instances. */
+    /** True if one queue is shared by all instances. */
     public readonly shared: boolean,
     startAt: EpochSeconds,
   ) {
     this.inService = new MeanLevel(startAt);
   }
 
-  /** An instance begins to take requests: it has a line. */
+  /** Adds the queue of an instance that begins to accept requests. */
   public enter(instance: number): void {
     if (instance < this.heads.length) return;
     const size = (instance + 1) * 2;
@@ -35,12 +35,12 @@ export class WaitingLines {
     this.tails = grown(this.tails, new Int32Array(size).fill(NONE));
   }
 
-  /** An instance takes no more requests, and so many still wait in it. */
+  /** Excludes the waiting requests of an instance that stops accepting requests. */
   public leave(waiting: number, at: EpochSeconds): void {
     if (!this.shared) this.inService.change(-waiting, at);
   }
 
-  /** Puts a request at the end of an instance's line, or of the one before all. */
+  /** Adds a request to the queue of an instance, or to the shared one. */
   public put(row: number, instance: number, at: EpochSeconds): void {
     const { table, tails, inService } = this;
     const line = this.shared ? SHARED_LINE : instance;
@@ -53,10 +53,10 @@ export class WaitingLines {
     this.length++;
     if (this.shared) return;
     inService.level++;
-    inService.moments += at - inService.from;
+    inService.momentSum += at - inService.from;
   }
 
-  /** Takes the first out of an instance's line, or of the one before all, because it is served or has waited too long. */
+  /** Removes the first request from the queue of an instance, or from the shared one: its service begins or it timed out. */
   public take(instance: number, at: EpochSeconds): number {
     const { heads, inService } = this;
     const line = this.shared ? SHARED_LINE : instance;
@@ -67,7 +67,7 @@ export class WaitingLines {
     this.length--;
     if (this.shared || this.instances.serves[instance] === 0) return row;
     inService.level--;
-    inService.moments -= at - inService.from;
+    inService.momentSum -= at - inService.from;
     return row;
   }
 }

@@ -1,0 +1,60 @@
+import type { EpochSeconds } from '../../../core/time';
+import type { ScalingActivityDescription } from './types';
+
+/** Maximum number of activities kept for a target; AWS keeps six weeks. */
+const MAX_ACTIVITIES = 1000;
+
+type Changes = Partial<Pick<ScalingActivityDescription, 'statusCode' | 'statusMessage' | 'endTimeSeconds'>>;
+
+/** The scaling activities of one target. */
+export class ActivityLog {
+  private readonly activities: ScalingActivityDescription[] = [];
+
+  public constructor(private readonly onActivity: (activity: ScalingActivityDescription) => void) {}
+
+  /** Adds an activity, unless it was not scaled for the same reason as the one before it. */
+  public add(activity: ScalingActivityDescription): void {
+    const last = this.activities[this.activities.length - 1];
+    const again =
+      activity.notScaledReasons !== undefined &&
+      last?.notScaledReasons !== undefined &&
+      last.cause === activity.cause &&
+      JSON.stringify(last.notScaledReasons) === JSON.stringify(activity.notScaledReasons);
+    if (again) return;
+    this.activities.push(activity);
+    if (this.activities.length > MAX_ACTIVITIES) this.activities.shift();
+    this.onActivity(activity);
+  }
+
+  /** Returns the newest activity in progress. */
+  public inProgress(): ScalingActivityDescription | undefined {
+    for (let index = this.activities.length - 1; index >= 0; index--) {
+      const activity = this.activities[index]!;
+      if (activity.statusCode === 'InProgress') return activity;
+    }
+    return undefined;
+  }
+
+  /** Ends an activity. */
+  public end(
+    activity: ScalingActivityDescription,
+    statusCode: 'Successful' | 'Overridden' | 'Unfulfilled' | 'Failed',
+    statusMessage: string,
+    endTimeSeconds: EpochSeconds,
+  ): ScalingActivityDescription {
+    return this.change(activity, { statusCode, statusMessage, endTimeSeconds });
+  }
+
+  /** Returns the activities, newest first. */
+  public list(includeNotScaled: boolean): ScalingActivityDescription[] {
+    return this.activities.filter((activity) => includeNotScaled || activity.notScaledReasons === undefined).reverse();
+  }
+
+  private change(activity: ScalingActivityDescription, changes: Changes): ScalingActivityDescription {
+    const changed = { ...activity, ...changes };
+    const index = this.activities.findIndex(({ activityId }) => activityId === activity.activityId);
+    if (index >= 0) this.activities[index] = changed;
+    this.onActivity(changed);
+    return changed;
+  }
+}

@@ -1,0 +1,17 @@
+export { ACTION_REPEAT_SECONDS, AlarmCount, type AlarmRule } from './alarm-count';
+export { CloudWatch, type CloudWatchOptions } from './service';
+export type {
+  AlarmDefinition,
+  AlarmEvaluation,
+  AlarmState,
+  AlarmStatus,
+  ComparisonOperator,
+  Datapoint,
+  MetricDataQuery,
+  MetricId,
+  PeriodValue,
+  Statistic,
+  TreatMissingData,
+} from './types';
+export { metricKey } from './metric-store';
+export * from './statistics';

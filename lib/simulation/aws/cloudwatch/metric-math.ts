@@ -1,0 +1,236 @@
+import { InputError } from '../../../core/errors';
+
+/** Values by period, oldest first; undefined without data. */
+export type Row = readonly (number | undefined)[];
+
+/** A parsed metric-math expression. */
+export interface Expression {
+  /** Ids that the expression refers to, each once. */
+  readonly ids: readonly string[];
+  /** Returns the expression's values for the rows of its ids; all rows have the given length. */
+  evaluate(rowOf: (id: string) => Row, length: number): Row;
+}
+
+type Node =
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'id'; readonly id: string }
+  | { readonly kind: 'binary'; readonly operator: '+' | '-' | '*' | '/'; readonly left: Node; readonly right: Node }
+  | { readonly kind: 'negate'; readonly operand: Node }
+  | { readonly kind: 'across'; readonly reduce: keyof typeof ACROSS; readonly operands: readonly Node[] }
+  | { readonly kind: 'fill'; readonly operand: Node; readonly filler: number | 'REPEAT' | 'LINEAR' };
+
+const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][A-Za-z0-9_]*)|([-+*/(),[\]]))/y;
+
+/** Functions that combine several rows into one, from the values present in each period. */
+const ACROSS = {
+  AVG: (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length,
+  MAX: (values: readonly number[]): number => Math.max(...values),
+  MIN: (values: readonly number[]): number => Math.min(...values),
+  SUM: (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0),
+};
+
+/**
+ * Parses the part of CloudWatch metric math that alarms of scaling policies and rollouts use: numbers, ids, `+ - * /`, parentheses,
+ * `FILL(x, number | REPEAT | LINEAR)` and `AVG`, `MAX`, `MIN` and `SUM` of a list such as `[a, b]`.
+ *
+ * The result is missing where an operand is missing or the divisor is zero; a list combines the values that are present.
+ *
+ * @throws InputError for anything else.
+ */
+export function parseExpression(text: string): Expression {
+  const node = new Parser(text).parse();
+  const ids = new Set<string>();
+  collectIds(node, ids);
+  return {
+    ids: [...ids],
+    evaluate: (rowOf, length) => evaluate(node, rowOf, length),
+  };
+}
+
+class Parser {
+  private readonly tokens: string[] = [];
+  private position = 0;
+
+  public constructor(private readonly text: string) {
+    TOKEN.lastIndex = 0;
+    while (TOKEN.lastIndex < text.trimEnd().length) {
+      const at = TOKEN.lastIndex;
+      const match = TOKEN.exec(text);
+      if (match === null) throw this.problem(`cannot read '${text.slice(at).trim()}'`);
+      this.tokens.push((match[1] ?? match[2] ?? match[3])!);
+    }
+  }
+
+  public parse(): Node {
+    const node = this.sum();
+    if (this.position < this.tokens.length) throw this.problem(`unexpected '${this.peek()}' at the end`);
+    return node;
+  }
+
+  private sum(): Node {
+    let left = this.product();
+    for (let operator = this.peek(); operator === '+' || operator === '-'; operator = this.peek()) {
+      this.position++;
+      left = { kind: 'binary', operator, left, right: this.product() };
+    }
+    return left;
+  }
+
+  private product(): Node {
+    let left = this.factor();
+    for (let operator = this.peek(); operator === '*' || operator === '/'; operator = this.peek()) {
+      this.position++;
+      left = { kind: 'binary', operator, left, right: this.factor() };
+    }
+    return left;
+  }
+
+  private factor(): Node {
+    const token = this.take();
+    if (token === '-') return { kind: 'negate', operand: this.factor() };
+    if (token === '(') {
+      const inner = this.sum();
+      this.expect(')');
+      return inner;
+    }
+    if (/^\d/.test(token)) return { kind: 'number', value: Number(token) };
+    if (this.peek() === '(') {
+      if (token === 'FILL') return this.fill();
+      if (isAcross(token)) return { kind: 'across', reduce: token, operands: this.list(token) };
+      throw this.problem(`unknown function ${token}; known are ${Object.keys(ACROSS).join(', ')} and FILL`);
+    }
+    if (/^[a-z]/.test(token)) return { kind: 'id', id: token };
+    throw this.problem(`'${token}' is not an id (ids begin with a lower-case letter)`);
+  }
+
+  private list(name: string): Node[] {
+    this.expect('(');
+    if (this.peek() !== '[') throw this.problem(`${name} takes a list in brackets only, such as ${name}([a, b])`);
+    const operands: Node[] = [];
+    do {
+      this.position++;
+      operands.push(this.sum());
+    } while (this.peek() === ',');
+    this.expect(']');
+    this.expect(')');
+    return operands;
+  }
+
+  private fill(): Node {
+    this.expect('(');
+    const operand = this.sum();
+    this.expect(',');
+    const token = this.take();
+    let filler: number | 'REPEAT' | 'LINEAR';
+    if (token === 'REPEAT' || token === 'LINEAR') filler = token;
+    else filler = token === '-' ? -Number(this.take()) : Number(token);
+    if (typeof filler === 'number' && !Number.isFinite(filler)) {
+      throw this.problem(`FILL takes a number, REPEAT or LINEAR, not '${token}'`);
+    }
+    this.expect(')');
+    return { kind: 'fill', operand, filler };
+  }
+
+  private peek(): string | undefined {
+    return this.tokens[this.position];
+  }
+
+  private take(): string {
+    const token = this.tokens[this.position++];
+    if (token === undefined) throw this.problem('the expression is incomplete');
+    return token;
+  }
+
+  private expect(wanted: string): void {
+    const token = this.take();
+    if (token !== wanted) throw this.problem(`expected '${wanted}' instead of '${token}'`);
+  }
+
+  private problem(text: string): InputError {
+    return new InputError(`metric math '${this.text}': ${text}`);
+  }
+}
+
+function isAcross(name: string): name is keyof typeof ACROSS {
+  return Object.hasOwn(ACROSS, name);
+}
+
+function collectIds(node: Node, ids: Set<string>): void {
+  switch (node.kind) {
+    case 'number':
+      return;
+    case 'id':
+      ids.add(node.id);
+      return;
+    case 'binary':
+      collectIds(node.left, ids);
+      collectIds(node.right, ids);
+      return;
+    case 'across':
+      for (const operand of node.operands) collectIds(operand, ids);
+      return;
+    case 'negate':
+    case 'fill':
+      collectIds(node.operand, ids);
+  }
+}
+
+function evaluate(node: Node, rowOf: (id: string) => Row, length: number): Row {
+  switch (node.kind) {
+    case 'number':
+      return new Array<number>(length).fill(node.value);
+    case 'id':
+      return rowOf(node.id);
+    case 'negate':
+      return evaluate(node.operand, rowOf, length).map((value) => (value === undefined ? undefined : -value));
+    case 'across': {
+      const rows = node.operands.map((operand) => evaluate(operand, rowOf, length));
+      return Array.from({ length }, (_, index) => {
+        const values = rows.map((row) => row[index]).filter((value) => value !== undefined);
+        return values.length === 0 ? undefined : ACROSS[node.reduce](values);
+      });
+    }
+    case 'fill':
+      return fill(evaluate(node.operand, rowOf, length), node.filler);
+    case 'binary': {
+      const left = evaluate(node.left, rowOf, length);
+      const right = evaluate(node.right, rowOf, length);
+      return left.map((value, index) => apply(node.operator, value, right[index]));
+    }
+  }
+}
+
+function apply(
+  operator: '+' | '-' | '*' | '/',
+  left: number | undefined,
+  right: number | undefined,
+): number | undefined {
+  if (left === undefined || right === undefined) return undefined;
+  switch (operator) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '/':
+      return right === 0 ? undefined : left / right;
+  }
+}
+
+function fill(row: Row, filler: number | 'REPEAT' | 'LINEAR'): Row {
+  if (typeof filler === 'number') return row.map((value) => value ?? filler);
+  let previous = -1;
+  return row.map((value, index) => {
+    if (value !== undefined) {
+      previous = index;
+      return value;
+    }
+    if (previous < 0) return undefined;
+    const before = row[previous]!;
+    if (filler === 'REPEAT') return before;
+    const next = row.findIndex((candidate, at) => at > index && candidate !== undefined);
+    if (next < 0) return undefined;
+    return before + ((row[next]! - before) * (index - previous)) / (next - previous);
+  });
+}

@@ -1,0 +1,295 @@
+import { InputError } from '../../../core/errors';
+import type { EpochSeconds } from '../../../core/time';
+import { ACTION_REPEAT_SECONDS } from './alarm-count';
+import { evaluateAlarm, EXTRA_DATAPOINTS } from './alarm-evaluation';
+import { parseExpression, type Expression, type Row } from './metric-math';
+import { DEFAULT_RETENTION_SECONDS, MetricStore } from './metric-store';
+import type {
+  AlarmDefinition,
+  AlarmEvaluation,
+  AlarmState,
+  AlarmStatus,
+  Datapoint,
+  MetricId,
+  PeriodValue,
+  Statistic,
+} from './types';
+
+/** Settings for which AWS publishes no number. */
+export interface CloudWatchOptions {
+  /** Seconds from the end of a period until an alarm evaluates it, for periods of a minute or more. @default 60 */
+  readonly publishDelaySeconds?: number;
+  /** The same for periods of 10, 20 and 30 seconds. @default 10 */
+  readonly highResolutionPublishDelaySeconds?: number;
+  /** Seconds for which metrics are kept. @default 3 hours */
+  readonly retentionSeconds?: number;
+}
+
+interface Alarm {
+  definition: AlarmDefinition;
+  compiled: CompiledMetrics;
+  state: AlarmState;
+  reason: string;
+  stateUpdatedAtSeconds: EpochSeconds;
+  value: number | null;
+  isCurrent: boolean;
+  datapoints: readonly number[];
+  actionsInvokedAtSeconds: EpochSeconds | undefined;
+  /** Undefined until a first time is known. */
+  nextEvaluationAtSeconds: EpochSeconds | undefined;
+}
+
+type CompiledMetrics = (start: EpochSeconds, count: number) => Row;
+
+/**
+ * CloudWatch as far as scaling depends on it: metrics, and alarms with M of N datapoints, missing data and metric math.
+ *
+ * The caller gives the time: {@link advanceTo} makes every evaluation up to a moment. Alarms with a period of at least a minute are
+ * evaluated each minute, others every 10 seconds, on periods that ended at least the publish delay ago.
+ */
+export class CloudWatch {
+  private readonly store: MetricStore;
+  private readonly alarmsByName = new Map<string, Alarm>();
+  private readonly publishDelaySeconds: number;
+  private readonly highResolutionPublishDelaySeconds: number;
+  private readonly retentionSeconds: number;
+  private nowSeconds: EpochSeconds | undefined;
+
+  public constructor(options: CloudWatchOptions = {}) {
+    this.publishDelaySeconds = options.publishDelaySeconds ?? 60;
+    this.highResolutionPublishDelaySeconds = options.highResolutionPublishDelaySeconds ?? 10;
+    this.retentionSeconds = options.retentionSeconds ?? DEFAULT_RETENTION_SECONDS;
+    this.store = new MetricStore(this.retentionSeconds);
+  }
+
+  /** Adds samples; samples of the same second are merged. */
+  public putMetric(datapoint: Datapoint): void {
+    this.store.put(datapoint);
+  }
+
+  /** Returns the values of a metric in `[fromSeconds, toSeconds)` by period; periods without data are left out. */
+  public statistics(
+    metric: MetricId,
+    statistic: Statistic,
+    periodSeconds: number,
+    fromSeconds: EpochSeconds,
+    toSeconds: EpochSeconds,
+  ): PeriodValue[] {
+    return this.store.statistics(metric, statistic, periodSeconds, fromSeconds, toSeconds);
+  }
+
+  /**
+   * Creates an alarm in INSUFFICIENT_DATA, or changes an existing one, which keeps its state.
+   *
+   * @throws InputError for a period, count or expression that CloudWatch rejects
+   */
+  public putAlarm(definition: AlarmDefinition, atSeconds?: EpochSeconds): void {
+    checkAlarm(definition);
+    const compiled = this.compile(definition);
+    const now = this.pass(atSeconds);
+    const present = this.alarmsByName.get(definition.alarmName);
+    const nextEvaluationAtSeconds = now === undefined ? undefined : this.firstEvaluationAfter(definition, now);
+    if (present !== undefined) {
+      Object.assign(present, { definition, compiled, nextEvaluationAtSeconds });
+      return;
+    }
+    this.alarmsByName.set(definition.alarmName, {
+      definition,
+      compiled,
+      state: 'INSUFFICIENT_DATA',
+      reason: 'Unchecked: Initial alarm creation',
+      stateUpdatedAtSeconds: now ?? 0,
+      value: null,
+      isCurrent: false,
+      datapoints: [],
+      actionsInvokedAtSeconds: undefined,
+      nextEvaluationAtSeconds,
+    });
+  }
+
+  /** Deletes an alarm; returns false if no alarm has the name. */
+  public deleteAlarm(alarmName: string): boolean {
+    return this.alarmsByName.delete(alarmName);
+  }
+
+  public alarm(alarmName: string): AlarmStatus | undefined {
+    const alarm = this.alarmsByName.get(alarmName);
+    return alarm === undefined ? undefined : statusOf(alarm);
+  }
+
+  /** Returns all alarms in the order of their creation. */
+  public alarms(): AlarmStatus[] {
+    return [...this.alarmsByName.values()].map(statusOf);
+  }
+
+  /** Sets a state until the next evaluation and returns the change; undefined if no alarm has the name. */
+  public setAlarmState(
+    alarmName: string,
+    state: AlarmState,
+    reason: string,
+    atSeconds: EpochSeconds,
+  ): AlarmEvaluation | undefined {
+    const alarm = this.alarmsByName.get(alarmName);
+    if (alarm === undefined) return undefined;
+    return this.settle(alarm, atSeconds, { state, reason, datapoints: alarm.datapoints });
+  }
+
+  /** Returns the moment of the next evaluation: 0 ("at once") for an alarm put before the first known time, undefined without alarms. */
+  public nextEvaluationAt(): EpochSeconds | undefined {
+    let next: EpochSeconds | undefined;
+    for (const alarm of this.alarmsByName.values()) {
+      const at = alarm.nextEvaluationAtSeconds ?? 0;
+      if (next === undefined || at < next) next = at;
+    }
+    return next;
+  }
+
+  /** Makes every evaluation due up to and including a moment and returns all of them in order of time, also those without a change. */
+  public advanceTo(atSeconds: EpochSeconds): AlarmEvaluation[] {
+    const now = this.pass(atSeconds)!;
+    const evaluations: AlarmEvaluation[] = [];
+    for (;;) {
+      let due: Alarm | undefined;
+      for (const alarm of this.alarmsByName.values()) {
+        const at = (alarm.nextEvaluationAtSeconds ??= this.firstEvaluationAfter(alarm.definition, now));
+        if (at <= atSeconds && (due === undefined || at < due.nextEvaluationAtSeconds!)) due = alarm;
+      }
+      if (due === undefined) return evaluations;
+      evaluations.push(this.evaluate(due, due.nextEvaluationAtSeconds!));
+    }
+  }
+
+  private evaluate(alarm: Alarm, atSeconds: EpochSeconds): AlarmEvaluation {
+    const { definition } = alarm;
+    const frequency = frequencyOf(definition);
+    alarm.nextEvaluationAtSeconds = atSeconds + frequency;
+    const count = definition.evaluationPeriods + EXTRA_DATAPOINTS;
+    const end = Math.floor((atSeconds - this.delayOf(definition)) / frequency + 1e-9) * frequency;
+    const values = alarm.compiled(end - count * definition.periodSeconds, count);
+    alarm.isCurrent = values.slice(-1 - EXTRA_DATAPOINTS).some((value) => value !== undefined);
+    return this.settle(alarm, atSeconds, evaluateAlarm(definition, values, alarm.state));
+  }
+
+  private settle(
+    alarm: Alarm,
+    atSeconds: EpochSeconds,
+    verdict: { readonly state: AlarmState; readonly reason: string; readonly datapoints: readonly number[] },
+  ): AlarmEvaluation {
+    const previousState = alarm.state;
+    const changed = verdict.state !== previousState;
+    const since = alarm.actionsInvokedAtSeconds ?? -Infinity;
+    const invokesActions =
+      (alarm.definition.actionsEnabled ?? true) && (changed || atSeconds - since >= ACTION_REPEAT_SECONDS - 1e-6);
+    if (invokesActions) alarm.actionsInvokedAtSeconds = atSeconds;
+    if (changed) alarm.stateUpdatedAtSeconds = atSeconds;
+    alarm.state = verdict.state;
+    alarm.reason = verdict.reason;
+    alarm.datapoints = verdict.datapoints;
+    alarm.value = verdict.datapoints[verdict.datapoints.length - 1] ?? null;
+    return {
+      alarmName: alarm.definition.alarmName,
+      atSeconds,
+      state: verdict.state,
+      previousState,
+      value: alarm.value,
+      datapoints: alarm.datapoints,
+      threshold: alarm.definition.threshold,
+      invokesActions,
+      reason: verdict.reason,
+    };
+  }
+
+  /** Compiles the metric or metric math of an alarm into a function from a range of periods to values. */
+  private compile(definition: AlarmDefinition): CompiledMetrics {
+    const { periodSeconds } = definition;
+    const keepSeconds =
+      (definition.evaluationPeriods + EXTRA_DATAPOINTS + 1) * periodSeconds + this.delayOf(definition) + periodSeconds;
+    const watch = (metric: MetricId, statistic: Statistic): CompiledMetrics => {
+      this.store.keep(metric, Math.max(keepSeconds, this.retentionSeconds));
+      return (start, count) => this.store.values(metric, statistic, start, periodSeconds, count);
+    };
+    if (definition.metric !== undefined) return watch(definition.metric, definition.statistic!);
+
+    const rows = new Map<string, CompiledMetrics>();
+    const queries = definition.metrics!;
+    const expressions = new Map<string, Expression>();
+    for (const { id, expression } of queries) {
+      if (expression !== undefined) expressions.set(id, parseExpression(expression));
+    }
+    checkReferences(expressions, new Set(queries.map((query) => query.id)));
+    for (const { id, metric, statistic } of queries) {
+      const expression = expressions.get(id);
+      if (metric !== undefined) rows.set(id, watch(metric, statistic!));
+      else rows.set(id, (start, count) => expression!.evaluate((other) => rows.get(other)!(start, count), count));
+    }
+    return rows.get(queries.find((query) => query.returnData ?? true)!.id)!;
+  }
+
+  private delayOf(definition: AlarmDefinition): number {
+    return definition.periodSeconds < 60 ? this.highResolutionPublishDelaySeconds : this.publishDelaySeconds;
+  }
+
+  private firstEvaluationAfter(definition: AlarmDefinition, atSeconds: EpochSeconds): EpochSeconds {
+    const frequency = frequencyOf(definition);
+    const delay = this.delayOf(definition);
+    return (Math.floor((atSeconds - delay) / frequency + 1e-9) + 1) * frequency + delay;
+  }
+
+  private pass(atSeconds: EpochSeconds | undefined): EpochSeconds | undefined {
+    if (atSeconds !== undefined) this.nowSeconds = Math.max(this.nowSeconds ?? atSeconds, atSeconds);
+    return this.nowSeconds;
+  }
+}
+
+/** Rejects unknown ids and circular expressions. */
+function checkReferences(expressions: ReadonlyMap<string, Expression>, known: ReadonlySet<string>): void {
+  const visit = (id: string, path: readonly string[]): void => {
+    if (path.includes(id)) throw new InputError(`metric math refers in a circle: ${[...path, id].join(' -> ')}`);
+    for (const other of expressions.get(id)?.ids ?? []) {
+      if (!known.has(other))
+        throw new InputError(`metric math refers to '${other}'; known ids: ${[...known].join(', ')}`);
+      visit(other, [...path, id]);
+    }
+  };
+  for (const id of expressions.keys()) visit(id, []);
+}
+
+function frequencyOf(definition: AlarmDefinition): number {
+  return definition.periodSeconds < 60 ? 10 : 60;
+}
+
+function statusOf(alarm: Alarm): AlarmStatus {
+  const { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints } = alarm;
+  return { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
+}
+
+function checkAlarm(definition: AlarmDefinition): void {
+  const where = `alarm ${definition.alarmName}`;
+  const { periodSeconds, evaluationPeriods, datapointsToAlarm = evaluationPeriods, metric, metrics } = definition;
+  const reject = (problem: string): never => {
+    throw new InputError(`${where}: ${problem}`);
+  };
+  if (![10, 20, 30].includes(periodSeconds) && !(periodSeconds > 0 && periodSeconds % 60 === 0)) {
+    reject(`periodSeconds (${periodSeconds}) must be 10, 20, 30 or a multiple of 60`);
+  }
+  if (!Number.isInteger(evaluationPeriods) || evaluationPeriods < 1) {
+    reject(`evaluationPeriods (${evaluationPeriods}) must be a whole number of at least 1`);
+  }
+  if (!Number.isInteger(datapointsToAlarm) || datapointsToAlarm < 1 || datapointsToAlarm > evaluationPeriods) {
+    reject(`datapointsToAlarm (${datapointsToAlarm}) must be from 1 to evaluationPeriods (${evaluationPeriods})`);
+  }
+  if (!Number.isFinite(definition.threshold)) reject(`threshold (${definition.threshold}) must be a finite number`);
+  if ((metric === undefined) === (metrics === undefined)) reject('give either metric or metrics');
+  if (metric !== undefined && definition.statistic === undefined) reject('statistic is required with metric');
+  if (metrics === undefined) return;
+  if (metrics.filter((query) => query.returnData ?? true).length !== 1) {
+    reject('exactly one of metrics must have returnData true');
+  }
+  for (const query of metrics) {
+    if (!/^[a-z][A-Za-z0-9_]*$/.test(query.id)) reject(`id '${query.id}' must begin with a lower-case letter`);
+    if ((query.metric === undefined) === (query.expression === undefined)) {
+      reject(`query ${query.id} needs either metric or expression`);
+    }
+    if (query.metric !== undefined && query.statistic === undefined) reject(`query ${query.id} needs a statistic`);
+  }
+}

@@ -1,0 +1,2 @@
+export * from './fleet-blueprint';
+export { fleetsOfTemplates, type TemplateFleetsOptions } from './fleets';

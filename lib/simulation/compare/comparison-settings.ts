@@ -1,0 +1,76 @@
+import { InputError, throwProblems } from '../../core/errors';
+import type { Workload } from '../traffic/workload';
+
+/** Window of a trace, and the fleet that every policy scales in it; the defaults are those of the command line. */
+export interface ComparisonSettings {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+  readonly slotsPerInstance: number;
+  readonly serviceMeanSeconds: number;
+  /** Standard deviation ÷ mean of the lognormal service time. */
+  readonly serviceCoefficientOfVariation: number;
+  /** Maximum wait for a slot of a request that is on time. */
+  readonly sloWaitSeconds: number;
+  /** Objective: ratio of requests that are on time. */
+  readonly sloRatio: number;
+  readonly provisioningSeconds: number;
+  readonly provisioningSigma: number;
+  /** Seconds from the end of a period until its metric is visible. */
+  readonly metricDelaySeconds: number;
+  readonly minCapacity: number;
+  readonly maxCapacity: number;
+  /** Number of seeds, from 1 on. */
+  readonly seeds: number;
+}
+
+/** Default settings of `tidegate compare`. */
+export const COMPARISON_DEFAULTS = {
+  slotsPerInstance: 16,
+  serviceMeanSeconds: 2,
+  serviceCoefficientOfVariation: 1,
+  sloWaitSeconds: 1,
+  sloRatio: 0.99,
+  provisioningSeconds: 258,
+  provisioningSigma: 0.2,
+  metricDelaySeconds: 10,
+  minCapacity: 1,
+  maxCapacity: 10_000,
+  seeds: 5,
+} as const;
+
+/** Mean of the lognormal provisioning time. */
+export function meanProvisioningSeconds({ provisioningSeconds, provisioningSigma }: ComparisonSettings): number {
+  return provisioningSeconds * Math.exp(provisioningSigma ** 2 / 2);
+}
+
+/** @throws InputError naming every setting that is out of range */
+export function checkSettings(workload: Workload, settings: ComparisonSettings): void {
+  const problems: string[] = [];
+  const { fromSeconds: from, toSeconds: to } = settings;
+  const end = Math.floor(workload.durationSeconds);
+  const check = (name: string, value: number, ok: boolean, allowed: string): void => {
+    if (!ok) problems.push(`${name} is ${value}; it must be ${allowed}`);
+  };
+  check('--from', from, Number.isInteger(from) && from >= 0, 'a whole number of seconds of at least 0');
+  check('--to', to, Number.isInteger(to) && to <= end, `a whole number of seconds up to the trace's end (${end})`);
+  if (to - from < 600) problems.push(`the window from ${from} to ${to} is shorter than 600 seconds; widen it`);
+  const { slotsPerInstance: slots, provisioningSeconds, sloWaitSeconds, seeds } = settings;
+  check('--slots', slots, Number.isInteger(slots) && slots >= 1 && slots <= 1000, 'a whole number from 1 to 1000');
+  check(
+    '--slo-wait',
+    sloWaitSeconds,
+    Number.isInteger(sloWaitSeconds) && sloWaitSeconds >= 1 && sloWaitSeconds <= 30,
+    'a whole number of seconds from 1 to 30',
+  );
+  check(
+    '--provisioning',
+    provisioningSeconds,
+    provisioningSeconds >= 1 && provisioningSeconds <= 7200,
+    'a number of seconds from 1 to 7200',
+  );
+  check('--seeds', seeds, Number.isInteger(seeds) && seeds >= 1 && seeds <= 100, 'a whole number from 1 to 100');
+  const mean = settings.serviceMeanSeconds;
+  check('--service-mean', mean, mean > 0 && mean <= 60, 'a number of seconds above 0 and at most 60');
+  throwProblems('compare', problems);
+  if (settings.sloRatio <= 0 || settings.sloRatio >= 1) throw new InputError('sloRatio must lie between 0 and 1');
+}

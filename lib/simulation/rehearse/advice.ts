@@ -1,0 +1,256 @@
+import { TARGET_UTILIZATION, type ScalingPolicy, type TargetTrackingPolicy } from '../../scaling/decide';
+import type { FleetBlueprint } from '../blueprint';
+import type { Advice, Rehearsal, TimelinePoint } from './rehearsal';
+import { Clock } from '../clock';
+import { numberText, percentText, round } from '../number-text';
+
+/** Rehearses a changed fleet under the same traffic. */
+export type RehearseAgain = (changed: FleetBlueprint) => Rehearsal;
+
+/** Change of a fleet, to be rehearsed before it is recommended. */
+interface Change {
+  readonly title: string;
+  readonly reason: string;
+  readonly blueprint: FleetBlueprint;
+}
+
+/** Minimum saving of a recommended change. */
+const MIN_SAVING_RATIO = 0.03;
+/** Causes of fewer misses than this ratio of all get no advice. */
+const MIN_CAUSE_RATIO = 0.1;
+
+/**
+ * Recommended changes with their reasons.
+ *
+ * @param rehearseAgain rehearses candidates, so that the best one is recommended with its effect; without it none is tried
+ */
+export function advise(blueprint: FleetBlueprint, rehearsal: Rehearsal, rehearseAgain?: RehearseAgain): Advice[] {
+  const objective = rehearsal.settings.sloPercent;
+  const advice: Advice[] = [];
+  if (rehearsal.sloPercent < objective) advice.push(...missAdvice(blueprint, rehearsal));
+  if (rehearseAgain !== undefined) {
+    const best = bestChange(candidates(blueprint, rehearsal), rehearsal, rehearseAgain);
+    if (best !== undefined) advice.push(best);
+  }
+  const { budgetUsd, usdPerMonth, guardLevel } = rehearsal.cost;
+  if (budgetUsd !== null && usdPerMonth > budgetUsd) {
+    const day = Math.max(1, Math.floor((30.4 * 0.9 * budgetUsd) / usdPerMonth));
+    advice.push({
+      title: `raise the budget to at least ${numberText(Math.ceil(usdPerMonth))} USD, or expect the guard`,
+      reason:
+        `a month of this traffic costs ${numberText(usdPerMonth, 0)} USD and the budget is ${numberText(budgetUsd)} USD: ` +
+        `the guard would freeze growth on about day ${day}${guardLevel === null || guardLevel === 'ok' ? '' : ` (it reached ${guardLevel} here)`}`,
+    });
+  }
+  if (rehearsal.scaling.capacityErrors > 0) {
+    advice.push({
+      title: 'add another instance type as a further pool',
+      reason:
+        `${rehearsal.scaling.capacityErrors} launches failed for lack of capacity in ${rehearsal.fleet.instanceTypes.join(', ')}; ` +
+        'SageMaker tries up to five pools in order',
+    });
+  }
+  return advice;
+}
+
+/** A remedy for each frequent cause of requests served badly, the most frequent first. */
+function missAdvice(blueprint: FleetBlueprint, rehearsal: Rehearsal): Advice[] {
+  const total = Object.values(rehearsal.missedBy).reduce((sum, count) => sum + count, 0);
+  return Object.entries(rehearsal.missedBy)
+    .filter(([, count]) => count >= MIN_CAUSE_RATIO * total)
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, count]): Advice => {
+      const share = `${round((100 * count) / total, 0)} % of the requests served badly`;
+      switch (cause) {
+        case 'maximum':
+          return maximumMissed(blueprint, rehearsal, share);
+        case 'provisioning':
+          return {
+            title: 'keep more headroom: the traffic grows faster than instances start',
+            reason: `${share} arrived while instances were starting (${rehearsal.settings.provisioning}); ${steepest(rehearsal)}`,
+          };
+        case 'reaction':
+          return {
+            title: 'react earlier: lower the target, or raise the minimum',
+            reason: `${share} arrived before any policy scaled out, in bursts shorter than its alarm`,
+          };
+        case 'guard':
+          return {
+            title: 'raise the budget or the protected floor',
+            reason: `${share} arrived while the cost guard limited the fleet`,
+          };
+        case 'no-capacity':
+          return {
+            title: 'add another instance type as a further pool',
+            reason: `${share} arrived while no pool had capacity`,
+          };
+        default:
+          return {
+            title: 'keep a minimum of 1',
+            reason: `${share} arrived while no instance was in service: requests fail until one has started`,
+          };
+      }
+    });
+}
+
+function maximumMissed({ plan, slotsPerInstance }: FleetBlueprint, rehearsal: Rehearsal, share: string): Advice {
+  const { maxCapacity } = plan;
+  const peak = peakOf(rehearsal.timeline);
+  const needed = Math.ceil(peak.peakDemand / (0.8 * slotsPerInstance));
+  const arrived = `${share} arrived while the fleet was at its maximum of ${maxCapacity}`;
+  const load = `${momentIn(rehearsal, peak.second)} the busiest minute had ${numberText(peak.peakDemand, 0)} concurrent requests`;
+  const slots = `${maxCapacity} instances serve ${numberText(maxCapacity * slotsPerInstance)}`;
+  if (needed > maxCapacity) {
+    return { title: `raise the maximum from ${maxCapacity} to ${needed}`, reason: `${arrived}; ${load}, and ${slots}` };
+  }
+  return {
+    title: 'scale out earlier, or raise the maximum to clear queues faster',
+    reason: `${arrived}, with the queue of the time before; ${load}, and ${slots}`,
+  };
+}
+
+/** Steepest growth of demand within the start-up time of an instance, in words. */
+function steepest(rehearsal: Rehearsal): string {
+  const { timeline, settings } = rehearsal;
+  const seconds = settings.provisioningMedianSeconds;
+  let from = timeline[0];
+  let to = timeline[0];
+  let growth = 0;
+  let behind = 0;
+  for (const point of timeline) {
+    while (timeline[behind]!.second < point.second - seconds) behind++;
+    const before = timeline[behind]!;
+    if (point.demand - before.demand > growth) {
+      growth = point.demand - before.demand;
+      from = before;
+      to = point;
+    }
+  }
+  if (from === undefined || to === undefined || growth === 0) return 'the traffic grew within that time';
+  return (
+    `the steepest growth was from ${round(from.demand, 1)} to ${round(to.demand, 1)} concurrent requests ` +
+    `within ${round(to.second - from.second, 0)} s, ${momentIn(rehearsal, to.second)}`
+  );
+}
+
+/** Moment of a run in a sentence, to the minute. */
+function momentIn({ clock, traffic }: Rehearsal, second: number): string {
+  const times = new Clock(clock, traffic.seconds);
+  const moment = times.moment(Math.floor(second / 60) * 60);
+  return times.isElapsed ? `at about ${moment} (elapsed)` : `at about ${moment} ${times.zoneName}`;
+}
+
+function peakOf(timeline: readonly TimelinePoint[]): TimelinePoint {
+  return timeline.reduce((peak, point) => (point.peakDemand > peak.peakDemand ? point : peak), timeline[0]!);
+}
+
+/** Changes to rehearse: other targets, other limits, another routing. */
+function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
+  const { plan, slotsPerInstance } = blueprint;
+  const changes: Change[] = [];
+  const missesObjective = rehearsal.sloPercent < rehearsal.settings.sloPercent;
+  for (const policy of plan.policies) {
+    if (policy.kind !== 'target-tracking') continue;
+    const factors = missesObjective ? [0.9, 0.8, 0.7, 0.6, 0.45] : [1.1, 1.25, 1.4, 1.7, 2];
+    for (const factor of factors) {
+      const targetValue = round(policy.targetValue * factor, 2);
+      if (tracksConcurrency(policy) && targetValue > slotsPerInstance) continue;
+      changes.push({
+        title: `set the target of ${policy.policyName} to ${targetValue} (it is ${policy.targetValue})`,
+        reason: missesObjective
+          ? 'a lower target keeps more slots free for requests that arrive while instances start'
+          : 'the fleet keeps more slots free than its traffic needs',
+        blueprint: withPolicy(blueprint, { ...policy, targetValue }),
+      });
+    }
+  }
+  if (missesObjective) {
+    const { minCapacity, maxCapacity } = plan;
+    const usual = Math.round(rehearsal.capacity.meanInstances);
+    for (const minimum of new Set([minCapacity + 1, minCapacity + 2, usual])) {
+      if (minimum <= minCapacity || minimum > maxCapacity) continue;
+      changes.push({
+        title: `raise the minimum from ${minCapacity} to ${minimum}`,
+        reason: 'a larger fleet at quiet times has free slots for the first minutes of a rise',
+        blueprint: { ...blueprint, plan: { ...plan, minCapacity: minimum } },
+      });
+    }
+    if (rehearsal.missedBy.maximum !== undefined) {
+      const maximum = Math.max(
+        maxCapacity + 1,
+        Math.ceil(peakOf(rehearsal.timeline).peakDemand / (TARGET_UTILIZATION * slotsPerInstance)),
+      );
+      changes.push({
+        title: `raise the maximum from ${maxCapacity} to ${maximum}`,
+        reason: 'the peak needs more instances than the maximum allows',
+        blueprint: { ...blueprint, plan: { ...plan, maxCapacity: maximum } },
+      });
+      for (const policy of plan.policies) {
+        if (policy.kind !== 'target-tracking') continue;
+        const targetValue = round(policy.targetValue * 0.75, 2);
+        changes.push({
+          title: `raise the maximum from ${maxCapacity} to ${maximum + 2} and set the target of ${policy.policyName} to ${targetValue}`,
+          reason: 'the peak needs more instances than the maximum allows, and the rise before it needs free slots',
+          blueprint: withPolicy(
+            { ...blueprint, plan: { ...plan, maxCapacity: maximum + 2 } },
+            { ...policy, targetValue },
+          ),
+        });
+      }
+    }
+  }
+  if (blueprint.routing === 'RANDOM') {
+    changes.push({
+      title: 'route to the instance with the fewest requests (LEAST_OUTSTANDING_REQUESTS)',
+      reason: 'random routing lets requests wait on one instance while another is idle',
+      blueprint: { ...blueprint, routing: 'LEAST_OUTSTANDING_REQUESTS' },
+    });
+  }
+  return changes;
+}
+
+/** The cheapest change that meets the objective; if none does, the nearest one. */
+function bestChange(changes: readonly Change[], base: Rehearsal, rehearseAgain: RehearseAgain): Advice | undefined {
+  const objective = base.settings.sloPercent;
+  const tried = changes.map((change) => ({ change, result: rehearseAgain(change.blueprint) }));
+  const successful = tried.filter(({ result }) => result.sloPercent >= objective);
+  successful.sort((a, b) => a.result.cost.usd - b.result.cost.usd);
+  const [cheapest] = successful;
+  const adviceFor = ({ change, result }: (typeof tried)[number], effect: string): Advice => ({
+    title: change.title,
+    reason: `${change.reason}; ${effect}`,
+    effect: { sloPercent: result.sloPercent, usdPerMonth: result.cost.usdPerMonth },
+  });
+  if (base.sloPercent >= objective) {
+    if (cheapest === undefined || cheapest.result.cost.usd > (1 - MIN_SAVING_RATIO) * base.cost.usd) return undefined;
+    const saved = round(100 * (1 - cheapest.result.cost.usd / base.cost.usd), 1);
+    return adviceFor(
+      cheapest,
+      `rehearsed with this change, the fleet costs ${saved} % less and still serves ${percentText(cheapest.result.sloPercent)} well`,
+    );
+  }
+  if (cheapest !== undefined) {
+    return adviceFor(
+      cheapest,
+      `rehearsed with this change, ${percentText(cheapest.result.sloPercent)} are served well instead of ${percentText(base.sloPercent)}`,
+    );
+  }
+  tried.sort((a, b) => b.result.sloPercent - a.result.sloPercent);
+  const [nearest] = tried;
+  if (nearest === undefined || nearest.result.sloPercent <= base.sloPercent) return undefined;
+  return adviceFor(
+    nearest,
+    `none of ${tried.length} changes meets ${objective} % by itself; this one is the nearest with ${percentText(nearest.result.sloPercent)}`,
+  );
+}
+
+function tracksConcurrency({ metric }: TargetTrackingPolicy): boolean {
+  return metric?.kind === 'predefined' && /ConcurrentRequestsPer/.test(metric.predefinedMetricType);
+}
+
+function withPolicy(blueprint: FleetBlueprint, changed: ScalingPolicy): FleetBlueprint {
+  const policies = blueprint.plan.policies.map((policy) =>
+    policy.policyName === changed.policyName ? changed : policy,
+  );
+  return { ...blueprint, plan: { ...blueprint.plan, policies } };
+}

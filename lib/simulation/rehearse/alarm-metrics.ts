@@ -1,0 +1,105 @@
+import { findInstanceType } from '../../catalog/instance-types';
+import type { EpochSeconds } from '../../core/time';
+import { metricKey, NO_SAMPLES, type CloudWatch, type MetricId, type StatisticSet } from '../aws/cloudwatch';
+import {
+  BACKLOG_METRICS,
+  componentMetrics,
+  FOLLOWING_UTILIZATION_METRICS,
+  namedForComponents,
+  variantMetrics,
+  type EndpointLoad,
+  type MetricTable,
+  type QuietMetrics,
+} from '../aws/sagemaker-metrics';
+import type { FleetBlueprint } from '../blueprint';
+import type { EngineSpan } from '../fleet';
+
+/** Publishes the metrics that alarms watch, and no others. */
+export class AlarmMetrics {
+  private readonly watched: {
+    readonly metric: MetricId;
+    readonly statistics: (span: EngineSpan, load: EndpointLoad) => StatisticSet;
+  }[] = [];
+  /** Metrics that alarms watch and no endpoint publishes: their alarms stay without data. */
+  public readonly unknown: string[] = [];
+  /** Seconds between two publications: 10 when an alarm has a period below a minute, else 60. */
+  public readonly spanSeconds: number;
+  private readonly known: MetricTable<EndpointLoad>;
+  private readonly slots: number;
+  private readonly gpusPerInstance: number;
+
+  public constructor(
+    private readonly cloudWatch: CloudWatch,
+    { slotsPerInstance, placement, pools }: Pick<FleetBlueprint, 'slotsPerInstance' | 'placement' | 'pools'>,
+    quiet: QuietMetrics,
+  ) {
+    // Of the utilizations that are assumed, memory alone: it tells a quiet fleet from a lost metric.
+    const memory = { MemoryUtilization: FOLLOWING_UTILIZATION_METRICS.MemoryUtilization! };
+    this.known = {
+      ...componentMetrics(quiet),
+      ...variantMetrics(quiet),
+      ...memory,
+      ...namedForComponents(memory),
+    };
+    this.slots = slotsPerInstance;
+    this.gpusPerInstance =
+      placement !== undefined ? 1 : (findInstanceType(pools[0]!.instanceType)?.accelerator?.count ?? 1);
+    const seen = new Set<string>();
+    let finest = 60;
+    for (const { definition } of cloudWatch.alarms()) {
+      if (definition.periodSeconds < 60) finest = 10;
+      const metrics = definition.metric === undefined ? [] : [definition.metric];
+      for (const query of definition.metrics ?? []) if (query.metric !== undefined) metrics.push(query.metric);
+      for (const metric of metrics) {
+        const key = metricKey(metric);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        this.watch(metric);
+      }
+    }
+    this.spanSeconds = finest;
+  }
+
+  public publish(span: EngineSpan, fromSeconds: EpochSeconds): void {
+    const load = loadOf(span, this.slots, this.gpusPerInstance);
+    for (const { metric, statistics } of this.watched) {
+      const measured = statistics(span, load);
+      if (measured.sampleCount > 0) this.cloudWatch.putMetric({ metric, atSeconds: fromSeconds, ...measured });
+    }
+  }
+
+  private watch(metric: MetricId): void {
+    const { namespace, metricName } = metric;
+    const known = <Measure>(table: { readonly [name: string]: Measure }): Measure | undefined =>
+      /sagemaker/i.test(namespace) && Object.hasOwn(table, metricName) ? table[metricName] : undefined;
+    const ofLoad = known(this.known);
+    const ofBacklog = known(BACKLOG_METRICS);
+    if (ofLoad !== undefined) this.watched.push({ metric, statistics: (_, load) => ofLoad(load) });
+    else if (ofBacklog !== undefined) {
+      const backlogOf = ({ queued, meanBusy, inService }: EngineSpan) => ({ backlog: queued + meanBusy, inService });
+      this.watched.push({ metric, statistics: (span) => ofBacklog(backlogOf(span)) });
+    } else this.unknown.push(`${namespace} ${metricName}`);
+  }
+}
+
+/** Load of an endpoint over a span. The engine keeps no minimum of latencies and no utilization of single instances. */
+function loadOf(span: EngineSpan, slots: number, gpusPerInstance: number): EndpointLoad {
+  const { inService, completed, rejectedWithoutInstance, rejectedByQueue } = span;
+  const perInstance = (sum: number, minimum: number, maximum: number): StatisticSet =>
+    inService === 0 ? NO_SAMPLES : { sum, sampleCount: inService, minimum, maximum };
+  return {
+    invocations: span.arrived,
+    invocationsPerInstance: span.invocationsPerInstance,
+    errors4xx: 0,
+    errors5xx: rejectedWithoutInstance + rejectedByQueue,
+    modelErrors: rejectedByQueue + span.timedOut,
+    rejectedWithoutInstance,
+    modelLatencySeconds:
+      completed === 0
+        ? NO_SAMPLES
+        : { sum: span.latencySum, sampleCount: completed, minimum: 0, maximum: span.latencyMaximum },
+    concurrentRequests: perInstance(span.meanOutstanding, span.lowestOutstanding, span.highestOutstanding),
+    gpuUtilizationPercent: perInstance((100 * span.meanBusy) / slots, 0, 100),
+    gpusPerInstance,
+  };
+}

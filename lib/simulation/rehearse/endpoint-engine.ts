@@ -1,0 +1,30 @@
+import { provisioningTimes, RequestEngine } from '../fleet';
+import { Random } from '../random';
+import type { RehearsalSetup } from './options';
+
+/** Start time of a copy on a running instance, relative to that of a new instance (AWS: up to 56 % faster). */
+const COPY_START_RATIO = 0.44;
+
+/** Request engine of one fleet; its provisioning times and routing are drawn by the setup's seed. */
+export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup): RequestEngine {
+  const provisioningSeconds = provisioningTimes(new Random(setup.seed).fork('provisioning'), setup.provisioning);
+  const { placement } = blueprint;
+  const engine: RequestEngine = new RequestEngine({
+    pools: blueprint.pools,
+    slotsPerInstance: blueprint.slotsPerInstance,
+    provisioning: () => {
+      const seconds = provisioningSeconds();
+      if (placement === undefined) return seconds;
+      // A copy that fits on a running instance needs no new one.
+      return engine.roster.billed % placement.copiesPerInstance === 0 ? seconds : seconds * COPY_START_RATIO;
+    },
+    routing: blueprint.routing,
+    queue: blueprint.kind === 'async' ? 'shared' : 'instance',
+    queueLimitPerInstance: setup.queueLimitPerInstance,
+    requestTimeoutSeconds: setup.requestTimeoutSeconds,
+    sloWaitSeconds: setup.sloWaitSeconds,
+    seed: setup.seed,
+    requestsPerSecond: traffic.requestCount / Math.max(1, traffic.durationSeconds),
+  });
+  return engine;
+}

@@ -1,0 +1,132 @@
+import { Clock, momentOfIso } from '../clock';
+import { durationText, numberText, percentText, usdText } from '../number-text';
+import type { MissCause, Rehearsal } from './rehearsal';
+
+const CAUSES: { readonly [cause in MissCause]: string } = {
+  'no-instance': 'no instance in service',
+  'no-capacity': 'no capacity to launch',
+  provisioning: 'instances still starting',
+  guard: 'limited by the cost guard',
+  maximum: 'fleet at its maximum',
+  reaction: 'before a policy scaled out',
+};
+
+/** A cause in words. */
+export function causeText(cause: string): string {
+  return CAUSES[cause as MissCause] ?? cause;
+}
+
+/** The part of the trace that was rehearsed, and the time at which the run was placed. */
+export function windowText({ traffic, clock, settings }: Rehearsal): string {
+  const { fromAt, toAt, fromSeconds, seconds } = traffic;
+  const length = durationText(seconds);
+  if (fromAt === undefined || toAt === undefined) {
+    const elapsed = new Clock(null, fromSeconds + seconds).span(fromSeconds, fromSeconds + seconds);
+    const placed = clock === null ? '' : `; run from ${clock.startsAt} on`;
+    return `${elapsed}; ${length}; the trace has no dates${placed}`;
+  }
+  const trace = new Clock({ startsAt: fromAt, timezone: clock?.timezone ?? 'UTC' }, seconds);
+  const isPlaced = clock !== null && Math.abs(trace.secondOf(settings.startSeconds)) >= 60;
+  return `${trace.span(0, trace.secondOf(momentOfIso(toAt)))}; ${length}${isPlaced ? `; run from ${clock.startsAt} on` : ''}`;
+}
+
+function countText(count: number): string {
+  return count === 1 ? 'once' : `${numberText(count)} times`;
+}
+
+/** A rehearsal as text for a terminal. */
+export function rehearsalText(rehearsal: Rehearsal): string {
+  const { fleet, traffic, settings, requests, capacity, cost, scaling } = rehearsal;
+  const drops = requests.timedOut + requests.rejected;
+  const wait = rehearsal.waitSeconds;
+  const latency = rehearsal.latencySeconds;
+  const byType = Object.entries(capacity.instanceHoursByType)
+    .filter(([, hours]) => hours > 0)
+    .map(([type, hours]) => `${type} ${numberText(hours, 1)} h`)
+    .join(', ');
+  const rows: [string, string][] = [
+    ['traffic', traffic.description],
+    ['window', windowText(rehearsal)],
+    [
+      'fleet',
+      `${fleet.instanceTypes.join(', then ')}; ${fleet.slotsPerInstance} ${fleet.slotsPerInstance === 1 ? 'request' : 'requests'} at a time per instance; ${fleet.minCapacity} to ${fleet.maxCapacity} ${fleet.kind === 'inference-component' ? 'copies' : 'instances'}`,
+    ],
+    ['policies', [...fleet.policies, ...fleet.schedules].join('; ') || 'none'],
+    [
+      'start',
+      `${settings.startInstances} in service; provisioning ${settings.provisioning}; service ${settings.service}`,
+    ],
+    ['', ''],
+    [
+      'requests',
+      `${numberText(requests.arrived)} arrived, ${numberText(requests.completed)} completed, ${numberText(requests.timedOut)} timed out, ${numberText(requests.rejected)} rejected, ${numberText(requests.unfinished)} unfinished at the end`,
+    ],
+    [
+      'served well',
+      `${percentText(rehearsal.sloPercent)} waited at most ${settings.sloWaitSeconds} s and completed in time (objective ${settings.sloPercent} %)`,
+    ],
+    [
+      'wait',
+      `p50 ${numberText(wait.p50, 2)} s, p95 ${numberText(wait.p95, 2)} s, p99 ${numberText(wait.p99, 2)} s, maximum ${numberText(wait.maximum, 1)} s`,
+    ],
+    [
+      'latency',
+      `p50 ${numberText(latency.p50, 2)} s, p95 ${numberText(latency.p95, 2)} s, p99 ${numberText(latency.p99, 2)} s`,
+    ],
+    ['drops', `${numberText(drops)} (${percentText(requests.arrived === 0 ? 0 : (100 * drops) / requests.arrived)})`],
+    [
+      'instances',
+      `mean ${numberText(capacity.meanInstances, 2)}, ${capacity.leastInstances} to ${capacity.peakInstances}, ${numberText(capacity.utilisationPercent, 1)} % of the slots in use; ${byType}`,
+    ],
+    [
+      'cost',
+      `${numberText(cost.usd, 2)} USD; ${numberText(cost.usdPerMonth, 0)} USD a month; ${numberText(cost.usdPerMillionRequests, 2)} USD per million requests${cost.budgetUsd === null ? '' : `; budget ${numberText(cost.budgetUsd)} USD, guard ${cost.guardLevel}`}`,
+    ],
+    [
+      'scaling',
+      `${countText(scaling.scaleOuts)} out, ${countText(scaling.scaleIns)} in${scaling.capacityErrors > 0 ? `, ${scaling.capacityErrors} capacity errors` : ''}`,
+    ],
+  ];
+  const { hindsight } = rehearsal;
+  if (hindsight !== undefined) {
+    const ratio =
+      hindsight.usdPerMonth > 0
+        ? ` (the fleet costs ${numberText(cost.usdPerMonth / hindsight.usdPerMonth, 2)} times as much)`
+        : '';
+    rows.push([
+      'in hindsight',
+      `best schedule: ${usdText(hindsight.usdPerMonth)} a month at ${percentText(hindsight.sloPercent)}${ratio}`,
+    ]);
+  }
+  const causes = Object.entries(rehearsal.missedBy).sort(([, a], [, b]) => b - a);
+  if (causes.length > 0) {
+    rows.push(['served badly', causes.map(([cause, count]) => `${numberText(count)} ${causeText(cause)}`).join(', ')]);
+  }
+  const lines = [
+    `${fleet.resourceId}  (${fleet.template})`,
+    ...rows.map(([name, text]) => (name === '' ? '' : `  ${name.padEnd(13)}${text}`)),
+  ];
+  if (scaling.actions.length > 0) {
+    const clock = new Clock(rehearsal.clock, traffic.seconds);
+    lines.push('', `  scaling actions (${clock.isElapsed ? 'elapsed' : clock.zoneName})`);
+    const shown = scaling.actions.slice(0, 12);
+    for (const { second, from, to, decidedBy, reason } of shown) {
+      lines.push(`    ${clock.moment(second)}  ${from} -> ${to}  ${decidedBy}: ${reason}`);
+    }
+    if (scaling.actions.length > shown.length)
+      lines.push(`    and ${scaling.actions.length - shown.length} more (--json, --report)`);
+  }
+  lines.push('', '  recommended changes');
+  if (rehearsal.advice.length === 0)
+    lines.push('    none: the objective is met, and no change that was rehearsed saves 3 %');
+  for (const { title, reason, effect } of rehearsal.advice) {
+    lines.push(`    - ${title}`, `      ${reason}`);
+    if (effect !== undefined) {
+      lines.push(
+        `      rehearsed: ${percentText(effect.sloPercent)} served well, ${numberText(effect.usdPerMonth, 0)} USD a month`,
+      );
+    }
+  }
+  if (rehearsal.notes.length > 0) lines.push('', ...rehearsal.notes.map((note) => `  note: ${note}`));
+  return lines.join('\n');
+}

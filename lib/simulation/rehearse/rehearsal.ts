@@ -1,0 +1,191 @@
+import type { EpochSeconds } from '../../core/time';
+import type { DatedClock } from '../clock';
+
+/** Mean, quantiles and maximum of durations in seconds. */
+export interface SecondsSummary {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly maximum: number;
+}
+
+/** Requests by outcome. `arrived = completed + timedOut + rejected + unfinished`, always. */
+export interface RequestSummary {
+  readonly arrived: number;
+  readonly completed: number;
+  /** Requests without a response before their time-out. */
+  readonly timedOut: number;
+  /** Requests rejected on arrival: no instance in service, or a full queue. */
+  readonly rejected: number;
+  /** Requests present when the traffic ended. */
+  readonly unfinished: number;
+}
+
+/** Cause of requests served badly: the state of the fleet. */
+export type MissCause =
+  /** No instance was in service. */
+  | 'no-instance'
+  /** Desired instances could not be launched: no pool had capacity. */
+  | 'no-capacity'
+  /** Desired instances were still starting. */
+  | 'provisioning'
+  /** The cost guard limited the fleet. */
+  | 'guard'
+  /** The fleet was at its maximum. */
+  | 'maximum'
+  /** No policy had scaled out yet. */
+  | 'reaction';
+
+/** Change of the desired capacity, with its reason. */
+export interface RehearsedAction {
+  /** Seconds from the start. */
+  readonly second: number;
+  /** The same moment in UTC, such as `2026-01-05T13:47:00Z`; absent without a clock. */
+  readonly at?: string;
+  readonly from: number;
+  readonly to: number;
+  /** Policy, schedule or limit that decided. */
+  readonly decidedBy: string;
+  readonly reason: string;
+  /** Stages of the decision with their reasons, in order. */
+  readonly steps: readonly string[];
+}
+
+/** Event other than a scaling action. */
+export interface RehearsedEvent {
+  readonly second: number;
+  /** The same moment in UTC; absent without a clock. */
+  readonly at?: string;
+  readonly kind: 'guard' | 'capacity' | 'schedule' | 'note';
+  readonly title: string;
+  readonly reason: string;
+}
+
+/** The fleet and its traffic over one interval. */
+export interface TimelinePoint {
+  /** Middle of the interval, in seconds from the start. */
+  readonly second: number;
+  /** The same moment in UTC; absent without a clock. */
+  readonly at?: string;
+  readonly requestsPerSecond: number;
+  /** Concurrent requests if none waited: service time of the arrivals per second. */
+  readonly demand: number;
+  /** Demand of the busiest minute that ended in the interval; at least `demand`. */
+  readonly peakDemand: number;
+  /** Slots of the instances in service. */
+  readonly slots: number;
+  readonly busySlots: number;
+  /** Maximum number of requests waiting at once. */
+  readonly queued: number;
+  /** Requests served badly, in percent of those that arrived. */
+  readonly missedPercent: number;
+  /** Requests that timed out or were rejected, in percent of those that arrived. */
+  readonly droppedPercent: number;
+  /** Waits of the requests whose service began in this interval. */
+  readonly waitSeconds: { readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly longestWaitSeconds: number;
+  readonly desired: number;
+  readonly inService: number;
+  /** Instances billed: starting, in service, draining. */
+  readonly billed: number;
+  /** Maximum capacity in force. */
+  readonly maximum: number;
+  /** Spent since the start, USD. */
+  readonly usd: number;
+}
+
+/** Recommended change. */
+export interface Advice {
+  readonly title: string;
+  readonly reason: string;
+  /** Result of the changed fleet under the same traffic; absent if the change was not rehearsed. */
+  readonly effect?: { readonly sloPercent: number; readonly usdPerMonth: number };
+}
+
+/** Best schedule for the same traffic, computed with all of it known. */
+export interface Hindsight {
+  readonly instanceHours: number;
+  readonly usdPerMonth: number;
+  readonly sloPercent: number;
+}
+
+/** Predicted behaviour of a fleet under some traffic. Plain data: the same inputs and seed give the same bytes. */
+export interface Rehearsal {
+  readonly fleet: {
+    readonly resourceId: string;
+    readonly template: string;
+    readonly kind: string;
+    readonly instanceTypes: readonly string[];
+    readonly slotsPerInstance: number;
+    readonly minCapacity: number;
+    readonly maxCapacity: number;
+    readonly policies: readonly string[];
+    readonly schedules: readonly string[];
+  };
+  readonly traffic: {
+    readonly name: string;
+    readonly description: string;
+    /** Second of the traffic at which the run begins. */
+    readonly fromSeconds: number;
+    readonly seconds: number;
+    /** Moment of `fromSeconds` in the trace, and of the end of the run, in UTC; absent if the trace has no dates. */
+    readonly fromAt?: string;
+    readonly toAt?: string;
+    /** Mean service time of a request. */
+    readonly meanServiceSeconds: number;
+  };
+  /** Clock of the run; null if neither the traffic nor a setting has a date: `settings.startSeconds` is then an assumption. */
+  readonly clock: DatedClock;
+  readonly settings: {
+    readonly seed: number | string;
+    readonly startSeconds: EpochSeconds;
+    readonly startInstances: number;
+    readonly service: string;
+    readonly provisioning: string;
+    readonly provisioningMedianSeconds: number;
+    readonly sloWaitSeconds: number;
+    readonly sloPercent: number;
+    readonly requestTimeoutSeconds: number;
+  };
+  readonly requests: RequestSummary;
+  /** Requests served well: they waited at most `sloWaitSeconds` for a slot and completed in time. In percent of those that arrived. */
+  readonly sloPercent: number;
+  /** Requests served badly, by the state of the fleet at the end of the 10 or 60 seconds in which they were. */
+  readonly missedBy: { readonly [cause in MissCause]?: number };
+  readonly latencySeconds: SecondsSummary;
+  readonly waitSeconds: SecondsSummary;
+  readonly capacity: {
+    readonly instanceHours: number;
+    readonly instanceHoursByType: { readonly [instanceType: string]: number };
+    readonly meanInstances: number;
+    readonly peakInstances: number;
+    readonly leastInstances: number;
+    /** Slots in use, in percent of the slots in service. */
+    readonly utilisationPercent: number;
+  };
+  readonly cost: {
+    readonly usd: number;
+    /** For a month of 730 hours at this rate. */
+    readonly usdPerMonth: number;
+    readonly usdPerMillionRequests: number;
+    readonly pricesPerHourUsd: { readonly [instanceType: string]: number };
+    readonly budgetUsd: number | null;
+    /** Highest level that the guard reached. */
+    readonly guardLevel: string | null;
+  };
+  readonly scaling: {
+    readonly scaleOuts: number;
+    readonly scaleIns: number;
+    /** Attempts to launch for which no pool had capacity. */
+    readonly capacityErrors: number;
+    readonly actions: readonly RehearsedAction[];
+  };
+  readonly events: readonly RehearsedEvent[];
+  readonly timeline: readonly TimelinePoint[];
+  readonly advice: readonly Advice[];
+  /** Absent unless it was computed. */
+  readonly hindsight?: Hindsight;
+  /** Assumptions and omissions of the rehearsal. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,115 @@
+import { SECONDS_PER_HOUR } from '../../core/time';
+import { Clock, isoText } from '../clock';
+import type { SecondsHistogram } from '../fleet';
+import { HOURS_PER_MONTH } from './billing';
+import { round } from '../number-text';
+import type { Rehearsal, SecondsSummary } from './rehearsal';
+import type { RehearsalLoop } from './rehearsal-loop';
+import { describeProvisioning, describeService, medianProvisioningSeconds, slotNotes } from './setting-text';
+
+/** The result of a loop that has run to its end. */
+export function rehearsalOf({ setup, engine, billing, guard, timeline, record }: RehearsalLoop): Rehearsal {
+  const { blueprint, traffic, durationSeconds } = setup;
+  const { plan } = blueprint;
+  const { arrived, completed, timedOut, rejected, missed, present } = engine.totals;
+  const { usd, instanceSeconds } = billing.bill(durationSeconds);
+  const clock = new Clock(setup.clock, durationSeconds);
+  const dated = <Moment extends { readonly second: number }>(one: Moment): Moment & { readonly at?: string } => {
+    const at = clock.iso(one.second);
+    if (at === undefined) return one;
+    const { second, ...rest } = one;
+    return { second, at, ...rest } as Moment & { readonly at: string };
+  };
+  const hours = Object.values(instanceSeconds).reduce((sum, each) => sum + each, 0) / SECONDS_PER_HOUR;
+  return {
+    fleet: {
+      resourceId: blueprint.resourceId,
+      template: blueprint.templateName,
+      kind: blueprint.kind,
+      instanceTypes: blueprint.pools.map(({ instanceType }) => instanceType),
+      slotsPerInstance: blueprint.slotsPerInstance,
+      minCapacity: plan.minCapacity,
+      maxCapacity: plan.maxCapacity,
+      policies: plan.policies.map((policy) =>
+        policy.kind === 'target-tracking'
+          ? `${policy.policyName}: target tracking at ${policy.targetValue}`
+          : `${policy.policyName}: steps`,
+      ),
+      schedules: plan.schedules.map(({ scheduledActionName, schedule }) => `${scheduledActionName}: ${schedule}`),
+    },
+    traffic: {
+      name: traffic.name,
+      description: traffic.description,
+      fromSeconds: setup.fromSeconds,
+      seconds: durationSeconds,
+      ...(traffic.startsAt !== undefined && {
+        fromAt: isoText(traffic.startsAt + setup.fromSeconds),
+        toAt: isoText(traffic.startsAt + Math.min(traffic.durationSeconds, setup.fromSeconds + durationSeconds)),
+      }),
+      meanServiceSeconds: arrived === 0 ? 0 : round(record.workSeconds / arrived, 4),
+    },
+    clock: setup.clock,
+    settings: {
+      seed: setup.seed,
+      startSeconds: setup.startSeconds,
+      startInstances: setup.startInstances,
+      service: describeService(setup.service),
+      provisioning: describeProvisioning(setup.provisioning),
+      provisioningMedianSeconds: medianProvisioningSeconds(setup.provisioning),
+      sloWaitSeconds: setup.sloWaitSeconds,
+      sloPercent: setup.sloPercent,
+      requestTimeoutSeconds: setup.requestTimeoutSeconds,
+    },
+    requests: { arrived, completed, timedOut, rejected, unfinished: present },
+    sloPercent: arrived === 0 ? 100 : round(100 * (1 - missed / arrived), 4),
+    missedBy: record.missedBy,
+    latencySeconds: secondsSummary(engine.latency),
+    waitSeconds: secondsSummary(engine.wait),
+    capacity: {
+      instanceHours: round(hours, 4),
+      instanceHoursByType: Object.fromEntries(
+        Object.entries(instanceSeconds).map(([type, each]) => [type, round(each / SECONDS_PER_HOUR, 4)]),
+      ),
+      meanInstances: round((hours * SECONDS_PER_HOUR) / durationSeconds, 3),
+      peakInstances: record.peakInstances,
+      leastInstances: record.leastInstances === Infinity ? 0 : record.leastInstances,
+      utilisationPercent: record.slotSeconds === 0 ? 0 : round((100 * record.busySeconds) / record.slotSeconds, 2),
+    },
+    cost: {
+      usd: round(usd, 4),
+      usdPerMonth: round((usd / durationSeconds) * SECONDS_PER_HOUR * HOURS_PER_MONTH, 2),
+      usdPerMillionRequests: arrived === 0 ? 0 : round((usd / arrived) * 1e6, 2),
+      pricesPerHourUsd: setup.pricesPerHourUsd,
+      budgetUsd: blueprint.guard?.budget.amountUsd ?? null,
+      guardLevel: guard?.highestLevel ?? null,
+    },
+    scaling: {
+      scaleOuts: record.scaleOuts,
+      scaleIns: record.scaleIns,
+      capacityErrors: record.capacityErrors,
+      actions: record.actions.map(dated),
+    },
+    events: record.events.map(dated),
+    timeline: timeline.points().map(dated),
+    advice: [],
+    notes: [...record.notes, ...slotNotes(blueprint), ...clockNotes(setup)],
+  };
+}
+
+/** Note on an assumed start, where schedules or a budget depend on it. */
+function clockNotes({ clock, blueprint, startSeconds }: RehearsalLoop['setup']): string[] {
+  if (clock !== null || (blueprint.plan.schedules.length === 0 && blueprint.guard === undefined)) return [];
+  return [
+    `the trace has no dates: schedules and the budget's month are rehearsed as if it began at ${isoText(startSeconds)}; --start gives another moment`,
+  ];
+}
+
+function secondsSummary(histogram: SecondsHistogram): SecondsSummary {
+  return {
+    mean: round(histogram.mean, 4),
+    p50: round(histogram.quantile(0.5), 4),
+    p95: round(histogram.quantile(0.95), 4),
+    p99: round(histogram.quantile(0.99), 4),
+    maximum: round(histogram.maximum, 4),
+  };
+}

@@ -1,2 +1,0 @@
-export { htmlReport, type HtmlReportOptions } from './html-report';
-export { summaryText } from './summary-text';

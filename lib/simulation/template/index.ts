@@ -1,3 +1,0 @@
-export * from './fleet-blueprint';
-export { fleetsOfTemplate } from './fleets';
-export type { TemplateOptions } from './template';

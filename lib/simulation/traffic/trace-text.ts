@@ -1,0 +1,149 @@
+import { InputError } from '../../core/errors';
+
+/** Maximum characters of a row of a table or of JSON Lines. */
+const MAX_ROW_LENGTH = 65_536;
+
+/** Maximum characters of any line; a metric export may be one long line of JSON. */
+const MAX_LINE_LENGTH = 64 * 1024 * 1024;
+
+/** Decimal number; other forms that JavaScript accepts, such as hexadecimal or blanks, do not match. */
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** Returns an error at a line of a file, in the form that editors and terminals make clickable. */
+export function traceError(name: string, line: number, message: string): InputError {
+  return new InputError(`${name}:${line}: ${message}`);
+}
+
+/** Returns a value for a message: quoted, without control characters, shortened. */
+export function shownValue(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+}
+
+/** Parses the number in a cell; it must be within the limits. */
+export function readNumber(
+  text: string,
+  what: string,
+  limits: { readonly minimum: number; readonly maximum: number },
+  at: { readonly name: string; readonly line: number },
+): number {
+  const value = DECIMAL.test(text) ? Number(text) : NaN;
+  return checkNumber(value, text, what, limits, at);
+}
+
+/** Checks a number; the error for one that is missing, not finite or outside its limits shows the value as written. */
+export function checkNumber(
+  value: unknown,
+  written: unknown,
+  what: string,
+  limits: { readonly minimum: number; readonly maximum: number },
+  at: { readonly name: string; readonly line: number },
+): number {
+  if (typeof value === 'number' && value >= limits.minimum && value <= limits.maximum) return value;
+  const is = written === undefined ? 'is missing' : written === '' ? 'is empty' : `is ${shownValue(written)}`;
+  throw traceError(
+    at.name,
+    at.line,
+    `${what} ${is}; it must be a number from ${limits.minimum} to ${limits.maximum}. Correct the value or remove the row`,
+  );
+}
+
+/** Rejects binary data and lines above the maximum length. */
+export function checkRow(text: string, at: { readonly name: string; readonly line: number }): void {
+  if (text.length > MAX_ROW_LENGTH) {
+    throw traceError(
+      at.name,
+      at.line,
+      `the line has ${text.length} characters; the maximum is ${MAX_ROW_LENGTH}. Check that the file has one row per line`,
+    );
+  }
+  checkText(text, at);
+}
+
+/** Rejects binary data. */
+export function checkText(text: string, at: { readonly name: string; readonly line: number }): void {
+  if (at.line === 1 && text.startsWith('\u001f')) {
+    throw traceError(
+      at.name,
+      at.line,
+      'the file is compressed; give it a name that ends in .gz, or decompress it first',
+    );
+  }
+  if (text.includes('\u0000')) {
+    throw traceError(
+      at.name,
+      at.line,
+      'the line contains a NUL character; a trace is UTF-8 text. Export the file again',
+    );
+  }
+}
+
+/** Splits one line of CSV; a cell in double quotes may contain commas, and doubled quotes. */
+export function splitCells(text: string, at: { readonly name: string; readonly line: number }): string[] {
+  const cells: string[] = [];
+  if (!text.includes('"')) {
+    let start = 0;
+    for (let end = text.indexOf(','); end >= 0; end = text.indexOf(',', start)) {
+      cells.push(text.slice(start, end).trim());
+      start = end + 1;
+    }
+    cells.push(text.slice(start).trim());
+    return cells;
+  }
+  const quoted = /\s*"((?:[^"]|"")*)"\s*(,|$)/y;
+  const plain = /([^",]*)(,|$)/y;
+  for (let next = 0; ;) {
+    quoted.lastIndex = plain.lastIndex = next;
+    const match = quoted.exec(text) ?? plain.exec(text);
+    if (match === null) {
+      throw traceError(
+        at.name,
+        at.line,
+        `the quotes in ${shownValue(text)} do not match; close each one in its own cell`,
+      );
+    }
+    const [whole, cell, end] = match as RegExpExecArray & [string, string, string];
+    // A plain cell has no quotes to undouble.
+    cells.push(cell.replaceAll('""', '"').trim());
+    if (end === '') return cells;
+    next += whole.length;
+  }
+}
+
+/**
+ * Splits chunks of text into lines, without their ends (`\n` or `\r\n`); the last line needs no end.
+ *
+ * Memory is limited by the longest line.
+ *
+ * @param chunks decoded text, split anywhere.
+ * @throws InputError if a line is longer than 64 Mi characters.
+ */
+export async function* splitLines(
+  chunks: AsyncIterable<string> | Iterable<string>,
+  options: { readonly name: string },
+): AsyncIterableIterator<string> {
+  let rest = '';
+  let line = 1;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (;;) {
+      const end = chunk.indexOf('\n', start);
+      if (end < 0) break;
+      const text = rest + chunk.slice(start, end);
+      rest = '';
+      line++;
+      start = end + 1;
+      yield text.endsWith('\r') ? text.slice(0, -1) : text;
+    }
+    rest += chunk.slice(start);
+    if (rest.length > MAX_LINE_LENGTH) {
+      throw traceError(
+        options.name,
+        line,
+        `the line has more than ${MAX_LINE_LENGTH} characters; check that the file is text with one row per line`,
+      );
+    }
+  }
+  if (rest !== '') yield rest.endsWith('\r') ? rest.slice(0, -1) : rest;
+}

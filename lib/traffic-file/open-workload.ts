@@ -1,0 +1,57 @@
+import * as fs from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { InputError } from '../core/errors';
+import { parseTrace } from '../simulation/traffic/trace';
+import { splitLines } from '../simulation/traffic/trace-text';
+import { type Workload, workloadWindow } from '../simulation/traffic/workload';
+import { isGzip, traceFileError } from './file-errors';
+import { isParquet, parquetLines } from './parquet-lines';
+
+export interface TraceFile {
+  /** Path of the file: text or parquet, plain or gzipped. */
+  readonly trace: string;
+  readonly seed: number;
+  /** Seconds from the trace's start to keep. @default the whole trace */
+  readonly durationSeconds?: number;
+}
+
+/**
+ * Reads and checks the requests of a trace file.
+ *
+ * @throws InputError when the file cannot be read, is not a trace (with the line) or has no request
+ */
+export async function openWorkload({ trace, seed, durationSeconds = Infinity }: TraceFile): Promise<Workload> {
+  const workload = await parseTrace(linesOf(trace), { name: trace, seed });
+  if (workload.requestCount === 0) {
+    throw new InputError(`${trace}: the trace has no request; give a trace with at least one, or leave out --trace`);
+  }
+  return durationSeconds < workload.durationSeconds ? workloadWindow(workload, 0, durationSeconds) : workload;
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  try {
+    yield* (await isParquet(file)) ? parquetLines(file) : splitLines(textOf(file), { name: file });
+  } catch (error) {
+    throw traceFileError('--trace', file, error as NodeJS.ErrnoException);
+  }
+}
+
+async function* textOf(file: string): AsyncGenerator<string> {
+  const compressed = isGzip(await firstBytes(file));
+  const bytes = fs.createReadStream(file);
+  const text = compressed ? bytes.pipe(createGunzip()) : bytes;
+  if (compressed) bytes.on('error', (error) => text.destroy(error));
+  const decoder = new TextDecoder('utf-8');
+  for await (const chunk of text) yield decoder.decode(chunk as Buffer, { stream: true });
+  yield decoder.decode();
+}
+
+async function firstBytes(file: string): Promise<Buffer> {
+  const handle = await fs.promises.open(file);
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,143 @@
+import { rehearse } from '../../../lib/simulation/rehearse';
+import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
+import type { Workload } from '../../../lib/simulation/traffic';
+import { chatTemplate, type ChatTemplate } from '../blueprint/chat-template';
+
+/** Requests at the given seconds. */
+function at(moments: readonly number[], durationSeconds: number): Workload {
+  return {
+    name: 'moments',
+    description: `${moments.length} requests`,
+    durationSeconds,
+    requestCount: moments.length,
+    *requests() {
+      for (const atSeconds of moments) yield { atSeconds, contextTokens: 100, generatedTokens: 50 };
+    },
+  };
+}
+
+const fleetOf = (differences: ChatTemplate): FleetBlueprint =>
+  fleetsOfTemplates([{ name: 'kinds', document: chatTemplate(differences) }]).fleets[0]!;
+
+const TEN_SECONDS = { kind: 'distribution', distribution: 'constant', meanSeconds: 10 } as const;
+
+/** Asynchronous fleet of 0 to 4 instances that scales from zero when requests wait. */
+function scalingFromZero(): FleetBlueprint {
+  return fleetOf({
+    config: { AsyncInferenceConfig: {} },
+    variant: { InitialInstanceCount: 0 },
+    target: { MinCapacity: 0, MaxCapacity: 4 },
+    resources: {
+      Tracking: {
+        Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+        Properties: {
+          PolicyName: 'backlog',
+          ScalingTargetId: { Ref: 'Target' },
+          TargetTrackingScalingPolicyConfiguration: {
+            TargetValue: 5,
+            ScaleInCooldown: 60,
+            CustomizedMetricSpecification: {
+              Namespace: 'AWS/SageMaker',
+              MetricName: 'ApproximateBacklogSizePerInstance',
+              Statistic: 'Average',
+              Dimensions: [{ Name: 'EndpointName', Value: 'chat' }],
+            },
+          },
+        },
+      },
+      Wake: {
+        Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+        Properties: {
+          PolicyName: 'wake',
+          ScalingTargetId: { Ref: 'Target' },
+          StepScalingPolicyConfiguration: {
+            AdjustmentType: 'ChangeInCapacity',
+            Cooldown: 300,
+            StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: 1 }],
+          },
+        },
+      },
+      WakeAlarm: {
+        Type: 'AWS::CloudWatch::Alarm',
+        Properties: {
+          Namespace: 'AWS/SageMaker',
+          MetricName: 'HasBacklogWithoutCapacity',
+          Dimensions: [{ Name: 'EndpointName', Value: 'chat' }],
+          Statistic: 'Average',
+          Period: 60,
+          EvaluationPeriods: 2,
+          DatapointsToAlarm: 2,
+          Threshold: 1,
+          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+          TreatMissingData: 'missing',
+          AlarmActions: [{ Ref: 'Wake' }],
+        },
+      },
+    },
+  });
+}
+
+describe('an asynchronous fleet at zero', () => {
+  const requests = Array.from({ length: 20 }, (_, index) => 605 + index);
+  const rehearsal = rehearse(scalingFromZero(), at(requests, 7200), {
+    service: TEN_SECONDS,
+    startInstances: 0,
+    provisioning: { kind: 'measured', seconds: [200] },
+  });
+
+  test('costs nothing without requests, scales from zero by its alarm, and serves all that waited', () => {
+    const { requests: ended, scaling, waitSeconds, timeline } = rehearsal;
+    expect(ended).toEqual({ arrived: 20, completed: 20, timedOut: 0, rejected: 0, unfinished: 0 });
+    expect(timeline.filter(({ second }) => second < 600).every(({ billed }) => billed === 0)).toBe(true);
+    expect(scaling.actions[0]).toMatchObject({ from: 0, to: 1, decidedBy: 'wake' });
+    // Two minutes of the alarm and its delays, then 200 s to start.
+    expect(scaling.actions[0]!.second).toBeGreaterThan(605 + 60);
+    expect(scaling.actions[0]!.second).toBeLessThan(605 + 300);
+    expect(waitSeconds.maximum).toBeGreaterThan(200);
+  });
+
+  test('attributes the waits to the absence of an instance', () => {
+    expect(Object.keys(rehearsal.missedBy)).not.toContain('maximum');
+    expect(rehearsal.sloPercent).toBe(0);
+  });
+
+  test('scales to zero when the backlog is empty', () => {
+    expect(rehearsal.timeline.at(-1)).toMatchObject({ desired: 0, billed: 0 });
+    expect(rehearsal.capacity.instanceHours).toBeLessThan(1.5);
+  });
+});
+
+test('a real-time fleet without an instance rejects requests', () => {
+  const fleet = fleetOf({ target: { MinCapacity: 0, MaxCapacity: 4 }, resources: { Tracking: null } });
+  const { requests, missedBy } = rehearse(fleet, at([10, 20, 30], 60), { startInstances: 0 });
+  expect(requests).toMatchObject({ arrived: 3, rejected: 3 });
+  expect(missedBy).toEqual({ 'no-instance': 3 });
+});
+
+test('copies of a component are billed by the instances under them', () => {
+  const fleet = fleetOf({
+    variant: { InstancePools: [{ InstanceType: 'ml.g5.12xlarge' }], ManagedInstanceScaling: { MinInstanceCount: 1 } },
+    target: {
+      ResourceId: 'inference-component/copies',
+      ScalableDimension: 'sagemaker:inference-component:DesiredCopyCount',
+      MinCapacity: 3,
+      MaxCapacity: 8,
+    },
+    resources: {
+      Tracking: null,
+      Component: {
+        Type: 'AWS::SageMaker::InferenceComponent',
+        Properties: {
+          InferenceComponentName: 'copies',
+          EndpointName: 'chat',
+          VariantName: 'main',
+          Specification: { ComputeResourceRequirements: { NumberOfAcceleratorDevicesRequired: 2 } },
+        },
+      },
+    },
+  });
+  const { capacity, cost } = rehearse(fleet, at([10], 3600), { pricesPerHourUsd: { 'ml.g5.12xlarge': 7 } });
+  // 3 copies, 2 on an instance: 2 instances x 1 h x 7 USD = 14 USD.
+  expect(capacity).toMatchObject({ instanceHours: 2, peakInstances: 2 });
+  expect(cost.usd).toBeCloseTo(14, 6);
+});
