@@ -1,13 +1,14 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { stateDirectory } from '../emulator/state-directory';
 
 /**
- * A folder for the logs and temporary files of one run, `.local/run/PID`.
+ * Creates the folder for the logs and temporary files of one run, `run/PID` in the state directory.
  *
- * Those of runs that have ended are removed first, so that the last one's logs stay until the next run.
+ * Removes the folders of finished runs first, so that the logs of the last run stay until the next one.
  */
 export function createRunDirectory(projectDirectory: string): string {
-  const parent = path.join(projectDirectory, '.local', 'run');
+  const parent = path.join(stateDirectory(projectDirectory), 'run');
   fs.mkdirSync(parent, { recursive: true });
   for (const name of fs.readdirSync(parent)) {
     if (!/^\d+$/.test(name) || !isAlive(Number(name)))

@@ -1,34 +1,37 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { variantResourceId } from '../catalog/scalable-resource';
 import { throwProblems } from '../core/errors';
-import type { Workload } from '../simulation/workload';
-import { awsClients, type AwsClients } from './aws';
-import { CdkCommand, readAssembly, type AssemblyStack } from './deploy';
-import { refuseRealCredentials } from './engine/credentials';
-import { refuseEngineGaps } from './engine-gaps';
-import { attachPlatform } from './external-platform';
-import { HandlerErrors } from './handler-errors';
-import { startLivePage, type LivePage } from './live-page';
-import { openWorkload } from './load/open-workload';
-import type { ModelServerProcess } from './model-server/model-server-process';
-import { checkOptions, type LocalRunOptions } from './options';
-import { isActivityOf, resourceIdOf, type Platform } from './platform';
-import { prepareEngine } from './prepare-engine';
-import { MemoryWatch } from './process-memory';
-import { linkedController, pause } from './repeat';
-import { htmlReport, readPage } from './report/html-report';
-import { activityReason } from './platform-events';
-import { Recorder } from './report/recorder';
+import { refuseRealCredentials } from '../emulator/credentials';
+import type { ModelServerProcess } from '../emulator/model-server/model-server-process';
+import { linkedController, pause } from '../emulator/repeat';
+import { generateWorkload, type Workload } from '../simulation/traffic';
+import { openWorkload } from '../traffic-file/open-workload';
+import { readAssembly, type AssemblyStack } from './deploy/assembly';
+import { createAwsClients, type AwsClients } from './deploy/aws';
+import { CdkCommand } from './deploy/cdk-command';
+import { refuseEngineGaps } from './deploy/engine-gaps';
+import { attachPlatform } from './deploy/external-platform';
+import type { LocalPlatform } from './deploy/local-platform';
+import { prepareEngine } from './deploy/prepare-engine';
+import { PLATFORM_OUTPUTS, readFunctionNames, readOutputs, type PlatformOutputs } from './deploy/stack-outputs';
+import { requireVerified, verificationText, verifyResources, type Verification } from './deploy/verify-resources';
+import { checkOptions, DEFAULT_DURATION_SECONDS, type LocalRunOptions } from './options';
+import { Recorder } from './recorder';
+import { embedRecording, readPage } from './report/html-report';
+import { startLivePage, type LivePage } from './report/live-page';
+import { MemoryWatch } from './report/process-memory';
 import { assembleReport, summarise, type RunReport } from './report/run-report';
+import { scalingEvents } from './report/scaling-report';
+import { Terminal, type TerminalOutput } from './report/terminal';
 import { createRunDirectory } from './run-directory';
-import { readFunctionNames, readOutputs, type StackOutputs } from './stack-outputs';
-import { Terminal, type TerminalOutput } from './terminal';
-import { runTraffic, type TrafficResult } from './traffic';
-import { verifyResources, type Verification } from './verify-resources';
+import { HandlerErrors } from './traffic/handler-errors';
+import { runTraffic, type TrafficResult } from './traffic/traffic';
 
-export interface RunSurroundings {
+/** Process around a run. */
+export interface RunContext {
   readonly output: TerminalOutput;
-  /** Its abort (Ctrl-C) ends the run: everything is stopped, then the reason is thrown. */
+  /** Aborted by Ctrl-C: the run stops everything, then throws the reason. */
   readonly signal: AbortSignal;
 }
 
@@ -45,30 +48,42 @@ const STEPS = [
 ] as const;
 
 /**
- * Deploys the platform on this machine, drives traffic through it and reports what happened.
+ * Deploys the platform on this machine, sends traffic to it and writes a report.
  *
- * Whatever happens, everything it started has ended when it returns or throws.
+ * All processes that it started have ended when it returns or throws.
  *
- * @throws InputError for what the user has to correct, before anything is started where that can be told.
+ * @throws InputError for invalid input, before anything is started where possible
  */
-export async function runLocal(options: LocalRunOptions, surroundings: RunSurroundings): Promise<RunReport> {
+export async function runLocal(options: LocalRunOptions, context: RunContext): Promise<RunReport> {
   refuseRealCredentials();
   throwProblems('options', checkOptions(options));
-  const workload = await openWorkload(options);
-  const run = new LocalRun(options, surroundings, workload);
+  const workload = await workloadOf(options);
+  const run = new LocalRun(options, context, workload);
   try {
-    return await run.toItsEnd();
+    return await run.complete();
   } catch (error) {
-    run.tellFailure(error);
-    throw run.isInterrupted() ? surroundings.signal.reason : error;
+    run.recordFailure(error);
+    throw run.isInterrupted() ? context.signal.reason : error;
   } finally {
     await run.stop();
   }
 }
 
-/** One run, step by step, with what has to be stopped at its end. */
+/** Generated traffic begins and ends at its quietest hour, so that a fleet of one instance has to scale out and in again. */
+const LOWEST_HOUR = 2;
+
+function workloadOf({ trace, seed, durationSeconds }: LocalRunOptions): Workload | Promise<Workload> {
+  if (trace !== null) return openWorkload({ trace, seed, durationSeconds: durationSeconds ?? undefined });
+  return generateWorkload({
+    seed,
+    durationSeconds: durationSeconds ?? DEFAULT_DURATION_SECONDS,
+    startHour: LOWEST_HOUR,
+  });
+}
+
+/** One run, step by step, with everything that has to be stopped at its end. */
 class LocalRun {
-  private readonly startedMs = Date.now();
+  private readonly startedMs = performance.now();
   private readonly recorder: Recorder;
   private readonly terminal: Terminal;
   private readonly memory = new MemoryWatch();
@@ -79,7 +94,7 @@ class LocalRun {
 
   public constructor(
     private readonly options: LocalRunOptions,
-    private readonly surroundings: RunSurroundings,
+    private readonly context: RunContext,
     private readonly workload: Workload,
   ) {
     this.recorder = new Recorder(
@@ -94,26 +109,26 @@ class LocalRun {
       },
       STEPS,
     );
-    this.terminal = new Terminal(surroundings.output);
-    this.stops.push(this.recorder.listen((message) => this.terminal.take(message)));
-    this.ending = linkedController(surroundings.signal);
+    this.terminal = new Terminal(context.output);
+    this.stops.push(this.recorder.listen((message) => this.terminal.show(message)));
+    this.ending = linkedController(context.signal);
     this.dataDirectory = createRunDirectory(options.projectDirectory);
   }
 
   public isInterrupted(): boolean {
-    return this.surroundings.signal.aborted;
+    return this.context.signal.aborted;
   }
 
-  public async toItsEnd(): Promise<RunReport> {
+  public async complete(): Promise<RunReport> {
     const page = await this.openPage();
     const stacks = this.options.assemblyDirectory === null ? undefined : readAssembly(this.options.assemblyDirectory);
-    const platform = await this.guarded(() => this.startPlatform());
-    const aws = awsClients(platform.engineUrl);
+    const platform = await this.abortable(() => this.startPlatform());
+    const aws = createAwsClients(platform.engineUrl);
     this.stops.push(() => aws.close());
     const deployed = await this.deploy(platform, aws, stacks);
     const verification = await this.verify(aws, deployed);
     const names = deployed.map(({ name }) => name);
-    const outputs = await readOutputs(aws, names);
+    const outputs = await readOutputs(aws, names, PLATFORM_OUTPUTS);
     const errors = new HandlerErrors(
       aws.cloudWatch,
       await readFunctionNames(aws, names),
@@ -136,17 +151,17 @@ class LocalRun {
     await errors.poll(platform.clock.now());
     const report = await this.report({ platform, outputs, verification, traffic, errors });
     this.writeReports(report);
-    if (this.options.keep) await this.keepUp(platform, page);
+    if (this.options.keep) await this.keepRunning(platform, page);
     return report;
   }
 
-  /** Marks the step that failed, for the page; the command prints the message itself. */
-  public tellFailure(error: unknown): void {
+  /** Marks the failed step for the page; the command prints the message. */
+  public recordFailure(error: unknown): void {
     const message = this.isInterrupted() ? 'interrupted' : error instanceof Error ? error.message : String(error);
     this.recorder.failRunningStep(message.split('\n')[0]!);
   }
 
-  /** Ends everything this run started, last first; one that fails keeps none of the others. */
+  /** Stops everything that the run started, in reverse order, also after an error. */
   public async stop(): Promise<void> {
     this.terminal.end();
     this.memory.stop();
@@ -170,14 +185,15 @@ class LocalRun {
     return page;
   }
 
-  private async startPlatform(): Promise<Platform> {
-    const { projectDirectory, speed, seed, endpoint } = this.options;
+  private async startPlatform(): Promise<LocalPlatform> {
+    const { projectDirectory, speed, seed, quietMetrics, endpoint } = this.options;
     if (endpoint !== null) return this.attachPlatform(endpoint);
     const { platform, modelServer } = await prepareEngine({
       projectDirectory,
       dataDirectory: this.dataDirectory,
       speed,
       seed,
+      quietMetrics,
       server: this.options.server,
       recorder: this.recorder,
       ending: this.ending,
@@ -187,7 +203,7 @@ class LocalRun {
     return platform;
   }
 
-  private async attachPlatform(endpoint: string): Promise<Platform> {
+  private async attachPlatform(endpoint: string): Promise<LocalPlatform> {
     this.recorder.step('prepare', 'running', `the engine at ${endpoint}`);
     const platform = await attachPlatform(endpoint);
     this.stops.push(() => platform.stop());
@@ -198,12 +214,12 @@ class LocalRun {
   }
 
   private async deploy(
-    platform: Platform,
+    platform: LocalPlatform,
     aws: AwsClients,
     given: readonly AssemblyStack[] | undefined,
   ): Promise<readonly AssemblyStack[]> {
     const { projectDirectory, stage } = this.options;
-    const assembly = this.options.assemblyDirectory ?? path.join(projectDirectory, 'cdk.out');
+    const assembly = this.options.assemblyDirectory ?? path.join(this.dataDirectory, 'cdk.out');
     const cdk = new CdkCommand({
       projectDirectory,
       engineUrl: platform.engineUrl,
@@ -211,57 +227,39 @@ class LocalRun {
       signal: this.ending.signal,
     });
     this.recorder.step('synth', 'running', given === undefined ? `stage ${stage}` : assembly);
-    if (given === undefined) await this.guarded(() => cdk.synth({ stage }, assembly));
+    if (given === undefined) await this.abortable(() => cdk.synth({ stage }, assembly));
     const stacks = given ?? readAssembly(assembly);
     const count = stacks.reduce((sum, { template }) => sum + Object.keys(template.Resources).length, 0);
     this.recorder.step('synth', 'done', `${stacks.map(({ name }) => name).join(', ')}: ${count} resources`);
 
     if (this.options.endpoint !== null) await refuseEngineGaps(aws, this.options.endpoint, stacks);
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     this.recorder.step('deploy', 'running', 'bootstrap');
-    await this.guarded(() => cdk.bootstrap(assembly));
-    await this.guarded(() => cdk.deploy(assembly, (detail) => this.recorder.step('deploy', 'running', detail)));
-    this.recorder.step('deploy', 'done', `${Math.round((Date.now() - startedMs) / 1000)} s`);
+    await this.abortable(() => cdk.bootstrap(assembly));
+    await this.abortable(() => cdk.deploy(assembly, (detail) => this.recorder.step('deploy', 'running', detail)));
+    this.recorder.step('deploy', 'done', `${Math.round((performance.now() - startedMs) / 1000)} s`);
     return stacks;
   }
 
   private async verify(aws: AwsClients, stacks: readonly AssemblyStack[]): Promise<Verification> {
     this.recorder.step('verify', 'running');
-    const verification = await this.guarded(() => verifyResources(aws, stacks));
-    const { declared, verified, problems } = verification;
-    const text = `${verified} of ${declared} resources verified`;
-    if (verified !== declared) throw new Error(`${text}:\n  ${problems.join('\n  ')}`);
-    this.recorder.step('verify', 'done', text);
+    const verification = await this.abortable(() => verifyResources(aws, stacks));
+    requireVerified(verification);
+    this.recorder.step('verify', 'done', verificationText(verification));
     return verification;
   }
 
   private async report(parts: {
-    readonly platform: Platform;
-    readonly outputs: StackOutputs;
+    readonly platform: LocalPlatform;
+    readonly outputs: PlatformOutputs;
     readonly verification: Verification;
     readonly traffic: TrafficResult;
     readonly errors: HandlerErrors;
   }): Promise<RunReport> {
     const { platform, outputs, verification, traffic, errors } = parts;
     const { anchor, outcomes } = traffic;
-    const resourceId = resourceIdOf(outputs.EndpointName, outputs.VariantName);
-    const changes = platform
-      .activities()
-      .filter((activity) => isActivityOf(activity, resourceId, anchor) && activity.statusCode !== 'Failed')
-      .filter(({ fromCapacity, toCapacity }) => fromCapacity !== toCapacity)
-      .map((activity) => {
-        const { atSeconds, fromCapacity: from, toCapacity: to, decidedBy, steps, cause } = activity;
-        return {
-          atSecond: Math.round((atSeconds - anchor) * 10) / 10,
-          direction: to > from ? ('out' as const) : ('in' as const),
-          from,
-          to,
-          reason: activityReason(activity),
-          decidedBy,
-          steps,
-          cause,
-        };
-      });
+    const resourceId = variantResourceId(outputs.EndpointName, outputs.VariantName);
+    const changes = scalingEvents(platform.activities(), resourceId, anchor);
     return assembleReport({
       stage: this.options.stage,
       seed: this.options.seed,
@@ -269,7 +267,7 @@ class LocalRun {
       traffic: this.workload.description,
       trafficSeconds: this.workload.durationSeconds,
       requests: {
-        ...outcomes.counts(),
+        ...outcomes.totals(),
         queued: traffic.queued,
         retries: traffic.retries,
         spilled: traffic.spilled,
@@ -292,10 +290,10 @@ class LocalRun {
         this.modelServer === undefined
           ? null
           : { name: this.modelServer.name, ...(await this.modelServer.statistics()) },
-      wallSeconds: Math.round((Date.now() - this.startedMs) / 100) / 10,
+      wallSeconds: Math.round((performance.now() - this.startedMs) / 100) / 10,
       verification,
-      openIds: outcomes.openIds(10),
-      unknownIds: outcomes.unknown(),
+      unresolvedIds: outcomes.unresolvedIds(10),
+      unknownIds: outcomes.unknownIds(),
       refusals: traffic.refusals,
       failures: traffic.failures,
     });
@@ -308,24 +306,24 @@ class LocalRun {
     fs.mkdirSync(outDirectory, { recursive: true });
     fs.writeFileSync(path.join(outDirectory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
     const page = readPage(path.join(projectDirectory, 'dist', 'page.html'));
-    fs.writeFileSync(path.join(outDirectory, 'report.html'), htmlReport(page, this.recorder.recording()));
+    fs.writeFileSync(path.join(outDirectory, 'report.html'), embedRecording(page, this.recorder.recording()));
     this.terminal.line(
       `  Report: ${path.relative(process.cwd(), path.join(outDirectory, 'report.html'))}, report.json`,
     );
     if (!report.ok) this.terminal.line(`  Logs: ${path.relative(process.cwd(), this.dataDirectory)}`);
   }
 
-  /** Leaves everything up until Ctrl-C. */
-  private async keepUp(platform: Platform, page: LivePage | undefined): Promise<void> {
+  /** Keeps everything running until Ctrl-C. */
+  private async keepRunning(platform: LocalPlatform, page: LivePage | undefined): Promise<void> {
     this.terminal.line(
-      `\n  Still up until Ctrl-C: the AWS engine at ${platform.engineUrl}${page === undefined ? '' : `, the page at ${page.url}`}`,
+      `\n  Running until Ctrl-C: the AWS engine at ${platform.engineUrl}${page === undefined ? '' : `, the page at ${page.url}`}`,
     );
     while (!this.ending.signal.aborted) await pause(60_000, this.ending.signal);
     if (!this.isInterrupted()) this.ending.signal.throwIfAborted();
   }
 
-  /** An action that ends early, with the reason, when the run has to end meanwhile. */
-  private async guarded<T>(action: () => Promise<T>): Promise<T> {
+  /** Runs an action; throws the reason if the run is aborted meanwhile. */
+  private async abortable<T>(action: () => Promise<T>): Promise<T> {
     this.ending.signal.throwIfAborted();
     try {
       const result = await action();

@@ -26,6 +26,7 @@ function run(changes: Partial<LocalRunOptions>): Promise<unknown> {
       seed: 1,
       budgetUsd: null,
       chaos: false,
+      quietMetrics: 'zeros',
       keep: false,
       server: null,
       endpoint: null,
@@ -98,6 +99,9 @@ describe('before anything is started, a local run refuses', () => {
     await expect(run({ endpoint: 'http://127.0.0.1:1', chaos: true })).rejects.toThrow(
       'leave out --endpoint, or --chaos',
     );
+    await expect(run({ endpoint: 'http://127.0.0.1:1', quietMetrics: 'missing' })).rejects.toThrow(
+      'leave out --endpoint, or --quiet-metrics',
+    );
   });
 
   test('a port of the page that is taken', async () => {
@@ -113,6 +117,6 @@ describe('before anything is started, a local run refuses', () => {
   });
 
   test('an assembly that is none', async () => {
-    await expect(run({ assemblyDirectory: folder })).rejects.toThrow('holds no cloud assembly');
+    await expect(run({ assemblyDirectory: folder })).rejects.toThrow('is not a cloud assembly');
   });
 });

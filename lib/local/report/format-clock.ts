@@ -1,4 +1,4 @@
-/** Minutes and seconds of a moment, such as `12:05`, with hours when there are some. */
+/** Formats seconds as minutes and seconds, such as `12:05`, with hours above an hour. */
 export function formatClock(seconds: number): string {
   const sign = seconds < 0 ? '-' : '';
   const whole = Math.floor(Math.abs(seconds));

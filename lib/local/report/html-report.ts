@@ -1,17 +1,17 @@
 import * as fs from 'node:fs';
-import type { Recording } from './recording';
+import type { Recording } from '../recording';
 
-const PLACE = '<!--recording-->';
+const RECORDING_MARK = '<!--recording-->';
 
-/** The page with a recording inside: one file that needs no server and no network. */
-export function htmlReport(page: string, recording: Recording): string {
-  if (!page.includes(PLACE)) throw new Error(`the page has no ${PLACE} to put the recording in`);
-  // `<` is escaped so that no text of the recording can end the element.
+/** Embeds a recording in the page: one file that needs no server and no network. */
+export function embedRecording(page: string, recording: Recording): string {
+  if (!page.includes(RECORDING_MARK)) throw new Error(`the page has no ${RECORDING_MARK} for the recording`);
+  // `<` is escaped, because the text of the recording must not end the element.
   const data = JSON.stringify(recording).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028');
-  return page.replace(PLACE, () => `<script type="application/json" id="recording">${data}</script>`);
+  return page.replace(RECORDING_MARK, () => `<script type="application/json" id="recording">${data}</script>`);
 }
 
-/** Reads the bundled page, with the way out when it has not been built. */
+/** Reads the bundled page; the error of a missing one names the command that builds it. */
 export function readPage(pageFile: string): string {
   try {
     return fs.readFileSync(pageFile, 'utf8');

@@ -1,31 +1,18 @@
-import type { ModelServerStatistics } from '../model-server/model-server-process';
-import type { DeniedCall } from '../engine/engine';
-import type { RequestCounts } from '../load/outcomes';
-import type { TrainingReport } from '../training-run';
-import type { Verification } from '../verify-resources';
-import type { GuardReport } from './guard-ledger';
-import type { RunSummary, SummaryItem } from './recording';
+import type { ModelServerStatistics } from '../../emulator/model-server/model-server-process';
+import type { DeniedCall } from '../../emulator/engine/engine';
+import { deniedText } from '../traffic/denied-calls';
+import type { GuardReport } from '../traffic/guard-ledger';
+import type { RequestTotals } from '../traffic/outcomes';
+import type { TrainingReport } from '../traffic/training';
+import type { CapacityShortage } from '../traffic/traffic-watch';
+import type { ScalingEventReport } from './scaling-report';
+import type { Verification } from '../deploy/verify-resources';
+import type { RunSummary, SummaryItem } from '../recording';
 
-/** A change of the wanted number of instances. Seconds count from the first request. */
-export interface ScalingEventReport {
-  readonly atSecond: number;
-  readonly direction: 'out' | 'in';
-  readonly from: number;
-  readonly to: number;
-  /** The steps that changed something. */
-  readonly reason: string;
-  /** The policy or scheduled action that decided; null where the limits alone did. */
-  readonly decidedBy: string | null;
-  /** Every step of the decision. */
-  readonly steps: readonly string[];
-  /** The words of Application Auto Scaling. */
-  readonly cause: string;
-}
-
-/** What `report.json` carries. Seconds count on the local clock from the first request; null where it does not apply. */
+/** Content of `report.json`. Seconds are local seconds since the first request; null where a field does not apply. */
 export interface RunReport {
   readonly ok: boolean;
-  /** One sentence for everything that is not as it should be; empty when `ok`. */
+  /** One sentence for every failed check; empty if `ok`. */
   readonly problems: readonly string[];
   readonly stage: string;
   readonly seed: number;
@@ -33,11 +20,11 @@ export interface RunReport {
   readonly traffic: string;
   readonly trafficSeconds: number;
   readonly resources: { readonly declared: number; readonly verified: number };
-  readonly requests: RequestCounts & {
+  readonly requests: RequestTotals & {
     readonly queued: number;
-    /** Tries beyond the first, of either door. */
+    /** Attempts beyond the first, of both channels. */
     readonly retries: number;
-    /** Direct requests that went through the stream in the end. */
+    /** Direct requests that went through the stream after the last attempt. */
     readonly spilled: number;
   };
   readonly scaling: {
@@ -49,59 +36,49 @@ export interface RunReport {
   readonly guard: GuardReport;
   readonly training: TrainingReport;
   readonly capacity: {
-    /** Moments at which instances of a type could not be had. */
-    readonly errors: readonly {
-      readonly atSecond: number;
-      readonly instanceType: string;
-      readonly fallbackInstanceType: string | null;
-    }[];
-    /** The most instances in service at once, by type. */
+    readonly errors: readonly CapacityShortage[];
+    /** Maximum number of instances in service at once, by type. */
     readonly peakByType: { readonly [instanceType: string]: number };
   };
   readonly latencySeconds: { readonly p50: number | null; readonly p95: number | null; readonly p99: number | null };
-  /** Endpoint and training since they were created, US dollars. */
+  /** Cost of endpoint and training since their creation, US dollars. */
   readonly costUsd: number;
   readonly deniedCalls: readonly DeniedCall[];
   readonly handlerErrors: { readonly [functionName: string]: number };
   readonly peakMemoryMiB: number | null;
-  /** The model server behind the endpoints, and what it counted itself; null without one. */
+  /** Model server behind the endpoints with its own statistics; null without one. */
   readonly modelServer: (ModelServerStatistics & { readonly name: string }) | null;
   readonly wallSeconds: number;
 }
 
-/** Everything a report is made of. */
-export interface RunFacts extends Omit<RunReport, 'ok' | 'problems' | 'resources'> {
+/** Results of a run from which the report is made. */
+export interface RunResults extends Omit<RunReport, 'ok' | 'problems' | 'resources'> {
   readonly verification: Verification;
-  /** Ids of requests whose end was not seen, the first few. */
-  readonly openIds: readonly string[];
-  /** Answers and dead letters of things that were never sent. */
+  /** Ids of requests without an outcome, the first few. */
+  readonly unresolvedIds: readonly string[];
+  /** Ids of responses and dead letters that belong to no request. */
   readonly unknownIds: readonly string[];
-  /** Requests the endpoint refused for good, the first few reasons. */
+  /** Errors of requests that no retry could change, the first few. */
   readonly refusals: readonly string[];
-  /** What else went wrong. */
+  /** Other failures. */
   readonly failures: readonly string[];
 }
 
-/** A refused call in one sentence: who wanted what on which. */
-export function deniedText({ principal, action, resource }: DeniedCall): string {
-  return `access denied: ${principal} may not ${action} on ${resource}`;
-}
-
-/** Checks the facts against what must hold and makes the report. */
-export function assembleReport(facts: RunFacts): RunReport {
-  const { verification, openIds: _openIds, unknownIds: _unknownIds, refusals, failures, ...rest } = facts;
+/** Checks the results and makes the report. */
+export function assembleReport(results: RunResults): RunReport {
+  const { verification, unresolvedIds: _unresolvedIds, unknownIds: _unknownIds, refusals, failures, ...rest } = results;
   const problems = [
     ...failures,
     ...verification.problems.map((problem) => `not verified: ${problem}`),
-    ...deniedProblems(facts.deniedCalls),
-    ...Object.entries(facts.handlerErrors).map(
+    ...deniedProblems(results.deniedCalls),
+    ...Object.entries(results.handlerErrors).map(
       ([name, count]) => `${name} failed ${count} times; see the engine's log`,
     ),
     ...refusals.map((refusal) => `the endpoint refused a request: ${refusal}`),
-    ...sumProblems(facts),
-    ...(facts.training.status === null || facts.training.status === 'SUCCEEDED'
+    ...sumProblems(results),
+    ...(results.training.status === null || results.training.status === 'SUCCEEDED' || isStoppedByGuard(results)
       ? []
-      : [`the training execution ended as ${facts.training.status}${causeText(facts.training.cause)}`]),
+      : [`the training execution ended as ${results.training.status}${causeText(results.training.cause)}`]),
   ];
   return {
     ok: problems.length === 0,
@@ -111,11 +88,16 @@ export function assembleReport(facts: RunFacts): RunReport {
   };
 }
 
+/** True if training ended because the guard stopped its job. */
+function isStoppedByGuard({ guard, training }: Pick<RunReport, 'guard' | 'training'>): boolean {
+  return training.status !== null && training.status !== 'SUCCEEDED' && guard.stoppedJobs.length > 0;
+}
+
 function causeText(cause: string | null): string {
   return cause === null ? '' : `: ${(failureReason(cause) ?? cause).slice(0, 300)}`;
 }
 
-/** A task that waits for a training job fails with the whole job as its cause; its reason stands in the midst of it. */
+/** Step Functions reports the whole training job as the cause of a failed task; returns the failure reason in it. */
 function failureReason(cause: string): string | undefined {
   const [error, job] = [cause.slice(0, cause.indexOf('{')), cause.slice(cause.indexOf('{'))];
   try {
@@ -126,32 +108,32 @@ function failureReason(cause: string): string | undefined {
   }
 }
 
-/** The same denial comes again with every retry: once is enough. */
+/** Every denied call once, without its retries. */
 function deniedProblems(denied: readonly DeniedCall[]): readonly string[] {
   return [...new Set(denied.map(deniedText))];
 }
 
 /** Requests in = answered + dead-lettered + still queued. */
-function sumProblems({ requests, openIds, unknownIds }: RunFacts): readonly string[] {
+function sumProblems({ requests, unresolvedIds, unknownIds }: RunResults): readonly string[] {
   const { in: sent, answered, deadLettered, queued } = requests;
   const problems: string[] = [];
   const sum = answered + deadLettered + queued;
   if (sum !== sent) {
-    const missing = openIds.length > 0 ? `; without an end: ${openIds.join(', ')}` : '';
+    const missing = unresolvedIds.length > 0 ? `; without an outcome: ${unresolvedIds.join(', ')}` : '';
     problems.push(
-      `the sum does not hold: ${sent} requests in, but ${answered} answered + ${deadLettered} dead-lettered + ` +
+      `requests do not add up: ${sent} in, but ${answered} answered + ${deadLettered} dead-lettered + ` +
         `${queued} queued = ${sum}${missing}`,
     );
   }
   if (unknownIds.length > 0) {
     problems.push(
-      `${unknownIds.length} answers or dead letters belong to no request: ${unknownIds.slice(0, 5).join(', ')}`,
+      `${unknownIds.length} responses or dead letters belong to no request: ${unknownIds.slice(0, 5).join(', ')}`,
     );
   }
   return problems;
 }
 
-/** The report as the page and the terminal show it. */
+/** Summary of the report, for the page and the terminal. */
 export function summarise(report: RunReport): RunSummary {
   const { requests, scaling, guard, training, latencySeconds: latency, resources } = report;
   const sum = requests.answered + requests.deadLettered + requests.queued;
@@ -171,7 +153,11 @@ export function summarise(report: RunReport): RunSummary {
     plain('Answered', requests.answered),
     plain('Dead-lettered', requests.deadLettered),
     plain('Still queued', requests.queued),
-    { label: 'Sum', value: sum === requests.in ? 'holds' : `off by ${requests.in - sum}`, good: sum === requests.in },
+    {
+      label: 'Accounted for',
+      value: sum === requests.in ? 'all requests' : `${sum} of ${requests.in}`,
+      good: sum === requests.in,
+    },
     plain('Latency p50 / p95 / p99', `${[latency.p50, latency.p95, latency.p99].map(seconds).join(' / ')} s`),
     plain('Scale-outs / scale-ins', `${scaling.out} / ${scaling.in}`),
     plain('Peak instances', scaling.peakInstances),
@@ -182,7 +168,7 @@ export function summarise(report: RunReport): RunSummary {
     items.push(plain('Guard levels', guard.levels.map(({ level }) => level).join(' → ') || 'ok'));
     if (guard.capInstances !== null && guard.maxInstancesAfterCap !== null) {
       items.push({
-        label: 'Instances 90 s after the breach',
+        label: 'Instances 90 s after the cap',
         value: `${guard.maxInstancesAfterCap}, cap ${guard.capInstances}`,
         good: guard.maxInstancesAfterCap <= guard.capInstances,
       });
@@ -194,8 +180,8 @@ export function summarise(report: RunReport): RunSummary {
   }
   items.push({
     label: 'Training',
-    value: training.status ?? 'not started',
-    good: training.status === null ? null : training.status === 'SUCCEEDED',
+    value: isStoppedByGuard(report) ? 'stopped by the cost guard' : (training.status ?? 'not started'),
+    good: training.status === null || isStoppedByGuard(report) ? null : training.status === 'SUCCEEDED',
   });
   if (report.modelServer !== null) {
     const { name, requests, executions } = report.modelServer;

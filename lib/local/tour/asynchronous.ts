@@ -1,45 +1,46 @@
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { InvokeEndpointAsyncCommand } from '@aws-sdk/client-sagemaker-runtime';
-import { inParallel } from '../load/results-reader';
-import { endpointOf, instancesOf, until, type Facts, type Stage } from './act';
-import { requestBody } from './live-load';
+import { inParallel } from '../../emulator/repeat';
+import { endpointOf, instancesOf, until, type TourContext, type TourResults } from './context';
+import { requestBody } from './closed-loop-load';
 
-/** Requests of forty seconds that keep one instance busy for longer than a second one needs to come. */
+/** Number of requests of forty seconds each, which keep one instance busy for longer than a second one takes to start. */
 const BURST = 240;
 const BURST_TOKENS = 2000;
-/** Calls to the engine at once. */
-const AT_ONCE = 8;
+/** Maximum number of concurrent calls to the engine. */
+const MAX_PARALLEL_CALLS = 8;
 
-/** The asynchronous endpoint: down to no instance, woken by one request, out under a burst, and down again; every request is answered. */
-export async function asynchronousAct(stage: Stage): Promise<Facts> {
-  const { platform, outputs } = stage;
+/** Scales the asynchronous endpoint to zero, from zero by one request, out under a burst and to zero again; every request gets a response. */
+export async function asynchronousStep(context: TourContext): Promise<TourResults> {
+  const { platform, outputs } = context;
   const name = outputs.AsyncEndpointName;
-  await until(stage, 'the asynchronous endpoint is at zero', 3600, () => instancesOf(stage, name) === 0);
+  await until(context, 'the asynchronous endpoint has no instance', 3600, () => instancesOf(context, name) === 0);
 
-  const wokenAt = platform.clock.now();
-  const waking = await send(stage, 'waking');
-  await until(stage, 'the request that woke it is answered', 1800, () => isAnswered(stage, waking));
-  const wakeSeconds = Math.round(platform.clock.now() - wokenAt);
+  const firstAt = platform.clock.now();
+  const first = await send(context, 'first');
+  await until(context, 'the first request has a response', 1800, () => exists(context, first));
+  const scaledFromZeroInSeconds = Math.round(platform.clock.now() - firstAt);
 
   const expected: string[] = [];
   const ids = Array.from({ length: BURST }, (_, index) => `burst-${index}`);
-  await inParallel(ids, AT_ONCE, async (id) => void expected.push(await send(stage, id, BURST_TOKENS)));
+  await inParallel(ids, MAX_PARALLEL_CALLS, async (id) => void expected.push(await send(context, id, BURST_TOKENS)));
   let peak = 0;
-  await until(stage, 'the burst is answered', 3600, () => {
-    peak = Math.max(peak, instancesOf(stage, name));
-    return endpointOf(stage, name).queue!.processed === BURST + 1;
+  await until(context, 'the burst has its responses', 3600, () => {
+    peak = Math.max(peak, instancesOf(context, name));
+    return endpointOf(context, name).queue!.processed === BURST + 1;
   });
-  if (peak < 2) throw new Error(`the burst of ${BURST} requests was answered by one instance`);
-  stage.note('every answer is in the bucket');
-  await inParallel(expected, AT_ONCE, async (uri) => {
-    await until(stage, `the answer ${uri}`, 600, () => isAnswered(stage, uri));
+  if (peak < 2) throw new Error(`one instance served the burst of ${BURST} requests`);
+  context.note('every response is in the bucket');
+  await inParallel(expected, MAX_PARALLEL_CALLS, async (uri) => {
+    await until(context, `the response ${uri}`, 600, () => exists(context, uri));
   });
-  await until(stage, 'it is at zero again', 3600, () => instancesOf(stage, name) === 0);
-  return { requests: BURST + 1, answered: BURST + 1, wokeInSeconds: wakeSeconds, peakInstances: peak, endedAt: 0 };
+  await until(context, 'the asynchronous endpoint has no instance again', 3600, () => instancesOf(context, name) === 0);
+  const requests = BURST + 1;
+  return { requests, answered: requests, scaledFromZeroInSeconds, peakInstances: peak, finalInstances: 0 };
 }
 
-/** Puts a request into the bucket and hands it over; resolves with where the answer will be. */
-async function send({ aws, outputs, platform }: Stage, id: string, tokens?: number): Promise<string> {
+/** Puts a request into the bucket and invokes the endpoint; returns the URI of the response. */
+async function send({ aws, outputs, platform }: TourContext, id: string, tokens?: number): Promise<string> {
   const { AsyncBucketName: Bucket, AsyncRequestPrefix } = outputs;
   const Key = `${AsyncRequestPrefix}${id}.json`;
   await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: requestBody(id, platform.clock.now(), tokens) }));
@@ -53,7 +54,7 @@ async function send({ aws, outputs, platform }: Stage, id: string, tokens?: numb
   return OutputLocation!;
 }
 
-async function isAnswered({ aws }: Stage, uri: string): Promise<boolean> {
+async function exists({ aws }: TourContext, uri: string): Promise<boolean> {
   const [, Bucket, Key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri)!;
   try {
     await aws.s3.send(new HeadObjectCommand({ Bucket, Key }));

@@ -1,47 +1,49 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { refuseRealCredentials } from '../../emulator/credentials';
+import { linkedController } from '../../emulator/repeat';
 import { TOUR_STATES, type TourState } from '../../platform/contract';
-import { awsClients, type AwsClients } from '../aws';
-import { CdkCommand, readAssembly } from '../deploy';
-import { refuseRealCredentials } from '../engine/credentials';
-import type { OwnPlatform } from '../platform';
-import { prepareEngine } from '../prepare-engine';
-import { linkedController } from '../repeat';
-import { Recorder } from '../report/recorder';
-import type { RunSurroundings } from '../run';
+import { readAssembly } from '../deploy/assembly';
+import { createAwsClients, type AwsClients } from '../deploy/aws';
+import { CdkCommand } from '../deploy/cdk-command';
+import type { EmulatorPlatform } from '../deploy/emulator-platform';
+import { prepareEngine } from '../deploy/prepare-engine';
+import { readOutputs } from '../deploy/stack-outputs';
+import { requireVerified, verificationText, verifyResources } from '../deploy/verify-resources';
+import { Recorder } from '../recorder';
+import { Terminal } from '../report/terminal';
+import type { RunContext } from '../run';
 import { createRunDirectory } from '../run-directory';
-import { Terminal } from '../terminal';
-import { verifyResources } from '../verify-resources';
-import { TOUR_OUTPUTS, type Facts, type Stage, type TourOutputs } from './act';
-import { asynchronousAct } from './asynchronous';
-import { componentAct } from './component';
-import { realTimeAct } from './real-time';
-import { serverlessAct } from './serverless';
+import { asynchronousStep } from './asynchronous';
+import { componentStep } from './component';
+import { TOUR_OUTPUTS, type TourContext, type TourResults, type TourStep } from './context';
+import { realTimeStep, type DeployState } from './real-time';
+import { serverlessStep } from './serverless';
 
-/** What a tour is asked to do. */
+/** Options of a tour. */
 export interface TourOptions {
   readonly projectDirectory: string;
   readonly stage: string;
   /** Local seconds per real second. */
   readonly speed: number;
   readonly seed: number;
-  /** Where `tour.json` goes. */
+  /** Folder for `tour.json`. */
   readonly outDirectory: string;
 }
 
-/** Local seconds per real second of a tour, which waits for fleets to empty. */
+/** Default speed of a tour, local seconds per real second: higher than that of a run, because the steps wait for fleets to scale in. */
 export const TOUR_SPEED = 60;
 
-/** What came of one kind of endpoint. */
-export interface ActReport {
+/** Result of one step of the tour: one kind of endpoint. */
+export interface TourStepReport {
   readonly id: string;
   readonly title: string;
-  readonly facts: Facts;
-  /** Why it failed; null when it did not. */
+  readonly results: TourResults;
+  /** Reason of a failure; null if the step passed. */
   readonly problem: string | null;
 }
 
+/** Content of `tour.json`. */
 export interface TourReport {
   readonly ok: boolean;
   readonly stage: string;
@@ -49,10 +51,10 @@ export interface TourReport {
   readonly seed: number;
   readonly wallSeconds: number;
   readonly resources: { readonly declared: number; readonly verified: number };
-  readonly acts: readonly ActReport[];
+  readonly steps: readonly TourStepReport[];
 }
 
-const ACTS = [
+const ENDPOINT_STEPS = [
   { id: 'real-time', title: 'Real-time endpoint' },
   { id: 'asynchronous', title: 'Asynchronous endpoint' },
   { id: 'component', title: 'Inference component' },
@@ -64,31 +66,31 @@ const STEPS = [
   { id: 'synth', title: 'Synthesise' },
   { id: 'deploy', title: 'Deploy' },
   { id: 'verify', title: 'Verify' },
-  ...ACTS,
+  ...ENDPOINT_STEPS,
 ] as const;
 
 /**
- * Deploys one endpoint of every kind on this machine and shows each of them scale out, in and, where it can, to zero and back; the
- * real-time endpoint gets other instance types and versions, good and bad, while requests go on.
+ * Deploys one endpoint of every kind on this machine and shows each of them scale out, in and, where possible, to zero and from zero.
+ * The real-time endpoint gets other instance types and versions, good and bad, under live traffic.
  *
- * Whatever happens, everything it started has ended when it returns or throws.
+ * All processes that it started have ended when it returns or throws.
  *
- * @throws InputError for what the user has to correct
+ * @throws InputError for invalid input
  */
-export async function runTour(options: TourOptions, surroundings: RunSurroundings): Promise<TourReport> {
+export async function runTour(options: TourOptions, context: RunContext): Promise<TourReport> {
   refuseRealCredentials();
-  const startedMs = Date.now();
+  const startedMs = performance.now();
   const { projectDirectory, stage, speed, seed, outDirectory } = options;
-  const ending = linkedController(surroundings.signal);
+  const ending = linkedController(context.signal);
   const recorder = new Recorder(
     { stage, traffic: 'tour', seed, speed, budgetUsd: null, chaos: false, trafficSeconds: 0 },
     STEPS,
   );
-  const terminal = new Terminal(surroundings.output);
-  const stopTelling = recorder.listen((message) => terminal.take(message));
+  const terminal = new Terminal(context.output);
+  const stopListening = recorder.listen((message) => terminal.show(message));
   const dataDirectory = createRunDirectory(projectDirectory);
   const running: { stop(): Promise<void> }[] = [];
-  let platform: OwnPlatform;
+  let platform: EmulatorPlatform;
   let aws: AwsClients | undefined;
   try {
     const assemblies = new Assemblies(options, dataDirectory, ending.signal);
@@ -106,58 +108,53 @@ export async function runTour(options: TourOptions, surroundings: RunSurrounding
     }));
     await synthesised;
     const stacks = readAssembly(assemblies.directoryOf('initial'));
-    recorder.step('synth', 'done', stacks.map(({ name }) => name).join(', '));
+    const stackNames = stacks.map(({ name }) => name);
+    recorder.step('synth', 'done', stackNames.join(', '));
 
     const cdk = assemblies.command(platform.engineUrl);
-    const deploy = (state: TourState): Promise<void> =>
-      cdk.deploy(assemblies.directoryOf(state), (detail) => recorder.step('deploy', 'running', detail));
     recorder.step('deploy', 'running', 'bootstrap');
     await cdk.bootstrap(assemblies.directoryOf('initial'));
-    await deploy('initial');
-    recorder.step('deploy', 'done', `${Math.round((Date.now() - startedMs) / 1000)} s since the start`);
+    await cdk.deploy(assemblies.directoryOf('initial'), (detail) => recorder.step('deploy', 'running', detail));
+    recorder.step('deploy', 'done', `${Math.round((performance.now() - startedMs) / 1000)} s since the start`);
 
-    aws = awsClients(platform.engineUrl);
+    aws = createAwsClients(platform.engineUrl);
     recorder.step('verify', 'running');
-    const { declared, verified, problems } = await verifyResources(aws, stacks);
-    if (verified !== declared)
-      throw new Error(`${verified} of ${declared} resources verified:\n  ${problems.join('\n  ')}`);
-    recorder.step('verify', 'done', `${verified} of ${declared} resources verified`);
+    const verification = await verifyResources(aws, stacks);
+    requireVerified(verification);
+    recorder.step('verify', 'done', verificationText(verification));
 
-    const outputs = await readTourOutputs(
-      aws,
-      stacks.map(({ name }) => name),
-    );
-    const acts = await playAll({ platform, aws, outputs, signal: ending.signal }, recorder, (state) =>
+    const outputs = await readOutputs(aws, stackNames, TOUR_OUTPUTS);
+    const steps = await runSteps({ platform, aws, outputs, signal: ending.signal }, recorder, (state) =>
       cdk.deploy(assemblies.directoryOf(state), () => undefined),
     );
     ending.signal.throwIfAborted();
     const report: TourReport = {
-      ok: acts.every(({ problem }) => problem === null),
+      ok: steps.every(({ problem }) => problem === null),
       stage,
       speed,
       seed,
-      wallSeconds: Math.round((Date.now() - startedMs) / 100) / 10,
-      resources: { declared, verified },
-      acts,
+      wallSeconds: Math.round((performance.now() - startedMs) / 100) / 10,
+      resources: { declared: verification.declared, verified: verification.verified },
+      steps,
     };
     fs.mkdirSync(outDirectory, { recursive: true });
     const file = path.join(outDirectory, 'tour.json');
     fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-    tell(terminal, report, file);
+    printReport(terminal, report, file);
     return report;
   } catch (error) {
     recorder.failRunningStep((error instanceof Error ? error.message : String(error)).split('\n')[0]!);
-    throw surroundings.signal.aborted ? surroundings.signal.reason : error;
+    throw context.signal.aborted ? context.signal.reason : error;
   } finally {
     ending.abort(new Error('the tour is over'));
     terminal.end();
-    stopTelling();
+    stopListening();
     aws?.close();
     for (const started of running.reverse()) await started.stop();
   }
 }
 
-/** The app as it is synthesised for each state. */
+/** Cloud assemblies of the app, one for each state of the tour. */
 class Assemblies {
   public constructor(
     private readonly options: TourOptions,
@@ -174,10 +171,10 @@ class Assemblies {
     return new CdkCommand({ projectDirectory, engineUrl, dataDirectory: this.dataDirectory, signal: this.signal });
   }
 
-  /** One after the other at first, because the first run of the app may have to build it. */
+  /** Synthesises the first state alone, because the first run of the app may have to build it, and then the others in parallel. */
   public async synthesise(): Promise<void> {
     const { stage } = this.options;
-    // Synthesis talks to no engine.
+    // Synthesis calls no engine.
     const cdk = this.command('http://127.0.0.1:9');
     const [first, ...others] = TOUR_STATES;
     await cdk.synth({ stage, tour: first }, this.directoryOf(first));
@@ -185,58 +182,45 @@ class Assemblies {
   }
 }
 
-async function readTourOutputs({ cloudFormation }: AwsClients, stackNames: readonly string[]): Promise<TourOutputs> {
-  const found: { [name: string]: string } = {};
-  for (const StackName of stackNames) {
-    const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
-    for (const { OutputKey, OutputValue } of Stacks.flatMap(({ Outputs = [] }) => Outputs)) {
-      if (OutputKey !== undefined && OutputValue !== undefined) found[OutputKey] = OutputValue;
-    }
-  }
-  const missing = TOUR_OUTPUTS.filter((name) => found[name] === undefined);
-  if (missing.length > 0) throw new Error(`the deployed stacks have no output ${missing.join(', ')}`);
-  return found as unknown as TourOutputs;
-}
-
-/** Plays every act at the same time; one that fails stops none of the others. */
-async function playAll(
-  stage: Omit<Stage, 'note'>,
+/** Runs all endpoint steps in parallel; a failed one does not stop the others. */
+async function runSteps(
+  context: Omit<TourContext, 'note'>,
   recorder: Recorder,
-  deploy: (state: TourState) => Promise<void>,
-): Promise<ActReport[]> {
-  const plays: { readonly [id in (typeof ACTS)[number]['id']]: (own: Stage) => Promise<Facts> } = {
-    'real-time': (own) => realTimeAct(own, deploy),
-    asynchronous: asynchronousAct,
-    component: componentAct,
-    serverless: serverlessAct,
+  deploy: DeployState,
+): Promise<TourStepReport[]> {
+  const steps: { readonly [id in (typeof ENDPOINT_STEPS)[number]['id']]: TourStep } = {
+    'real-time': (own) => realTimeStep(own, deploy),
+    asynchronous: asynchronousStep,
+    component: componentStep,
+    serverless: serverlessStep,
   };
   return Promise.all(
-    ACTS.map(async ({ id, title }): Promise<ActReport> => {
+    ENDPOINT_STEPS.map(async ({ id, title }): Promise<TourStepReport> => {
       recorder.step(id, 'running');
       try {
-        const facts = await plays[id]({ ...stage, note: (text) => recorder.step(id, 'running', text) });
-        recorder.step(id, 'done', `${facts['answered']} of ${facts['requests']} requests answered`);
-        return { id, title, facts, problem: null };
+        const results = await steps[id]({ ...context, note: (text) => recorder.step(id, 'running', text) });
+        recorder.step(id, 'done', `${results['answered']} of ${results['requests']} requests answered`);
+        return { id, title, results, problem: null };
       } catch (error) {
-        stage.signal.throwIfAborted();
+        context.signal.throwIfAborted();
         const problem = error instanceof Error ? error.message : String(error);
         recorder.step(id, 'failed', problem.split('\n')[0]);
-        return { id, title, facts: {}, problem };
+        return { id, title, results: {}, problem };
       }
     }),
   );
 }
 
-function tell(terminal: Terminal, report: TourReport, file: string): void {
+function printReport(terminal: Terminal, report: TourReport, file: string): void {
   terminal.end();
-  for (const { title, facts, problem } of report.acts) {
+  for (const { title, results, problem } of report.steps) {
     terminal.line(`\n  ${title}${problem === null ? '' : `: ${problem}`}`);
-    for (const [name, value] of Object.entries(facts)) terminal.line(`    ${readable(name)}: ${value}`);
+    for (const [name, value] of Object.entries(results)) terminal.line(`    ${words(name)}: ${value}`);
   }
-  const end = report.ok ? 'Every endpoint did what it should' : 'The tour failed';
+  const end = report.ok ? 'Every endpoint behaved as expected' : 'The tour failed';
   terminal.line(`\n  ${end}, in ${report.wallSeconds} s. Report: ${path.relative(process.cwd(), file)}`);
 }
 
-/** `wokeInSeconds` as `woke in seconds`. */
-const readable = (name: string): string =>
+/** Writes a name such as `peakInstances` as `peak instances`. */
+const words = (name: string): string =>
   name.includes(':') ? name : name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

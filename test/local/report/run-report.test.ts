@@ -1,6 +1,6 @@
-import { assembleReport, type RunFacts, summarise } from '../../../lib/local/report/run-report';
+import { assembleReport, type RunResults, summarise } from '../../../lib/local/report/run-report';
 
-const FACTS: RunFacts = {
+const RESULTS: RunResults = {
   stage: 'local',
   seed: 1,
   speed: 30,
@@ -16,6 +16,7 @@ const FACTS: RunFacts = {
     maxInstancesAfterCap: null,
     capInstances: null,
     spentUsd: 1,
+    stoppedJobs: [],
   },
   training: { status: 'SUCCEEDED', modelArtifact: 's3://b/model.tar.gz', executionArn: 'arn', cause: null },
   capacity: { errors: [], peakByType: { 'ml.g5.xlarge': 5 } },
@@ -27,21 +28,21 @@ const FACTS: RunFacts = {
   modelServer: null,
   wallSeconds: 150,
   verification: { declared: 58, verified: 58, problems: [] },
-  openIds: [],
+  unresolvedIds: [],
   unknownIds: [],
   refusals: [],
   failures: [],
 };
 
 describe('assembleReport', () => {
-  test('is ok when requests in = answered + dead-lettered + queued and nothing else went wrong', () => {
-    const report = assembleReport(FACTS); // 93 + 5 + 2 = 100
+  test('is ok when requests in = answered + dead-lettered + queued and there is no other problem', () => {
+    const report = assembleReport(RESULTS); // 93 + 5 + 2 = 100
     expect(report.ok).toBe(true);
     expect(report.problems).toEqual([]);
   });
 
   test('carries every field of the report', () => {
-    expect(Object.keys(assembleReport(FACTS))).toEqual(
+    expect(Object.keys(assembleReport(RESULTS))).toEqual(
       expect.arrayContaining([
         'ok',
         'stage',
@@ -59,27 +60,27 @@ describe('assembleReport', () => {
         'wallSeconds',
       ]),
     );
-    expect(assembleReport(FACTS).resources).toEqual({ declared: 58, verified: 58 });
+    expect(assembleReport(RESULTS).resources).toEqual({ declared: 58, verified: 58 });
   });
 
-  test('names the lost requests when the sum does not hold', () => {
-    const requests = { ...FACTS.requests, queued: 0 };
-    const report = assembleReport({ ...FACTS, requests, openIds: ['r-000004', 'r-000009'] });
+  test('names the lost requests when the requests do not add up', () => {
+    const requests = { ...RESULTS.requests, queued: 0 };
+    const report = assembleReport({ ...RESULTS, requests, unresolvedIds: ['r-000004', 'r-000009'] });
     expect(report.ok).toBe(false);
     expect(report.problems).toEqual([
-      'the sum does not hold: 100 requests in, but 93 answered + 5 dead-lettered + 0 queued = 98; ' +
-        'without an end: r-000004, r-000009',
+      'requests do not add up: 100 in, but 93 answered + 5 dead-lettered + 0 queued = 98; ' +
+        'without an outcome: r-000004, r-000009',
     ]);
   });
 
-  test('names principal, action and resource of a refused call, once', () => {
+  test('names principal, action and resource of a denied call, once', () => {
     const denied = {
       atSeconds: 1,
       principal: 'arn:aws:sts::123456789012:assumed-role/consumer/f',
       action: 'sagemaker:InvokeEndpoint',
       resource: 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat',
     };
-    const report = assembleReport({ ...FACTS, deniedCalls: [denied, { ...denied, atSeconds: 2 }] });
+    const report = assembleReport({ ...RESULTS, deniedCalls: [denied, { ...denied, atSeconds: 2 }] });
     expect(report.ok).toBe(false);
     expect(report.problems).toEqual([
       'access denied: arn:aws:sts::123456789012:assumed-role/consumer/f may not sagemaker:InvokeEndpoint on ' +
@@ -87,7 +88,7 @@ describe('assembleReport', () => {
     ]);
   });
 
-  test.each<[string, Partial<RunFacts>, string]>([
+  test.each<[string, Partial<RunResults>, string]>([
     ['a failing handler', { handlerErrors: { consumer: 3 } }, 'consumer failed 3 times'],
     [
       'a training that failed',
@@ -112,29 +113,33 @@ describe('assembleReport', () => {
       'not verified: AWS::S3::Bucket B: NotFound',
     ],
     ['a refused request', { refusals: ['r-000001: HTTP 400'] }, 'the endpoint refused a request: r-000001: HTTP 400'],
-    ['answers to nothing', { unknownIds: ['x'] }, '1 answers or dead letters belong to no request: x'],
+    ['responses to nothing', { unknownIds: ['x'] }, '1 responses or dead letters belong to no request: x'],
     ['anything else', { failures: ['training could not be run: no'] }, 'training could not be run: no'],
   ])('is not ok with %s', (_what, change, problem) => {
-    const report = assembleReport({ ...FACTS, ...change });
+    const report = assembleReport({ ...RESULTS, ...change });
     expect(report.ok).toBe(false);
     expect(report.problems.join('\n')).toContain(problem);
   });
 });
 
 describe('summarise', () => {
-  const value = (facts: RunFacts, label: string) =>
-    summarise(assembleReport(facts)).items.find((item) => item.label === label);
+  const value = (results: RunResults, label: string) =>
+    summarise(assembleReport(results)).items.find((item) => item.label === label);
 
-  test('shows the sum and whether it holds', () => {
-    expect(value(FACTS, 'Sum')).toEqual({ label: 'Sum', value: 'holds', good: true });
-    const requests = { ...FACTS.requests, answered: 90 };
-    expect(value({ ...FACTS, requests }, 'Sum')).toEqual({ label: 'Sum', value: 'off by 3', good: false });
+  test('shows whether every request is accounted for', () => {
+    expect(value(RESULTS, 'Accounted for')).toEqual({ label: 'Accounted for', value: 'all requests', good: true });
+    const requests = { ...RESULTS.requests, answered: 90 };
+    expect(value({ ...RESULTS, requests }, 'Accounted for')).toEqual({
+      label: 'Accounted for',
+      value: '97 of 100',
+      good: false,
+    });
   });
 
   test('shows the guard only where a budget was given', () => {
-    expect(value(FACTS, 'Guard levels')).toBeUndefined();
+    expect(value(RESULTS, 'Guard levels')).toBeUndefined();
     const guard = {
-      ...FACTS.guard,
+      ...RESULTS.guard,
       budgetUsd: 1,
       levels: [
         { level: 'warn', atSecond: 1 },
@@ -143,10 +148,22 @@ describe('summarise', () => {
       capInstances: 2,
       maxInstancesAfterCap: 3,
     };
-    expect(value({ ...FACTS, guard }, 'Guard levels')?.value).toBe('warn → shrink');
-    expect(value({ ...FACTS, guard }, 'Instances 90 s after the breach')).toMatchObject({
+    expect(value({ ...RESULTS, guard }, 'Guard levels')?.value).toBe('warn → shrink');
+    expect(value({ ...RESULTS, guard }, 'Instances 90 s after the cap')).toMatchObject({
       value: '3, cap 2',
       good: false,
+    });
+  });
+
+  test('a training job that the guard stopped is no failure of the run', () => {
+    const training = { ...RESULTS.training, status: 'FAILED', cause: 'Stopped' };
+    const guard = { ...RESULTS.guard, stoppedJobs: ['train-1'] };
+    expect(assembleReport({ ...RESULTS, training }).ok).toBe(false);
+    expect(assembleReport({ ...RESULTS, training, guard }).problems).toEqual([]);
+    expect(value({ ...RESULTS, training, guard }, 'Training')).toEqual({
+      label: 'Training',
+      value: 'stopped by the cost guard',
+      good: null,
     });
   });
 });

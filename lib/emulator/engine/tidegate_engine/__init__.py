@@ -1,0 +1,1 @@
+"""What Tidegate adds to ministack: a faster clock, forwarding to the emulator, a stream poller and a few repairs."""

@@ -1,0 +1,259 @@
+"""IAM enforcement after a deployment: every refusal is recorded, and the forwarded services are authorised like the others.
+
+Services check more than the called action: the rows of `dependent-permissions.ts` in the catalog, which the emulator passes in a file.
+"""
+
+import collections
+import json
+import os
+import re
+import uuid
+
+from . import clock, emulator
+
+_DENIED: collections.deque = collections.deque(maxlen=1000)
+_INVOKE = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
+_INVOKE_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
+                   "invocations-response-stream": "InvokeEndpointWithResponseStream"}
+_SAGEMAKER_RESOURCES = (
+    ("InferenceComponentName", "inference-component"), ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("TransformJobName", "transform-job"),
+    ("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelPackageGroupName", "model-package-group"),
+    ("ModelName", "model"),
+)
+_TAGGING = {
+    "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob"},
+    "application-autoscaling": {"RegisterScalableTarget", "TagResource", "UntagResource"},
+}
+_CBOR_NAMESPACE = re.compile(rb"\x69Namespace")
+_VARIANT_ID = re.compile(r"^endpoint/([^/]+)/variant/[^/]+$")
+
+
+def denied_calls() -> list[dict]:
+    return list(_DENIED)
+
+
+def record(principal: str, action: str, resource: str) -> None:
+    _DENIED.append({"atSeconds": clock.now(), "principal": principal, "action": action, "resource": resource})
+
+
+def _json(body) -> dict:
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def sagemaker_arn(action: str, data: dict, region: str, account: str) -> str:
+    """Resource on which a SageMaker action is authorised, or '*' for one without a resource."""
+    if data.get("ResourceArn"):
+        return data["ResourceArn"]
+    for field, kind in () if action.startswith("List") else _SAGEMAKER_RESOURCES:
+        if data.get(field):
+            return f"arn:aws:sagemaker:{region}:{account}:{kind}/{data[field]}"
+    return "*"
+
+
+def metric_namespace(body: bytes, params: dict) -> str | None:
+    """Namespace of a PutMetricData call in any protocol of the clients: query, JSON or CBOR."""
+    named = params.get("Namespace")
+    if named:
+        return named[0] if isinstance(named, list) else named
+    if _json(body).get("Namespace"):
+        return _json(body)["Namespace"]
+    found = _CBOR_NAMESPACE.search(body or b"")
+    if found is None:
+        return None
+    # A text string of CBOR (RFC 8949, major type 3): its length is in the low bits, or in the next byte.
+    start = found.end()
+    length = body[start] - 0x60
+    if body[start] == 0x78:
+        start, length = start + 1, body[start + 1]
+    return body[start + 1:start + 1 + length].decode("utf-8", "replace")
+
+
+_rows: list[dict] = []
+
+
+def load_rows(path: str) -> None:
+    """Loads the dependent permissions of callers; the rows of roles concern calls that the engine makes itself."""
+    with open(path, encoding="utf-8") as file:
+        _rows[:] = [row for row in json.load(file) if row["holder"] == "caller"]
+
+
+def _named_arns(service: str, operation: str, data: dict, region: str, account: str) -> dict[str, str]:
+    """ARNs that the rows of a call name in braces, as far as the request gives them."""
+    if service == "application-autoscaling":
+        resource_id = data.get("ResourceId", "")
+        variant = _VARIANT_ID.match(resource_id)
+        prefix = f"arn:aws:sagemaker:{region}:{account}:"
+        return {"EndpointArn": f"{prefix}endpoint/{variant.group(1)}"} if variant else {"ComponentArn": prefix + resource_id}
+    named = {name: data[name] for name in ("RoleArn", "ExecutionRoleArn") if data.get(name)}
+    created = sagemaker_arn(operation, data, region, account)
+    named |= {"CreatedArn": created, "TrainingJobArn": created}
+    if data.get("EndpointConfigName"):
+        named["EndpointConfigArn"] = f"arn:aws:sagemaker:{region}:{account}:endpoint-config/{data['EndpointConfigName']}"
+    if (data.get("ResourceConfig") or {}).get("VolumeKmsKeyId"):
+        named["VolumeKmsKeyArn"] = data["ResourceConfig"]["VolumeKmsKeyId"]
+    return named
+
+
+def further_checks(service: str, operation: str, data: dict, region: str, account: str,
+                   task: str | None = None) -> list[tuple[str, str, dict]]:
+    """Permissions that a call needs beside its own action on its own resource, as (action, resource, context).
+
+    `task` is the resource of the Step Functions task that makes the call, from `states:` on; it has rows of its own.
+    """
+    named = _named_arns(service, operation, data, region, account)
+    cases = {None, "tags"} if data.get("Tags") else {None}
+    checks = []
+    for row in _rows:
+        if row["call"] not in (f"{service}:{operation}", task) or row.get("onlyIn") not in cases:
+            continue
+        if data.get("ScalableDimension") not in row.get("scalableDimensions", [data.get("ScalableDimension")]):
+            continue
+        resource = row["resource"]
+        if resource.startswith("{"):
+            resource = named.get(resource[1:-1])
+        elif resource != "*":
+            owner, _, name = resource.partition(":")
+            resource = f"arn:aws:{owner}:{'' if owner == 'iam' else region}:{account}:{name}"
+            if name.endswith("*"):
+                resource = resource[:-1] + str(uuid.uuid4())  # the service chooses the name, here as there
+        if resource is not None:
+            checks += [(action, resource, row.get("context", {})) for action in row["actions"]]
+    return checks
+
+
+def role_denies(role_arn: str, session: str, action: str, resource: str, context: dict | None = None) -> str | None:
+    """Returns the refused principal, and records it, when permissions are enforced and the role's policies do not allow the action."""
+    from ministack import app
+    from ministack.core import iam_evaluator as evaluator
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import iam
+
+    if not app.AUTH:
+        return None
+    account, role_name = get_account_id(), role_arn.rsplit("/", 1)[-1]
+    principal = f"arn:aws:sts::{account}:assumed-role/{role_name}/{session}"
+    service_context = {key.lower(): value for key, value in (context or {}).items()}
+    policies = evaluator._gather_role_policies(role_name, account)
+    limits = evaluator._permissions_boundary(iam._roles, role_name, account)
+    for arn in dict.fromkeys((resource, _lower_name(resource))):
+        request = evaluator.EvalContext(
+            principal_arn=principal, principal_type="AssumedRole", principal_account=account, action=action,
+            resource_arn=arn, region=get_region(), secure_transport=True, service_context=service_context)
+        if evaluator.evaluate(request, policies, *limits).decision == "Allow":
+            return None
+    record(principal, action, resource)
+    return principal
+
+
+def _lower_name(arn: str) -> str:
+    """ARN with SageMaker's name in lower case, as SageMaker writes it; policies may have either form."""
+    prefix, separator, name = arn.partition("/")
+    return prefix + separator + name.lower() if ":sagemaker:" in prefix else arn
+
+
+def install() -> None:
+    from ministack import app
+    from ministack.core import iam_actions as actions
+    from ministack.core import iam_evaluator as evaluator
+    from ministack.core import sigv4
+    from ministack.core.responses import get_account_id
+    from ministack.core.router import extract_access_key_id, extract_region
+    from ministack.services import tagging
+
+    for service, operations in _TAGGING.items():
+        actions.SERVICE_TO_IAM_NAMESPACE[service] = service
+        actions._TAG_OPERATIONS[service] = frozenset(operations)
+        actions._UNSIGNED_OPERATIONS[service] = frozenset()
+    find_action, find_arn, tag_context = (
+        actions.extract_iam_action, actions.extract_resource_arn, actions.request_tag_context)
+    enforce, pin_origin = evaluator.enforce, app.pin_request_origin
+
+    def extract_iam_action(service, method, path, headers, body, query_params):
+        invoked = _INVOKE.match(path) if service == "sagemaker" else None
+        if invoked:
+            return f"sagemaker:{_INVOKE_ACTIONS[invoked.group(2)]}"
+        return find_action(service, method, path, headers, body, query_params)
+
+    def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
+        if service == "sagemaker":
+            invoked = _INVOKE.match(path)
+            if invoked:
+                return f"arn:aws:sagemaker:{region}:{account_id}:endpoint/{invoked.group(1)}"
+            action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+            return sagemaker_arn(action, _json(body), region, account_id)
+        if service == "application-autoscaling":
+            action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+            if action.startswith("Describe"):
+                return "*"
+            return f"arn:aws:application-autoscaling:{region}:{account_id}:scalable-target/{_json(body).get('ResourceId', '*')}"
+        return find_arn(service, method, path, headers, body, query_params, region, account_id)
+
+    def request_tag_context(service, iam_action, body, params):
+        context = tag_context(service, iam_action, body, params)
+        if service == "application-autoscaling":
+            data = _json(body)
+            context = {**context, "application-autoscaling:service-namespace": data.get("ServiceNamespace"),
+                       "application-autoscaling:scalable-dimension": data.get("ScalableDimension")}
+        if iam_action == "cloudwatch:PutMetricData":
+            context = {**context, "cloudwatch:namespace": metric_namespace(body, params)}
+        return context
+
+    def recording_enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        result = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+        if isinstance(result, evaluator.EvalResult) and _lower_name(resource_arn) != resource_arn:
+            result = enforce(access_key_id, iam_action, service, region, _lower_name(resource_arn), service_context)
+        if isinstance(result, evaluator.AuthError):
+            record(access_key_id or "anonymous", iam_action, f"{resource_arn} ({result.code})")
+        elif result is not None:
+            record(result.principal_arn, iam_action, resource_arn)
+        return result
+
+    tags_of = tagging.resource_tags
+
+    def resource_tags(arn):
+        return emulator.sagemaker_tags(arn) if arn.startswith("arn:aws:sagemaker:") and "*" not in arn else tags_of(arn)
+
+    tagging.resource_tags = resource_tags
+
+    def checked(service: str, refuse):
+        """Returns the handler of a forwarded service with the checks that the generic one lacks; all of them are made and recorded."""
+        forward = app.SERVICE_HANDLERS[service]
+
+        async def handle(method, path, headers, body, query_params):
+            operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+            if app.AUTH and operation:
+                access_key, region = extract_access_key_id(headers, query_params), extract_region(headers)
+                refusals = []
+                for needed, arn, context in further_checks(service, operation, _json(body), region, get_account_id()):
+                    refused = evaluator.enforce(access_key, needed, needed.split(":")[0], region, arn, context)
+                    if refused is not None:
+                        refusals.append((needed, arn, getattr(refused, "principal_arn", "")))
+                if refusals:
+                    return refuse(headers, refusals)
+            return await forward(method, path, headers, body, query_params)
+
+        return handle
+
+    def access_denied(headers, refusals):
+        needed, arn, principal = refusals[0]
+        return actions.access_denied_response("sagemaker", needed, principal, "", headers=headers, resource_arn=arn)
+
+    def missing_permissions(_headers, refusals):
+        """Refusal of Application Auto Scaling, which lists the actions and not their resources."""
+        listed = ", ".join(dict.fromkeys(needed for needed, _, _ in refusals))
+        return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": "ValidationException"}, json.dumps(
+            {"__type": "ValidationException", "message": f"User is missing the following permissions: {listed}"}).encode()
+
+    actions.extract_iam_action, actions.extract_resource_arn = extract_iam_action, extract_resource_arn
+    actions.request_tag_context = request_tag_context
+    evaluator.enforce = recording_enforce
+    # The local clock may pass a request's 5 minutes in a few real seconds, and loopback needs no TLS.
+    sigv4.request_time_failure = lambda signature, now=None: None
+    app.pin_request_origin = lambda source_ip, secure_transport: pin_origin(source_ip, True)
+    load_rows(os.environ["TIDEGATE_DEPENDENT_PERMISSIONS"])
+    app.SERVICE_HANDLERS["sagemaker"] = checked("sagemaker", access_denied)
+    app.SERVICE_HANDLERS["application-autoscaling"] = checked("application-autoscaling", missing_permissions)

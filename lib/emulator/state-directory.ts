@@ -1,0 +1,18 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+/** True for a package that npm installed, false for a clone of the repository. */
+export function isInstalledPackage(projectDirectory: string): boolean {
+  return projectDirectory.split(path.sep).includes('node_modules');
+}
+
+/**
+ * Returns the folder for what commands keep between runs: Python environments, the data and the logs of the last run.
+ *
+ * In a clone it is the clone's `.local`. An installed package never writes into `node_modules`, which `npm ci` removes and which may be
+ * read-only: its folder is `tidegate` in the user's cache (`XDG_CACHE_HOME`, by default `~/.cache`).
+ */
+export function stateDirectory(projectDirectory: string, environment: NodeJS.ProcessEnv = process.env): string {
+  if (!isInstalledPackage(projectDirectory)) return path.join(projectDirectory, '.local');
+  return path.join(environment.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'tidegate');
+}

@@ -1,0 +1,171 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { LOCAL_REGION } from '../credentials';
+import { sageMakerArn } from '../account/arns';
+import type { TrainingJobRequest } from '../sagemaker/schemas';
+
+/** Name of the only host of a local training job, as SageMaker gives it. */
+const HOST = 'algo-1';
+const NETWORK_INTERFACE = 'eth0';
+/** Port on which workers of a distributed job connect (SageMaker's container drivers). */
+const MASTER_PORT = '7777';
+
+/** Folders of one job, below `root` as a training container has them below `/opt/ml`. */
+export interface TrainingDirectory {
+  readonly root: string;
+  readonly code: string;
+  readonly config: string;
+  readonly data: string;
+  readonly model: string;
+  readonly output: string;
+  readonly outputData: string;
+  readonly checkpoints: string;
+  readonly log: string;
+}
+
+export function trainingDirectory(root: string): TrainingDirectory {
+  const at = (...parts: string[]): string => path.join(root, ...parts);
+  return {
+    root,
+    code: at('code'),
+    config: at('input', 'config'),
+    data: at('input', 'data'),
+    model: at('model'),
+    output: at('output'),
+    outputData: at('output', 'data'),
+    checkpoints: at('checkpoints'),
+    log: at('training.log'),
+  };
+}
+
+/** Creates the folders and writes the three configuration files of the container contract. */
+export async function createDirectory(
+  directory: TrainingDirectory,
+  job: TrainingJobRequest,
+  instanceType: string,
+): Promise<void> {
+  const { code, config, model, outputData, checkpoints } = directory;
+  const channels = (job.InputDataConfig ?? []).map((channel) => path.join(directory.data, channel.ChannelName));
+  for (const folder of [code, config, directory.data, model, outputData, checkpoints, ...channels]) {
+    await fs.mkdir(folder, { recursive: true });
+  }
+  const write = (name: string, value: unknown): Promise<void> =>
+    fs.writeFile(path.join(config, name), JSON.stringify(value));
+  await write('hyperparameters.json', job.HyperParameters ?? {});
+  await write('inputdataconfig.json', inputDataConfig(job));
+  await write('resourceconfig.json', resourceConfig(instanceType));
+}
+
+function inputDataConfig(job: TrainingJobRequest): { [channel: string]: { [setting: string]: string } } {
+  return Object.fromEntries(
+    (job.InputDataConfig ?? []).map((channel) => [
+      channel.ChannelName,
+      {
+        ContentType: channel.ContentType ?? '',
+        TrainingInputMode: channel.InputMode ?? job.AlgorithmSpecification.TrainingInputMode,
+        S3DistributionType: channel.DataSource.S3DataSource.S3DataDistributionType ?? 'FullyReplicated',
+        RecordWrapperType: channel.RecordWrapperType ?? 'None',
+      },
+    ]),
+  );
+}
+
+function resourceConfig(instanceType: string): { [member: string]: unknown } {
+  return {
+    current_host: HOST,
+    current_instance_type: instanceType,
+    current_group_name: 'homogeneousCluster',
+    hosts: [HOST],
+    instance_groups: [{ instance_group_name: 'homogeneousCluster', instance_type: instanceType, hosts: [HOST] }],
+    network_interface_name: NETWORK_INTERFACE,
+  };
+}
+
+/** Decodes a hyperparameter: the SDKs send JSON inside text, people send plain text. */
+export function decodeHyperparameter(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The caller's hyperparameters, without those that name the program for the container. */
+function userHyperparameters(job: TrainingJobRequest): { [name: string]: unknown } {
+  return Object.fromEntries(
+    Object.entries(job.HyperParameters ?? {})
+      .filter(([name]) => !name.startsWith('sagemaker_'))
+      .map(([name, value]) => [name, decodeHyperparameter(value)]),
+  );
+}
+
+/** Command-line arguments of the script, `--name value` in order of name, as SageMaker's training toolkit passes them. */
+export function scriptArguments(job: TrainingJobRequest): string[] {
+  return Object.entries(userHyperparameters(job))
+    .sort(([a], [b]) => a.localeCompare(b))
+    .flatMap(([name, value]) => [name.length === 1 ? `-${name}` : `--${name}`, asText(value)]);
+}
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Environment variables of a training container: those of the service and those of SageMaker's container drivers. */
+export function trainingEnvironment(
+  directory: TrainingDirectory,
+  job: TrainingJobRequest,
+  host: { readonly instanceType: string; readonly gpus: number; readonly program: string },
+): { [name: string]: string } {
+  const hyperparameters = userHyperparameters(job);
+  const channels = (job.InputDataConfig ?? []).map((channel) => channel.ChannelName);
+  const resources = resourceConfig(host.instanceType);
+  const perChannel = channels.map((name) => [`SM_CHANNEL_${variable(name)}`, path.join(directory.data, name)]);
+  const perHyperparameter = Object.entries(hyperparameters).map(([name, value]) => [
+    `SM_HP_${variable(name)}`,
+    asText(value),
+  ]);
+  const summary = {
+    channel_input_dirs: Object.fromEntries(channels.map((name) => [name, path.join(directory.data, name)])),
+    current_host: HOST,
+    hosts: [HOST],
+    hyperparameters,
+    input_dir: path.join(directory.root, 'input'),
+    job_name: job.TrainingJobName,
+    model_dir: directory.model,
+    num_gpus: host.gpus,
+    output_data_dir: directory.outputData,
+    resource_config: resources,
+  };
+  return {
+    AWS_REGION: LOCAL_REGION,
+    AWS_DEFAULT_REGION: LOCAL_REGION,
+    TRAINING_JOB_NAME: job.TrainingJobName,
+    TRAINING_JOB_ARN: sageMakerArn('training-job', job.TrainingJobName),
+    SM_MODEL_DIR: directory.model,
+    SM_INPUT_DIR: path.join(directory.root, 'input'),
+    SM_INPUT_CONFIG_DIR: directory.config,
+    SM_OUTPUT_DIR: directory.output,
+    SM_OUTPUT_DATA_DIR: directory.outputData,
+    SM_CHECKPOINT_DIR: directory.checkpoints,
+    SM_INPUT_DATA_CONFIG: JSON.stringify(inputDataConfig(job)),
+    SM_RESOURCE_CONFIG: JSON.stringify(resources),
+    SM_CHANNELS: JSON.stringify(channels),
+    SM_HPS: JSON.stringify(hyperparameters),
+    SM_HOSTS: JSON.stringify([HOST]),
+    SM_HOST_COUNT: '1',
+    SM_CURRENT_HOST: HOST,
+    SM_CURRENT_HOST_RANK: '0',
+    SM_CURRENT_INSTANCE_TYPE: host.instanceType,
+    SM_NUM_GPUS: String(host.gpus),
+    SM_NUM_NEURONS: '0',
+    SM_MASTER_ADDR: HOST,
+    SM_MASTER_PORT: MASTER_PORT,
+    SM_NETWORK_INTERFACE_NAME: NETWORK_INTERFACE,
+    SM_MODULE_DIR: directory.code,
+    SM_MODULE_NAME: host.program.replace(/\.py$/, ''),
+    SM_USER_ARGS: JSON.stringify(scriptArguments(job)),
+    SM_TRAINING_ENV: JSON.stringify(summary),
+    ...Object.fromEntries(perChannel),
+    ...Object.fromEntries(perHyperparameter),
+  };
+}
+
+const variable = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]/g, '_');

@@ -1,0 +1,188 @@
+import { findInstanceType, unknownInstanceType } from '../../catalog/instance-types';
+import { InputError } from '../../core/errors';
+import type { EpochSeconds } from '../../core/time';
+import { sageMakerArn } from '../account/arns';
+import type { PricePerHour } from '../account/billing';
+import type { AccountEvents } from '../events';
+import { parseWith } from '../http/schema-parts';
+import { ServiceError, validationError } from '../http/service-error';
+import type { TrainingJobSnapshot } from '../snapshot';
+import { type TrainingJobRequest, trainingJobSchema } from '../sagemaker/schemas';
+import { TrainingJob, type TrainingContext } from './training-job';
+
+/** Maximum number of scripts that run at the same time; further jobs wait for their instances. */
+const MAX_PROCESSES = 2;
+
+/** The training jobs of the account. */
+export class TrainingJobs {
+  private readonly jobs = new Map<string, TrainingJob>();
+  private readonly context: TrainingContext;
+  private readonly waiting: (() => void)[] = [];
+  private running = 0;
+
+  public constructor(
+    context: Omit<TrainingContext, 'enter' | 'onTransition' | 'onCapacityError'>,
+    private readonly events: AccountEvents,
+    private readonly priceOf: PricePerHour,
+  ) {
+    this.context = {
+      ...context,
+      enter: (signal) => this.enter(signal),
+      onTransition: (job) => this.onTransition(job),
+      onCapacityError: (job, instanceType, fallbackInstanceType) =>
+        events.publish({
+          kind: 'capacity-error',
+          atSeconds: context.clock.now(),
+          resource: `training-job/${job.name}`,
+          instanceType,
+          fallbackInstanceType,
+        }),
+    };
+  }
+
+  public create(input: unknown): TrainingJob {
+    const request = parseWith(trainingJobSchema, input);
+    const name = request.TrainingJobName;
+    if (this.jobs.has(name)) {
+      throw new ServiceError(
+        'ResourceInUse',
+        `Training job names must be unique within an AWS account and region, and a training job with this name already exists (${sageMakerArn('training-job', name)})`,
+      );
+    }
+    this.check(request);
+    const job = new TrainingJob(request, this.context);
+    this.jobs.set(name, job);
+    return job;
+  }
+
+  public describe(name: string): TrainingJob {
+    const job = this.jobs.get(name);
+    if (!job) throw validationError('Requested resource not found.');
+    return job;
+  }
+
+  public list(): TrainingJob[] {
+    return [...this.jobs.values()];
+  }
+
+  public stop(name: string): void {
+    const job = this.describe(name);
+    if (job.isOver) {
+      throw validationError(`The request was rejected because the training job is in status ${job.status}.`);
+    }
+    job.stop();
+  }
+
+  /** Ends every script; resolves when none is left. */
+  public async close(): Promise<void> {
+    for (const job of this.jobs.values()) job.kill();
+    await Promise.all([...this.jobs.values()].map((job) => job.finished));
+  }
+
+  public snapshot(now: EpochSeconds): TrainingJobSnapshot[] {
+    return this.list().map((job) => ({
+      name: job.name,
+      status: job.status,
+      secondaryStatus: job.secondaryStatus,
+      instanceType: job.instanceType,
+      instanceCount: job.instanceCount,
+      createdAtSeconds: job.createdAt,
+      startedAtSeconds: job.trainingStartedAt ?? null,
+      endedAtSeconds: job.isOver ? job.lastModifiedAt : null,
+      billableSeconds: job.billableSeconds(now),
+      billedUsd: this.costOf(job, now),
+      modelArtifact: job.modelArtifact ?? null,
+      failureReason: job.failureReason ?? null,
+    }));
+  }
+
+  public billedUsd(now: EpochSeconds): number {
+    return this.list().reduce((usd, job) => usd + this.costOf(job, now), 0);
+  }
+
+  private costOf(job: TrainingJob, now: EpochSeconds): number {
+    const hours = job.billableSeconds(now) / 3600;
+    return hours === 0 ? 0 : hours * job.instanceCount * this.priceOf(job.instanceType, 'training');
+  }
+
+  private check(request: TrainingJobRequest): void {
+    const problems: string[] = [];
+    const resources = request.ResourceConfig;
+    const preferences = resources.InstancePreferences ?? [{ InstanceType: resources.InstanceType! }];
+    const counts = [resources.InstanceCount, ...preferences.map((preference) => preference.InstanceCount)];
+    if (counts.some((count) => count !== undefined && count > 1)) {
+      problems.push('InstanceCount above 1 is not available in the local engine');
+    }
+    for (const { InstanceType } of preferences) {
+      if (!findInstanceType(InstanceType)) {
+        problems.push(unknownInstanceType(InstanceType));
+        continue;
+      }
+      try {
+        this.priceOf(InstanceType, 'training');
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        problems.push(error.message);
+      }
+    }
+    for (const name of ['sagemaker_program', 'sagemaker_submit_directory']) {
+      if (request.HyperParameters?.[name] === undefined) {
+        problems.push(
+          `HyperParameters.${name} is missing: images do not run in the local engine, only script mode (sagemaker_program with sagemaker_submit_directory)`,
+        );
+      }
+    }
+    if (problems.length > 0) throw validationError(problems.join('; '));
+  }
+
+  private async enter(signal: AbortSignal): Promise<() => void> {
+    while (this.running >= MAX_PROCESSES) {
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      signal.throwIfAborted();
+    }
+    this.running++;
+    return () => {
+      this.running--;
+      for (const resume of this.waiting.splice(0)) resume();
+    };
+  }
+
+  private onTransition(job: TrainingJob): void {
+    const last = job.transitions.at(-1)!;
+    this.events.publish({
+      kind: 'training',
+      atSeconds: last.startedAt,
+      jobName: job.name,
+      status: job.status,
+      secondaryStatus: last.status,
+      failureReason: job.failureReason ?? null,
+    });
+    this.events.putEvent({
+      source: 'aws.sagemaker',
+      detailType: 'SageMaker Training Job State Change',
+      resources: [job.arn],
+      detail: {
+        TrainingJobName: job.name,
+        TrainingJobArn: job.arn,
+        TrainingJobStatus: job.status,
+        SecondaryStatus: last.status,
+        FailureReason: job.failureReason,
+        ModelArtifacts: job.modelArtifact === undefined ? undefined : { S3ModelArtifacts: job.modelArtifact },
+        RoleArn: job.request.RoleArn,
+        OutputDataConfig: { S3OutputPath: job.request.OutputDataConfig.S3OutputPath },
+        CreationTime: Math.round(job.createdAt * 1000),
+        LastModifiedTime: Math.round(job.lastModifiedAt * 1000),
+        SecondaryStatusTransitions: job.transitions.map((transition) => ({
+          Status: transition.status,
+          StartTime: Math.round(transition.startedAt * 1000),
+          ...(transition.endedAt === undefined ? {} : { EndTime: Math.round(transition.endedAt * 1000) }),
+          StatusMessage: transition.message,
+        })),
+      },
+      atSeconds: last.startedAt,
+    });
+  }
+}

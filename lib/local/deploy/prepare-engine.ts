@@ -1,0 +1,55 @@
+import { LocalClock } from '../../emulator/clock';
+import { ensurePythonEnvironment } from '../../emulator/engine/python-environment';
+import type { ModelServerProcess } from '../../emulator/model-server/model-server-process';
+import { MODEL_SERVERS, type ModelServerName } from '../../emulator/model-server/model-servers';
+import { startEmulatorPlatform, type EmulatorPlatform } from './emulator-platform';
+import type { QuietMetrics } from '../../simulation/aws/sagemaker-metrics';
+import type { Recorder } from '../recorder';
+
+/** Starts the local AWS engine as the step `prepare`; aborts the controller if the engine terminates unexpectedly. */
+export async function prepareEngine(options: {
+  readonly projectDirectory: string;
+  readonly dataDirectory: string;
+  readonly speed: number;
+  readonly seed: number;
+  /** Datapoints of the metrics of requests while there are none. @default zeros */
+  readonly quietMetrics?: QuietMetrics;
+  /** Real model server behind the endpoints; null for none. */
+  readonly server?: ModelServerName | null;
+  readonly recorder: Recorder;
+  readonly ending: AbortController;
+  /** Receives everything that has to be stopped at the end. */
+  readonly onStarted: (started: { stop(): Promise<void> }) => void;
+}): Promise<{ readonly platform: EmulatorPlatform; readonly modelServer: ModelServerProcess | undefined }> {
+  const { projectDirectory, dataDirectory, speed, seed, quietMetrics, recorder, ending } = options;
+  recorder.step('prepare', 'running', 'the local AWS engine');
+  const python = await ensurePythonEnvironment({
+    projectDirectory,
+    onInstall: (message) => recorder.step('prepare', 'running', message),
+  });
+  ending.signal.throwIfAborted();
+  const onInstall = (message: string): void => recorder.step('prepare', 'running', message);
+  const server = options.server ?? null;
+  const modelServer =
+    server === null ? undefined : await MODEL_SERVERS[server].start({ projectDirectory, dataDirectory, onInstall });
+  if (modelServer !== undefined) options.onStarted(modelServer);
+  ending.signal.throwIfAborted();
+  const platform = await startEmulatorPlatform({
+    projectDirectory,
+    dataDirectory,
+    python,
+    seed,
+    quietMetrics,
+    modelServer,
+    clock: LocalClock.startingNow(speed),
+    onError: () => undefined,
+  });
+  options.onStarted(platform);
+  void platform.failed.then((error) => ending.abort(error));
+  recorder.step(
+    'prepare',
+    'done',
+    `engine at ${platform.engineUrl}${modelServer === undefined ? '' : `, ${modelServer.title} behind it`}`,
+  );
+  return { platform, modelServer };
+}

@@ -1,2 +1,0 @@
-export { startSidecar, type Sidecar, type SidecarOptions } from './sidecar';
-export type * from './snapshot';

@@ -1,0 +1,160 @@
+import { GetObjectCommand, ListObjectsV2Command, type S3Client, type _Object } from '@aws-sdk/client-s3';
+import type { EpochSeconds } from '../../core/time';
+import {
+  DEAD_LETTERS_PREFIX,
+  FAILED_BATCHES_PREFIX,
+  parseDeadLetter,
+  parseInferenceRequest,
+  parseResultLine,
+  RESULTS_PREFIX,
+} from '../../ingestion/contract';
+import { inParallel } from '../../emulator/repeat';
+import type { Outcomes } from './outcomes';
+
+export interface ResultsReaderOptions {
+  readonly s3: Pick<S3Client, 'send'>;
+  readonly bucketName: string;
+  readonly outcomes: Outcomes;
+  readonly now: () => EpochSeconds;
+  /** Results and dead letters from before this time are ignored: they belong to an earlier run. */
+  readonly since: EpochSeconds;
+}
+
+const PARALLEL_READS = 6;
+/** Batches may finish out of order, so each listing begins this number of names before the last one seen. */
+const OVERLAP = 64;
+
+/**
+ * Reads the results bucket: result objects, dead letters and failed batches.
+ *
+ * Repeated reading is idempotent: requests are counted by id, and an object is read again only if it has changed.
+ */
+export class ResultsReader {
+  private readonly seen = new Map<string, string>();
+  private readonly names = new Map<string, string[]>();
+  private objects = 0;
+  private rows = 0;
+
+  public constructor(private readonly options: ResultsReaderOptions) {}
+
+  /** Number of result objects seen. */
+  public resultObjects(): number {
+    return this.objects;
+  }
+
+  /** Number of result lines of this run that were read; a line of an object that changed counts again. */
+  public resultRows(): number {
+    return this.rows;
+  }
+
+  /** Reads new objects; with `everything` the listing begins at the first name, for the final count. */
+  public async poll(everything = false): Promise<void> {
+    const prefixes = [...(await this.folders(RESULTS_PREFIX)), DEAD_LETTERS_PREFIX, FAILED_BATCHES_PREFIX];
+    for (const prefix of prefixes) {
+      const fresh: string[] = [];
+      for await (const { Key: key = '', ETag: tag = '' } of this.list(prefix, everything)) {
+        if (this.seen.get(key) === tag) continue;
+        if (!this.seen.has(key)) this.remember(prefix, key);
+        this.seen.set(key, tag);
+        fresh.push(key);
+      }
+      await inParallel(fresh, PARALLEL_READS, (key) => this.read(key));
+    }
+  }
+
+  private remember(prefix: string, key: string): void {
+    const names = this.names.get(prefix) ?? [];
+    names.push(key);
+    if (names.length > OVERLAP * 4) names.splice(0, names.length - OVERLAP * 2);
+    this.names.set(prefix, names);
+    if (key.startsWith(RESULTS_PREFIX)) this.objects += 1;
+  }
+
+  /** Lists the folders two levels down: `results/STREAM/SHARD/`. */
+  private async folders(prefix: string): Promise<readonly string[]> {
+    const below = async (parent: string): Promise<readonly string[]> => {
+      const found: string[] = [];
+      let token: string | undefined;
+      do {
+        const page = await this.options.s3.send(
+          new ListObjectsV2Command({
+            Bucket: this.options.bucketName,
+            Prefix: parent,
+            Delimiter: '/',
+            ContinuationToken: token,
+          }),
+        );
+        found.push(...(page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix));
+        token = page.NextContinuationToken;
+      } while (token !== undefined);
+      return found;
+    };
+    const streams = await below(prefix);
+    return (await Promise.all(streams.map(below))).flat();
+  }
+
+  private async *list(prefix: string, everything: boolean): AsyncGenerator<_Object> {
+    const names = this.names.get(prefix);
+    const after = everything || names === undefined || names.length < OVERLAP ? undefined : names.at(-OVERLAP);
+    let token: string | undefined;
+    do {
+      const page = await this.options.s3.send(
+        new ListObjectsV2Command({
+          Bucket: this.options.bucketName,
+          Prefix: prefix,
+          StartAfter: after,
+          ContinuationToken: token,
+        }),
+      );
+      yield* page.Contents ?? [];
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+  }
+
+  private async read(key: string): Promise<void> {
+    const { Body } = await this.options.s3.send(new GetObjectCommand({ Bucket: this.options.bucketName, Key: key }));
+    const text = (await Body?.transformToString('utf8')) ?? '';
+    if (key.startsWith(RESULTS_PREFIX)) this.readResults(text);
+    else if (key.startsWith(DEAD_LETTERS_PREFIX)) this.readDeadLetter(text);
+    else this.readFailedBatch(text);
+  }
+
+  private readResults(text: string): void {
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      const { id, sentAt, answeredAt } = parseResultLine(line);
+      if ((sentAt ?? answeredAt) < this.options.since) continue;
+      this.rows += 1;
+      this.options.outcomes.addResponse(id, sentAt === null ? null : answeredAt - sentAt, this.options.now());
+    }
+  }
+
+  private readDeadLetter(text: string): void {
+    const { sequenceNumber, payloadBase64, at } = parseDeadLetter(text);
+    if (at < this.options.since) return;
+    this.options.outcomes.addDeadLetter(sequenceNumber, idOf(payloadBase64));
+  }
+
+  /** Reads the object that Lambda writes to an S3 destination after the last retry of a batch; `payload` has the records. */
+  private readFailedBatch(text: string): void {
+    const { payload } = JSON.parse(text) as { readonly payload?: unknown };
+    const event = (typeof payload === 'string' ? JSON.parse(payload) : payload) as
+      | {
+          readonly Records?: readonly {
+            readonly kinesis?: { readonly sequenceNumber: string; readonly data: string };
+          }[];
+        }
+      | undefined;
+    for (const { kinesis } of event?.Records ?? []) {
+      if (kinesis !== undefined) this.options.outcomes.addDeadLetter(kinesis.sequenceNumber, idOf(kinesis.data));
+    }
+  }
+}
+
+function idOf(payloadBase64: string): string | null {
+  try {
+    return parseInferenceRequest(Buffer.from(payloadBase64, 'base64').toString('utf8')).id;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,261 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import {
+  CreateTrainingJobCommand,
+  type CreateTrainingJobCommandInput,
+  DescribeTrainingJobCommand,
+  type DescribeTrainingJobCommandOutput,
+  ListTrainingJobsCommand,
+  StopTrainingJobCommand,
+} from '@aws-sdk/client-sagemaker';
+import { EmulatedAccount } from '../../support/emulated-account';
+
+const TRAIN = `
+import argparse, json, os, pathlib, signal, sys, time
+parser = argparse.ArgumentParser()
+parser.add_argument('--mode', default='train')
+parser.add_argument('--epochs', type=int, default=1)
+args = parser.parse_args()
+model = pathlib.Path(os.environ['SM_MODEL_DIR'])
+if args.mode == 'fail':
+    pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure').write_text('the loss is not a number')
+    sys.exit(3)
+def wait_for(name):
+    while not pathlib.Path(os.environ['GATES'], name).exists():
+        time.sleep(0.005)
+if args.mode == 'hang':
+    def stop(*_):
+        (model / 'partial.json').write_text('{}')
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, stop)
+    pathlib.Path(os.environ['SM_CHECKPOINT_DIR'], 'step-1').write_text('1')
+    pathlib.Path(os.environ['GATES'], 'hanging').touch()
+    wait_for('never')
+wait_for('go')
+channel = pathlib.Path(os.environ['SM_CHANNEL_TRAINING'])
+rows = [line for file in sorted(channel.rglob('*.jsonl')) for line in file.read_text().splitlines()]
+config = pathlib.Path(os.environ['SM_INPUT_CONFIG_DIR'])
+seen = {
+    'rows': len(rows), 'epochs': args.epochs, 'hps': json.loads(os.environ['SM_HPS']), 'gpus': os.environ['SM_NUM_GPUS'],
+    'job': os.environ['TRAINING_JOB_NAME'], 'extra': os.environ['EXTRA'],
+    'hosts': json.loads((config / 'resourceconfig.json').read_text())['hosts'],
+    'channels': sorted(json.loads((config / 'inputdataconfig.json').read_text())),
+}
+(model / 'model.json').write_text(json.dumps(seen))
+`;
+
+let account: EmulatedAccount;
+let folder: string;
+
+beforeEach(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-test-'));
+  account = await EmulatedAccount.start({ dataDirectory: path.join(folder, 'jobs') });
+  fs.mkdirSync(path.join(folder, 'source'));
+  fs.writeFileSync(path.join(folder, 'source', 'train.py'), TRAIN);
+  execFileSync('tar', ['-czf', path.join(folder, 'sourcedir.tar.gz'), '-C', path.join(folder, 'source'), 'train.py']);
+  const { objects } = account.engine;
+  objects.set('code/sourcedir.tar.gz', fs.readFileSync(path.join(folder, 'sourcedir.tar.gz')));
+  objects.set('data/results/s/shard-0/1-2.jsonl', Buffer.from('{"a":1}\n{"a":2}\n'));
+  objects.set('data/results/s/shard-1/3-3.jsonl', Buffer.from('{"a":3}\n'));
+});
+
+afterEach(async () => {
+  await account.stop();
+  expect(fs.existsSync(path.join(folder, 'jobs')) ? fs.readdirSync(path.join(folder, 'jobs')) : []).toEqual([]);
+  fs.rmSync(folder, { recursive: true });
+});
+
+const request = (
+  mode: string,
+  changes: Partial<CreateTrainingJobCommandInput> = {},
+): CreateTrainingJobCommandInput => ({
+  TrainingJobName: `job-${mode}`,
+  RoleArn: 'arn:aws:iam::123456789012:role/training',
+  AlgorithmSpecification: { TrainingImage: 'pytorch', TrainingInputMode: 'File' },
+  HyperParameters: {
+    sagemaker_program: 'train.py',
+    sagemaker_submit_directory: 's3://code/sourcedir.tar.gz',
+    mode: JSON.stringify(mode),
+    epochs: '3',
+  },
+  InputDataConfig: [
+    { ChannelName: 'training', DataSource: { S3DataSource: { S3DataType: 'S3Prefix', S3Uri: 's3://data/results/' } } },
+  ],
+  OutputDataConfig: { S3OutputPath: 's3://models/runs' },
+  ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 1, VolumeSizeInGB: 50 },
+  StoppingCondition: { MaxRuntimeInSeconds: 36_000 },
+  Environment: { EXTRA: 'yes', GATES: folder },
+  ...changes,
+});
+
+const create = (input: CreateTrainingJobCommandInput) => account.sageMaker.send(new CreateTrainingJobCommand(input));
+
+const describeJob = (name: string): Promise<DescribeTrainingJobCommandOutput> =>
+  account.sageMaker.send(new DescribeTrainingJobCommand({ TrainingJobName: name }));
+
+/** Waits in real time, in which local time stands still: for files, processes and their ends. */
+async function really(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const jobOf = (name: string) => account.emulator.snapshot().trainingJobs.find((job) => job.name === name)!;
+
+/** Moves forward until the job has its instance, and waits until the script runs. */
+async function training(name: string): Promise<void> {
+  await account.until(`${name} has an instance`, () => jobOf(name).startedAtSeconds !== null);
+  await really(() => jobOf(name).secondaryStatus === 'Training');
+}
+
+/** Opens the gate at which the script of mode 'train' waits. */
+const letGo = (): void => fs.writeFileSync(path.join(folder, 'go'), '');
+
+/** Waits for the end of a job whose script runs. */
+async function over(name: string): Promise<DescribeTrainingJobCommandOutput> {
+  await really(() => ['Completed', 'Failed', 'Stopped'].includes(jobOf(name).status));
+  return describeJob(name);
+}
+
+test('the script runs as a process under the container conventions and its model lands in S3', async () => {
+  const { TrainingJobArn } = await create(request('train'));
+  expect(TrainingJobArn).toBe('arn:aws:sagemaker:us-east-1:123456789012:training-job/job-train');
+  await training('job-train');
+  await account.advance(300);
+  letGo();
+  const job = await over('job-train');
+  expect(job.FailureReason).toBeUndefined();
+  expect(job.TrainingJobStatus).toBe('Completed');
+  expect(job.SecondaryStatusTransitions!.map((transition) => transition.Status)).toEqual([
+    'Starting',
+    'LaunchingMLInstances',
+    'Downloading',
+    'Training',
+    'Uploading',
+    'Completed',
+  ]);
+  expect(job.TrainingStartTime!.getTime() - job.CreationTime!.getTime()).toBeGreaterThan(60_000);
+  expect(job.TrainingTimeInSeconds).toBe(300);
+  expect(job.BillableTimeInSeconds).toBe(300);
+  expect(job.ModelArtifacts!.S3ModelArtifacts).toBe('s3://models/runs/job-train/output/model.tar.gz');
+
+  const archive = path.join(folder, 'model.tar.gz');
+  fs.writeFileSync(archive, account.engine.objects.get('models/runs/job-train/output/model.tar.gz')!);
+  const text = execFileSync('tar', ['-xzOf', archive, 'model.json'], { encoding: 'utf8' });
+  expect(JSON.parse(text)).toEqual({
+    rows: 3,
+    epochs: 3,
+    hps: { mode: 'train', epochs: 3 },
+    gpus: '1',
+    job: 'job-train',
+    extra: 'yes',
+    hosts: ['algo-1'],
+    channels: ['training'],
+  });
+
+  await account.emulator.flush();
+  const told = account.engine.events.filter((event) => event.detailType === 'SageMaker Training Job State Change');
+  expect(told.at(-1)!.detail).toMatchObject({ TrainingJobStatus: 'Completed', SecondaryStatus: 'Completed' });
+  const { billedUsd, trainingJobs } = account.emulator.snapshot();
+  expect(billedUsd.training).toBeCloseTo((300 / 3600) * 1.408, 6);
+  expect(trainingJobs[0]).toMatchObject({ status: 'Completed', modelArtifact: job.ModelArtifacts!.S3ModelArtifacts });
+  const { TrainingJobSummaries } = await account.sageMaker.send(new ListTrainingJobsCommand({}));
+  expect(TrainingJobSummaries![0]!.TrainingJobName).toBe('job-train');
+});
+
+test('a script that fails leaves its own words as the failure reason', async () => {
+  await create(request('fail'));
+  await account.until('it has an instance', () => jobOf('job-fail').startedAtSeconds !== null);
+  const job = await over('job-fail');
+  expect(job).toMatchObject({
+    TrainingJobStatus: 'Failed',
+    SecondaryStatus: 'Failed',
+    FailureReason: 'AlgorithmError: the loss is not a number, exit code: 3',
+  });
+});
+
+test('data that is not there fails the job before anything runs', async () => {
+  const channel = {
+    ChannelName: 'training',
+    DataSource: { S3DataSource: { S3DataType: 'S3Prefix', S3Uri: 's3://data/none/' } },
+  } as const;
+  await create(request('train', { InputDataConfig: [channel] }));
+  await account.until('it has an instance', () => jobOf('job-train').startedAtSeconds !== null);
+  expect((await over('job-train')).FailureReason).toContain('No S3 objects found under S3 URL "s3://data/none/"');
+});
+
+test('the maximum runtime ends the script with SIGTERM; checkpoints and the partial model are kept', async () => {
+  await create(
+    request('hang', {
+      StoppingCondition: { MaxRuntimeInSeconds: 600, MaxWaitTimeInSeconds: 36_000 },
+      EnableManagedSpotTraining: true,
+      CheckpointConfig: { S3Uri: 's3://checkpoints/hang' },
+    }),
+  );
+  await training('job-hang');
+  await really(() => fs.existsSync(path.join(folder, 'hanging')));
+  await account.advance(599);
+  expect(jobOf('job-hang').status).toBe('InProgress');
+  await account.advance(1);
+  const job = await over('job-hang');
+  expect(job).toMatchObject({ TrainingJobStatus: 'Stopped', SecondaryStatus: 'MaxRuntimeExceeded' });
+  expect(account.engine.objects.has('checkpoints/hang/step-1')).toBe(true);
+  expect(account.engine.objects.has('models/runs/job-hang/output/model.tar.gz')).toBe(true);
+  expect(job).toMatchObject({ TrainingTimeInSeconds: 600, BillableTimeInSeconds: 180 });
+});
+
+test('a job can be stopped while it waits for instances', async () => {
+  await create(request('hang'));
+  await account.sageMaker.send(new StopTrainingJobCommand({ TrainingJobName: 'job-hang' }));
+  const job = await over('job-hang');
+  expect(job).toMatchObject({ TrainingJobStatus: 'Stopped', SecondaryStatus: 'Stopped' });
+  expect(job.BillableTimeInSeconds ?? 0).toBe(0);
+});
+
+test('without capacity the next preferred type runs the job, and without any it fails with a capacity error', async () => {
+  account.emulator.setCapacity('ml.g5.xlarge', 'insufficient');
+  const preferences = [{ InstanceType: 'ml.g5.xlarge' as const }, { InstanceType: 'ml.g6.xlarge' as const }];
+  await create(
+    request('train', { ResourceConfig: { InstancePreferences: preferences, InstanceCount: 1, VolumeSizeInGB: 50 } }),
+  );
+  await training('job-train');
+  letGo();
+  const job = await over('job-train');
+  expect(job).toMatchObject({ TrainingJobStatus: 'Completed', ResourceConfig: { InstanceType: 'ml.g6.xlarge' } });
+
+  await create(request('fail'));
+  await account.until('it has failed', () => jobOf('job-fail').status === 'Failed');
+  expect((await describeJob('job-fail')).FailureReason).toMatch(
+    /^CapacityError: Unable to provision requested ML compute/,
+  );
+});
+
+test('requests are checked', async () => {
+  await create(request('train'));
+  await expect(create(request('train'))).rejects.toMatchObject({ name: 'ResourceInUse' });
+  const refused = (changes: Partial<CreateTrainingJobCommandInput>) =>
+    create(request('other', changes)).then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    );
+  expect(await refused({ HyperParameters: {} })).toContain('sagemaker_program');
+  expect(
+    await refused({ ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 2, VolumeSizeInGB: 1 } }),
+  ).toContain('InstanceCount');
+  expect(await refused({ EnableManagedSpotTraining: true })).toContain('MaxWaitTimeInSeconds');
+  expect(
+    await refused({ ResourceConfig: { InstanceType: 'ml.q9.xlarge' as never, InstanceCount: 1, VolumeSizeInGB: 1 } }),
+  ).toContain('unknown instance type');
+  await expect(
+    account.sageMaker.send(new DescribeTrainingJobCommand({ TrainingJobName: 'nobody' })),
+  ).rejects.toMatchObject({ name: 'ValidationException', message: 'Requested resource not found.' });
+});
+
+test('stopping the services ends a running script', async () => {
+  await create(request('hang'));
+  await training('job-hang');
+  await really(() => fs.existsSync(path.join(folder, 'hanging')));
+  await account.emulator.stop();
+  // Its folder is gone, see afterEach; a script that went on would hold the stop.
+  expect(jobOf('job-hang').status).toBe('Stopped');
+});

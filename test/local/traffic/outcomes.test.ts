@@ -1,0 +1,64 @@
+import { Outcomes } from '../../../lib/local/traffic/outcomes';
+import { requestId } from '../../../lib/local/traffic/request-plan';
+
+function sent(count: number): Outcomes {
+  const outcomes = new Outcomes();
+  for (let index = 0; index < count; index++) outcomes.addSent(index);
+  return outcomes;
+}
+
+describe('Outcomes', () => {
+  test('counts a request with two responses once', () => {
+    const outcomes = sent(3);
+    outcomes.addResponse(requestId(1), 2, 100);
+    outcomes.addResponse(requestId(1), 9, 101);
+    expect(outcomes.totals()).toEqual({ in: 3, answered: 1, deadLettered: 0 });
+    expect(outcomes.latency().p99).toBeCloseTo(2, 1);
+    expect(outcomes.unresolvedIds(9)).toEqual([requestId(0), requestId(2)]);
+  });
+
+  test('prefers a response to a dead letter, in either order', () => {
+    const outcomes = sent(2);
+    outcomes.addDeadLetter('1', requestId(0));
+    outcomes.addResponse(requestId(0), 1, 0);
+    outcomes.addResponse(requestId(1), 1, 0);
+    outcomes.addDeadLetter('2', requestId(1));
+    expect(outcomes.totals()).toEqual({ in: 2, answered: 2, deadLettered: 0 });
+    expect(outcomes.unresolved()).toBe(0);
+  });
+
+  test('counts poison by its place in the stream', () => {
+    const outcomes = sent(1);
+    outcomes.addMalformed('49');
+    outcomes.addMalformed('50');
+    outcomes.addDeadLetter('49', null);
+    outcomes.addDeadLetter('49', null);
+    expect(outcomes.totals()).toEqual({ in: 3, answered: 0, deadLettered: 1 });
+    expect(outcomes.unresolvedIds(9)).toEqual([requestId(0), 'record 50']);
+  });
+
+  test('lists responses and dead letters that belong to no request', () => {
+    const outcomes = sent(1);
+    outcomes.addResponse(requestId(5), 1, 0);
+    outcomes.addResponse('what', 1, 0);
+    outcomes.addDeadLetter('77', null);
+    expect(outcomes.totals().answered).toBe(0);
+    expect(outcomes.unknownIds()).toEqual([requestId(5), 'what', '77']);
+  });
+
+  test('grows beyond its first size', () => {
+    const outcomes = sent(20_000);
+    outcomes.addResponse(requestId(19_999), 1, 0);
+    expect(outcomes.unresolved()).toBe(19_999);
+  });
+
+  test('has the latency of recent responses and that of all', () => {
+    const outcomes = sent(4);
+    outcomes.addResponse(requestId(0), 100, 10);
+    outcomes.addResponse(requestId(1), 1, 60);
+    outcomes.addResponse(requestId(2), 3, 70);
+    expect(outcomes.recentLatency(50).p50).toBe(2); // halfway between 1 and 3
+    expect(outcomes.recentLatency(200)).toEqual({ p50: null, p95: null, p99: null });
+    expect(outcomes.latency().p50).toBeCloseTo(3, 1); // of 1, 3 and 100
+  });
+});
