@@ -1,16 +1,16 @@
 import { App, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import { endpointMetrics } from '../../lib/catalog/endpoint-metric';
-import type { EndpointKind } from '../../lib/catalog/metrics';
-import { AsyncEndpoint, GpuEndpoint, ModelComponent, ServerlessEndpoint } from '../../lib/inference';
+import { type EndpointKind, endpointMetrics } from '../../lib/catalog/hosting-metrics';
+import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
 
 const stack = new Stack(new App(), 'Stack', { env: { account: '123456789012', region: 'us-east-1' } });
 const FLEETS: { readonly [kind in EndpointKind]: object } = {
-  'real-time': GpuEndpoint.fromEndpointName(stack, 'RealTime', 'chat'),
-  async: AsyncEndpoint.fromEndpointName(stack, 'Async', 'chat'),
-  serverless: ServerlessEndpoint.fromEndpointName(stack, 'Serverless', 'chat'),
-  'inference-component': ModelComponent.fromModelComponentAttributes(stack, 'Component', {
+  'real-time': GpuEndpoint.fromEndpointName(stack, 'RealTime', 'chat', 'main'),
+  async: AsyncEndpoint.fromEndpointName(stack, 'Async', 'chat', 'main'),
+  serverless: ServerlessEndpoint.fromEndpointName(stack, 'Serverless', 'chat', 'main'),
+  'inference-component': InferenceComponent.fromInferenceComponentAttributes(stack, 'Component', {
     endpointName: 'chat',
+    variantName: 'main',
     componentName: 'chat-7b',
   }),
 };

@@ -6,14 +6,14 @@ import { nagReport } from '../support/nag-report';
 describe('cdk-nag’s AwsSolutions pack', () => {
   const report = nagReport((stack) => {
     const models = s3.Bucket.fromBucketName(stack, 'Models', 'models');
-    const common = { modelServer: ModelServer.triton(), pools: [{ instanceType: 'ml.g5.xlarge' }] };
+    const common = { modelServer: ModelServer.triton(), capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] } };
     const fleet = new GpuEndpoint(stack, 'Chat', {
       ...common,
       modelArtifact: ModelArtifact.fromBucket(models, 'chat/model.tar.gz'),
     });
     new GpuEndpoint(stack, 'Large', { ...common, modelArtifact: ModelArtifact.fromBucketPrefix(models, 'large/') });
     const scaling = new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: 4 });
-    scaling.scaleOnConcurrency();
+    scaling.scaleOnConcurrency('concurrency');
     new ScaleEvents(stack, 'ScaleEvents', { fleets: [fleet] });
   });
 
