@@ -1,85 +1,109 @@
-import { PermanentError } from '../../lib/core/errors';
-import type { EpochSeconds } from '../../lib/core/time';
+import { SECONDS_PER_MINUTE, type EpochSeconds } from '../../lib/core/time';
 import { FORECASTER_METRICS, RESOURCE_ID_DIMENSION, type ForecasterConfiguration } from '../../lib/scaling/contract';
 import { CapacityForecast, type ForecastDecision } from '../../lib/scaling/decide/forecast';
 import type { ForecastStore, StoredForecast } from '../clients/forecast-store';
 import type { Metrics } from '../clients/metrics';
 import type { RequestHistory } from '../clients/request-history';
-import type { ScalingTarget } from '../clients/scaling-target';
-import type { Clock } from '../support/clock';
+import type { ScalableTargets } from '../clients/scalable-target';
+import type { WallClock } from '../support/clock';
+import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
-import { floorOf, type Floor } from './floor';
+import { floorOf, heldFloorOf, type Floor } from './floor';
 import { observe, type Observed } from './observe';
 
-/** The outside of the handler. */
+/** Everything outside the handler. */
 export interface ForecasterDependencies {
   readonly configuration: ForecasterConfiguration;
   readonly history: RequestHistory;
   readonly store: ForecastStore;
-  /** The fleet's limits; undefined in shadow mode, where nothing is changed. */
-  readonly target: ScalingTarget | undefined;
+  /** Undefined in shadow mode, where nothing is changed. */
+  readonly targets: ScalableTargets | undefined;
   readonly metrics: Metrics;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 
-/** What one look came to. */
+/** Result of one evaluation. */
 export type ForecasterRun = Observed &
   (
-    | { /** The newest minute is late or missing: everything stays. */ readonly outcome: 'held' }
     | {
-        /** Another run had the same generation and was faster; nothing was done then. */ readonly outcome: 'overtaken';
+        /** The newest minute is late or missing: the minimum is held, up to a limit. */
+        readonly outcome: 'held';
+        /** Minimum that was set because the hold ended, or the maximum was lowered. */
+        readonly written: number | undefined;
       }
+    | { /** Another run claimed the same generation first: nothing was done. */ readonly outcome: 'overtaken' }
     | {
         readonly outcome: 'decided';
         readonly decision: ForecastDecision;
-        /** The minimum that was written; undefined when the right one was in force, and in shadow mode. */
+        /** Minimum that was set; undefined when the right one was in force, and in shadow mode. */
         readonly written: number | undefined;
       }
   );
 
 /**
- * One look of the forecaster: observe, decide, act, record.
+ * One evaluation of the forecaster: observe, decide, act, record.
  *
- * A look that cannot read the metrics or what was learned before fails before it has changed anything. What was learned is
- * claimed before the minimum is written; the minimum is absolute, and written only where another is in force, so that doing it
- * twice is doing it once.
+ * An evaluation that cannot read the metrics or the stored forecast fails before it has changed anything. The forecast is claimed
+ * before the minimum is set; the minimum is absolute, and set only where another is in force, so that setting it twice equals setting
+ * it once.
  */
 export function createHandler(deps: ForecasterDependencies): (event: unknown) => Promise<ForecasterRun> {
-  const { configuration, store, target, logger } = deps;
+  const { configuration, store, targets, logger } = deps;
   const { settings, resourceId } = configuration;
   return async () => {
     const stored = await store.load();
     const atSeconds = deps.clock.now();
     const forecast = new CapacityForecast(settings, stored?.state);
-    const observed = await observe(forecast, deps.history, atSeconds);
+    const look = <T>(subject: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+      withDeadline(LOOK_DEADLINE_SECONDS, subject, work);
+    const observed = await look('counts of requests', (signal) => observe(forecast, deps.history, atSeconds, signal));
+    const readLimits = () => look(`limits of ${resourceId}`, async (signal) => targets?.limits(configuration, signal));
     const generation = (stored?.generation ?? 0) + 1;
-    if (target === undefined) warnOfLeftFloor(deps, stored);
+    if (targets === undefined) warnOfRemainingFloor(deps, stored);
 
     if (!observed.upToDate) {
+      const minute = Math.floor(atSeconds / SECONDS_PER_MINUTE);
+      const countedMinute = stored?.countedMinute ?? stored?.state.lastMinute ?? minute;
+      const limits = stored === undefined ? undefined : await readLimits();
+      const floor = limits?.kind === 'in-force' ? heldFloorOf(minute - countedMinute, settings, limits) : undefined;
+      const changes = floor !== undefined && limits?.kind === 'in-force' && floor.minCapacity !== limits.minCapacity;
       const learned = observed.counted + observed.missing > 0;
-      const claimed = !learned || (await store.claim({ ...stored, generation, state: forecast.toState() }));
-      logger.warn('no new count of requests: the capacity is held', { resourceId, ...observed });
-      return { ...observed, outcome: claimed ? 'held' : 'overtaken' };
+      const claim = {
+        ...stored,
+        generation,
+        state: forecast.toState(),
+        countedMinute,
+        ...(changes && { floor: floor.minCapacity }),
+      };
+      const claimed = !(learned || changes) || (await store.claim(claim));
+      if (!claimed) return { ...observed, outcome: 'overtaken' };
+      const written = changes && (await setMinimum(deps, targets!, floor)) ? floor.minCapacity : undefined;
+      logger.warn('no new count of requests', { resourceId, ...observed, limits, floor, written });
+      return { ...observed, outcome: 'held', written };
     }
 
     const decision = forecast.decide();
-    const limits = target === undefined ? undefined : await target.limits();
-    if (target !== undefined && limits === undefined)
-      throw new PermanentError(
-        `${resourceId} is not registered with Application Auto Scaling; deploy its scaling again`,
-      );
-    const floor = limits === undefined ? undefined : floorOf(decision, settings, limits);
-    const claim = { generation, state: forecast.toState(), floor: floor?.minCapacity ?? stored?.floor };
+    const limits = await readLimits();
+    const floor = limits?.kind === 'in-force' ? floorOf(decision, settings, limits) : undefined;
+    // To deregister a target is the first step of changing an endpoint's instance types; it stays so until someone registers it again.
+    if (limits?.kind === 'not-registered')
+      logger.warn(`${resourceId} is not registered with Application Auto Scaling: no minimum is set`, { generation });
+    const claim = {
+      generation,
+      state: forecast.toState(),
+      floor: floor?.minCapacity ?? stored?.floor,
+      countedMinute: Math.floor(atSeconds / SECONDS_PER_MINUTE),
+    };
     if (!(await store.claim(claim))) {
-      logger.warn('another run was faster; nothing was done', { resourceId, generation });
+      logger.warn('another run claimed this generation first; nothing was done', { resourceId, generation });
       return { ...observed, outcome: 'overtaken' };
     }
 
-    const changes = floor !== undefined && limits !== undefined && floor.minCapacity !== limits.minCapacity;
-    const written = changes && (await write(deps, floor)) ? floor.minCapacity : undefined;
-    await tell(deps, decision, atSeconds);
-    logger.info(target === undefined ? 'forecast, in shadow' : 'forecast', {
+    const changes = limits?.kind === 'in-force' && floor !== undefined && floor.minCapacity !== limits.minCapacity;
+    const written = changes && (await setMinimum(deps, targets!, floor)) ? floor.minCapacity : undefined;
+    await publish(deps, decision, atSeconds);
+    logger.info(targets === undefined ? 'forecast, in shadow' : 'forecast', {
       resourceId,
       generation,
       ...observed,
@@ -92,15 +116,24 @@ export function createHandler(deps: ForecasterDependencies): (event: unknown) =>
   };
 }
 
-/** Writes the minimum; false when the maximum was lowered below it since it was read: the next look sees the new one. */
-async function write({ target, logger, configuration }: ForecasterDependencies, floor: Floor): Promise<boolean> {
+/**
+ * Sets the minimum; false when the maximum was lowered below it, or the target deregistered, since the limits were read: the next
+ * evaluation reads them again.
+ */
+async function setMinimum(
+  { logger, configuration }: ForecasterDependencies,
+  targets: ScalableTargets,
+  floor: Floor,
+): Promise<boolean> {
   try {
-    await target!.setMinimum(floor.minCapacity);
+    await withDeadline(LOOK_DEADLINE_SECONDS, `minimum of ${configuration.resourceId}`, (signal) =>
+      targets.setLimits(configuration, { minCapacity: floor.minCapacity }, signal),
+    );
     return true;
   } catch (error) {
-    const now = await target!.limits();
-    if (now === undefined || now.maxCapacity >= floor.minCapacity) throw error;
-    logger.warn('the maximum was lowered meanwhile: the minimum stays', {
+    const now = await targets.limits(configuration);
+    if (now.kind === 'in-force' && now.maxCapacity >= floor.minCapacity) throw error;
+    logger.warn('the limits were changed meanwhile: the minimum stays', {
       resourceId: configuration.resourceId,
       floor,
       limits: now,
@@ -109,8 +142,8 @@ async function write({ target, logger, configuration }: ForecasterDependencies, 
   }
 }
 
-/** Publishes the numbers. Failing to tell undoes nothing that was done. */
-async function tell(
+/** Publishes the metrics. A failure here undoes nothing. */
+async function publish(
   { metrics, logger, configuration: { resourceId } }: ForecasterDependencies,
   decision: ForecastDecision,
   atSeconds: EpochSeconds,
@@ -129,12 +162,15 @@ async function tell(
         .map(([metricName, value, unit]) => ({ metricName, value, unit, atSeconds, dimensions })),
     );
   } catch (error) {
-    logger.error('cannot tell', { resourceId, error });
+    logger.error('cannot publish', { resourceId, error });
   }
 }
 
-/** A forecaster that was active and is a shadow now may not take back the minimum it left: a person has to. */
-function warnOfLeftFloor({ configuration, logger }: ForecasterDependencies, stored: StoredForecast | undefined): void {
+/** Warns of a minimum that remains from an active forecaster: in shadow mode a person has to lower it. */
+function warnOfRemainingFloor(
+  { configuration, logger }: ForecasterDependencies,
+  stored: StoredForecast | undefined,
+): void {
   const { resourceId, settings } = configuration;
   if (stored?.floor === undefined || stored.floor === settings.minCapacity) return;
   logger.warn(

@@ -2,35 +2,43 @@ import { SECONDS_PER_DAY, SECONDS_PER_MINUTE, type EpochSeconds } from '../../li
 import type { CapacityForecast } from '../../lib/scaling/decide/forecast';
 import type { RequestHistory } from '../clients/request-history';
 
-/** How far back the first look goes; CloudWatch keeps minutes for 15 days. */
+/** Minutes that the first evaluation reads; CloudWatch keeps minutes for 15 days. */
 export const HISTORY_MINUTES = (14 * SECONDS_PER_DAY) / SECONDS_PER_MINUTE;
 
-/** A minute's sum counts when the minute has ended so long ago: before, CloudWatch may still be collecting it. */
-export const SETTLE_SECONDS = 60;
+/** Minimum age of a counted minute's end: before, CloudWatch may still be collecting its sum. */
+const SETTLE_SECONDS = 60;
 
-/** A minute without a count is waited for so long; then it counts as missing. */
-export const LATE_MINUTES = 5;
+/** Maximum age, in minutes, of a minute whose count is still awaited; an older one counts as missing. */
+const LATE_MINUTES = 5;
 
-/** What one look added to the forecast. */
+/**
+ * Minimum age, in minutes, at which a minute without a count is quiet if the fleet was running in it: its count could still be late. With
+ * a count of a later minute, its own is not late.
+ */
+const QUIET_MINUTES = 3;
+
+/** Minutes that one evaluation added to the forecast. */
 export interface Observed {
-  /** Minutes with a count. */
+  /** Minutes with a count, quiet ones included. */
   readonly counted: number;
   /** Minutes without one. */
   readonly missing: number;
-  /** Whether the newest minute is new and has a count; otherwise there is nothing to decide on. */
+  /** True if the newest minute is new and has a count; otherwise there is nothing to decide on. */
   readonly upToDate: boolean;
 }
 
 /**
- * Hands the forecast the minutes since its last one, in order, up to the newest that has settled.
+ * Adds the minutes since the last evaluation to the forecast, in order, up to the newest that has settled.
  *
- * A gap before a counted minute is missing for good. Minutes at the end without a count may only be late: they are waited for
- * and, once {@link LATE_MINUTES} have passed, counted as missing. Before the first count ever nothing is missing.
+ * A minute without a count in which the fleet was running had no requests. A gap before a counted minute is missing for good. Minutes at
+ * the end without a count may be late: they are awaited for {@link LATE_MINUTES} and then count as missing. No minute is missing before
+ * the first count.
  */
 export async function observe(
   forecast: CapacityForecast,
   history: RequestHistory,
   atSeconds: EpochSeconds,
+  signal?: AbortSignal,
 ): Promise<Observed> {
   const end = Math.floor((atSeconds - SETTLE_SECONDS) / SECONDS_PER_MINUTE);
   const last = forecast.lastMinute();
@@ -45,16 +53,31 @@ export async function observe(
       upToDate = false;
     }
   };
+  const count = (minute: number, requests: number): void => {
+    miss(minute);
+    if (next !== undefined && minute < next) return;
+    forecast.observe(minute, requests);
+    next = minute + 1;
+    counted += 1;
+    upToDate = true;
+  };
+  /** Minutes that are quiet unless their count is late. */
+  let running: number[] = [];
+  const settleRunning = (): void => {
+    running.forEach((minute) => count(minute, 0));
+    running = [];
+  };
   if (from < end)
-    for await (const page of history.read(from, end))
+    for await (const page of history.read(from, end, signal))
       for (const { minute, requests } of page) {
-        miss(minute);
-        if (next !== undefined && minute < next) continue;
-        forecast.observe(minute, requests);
-        next = minute + 1;
-        counted += 1;
-        upToDate = true;
+        if (requests === undefined) running.push(minute);
+        else {
+          settleRunning();
+          count(minute, requests);
+        }
       }
+  running = running.filter((minute) => minute < end - QUIET_MINUTES + 1);
+  settleRunning();
   miss(end - LATE_MINUTES);
   return { counted, missing, upToDate };
 }

@@ -3,22 +3,21 @@ import {
   SageMakerRuntimeClient,
   type SageMakerRuntimeClientConfig,
 } from '@aws-sdk/client-sagemaker-runtime';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { PermanentError, RetryableError } from '../../lib/core/errors';
+import { awsClient } from './aws-client';
 
-/** SageMaker answers or gives up within 60 s (developer guide, hosting container contract); a little more for the way. */
+/** SageMaker responds within 60 s or times out (developer guide, hosting container contract); the rest is for the network. */
 const REQUEST_TIMEOUT_MS = 65_000;
-const CONNECTION_TIMEOUT_MS = 5_000;
 
-/** The record is at fault: the endpoint is well and will never answer this one. */
-export class RecordRefusedError extends PermanentError {
+/** The record causes the error: the endpoint will never accept it. */
+export class RecordRejectedError extends PermanentError {
   public constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
-    this.name = 'RecordRefusedError';
+    this.name = 'RecordRejectedError';
   }
 }
 
-/** The model broke on the request (a 5xx from its container): trying again may help, but not for every record. */
+/** The model failed on the request (a 5xx of its container): a retry may help, but not for every record. */
 export class ModelFailedError extends RetryableError {
   public constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
@@ -26,13 +25,13 @@ export class ModelFailedError extends RetryableError {
   }
 }
 
-/** An endpoint that answers JSON with JSON. */
+/** Endpoint that receives and returns JSON. */
 export interface EndpointRuntime {
   /**
-   * Sends one request and returns the body of the answer.
+   * Sends one request and returns the body of the response.
    *
-   * Throws {@link RecordRefusedError} when the record is at fault, {@link ModelFailedError} when the model broke on it, another
-   * {@link RetryableError} when the endpoint is busy or away, and {@link PermanentError} when the call itself is not allowed.
+   * Throws {@link RecordRejectedError} when the record causes the error, {@link ModelFailedError} when the model failed on it, another
+   * {@link RetryableError} when the endpoint is busy or missing, and {@link PermanentError} when the call is not allowed.
    */
   invoke(body: string, signal?: AbortSignal): Promise<string>;
 }
@@ -45,10 +44,10 @@ interface ServiceError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Messages of a 400 that speak of the endpoint and not of the request: it is missing for now, or scaled to zero. */
-const ENDPOINT_AWAY = /not found|no capacity|not in service/i;
+/** Messages of a 400 that the endpoint causes and not the request: it is missing for now, or scaled to zero. */
+const ENDPOINT_MISSING = /not found|no capacity|not in service/i;
 
-/** Busy model containers answer so; it says nothing about the record. */
+/** Statuses of a busy model container, which do not depend on the record. */
 const BUSY_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 
 const DENIED: ReadonlySet<string> = new Set([
@@ -61,13 +60,13 @@ const DENIED: ReadonlySet<string> = new Set([
 
 function classifyModelError(error: ServiceError, options: { readonly cause: unknown }): Error {
   const status = error.OriginalStatusCode ?? 500;
-  const message = `the model answered ${status}: ${error.OriginalMessage ?? error.message ?? 'no message'}`;
-  // Status 0: the container did not answer in time, which load explains better than the record.
+  const message = `the model returned ${status}: ${error.OriginalMessage ?? error.message ?? 'no message'}`;
+  // Status 0: the container timed out, which load explains better than the record.
   if (BUSY_STATUS.has(status) || status < 400) return new RetryableError(message, options);
-  return status < 500 ? new RecordRefusedError(message, options) : new ModelFailedError(message, options);
+  return status < 500 ? new RecordRejectedError(message, options) : new ModelFailedError(message, options);
 }
 
-/** Says of an error of `InvokeEndpoint` whether the record, the model, the moment or the caller is at fault. */
+/** Classifies an error of `InvokeEndpoint` by its cause: the record, the model, a transient condition or the caller. */
 export function classifyInvocationError(thrown: unknown): Error {
   const error = thrown as ServiceError;
   const options = { cause: thrown };
@@ -76,35 +75,26 @@ export function classifyInvocationError(thrown: unknown): Error {
   if (name === 'ModelError') return classifyModelError(error, options);
   if (DENIED.has(name)) return new PermanentError(message, options);
   const status = error.$metadata?.httpStatusCode;
-  const isCallersFault = status !== undefined && status >= 400 && status < 500 && !BUSY_STATUS.has(status);
+  const isClientError = status !== undefined && status >= 400 && status < 500 && !BUSY_STATUS.has(status);
   const isThrottled = /Throttl|TooManyRequests|NotReady|LimitExceeded|Timeout/i.test(name);
-  if (!isCallersFault || isThrottled || ENDPOINT_AWAY.test(message)) return new RetryableError(message, options);
+  if (!isClientError || isThrottled || ENDPOINT_MISSING.test(message)) return new RetryableError(message, options);
   return status === 401 || status === 403
     ? new PermanentError(message, options)
-    : new RecordRefusedError(message, options);
+    : new RecordRejectedError(message, options);
 }
 
-/** The real endpoint. Its own retries are off: the handler knows how much time is left. */
-export function sageMakerEndpointRuntime(
+/** {@link EndpointRuntime} of SageMaker. Retries of the SDK are off: the handler decides by the time that is left. */
+export function createEndpointRuntime(
   endpointName: string,
   options: {
     readonly maxConnections: number;
-    /** The inference component, where the endpoint has some. */
+    /** Inference component, where the endpoint has components. */
     readonly componentName?: string;
     readonly client?: SageMakerRuntimeClientConfig;
   },
 ): EndpointRuntime {
-  const client = new SageMakerRuntimeClient({
-    maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      httpAgent: { maxSockets: options.maxConnections, keepAlive: true },
-      httpsAgent: { maxSockets: options.maxConnections, keepAlive: true },
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    }),
-    ...options.client,
-  });
+  const limits = { maxAttempts: 1, requestTimeoutMs: REQUEST_TIMEOUT_MS, maxSockets: options.maxConnections };
+  const client = awsClient(SageMakerRuntimeClient, limits, options.client);
   return {
     async invoke(body, signal) {
       const command = new InvokeEndpointCommand({
@@ -115,8 +105,8 @@ export function sageMakerEndpointRuntime(
         Body: body,
       });
       try {
-        const answer = await client.send(command, { abortSignal: signal });
-        return new TextDecoder().decode(answer.Body);
+        const response = await client.send(command, { abortSignal: signal });
+        return new TextDecoder().decode(response.Body);
       } catch (error) {
         throw classifyInvocationError(error);
       }

@@ -3,24 +3,29 @@ import {
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  type AttributeValue,
 } from '@aws-sdk/client-dynamodb';
 import { InputError } from '../../lib/core/errors';
+import { parseJson } from '../../lib/core/parse';
 import { FORECASTER_TABLE } from '../../lib/scaling/contract';
 import { parseForecastState, type ForecastState } from '../../lib/scaling/decide/forecast';
+import { awsClient } from './aws-client';
 
-/** What the forecaster knows between two looks; `generation` rises by one with every look, and one look at most gets it. */
+/** State between two evaluations. Every evaluation claims the next `generation`; at most one gets it. */
 export interface StoredForecast {
   readonly generation: number;
   readonly state: ForecastState;
-  /** The minimum that the forecaster last left in force; undefined while it never wrote one. */
+  /** Minimum that the forecaster last set; undefined while it never set one. */
   readonly floor?: number;
+  /** Minute of the last evaluation that had a new count, in minutes since 1970. */
+  readonly countedMinute?: number;
 }
 
-/** The forecaster's memory. */
+/** Store of the forecaster's state. */
 export interface ForecastStore {
-  /** What was learned so far; undefined before the first look. Throws an {@link InputError} for what it cannot have written. */
+  /** Returns the stored forecast; undefined before the first evaluation. Throws an {@link InputError} for a corrupt item. */
   load(): Promise<StoredForecast | undefined>;
-  /** Stores a look if the stored generation is one lower; false when another run was faster. */
+  /** Stores a forecast if the stored generation is one lower; returns false when another run claimed it first. */
   claim(stored: StoredForecast): Promise<boolean>;
 }
 
@@ -28,7 +33,7 @@ export interface ForecastStore {
 export function createForecastStore(
   tableName: string,
   resourceId: string,
-  dynamodb = new DynamoDBClient({}),
+  dynamodb = awsClient(DynamoDBClient),
 ): ForecastStore {
   const names = FORECASTER_TABLE;
   const key = { [names.key]: { S: resourceId } };
@@ -38,15 +43,16 @@ export function createForecastStore(
         new GetItemCommand({ TableName: tableName, Key: key, ConsistentRead: true }),
       );
       if (item === undefined) return undefined;
-      const number = Number(item[names.generation]?.N);
-      const where = `the forecast of ${resourceId} in table ${tableName}`;
-      if (!Number.isInteger(number) || number < 1)
-        throw new InputError(`${where} has no generation; delete the item to learn again from the metrics`);
-      return {
-        generation: number,
-        state: parseState(item[names.state]?.S ?? '', where),
-        ...(item[names.floor]?.N === undefined ? {} : { floor: Number(item[names.floor]!.N) }),
-      };
+      try {
+        return parseItem(item);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        throw new InputError(
+          `the item with ${names.key} '${resourceId}' of table ${tableName} is no state of this version of the forecaster; deploy the ` +
+            'version that wrote it, or delete the item: the forecast then learns again from the metrics of 14 days, and the minimum in ' +
+            `force stays until it has (${error.message})`,
+        );
+      }
     },
 
     async claim(stored) {
@@ -60,6 +66,9 @@ export function createForecastStore(
               [names.generation]: { N: String(stored.generation) },
               [names.state]: { S: JSON.stringify(stored.state) },
               ...(stored.floor === undefined ? {} : { [names.floor]: { N: String(stored.floor) } }),
+              ...(stored.countedMinute === undefined
+                ? {}
+                : { [names.countedMinute]: { N: String(stored.countedMinute) } }),
             },
             ConditionExpression: first ? 'attribute_not_exists(#name)' : '#name = :before',
             ExpressionAttributeNames: { '#name': first ? names.key : names.generation },
@@ -75,11 +84,19 @@ export function createForecastStore(
   };
 }
 
-function parseState(text: string, where: string): ForecastState {
-  try {
-    return parseForecastState(JSON.parse(text));
-  } catch (error) {
-    const why = error instanceof InputError || error instanceof SyntaxError ? error.message : String(error);
-    throw new InputError(`${where} cannot be read (${why}); delete the item to learn again from the metrics`);
-  }
+function parseItem(item: { readonly [name: string]: AttributeValue }): StoredForecast {
+  const { generation, state, floor, countedMinute } = FORECASTER_TABLE;
+  const count = (name: string, minimum: number): number => {
+    const { N: text } = item[name]!;
+    const value = text === undefined ? NaN : Number(text);
+    if (Number.isSafeInteger(value) && value >= minimum) return value;
+    throw new InputError(`${name} is ${text}; expected a whole number of at least ${minimum}`);
+  };
+  if (item[generation] === undefined) throw new InputError(`${generation} is missing`);
+  return {
+    generation: count(generation, 1),
+    state: parseForecastState(parseJson(state, item[state]?.S ?? '', 'a state', (root) => root.object())),
+    ...(item[floor] === undefined ? {} : { floor: count(floor, 0) }),
+    ...(item[countedMinute] === undefined ? {} : { countedMinute: count(countedMinute, 0) }),
+  };
 }

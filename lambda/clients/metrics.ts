@@ -1,49 +1,103 @@
 import {
   CloudWatchClient,
   PutMetricDataCommand,
-  type CloudWatchClientConfig,
+  type MetricDatum,
   type StandardUnit,
 } from '@aws-sdk/client-cloudwatch';
-import type { EpochSeconds } from '../../lib/core/time';
+import { SECONDS_PER_DAY, SECONDS_PER_HOUR, type EpochSeconds } from '../../lib/core/time';
+import { systemClock, type WallClock } from '../support/clock';
+import { logger as systemLogger, type Logger } from '../support/logger';
+import { awsClient } from './aws-client';
 
 /** One value of a metric. */
 export interface MetricValue {
   readonly metricName: string;
   readonly value: number;
-  /** CloudWatch's unit, for example `Count`. */
+  /** Unit of CloudWatch, for example `Count`. */
   readonly unit: string;
   readonly atSeconds: EpochSeconds;
   readonly dimensions: { readonly [name: string]: string };
 }
 
-/** Publishes metrics. */
+/** Client that publishes metrics. */
 export interface Metrics {
-  /** Publishes some values; none is no call. */
-  put(values: readonly MetricValue[]): Promise<void>;
+  /**
+   * Publishes values; makes no call for an empty list. Values that CloudWatch refuses keep none of the others from being published: the log
+   * has their number and the first of them.
+   *
+   * @throws when CloudWatch refuses the call itself, or is not reached
+   */
+  put(values: readonly MetricValue[], signal?: AbortSignal): Promise<void>;
 }
 
-/** Values in one call at most (API reference of PutMetricData). */
-const VALUES_PER_CALL = 1000;
+/** Maximum number of values in one call (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html). */
+const MAX_VALUES_PER_CALL = 1000;
+
+/**
+ * Times that CloudWatch takes: up to two weeks in the past and two hours in the future, by its own clock (API reference of PutMetricData).
+ * One value outside has the whole call refused. Values as close to the limits as the call may take are left out too.
+ */
+const MAX_AGE_SECONDS = 14 * SECONDS_PER_DAY - 60;
+const MAX_AHEAD_SECONDS = 2 * SECONDS_PER_HOUR - 60;
+
+interface MetricsOptions {
+  readonly clock: WallClock;
+  readonly logger: Logger;
+}
 
 /** {@link Metrics} in a namespace of CloudWatch. */
-export function cloudWatchMetrics(namespace: string, configuration: CloudWatchClientConfig = {}): Metrics {
-  const client = new CloudWatchClient(configuration);
+export function createMetrics(
+  namespace: string,
+  cloudWatch = awsClient(CloudWatchClient),
+  { clock, logger }: MetricsOptions = { clock: systemClock, logger: systemLogger },
+): Metrics {
+  /** Publishes values; returns those that CloudWatch refuses. A refused call is repeated in halves, down to the values that cause it. */
+  async function publish(values: readonly MetricValue[], signal?: AbortSignal): Promise<MetricValue[]> {
+    if (values.length === 0) return [];
+    try {
+      const command = new PutMetricDataCommand({ Namespace: namespace, MetricData: values.map(datum) });
+      await cloudWatch.send(command, { abortSignal: signal });
+      return [];
+    } catch (error) {
+      if (!isRefusedInput(error)) throw error;
+      if (values.length === 1) return [...values];
+      const middle = values.length >> 1;
+      return [...(await publish(values.slice(0, middle), signal)), ...(await publish(values.slice(middle), signal))];
+    }
+  }
+
   return {
-    async put(values) {
-      for (let start = 0; start < values.length; start += VALUES_PER_CALL) {
-        await client.send(
-          new PutMetricDataCommand({
-            Namespace: namespace,
-            MetricData: values.slice(start, start + VALUES_PER_CALL).map((value) => ({
-              MetricName: value.metricName,
-              Value: value.value,
-              Unit: value.unit as StandardUnit,
-              Timestamp: new Date(value.atSeconds * 1000),
-              Dimensions: Object.entries(value.dimensions).map(([Name, Value]) => ({ Name, Value })),
-            })),
-          }),
-        );
-      }
+    async put(values, signal) {
+      const now = clock.now();
+      const isTimely = ({ atSeconds }: MetricValue): boolean =>
+        atSeconds > now - MAX_AGE_SECONDS && atSeconds < now + MAX_AHEAD_SECONDS;
+      const timely = values.filter(isTimely);
+      const unpublished = values.filter((value) => !isTimely(value));
+      for (let start = 0; start < timely.length; start += MAX_VALUES_PER_CALL)
+        unpublished.push(...(await publish(timely.slice(start, start + MAX_VALUES_PER_CALL), signal)));
+      if (unpublished.length > 0)
+        logger.warn('values of metrics were not published', { count: unpublished.length, first: unpublished[0] });
     },
   };
+}
+
+function datum({ metricName, value, unit, atSeconds, dimensions }: MetricValue): MetricDatum {
+  return {
+    MetricName: metricName,
+    Value: value,
+    Unit: unit as StandardUnit,
+    Timestamp: new Date(atSeconds * 1000),
+    Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+  };
+}
+
+/** True if CloudWatch refuses what a call contains: another content may be taken. */
+function isRefusedInput(error: unknown): boolean {
+  const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode;
+  return (
+    status === 413 ||
+    (status === 400 &&
+      !/Throttl|LimitExceeded|AccessDenied|Token|Signature|UnrecognizedClient|Expired|Clock/i.test(name))
+  );
 }

@@ -1,17 +1,18 @@
-import { PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { awsClient } from './aws-client';
 
-/** A bucket to write to. */
+/** Client of a bucket. */
 export interface ObjectStore {
-  /** Writes an object, in place of one of the same name; throws when the bucket stays unreachable. */
-  put(key: string, body: string, contentType: string): Promise<void>;
+  /** Writes an object, overwriting one with the same key; throws when the bucket stays unreachable. */
+  put(key: string, body: string, contentType: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** A real bucket. The client's own retries (three attempts with backoff) are on. */
-export function s3ObjectStore(bucketName: string, config: S3ClientConfig = {}): ObjectStore {
-  const client = new S3Client({ maxAttempts: 3, ...config });
+/** {@link ObjectStore} in S3. */
+export function createObjectStore(bucketName: string, s3 = awsClient(S3Client)): ObjectStore {
   return {
-    async put(key, body, contentType) {
-      await client.send(new PutObjectCommand({ Bucket: bucketName, Key: key, Body: body, ContentType: contentType }));
+    async put(key, body, contentType, signal) {
+      const command = new PutObjectCommand({ Bucket: bucketName, Key: key, Body: body, ContentType: contentType });
+      await s3.send(command, { abortSignal: signal });
     },
   };
 }

@@ -1,17 +1,20 @@
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { PermanentError } from '../../lib/core/errors';
+import { awsClient } from './aws-client';
 
-/** Settings that can be changed without a deployment. */
+/** Client of settings that can be changed without a deployment. */
 export interface Parameters {
-  /** The text of a parameter. */
-  read(name: string): Promise<string>;
+  /** Returns the value of a parameter, that of a SecureString too. */
+  read(name: string, signal?: AbortSignal): Promise<string>;
 }
 
-/** {@link Parameters} on the Systems Manager parameter store. */
-export function createParameters(ssm = new SSMClient({})): Parameters {
+/** {@link Parameters} of Systems Manager Parameter Store. */
+export function createParameters(ssm = awsClient(SSMClient)): Parameters {
   return {
-    async read(name) {
-      const { Parameter: parameter } = await ssm.send(new GetParameterCommand({ Name: name }));
+    async read(name, signal) {
+      const { Parameter: parameter } = await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }), {
+        abortSignal: signal,
+      });
       if (parameter?.Value === undefined) throw new PermanentError(`parameter ${name} has no value`);
       return parameter.Value;
     },

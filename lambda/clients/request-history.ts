@@ -1,76 +1,93 @@
-import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, GetMetricDataCommand, type MetricDataQuery } from '@aws-sdk/client-cloudwatch';
+import { livenessMetric, type HostingMetricId } from '../../lib/catalog/hosting-metrics';
 import { PermanentError, RetryableError } from '../../lib/core/errors';
 import { SECONDS_PER_MINUTE } from '../../lib/core/time';
 import type { ForecasterConfiguration } from '../../lib/scaling/contract';
+import { awsClient } from './aws-client';
 
-/** The requests of one minute. */
+/** One minute of a fleet. */
 export interface CountedMinute {
   /** Minutes since 1970. */
   readonly minute: number;
-  readonly requests: number;
+  /** Number of requests; undefined where only another metric shows that the fleet was running. */
+  readonly requests: number | undefined;
 }
 
-/** How many requests a fleet got, minute by minute. */
+/** Number of requests of a fleet, minute by minute. */
 export interface RequestHistory {
-  /** The minutes in [from, to) that were counted, in order, a page at a time; minutes without a count are left out. */
-  read(fromMinute: number, toMinute: number): AsyncIterable<readonly CountedMinute[]>;
+  /** Yields pages of the minutes in [from, to) that have a count, or in which the fleet is known to have been running, in order. */
+  read(fromMinute: number, toMinute: number, signal?: AbortSignal): AsyncIterable<readonly CountedMinute[]>;
 }
 
-/** Counts in one page: half a week of minutes, so that memory stays bounded however far back the history goes. */
+/** Number of minutes in one page, half a week: bounds the memory for a history of any length. */
 const PAGE_SIZE = 5040;
 
-const QUERY_ID = 'requests';
+const REQUESTS = 'requests';
+const LIVENESS = 'liveness';
 
-/** {@link RequestHistory} from a metric in CloudWatch. */
+/** {@link RequestHistory} of a metric in CloudWatch. */
 export function createRequestHistory(
   metric: ForecasterConfiguration['demand'],
-  cloudWatch = new CloudWatchClient({}),
+  cloudWatch = awsClient(CloudWatchClient),
 ): RequestHistory {
-  const query = {
-    Id: QUERY_ID,
-    MetricStat: {
-      Metric: {
-        Namespace: metric.namespace,
-        MetricName: metric.metricName,
-        Dimensions: Object.entries(metric.dimensions).map(([Name, Value]) => ({ Name, Value })),
-      },
-      Period: SECONDS_PER_MINUTE,
-      Stat: metric.statistic,
-    },
-  };
+  const liveness = livenessMetric(metric);
+  const queries = [
+    query(REQUESTS, metric, metric.statistic),
+    ...(liveness === undefined ? [] : [query(LIVENESS, liveness, 'SampleCount')]),
+  ];
+  /** Reads both metrics over a range; the pages of a response need not have the same minutes of both. */
+  async function readRange(from: number, to: number, signal?: AbortSignal): Promise<readonly CountedMinute[]> {
+    const minutes = new Map<number, number | undefined>();
+    let nextToken: string | undefined;
+    do {
+      const response = await cloudWatch.send(
+        new GetMetricDataCommand({
+          MetricDataQueries: queries,
+          StartTime: new Date(from * SECONDS_PER_MINUTE * 1000),
+          EndTime: new Date(to * SECONDS_PER_MINUTE * 1000),
+          ScanBy: 'TimestampAscending',
+          NextToken: nextToken,
+        }),
+        { abortSignal: signal },
+      );
+      for (const { Id, StatusCode, Messages = [], Timestamps = [], Values = [] } of response.MetricDataResults ?? []) {
+        if (Id !== REQUESTS && Id !== LIVENESS) continue;
+        throwFailure(metric, StatusCode, Messages.map(({ Code, Value }) => `${Code}: ${Value}`).join('; '));
+        Timestamps.forEach((at, index) => {
+          const minute = Math.floor(at.getTime() / 1000 / SECONDS_PER_MINUTE);
+          if (Id === REQUESTS && Values[index] !== undefined) minutes.set(minute, Values[index]);
+          else if (!minutes.has(minute)) minutes.set(minute, undefined);
+        });
+      }
+      nextToken = response.NextToken;
+    } while (nextToken !== undefined);
+    return [...minutes].map(([minute, requests]) => ({ minute, requests })).sort((a, b) => a.minute - b.minute);
+  }
   return {
-    async *read(fromMinute, toMinute) {
-      let nextToken: string | undefined;
-      do {
-        const answer = await cloudWatch.send(
-          new GetMetricDataCommand({
-            MetricDataQueries: [query],
-            StartTime: new Date(fromMinute * SECONDS_PER_MINUTE * 1000),
-            EndTime: new Date(toMinute * SECONDS_PER_MINUTE * 1000),
-            ScanBy: 'TimestampAscending',
-            MaxDatapoints: PAGE_SIZE,
-            NextToken: nextToken,
-          }),
-        );
-        const page: CountedMinute[] = [];
-        for (const { Id, StatusCode, Messages = [], Timestamps = [], Values = [] } of answer.MetricDataResults ?? []) {
-          if (Id !== QUERY_ID) continue;
-          refuseFailure(metric, StatusCode, Messages.map(({ Code, Value }) => `${Code}: ${Value}`).join('; '));
-          Timestamps.forEach((at, index) => {
-            const requests = Values[index];
-            if (requests !== undefined)
-              page.push({ minute: Math.floor(at.getTime() / 1000 / SECONDS_PER_MINUTE), requests });
-          });
-        }
-        yield page.sort((a, b) => a.minute - b.minute);
-        nextToken = answer.NextToken;
-      } while (nextToken !== undefined);
+    async *read(fromMinute, toMinute, signal) {
+      for (let from = fromMinute; from < toMinute; from += PAGE_SIZE)
+        yield await readRange(from, Math.min(toMinute, from + PAGE_SIZE), signal);
     },
   };
 }
 
-/** `PartialData` is a page with more to come; the other answers tell nothing that could be counted on. */
-function refuseFailure(metric: ForecasterConfiguration['demand'], status: string | undefined, messages: string): void {
+function query(id: string, { namespace, metricName, dimensions }: HostingMetricId, statistic: string): MetricDataQuery {
+  return {
+    Id: id,
+    MetricStat: {
+      Metric: {
+        Namespace: namespace,
+        MetricName: metricName,
+        Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+      },
+      Period: SECONDS_PER_MINUTE,
+      Stat: statistic,
+    },
+  };
+}
+
+/** Throws for statuses without usable data; `PartialData` means that more pages follow. */
+function throwFailure(metric: ForecasterConfiguration['demand'], status: string | undefined, messages: string): void {
   const what = `${metric.namespace} ${metric.metricName} cannot be read (${status}${messages === '' ? '' : `, ${messages}`})`;
   if (status === 'Forbidden') throw new PermanentError(what);
   if (status === 'InternalError') throw new RetryableError(what);

@@ -3,30 +3,30 @@ import {
   DynamoDBClient,
   PutItemCommand,
   type AttributeValue,
-  type DynamoDBClientConfig,
 } from '@aws-sdk/client-dynamodb';
 import type { EpochSeconds } from '../../lib/core/time';
 import { SCALE_EVENTS_TABLE_KEYS, scaleEventKey, type ScaleEvent } from '../../lib/scaling/contract';
+import { awsClient } from './aws-client';
 
-/** Keeps scale events. */
+/** Store of scale events. */
 export interface ScaleEventStore {
-  /** Stores an event unless it is there already; tells whether it was new. Nothing stored is ever changed. */
-  putIfAbsent(event: ScaleEvent, expiresAt: EpochSeconds): Promise<boolean>;
+  /** Stores an event unless its key exists; returns true if it was new. Stored events never change. */
+  putIfAbsent(event: ScaleEvent, expiresAt: EpochSeconds, signal?: AbortSignal): Promise<boolean>;
 }
 
 /** {@link ScaleEventStore} in a DynamoDB table. */
-export function dynamoScaleEventStore(tableName: string, configuration: DynamoDBClientConfig = {}): ScaleEventStore {
-  const client = new DynamoDBClient(configuration);
+export function createScaleEventStore(tableName: string, dynamodb = awsClient(DynamoDBClient)): ScaleEventStore {
   return {
-    async putIfAbsent(event, expiresAt) {
+    async putIfAbsent(event, expiresAt, signal) {
       try {
-        await client.send(
+        await dynamodb.send(
           new PutItemCommand({
             TableName: tableName,
             Item: itemOf(event, expiresAt),
             ConditionExpression: 'attribute_not_exists(#key)',
             ExpressionAttributeNames: { '#key': SCALE_EVENTS_TABLE_KEYS.sort },
           }),
+          { abortSignal: signal },
         );
         return true;
       } catch (error) {
@@ -45,6 +45,7 @@ function itemOf(event: ScaleEvent, expiresAt: EpochSeconds): { [name: string]: A
     [SCALE_EVENTS_TABLE_KEYS.expiry]: { N: String(Math.ceil(expiresAt)) },
     id: { S: event.id },
     atSeconds: { N: String(event.atSeconds) },
+    ...(event.knownAtSeconds === undefined ? {} : { knownAtSeconds: { N: String(event.knownAtSeconds) } }),
     kind: { S: event.kind },
     from: number(event.from),
     to: number(event.to),

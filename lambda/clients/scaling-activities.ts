@@ -1,53 +1,60 @@
 import {
   ApplicationAutoScalingClient,
   DescribeScalingActivitiesCommand,
-  type ApplicationAutoScalingClientConfig,
   type ScalableDimension,
   type ScalingActivity as SdkActivity,
   type ServiceNamespace,
 } from '@aws-sdk/client-application-auto-scaling';
 import type { ScalingActivity, WatchedFleet } from '../../lib/scaling/contract';
+import { setsCapacity } from '../../lib/scaling/decide/scale-events';
+import { awsClient } from './aws-client';
 
-/** The newest scaling activities of a fleet. */
+/** Newest scaling activities of a fleet. */
 export interface RecentActivities {
-  /** In no particular order. */
+  /** In no particular order; at least to the newest that set the capacity, as far as {@link MAX_PAGES} pages have it. */
   readonly activities: readonly ScalingActivity[];
-  /** Whether these are all the fleet ever had (as far back as the service keeps them); otherwise older ones exist. */
+  /** True if there are no older activities, within the retention of the service. */
   readonly complete: boolean;
 }
 
-/** Reads what Application Auto Scaling did. */
+/** Client of scaling activities. */
 export interface ScalingActivities {
-  recent(fleet: WatchedFleet): Promise<RecentActivities>;
+  recent(fleet: WatchedFleet, signal?: AbortSignal): Promise<RecentActivities>;
 }
 
-/** The most the service returns at once (API reference of DescribeScalingActivities). */
+/** Maximum number of activities in one response (API reference of DescribeScalingActivities). */
 const PAGE_SIZE = 50;
 
-/** {@link ScalingActivities} from the service itself. */
-export function applicationAutoScalingActivities(
-  configuration: ApplicationAutoScalingClientConfig = {},
-): ScalingActivities {
-  const client = new ApplicationAutoScalingClient(configuration);
+/** Maximum number of pages of one look; 500 activities are more than a day of attempts that fail after three minutes each. */
+const MAX_PAGES = 10;
+
+/** {@link ScalingActivities} of Application Auto Scaling. */
+export function createScalingActivities(scaling = awsClient(ApplicationAutoScalingClient)): ScalingActivities {
   return {
-    async recent(fleet) {
-      const answer = await client.send(
-        new DescribeScalingActivitiesCommand({
-          ServiceNamespace: fleet.serviceNamespace as ServiceNamespace,
-          ResourceId: fleet.resourceId,
-          ScalableDimension: fleet.scalableDimension as ScalableDimension,
-          MaxResults: PAGE_SIZE,
-        }),
-      );
-      return {
-        activities: (answer.ScalingActivities ?? []).flatMap(activityOf),
-        complete: answer.NextToken === undefined,
-      };
+    async recent(fleet, signal) {
+      const activities: ScalingActivity[] = [];
+      let nextToken: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const response = await scaling.send(
+          new DescribeScalingActivitiesCommand({
+            ServiceNamespace: fleet.serviceNamespace as ServiceNamespace,
+            ResourceId: fleet.resourceId,
+            ScalableDimension: fleet.scalableDimension as ScalableDimension,
+            MaxResults: PAGE_SIZE,
+            NextToken: nextToken,
+          }),
+          { abortSignal: signal },
+        );
+        activities.push(...(response.ScalingActivities ?? []).flatMap(activityOf));
+        nextToken = response.NextToken;
+        if (nextToken === undefined || activities.some(setsCapacity)) break;
+      }
+      return { activities, complete: nextToken === undefined };
     },
   };
 }
 
-/** An activity without an id or a start has told nothing yet; it comes again with the next look. */
+/** Converts an activity. One without an id or a start is skipped; the next invocation reads it again. */
 function activityOf(activity: SdkActivity): ScalingActivity[] {
   const { ActivityId, ResourceId, StartTime, StatusCode } = activity;
   if (ActivityId === undefined || ResourceId === undefined || StartTime === undefined || StatusCode === undefined)
@@ -59,6 +66,7 @@ function activityOf(activity: SdkActivity): ScalingActivity[] {
       description: activity.Description ?? '',
       cause: activity.Cause ?? '',
       startedAt: StartTime.getTime() / 1000,
+      ...(activity.EndTime === undefined ? {} : { endedAt: activity.EndTime.getTime() / 1000 }),
       status: StatusCode,
       ...(activity.StatusMessage === undefined ? {} : { statusMessage: activity.StatusMessage }),
     },

@@ -2,28 +2,36 @@ import {
   DescribeTrainingJobCommand,
   paginateListTrainingJobs,
   SageMakerClient,
+  StopTrainingJobCommand,
   type DescribeTrainingJobResponse,
 } from '@aws-sdk/client-sagemaker';
-import type { EpochSeconds } from '../../lib/core/time';
+import { SECONDS_PER_DAY, type EpochSeconds } from '../../lib/core/time';
 import type { TrainingJobSeen } from '../../lib/cost/decide/meter';
+import { awsClient } from './aws-client';
 
-/** Training jobs and what they run on. */
+/** Client of training jobs. */
 export interface TrainingJobsClient {
-  /** Names of the jobs that begin with a prefix and changed after a moment. */
-  changedSince(namePrefix: string, since: EpochSeconds): Promise<readonly string[]>;
-  describe(name: string): Promise<TrainingJobSeen>;
+  /** Returns the names of the jobs with a prefix that changed after a moment. */
+  changedSince(namePrefix: string, since: EpochSeconds, signal?: AbortSignal): Promise<readonly string[]>;
+  describe(name: string, signal?: AbortSignal): Promise<TrainingJobSeen>;
+  /** Stops a job; the container has 120 seconds to write a checkpoint. */
+  stop(name: string, signal?: AbortSignal): Promise<void>;
 }
+
+/** Maximum running time of a job that names none (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html). */
+const DEFAULT_MAX_RUNTIME_SECONDS = SECONDS_PER_DAY;
 
 const ENDED: readonly (string | undefined)[] = ['Completed', 'Failed', 'Stopped', 'Deleting'];
 
-/** {@link TrainingJobsClient} on SageMaker. */
-export function createTrainingJobsClient(sagemaker = new SageMakerClient({})): TrainingJobsClient {
+/** {@link TrainingJobsClient} of SageMaker. */
+export function createTrainingJobsClient(sagemaker = awsClient(SageMakerClient)): TrainingJobsClient {
   return {
-    async changedSince(namePrefix, since) {
+    async changedSince(namePrefix, since, signal) {
       const names: string[] = [];
       const pages = paginateListTrainingJobs(
         { client: sagemaker, pageSize: 100 },
         { NameContains: namePrefix, LastModifiedTimeAfter: new Date(since * 1000) },
+        { abortSignal: signal },
       );
       for await (const { TrainingJobSummaries } of pages)
         for (const { TrainingJobName: name } of TrainingJobSummaries ?? [])
@@ -31,8 +39,13 @@ export function createTrainingJobsClient(sagemaker = new SageMakerClient({})): T
       return names;
     },
 
-    async describe(name) {
-      return jobSeen(name, await sagemaker.send(new DescribeTrainingJobCommand({ TrainingJobName: name })));
+    async describe(name, signal) {
+      const command = new DescribeTrainingJobCommand({ TrainingJobName: name });
+      return jobSeen(name, await sagemaker.send(command, { abortSignal: signal }));
+    },
+
+    async stop(name, signal) {
+      await sagemaker.send(new StopTrainingJobCommand({ TrainingJobName: name }), { abortSignal: signal });
     },
   };
 }
@@ -50,6 +63,8 @@ function jobSeen(name: string, job: DescribeTrainingJobResponse): TrainingJobSee
       ? (seconds(job.TrainingEndTime) ?? seconds(job.LastModifiedTime) ?? seconds(job.CreationTime))
       : null,
     billableSeconds: ended ? (job.BillableTimeInSeconds ?? null) : null,
+    maxRuntimeSeconds: job.StoppingCondition?.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS,
+    isStopping: job.TrainingJobStatus === 'Stopping',
   };
 }
 

@@ -1,23 +1,28 @@
-import { GUARD_ENVIRONMENT, GUARD_METRICS, parseGuardConfiguration } from '../../lib/cost/contract';
-import { createFleetClient } from '../clients/fleet';
+import { METRIC_NAMESPACE } from '../../lib/core/metric-namespace';
+import { GUARD_ENVIRONMENT, parseGuardConfiguration } from '../../lib/cost/contract';
+import { createEndpointStates } from '../clients/endpoint-state';
 import { createGuardStore } from '../clients/guard-store';
-import { cloudWatchMetrics } from '../clients/metrics';
+import { createMetrics } from '../clients/metrics';
 import { createNotifier } from '../clients/notifier';
 import { createParameters } from '../clients/parameters';
+import { createScalableTargets } from '../clients/scalable-target';
 import { createTrainingJobsClient } from '../clients/training-jobs';
 import { systemClock } from '../support/clock';
 import { requiredEnv } from '../support/env';
 import { logger } from '../support/logger';
 import { createHandler } from './handler';
 
+const configuration = parseGuardConfiguration(requiredEnv(GUARD_ENVIRONMENT.configuration));
+
 export const handler = createHandler({
-  configuration: parseGuardConfiguration(requiredEnv(GUARD_ENVIRONMENT.configuration)),
+  configuration,
   budgetParameter: requiredEnv(GUARD_ENVIRONMENT.budgetParameter),
   parameters: createParameters(),
-  fleets: createFleetClient(),
+  endpoints: createEndpointStates(),
+  targets: createScalableTargets(),
   trainingJobs: createTrainingJobsClient(),
-  store: createGuardStore(requiredEnv(GUARD_ENVIRONMENT.tableName)),
-  metrics: cloudWatchMetrics(GUARD_METRICS.namespace),
+  store: createGuardStore(requiredEnv(GUARD_ENVIRONMENT.tableName), undefined, configuration.dryRun),
+  metrics: createMetrics(METRIC_NAMESPACE),
   notifier: createNotifier(requiredEnv(GUARD_ENVIRONMENT.topicArn)),
   clock: systemClock,
   logger,

@@ -1,76 +1,127 @@
-import type { EpochSeconds } from '../../lib/core/time';
+import { InputError } from '../../lib/core/errors';
+import { SECONDS_PER_DAY, SECONDS_PER_HOUR, type EpochSeconds } from '../../lib/core/time';
 import { parseBudget, type GuardConfiguration, type GuardedFleetConfiguration } from '../../lib/cost/contract';
-import type { Budget } from '../../lib/cost/decide/budget-period';
-import type { TrainingJobSeen } from '../../lib/cost/decide/meter';
-import type { FleetSeen, GuardMemory, GuardSeen } from '../../lib/cost/decide/plan';
-import type { FleetClient } from '../clients/fleet';
+import type { FleetSeen, TrainingJobSeen } from '../../lib/cost/decide/meter';
+import type { GuardMemory, GuardSeen } from '../../lib/cost/decide/plan';
+import type { LimitsSeen } from '../../lib/scaling/decide/limits';
+import type { EndpointStates } from '../clients/endpoint-state';
+import type { ScalableTargetId, ScalableTargets } from '../clients/scalable-target';
 import type { TrainingJobsClient } from '../clients/training-jobs';
+import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 
-/** Where the guard looks. */
-export interface Sights {
+/** Sources of the guard's observations. */
+export interface ObservationSources {
   readonly configuration: GuardConfiguration;
-  readonly fleets: FleetClient;
-  readonly trainingJobs: TrainingJobsClient;
-  readonly readBudget: () => Promise<string>;
+  readonly endpoints: Pick<EndpointStates, 'variantCapacity'>;
+  readonly targets: Pick<ScalableTargets, 'limits'>;
+  readonly trainingJobs: Pick<TrainingJobsClient, 'changedSince' | 'describe'>;
+  readonly readBudget: (signal: AbortSignal) => Promise<string>;
   readonly logger: Logger;
 }
 
-/** How far before the last look changed jobs are asked for: a job that could not be described is met again. */
-const TRAINING_OVERLAP_SECONDS = 3600;
+/** Overlap with the previous evaluation when listing changed jobs: a job that could not be described is listed again. */
+const TRAINING_OVERLAP_SECONDS = SECONDS_PER_HOUR;
 
-/** How far the first look goes back. */
-const FIRST_LOOK_SECONDS = 86_400;
+/** Time span of changed jobs that the first evaluation lists. */
+const FIRST_SPAN_SECONDS = SECONDS_PER_DAY;
 
-/** Looks at everything at once. What cannot be seen is null, is logged, and keeps nobody else from being seen. */
+/** Reads every source at once. A source that fails, or is silent until its deadline, is null and logged; the others are read all the same. */
 export async function observe(
-  sights: Sights,
+  sources: ObservationSources,
   memory: GuardMemory | undefined,
   atSeconds: EpochSeconds,
 ): Promise<GuardSeen> {
   const [budget, trainingJobs, ...fleets] = await Promise.all([
-    orNull(sights, 'budget', async (): Promise<Budget> => parseBudget(await sights.readBudget())),
-    orNull(sights, 'training jobs', () => lookAtTraining(sights, memory, atSeconds)),
-    ...sights.configuration.fleets.map((fleet) => lookAtFleet(sights, fleet)),
+    observeBudget(sources, atSeconds),
+    attempt(sources, 'training jobs', () => observeTraining(sources, memory, atSeconds)),
+    ...sources.configuration.fleets.map((fleet) => observeFleet(sources, fleet)),
+    ...departed(sources, memory).map((target) => observeDeparted(sources, target)),
   ]);
-  return { atSeconds, budget, trainingJobs, fleets };
+  return { atSeconds, ...budget, trainingJobs, fleets };
 }
 
-async function lookAtFleet(sights: Sights, fleet: GuardedFleetConfiguration): Promise<FleetSeen> {
+/** Reads the budget. A refused value differs from an unread one: it stays until a person corrects it. */
+async function observeBudget(
+  sources: ObservationSources,
+  atSeconds: EpochSeconds,
+): Promise<Pick<GuardSeen, 'budget' | 'budgetRefusal'>> {
+  const text = await look(sources, 'budget', (signal) => sources.readBudget(signal));
+  if (text === null) return { budget: null, budgetRefusal: null };
+  try {
+    return { budget: parseBudget(text, atSeconds), budgetRefusal: null };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { budget: null, budgetRefusal: error.message };
+  }
+}
+
+async function observeFleet(sources: ObservationSources, fleet: GuardedFleetConfiguration): Promise<FleetSeen> {
   const { resourceId, endpointName, variantName } = fleet;
-  const [capacity, bounds] = await Promise.all([
-    orNull(sights, resourceId, () => sights.fleets.capacity(endpointName, variantName)),
-    // In a dry run the limits are never ours, so what they are says nothing about what is left to do.
-    sights.configuration.dryRun ? null : orNull(sights, `limits of ${resourceId}`, () => sights.fleets.bounds(fleet)),
+  const [capacity, limits] = await Promise.all([
+    look(sources, resourceId, (signal) => sources.endpoints.variantCapacity(endpointName, variantName, signal)),
+    observeLimits(sources, fleet),
   ]);
-  return { resourceId, capacity, bounds };
+  return { resourceId, capacity, limits };
 }
 
-async function lookAtTraining(
-  sights: Sights,
+/** Returns the scalable targets whose limits the guard holds although their fleets have left the configuration. */
+function departed({ configuration }: ObservationSources, memory: GuardMemory | undefined): readonly ScalableTargetId[] {
+  return Object.entries(memory?.holds ?? {})
+    .filter(([held]) => !configuration.fleets.some(({ resourceId }) => resourceId === held))
+    .map(([resourceId, { scalableDimension }]) => ({ resourceId, scalableDimension }));
+}
+
+async function observeDeparted(sources: ObservationSources, target: ScalableTargetId): Promise<FleetSeen> {
+  return { resourceId: target.resourceId, capacity: null, limits: await observeLimits(sources, target) };
+}
+
+async function observeLimits(sources: ObservationSources, target: ScalableTargetId): Promise<LimitsSeen> {
+  const limits = await look(sources, `limits of ${target.resourceId}`, (signal) =>
+    sources.targets.limits(target, signal),
+  );
+  return limits ?? { kind: 'unreadable' };
+}
+
+async function observeTraining(
+  sources: ObservationSources,
   memory: GuardMemory | undefined,
   atSeconds: EpochSeconds,
 ): Promise<readonly TrainingJobSeen[]> {
-  const { training } = sights.configuration;
+  const { training } = sources.configuration;
   if (training === null) return [];
   const since =
     memory === undefined
-      ? atSeconds - FIRST_LOOK_SECONDS
+      ? atSeconds - FIRST_SPAN_SECONDS
       : Math.min(memory.atSeconds, atSeconds) - TRAINING_OVERLAP_SECONDS;
-  const changed = await sights.trainingJobs.changedSince(training.jobNamePrefix, since);
+  const changed = await withDeadline(LOOK_DEADLINE_SECONDS, 'the list of training jobs', (signal) =>
+    sources.trainingJobs.changedSince(training.jobNamePrefix, since, signal),
+  );
   const settled = memory?.training.settledAt ?? {};
   const names = new Set([...changed.filter((name) => !(name in settled)), ...Object.keys(memory?.training.open ?? {})]);
   const jobs = await Promise.all(
-    [...names].map((name) => orNull(sights, `training job ${name}`, () => sights.trainingJobs.describe(name))),
+    [...names].map((name) =>
+      look(sources, `training job ${name}`, (signal) => sources.trainingJobs.describe(name, signal)),
+    ),
   );
   return jobs.filter((job) => job !== null);
 }
 
-async function orNull<T>({ logger }: Sights, what: string, look: () => Promise<T>): Promise<T | null> {
+/** Reads one source before the deadline of a look. */
+function look<T>(
+  sources: ObservationSources,
+  subject: string,
+  read: (signal: AbortSignal) => Promise<T>,
+): Promise<T | null> {
+  return attempt(sources, subject, () => withDeadline(LOOK_DEADLINE_SECONDS, subject, read));
+}
+
+/** Returns the result of a read; null, with a line in the log, when it fails. */
+async function attempt<T>({ logger }: ObservationSources, subject: string, read: () => Promise<T>): Promise<T | null> {
   try {
-    return await look();
+    return await read();
   } catch (error) {
-    logger.error(`cannot see ${what}`, { error });
+    logger.error(`cannot read ${subject}`, { error });
     return null;
   }
 }

@@ -1,8 +1,5 @@
 import { SECONDS_PER_DAY } from '../../lib/core/time';
 import {
-  eventsOfActivities,
-  eventsOfNotice,
-  fleetStateMetrics,
   parseScaleNotice,
   RESOURCE_ID_DIMENSION,
   SCALE_EVENT_METRICS,
@@ -10,126 +7,144 @@ import {
   type ScaleEvent,
   type WatchedFleet,
 } from '../../lib/scaling/contract';
-import type { FleetStates } from '../clients/fleet-state';
+import { eventsOfActivities, eventsOfNotice, fleetStateMetrics } from '../../lib/scaling/decide/scale-events';
+import type { EndpointStates } from '../clients/endpoint-state';
 import type { MetricValue, Metrics } from '../clients/metrics';
 import type { ScaleEventStore } from '../clients/scale-event-store';
-import type { RecentActivities, ScalingActivities } from '../clients/scaling-activities';
-import type { Clock } from '../support/clock';
+import type { ScalingActivities } from '../clients/scaling-activities';
+import type { WallClock } from '../support/clock';
+import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 
-/** Keys of stored events to remember between invocations at most. */
-const MAX_REMEMBERED = 10_000;
+/** Maximum number of keys of stored events that are kept between invocations. */
+const MAX_KNOWN_KEYS = 10_000;
 
-/** What the handler works with. */
+/** Everything outside the handler. */
 export interface ScaleEventsDependencies {
   readonly fleets: readonly WatchedFleet[];
   readonly retentionDays: number;
   readonly activities: ScalingActivities;
-  readonly states: FleetStates;
+  readonly endpoints: Pick<EndpointStates, 'fleetState'>;
   readonly store: ScaleEventStore;
   readonly metrics: Metrics;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 
-/** How many events one invocation recorded for the first time. */
+/** Number of events that one invocation recorded for the first time. */
 export interface ScaleEventsResult {
   readonly recorded: number;
 }
 
 /**
- * Records what happened to the fleets.
+ * Records the scale events of the fleets.
  *
- * An event of the bus is recorded as it comes. Whatever woke the handler, the scaling activities are read back too, so that an event
- * the bus lost is recorded with the next tick. Repeats and late arrivals change nothing: an event's key is made from what happened.
- * Each event is counted once, when it is first stored; should counting fail, it is left uncounted rather than counted twice. The state
- * of the fleets is told with every look.
+ * An event of the bus is recorded as it arrives. Every invocation reads the scaling activities as well, so that an event that the bus
+ * lost is recorded with the next scheduled one; an activity has its events once it has ended. Repeats and late arrivals change nothing:
+ * the key of an event is made from its content. Each event is counted once, when it is first stored; should counting fail, it stays
+ * uncounted rather than counted twice. The state of the fleets is published with every invocation.
+ *
+ * Fleets are read beside each other, each before a deadline of its own: one that fails or is silent delays no other.
  */
 export function createHandler(deps: ScaleEventsDependencies): (event: unknown) => Promise<ScaleEventsResult> {
   const stored = new Set<string>();
   return async (event) => {
     const notice = parseScaleNotice(event);
     const failures: string[] = [];
-    const found: ScaleEvent[] = eventsOfNotice(notice, deps.fleets);
-    for (const fleet of deps.fleets) {
+    const attempt = async <T>(subject: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
       try {
-        found.push(...eventsOfRecent(await deps.activities.recent(fleet), fleet));
+        return await withDeadline(LOOK_DEADLINE_SECONDS, subject, work);
       } catch (error) {
-        // One fleet that cannot be read must not keep the others from being recorded.
-        failures.push(`${fleet.resourceId}: ${String(error)}`);
+        failures.push(`${subject}: ${String(error)}`);
+        return undefined;
       }
-    }
+    };
 
-    const recorded = await record(found, stored, deps);
-    failures.push(...(await tellStates(deps)));
+    const [activities, states] = await Promise.all([
+      Promise.all(deps.fleets.map((fleet) => attempt(fleet.resourceId, (signal) => endedEvents(deps, fleet, signal)))),
+      Promise.all(
+        deps.fleets
+          .filter(({ hasState }) => hasState)
+          .map((fleet) => attempt(fleet.resourceId, (signal) => stateValues(deps, fleet, signal))),
+      ),
+    ]);
+    const found = [...eventsOfNotice(notice, deps.fleets), ...activities.flatMap((events) => events ?? [])];
+    const [recorded] = await Promise.all([
+      record(found, stored, deps, attempt),
+      attempt('metrics of the states', (signal) =>
+        deps.metrics.put(
+          states.flatMap((values) => values ?? []),
+          signal,
+        ),
+      ),
+    ]);
     deps.logger.info('scale events recorded', {
       notice: notice.kind,
       seen: found.length,
       recorded: recorded.map(({ resourceId, kind, from, to, reason }) => ({ resourceId, kind, from, to, reason })),
       failures,
     });
-    if (failures.length > 0) throw new Error(`some of the fleets could not be read: ${failures.join('; ')}`);
+    if (failures.length > 0)
+      throw new Error(`some of the scale events could not be read or recorded: ${failures.join('; ')}`);
     return { recorded: recorded.length };
   };
 }
 
-/** Publishes what the fleets are now; returns why some could not be read, which keeps none of the others from being told. */
-async function tellStates(deps: ScaleEventsDependencies): Promise<readonly string[]> {
-  const failures: string[] = [];
-  const values: MetricValue[] = [];
-  for (const fleet of deps.fleets.filter(({ hasState }) => hasState)) {
-    const { resourceId, declaredConfigName } = fleet;
-    try {
-      const state = await deps.states.read(fleet);
-      const atSeconds = deps.clock.now();
-      const dimensions = { [RESOURCE_ID_DIMENSION]: resourceId };
-      for (const metric of fleetStateMetrics(state, declaredConfigName))
-        values.push({ ...metric, unit: 'Count', atSeconds, dimensions });
-    } catch (error) {
-      failures.push(`${resourceId}: ${String(error)}`);
-    }
-  }
-  await deps.metrics.put(values);
-  return failures;
+/** Runs a part of the work before its deadline; undefined, and a failure of the invocation, when it fails. */
+type Attempt = <T>(subject: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T | undefined>;
+
+/** Returns the metrics of a fleet's state. */
+async function stateValues(
+  { endpoints, clock }: ScaleEventsDependencies,
+  fleet: WatchedFleet,
+  signal: AbortSignal,
+): Promise<MetricValue[]> {
+  const state = await endpoints.fleetState(fleet, signal);
+  const common = { unit: 'Count', atSeconds: clock.now(), dimensions: { [RESOURCE_ID_DIMENSION]: fleet.resourceId } };
+  return fleetStateMetrics(state, fleet.declaredConfigName).map((metric) => ({ ...metric, ...common }));
+}
+
+/** Returns the events of the newest activities that have ended. */
+async function endedEvents(
+  { activities, clock }: ScaleEventsDependencies,
+  fleet: WatchedFleet,
+  signal: AbortSignal,
+): Promise<ScaleEvent[]> {
+  const recent = await activities.recent(fleet, signal);
+  return eventsOfActivities(recent.activities, recent.complete ? fleet.initialCapacity : undefined, clock.now());
 }
 
 /**
- * Where older activities exist, the oldest of the page only tells the capacity the next one started from; it was recorded
- * when it was new.
+ * Stores the events that are new, and counts them. `stored` saves a write for events known to be in the table; the table alone decides
+ * what is new. Events older than the retention are not stored again.
  */
-function eventsOfRecent({ activities, complete }: RecentActivities, fleet: WatchedFleet): ScaleEvent[] {
-  const events = eventsOfActivities(activities, fleet.initialCapacity);
-  if (complete) return events;
-  const oldest = Math.min(...activities.map((activity) => activity.startedAt));
-  return events.filter((event) => event.atSeconds > oldest);
-}
-
-/** `stored` spares a write for each event this process has already seen in the table; the table alone decides what is new. */
 async function record(
   found: readonly ScaleEvent[],
   stored: Set<string>,
   deps: ScaleEventsDependencies,
+  attempt: Attempt,
 ): Promise<ScaleEvent[]> {
-  const recorded: ScaleEvent[] = [];
-  if (stored.size > MAX_REMEMBERED) stored.clear();
-  try {
-    for (const event of found) {
+  if (stored.size > MAX_KNOWN_KEYS) stored.clear();
+  const outcomes = await Promise.all(
+    found.map(async (event) => {
       const key = `${event.resourceId}#${scaleEventKey(event)}`;
-      if (stored.has(key)) continue;
-      const isNew = await deps.store.putIfAbsent(event, event.atSeconds + deps.retentionDays * SECONDS_PER_DAY);
-      stored.add(key);
-      if (isNew) recorded.push(event);
-    }
-  } finally {
-    await deps.metrics.put(
-      recorded.map((event) => ({
-        metricName: SCALE_EVENT_METRICS[event.kind],
-        value: 1,
-        unit: 'Count',
-        atSeconds: event.atSeconds,
-        dimensions: { [RESOURCE_ID_DIMENSION]: event.resourceId },
-      })),
-    );
-  }
+      const expiresAt = event.atSeconds + deps.retentionDays * SECONDS_PER_DAY;
+      if (stored.has(key) || expiresAt <= deps.clock.now()) return [];
+      const isNew = await attempt(`${event.resourceId}, event ${event.id}`, (signal) =>
+        deps.store.putIfAbsent(event, expiresAt, signal),
+      );
+      if (isNew !== undefined) stored.add(key);
+      return isNew === true ? [event] : [];
+    }),
+  );
+  const recorded = outcomes.flat();
+  const values = recorded.map((event) => ({
+    metricName: SCALE_EVENT_METRICS[event.kind],
+    value: 1,
+    unit: 'Count',
+    atSeconds: event.knownAtSeconds ?? event.atSeconds,
+    dimensions: { [RESOURCE_ID_DIMENSION]: event.resourceId },
+  }));
+  await attempt('metrics of the events', (signal) => deps.metrics.put(values, signal));
   return recorded;
 }

@@ -1,21 +1,21 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { InputError } from '../../lib/core/errors';
 
-/** One record of the stream, its payload as it came. */
+/** One record of the stream, its payload undecoded. */
 export interface StreamRecord {
   readonly sequenceNumber: string;
   readonly partitionKey: string;
   readonly payloadBase64: string;
 }
 
-/** What one invocation is given: a run of records of one shard, in order. */
+/** Records of one invocation: consecutive, of one shard, in order. */
 export interface Batch {
   readonly streamName: string;
   readonly shardId: string;
   readonly records: readonly StreamRecord[];
 }
 
-/** Reads an event of the Kinesis event source mapping; `undefined` when it carries no record. */
+/** Parses an event of the Kinesis event source mapping; `undefined` when it has no record. */
 export function parseBatch(event: KinesisStreamEvent): Batch | undefined {
   const first = event.Records[0];
   if (first === undefined) return undefined;
@@ -32,7 +32,7 @@ export function parseBatch(event: KinesisStreamEvent): Batch | undefined {
   return { streamName, shardId, records };
 }
 
-/** The payload as text. */
+/** Returns the payload as text. */
 export function payloadText(record: StreamRecord): string {
   return Buffer.from(record.payloadBase64, 'base64').toString('utf8');
 }

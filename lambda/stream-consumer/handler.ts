@@ -1,29 +1,32 @@
+import { setMaxListeners } from 'node:events';
 import type { Context, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
 import { deadLetterObjectKey, formatDeadLetter, formatResultLine, resultObjectKey } from '../../lib/ingestion/contract';
+import { decideCheckpoint, type CheckpointDecision, type RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
 import type { EndpointRuntime } from '../clients/endpoint-runtime';
 import type { ObjectStore } from '../clients/object-store';
-import type { Clock } from '../support/clock';
+import type { WallClock } from '../support/clock';
+import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
-import { AnswerMemory } from './answer-memory';
-import { Answering, type Outcome } from './answering';
 import { type Batch, parseBatch } from './batch';
+import { EndpointInvoker } from './endpoint-invoker';
 import { inKeyOrder } from './in-key-order';
+import { SeenRecords } from './seen-records';
 
 export interface StreamConsumerDependencies {
   readonly endpoint: EndpointRuntime;
   readonly results: ObjectStore;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly sleep: Sleep;
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
-  /** Keys in flight at once. */
+  /** Maximum number of keys in flight. */
   readonly concurrency: number;
-  /** Failures of the model on one record, while it answers others, before the record is set aside. */
+  /** Maximum number of failures of the model on one record, while others succeed, before the record becomes a dead letter. */
   readonly maxModelFailures: number;
-  /** Counts records set aside; its failure changes nothing for the records. */
-  readonly countDeadLetters: (streamName: string, count: number) => Promise<void>;
+  /** Publishes the number of dead letters; a failure does not affect the records. */
+  readonly countDeadLetters: (streamName: string, count: number, signal: AbortSignal) => Promise<void>;
 }
 
 type StreamConsumer = (
@@ -31,129 +34,123 @@ type StreamConsumer = (
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ) => Promise<KinesisStreamBatchResponse>;
 
-/** Kept back from the invocation's time to write what was answered. */
-const LONGEST_RESERVE_MS = 5_000;
-const WRITES_AT_ONCE = 16;
+/** Maximum part of the invocation's time that is reserved for writing results. */
+const MAX_RESERVE_MS = 5_000;
+const MAX_PARALLEL_WRITES = 16;
 
-/** What became of a batch: every record before the checkpoint is done, and nothing from it on counts. */
-interface Decision {
-  /** Index of the first record that is not done; the number of records when all are. */
-  readonly checkpoint: number;
-  readonly resultLines: readonly string[];
-  readonly refused: readonly { readonly index: number; readonly error: string }[];
-}
-
-function decide(outcomes: readonly (Outcome | undefined)[]): Decision {
-  const open = outcomes.findIndex((outcome) => outcome === undefined || outcome.kind === 'open');
-  const checkpoint = open === -1 ? outcomes.length : open;
-  const done = outcomes.slice(0, checkpoint);
-  return {
-    checkpoint,
-    resultLines: done.flatMap((outcome) => (outcome?.kind === 'answered' ? [formatResultLine(outcome.result)] : [])),
-    refused: done.flatMap((outcome, index) => (outcome?.kind === 'refused' ? [{ index, error: outcome.error }] : [])),
-  };
-}
+/** Time that is kept for the end of the invocation, and minimum time for the writes. */
+const END_MS = 500;
 
 /**
- * Sends every record of a batch to the endpoint and lands the answers.
+ * Invokes the endpoint for every record of a batch and writes the results: parse, invoke, decide, act, record.
  *
- * Records of one key go strictly one after the other; a record that can never be answered is set aside with its payload. Results and
- * dead letters are written before the batch is reported done, under names that depend on the records alone. When a record stays
- * unanswered, everything before it is landed and Lambda is told to begin there again: at least once, with effects that overwrite.
+ * Records of one key are sent strictly one after the other. A record that no retry can help becomes a dead letter with its payload.
+ * Results and dead letters are written before the batch is reported, under keys that depend on the records alone. When a record stays
+ * pending, the results before it are written and it is reported as the first failure, from which Lambda delivers again: at least once,
+ * with writes that overwrite.
  */
 export function createHandler(dependencies: StreamConsumerDependencies): StreamConsumer {
   const { clock, logger, results } = dependencies;
-  const memory = new AnswerMemory();
+  const seen = new SeenRecords();
 
-  async function observe(batch: Batch, remainingMs: () => number): Promise<(Outcome | undefined)[]> {
-    const outcomes: (Outcome | undefined)[] = batch.records.map(() => undefined);
+  async function invoke(batch: Batch, remainingMs: () => number): Promise<(RecordOutcome | undefined)[]> {
+    const outcomes: (RecordOutcome | undefined)[] = batch.records.map(() => undefined);
     const timeIsUp = new AbortController();
+    // Each record in flight waits on the signal, once in its request or once in its pause: Node.js warns from the eleventh on.
+    setMaxListeners(0, timeIsUp.signal);
     const finished = new AbortController();
-    const answering = new Answering({ ...dependencies, remainingMs, signal: timeIsUp.signal });
-    let lowestOpen = Infinity;
-    const alarm = dependencies.sleep(remainingMs(), finished.signal).then(() => timeIsUp.abort());
+    const invoker = new EndpointInvoker({ ...dependencies, remainingMs, signal: timeIsUp.signal });
+    let firstPending = Infinity;
+    const timer = dependencies.sleep(remainingMs(), finished.signal).then(() => timeIsUp.abort());
     try {
       await inKeyOrder(
         batch.records,
         { keyOf: (record) => record.partitionKey, limit: dependencies.concurrency },
         async (record, index) => {
-          const known = memory.recall(batch.shardId, record.sequenceNumber);
-          const outcome: Outcome =
+          const known = seen.get(batch.shardId, record.sequenceNumber);
+          const outcome: RecordOutcome =
             known === undefined
-              ? await answering
-                  .answer(record, () => index < lowestOpen)
+              ? await invoker
+                  .invoke(record, () => index < firstPending)
                   .catch((error: unknown) => {
-                    // The others in flight need not wait for better times.
-                    lowestOpen = -1;
+                    // The error concerns every record: the ones in flight stop retrying.
+                    firstPending = -1;
                     throw error;
                   })
-              : { kind: 'answered', result: known };
+              : { kind: 'succeeded', result: known };
           outcomes[index] = outcome;
-          if (outcome.kind === 'answered') memory.keep(batch.shardId, record.sequenceNumber, outcome.result);
-          if (outcome.kind === 'open') lowestOpen = Math.min(lowestOpen, index);
-          return outcome.kind !== 'open';
+          if (outcome.kind === 'succeeded') seen.add(batch.shardId, record.sequenceNumber, outcome.result);
+          if (outcome.kind === 'pending') firstPending = Math.min(firstPending, index);
+          return outcome.kind !== 'pending';
         },
       );
     } catch (error) {
-      // No record is to blame: land what is done, and fail aloud when nothing is.
-      logger.error('the endpoint cannot be called', { error });
-      if (decide(outcomes).checkpoint === 0) throw error;
+      // No record causes this error: the results so far are written; without any, the invocation fails.
+      logger.error('cannot invoke the endpoint', { error });
+      if (decideCheckpoint(outcomes).checkpoint === 0) throw error;
     } finally {
       finished.abort();
-      await alarm;
+      await timer;
     }
     return outcomes;
   }
 
-  async function act(batch: Batch, decision: Decision): Promise<void> {
+  async function act(batch: Batch, decision: CheckpointDecision, signal: AbortSignal): Promise<void> {
     const { streamName, shardId, records } = batch;
-    const waiting = [...decision.refused];
-    const setAside = async (): Promise<void> => {
+    const waiting = [...decision.rejected];
+    setMaxListeners(0, signal);
+    const writeDeadLetters = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const { sequenceNumber, partitionKey, payloadBase64 } = records[next.index]!;
         const letter = { sequenceNumber, partitionKey, payloadBase64, error: next.error, at: clock.now() };
         const key = deadLetterObjectKey(streamName, shardId, sequenceNumber);
-        await results.put(key, formatDeadLetter(letter), 'application/json');
-        logger.warn('record set aside', { key, error: next.error });
+        await results.put(key, formatDeadLetter(letter), 'application/json', signal);
+        logger.warn('dead letter written', { key, error: next.error });
       }
     };
-    await Promise.all(Array.from({ length: Math.min(WRITES_AT_ONCE, waiting.length) }, setAside));
-    if (decision.refused.length > 0) {
-      await dependencies
-        .countDeadLetters(streamName, decision.refused.length)
-        .catch((error: unknown) => logger.warn('dead letters could not be counted', { error }));
-    }
-    if (decision.resultLines.length === 0) return;
+    await Promise.all(Array.from({ length: Math.min(MAX_PARALLEL_WRITES, waiting.length) }, writeDeadLetters));
+    if (decision.results.length === 0) return;
     const last = records[decision.checkpoint - 1]!;
     const key = resultObjectKey(streamName, shardId, records[0]!.sequenceNumber, last.sequenceNumber);
-    await results.put(key, `${decision.resultLines.join('\n')}\n`, 'application/x-ndjson');
+    await results.put(key, `${decision.results.map(formatResultLine).join('\n')}\n`, 'application/x-ndjson', signal);
+  }
+
+  /** Publishes the number of dead letters; a failure or a silence does not affect the records. */
+  async function count({ streamName }: Batch, { rejected }: CheckpointDecision, leftMs: number): Promise<void> {
+    if (rejected.length === 0) return;
+    const seconds = Math.min(LOOK_DEADLINE_SECONDS, leftMs / 1000);
+    await withDeadline(seconds, 'the number of dead letters', (signal) =>
+      dependencies.countDeadLetters(streamName, rejected.length, signal),
+    ).catch((error: unknown) => logger.warn('cannot publish the number of dead letters', { error }));
   }
 
   return async (event, context) => {
     const batch = parseBatch(event);
     if (batch === undefined) return { batchItemFailures: [] };
-    const reserveMs = Math.min(LONGEST_RESERVE_MS, context.getRemainingTimeInMillis() / 3);
+    const reserveMs = Math.min(MAX_RESERVE_MS, context.getRemainingTimeInMillis() / 3);
 
-    const outcomes = await observe(batch, () => context.getRemainingTimeInMillis() - reserveMs);
-    const decision = decide(outcomes);
-    await act(batch, decision);
+    const outcomes = await invoke(batch, () => context.getRemainingTimeInMillis() - reserveMs);
+    const decision = decideCheckpoint(outcomes);
+    const leftMs = (): number => Math.max(END_MS, context.getRemainingTimeInMillis() - END_MS);
+    await withDeadline(leftMs() / 1000, 'writing the results', (signal) => act(batch, decision, signal));
+    await count(batch, decision, leftMs());
 
-    const { checkpoint, resultLines, refused } = decision;
-    for (const { sequenceNumber } of batch.records.slice(0, checkpoint)) memory.forget(batch.shardId, sequenceNumber);
-    const open = batch.records[checkpoint];
-    const openOutcome = outcomes[checkpoint];
+    const { checkpoint, results: succeeded, rejected } = decision;
+    for (const { sequenceNumber } of batch.records.slice(0, checkpoint)) seen.delete(batch.shardId, sequenceNumber);
+    const pending = batch.records[checkpoint];
+    const outcome = outcomes[checkpoint];
     logger.info('batch', {
       shardId: batch.shardId,
       records: batch.records.length,
-      answered: resultLines.length,
-      deadLettered: refused.length,
-      ...(open === undefined
+      succeeded: succeeded.length,
+      deadLetters: rejected.length,
+      ...(pending === undefined
         ? {}
         : {
-            repeatFrom: open.sequenceNumber,
-            reason: openOutcome?.kind === 'open' ? openOutcome.error : 'a record before it was not answered',
+            retryFrom: pending.sequenceNumber,
+            reason: outcome?.kind === 'pending' ? outcome.error : 'an earlier record is pending',
           }),
     });
-    return { batchItemFailures: open === undefined ? [] : [{ itemIdentifier: open.sequenceNumber }] };
+    return { batchItemFailures: pending === undefined ? [] : [{ itemIdentifier: pending.sequenceNumber }] };
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a job for every item, at most `limit` at once: items of the same key one after the other in the given order, items of different
- * keys side by side, the earliest item first. A job that answers `false` ends everything behind it: no later item is started.
+ * Runs a job for every item, at most `limit` at once: items of the same key sequentially in the given order, items of different keys in
+ * parallel, the earliest item first. After a job that returns `false` no later item is started.
  *
  * Rejects with the first error of a job, after the jobs in flight have ended.
  */
@@ -17,7 +17,7 @@ export async function inKeyOrder<T>(
     else lane.push(index);
   });
 
-  /** The next item of every idle key, earliest first. */
+  /** Next item of every idle key, earliest first. */
   const ready = [...lanes.values()].map((lane) => ({ lane, position: 0 }));
   const indexOf = (entry: (typeof ready)[number]): number => entry.lane[entry.position]!;
   const putBack = (entry: (typeof ready)[number]): void => {
@@ -38,8 +38,8 @@ export async function inKeyOrder<T>(
     const index = indexOf(entry);
     const running: Promise<void> = job(items[index]!, index)
       .then(
-        (goOn) => {
-          if (!goOn) endsBefore = Math.min(endsBefore, index);
+        (continues) => {
+          if (!continues) endsBefore = Math.min(endsBefore, index);
           else if (++entry.position < entry.lane.length) putBack(entry);
         },
         (error: unknown) => {

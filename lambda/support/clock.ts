@@ -1,11 +1,11 @@
 import type { EpochSeconds } from '../../lib/core/time';
 
-/** Tells the time; handlers take one as a dependency, so that tests and rehearsals choose it. */
-export interface Clock {
+/** Source of the time; a dependency of every handler, so that tests and rehearsals set it. */
+export interface WallClock {
   now(): EpochSeconds;
 }
 
-/** The machine's clock. */
-export const systemClock: Clock = {
+/** Clock of the machine. */
+export const systemClock: WallClock = {
   now: () => Date.now() / 1000,
 };

@@ -1,6 +1,6 @@
 import { InputError } from '../../lib/core/errors';
 
-/** The value of an environment variable that the handler cannot work without; throws an {@link InputError} when it is unset or empty. */
+/** Returns the value of a required environment variable; throws an {@link InputError} when it is unset or empty. */
 export function requiredEnv(
   name: string,
   environment: { readonly [name: string]: string | undefined } = process.env,
@@ -12,7 +12,7 @@ export function requiredEnv(
   return value;
 }
 
-/** The value of an environment variable, or `undefined` when it is unset or empty. */
+/** Returns the value of an environment variable; `undefined` when it is unset or empty. */
 export function optionalEnv(
   name: string,
   environment: { readonly [name: string]: string | undefined } = process.env,
@@ -21,13 +21,13 @@ export function optionalEnv(
   return value === '' ? undefined : value;
 }
 
-/** A number from an environment variable; throws an {@link InputError} when it is unset or no finite number. */
+/** Returns the number in an environment variable; throws an {@link InputError} when it is unset or not a finite number. */
 export function requiredNumberEnv(
   name: string,
   environment: { readonly [name: string]: string | undefined } = process.env,
 ): number {
   const text = requiredEnv(name, environment);
   const value = Number(text);
-  if (!Number.isFinite(value)) throw new InputError(`environment variable ${name} is '${text}'; a number is needed`);
+  if (!Number.isFinite(value)) throw new InputError(`environment variable ${name} is '${text}'; expected a number`);
   return value;
 }

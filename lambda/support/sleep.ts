@@ -1,7 +1,7 @@
-/** Waits a number of milliseconds, or less when the signal ends the wait; never rejects. */
+/** Resolves after a number of milliseconds, or earlier when the signal aborts; never rejects. */
 export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
-/** Waits on the machine's timers. */
+/** {@link Sleep} on the timers of the machine. */
 export const systemSleep: Sleep = (milliseconds, signal) =>
   new Promise((resolve) => {
     if (signal?.aborted) {

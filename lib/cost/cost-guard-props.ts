@@ -4,61 +4,86 @@ import type { FleetScaling } from '../scaling/fleet-scaling';
 
 /** A fleet for the guard to meter and to limit. */
 export interface GuardedFleetProps {
-  /** The scaling of the fleet: whose limits the guard lowers, and gives back when it lets go. */
+  /** Scaling of the fleet. The guard lowers its limits, and restores them when the level falls. */
   readonly scaling: FleetScaling;
 
-  /** ARN of the endpoint that the fleet serves; the guard may describe this one and no other. */
-  readonly endpointArn: string;
-
-  /** The endpoint's variant that the fleet is. */
-  readonly variantName: string;
-
-  /** Every instance type the fleet may use, each of which needs a price. */
-  readonly instanceTypes: string[];
-
   /**
-   * The guard never asks for fewer instances than this. With the scaling's maxCapacity the fleet is metered and
-   * never limited.
+   * Minimum number of instances that the guard leaves the fleet. Its cost until the end of the period is reserved, and the budget has to
+   * cover it. Equal to the scaling's maxCapacity: the fleet is metered and never limited, and its maximum is reserved.
    *
    * @default - the scaling's minCapacity
    */
   readonly protectedFloor?: number;
 }
 
-/** Training jobs for the guard to meter. */
-export interface GuardedTrainingProps {
-  /** Jobs whose name begins with this are metered. */
-  readonly jobNamePrefix: string;
-
-  /** Every instance type the jobs may use, each of which needs a price. */
-  readonly instanceTypes: string[];
+/** Properties of a fleet that somebody else registered with Application Auto Scaling. */
+export interface ProtectedFleetProps {
+  /**
+   * Minimum number of instances that the guard leaves the fleet. Its cost until the end of the period is reserved, and the budget has to
+   * cover it.
+   */
+  readonly protectedFloor: number;
 }
 
-/** Where the guard's levels begin. */
+/** Treatment of running training jobs when the guard freezes growth. No new job may start then in either case. */
+export enum RunningTrainingJobs {
+  /**
+   * They finish. The rest of their maximum runtime is reserved, and a job that could cost more than is free is stopped when it starts.
+   */
+  FINISH = 'FINISH',
+
+  /**
+   * They are stopped, with 120 seconds to write a checkpoint. Nothing is reserved for them.
+   *
+   * @see https://docs.aws.amazon.com/sagemaker/latest/dg/API_StopTrainingJob.html
+   */
+  STOP = 'STOP',
+}
+
+/** Training jobs for the guard to meter, and to stop. */
+export interface GuardedTrainingProps {
+  /** Prefix of the names of the jobs. */
+  readonly jobNamePrefix: string;
+
+  /** Every instance type that the jobs may use; each needs a price. */
+  readonly instanceTypes: string[];
+
+  /**
+   * Treatment of running jobs when growth is frozen.
+   *
+   * @default RunningTrainingJobs.FINISH
+   */
+  readonly runningJobs?: RunningTrainingJobs;
+}
+
+/**
+ * Thresholds of the guard's levels. Those that limit are percentages of the budget's free part: what the protected floors leave of it.
+ */
 export interface GuardThresholdsProps {
   /**
-   * From this share of the budget on people are warned, in percent.
+   * Spend at which a notification is sent, in percent of the budget.
    *
    * @default 80
    */
   readonly warnAtPercent?: number;
 
   /**
-   * From this share on fleets may not grow, in percent.
+   * Committed part of the free budget at which fleets may no longer grow and no training job may start, in percent.
    *
    * @default 90
    */
   readonly freezeAtPercent?: number;
 
   /**
-   * From this share on fleets are held at their protected floor, in percent.
+   * Committed part of the free budget at which fleets are held at their protected floor, in percent; at most 100, which keeps the period
+   * within its budget.
    *
    * @default 100
    */
   readonly shrinkAtPercent?: number;
 
   /**
-   * A level is left when the share falls this many points below where it begins.
+   * Hysteresis: a level is left when the percentage falls this many points below its threshold.
    *
    * @default 5
    */
@@ -68,82 +93,92 @@ export interface GuardThresholdsProps {
 /** Properties of {@link CostGuard}. */
 export interface CostGuardProps {
   /**
-   * The guard's name in its metrics and notices.
+   * Name of the guard in its metrics and notifications.
    *
    * @default - the construct's path
    */
   readonly guardName?: string;
 
-  /** What may be spent in a calendar month (UTC), in USD; changed later in the budget parameter, without a deployment. */
+  /**
+   * Budget of a calendar month (UTC), in USD; above the cost of the protected floors. Later changes go into the budget parameter, without
+   * a deployment.
+   */
   readonly budgetUsd: number;
 
   /**
-   * The fleets to meter and to limit.
+   * Fleets to meter and to limit; those that somebody else registered are given to `protect`.
    *
    * @default - none
    */
   readonly fleets?: GuardedFleetProps[];
 
   /**
-   * The training jobs to meter.
+   * Training jobs to meter, and to stop from `freeze-growth` on.
    *
    * @default - none
    */
   readonly training?: GuardedTrainingProps;
 
   /**
-   * USD per instance-hour by instance type, in place of the package's dated price table.
+   * Prices in USD per instance-hour, by instance type.
    *
-   * @default - the price table for the region
+   * @default - priceFile, then the dated price table of the package, for the region
    */
   readonly pricesPerHourUsd?: { [instanceType: string]: number };
 
   /**
-   * USD per instance-hour of training by instance type, in place of the package's dated price table.
+   * Prices of training in USD per instance-hour, by instance type.
    *
-   * @default - pricesPerHourUsd, then the price table for the region
+   * @default - pricesPerHourUsd, then priceFile, then the dated price table of the package, for the region
    */
   readonly trainingPricesPerHourUsd?: { [instanceType: string]: number };
 
   /**
-   * The region whose prices count.
+   * Path of a price file, which `tidegate prices update` writes; its prices of the region replace the dated table of the package.
    *
-   * @default - the stack's region, which has to be known at synthesis then
+   * @default - the dated price table of the package
+   */
+  readonly priceFile?: string;
+
+  /**
+   * Region of the prices.
+   *
+   * @default - the region of the stack, which then has to be known at synthesis
    */
   readonly pricingRegion?: string;
 
   /**
-   * Where the levels begin.
+   * Thresholds of the levels.
    *
    * @default - 80, 90 and 100 percent, released 5 points lower
    */
   readonly thresholds?: GuardThresholdsProps;
 
   /**
-   * How slowly the rate behind the forecast follows the present one: it has taken over 63 percent of a change after this time.
+   * Time constant of the forecast's rate: after this time it includes 63 percent of a change.
    *
    * @default Duration.hours(1)
    */
   readonly forecastSmoothing?: Duration;
 
   /**
-   * Do everything but set limits: meter, decide, record and tell.
+   * Meters, decides, records and notifies without setting limits or stopping jobs.
    *
    * @default false
    */
   readonly dryRun?: boolean;
 
   /**
-   * Where notices go.
+   * Topic of the notifications.
    *
    * @default - a new encrypted topic that accepts TLS only
    */
   readonly topic?: sns.ITopic;
 
   /**
-   * What happens to the table of records when the guard is removed from the stack.
+   * Removal policy of the table of records, the key and the topic.
    *
-   * @default RemovalPolicy.RETAIN
+   * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
    */
   readonly removalPolicy?: RemovalPolicy;
 }

@@ -4,11 +4,14 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import { acknowledgeWildcards } from '../runtime/acknowledge';
-import { GUARD_METRICS } from './contract';
+import { grantKeyUse } from '../runtime/dependent-grants';
+import { grantLimits } from '../scaling/limit-permissions';
+import type { IScalableFleet } from '../scaling/scalable-fleet';
 import type { CostGuardProps } from './cost-guard-props';
 
-/** What the guard's handler works with. */
+/** Resources of the guard's handler. */
 export interface GuardResources {
   readonly handler: lambda.IFunction;
   readonly table: dynamodb.ITable;
@@ -17,8 +20,8 @@ export interface GuardResources {
 }
 
 /**
- * Gives the guard's handler what it needs and no more: every resource is named where the service knows names, and narrowed by
- * condition where it does not.
+ * Grants the guard's handler its permissions: by resource where the service supports resource-level permissions, narrowed by condition
+ * where it does not.
  */
 export function grantGuard({ handler, table, budgetParameter, topic }: GuardResources, props: CostGuardProps): void {
   const role = handler.role!;
@@ -31,49 +34,56 @@ export function grantGuard({ handler, table, budgetParameter, topic }: GuardReso
   allow('State', ['dynamodb:GetItem', 'dynamodb:PutItem'], [table.tableArn]);
   allow('Budget', ['ssm:GetParameter'], [budgetParameter.parameterArn]);
   allow('Notices', ['sns:Publish'], [topic.topicArn]);
-  const key = topic.masterKey;
-  if (key !== undefined) allow('NoticeKey', ['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]);
+  grantKeyUse(topic.masterKey, handler, 'sns:Publish');
   allow('Metrics', ['cloudwatch:PutMetricData'], ['*'], {
-    StringEquals: { 'cloudwatch:namespace': GUARD_METRICS.namespace },
+    StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE },
   });
 
-  const everywhere = ['cloudwatch:PutMetricData (held to one namespace by a condition)'];
-  const fleets = props.fleets ?? [];
-  if (fleets.length > 0) {
-    allow('See', ['sagemaker:DescribeEndpoint'], unique(fleets.map(({ endpointArn }) => endpointArn)));
-    const targets = arn('application-autoscaling', 'scalable-target/*');
-    allow('Limit', ['application-autoscaling:RegisterScalableTarget'], [targets], {
-      StringEquals: {
-        'application-autoscaling:service-namespace': unique(
-          fleets.map(({ scaling }) => scaling.fleet.serviceNamespace),
-        ),
-        'application-autoscaling:scalable-dimension': unique(
-          fleets.map(({ scaling }) => scaling.fleet.scalableDimension),
-        ),
-      },
-    });
-    acknowledgeWildcards(
-      role,
-      [targets],
-      'The ARN of a scalable target ends in an id that the service makes up and CloudFormation does not return; ' +
-        'conditions hold the statement to the namespace and the dimension of the guarded fleets.',
-    );
-    allow('SeeLimits', ['application-autoscaling:DescribeScalableTargets'], ['*']);
-    everywhere.push('application-autoscaling:DescribeScalableTargets');
-  }
+  const everywhere = ['cloudwatch:PutMetricData (limited to one namespace by a condition)'];
+  const fleets = (props.fleets ?? []).map(({ scaling }) => scaling.fleet);
+  if (fleets.length > 0) everywhere.push(...grantFleets(handler, fleets));
   if (props.training !== undefined) {
-    // SageMaker writes names in ARNs in lower case.
+    // Names in ARNs of SageMaker are in lower case.
     const jobs = arn('sagemaker', `training-job/${props.training.jobNamePrefix.toLowerCase()}*`);
     allow('SeeTraining', ['sagemaker:DescribeTrainingJob'], [jobs]);
+    allow('StopTraining', ['sagemaker:StopTrainingJob'], [jobs]);
     acknowledgeWildcards(
       role,
       [jobs],
-      'Every run of a training job has a new name; the statement is held to the prefix of the metered ones.',
+      'Every run of a training job has a new name; the statement is limited to the prefix of the metered ones.',
     );
     allow('ListTraining', ['sagemaker:ListTrainingJobs'], ['*']);
     everywhere.push('sagemaker:ListTrainingJobs');
   }
-  acknowledgeWildcards(role, ['*'], `These actions know no resources: ${everywhere.join(', ')}.`);
+  acknowledgeWildcards(
+    role,
+    ['*'],
+    `Services do not check these actions on a resource that a policy could name: ${everywhere.join(', ')}.`,
+  );
+}
+
+/** Grants the guard's handler what it needs of one fleet, in a policy of its own. */
+export function grantProtected(handler: lambda.IFunction, fleet: IScalableFleet): void {
+  const role = handler.role! as iam.Role;
+  const policy = new iam.Policy(role, `Protect${fleet.node.addr}`, { roles: [role] });
+  const everywhere = grantFleets({ role, addToRolePolicy: (statement) => policy.addStatements(statement) }, [fleet]);
+  acknowledgeWildcards(
+    role,
+    ['*'],
+    `Services do not check these actions on a resource that a policy could name: ${everywhere.join(', ')}.`,
+  );
+}
+
+/** Allows to observe fleets and to set their limits; returns the actions on every resource. */
+function grantFleets(
+  handler: Pick<lambda.IFunction, 'role' | 'addToRolePolicy'>,
+  fleets: readonly IScalableFleet[],
+): string[] {
+  const endpointArns = fleets.flatMap(({ instances }) => instances?.endpointArn ?? []);
+  handler.addToRolePolicy(
+    new iam.PolicyStatement({ sid: 'See', actions: ['sagemaker:DescribeEndpoint'], resources: unique(endpointArns) }),
+  );
+  return grantLimits(handler, fleets);
 }
 
 function unique(values: readonly string[]): string[] {

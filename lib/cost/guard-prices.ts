@@ -1,13 +1,14 @@
 import { Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { priceTable, type PriceOverride, type PricePurpose } from '../catalog/prices';
+import { priceTable, UnknownPriceError, wayToGivePrices, type PricePurpose } from '../catalog/prices';
 import { InputError } from '../core/errors';
 import type { CostGuardProps } from './cost-guard-props';
+import { priceOverrides } from './price-file';
 
-/** The prices of some instance types, or the problems in the way: nothing is ever free. */
+/** Prices of some instance types, or the problems: a type without a price is never free. */
 export type PricesFound = { readonly prices: { [instanceType: string]: number } } | { readonly problems: string[] };
 
-/** Looks prices up: what the props give first, then the dated table of the region. */
+/** Looks up prices: first in the props, then in the price file, then in the dated table of the region. */
 export function findPrices(
   scope: Construct,
   props: CostGuardProps,
@@ -15,10 +16,6 @@ export function findPrices(
   purpose: PricePurpose,
 ): PricesFound {
   const given = { ...props.pricesPerHourUsd, ...(purpose === 'training' ? props.trainingPricesPerHourUsd : {}) };
-  const overrides = Object.entries(given).map(([instanceType, usdPerHour]): PriceOverride => ({
-    instanceType,
-    usdPerHour,
-  }));
   const missing = instanceTypes.filter((type) => !(type in given));
   const region = props.pricingRegion ?? Stack.of(scope).region;
   if (missing.length > 0 && Token.isUnresolved(region))
@@ -29,9 +26,14 @@ export function findPrices(
       ],
     };
   try {
+    const overrides = priceOverrides(given, props.priceFile);
     return { prices: { ...priceTable(instanceTypes, { region, purpose, overrides }) } };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { problems: error.message.split('\n') };
+    const problems = error.message.split('\n');
+    return {
+      problems:
+        error instanceof UnknownPriceError ? [...problems, wayToGivePrices(error.instanceTypes, region)] : problems,
+    };
   }
 }

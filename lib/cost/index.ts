@@ -1,3 +1,3 @@
 export * from './cost-guard';
 export * from './cost-guard-props';
-export * from './notice-topic';
+export * from './notification-topic';

@@ -1,74 +1,71 @@
-import { InputError } from '../core/errors';
+import { isObject, parseJson, type Json } from '../core/parse';
 import type { EpochSeconds } from '../core/time';
 
 /**
- * What the stream carries, what the consumer writes, and the names both sides of the deployment share: the construct sets the
- * environment that the handler reads, the load writes the requests that the handler parses.
+ * Formats of the records in the stream and of the consumer's objects, and the names that construct and handler share: the construct
+ * sets the environment that the handler reads, producers write the requests that the handler parses.
  */
 
 /** Environment variables of the stream consumer. */
-export const ingestionEnvironment = {
-  /** Name of the endpoint that answers. */
+export const INGESTION_ENVIRONMENT = {
+  /** Name of the endpoint to invoke. */
   endpointName: 'TIDEGATE_ENDPOINT_NAME',
-  /** Name of the inference component on it; unset where the endpoint has a model of its own. */
+  /** Name of the inference component to invoke; unset for endpoints without components. */
   componentName: 'TIDEGATE_INFERENCE_COMPONENT_NAME',
   /** Name of the bucket for results and dead letters. */
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
-  /** How many keys of one batch are in flight at once. */
+  /** Maximum number of keys of a batch in flight at once. */
   concurrency: 'TIDEGATE_CONCURRENCY',
-  /** How often the model may fail on one record, while it answers others, before the record is set aside. */
+  /** Maximum number of model errors on one record, while other records succeed, before it becomes a dead letter. */
   maxModelFailures: 'TIDEGATE_MAX_MODEL_FAILURES',
 } as const;
 
-/** Keys of one batch in flight at once, unless the construct says otherwise. */
+/** Default of the maximum number of keys of a batch in flight at once. */
 export const DEFAULT_CONCURRENCY = 64;
 
-/** Failures of the model on one record, while it answers others, before the record is set aside. */
+/** Default of the maximum number of model errors on one record. */
 export const DEFAULT_MAX_MODEL_FAILURES = 8;
 
-/** Where results land in the results bucket. */
+/** Key prefix of results in the results bucket. */
 export const RESULTS_PREFIX = 'results/';
 
-/** Where records that can never be answered land in the results bucket. */
+/** Key prefix of dead letters in the results bucket. */
 export const DEAD_LETTERS_PREFIX = 'dead-letters/';
 
-/** Where Lambda puts batches whose retries are used up (its own naming; the payload is inside). */
+/** Key prefix of Lambda's failure destination: batches after the last retry, with their payload. */
 export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
-
-/** Namespace of the consumer's own metrics. */
-export const METRIC_NAMESPACE = 'Tidegate';
 
 /** Dimension of the consumer's own metrics. */
 export const STREAM_NAME_DIMENSION = 'StreamName';
 
-/** Records set aside in the dead letters, counted when they are written. */
+/** Number of dead letters, counted when they are written. */
 export const DEAD_LETTERS_METRIC = 'DeadLetters';
 
-/** One inference request: the JSON body of a stream record and of a direct call, in our words. */
+/** Inference request: the JSON body of a stream record and of a direct call. */
 export interface InferenceRequest {
-  /** Identity of the request, unique in the stream; results carry it. */
+  /** Id of the request, unique in the stream; its result has the same id. */
   readonly id: string;
-  /** Requests of one key are answered in the order in which they were put. */
+  /** Partition key: requests of one key are processed in the order of the stream. */
   readonly key: string;
-  /** Tokens of the prompt. */
+  /** Number of tokens of the prompt. */
   readonly contextTokens: number;
-  /** Tokens to generate. */
+  /** Number of tokens to generate. */
   readonly generatedTokens: number;
-  /** When the client sent it; absent when the producer leaves it out. */
+  /** Time at which the client sent the request; optional. */
   readonly sentAt?: EpochSeconds;
 }
 
-/** What the model answers. Fields other than these are ignored, and every field may be absent. */
-export interface InferenceAnswer {
+/** Response of the model. Every field is optional; other fields are ignored. */
+export interface InferenceResponse {
   readonly generatedTokens?: number;
   readonly queueSeconds?: number;
   readonly serviceSeconds?: number;
   readonly instance?: string;
-  /** The model's own forecast of the seconds, where it makes one. */
+  /** Service time that the model predicted. */
   readonly predictedSeconds?: number;
 }
 
-/** One answered request, a line of a result object. */
+/** Result of a request: a line of a result object. */
 export interface InferenceResult {
   readonly id: string;
   readonly key: string;
@@ -80,7 +77,7 @@ export interface InferenceResult {
   readonly queueSeconds: number;
 }
 
-/** A record that can never be answered, with its payload, so that it can be repaired and put again. */
+/** Record that no retry can help, with its payload, so that it can be corrected and put into the stream again. */
 export interface DeadLetter {
   readonly sequenceNumber: string;
   readonly partitionKey: string;
@@ -89,56 +86,21 @@ export interface DeadLetter {
   readonly at: EpochSeconds;
 }
 
-interface JsonObject {
-  readonly [name: string]: unknown;
-}
-
-function parseObject(what: string, text: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${what} is no JSON: ${(error as Error).message}`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError(`${what} is no JSON object`);
-  }
-  return value as JsonObject;
-}
-
-function textField(what: string, source: JsonObject, name: string): string {
-  const value = source[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new InputError(`${what} has no ${name}; a non-empty string is needed`);
-}
-
-function countField(what: string, source: JsonObject, name: string): number {
-  const value = source[name];
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InputError(`${what} has ${name} ${JSON.stringify(value)}; a whole number from 0 is needed`);
-}
-
-function optionalNumber(what: string, source: JsonObject, name: string): number | undefined {
-  const value = source[name];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw new InputError(`${what} has ${name} ${JSON.stringify(value)}; a finite number is needed`);
-}
-
-/** Reads a request; throws an {@link InputError} that names the field at fault. */
+/** Parses a request; throws an {@link InputError} that names the invalid fields. */
 export function parseInferenceRequest(text: string): InferenceRequest {
-  const source = parseObject('the request', text);
-  const sentAt = optionalNumber('the request', source, 'sent_at');
-  return {
-    id: textField('the request', source, 'id'),
-    key: textField('the request', source, 'key'),
-    contextTokens: countField('the request', source, 'context_tokens'),
-    generatedTokens: countField('the request', source, 'generated_tokens'),
-    ...(sentAt === undefined ? {} : { sentAt }),
-  };
+  return parseJson('the request', text, 'an object with id, key, context_tokens and generated_tokens', (request) => {
+    const sentAt = request.at('sent_at').optional((node) => node.number());
+    return {
+      id: request.at('id').text(),
+      key: request.at('key').text(),
+      contextTokens: request.at('context_tokens').count(),
+      generatedTokens: request.at('generated_tokens').count(),
+      ...(sentAt === undefined ? {} : { sentAt }),
+    };
+  });
 }
 
-/** The JSON body of a request, as {@link parseInferenceRequest} reads it. */
+/** Formats a request as JSON. */
 export function formatInferenceRequest(request: InferenceRequest): string {
   return JSON.stringify({
     id: request.id,
@@ -149,19 +111,20 @@ export function formatInferenceRequest(request: InferenceRequest): string {
   });
 }
 
-function measure(source: JsonObject, name: string): number | undefined {
+function measure(source: Json, name: string): number | undefined {
   const value = source[name];
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
-/** Reads a model's answer: what it tells in our words, and nothing when it answers otherwise (the answer still counts). */
-export function parseInferenceAnswer(text: string): InferenceAnswer {
-  let source: JsonObject;
+/** Parses a model's response; fields of another format are left out, because any response counts as a result. */
+export function parseInferenceResponse(text: string): InferenceResponse {
+  let source: unknown;
   try {
-    source = parseObject('the answer', text);
+    source = JSON.parse(text);
   } catch {
     return {};
   }
+  if (!isObject(source)) return {};
   return {
     generatedTokens: measure(source, 'generated_tokens'),
     queueSeconds: measure(source, 'queue_seconds'),
@@ -171,19 +134,19 @@ export function parseInferenceAnswer(text: string): InferenceAnswer {
   };
 }
 
-/** The JSON body of an answer, as {@link parseInferenceAnswer} reads it. */
-export function formatInferenceAnswer(id: string, answer: InferenceAnswer): string {
+/** Formats a response as JSON. */
+export function formatInferenceResponse(id: string, response: InferenceResponse): string {
   return JSON.stringify({
     id,
-    generated_tokens: answer.generatedTokens,
-    queue_seconds: answer.queueSeconds,
-    service_seconds: answer.serviceSeconds,
-    instance: answer.instance,
-    predicted_seconds: answer.predictedSeconds,
+    generated_tokens: response.generatedTokens,
+    queue_seconds: response.queueSeconds,
+    service_seconds: response.serviceSeconds,
+    instance: response.instance,
+    predicted_seconds: response.predictedSeconds,
   });
 }
 
-/** One line of a result object, without the line end. */
+/** Formats a line of a result object, without the line break. */
 export function formatResultLine(result: InferenceResult): string {
   return JSON.stringify({
     id: result.id,
@@ -197,52 +160,40 @@ export function formatResultLine(result: InferenceResult): string {
   });
 }
 
-/** Reads a line of a result object; throws an {@link InputError} that names the field at fault. */
+/** Parses a line of a result object; throws an {@link InputError} that names the invalid fields. */
 export function parseResultLine(line: string): InferenceResult {
-  const what = 'the result line';
-  const source = parseObject(what, line);
-  const required = (name: string): number => {
-    const value = optionalNumber(what, source, name);
-    if (value === undefined) throw new InputError(`${what} has no ${name}; a finite number is needed`);
-    return value;
-  };
-  return {
-    id: textField(what, source, 'id'),
-    key: textField(what, source, 'key'),
-    contextTokens: countField(what, source, 'context_tokens'),
-    generatedTokens: countField(what, source, 'generated_tokens'),
-    sentAt: optionalNumber(what, source, 'sent_at') ?? null,
-    answeredAt: required('answered_at'),
-    serviceSeconds: required('service_seconds'),
-    queueSeconds: required('queue_seconds'),
-  };
+  return parseJson('the result line', line, 'an object', (result) => ({
+    id: result.at('id').text(),
+    key: result.at('key').text(),
+    contextTokens: result.at('context_tokens').count(),
+    generatedTokens: result.at('generated_tokens').count(),
+    sentAt: result.at('sent_at').optional((node) => node.number()) ?? null,
+    answeredAt: result.at('answered_at').number(),
+    serviceSeconds: result.at('service_seconds').number(),
+    queueSeconds: result.at('queue_seconds').number(),
+  }));
 }
 
-/** The text of a dead-letter object. */
+/** Formats a dead-letter object. */
 export function formatDeadLetter(letter: DeadLetter): string {
   const { sequenceNumber, partitionKey, payloadBase64, error, at } = letter;
   return JSON.stringify({ sequenceNumber, partitionKey, payloadBase64, error, at });
 }
 
-/** Reads a dead-letter object; throws an {@link InputError} that names the field at fault. */
+/** Parses a dead-letter object; throws an {@link InputError} that names the invalid fields. */
 export function parseDeadLetter(text: string): DeadLetter {
-  const what = 'the dead letter';
-  const source = parseObject(what, text);
-  const at = optionalNumber(what, source, 'at');
-  if (at === undefined) throw new InputError(`${what} has no at; a finite number is needed`);
-  if (typeof source.payloadBase64 !== 'string') throw new InputError(`${what} has no payloadBase64`);
-  return {
-    sequenceNumber: textField(what, source, 'sequenceNumber'),
-    partitionKey: textField(what, source, 'partitionKey'),
-    payloadBase64: source.payloadBase64,
-    error: textField(what, source, 'error'),
-    at,
-  };
+  return parseJson('the dead letter', text, 'an object', (letter) => ({
+    sequenceNumber: letter.at('sequenceNumber').text(),
+    partitionKey: letter.at('partitionKey').text(),
+    payloadBase64: letter.at('payloadBase64').anyText(),
+    error: letter.at('error').text(),
+    at: letter.at('at').number(),
+  }));
 }
 
 /**
- * The object name of the results of a run of records. The same run always has the same name, so a repetition overwrites; runs that
- * are finished one after the other do not overlap.
+ * Key of the result object of a sequence of records. The same records always have the same key, so a retry overwrites; successive
+ * sequences do not overlap.
  */
 export function resultObjectKey(
   streamName: string,
@@ -253,7 +204,7 @@ export function resultObjectKey(
   return `${RESULTS_PREFIX}${streamName}/${shardId}/${firstSequence}-${lastSequence}.jsonl`;
 }
 
-/** The object name of a record set aside: one for each record, so a repetition overwrites. */
+/** Key of the dead letter of a record, so a retry overwrites it. */
 export function deadLetterObjectKey(streamName: string, shardId: string, sequenceNumber: string): string {
   return `${DEAD_LETTERS_PREFIX}${streamName}/${shardId}/${sequenceNumber}.json`;
 }

@@ -1,138 +1,140 @@
-import { Duration, type RemovalPolicy, Token } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES } from './contract';
 import { checkDrainRate, ON_DEMAND_SHARDS_AT_START } from './decide/drain-rate';
+import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
 
 /** Properties of {@link StreamIngestion}. */
 export interface StreamIngestionProps {
-  /** The endpoint that answers the requests. */
+  /** Endpoint that serves the requests. */
   readonly endpoint: IInvocableEndpoint;
 
   /**
-   * Shards of a provisioned stream. One shard takes 1000 records or 1 MB a second.
+   * Number of shards of a provisioned stream. One shard accepts 1000 records or 1 MB per second.
    *
-   * @default - an on-demand stream, which adds shards by itself
+   * @default - an on-demand stream, which adds shards automatically
    */
   readonly shardCount?: number;
 
   /**
-   * How long the stream keeps records, 1 to 365 days.
+   * Retention period of the stream, 1 to 365 days.
    *
    * @default Duration.days(7)
    */
   readonly retention?: Duration;
 
   /**
-   * Most records in one batch, 1 to 10,000.
+   * Maximum number of records in a batch, 1 to 10,000.
    *
    * @default 100
    */
   readonly batchSize?: number;
 
   /**
-   * How long Lambda gathers records for a batch, up to 5 minutes.
+   * Maximum time that Lambda gathers records for a batch, at most 5 minutes.
    *
    * @default Duration.seconds(1)
    */
   readonly maxBatchingWindow?: Duration;
 
   /**
-   * Batches of one shard that are worked on at once, 1 to 10; the order of each partition key is kept.
+   * Concurrent batches of one shard, 1 to 10; the order within each partition key is kept.
    *
    * @default 2
    */
   readonly parallelizationFactor?: number;
 
   /**
-   * Partition keys of one batch in flight at the endpoint at once.
+   * Maximum number of partition keys of a batch with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all
+   * shards and batches, than the endpoint serves at its maximum get a warning.
    *
-   * @default 64
+   * @default - 64, or fewer where the app scales the endpoint and its maximum serves fewer
    */
   readonly concurrency?: number;
 
   /**
-   * How often the model may break (5xx) on one record, while it answers others, before the record is set aside as a dead letter.
+   * Maximum number of model errors (5xx) on one record, while other records succeed, before it becomes a dead letter; 1 to 100.
    *
    * @default 8
    */
   readonly maxModelFailures?: number;
 
   /**
-   * How often a batch is repeated before what is left of it goes to the failure destination, 0 to 10,000. Each repetition itself tries
-   * for as long as `timeout` allows.
+   * Maximum number of retries of a batch before the rest of it goes to the failure destination, 0 to 10,000. Each retry takes at most
+   * `timeout`.
    *
    * @default 100
    */
   readonly retryAttempts?: number;
 
   /**
-   * Older records go to the failure destination instead of the endpoint; 1 minute to 7 days, and within `retention`.
+   * Maximum age of a record, 1 minute to 7 days and at most `retention`. Older records go to the failure destination.
    *
    * @default Duration.days(1)
    */
   readonly maxRecordAge?: Duration;
 
   /**
-   * How long one batch may take, retries of its records included; up to 15 minutes.
+   * Maximum time for a batch, including the retries of its records; 10 seconds to 15 minutes.
    *
    * @default Duration.minutes(2)
    */
   readonly timeout?: Duration;
 
   /**
-   * Memory of the consumer in MiB.
+   * Memory of the consumer.
    *
-   * @default 512
+   * @default Size.mebibytes(512)
    */
-  readonly memorySize?: number;
+  readonly memorySize?: Size;
 
   /**
-   * How many consumers may run at once, taken out of the account's pool. At least shards x parallelizationFactor, or shards wait.
+   * Reserved concurrency of the consumer, taken from the account's pool. At least shards x parallelizationFactor, or shards wait.
    *
    * @default - no reservation
    */
   readonly reservedConcurrentExecutions?: number;
 
   /**
-   * Records per second that you expect in the whole stream. With `expectedServiceTime` the plan is checked: a provisioned stream that the
-   * consumer cannot keep up with is refused, an on-demand one gets a warning.
+   * Expected records per second in the whole stream. Together with `expectedServiceTime` the throughput of the consumer is checked: a
+   * provisioned stream that is too fast for it is refused, an on-demand one gets a warning.
    *
    * @default - not checked
    */
   readonly expectedRecordsPerSecond?: number;
 
   /**
-   * How long you expect the endpoint to take for one record.
+   * Expected time of the endpoint for one record.
    *
    * @default - not checked
    */
   readonly expectedServiceTime?: Duration;
 
   /**
-   * Where results, dead letters and failed batches go.
+   * Bucket for results, dead letters and failed batches.
    *
    * @default - a new bucket: encrypted, versioned, TLS only, closed to the public
    */
   readonly resultsBucket?: s3.IBucket;
 
   /**
-   * Where server access logs of the new results bucket go.
+   * Bucket for the server access logs of the new results bucket.
    *
    * @default - no access logs
    */
   readonly accessLogsBucket?: s3.IBucket;
 
   /**
-   * What happens to the stream and the new bucket when they leave the stack.
+   * Removal policy of the stream and the new bucket.
    *
-   * @default RemovalPolicy.RETAIN
+   * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
    */
   readonly removalPolicy?: RemovalPolicy;
 }
 
-/** The properties with every default filled in. */
-export function withDefaults(props: StreamIngestionProps) {
+/** Applies the defaults. */
+export function ingestionSettings(props: StreamIngestionProps) {
   return {
     retention: props.retention ?? Duration.days(7),
     batchSize: props.batchSize ?? 100,
@@ -143,11 +145,11 @@ export function withDefaults(props: StreamIngestionProps) {
     retryAttempts: props.retryAttempts ?? 100,
     maxRecordAge: props.maxRecordAge ?? Duration.days(1),
     timeout: props.timeout ?? Duration.minutes(2),
-    memorySize: props.memorySize ?? 512,
+    memorySize: props.memorySize ?? Size.mebibytes(512),
   };
 }
 
-type Settings = ReturnType<typeof withDefaults>;
+type IngestionSettings = ReturnType<typeof ingestionSettings>;
 
 function outside(name: string, value: number, from: number, to: number, unit = ''): string[] {
   if (Token.isUnresolved(value) || (Number.isFinite(value) && value >= from && value <= to)) return [];
@@ -161,17 +163,17 @@ function outsideWhole(name: string, value: number | undefined, from: number, to:
 
 const DAY_SECONDS = 86_400;
 
-/** An endpoint that answers later has nothing to give to the consumer. */
-export function checkEndpoint({ endpoint }: StreamIngestionProps): string[] {
+/** Refuses an asynchronous endpoint: its response is not part of the reply to the consumer. */
+export function checkIngestionEndpoint({ endpoint }: StreamIngestionProps): string[] {
   if (endpoint.isAsynchronous !== true) return [];
   return [
-    'endpoint is asynchronous: it has a queue of its own and answers in S3, so a stream in front of it would only wait; ' +
+    'endpoint is asynchronous: it has a queue of its own and writes its responses to S3, so a stream in front of it adds only delay; ' +
       'give a real-time, shared or serverless endpoint, or call InvokeEndpointAsync without a stream',
   ];
 }
 
-/** Everything that AWS would refuse or that would lose data; limits are those of the Lambda and Kinesis API references. */
-export function checkProps(props: StreamIngestionProps, settings: Settings): string[] {
+/** Returns every setting that AWS refuses or that loses data; limits are those of the Lambda and Kinesis API references. */
+export function checkIngestionProps(props: StreamIngestionProps, settings: IngestionSettings): string[] {
   const retention = settings.retention.toSeconds();
   const recordAge = settings.maxRecordAge.toSeconds();
   const timeout = settings.timeout.toSeconds();
@@ -189,12 +191,14 @@ export function checkProps(props: StreamIngestionProps, settings: Settings): str
   ];
   if (recordAge > retention) {
     problems.push(
-      `maxRecordAge (${recordAge} s) is above retention (${retention} s): records would expire in the stream without reaching the ` +
+      `maxRecordAge (${recordAge} s) is above retention (${retention} s): records would expire in the stream before they reach the ` +
         'failure destination; lower maxRecordAge or raise retention',
     );
   }
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
-    problems.push('accessLogsBucket has no effect on a given resultsBucket; turn its access logs on where it is made');
+    problems.push(
+      'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',
+    );
   }
   const lanes = (props.shardCount ?? 1) * settings.parallelizationFactor;
   const reserved = props.reservedConcurrentExecutions;
@@ -207,8 +211,34 @@ export function checkProps(props: StreamIngestionProps, settings: Settings): str
   return problems;
 }
 
-/** Why the consumer would fall behind the expected traffic; empty when it keeps up or nothing is expected. */
-export function checkExpectations(props: StreamIngestionProps, settings: Settings): string[] {
+/** Number of records of a batch in flight at most, by default no more than fleets that are known serve at their maximum. */
+export function consumerConcurrency(
+  props: StreamIngestionProps,
+  settings: IngestionSettings,
+  fleets: readonly FleetAtMaximum[] | undefined,
+): number {
+  if (props.concurrency !== undefined || fleets === undefined) return settings.concurrency;
+  return Math.min(settings.concurrency, largestConcurrency(consumerShape(props, settings), fleets));
+}
+
+/** Returns the problem of more requests in flight than known fleets serve at their maximum. */
+export function checkFleetConcurrency(
+  props: StreamIngestionProps,
+  settings: IngestionSettings,
+  fleets: readonly FleetAtMaximum[] | undefined,
+): string[] {
+  if (fleets === undefined) return [];
+  const shape = consumerShape(props, settings);
+  const plan = { ...shape, concurrency: consumerConcurrency(props, settings, fleets), batchSize: settings.batchSize };
+  return Object.values(plan).some((value) => Token.isUnresolved(value)) ? [] : checkRequestsInFlight(plan, fleets);
+}
+
+function consumerShape({ shardCount = ON_DEMAND_SHARDS_AT_START }: StreamIngestionProps, settings: IngestionSettings) {
+  return { shardCount, parallelizationFactor: settings.parallelizationFactor };
+}
+
+/** Returns the reasons why the consumer would fall behind the expected traffic; none without an expectation. */
+export function checkExpectations(props: StreamIngestionProps, settings: IngestionSettings): string[] {
   const { expectedRecordsPerSecond: recordsPerSecond, expectedServiceTime } = props;
   if (recordsPerSecond === undefined || expectedServiceTime === undefined) return [];
   return checkDrainRate({

@@ -1,79 +1,84 @@
-import { Annotations, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Aspects, Duration, Lazy, RemovalPolicy } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import type { CheckedCall } from '../catalog/dependent-permissions';
 import { throwProblems } from '../core/errors';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import {
   acknowledgeControl,
   acknowledgeInlinePolicy,
   acknowledgeRule,
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
+import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import {
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
   FAILED_BATCHES_PREFIX,
-  ingestionEnvironment,
-  METRIC_NAMESPACE,
+  INGESTION_ENVIRONMENT,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
 } from './contract';
+import { fleetsAtMaximum } from './endpoint-fleets';
 import {
-  checkEndpoint,
   checkExpectations,
-  checkProps,
+  checkFleetConcurrency,
+  checkIngestionEndpoint,
+  checkIngestionProps,
+  consumerConcurrency,
+  ingestionSettings,
   type StreamIngestionProps,
-  withDefaults,
 } from './stream-ingestion-props';
 
 /**
- * Requests in through a Kinesis stream, answers out in S3: each record is sent to the endpoint, records of one partition key strictly in
- * order, and every record ends as a result, as a dead letter with its payload, or in the failure destination. Nothing is dropped.
+ * Kinesis stream of requests with results in S3: each record is sent to the endpoint, records of one partition key strictly in order, and
+ * every record ends as a result, as a dead letter with its payload, or in the failure destination. No record is lost.
  *
- * Creates an encrypted stream that keeps records for seven days, a consumer function with a hardened event source mapping (partial
- * failures reported, bisection, bounded retries and record age, payloads kept on failure), and an encrypted, versioned bucket.
+ * Creates an encrypted stream that keeps records for seven days, a consumer function with a hardened event source mapping (partial batch
+ * responses, bisection, bounded retries and record age, payloads kept on failure), and an encrypted, versioned bucket.
  *
  * @example
  * const requests = new ingestion.StreamIngestion(this, 'Requests', { endpoint });
  */
 export class StreamIngestion extends Construct {
-  /** Where producers put requests. */
+  /** Stream for the requests of producers. */
   public readonly stream: kinesis.Stream;
 
-  /** Where results, dead letters and failed batches land. */
+  /** Bucket of results, dead letters and failed batches. */
   public readonly resultsBucket: s3.IBucket;
 
-  /** The key prefix of the results in the bucket. */
+  /** Key prefix of the results in the bucket. */
   public readonly resultsPrefix: string = RESULTS_PREFIX;
 
-  /** The key prefix of the dead letters in the bucket. */
+  /** Key prefix of the dead letters in the bucket. */
   public readonly deadLettersPrefix: string = DEAD_LETTERS_PREFIX;
 
-  /** The function that sends records to the endpoint. */
-  public readonly consumer: HandlerFunction;
+  /** Function that sends records to the endpoint. */
+  public readonly consumer: lambda.Function;
 
-  /** The event source mapping between stream and consumer. */
+  /** Event source mapping between stream and consumer. */
   public readonly eventSourceMapping: lambda.EventSourceMapping;
 
   public constructor(scope: Construct, id: string, props: StreamIngestionProps) {
     super(scope, id);
-    const settings = withDefaults(props);
-    const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
+    const settings = ingestionSettings(props);
+    const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
 
-    const tooSlow = checkExpectations(props, settings);
+    const drainProblems = checkExpectations(props, settings);
     const isProvisioned = props.shardCount !== undefined;
     throwProblems(this.node.path, [
-      ...checkEndpoint(props),
-      ...checkProps(props, settings),
-      ...(isProvisioned ? tooSlow : []),
+      ...checkIngestionEndpoint(props),
+      ...checkIngestionProps(props, settings),
+      ...(isProvisioned ? drainProblems : []),
     ]);
     if (!isProvisioned) {
-      for (const problem of tooSlow) Annotations.of(this).addWarningV2('tidegate:ingestionDrainRate', problem);
+      for (const problem of drainProblems) Annotations.of(this).addWarningV2('tidegate:ingestionDrainRate', problem);
     }
 
     this.stream = new kinesis.Stream(this, 'Stream', {
@@ -89,27 +94,37 @@ export class StreamIngestion extends Construct {
         accessLogsBucket: props.accessLogsBucket,
         accessLogsPrefix: `${this.node.id}/`,
         removalPolicy,
-        keepOldVersions: Duration.days(7),
+        noncurrentVersionExpiration: Duration.days(7),
       });
     this.consumer = new HandlerFunction(this, 'Consumer', {
       handlerName: 'stream-consumer',
-      description: 'Sends the records of the stream to the endpoint and lands the answers',
+      description: 'Sends the records of the stream to the endpoint and writes the results',
       timeout: settings.timeout,
-      memorySize: settings.memorySize,
+      memorySize: settings.memorySize.toMebibytes(),
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       environment: {
-        [ingestionEnvironment.endpointName]: props.endpoint.endpointName,
-        [ingestionEnvironment.resultsBucketName]: this.resultsBucket.bucketName,
-        [ingestionEnvironment.concurrency]: String(settings.concurrency),
-        [ingestionEnvironment.maxModelFailures]: String(settings.maxModelFailures),
+        [INGESTION_ENVIRONMENT.endpointName]: props.endpoint.endpointName,
+        [INGESTION_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
+        // The scaling of the endpoint may be declared after its stream.
+        [INGESTION_ENVIRONMENT.concurrency]: Lazy.string({
+          produce: () => String(consumerConcurrency(props, settings, fleetsAtMaximum(props.endpoint))),
+        }),
+        [INGESTION_ENVIRONMENT.maxModelFailures]: String(settings.maxModelFailures),
       },
     });
     acknowledgeControl(
       this.consumer,
       'LambdaDLQ',
-      'A stream calls the function and waits for it; batches that fail go to the bucket of the results, and no call waits in a queue.',
+      'The event source mapping calls the function synchronously; failed batches go to the results bucket.',
     );
-    const policy = this.allowConsumer(props);
+    Aspects.of(this).add({
+      visit: (node) => {
+        if (node !== this) return;
+        for (const problem of checkFleetConcurrency(props, settings, fleetsAtMaximum(props.endpoint)))
+          Annotations.of(this).addWarningV2('tidegate:ingestionRequestsInFlight', problem);
+      },
+    });
+    const policy = this.grantConsumer(props);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
       target: this.consumer,
@@ -125,21 +140,21 @@ export class StreamIngestion extends Construct {
       onFailure: { bind: () => ({ destination: this.resultsBucket.bucketArn }) },
       supportS3OnFailureDestination: true,
     });
-    // Lambda checks the role when the mapping is made.
+    // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
   }
 
   /**
    * Allows a producer to put records into the stream.
    *
-   * @param grantee who may put
+   * @param grantee principal of the producer
    */
   public grantPut(grantee: iam.IGrantable): iam.Grant {
     return this.stream.grant(grantee, 'kinesis:PutRecord', 'kinesis:PutRecords');
   }
 
   /**
-   * How old the oldest record is when it reaches the consumer, milliseconds: the lag of the whole ingestion.
+   * Age of the oldest record when it reaches the consumer, milliseconds: the lag of the ingestion.
    *
    * @param options other statistics or periods
    * @default - maximum over one minute
@@ -153,7 +168,7 @@ export class StreamIngestion extends Construct {
   }
 
   /**
-   * Records set aside because they can never be answered.
+   * Number of dead letters: records that no retry can help.
    *
    * @param options other statistics or periods
    * @default - sum over one minute
@@ -170,7 +185,7 @@ export class StreamIngestion extends Construct {
   }
 
   /**
-   * Records that Kinesis refused to take from producers because the stream is too small for them.
+   * Records of producers that Kinesis throttled because the stream has too few shards.
    *
    * @param options other statistics or periods
    * @default - sum over one minute
@@ -183,31 +198,23 @@ export class StreamIngestion extends Construct {
     });
   }
 
-  /** What the consumer may do, no more: read the stream, call the endpoint, write below three prefixes, count. */
-  private allowConsumer(props: StreamIngestionProps): iam.Policy {
-    const objects = [RESULTS_PREFIX, DEAD_LETTERS_PREFIX, FAILED_BATCHES_PREFIX].map((prefix) =>
-      this.resultsBucket.arnForObjects(`${prefix}*`),
-    );
+  /** Grants the consumer least privilege: read the stream, invoke the endpoint, write below three prefixes, publish metrics. */
+  private grantConsumer(props: StreamIngestionProps): iam.Policy {
+    const below = (prefix: string): string => this.resultsBucket.arnForObjects(`${prefix}*`);
+    const objects = [RESULTS_PREFIX, DEAD_LETTERS_PREFIX].map(below);
+    const failedBatches = below(FAILED_BATCHES_PREFIX);
+    const mapping: CheckedCall = {
+      call: 'lambda:CreateEventSourceMapping',
+      arns: {
+        StreamArn: [this.stream.streamArn],
+        FailedBatchArns: [failedBatches],
+        FailureBucketArn: [this.resultsBucket.bucketArn],
+      },
+    };
     const policy = new iam.Policy(this, 'ConsumerPolicy', {
       statements: [
-        new iam.PolicyStatement({
-          sid: 'ReadStream',
-          actions: [
-            'kinesis:DescribeStream',
-            'kinesis:DescribeStreamSummary',
-            'kinesis:GetRecords',
-            'kinesis:GetShardIterator',
-            'kinesis:ListShards',
-          ],
-          resources: [this.stream.streamArn],
-        }),
+        ...dependentStatements(this, [mapping]),
         new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
-        // Lambda wants it of the role that writes failed batches.
-        new iam.PolicyStatement({
-          sid: 'FindBucket',
-          actions: ['s3:ListBucket'],
-          resources: [this.resultsBucket.bucketArn],
-        }),
         new iam.PolicyStatement({
           sid: 'CountDeadLetters',
           actions: ['cloudwatch:PutMetricData'],
@@ -217,13 +224,18 @@ export class StreamIngestion extends Construct {
       ],
     });
     policy.attachToRole(this.consumer.role!);
+    grantKeyUse(this.resultsBucket.encryptionKey, this.consumer, 's3:PutObject')?.applyBefore(policy);
     props.endpoint.grantInvoke(this.consumer);
     acknowledgeInlinePolicy(policy);
-    acknowledgeWildcards(policy, objects, 'The names of the objects are not known before they are written.');
+    acknowledgeWildcards(
+      policy,
+      [...objects, failedBatches],
+      'The keys of the objects are not known before they are written.',
+    );
     acknowledgeRule(
       policy,
       'IAM5[Resource::*]',
-      'PutMetricData knows no resources; a condition holds it to one namespace.',
+      'PutMetricData does not support resource-level permissions; a condition limits it to one namespace.',
     );
     return policy;
   }

@@ -1,71 +1,95 @@
 import type { Duration } from 'aws-cdk-lib';
 
-/** When the alarms of an asynchronous endpoint go off. */
-export interface AsyncEndpointAlarmsProps {
+/** Thresholds of the alarms of a real-time endpoint. */
+export interface EndpointAlarmsProps {
   /**
-   * How long work may wait without any instance. Longer than a start from zero takes; whole minutes.
-   *
-   * @default Duration.minutes(20)
-   */
-  readonly maxTimeWithoutCapacity?: Duration;
-
-  /**
-   * How long the oldest request may wait; by itself it expires after 6 hours.
-   *
-   * @default Duration.minutes(30)
-   */
-  readonly maxWait?: Duration;
-
-  /**
-   * Requests that may fail in 5 minutes; each leaves its error below the prefix of failures.
-   *
-   * @default 5
-   */
-  readonly maxFailures?: number;
-}
-
-/** When the alarms of a model on a shared endpoint go off. */
-export interface ModelComponentAlarmsProps {
-  /**
-   * The share of requests that fail as the server's fault, above 0 and at most 1.
+   * Maximum share of requests with a server error (5xx), above 0 and at most 1.
    *
    * @default 0.05
    */
-  readonly maxErrorRate?: number;
+  readonly maxErrorRatio?: number;
 
   /**
-   * The time the model takes for a request, on average.
+   * Maximum mean latency of the model.
    *
    * @default Duration.seconds(20)
    */
   readonly maxModelLatency?: Duration;
 
   /**
-   * How long a copy may have more requests than it was tested with; whole minutes.
+   * Maximum time with more concurrent requests on an instance than `maxConcurrencyPerInstance`; whole minutes, longer than a scale-out takes.
+   *
+   * @default Duration.minutes(15)
+   */
+  readonly maxOverload?: Duration;
+}
+
+/** Thresholds of the alarms of an asynchronous endpoint. */
+export interface AsyncEndpointAlarmsProps {
+  /**
+   * Maximum time with a backlog and without an instance; whole minutes, longer than a start from zero takes.
+   *
+   * @default Duration.minutes(20)
+   */
+  readonly maxTimeWithoutCapacity?: Duration;
+
+  /**
+   * Maximum age of the oldest request; requests expire after 6 hours by default.
+   *
+   * @default Duration.minutes(30)
+   */
+  readonly maxWait?: Duration;
+
+  /**
+   * Number of failed requests in 5 minutes; the errors are objects below the prefix of failures.
+   *
+   * @default 5
+   */
+  readonly maxFailures?: number;
+}
+
+/** Thresholds of the alarms of an inference component. */
+export interface InferenceComponentAlarmsProps {
+  /**
+   * Maximum share of requests with a server error (5xx), above 0 and at most 1.
+   *
+   * @default 0.05
+   */
+  readonly maxErrorRatio?: number;
+
+  /**
+   * Maximum mean latency of the model.
+   *
+   * @default Duration.seconds(20)
+   */
+  readonly maxModelLatency?: Duration;
+
+  /**
+   * Maximum time with more concurrent requests on a copy than `maxConcurrencyPerCopy`; whole minutes.
    *
    * @default Duration.minutes(15)
    */
   readonly maxOverload?: Duration;
 
   /**
-   * How long requests may meet no copy. Longer than a start from zero takes; a multiple of 5 minutes.
+   * Maximum time with requests and without a copy; a multiple of 5 minutes, longer than a start from zero takes.
    *
    * @default Duration.minutes(20)
    */
   readonly maxTimeWithoutCapacity?: Duration;
 }
 
-/** When the alarms of a serverless endpoint go off. */
+/** Thresholds of the alarms of a serverless endpoint. */
 export interface ServerlessEndpointAlarmsProps {
   /**
-   * The share of requests that fail as the server's fault, above 0 and at most 1.
+   * Maximum share of requests with a server error (5xx), above 0 and at most 1.
    *
    * @default 0.05
    */
-  readonly maxErrorRate?: number;
+  readonly maxErrorRatio?: number;
 
   /**
-   * The time the model takes for a request, on average.
+   * Maximum mean latency of the model.
    *
    * @default Duration.seconds(20)
    */

@@ -1,4 +1,6 @@
 export * from './fleet-alarms-props';
+export * from './notification-recipients';
+export * from './notifications';
 export * from './platform-alarms';
 export * from './platform-dashboard';
 export * from './runbook-alarm';

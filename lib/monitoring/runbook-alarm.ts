@@ -4,64 +4,64 @@ import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 
-/** What someone woken by an alarm needs to know. */
+/** Runbook entry of an alarm, for the engineer on call. */
 export interface RunbookEntry {
-  /** What it means that the alarm went off. */
+  /** Meaning of the alarm. */
   readonly meaning: string;
 
-  /** Where to look first. */
+  /** First places to look at. */
   readonly lookAt: string;
 
-  /** What to do about it. */
+  /** Steps that resolve the alarm. */
   readonly whatToDo: string;
 }
 
 /** Properties of {@link RunbookAlarm}. */
 export interface RunbookAlarmProps {
-  /** What is watched. */
+  /** Metric to evaluate. */
   readonly metric: cloudwatch.IMetric;
 
-  /** The value that the metric must not reach. */
+  /** Threshold that the metric is compared with. */
   readonly threshold: number;
 
   /**
-   * How metric and threshold compare.
+   * Comparison of metric and threshold.
    *
    * @default ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
    */
   readonly comparisonOperator?: cloudwatch.ComparisonOperator;
 
-  /** How many of the metric's periods are looked at. */
+  /** Number of periods to evaluate. */
   readonly evaluationPeriods: number;
 
   /**
-   * How many of them must be past the threshold.
+   * Number of periods that must breach the threshold.
    *
    * @default - all of them
    */
   readonly datapointsToAlarm?: number;
 
-  /** What a period without data means; a choice without a default, as the wrong one hides an outage or invents one. */
+  /** Treatment of periods without data; required, because the wrong one hides an outage or reports a false one. */
   readonly treatMissingData: cloudwatch.TreatMissingData;
 
-  /** What someone woken by the alarm needs to know; becomes the alarm's description. */
+  /** Runbook entry, which becomes the description of the alarm. */
   readonly runbook: RunbookEntry;
 
   /**
-   * Who is told, when the alarm goes off and when it is over.
+   * Topic for notifications of the states ALARM and OK.
    *
-   * @default - nobody
+   * @default - no notification
    */
   readonly topic?: sns.ITopic;
 }
 
-/** The longest description an alarm may have (API reference of PutMetricAlarm). */
-const LONGEST_DESCRIPTION = 1024;
+/** Maximum length of an alarm's description (API reference of PutMetricAlarm). */
+const MAX_DESCRIPTION_LENGTH = 1024;
 
 /**
- * An alarm that says what to do.
+ * Alarm with a runbook entry.
  *
- * Creates an alarm whose description is its runbook entry: what it means, what to look at, what to do.
+ * Creates an alarm whose description is its runbook entry: meaning, places to look at, and steps.
  *
  * @example
  * new monitoring.RunbookAlarm(this, 'Errors', {
@@ -71,7 +71,7 @@ const LONGEST_DESCRIPTION = 1024;
  * });
  */
 export class RunbookAlarm extends cloudwatch.Alarm {
-  /** What someone woken by the alarm needs to know. */
+  /** Runbook entry of the alarm. */
   public readonly runbook: RunbookEntry;
 
   public constructor(scope: Construct, id: string, props: RunbookAlarmProps) {
@@ -102,10 +102,10 @@ function description({ meaning, lookAt, whatToDo }: RunbookEntry): string {
 function checkRunbook(runbook: RunbookEntry, text: string): string[] {
   const problems = Object.entries(runbook)
     .filter(([, part]: [string, string]) => part.trim() === '')
-    .map(([name]) => `runbook.${name} is empty; say in a sentence what someone woken at night needs to know`);
-  if (text.length > LONGEST_DESCRIPTION)
+    .map(([name]) => `runbook.${name} is empty; give the engineer on call a sentence`);
+  if (text.length > MAX_DESCRIPTION_LENGTH)
     problems.push(
-      `the runbook entry has ${text.length} characters; ${LONGEST_DESCRIPTION} are allowed, so shorten it or link to the rest`,
+      `the runbook entry has ${text.length} characters; ${MAX_DESCRIPTION_LENGTH} are allowed, so shorten it or link to the rest`,
     );
   return problems;
 }

@@ -1,4 +1,7 @@
-/** The deployments of the tour of endpoints, in their order. */
+/** Stage that is used when none is named. */
+export const DEFAULT_STAGE = 'local';
+
+/** Deployments of the endpoint tour, in order. */
 export const TOUR_STATES = [
   'initial',
   'without-scaling',

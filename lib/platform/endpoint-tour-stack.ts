@@ -1,7 +1,7 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
-import { NoticeTopic } from '../cost';
+import { NotificationTopic } from '../cost';
 import {
   AsyncEndpoint,
   GpuEndpoint,
@@ -15,24 +15,28 @@ import { StreamIngestion } from '../ingestion';
 import { PlatformAlarms } from '../monitoring';
 import { ScaleEvents } from '../scaling';
 import { PackedAsset } from '../training';
-import type { Stage } from './stage';
-import { DEFAULT_REGION } from './stage-configuration';
+import type { StageConfiguration } from './stage-configuration';
+import { regionOf } from './stages';
 import { TOUR_STATES, type TourState } from './contract';
 
-/** What the real-time endpoint has after the change of its instance types. */
+/** Instance types of the real-time endpoint after the change. */
 const OTHER_INSTANCE_TYPES = ['ml.g6.xlarge', 'ml.g5.2xlarge'] as const;
 
 /**
- * One endpoint of every kind, each scaled by its own signals, as a stack `Tidegate-<stage>-tour`: what `tidegate local --tour endpoints`
- * deploys. The states change the real-time endpoint, as an engineer would from one deployment to the next.
+ * Stack `Tidegate-<stage>-tour` with one endpoint of every kind, each scaled by its own metrics, for `tidegate local --tour endpoints`.
+ * The states change the real-time endpoint, as an engineer would from one deployment to the next.
  */
 export class EndpointTourStack extends Stack {
-  public constructor(scope: Construct, id: string, props: { readonly stage: Stage; readonly state: TourState }) {
+  public constructor(
+    scope: Construct,
+    id: string,
+    props: { readonly stage: StageConfiguration; readonly state: TourState },
+  ) {
     const { stage, state } = props;
     super(scope, id, {
       stackName: `Tidegate-${stage.name}-tour`,
       description: 'Tidegate: one endpoint of every kind',
-      env: { region: stage.region ?? DEFAULT_REGION },
+      env: { region: regionOf(stage) },
     });
     const step = TOUR_STATES.indexOf(state);
     const packed = new PackedAsset(this, 'InitialModel', { path: PackedAsset.initialModelPath() });
@@ -47,27 +51,33 @@ export class EndpointTourStack extends Stack {
     const realTime = new GpuEndpoint(this, 'RealTime', {
       modelServer: server(versionOf(state)),
       modelArtifact,
-      pools:
-        step < TOUR_STATES.indexOf('other-instance-types')
-          ? pools
-          : OTHER_INSTANCE_TYPES.map((instanceType) => ({ instanceType })),
+      capacity: {
+        pools:
+          step < TOUR_STATES.indexOf('other-instance-types')
+            ? pools
+            : OTHER_INSTANCE_TYPES.map((instanceType) => ({ instanceType })),
+      },
       maxConcurrencyPerInstance: 8,
       startupTimeout: Duration.minutes(10),
       rollout: { strategy: RolloutStrategy.CANARY, batchPercent: 10, waitInterval: Duration.minutes(3) },
     });
-    // SageMaker refuses other instance types while Application Auto Scaling holds the variant.
+    // SageMaker refuses other instance types while the variant is a scalable target.
     if (state !== 'without-scaling') {
-      realTime.boundedBy({ minCapacity: 1, maxCapacity: 4 });
-      realTime.scaleOnConcurrency();
+      const realTimeScaling = realTime.autoScale({ minCapacity: 1, maxCapacity: 4 });
+      realTimeScaling.scaleOnConcurrency('concurrency');
     }
 
-    const asynchronous = new AsyncEndpoint(this, 'Async', { modelServer: server(), modelArtifact, pools });
-    asynchronous.boundedBy({ minCapacity: 0, maxCapacity: 3 });
-    asynchronous.scaleOnBacklog();
-    asynchronous.scaleToZero();
+    const asynchronous = new AsyncEndpoint(this, 'Async', {
+      modelServer: server(),
+      modelArtifact,
+      capacity: { pools },
+    });
+    const asynchronousScaling = asynchronous.autoScale({ minCapacity: 0, maxCapacity: 3 });
+    asynchronousScaling.scaleOnBacklog('backlog');
+    asynchronousScaling.scaleToZero('scale-from-zero');
 
     const shared = new SharedGpuEndpoint(this, 'Shared', {
-      pools,
+      capacity: { pools },
       maxInstances: 3,
       inferenceAmi: 'al2023-ami-sagemaker-inference-gpu-4-1',
       instanceScaleInCooldown: Duration.minutes(5),
@@ -75,14 +85,14 @@ export class EndpointTourStack extends Stack {
     const component = shared.addModel('Chat', {
       modelServer: server(),
       modelArtifact,
-      memoryMib: 4096,
+      memory: Size.gibibytes(4),
       maxConcurrencyPerCopy: 8,
     });
-    component.boundedBy({ minCapacity: 0, maxCapacity: 3 });
-    component.scaleOnConcurrency();
-    component.scaleToZero();
+    const componentScaling = component.autoScale({ minCapacity: 0, maxCapacity: 3 });
+    componentScaling.scaleOnConcurrency('concurrency');
+    componentScaling.scaleToZero('scale-from-zero');
 
-    // A stream in front keeps what comes while there is no copy.
+    // A stream in front keeps requests while there is no copy.
     const requests = new StreamIngestion(this, 'Requests', {
       endpoint: component,
       shardCount: 1,
@@ -94,19 +104,19 @@ export class EndpointTourStack extends Stack {
         ecr.Repository.fromRepositoryName(this, 'RouterImages', 'router'),
         '3',
       ),
-      memorySizeMib: 2048,
+      memory: Size.gibibytes(2),
       maxConcurrency: 20,
       provisionedConcurrency: 1,
     });
-    serverless.boundedBy({ minCapacity: 1, maxCapacity: 8 });
-    serverless.scaleOnProvisionedConcurrency();
+    const serverlessScaling = serverless.autoScale({ minCapacity: 1, maxCapacity: 8 });
+    serverlessScaling.scaleOnProvisionedConcurrency('provisioned-concurrency');
 
-    // What a rollout that is taken back, and a configuration that nobody deployed, are told by.
+    // For the alarms on rollbacks and on a configuration that was not deployed.
     const scaleEvents = new ScaleEvents(this, 'ScaleEvents', {
       fleets: [realTime],
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const notices = new NoticeTopic(this, 'Notices', { removalPolicy: RemovalPolicy.DESTROY });
+    const notices = new NotificationTopic(this, 'Notices', { removalPolicy: RemovalPolicy.DESTROY });
     new PlatformAlarms(this, 'Alarms', { topic: notices.topic }).watchScaling(scaleEvents, realTime);
 
     const outputs: { readonly [name: string]: string } = {
@@ -124,7 +134,7 @@ export class EndpointTourStack extends Stack {
   }
 }
 
-/** What tells one version of the model from the next; the last two are broken, which only the local services obey. */
+/** Environment that differs between versions of the model. The last two versions are broken, which only the emulator obeys. */
 function versionOf(state: TourState): { readonly [name: string]: string } {
   switch (state) {
     case 'initial':

@@ -1,3 +1,3 @@
 export * from './platform';
 export * from './platform-stack';
-export * from './stage';
+export * from './stage-configuration';

@@ -2,31 +2,32 @@ import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { Platform } from './platform';
-import { checkStage, DEFAULT_REGION } from './stage-configuration';
-import type { Stage } from './stage';
+import { checkStageConfiguration, regionOf } from './stages';
+import type { StageConfiguration } from './stage-configuration';
 
 /** Properties of {@link PlatformStack}. */
 export interface PlatformStackProps {
-  /** The stage to deploy. */
-  readonly stage: Stage;
+  /** Configuration of the stage to deploy. */
+  readonly stage: StageConfiguration;
 }
 
 /**
- * The platform of one stage as a stack, `Tidegate-<stage>`, with the names of its parts as outputs.
+ * Stack `Tidegate-<stage>` with the platform of one stage; its outputs are the names of the parts.
  *
  * @example
- * new platform.PlatformStack(app, 'Dev', { stage: { name: 'dev', ... } });
+ * new platform.PlatformStack(app, 'Dev', { stage });
  */
 export class PlatformStack extends Stack {
-  /** The platform. */
+  /** Platform in the stack. */
   public readonly platform: Platform;
 
-  public constructor(scope: Construct, id: string, { stage }: PlatformStackProps) {
-    throwProblems(`stage ${stage.name}`, checkStage(stage));
+  public constructor(scope: Construct, id: string, props: PlatformStackProps) {
+    const { stage } = props;
+    throwProblems(`stage ${stage.name}`, checkStageConfiguration(stage));
     super(scope, id, {
       stackName: `Tidegate-${stage.name}`,
       description: `Tidegate (${stage.name}): a GPU endpoint that scales with its traffic, within a budget`,
-      env: { region: stage.region ?? DEFAULT_REGION },
+      env: { region: regionOf(stage) },
     });
     const platform = new Platform(this, 'Platform', { stage });
     const { endpoint, ingestion, guard, scaleEvents, training, dashboard } = platform;
@@ -38,8 +39,10 @@ export class PlatformStack extends Stack {
       GuardTableName: guard.table.tableName,
       ScaleEventsTableName: scaleEvents.table.tableName,
       BudgetParameterName: guard.budgetParameter.parameterName,
-      TrainingStateMachineArn: training.stateMachine.stateMachineArn,
-      ModelArtifactBucketName: training.modelBucket.bucketName,
+      ...(training !== undefined && {
+        TrainingStateMachineArn: training.stateMachine.stateMachineArn,
+        ModelArtifactBucketName: training.modelBucket.bucketName,
+      }),
       GuardTopicArn: guard.topic.topicArn,
       DashboardName: dashboard.dashboard.dashboardName,
     };

@@ -1,98 +1,101 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as cxapi from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
+import { servingImage } from '../catalog/serving-images';
 import { CostGuard } from '../cost';
-import { GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
+import { ConfigurationSweeper, GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
 import { StreamIngestion } from '../ingestion';
-import { PlatformAlarms, PlatformDashboard } from '../monitoring';
+import { Notifications, PlatformAlarms, PlatformDashboard } from '../monitoring';
+import { recipientCount } from '../monitoring/notification-checks';
 import { acknowledgeControl } from '../runtime/acknowledge';
 import { acknowledgeStoredOnce } from '../runtime/hardened-bucket';
 import { CapacityForecaster, FleetScaling, ForecastMode, ScaleEvents } from '../scaling';
-import { PackedAsset, TrainingPipeline } from '../training';
-import { StageForecast, type Stage } from './stage';
+import { PackedAsset, TrainingPipeline, type TrainingPipelineProps } from '../training';
+import { JOB_NAME_TERMINATOR } from '../training/training-states';
+import { DEFAULT_STAGE } from './contract';
+import type { StageConfiguration } from './stage-configuration';
 
 /** Properties of {@link Platform}. */
 export interface PlatformProps {
-  /** What differs between stages. */
-  readonly stage: Stage;
+  /** Settings of the stage. */
+  readonly stage: StageConfiguration;
 }
 
 /**
- * The whole platform: requests in through a stream, answered by a GPU endpoint that scales, within a budget, watched, and trained
- * again on what it answered.
+ * The whole platform: a request stream, a GPU endpoint that scales within a budget, monitoring, and training on the results.
  *
  * ```
  *   producers ──> stream ──> consumer ──> endpoint <── scaling policies
  *                               │            ▲  ▲          ▲  ▲
  *                               ▼            │  └─ scale   │  └── forecast
  *                            results ──> training  events  limits
- *                                            │             │
- *                                            └───────> cost guard ──> notices
+ *                                            ▲             │
+ *                                            └─────── cost guard ──> notifications
  * ```
  *
- * Creates everything that the rooms create; reads from top to bottom like the picture.
+ * Creates the resources of every room that it wires, in the order of the picture.
  *
  * @example
  * new platform.Platform(this, 'Platform', { stage });
  */
 export class Platform extends Construct {
-  /** The endpoint that answers. */
+  /** Endpoint that serves the requests. */
   public readonly endpoint: GpuEndpoint;
 
-  /** The policies that add and remove its instances. */
+  /** Scaling of the endpoint's instances. */
   public readonly scaling: FleetScaling;
 
-  /** Forecasts the demand on them; undefined where the stage turns it off. */
+  /** Forecaster of the demand; undefined where the stage turns it off. */
   public readonly forecaster?: CapacityForecaster;
 
-  /** What happened to its instances. */
+  /** Recorder of the endpoint's scale events. */
   public readonly scaleEvents: ScaleEvents;
 
-  /** Requests in, answers out. */
+  /** Request stream, consumer and results. */
   public readonly ingestion: StreamIngestion;
 
-  /** Makes new models of what was answered. */
-  public readonly training: TrainingPipeline;
+  /** Training of new models on the results; undefined where the stage has no instance types for it. */
+  public readonly training?: TrainingPipeline;
 
-  /** Keeps the spend within the budget. */
+  /** Guard that keeps the spend within the budget. */
   public readonly guard: CostGuard;
 
-  /** The alarms, each with a runbook entry. */
+  /** Alarms, each with a runbook entry. */
   public readonly alarms: PlatformAlarms;
 
-  /** The page that shows it all. */
+  /** Recipients of the alarms and of the guard's notices; undefined where the stage has none. */
+  public readonly notifications?: Notifications;
+
+  /** Dashboard of the platform. */
   public readonly dashboard: PlatformDashboard;
 
-  public constructor(scope: Construct, id: string, { stage }: PlatformProps) {
+  public constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
-    // Access logs are let in by bucket policy: access control lists are off, also in apps without the flag.
+    const { stage } = props;
+    // Bucket policies admit access logs, because access control lists are off; the flag may be missing in the app.
     this.node.setContext(cxapi.S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY, true);
     const name = `Tidegate-${stage.name}`;
-    const keepsData = stage.keepsData ?? false;
-    const removalPolicy = keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    const accessLogsBucket = keepsData ? accessLogs(this) : undefined;
+    const removalPolicy = stage.removalPolicy ?? RemovalPolicy.DESTROY;
+    const accessLogsBucket = stage.accessLogs ? createAccessLogsBucket(this) : undefined;
 
     const model = new PackedAsset(this, 'InitialModel', { path: PackedAsset.initialModelPath() });
     this.endpoint = new GpuEndpoint(this, 'Endpoint', {
-      // The initial model takes requests as plain JSON, which Triton calls its `generate` protocol.
-      modelServer: ModelServer.triton({
-        defaultModelName: 'service_time',
-        environment: { SAGEMAKER_TRITON_INFERENCE_TYPE: 'generate' },
-      }),
+      modelServer: modelServerOf(stage),
       modelArtifact: ModelArtifact.fromBucket(model.bucket, model.objectKey),
-      pools: stage.instanceTypes.map((instanceType) => ({ instanceType })),
+      capacity: { pools: stage.instanceTypes.map((instanceType) => ({ instanceType })) },
       maxConcurrencyPerInstance: stage.maxConcurrencyPerInstance,
       initialInstanceCount: stage.minCapacity,
     });
+    new ConfigurationSweeper(this, 'Sweeper');
 
     this.scaling = new FleetScaling(this, 'Scaling', {
       fleet: this.endpoint,
       minCapacity: stage.minCapacity,
       maxCapacity: stage.maxCapacity,
     });
-    this.scaling.scaleOnConcurrency({ safetyFactor: stage.safetyFactor });
+    this.scaling.scaleOnConcurrency('concurrency', { targetRatio: stage.targetRatio });
     this.forecaster = forecasterOf(this, this.scaling, stage, removalPolicy);
     this.scaleEvents = new ScaleEvents(this, 'ScaleEvents', { fleets: [this.endpoint], removalPolicy });
 
@@ -103,33 +106,24 @@ export class Platform extends Construct {
       removalPolicy,
     });
 
-    this.training = new TrainingPipeline(this, 'Training', {
-      trainingData: this.ingestion.resultsBucket,
-      trainingDataPrefix: this.ingestion.resultsPrefix,
-      instanceTypes: stage.trainingInstanceTypes,
-      jobNamePrefix: name.toLowerCase(),
-      maxRuntime: Duration.hours(1),
-      spot: true,
-      schedule: stage.trainDaily ? events.Schedule.cron({ hour: '3', minute: '0' }) : undefined,
-      accessLogsBucket,
-      removalPolicy,
-    });
-
+    const jobNamePrefix = name.toLowerCase();
     this.guard = new CostGuard(this, 'CostGuard', {
       guardName: name,
       budgetUsd: stage.budgetUsd,
-      fleets: [
-        {
-          scaling: this.scaling,
-          endpointArn: this.endpoint.endpointArn,
-          variantName: this.endpoint.variantName,
-          instanceTypes: stage.instanceTypes,
-          protectedFloor: stage.protectedFloor,
-        },
-      ],
-      training: { jobNamePrefix: `${this.training.jobNamePrefix}-`, instanceTypes: stage.trainingInstanceTypes },
+      fleets: [{ scaling: this.scaling, protectedFloor: stage.protectedFloor }],
+      training: stage.trainingInstanceTypes && {
+        jobNamePrefix: `${jobNamePrefix}${JOB_NAME_TERMINATOR}`,
+        instanceTypes: stage.trainingInstanceTypes,
+      },
       pricesPerHourUsd: stage.pricesPerHourUsd,
+      priceFile: stage.priceFile,
       dryRun: stage.guardDryRun,
+      removalPolicy,
+    });
+    this.training = this.createTraining(stage, {
+      jobNamePrefix,
+      guardTable: this.guard.table,
+      accessLogsBucket,
       removalPolicy,
     });
 
@@ -139,9 +133,11 @@ export class Platform extends Construct {
     if (this.forecaster !== undefined) this.alarms.watchForecaster(this.forecaster);
     this.alarms.watchIngestion(this.ingestion);
     this.alarms.watchGuard(this.guard);
-    this.alarms.watchTraining(this.training.stateMachine);
+    if (this.training !== undefined) this.alarms.watchTraining(this.training.stateMachine);
+    this.notifications = this.notify(stage);
     this.dashboard = new PlatformDashboard(this, 'Dashboard', {
-      dashboardName: name,
+      // Dashboards are global: a name has one dashboard in all regions of an account.
+      dashboardName: `${name}-${Stack.of(this).region}`,
       endpoint: this.endpoint,
       guard: this.guard,
       scaleEvents: this.scaleEvents,
@@ -149,30 +145,78 @@ export class Platform extends Construct {
       alarms: this.alarms.alarms,
     });
   }
+
+  private notify(stage: StageConfiguration): Notifications | undefined {
+    if (recipientCount(stage.notifications) > 0) {
+      const notifications = new Notifications(this, 'Notifications', {
+        topic: this.guard.topic,
+        ...stage.notifications,
+      });
+      this.alarms.watchNotifications(notifications);
+      return notifications;
+    }
+    // The local stage runs on one machine, in front of the person who started it. A warning would end a strict synthesis.
+    if (stage.name === DEFAULT_STAGE) return undefined;
+    Annotations.of(this).addInfoV2(
+      'tidegate:no-notification-recipients',
+      `the alarms and the cost guard of stage ${stage.name} have no recipient: give notifications: { emailAddresses: [...] } in the ` +
+        'stage, or deploy with -c notifyEmail=ADDRESS',
+    );
+    return undefined;
+  }
+
+  private createTraining(
+    stage: StageConfiguration,
+    shared: Pick<TrainingPipelineProps, 'jobNamePrefix' | 'guardTable' | 'accessLogsBucket' | 'removalPolicy'>,
+  ): TrainingPipeline | undefined {
+    const { trainingInstanceTypes: instanceTypes } = stage;
+    if (instanceTypes === undefined) return undefined;
+    return new TrainingPipeline(this, 'Training', {
+      trainingData: this.ingestion.resultsBucket,
+      trainingDataPrefix: this.ingestion.resultsPrefix,
+      instanceTypes,
+      trainingImage: stage.trainingImage,
+      inferenceImage: stage.servingImage,
+      maxRuntime: Duration.hours(1),
+      spot: true,
+      schedule: stage.trainDaily === true ? events.Schedule.cron({ hour: '3', minute: '0' }) : undefined,
+      ...shared,
+    });
+  }
 }
 
-/** The mean seconds of a request where the stage names none. */
-const DEFAULT_SERVICE_TIME_SECONDS = 4;
+/** Triton with the initial model, which accepts plain JSON in Triton's `generate` protocol. */
+function modelServerOf({ servingImage: image }: StageConfiguration): ModelServer {
+  const defaultModelName = 'service_time';
+  const environment = { SAGEMAKER_TRITON_INFERENCE_TYPE: 'generate' };
+  if (image === undefined) return ModelServer.triton({ defaultModelName, environment });
+  return ModelServer.image(image, {
+    environment: { ...environment, SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: defaultModelName },
+    // A copy of the image needs the same driver.
+    inferenceAmi: servingImage('triton').inferenceAmi,
+  });
+}
+
+/** Mean time of a request where the stage gives none. */
+const DEFAULT_SERVICE_TIME = Duration.seconds(4);
 
 function forecasterOf(
   scope: Construct,
   scaling: FleetScaling,
-  stage: Stage,
+  stage: StageConfiguration,
   removalPolicy: RemovalPolicy,
 ): CapacityForecaster | undefined {
-  const forecast = stage.forecast ?? StageForecast.SHADOW;
-  if (forecast === StageForecast.OFF) return undefined;
-  const serviceTimeSeconds = stage.serviceTimeSeconds ?? DEFAULT_SERVICE_TIME_SECONDS;
+  if (stage.forecast === false) return undefined;
   return new CapacityForecaster(scope, 'Forecast', {
     scaling,
-    serviceTime: Duration.millis(Math.round(1000 * serviceTimeSeconds)),
-    mode: forecast === StageForecast.ACTIVE ? ForecastMode.ACTIVE : ForecastMode.SHADOW,
+    serviceTime: stage.serviceTime ?? DEFAULT_SERVICE_TIME,
+    mode: stage.forecastMode ?? ForecastMode.SHADOW,
     removalPolicy,
   });
 }
 
-/** Where the other buckets log who asked for what. */
-function accessLogs(scope: Construct): s3.Bucket {
+/** Creates the bucket for the server access logs of the other buckets. */
+function createAccessLogsBucket(scope: Construct): s3.Bucket {
   const bucket = new s3.Bucket(scope, 'AccessLogs', {
     encryption: s3.BucketEncryption.S3_MANAGED,
     blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
@@ -184,12 +228,12 @@ function accessLogs(scope: Construct): s3.Bucket {
       { id: 'Expire', expiration: Duration.days(400), noncurrentVersionExpiration: Duration.days(7) },
       { id: 'DeleteMarkers', expiredObjectDeleteMarker: true },
     ],
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   });
   acknowledgeControl(
     bucket,
     'S3DefaultEncryptionKMS',
-    'S3 delivers access logs only to buckets that it encrypts with keys of its own (AES-256).',
+    'S3 delivers access logs only to buckets encrypted with S3-managed keys (AES-256).',
   );
   acknowledgeStoredOnce(bucket);
   return bucket;

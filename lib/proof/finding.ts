@@ -1,41 +1,47 @@
-/** `error`: the service refuses it, or it can never do what it is for. `warning`: it works, and it is likely to hurt. */
+/** `error`: the service rejects it, or it can never work. `warning`: it works, and it is likely to do harm. */
 export type Severity = 'error' | 'warning';
 
-/** One thing that is wrong with a template. */
+/** One fault of a template. */
 export interface Finding {
-  /** The rule's id. */
+  /** Id of the rule. */
   readonly rule: string;
   readonly severity: Severity;
-  /** The template's file name. */
+  /** File name of the template. */
   readonly template: string;
   readonly logicalId: string;
-  /** The property below `Properties`, for example `MinCapacity`. */
+  /** Path below `Properties`, for example `MinCapacity`. */
   readonly property: string;
   readonly message: string;
   readonly remedy: string;
 }
 
-/** What a rule says of a place in a template. */
-export interface Accusation {
+/** Violation of a rule at a place in a template. */
+export interface RuleViolation {
   readonly at: { readonly template: string; readonly logicalId: string };
   readonly property: string;
   readonly message: string;
-  /** Where the rule's own remedy says too little. */
+  /** @default - the remedy of the rule */
   readonly remedy?: string;
-  /** Where this case is less or more certain than the rule in general. */
+  /** @default - the severity of the rule */
   readonly severity?: Severity;
+}
+
+/** Facts that no template states. */
+export interface ProofOptions {
+  /** Maximum number of instances of each type in the account. */
+  readonly quotas?: { readonly [instanceType: string]: number };
 }
 
 /** A rule of the catalogue. */
 export interface Rule<Model> {
-  /** Stable; messages, acknowledgements and the catalogue name it. */
+  /** Stable id in messages, acknowledgements and the catalogue. */
   readonly id: string;
   readonly severity: Severity;
-  /** Why it matters, in one line. */
+  /** Reason in one line. */
   readonly reason: string;
-  /** The way out, in one line. */
+  /** Remedy in one line. */
   readonly remedy: string;
-  /** Where AWS says so. */
+  /** Documentation of AWS. */
   readonly source: string;
-  readonly check: (model: Model) => Iterable<Accusation>;
+  readonly check: (model: Model, options: ProofOptions) => Iterable<RuleViolation>;
 }

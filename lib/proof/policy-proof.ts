@@ -1,22 +1,21 @@
 import * as fs from 'node:fs';
 import type { IPolicyValidationContext, IPolicyValidationPlugin, PolicyValidationPluginReport } from 'aws-cdk-lib';
 import { InputError } from '../core/errors';
-import { isObject } from './template-reader';
+import { synthesizedTemplates } from '../template';
 import { prove, RULES } from './prove';
-import type { ProofTemplate } from './subjects';
 
 /** Properties of PolicyProof. */
 export interface PolicyProofProps {
   /**
-   * Instances of each type that the account may have, for example `{ 'ml.g5.xlarge': 8 }`: the maxima of all fleets together are held
-   * against them.
+   * Maximum number of instances of each type in the account, for example `{ 'ml.g5.xlarge': 8 }`; the sum of the maxima of all fleets is
+   * checked against it.
    *
    * @default - quotas are not checked
    */
   readonly quotas?: { [instanceType: string]: number };
 
   /**
-   * Rules that are left out, by id, each for a reason that you know.
+   * Ids of rules to skip.
    *
    * @default - none
    */
@@ -31,19 +30,19 @@ export interface PolicyProofProps {
 }
 
 /**
- * Proves at synth that the scaling of every stack of an app can work: the metric is published by this kind of endpoint under these
- * dimensions, zero is possible where it is asked for, the deployment keeps what scaling has reached, and so on.
+ * Proves at synth that the scaling of every stack of an app can work: this kind of endpoint publishes the metric under these dimensions,
+ * a minimum of zero is possible, a deployment retains the scaled capacity, and so on.
  *
- * A validation plugin, which judges stacks of others as well as those made with this library. Creates no resource.
+ * A validation plugin for any stack, with or without constructs of this library. Creates no resource.
  *
  * @example
- * Validations.of(app).addPlugins(new PolicyProof({ quotas: { 'ml.g5.xlarge': 8 } }));
+ * Validations.of(app).addPlugins(new proof.PolicyProof({ quotas: { 'ml.g5.xlarge': 8 } }));
  */
 export class PolicyProof implements IPolicyValidationPlugin {
-  /** The name of the plugin in the validation report. */
+  /** Name of the plugin in the validation report. */
   public readonly name = 'PolicyProof';
 
-  /** The rules it checks. */
+  /** Ids of the rules that it checks. */
   public readonly ruleIds?: string[];
 
   private readonly props: PolicyProofProps;
@@ -58,14 +57,11 @@ export class PolicyProof implements IPolicyValidationPlugin {
     this.ruleIds = known.filter((id) => props.exceptRules?.includes(id) !== true);
   }
 
-  /** Judges the synthesized templates; called by the CDK. */
+  /** Checks the synthesized templates; called by the CDK. */
   public validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
-    const templates = context.stackTemplates.flatMap(({ templatePath, region }): ProofTemplate[] => {
-      const document: unknown = JSON.parse(fs.readFileSync(templatePath, 'utf8'));
-      return isObject(document) && isObject(document['Resources'])
-        ? [{ name: templatePath, document, ...(region !== undefined && { region }) }]
-        : [];
-    });
+    const templates = synthesizedTemplates(context.stackTemplates, (file) =>
+      fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as unknown) : undefined,
+    );
     const findings = prove(templates, this.props.quotas === undefined ? {} : { quotas: this.props.quotas }).filter(
       ({ rule, severity }) =>
         this.props.exceptRules?.includes(rule) !== true && (severity === 'error' || this.props.strict === true),

@@ -1,8 +1,7 @@
-import { InputError } from '../core/errors';
-import { branchesOf, certainFindings, declaredConditions, firstOfEach, type Branch, type Judgement } from './branches';
-import type { Finding } from './finding';
-import { ProofModel } from './model';
-import type { ProofOptions, ProofTemplate } from './subjects';
+import { branchesOf, JUDGED_TYPES, type Branch } from './branches';
+import { certainFindings, firstOfEach, type Judgement } from './judgement';
+import type { Finding, ProofOptions } from './finding';
+import { checkNesting, declaredConditions, TemplateModel, type TemplateDocument } from '../template';
 import { ALARM_RULES } from './rules/alarms';
 import { CAPACITY_RULES } from './rules/capacity';
 import { COMPONENT_RULES } from './rules/components';
@@ -18,7 +17,7 @@ import { STREAM_RULES } from './rules/streams';
 import { TARGET_RULES } from './rules/targets';
 import { VARIANT_RULES } from './rules/variants';
 import { WAKE_RULES } from './rules/wake';
-import type { ProofRule } from './rules/rule';
+import type { ProofRule } from './rule-support/rule';
 
 /** Every rule, in the order of the catalogue. */
 export const RULES: readonly ProofRule[] = [
@@ -40,18 +39,18 @@ export const RULES: readonly ProofRule[] = [
 ];
 
 /**
- * Everything that is certainly or probably wrong with the scaling of some templates, judged together so that one may refer to another.
- * What only a deployment decides is not accused.
+ * Returns the certain and the likely faults in the scaling of some templates. They are judged together, so that one may refer to another.
+ * A value that only the deployment decides is no fault.
  *
- * @throws InputError when a document is no template
+ * @throws InputError when a document is not a template
  */
-export function prove(templates: readonly ProofTemplate[], options?: ProofOptions): Finding[] {
-  for (const template of templates) checkDepth(template);
+export function prove(templates: readonly TemplateDocument[], options: ProofOptions = {}): Finding[] {
+  checkNesting(templates);
   const branches = branchesOf(templates).map((branch) => ({ branch, ...judge(branch.templates, options) }));
   const byDefault = branches.filter(({ branch }) => branch.isDefault);
   const found = firstOfEach([
     certainFindings(branches),
-    // Defaults of parameters are taken for their values.
+    // Defaults of parameters count as their values.
     certainFindings(byDefault.length > 0 ? byDefault : branches),
     branches.length > 1 ? conditionalErrors(templates, branches, options) : [],
   ]);
@@ -64,19 +63,17 @@ function errorsOf(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ severity }) => severity === 'error');
 }
 
-/** Errors that one condition alone brings about, as warnings. Defaults of parameters say nothing of branches that they do not lead to. */
+/** Errors that the truth value of one condition causes, as warnings. Defaults do not count in branches to which they do not lead. */
 function conditionalErrors(
-  templates: readonly ProofTemplate[],
+  templates: readonly TemplateDocument[],
   branches: readonly (Judgement & { readonly branch: Branch })[],
-  options?: ProofOptions,
+  options: ProofOptions,
 ): Finding[] {
   const judged = branches.map((one) =>
-    one.branch.isDefault
-      ? one
-      : { branch: one.branch, ...judge(one.branch.templates, { ...options, areDefaultsOpen: true }) },
+    one.branch.isDefault ? one : { branch: one.branch, ...judge(one.branch.templates, options, true) },
   );
   return firstOfEach(
-    declaredConditions(templates).flatMap((declared) =>
+    declaredConditions(templates, JUDGED_TYPES[0]).flatMap((declared) =>
       [true, false].map((value) => {
         const chosen = judged.filter(({ branch }) => branch.holds(declared) === value);
         if (chosen.length === 0) return [];
@@ -90,11 +87,11 @@ function conditionalErrors(
   );
 }
 
-/** Everything that is wrong with the templates once their conditions are decided. */
-function judge(templates: readonly ProofTemplate[], options?: ProofOptions): Judgement {
-  const model = new ProofModel(templates, options);
+/** Findings in templates whose conditions are decided. */
+function judge(templates: readonly TemplateDocument[], options: ProofOptions, areDefaultsOpen = false): Judgement {
+  const model = new TemplateModel(templates, { areDefaultsOpen });
   const findings = RULES.flatMap((rule) =>
-    [...rule.check(model)].map(({ at, property, message, remedy, severity }): Finding => ({
+    [...rule.check(model, options)].map(({ at, property, message, remedy, severity }): Finding => ({
       rule: rule.id,
       severity: severity ?? rule.severity,
       template: at.template,
@@ -107,21 +104,9 @@ function judge(templates: readonly ProofTemplate[], options?: ProofOptions): Jud
   return { findings, has: ({ template, logicalId }) => model.has(template, logicalId) };
 }
 
-/** Place holders of what only the deployment gives, as templates write them. */
+/** Message with its variables as templates write them: `${NAME}`. */
 function readable(message: string): string {
   return message.replace(/<(?:\d+ )?([\w:. -]+)>/g, '${$1}');
-}
-
-/** No template that CloudFormation takes is nested deeper. */
-const DEEPEST = 500;
-
-function checkDepth({ name, document }: ProofTemplate): void {
-  let level: unknown[] = [document];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEEPEST)
-      throw new InputError(`${name}: the document is nested deeper than ${DEEPEST} levels; it is no template`);
-    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
-  }
 }
 
 function order({ severity }: Finding): number {

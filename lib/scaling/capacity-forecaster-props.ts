@@ -2,48 +2,48 @@ import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { FleetScaling } from './fleet-scaling';
 
-/** What a forecaster does with what it forecasts. */
+/** Effect of the forecast on the fleet. */
 export enum ForecastMode {
-  /** It forecasts, scores itself against what came, publishes both, and changes nothing. */
+  /** The forecast is published and scored against the actual demand; capacity is not changed. */
   SHADOW = 'shadow',
 
-  /** It writes the fleet's minimum too. */
+  /** The forecast also sets the fleet's minimum capacity. */
   ACTIVE = 'active',
 }
 
 /** Properties of CapacityForecaster. */
 export interface CapacityForecasterProps {
-  /** The fleet with its limits: the minimum never falls below `minCapacity` and never exceeds the maximum in force. */
+  /** Scaling of the fleet. The forecast keeps the minimum between its `minCapacity` and the maximum in force. */
   readonly scaling: FleetScaling;
 
-  /** How long a request keeps its place on an instance, on average: the mean latency of the model at the tested concurrency. */
+  /** Mean time that a request occupies an instance: the mean latency of the model at the tested concurrency. */
   readonly serviceTime: Duration;
 
   /**
-   * How long a new instance takes from launch until it serves: how far ahead demand is forecast.
+   * Time from the launch of an instance until it serves; demand is forecast this far ahead.
    *
    * @default Duration.seconds(258) - the slowest published launch with container and model caching
    */
   readonly provisioning?: Duration;
 
   /**
-   * Whether the forecast changes anything.
+   * Effect of the forecast on the fleet.
    *
    * @default ForecastMode.SHADOW
    */
   readonly mode?: ForecastMode;
 
   /**
-   * The metric whose sum over a minute is the number of requests in it.
+   * Metric whose sum over a minute is the number of requests in that minute.
    *
-   * @default - `Invocations`, under the dimensions of the fleet's concurrency metric
+   * @default - the fleet's `Invocations`; required for asynchronous endpoints, which publish none
    */
   readonly requestsMetric?: cloudwatch.Metric;
 
   /**
-   * What happens to the table when the construct is removed from the stack.
+   * Removal policy of the table.
    *
-   * @default RemovalPolicy.DESTROY - what it holds is learned again from the metrics
+   * @default RemovalPolicy.DESTROY - its content can be learned again from the metrics
    */
   readonly removalPolicy?: RemovalPolicy;
 }

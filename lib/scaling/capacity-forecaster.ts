@@ -1,64 +1,71 @@
-import { ArnFormat, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as lambdaDestinations from 'aws-cdk-lib/aws-lambda-destinations';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { SAGEMAKER_NAMESPACE } from '../catalog/metrics';
 import { CACHED_PROVISIONING } from '../catalog/provisioning-times';
-import { throwProblems } from '../core/errors';
-import { HandlerFunction } from '../runtime';
+import { InputError, throwProblems } from '../core/errors';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import { HandlerFunction } from '../runtime/handler-function';
 import { acknowledgeControl, acknowledgeNoBackupPlan, acknowledgeWildcards } from '../runtime/acknowledge';
-import { deadLetterQueue } from '../runtime/dead-letter-queue';
+import { deadLetterQueue, failureDestination } from '../runtime/dead-letter-queue';
 import { ForecastMode, type CapacityForecasterProps } from './capacity-forecaster-props';
 import {
   FORECASTER_ENVIRONMENT,
   FORECASTER_METRICS,
   FORECASTER_TABLE,
-  METRIC_NAMESPACE,
   RESOURCE_ID_DIMENSION,
   type ForecasterConfiguration,
 } from './contract';
 import type { FleetScaling } from './fleet-scaling';
+import { grantLimits } from './limit-permissions';
 import type { IScalableFleet } from './scalable-fleet';
 
 /**
- * Has instances ready before the requests come: forecasts a fleet's demand over the time an instance takes to launch, and holds
- * that many instances at least. The scaling policies rise above it as before.
+ * Starts instances before their requests arrive: forecasts a fleet's demand over the launch time of an instance, and keeps the minimum
+ * capacity at the number of instances needed for it. Scaling policies add capacity above the minimum as before.
  *
- * Every minute a handler reads the requests counted since the last one, learns from them, and turns the forecast into a minimum.
- * It begins as a shadow: it publishes what it would do and how far off it was, and may change nothing. Where it does not beat
- * the naive forecast on the fleet's own traffic, it asks for nothing.
+ * Every minute a handler reads the request counts since the last evaluation, learns from them, and computes the minimum. By default it runs
+ * as a shadow: it publishes the forecast and its error, and changes nothing. Where the forecast is not better than the naive one on the
+ * fleet's own traffic, the declared minimum applies.
  *
  * Creates the handler with its schedule, a table with one item, and a dead-letter queue.
  *
  * @example
- * new scaling.CapacityForecaster(this, 'Forecast', { scaling, serviceTime: Duration.millis(800) });
+ * new scaling.CapacityForecaster(this, 'Forecast', { scaling: fleetScaling, serviceTime: Duration.millis(800) });
  */
 export class CapacityForecaster extends Construct {
-  /** The fleet whose demand is forecast. */
+  /** Fleet whose demand is forecast. */
   public readonly fleet: IScalableFleet;
 
-  /** Whether the forecast changes anything. */
+  /** Effect of the forecast on the fleet. */
   public readonly mode: ForecastMode;
 
-  /** The handler. */
-  public readonly handler: HandlerFunction;
+  /** Function that forecasts. */
+  public readonly handler: lambda.Function;
 
-  /** The table that holds what was learned. */
+  /** Table with the state of the forecast. */
   public readonly table: dynamodb.Table;
 
-  /** Looks that failed; should be empty. */
+  /** Failed evaluations; normally empty. */
   public readonly deadLetterQueue: sqs.Queue;
 
   public constructor(scope: Construct, id: string, props: CapacityForecasterProps) {
     super(scope, id);
     this.fleet = props.scaling.fleet;
     this.mode = props.mode ?? ForecastMode.SHADOW;
-    const configuration = forecasterConfiguration(props, this.mode);
+    const requestsMetric = props.requestsMetric ?? this.fleet.signals?.invocations;
+    if (requestsMetric === undefined) {
+      throw new InputError(
+        `${this.node.path}: requestsMetric is missing, and ${this.fleet.node.path} publishes no invocations as a default; ` +
+          'give the metric that counts its requests',
+      );
+    }
+    const configuration = forecasterConfiguration(props, this.mode, requestsMetric);
     throwProblems(this.node.path, checkConfiguration(configuration));
 
     this.table = new dynamodb.Table(this, 'Table', {
@@ -72,7 +79,7 @@ export class CapacityForecaster extends Construct {
     this.deadLetterQueue = deadLetterQueue(this, 'DeadLetters', 'an event rule and of a function');
     this.handler = new HandlerFunction(this, 'Handler', {
       handlerName: 'capacity-forecaster',
-      description: 'Forecasts the demand on a fleet every minute and holds the instances it will need',
+      description: 'Forecasts the demand on a fleet every minute and keeps the minimum number of instances for it',
       timeout: Duration.seconds(50),
       memorySize: 512,
       environment: {
@@ -80,37 +87,38 @@ export class CapacityForecaster extends Construct {
         [FORECASTER_ENVIRONMENT.tableName]: this.table.tableName,
       },
     });
-    // A look that failed is made up for by the next one, on newer numbers.
+    // The next evaluation compensates for a failed one, on newer data.
     this.handler.configureAsyncInvoke({
-      onFailure: new lambdaDestinations.SqsDestination(this.deadLetterQueue),
+      onFailure: failureDestination(this.deadLetterQueue),
       retryAttempts: 0,
+      maxEventAge: Duration.minutes(1),
     });
     acknowledgeControl(
       this.handler,
       'LambdaDLQ',
-      'The destination of failed invocations takes what a dead-letter queue would take, with the error beside it.',
+      'Failed invocations go to the on-failure destination, with the error; a dead-letter queue would repeat them.',
     );
     this.grantHandler();
     this.addSchedule(props.scaling);
     if (this.mode === ForecastMode.ACTIVE) refuseScheduledMinimum(this, props.scaling);
   }
 
-  /** Requests a second that are expected once an instance launched now serves. */
+  /** Requests per second forecast for the time when an instance launched now would serve. */
   public metricPredictedRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FORECASTER_METRICS.predicted, options);
   }
 
-  /** The fewest instances the forecast asks for; in shadow mode what it would ask for. */
+  /** Minimum number of instances by the forecast; not applied in shadow mode. */
   public metricFloor(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FORECASTER_METRICS.floor, options);
   }
 
-  /** How far the forecasts were off so far: pinball loss, less is better. */
+  /** Error of the forecasts, as pinball loss; lower is better. */
   public metricLoss(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FORECASTER_METRICS.loss, options);
   }
 
-  /** How far the naive forecast, which the forecast has to beat, was off so far. */
+  /** Error of the naive forecast (the same minute of the previous day), as pinball loss. */
   public metricNaiveLoss(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FORECASTER_METRICS.naiveLoss, options);
   }
@@ -126,7 +134,7 @@ export class CapacityForecaster extends Construct {
     });
   }
 
-  /** Only an active forecaster may see and write limits. */
+  /** Grants what the mode needs: only an active forecaster may read and set limits. */
   private grantHandler(): void {
     const allow = (
       sid: string,
@@ -135,40 +143,27 @@ export class CapacityForecaster extends Construct {
       conditions?: { [key: string]: unknown },
     ): void => this.handler.addToRolePolicy(new iam.PolicyStatement({ sid, actions, resources, conditions }));
     const role = this.handler.role!;
-    const everywhere = ['cloudwatch:GetMetricData', 'cloudwatch:PutMetricData (held to one namespace by a condition)'];
+    const everywhere = [
+      'cloudwatch:GetMetricData',
+      'cloudwatch:PutMetricData (limited to one namespace by a condition)',
+    ];
 
     allow('Learned', ['dynamodb:GetItem', 'dynamodb:PutItem'], [this.table.tableArn]);
     allow('Demand', ['cloudwatch:GetMetricData'], ['*']);
     allow('Metrics', ['cloudwatch:PutMetricData'], ['*'], {
       StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE },
     });
-    if (this.mode === ForecastMode.ACTIVE) {
-      const scalableTargets = Stack.of(this).formatArn({
-        service: 'application-autoscaling',
-        resource: 'scalable-target/*',
-        arnFormat: ArnFormat.NO_RESOURCE_NAME,
-      });
-      allow('Floor', ['application-autoscaling:RegisterScalableTarget'], [scalableTargets], {
-        StringEquals: {
-          'application-autoscaling:service-namespace': this.fleet.serviceNamespace,
-          'application-autoscaling:scalable-dimension': this.fleet.scalableDimension,
-        },
-      });
-      acknowledgeWildcards(
-        role,
-        [scalableTargets],
-        'The ARN of a scalable target ends in an id that the service makes up and CloudFormation does not return; ' +
-          'conditions hold the statement to the namespace and the dimension of the fleet.',
-      );
-      allow('SeeLimits', ['application-autoscaling:DescribeScalableTargets'], ['*']);
-      everywhere.push('application-autoscaling:DescribeScalableTargets');
-    }
-    acknowledgeWildcards(role, ['*'], `These actions know no resources: ${everywhere.join(', ')}.`);
+    if (this.mode === ForecastMode.ACTIVE) everywhere.push(...grantLimits(this.handler, [this.fleet]));
+    acknowledgeWildcards(
+      role,
+      ['*'],
+      `Services do not check these actions on a resource that a policy could name: ${everywhere.join(', ')}.`,
+    );
   }
 
   private addSchedule(scaling: FleetScaling): void {
     const rule = new events.Rule(this, 'EveryMinute', {
-      description: 'Lets the forecaster look once a minute',
+      description: 'Runs the forecaster once a minute',
       schedule: events.Schedule.rate(Duration.minutes(1)),
       targets: [
         new targets.LambdaFunction(this.handler, {
@@ -182,7 +177,11 @@ export class CapacityForecaster extends Construct {
   }
 }
 
-function forecasterConfiguration(props: CapacityForecasterProps, mode: ForecastMode): ForecasterConfiguration {
+function forecasterConfiguration(
+  props: CapacityForecasterProps,
+  mode: ForecastMode,
+  requestsMetric: cloudwatch.Metric,
+): ForecasterConfiguration {
   const { fleet, minCapacity, maxCapacity } = props.scaling;
   const { resourceId, scalableDimension, serviceNamespace } = fleet;
   return {
@@ -190,7 +189,7 @@ function forecasterConfiguration(props: CapacityForecasterProps, mode: ForecastM
     resourceId,
     scalableDimension,
     serviceNamespace,
-    demand: demandOf(fleet, props.requestsMetric),
+    demand: demandOf(requestsMetric),
     settings: {
       slotsPerInstance: fleet.maxConcurrencyPerInstance,
       serviceSeconds: props.serviceTime.toSeconds({ integral: false }),
@@ -201,10 +200,8 @@ function forecasterConfiguration(props: CapacityForecasterProps, mode: ForecastM
   };
 }
 
-/** Requests are counted under the dimensions under which the concurrent ones are told. */
-function demandOf(fleet: IScalableFleet, metric?: cloudwatch.Metric): ForecasterConfiguration['demand'] {
-  const { namespace, metricName } = metric ?? { namespace: SAGEMAKER_NAMESPACE, metricName: 'Invocations' };
-  const { dimensions = {} } = metric ?? fleet.metricConcurrencyPerInstance();
+function demandOf(metric: cloudwatch.Metric): ForecasterConfiguration['demand'] {
+  const { namespace, metricName, dimensions = {} } = metric;
   return { namespace, metricName, dimensions, statistic: 'Sum' };
 }
 
@@ -220,7 +217,7 @@ function checkConfiguration({ settings, demand }: ForecasterConfiguration): stri
   return problems;
 }
 
-/** A schedule and a forecast that both write the minimum would overwrite each other. */
+/** Adds a validation: a schedule and an active forecast that both set the minimum would overwrite each other. */
 function refuseScheduledMinimum(forecaster: CapacityForecaster, scaling: FleetScaling): void {
   forecaster.node.addValidation({
     validate: () =>

@@ -1,12 +1,10 @@
-import type { EpochSeconds } from '../core/time';
 import { InputError } from '../core/errors';
+import { finite, parseJson, parseValue, type JsonNode } from '../core/parse';
+import type { EpochSeconds } from '../core/time';
 import type { ForecastSettings } from './decide/forecast';
 import type { CustomMetric } from './decide/plan';
 
-/** The namespace of every metric the package publishes itself. */
-export const METRIC_NAMESPACE = 'Tidegate';
-
-/** The dimension of the scale-event metrics. */
+/** Dimension of the metrics of this room. */
 export const RESOURCE_ID_DIMENSION = 'ResourceId';
 
 /** Environment variables of the scale-events handler. */
@@ -16,7 +14,7 @@ export const SCALE_EVENTS_ENVIRONMENT = {
   retentionDays: 'TIDEGATE_SCALE_EVENTS_RETENTION_DAYS',
 } as const;
 
-/** The keys of the scale-events table. */
+/** Key attributes of the scale-events table. */
 export const SCALE_EVENTS_TABLE_KEYS = { partition: 'resourceId', sort: 'eventKey', expiry: 'expiresAt' } as const;
 
 /** Environment variables of the capacity-forecaster handler; the configuration is JSON of {@link ForecasterConfiguration}. */
@@ -25,34 +23,40 @@ export const FORECASTER_ENVIRONMENT = {
   tableName: 'TIDEGATE_FORECASTER_TABLE',
 } as const;
 
-/** The key and attributes of the forecaster's table; it holds one item, what was learned so far. */
-export const FORECASTER_TABLE = { key: 'fleet', generation: 'generation', state: 'state', floor: 'floor' } as const;
+/** Key and attributes of the forecaster's table; its one item is the state of the forecast. */
+export const FORECASTER_TABLE = {
+  key: 'fleet',
+  generation: 'generation',
+  state: 'state',
+  floor: 'floor',
+  countedMinute: 'countedMinute',
+} as const;
 
-/** The metrics of the forecaster; each carries the dimension {@link RESOURCE_ID_DIMENSION}. */
+/** Metrics of the forecaster, with the dimension {@link RESOURCE_ID_DIMENSION}. */
 export const FORECASTER_METRICS = {
-  /** Requests a second that are expected once an instance launched now serves. */
+  /** Requests per second forecast for the time when an instance launched now would serve. */
   predicted: 'ForecastRequestsPerSecond',
-  /** The fewest instances the forecast asks for; in shadow mode what it would ask for. */
+  /** Minimum number of instances by the forecast; not applied in shadow mode. */
   floor: 'ForecastFloor',
-  /** How far the forecasts were off so far (pinball loss). */
+  /** Error of the forecasts (pinball loss). */
   loss: 'ForecastLoss',
-  /** The same for the naive forecast that it has to beat. */
+  /** Error of the naive forecast (pinball loss). */
   naiveLoss: 'NaiveForecastLoss',
 } as const;
 
-/** What the construct tells the capacity-forecaster handler. */
+/** Configuration that the construct passes to the capacity-forecaster handler. */
 export interface ForecasterConfiguration {
-  /** Whether it writes the minimum; otherwise it predicts, scores itself and changes nothing. */
+  /** True if the forecast sets the minimum; otherwise it is published and scored only. */
   readonly active: boolean;
   readonly resourceId: string;
   readonly scalableDimension: string;
   readonly serviceNamespace: string;
-  /** The metric that counts the requests. */
+  /** Metric that counts the requests. */
   readonly demand: Omit<CustomMetric, 'kind'>;
   readonly settings: ForecastSettings;
 }
 
-/** What happened to a fleet. */
+/** Kind of a fleet's event. */
 export type ScaleEventKind =
   | 'scale-out'
   | 'scale-in'
@@ -60,28 +64,30 @@ export type ScaleEventKind =
   | 'capacity-error'
   | 'scaling-failed'
   | 'max-reached'
-  | 'rollout-taken-back'
+  | 'rollout-rolled-back'
   | 'endpoint-state';
 
-/** Something that happened to a fleet, in one shape wherever it was heard of. */
+/** Event of a fleet, in one shape for every source. */
 export interface ScaleEvent {
-  /** The same happening always gets the same id, however often and in whatever order it is heard of. */
+  /** Id by content: repeated and late deliveries of an event have the same id. */
   readonly id: string;
   readonly atSeconds: EpochSeconds;
-  /** The fleet, for example `endpoint/chat/variant/main`. */
+  /** Moment when the event became known, for a failure the end of its attempt; its metric has this time. @default atSeconds */
+  readonly knownAtSeconds?: EpochSeconds;
+  /** Resource id of the fleet, for example `endpoint/chat/variant/main`. */
   readonly resourceId: string;
   readonly kind: ScaleEventKind;
-  /** The capacity before; null where it does not apply. */
+  /** Capacity before; null where it does not apply. */
   readonly from: number | null;
-  /** The capacity after; null where it does not apply. */
+  /** Capacity after; null where it does not apply. */
   readonly to: number | null;
-  /** Why, in the words of the service that told it. */
+  /** Reason, in the words of the service. */
   readonly reason: string;
-  /** Who told it. */
+  /** Source of the event. */
   readonly source: 'scaling-activity' | 'event-bus';
 }
 
-/** The metric that counts each kind of event. */
+/** Metric that counts each kind of event. */
 export const SCALE_EVENT_METRICS: { readonly [kind in ScaleEventKind]: string } = {
   'scale-out': 'ScaleOuts',
   'scale-in': 'ScaleIns',
@@ -89,84 +95,66 @@ export const SCALE_EVENT_METRICS: { readonly [kind in ScaleEventKind]: string } 
   'capacity-error': 'CapacityErrors',
   'scaling-failed': 'ScalingFailures',
   'max-reached': 'MaxCapacityReached',
-  'rollout-taken-back': 'RolloutsTakenBack',
+  'rollout-rolled-back': 'Rollbacks',
   'endpoint-state': 'EndpointStateChanges',
 };
 
-/** The metrics of a fleet's state, told with every look; each carries the dimension {@link RESOURCE_ID_DIMENSION}. */
+/** Metrics of a fleet's state, published with every evaluation, with the dimension {@link RESOURCE_ID_DIMENSION}. */
 export const FLEET_STATE_METRICS = {
-  /** Replicas that are wanted and do not serve yet. */
+  /** Desired replicas that are not in service. */
   capacityGap: 'CapacityGap',
-  /** 1 while the endpoint runs another configuration than the deployed one, as after a rollout that was taken back; else 0. */
+  /** 1 while the endpoint runs another configuration than the deployed one, as after a rollback; else 0. */
   configurationDrift: 'ConfigurationDrift',
 } as const;
 
-/** What a fleet is at a moment. */
+/** State of a fleet at a moment. */
 export interface FleetState {
-  /** The endpoint's or the component's status, in the service's words. */
+  /** Status of the endpoint or component, in the service's words. */
   readonly status: string;
-  /** The endpoint configuration in use; null for inference components. */
+  /** Endpoint configuration in use; null for inference components. */
   readonly configName: string | null;
-  /** Replicas that are wanted, and those there are; null while the service does not tell. */
+  /** Desired and current number of replicas; null while the service reports none. */
   readonly desired: number | null;
   readonly current: number | null;
 }
 
-/**
- * The metrics of a fleet's state. The configuration is compared while nothing is being deployed: during an update both are in use.
- * After `UpdateRollbackFailed` the fleet may be of both for good (developer guide, "Deployment guardrails"), which is a drift too.
- */
-export function fleetStateMetrics(
-  { status, configName, desired, current }: FleetState,
-  declaredConfigName?: string,
-): { readonly metricName: string; readonly value: number }[] {
-  const isSettled = status === 'InService' || status === 'UpdateRollbackFailed';
-  const isDrifted = status === 'UpdateRollbackFailed' || configName !== declaredConfigName;
-  return [
-    ...(desired === null || current === null
-      ? []
-      : [{ metricName: FLEET_STATE_METRICS.capacityGap, value: Math.max(0, desired - current) }]),
-    ...(declaredConfigName === undefined || configName === null || !isSettled
-      ? []
-      : [{ metricName: FLEET_STATE_METRICS.configurationDrift, value: isDrifted ? 1 : 0 }]),
-  ];
-}
-
-/** A fleet the handler watches, as the construct hands it over. */
+/** Fleet that the handler records, as the construct passes it. */
 export interface WatchedFleet {
   readonly resourceId: string;
   readonly scalableDimension: string;
   readonly serviceNamespace: string;
-  /** The endpoint's name, as state-change events carry it. */
+  /** Name of the endpoint, as in state-change events. */
   readonly fleetName: string;
   readonly initialCapacity: number;
-  /** Whether its state can be read. */
+  /** True if its state can be read. */
   readonly hasState: boolean;
-  /** The endpoint configuration that was deployed. */
+  /** Endpoint configuration that was deployed. */
   readonly declaredConfigName?: string;
 }
 
-/** The status of a scaling activity, in the service's words. */
+/** Status of a scaling activity, in the service's words. */
 export type ScalingActivityStatus = 'Pending' | 'InProgress' | 'Successful' | 'Overridden' | 'Unfulfilled' | 'Failed';
 
-/** A scaling activity, in our words. */
+/** Scaling activity of Application Auto Scaling. */
 export interface ScalingActivity {
   readonly activityId: string;
   readonly resourceId: string;
   readonly description: string;
   readonly cause: string;
   readonly startedAt: EpochSeconds;
+  /** End of the activity; absent while it is in progress. */
+  readonly endedAt?: EpochSeconds;
   readonly status: ScalingActivityStatus;
   readonly statusMessage?: string;
 }
 
-/** What arrived at the handler. */
+/** Input of the handler: a tick of the schedule, or an event of a fleet. */
 export type ScaleNotice =
   | { readonly kind: 'reconcile' }
   | {
       readonly kind: 'endpoint-state';
       readonly endpointName: string;
-      /** UPPER_SNAKE, as the event carries it, for example `IN_SERVICE`. */
+      /** Status in UPPER_SNAKE, as in the event, for example `IN_SERVICE`. */
       readonly status: string;
       readonly atSeconds: EpochSeconds;
       readonly failureReason?: string;
@@ -179,228 +167,116 @@ export type ScaleNotice =
       readonly to: number | null;
     };
 
-/** The key an event is stored under within its fleet: sorts by time, and repeats for a repeated event. */
+/** Returns the sort key of an event: ordered by time, and the same for a repeated event. */
 export function scaleEventKey(event: ScaleEvent): string {
   return `${String(Math.round(event.atSeconds * 1000)).padStart(14, '0')}#${event.id}`;
 }
 
+/** Kinds of events that the handler is invoked with. */
+const DETAIL_TYPES = [
+  'Scheduled Event',
+  'SageMaker Endpoint State Change',
+  'Application Auto Scaling Scaling Activity State Change',
+] as const;
+
 /**
- * Reads an event of Amazon EventBridge: a schedule's tick, a SageMaker endpoint's change of state, or a scaling activity's.
+ * Parses an event of Amazon EventBridge: a tick of the schedule, a state change of a SageMaker endpoint or of a scaling activity.
  *
- * Throws an {@link InputError} for anything else, naming what was expected.
+ * @throws InputError for any other event
  */
 export function parseScaleNotice(event: unknown): ScaleNotice {
-  const envelope = record(event, 'event');
-  const detailType = text(envelope, 'detail-type', 'event');
-  switch (detailType) {
-    case 'Scheduled Event':
-      return { kind: 'reconcile' };
-    case 'SageMaker Endpoint State Change':
-      return parseEndpointState(envelope);
-    case 'Application Auto Scaling Scaling Activity State Change':
-      return parseActivityState(envelope);
-    default:
-      throw new InputError(
-        `event has detail-type '${detailType}'; expected 'Scheduled Event', 'SageMaker Endpoint State Change' or ` +
-          `'Application Auto Scaling Scaling Activity State Change'`,
-      );
-  }
-}
-
-/** The events a notice stands for, one for each watched fleet it concerns; a reconcile tick stands for none. */
-export function eventsOfNotice(notice: ScaleNotice, fleets: readonly WatchedFleet[]): ScaleEvent[] {
-  switch (notice.kind) {
-    case 'reconcile':
-      return [];
-    case 'endpoint-state':
-      return fleets
-        .filter((fleet) => fleet.fleetName === notice.endpointName)
-        .map((fleet) => stateEvent(notice, fleet));
-    case 'max-reached':
-      return fleets
-        .filter((fleet) => fleet.resourceId === notice.resourceId)
-        .map(({ resourceId }) => ({
-          id: `max-reached/${milliseconds(notice.atSeconds)}`,
-          atSeconds: notice.atSeconds,
-          resourceId,
-          kind: 'max-reached',
-          from: notice.from,
-          to: notice.to,
-          reason: `the policies want at least the maximum capacity (${notice.to ?? 'unknown'}); the fleet cannot grow further`,
-          source: 'event-bus',
-        }));
-  }
-}
-
-/**
- * The events that a fleet's scaling activities stand for.
- *
- * Activities may come in any order and repeated. The capacity before an activity follows from the ones before it: the first starts at
- * `capacityBefore`, a failed one changes nothing. An activity that failed stands for two events: what was wanted, and that it failed.
- */
-export function eventsOfActivities(activities: readonly ScalingActivity[], capacityBefore: number): ScaleEvent[] {
-  const ordered = [...new Map(activities.map((activity) => [activity.activityId, activity])).values()].sort(
-    (a, b) => a.startedAt - b.startedAt || a.activityId.localeCompare(b.activityId),
-  );
-  const events: ScaleEvent[] = [];
-  let capacity = capacityBefore;
-  for (const activity of ordered) {
-    const wanted = wantedCapacity(activity.description);
-    const failed = activity.status === 'Failed' || activity.status === 'Unfulfilled';
-    const base = {
-      atSeconds: activity.startedAt,
-      resourceId: activity.resourceId,
-      source: 'scaling-activity' as const,
-    };
-    if (wanted === undefined) {
-      events.push({
-        ...base,
-        id: `activity/${activity.activityId}`,
-        kind: 'limits-changed',
-        from: null,
-        to: null,
-        reason: why(activity),
-      });
-    } else if (wanted !== capacity) {
-      const kind = wanted > capacity ? 'scale-out' : 'scale-in';
-      events.push({
-        ...base,
-        id: `activity/${activity.activityId}`,
-        kind,
-        from: capacity,
-        to: wanted,
-        reason: why(activity),
-      });
+  return parseValue('event', event, (envelope) => {
+    const detailType = envelope.at('detail-type').oneOf(DETAIL_TYPES);
+    switch (detailType) {
+      case 'Scheduled Event':
+        return { kind: 'reconcile' };
+      case 'SageMaker Endpoint State Change':
+        return parseEndpointState(envelope);
+      case 'Application Auto Scaling Scaling Activity State Change':
+        return parseActivityState(envelope);
     }
-    if (failed) {
-      const kind = isCapacityError(activity.statusMessage ?? '') ? 'capacity-error' : 'scaling-failed';
-      const reason = activity.statusMessage ?? `the activity ended as ${activity.status}: ${why(activity)}`;
-      events.push({
-        ...base,
-        id: `activity/${activity.activityId}/failed`,
-        kind,
-        from: capacity,
-        to: wanted ?? null,
-        reason,
-      });
-    } else if (wanted !== undefined) {
-      capacity = wanted;
-    }
-  }
-  return events;
-}
-
-/** Whether a service's message says that capacity or quota was lacking. */
-export function isCapacityError(message: string): boolean {
-  return /InsufficientInstanceCapacity|CapacityError|Unable to provision requested ML compute capacity|ResourceLimitExceeded/i.test(
-    message,
-  );
-}
-
-/** Reads the fleets that the construct hands over in the environment. */
-export function parseWatchedFleets(json: string): WatchedFleet[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    throw new InputError(`${SCALE_EVENTS_ENVIRONMENT.fleets} is no JSON; expected a list of fleets`);
-  }
-  if (!Array.isArray(parsed))
-    throw new InputError(`${SCALE_EVENTS_ENVIRONMENT.fleets} is no list; expected a list of fleets`);
-  return parsed.map((item: unknown, index) => {
-    const where = `${SCALE_EVENTS_ENVIRONMENT.fleets}[${index}]`;
-    const fleet = record(item, where);
-    const declared = fleet['declaredConfigName'];
-    return {
-      resourceId: text(fleet, 'resourceId', where),
-      scalableDimension: text(fleet, 'scalableDimension', where),
-      serviceNamespace: text(fleet, 'serviceNamespace', where),
-      fleetName: text(fleet, 'fleetName', where),
-      initialCapacity: finite(fleet['initialCapacity']) ?? 0,
-      hasState: fleet['hasState'] === true,
-      ...(typeof declared === 'string' && declared !== '' ? { declaredConfigName: declared } : {}),
-    };
   });
 }
 
-function parseEndpointState(envelope: { readonly [name: string]: unknown }): ScaleNotice {
-  const detail = record(envelope['detail'], 'event.detail');
-  const failureReason = detail['FailureReason'];
-  const modified = finite(detail['LastModifiedTime']);
+/** Parses the fleets that the construct passes in the environment. */
+export function parseWatchedFleets(json: string): WatchedFleet[] {
+  return parseJson(SCALE_EVENTS_ENVIRONMENT.fleets, json, 'a list of fleets', (fleets) =>
+    fleets.items().map((fleet) => {
+      const { initialCapacity, hasState, declaredConfigName } = fleet.object();
+      return {
+        resourceId: fleet.at('resourceId').text(),
+        scalableDimension: fleet.at('scalableDimension').text(),
+        serviceNamespace: fleet.at('serviceNamespace').text(),
+        fleetName: fleet.at('fleetName').text(),
+        initialCapacity: finite(initialCapacity) ?? 0,
+        hasState: hasState === true,
+        ...(isText(declaredConfigName) ? { declaredConfigName } : {}),
+      };
+    }),
+  );
+}
+
+function parseEndpointState(event: JsonNode): ScaleNotice {
+  const detail = event.at('detail');
+  const { FailureReason: failureReason, LastModifiedTime: modified } = detail.object();
+  const modifiedAt = finite(modified);
   return {
     kind: 'endpoint-state',
-    endpointName: text(detail, 'EndpointName', 'event.detail'),
-    status: text(detail, 'EndpointStatus', 'event.detail'),
-    atSeconds: modified === undefined ? time(envelope['time'], 'event.time') : modified / 1000,
-    ...(typeof failureReason === 'string' && failureReason !== '' ? { failureReason } : {}),
+    endpointName: detail.at('EndpointName').text(),
+    status: detail.at('EndpointStatus').text(),
+    atSeconds: modifiedAt === undefined ? event.at('time').time() : modifiedAt / 1000,
+    ...(isText(failureReason) ? { failureReason } : {}),
   };
 }
 
-function parseActivityState(envelope: { readonly [name: string]: unknown }): ScaleNotice {
-  const detail = record(envelope['detail'], 'event.detail');
+function parseActivityState(event: JsonNode): ScaleNotice {
+  const detail = event.at('detail');
+  const { oldDesiredCapacity, newDesiredCapacity, maxCapacity } = detail.object();
+  const startTime = detail.at('startTime');
   return {
     kind: 'max-reached',
-    resourceId: text(detail, 'resourceId', 'event.detail'),
-    atSeconds: time(detail['startTime'] ?? envelope['time'], 'event.detail.startTime'),
-    from: finite(detail['oldDesiredCapacity']) ?? null,
-    to: finite(detail['newDesiredCapacity']) ?? finite(detail['maxCapacity']) ?? null,
+    resourceId: detail.at('resourceId').text(),
+    atSeconds: (startTime.isAbsent ? event.at('time') : startTime).time(),
+    from: finite(oldDesiredCapacity) ?? null,
+    to: finite(newDesiredCapacity) ?? finite(maxCapacity) ?? null,
   };
 }
 
-/** States of an endpoint that goes back to the configuration it had, or tried to. */
-const WAYS_BACK: readonly string[] = ['ROLLING_BACK', 'UPDATE_ROLLBACK_FAILED'];
-
-function stateEvent(notice: Extract<ScaleNotice, { kind: 'endpoint-state' }>, fleet: WatchedFleet): ScaleEvent {
-  const lacksCapacity = notice.failureReason !== undefined && isCapacityError(notice.failureReason);
-  const because = notice.failureReason === undefined ? '' : `: ${notice.failureReason}`;
-  return {
-    id: `endpoint-state/${notice.status}/${milliseconds(notice.atSeconds)}`,
-    atSeconds: notice.atSeconds,
-    resourceId: fleet.resourceId,
-    kind: WAYS_BACK.includes(notice.status)
-      ? 'rollout-taken-back'
-      : lacksCapacity
-        ? 'capacity-error'
-        : 'endpoint-state',
-    from: null,
-    to: null,
-    reason: `endpoint ${notice.endpointName} is ${notice.status}${because}`,
-    source: 'event-bus',
-  };
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
-/** The number in `Setting desired instance count to 4.`; undefined for activities that only change the limits. */
-function wantedCapacity(description: string): number | undefined {
-  const match = /desired (?:\w+ )*(?:count|capacity) to (\d+)/i.exec(description);
-  return match === null ? undefined : Number(match[1]);
-}
-
-function why(activity: ScalingActivity): string {
-  return activity.cause === '' ? activity.description : activity.cause;
-}
-
-function milliseconds(atSeconds: EpochSeconds): number {
-  return Math.round(atSeconds * 1000);
-}
-
-function record(value: unknown, where: string): { readonly [name: string]: unknown } {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as { [name: string]: unknown };
-  throw new InputError(`${where} is no object`);
-}
-
-function text(from: { readonly [name: string]: unknown }, name: string, where: string): string {
-  const value = from[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new InputError(`${where} has no text '${name}'`);
-}
-
-function finite(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
-}
-
-function time(value: unknown, where: string): EpochSeconds {
-  const parsed = typeof value === 'string' ? Date.parse(value) : NaN;
-  if (Number.isFinite(parsed)) return parsed / 1000;
-  throw new InputError(`${where} is no time; expected ISO 8601, as in 2026-11-23T14:05:00Z`);
+/** Parses the value of {@link FORECASTER_ENVIRONMENT}`.configuration`; throws an {@link InputError} that lists every problem. */
+export function parseForecasterConfiguration(json: string): ForecasterConfiguration {
+  const where = FORECASTER_ENVIRONMENT.configuration;
+  const configuration = parseJson(where, json, 'the configuration of a forecaster', (root) => {
+    const demand = root.at('demand');
+    const settings = root.at('settings');
+    const positive = (node: JsonNode): number => node.number('a number above 0', (value) => value > 0);
+    return {
+      active: root.at('active').flag(),
+      resourceId: root.at('resourceId').text(),
+      scalableDimension: root.at('scalableDimension').text(),
+      serviceNamespace: root.at('serviceNamespace').text(),
+      demand: {
+        namespace: demand.at('namespace').text(),
+        metricName: demand.at('metricName').text(),
+        dimensions: demand.at('dimensions').map((value) => value.text()),
+        statistic: demand.at('statistic').oneOf(['Sum'] as const),
+      },
+      settings: {
+        slotsPerInstance: positive(settings.at('slotsPerInstance')),
+        serviceSeconds: positive(settings.at('serviceSeconds')),
+        provisioningSeconds: positive(settings.at('provisioningSeconds')),
+        minCapacity: settings.at('minCapacity').count(),
+        maxCapacity: settings.at('maxCapacity').count(),
+      },
+    };
+  });
+  const { minCapacity, maxCapacity } = configuration.settings;
+  if (minCapacity > maxCapacity)
+    throw new InputError(
+      `${where}: settings.minCapacity (${minCapacity}) is above settings.maxCapacity (${maxCapacity})`,
+    );
+  return configuration;
 }

@@ -1,30 +1,29 @@
 import { checkPlan } from './decide/check-plan';
 import type { FleetPlan } from './decide/plan';
+import type { IScalableFleet } from './scalable-fleet';
 
-/** What a fleet accepts. */
-export interface FleetLimits {
-  readonly lowestCapacity: number;
-  /** Why it is not lower, where the kind of fleet alone does not tell. */
-  readonly lowestCapacityReason?: string | undefined;
-  /** The most that the account's quotas allow; undefined where they are not known. */
-  readonly highestCapacity?: number | undefined;
-}
+/** Range of capacities that a fleet accepts. */
+export type AllowedCapacity = Pick<
+  IScalableFleet,
+  'minAllowedCapacity' | 'minAllowedCapacityReason' | 'maxAllowedCapacity'
+>;
 
-/** Step adjustments in one policy at most (quotas of Application Auto Scaling). */
+/** Maximum number of step adjustments in one policy (quotas of Application Auto Scaling). */
 const MAX_STEPS = 20;
 
-/** Every problem of a plan for a fleet: what no fleet could follow, and what this one or the service does not accept. */
-export function checkFleetPlan(plan: FleetPlan, limits: FleetLimits): string[] {
-  const { lowestCapacity, highestCapacity = Infinity } = limits;
+/** Returns every problem of a plan for a fleet: those of any fleet, and those with this fleet and the service. */
+export function checkFleetPlan(plan: FleetPlan, allowed: AllowedCapacity): string[] {
+  const { minAllowedCapacity, maxAllowedCapacity = Infinity } = allowed;
   const { minCapacity, maxCapacity } = plan;
   const problems = checkPlan(plan);
-  if (minCapacity < lowestCapacity) {
+  if (minCapacity < minAllowedCapacity) {
     problems.push(
-      `minCapacity (${minCapacity}) is below ${lowestCapacity}, the lowest this fleet accepts; raise minCapacity ` +
-        `(${limits.lowestCapacityReason ?? 'only asynchronous endpoints and inference components scale to zero'})`,
+      `minCapacity (${minCapacity}) is below ${minAllowedCapacity}, the lowest this fleet accepts; raise minCapacity ` +
+        `(${allowed.minAllowedCapacityReason ?? 'only asynchronous endpoints and inference components scale to zero'})`,
     );
   }
-  if (maxCapacity > highestCapacity) problems.push(`maxCapacity (${maxCapacity}) ${beyondQuotas(highestCapacity)}`);
+  if (maxCapacity > maxAllowedCapacity)
+    problems.push(`maxCapacity (${maxCapacity}) ${beyondQuotas(maxAllowedCapacity)}`);
   for (const policy of plan.policies) {
     if (policy.kind === 'step' && policy.steps.length > MAX_STEPS) {
       problems.push(`policy ${policy.policyName} has ${policy.steps.length} steps; at most ${MAX_STEPS} are allowed`);
@@ -32,16 +31,16 @@ export function checkFleetPlan(plan: FleetPlan, limits: FleetLimits): string[] {
   }
   for (const { scheduledActionName, minCapacity: min, maxCapacity: max } of plan.schedules) {
     const where = `scheduled action ${scheduledActionName}`;
-    if (min !== undefined && min < lowestCapacity) {
-      problems.push(`${where}: minCapacity (${min}) is below ${lowestCapacity}, the lowest this fleet accepts`);
+    if (min !== undefined && min < minAllowedCapacity) {
+      problems.push(`${where}: minCapacity (${min}) is below ${minAllowedCapacity}, the lowest this fleet accepts`);
     }
-    if (max !== undefined && max < lowestCapacity) {
-      problems.push(`${where}: maxCapacity (${max}) is below ${lowestCapacity}, the lowest this fleet accepts`);
+    if (max !== undefined && max < minAllowedCapacity) {
+      problems.push(`${where}: maxCapacity (${max}) is below ${minAllowedCapacity}, the lowest this fleet accepts`);
     }
-    if (max !== undefined && max > highestCapacity) {
-      problems.push(`${where}: maxCapacity (${max}) ${beyondQuotas(highestCapacity)}`);
+    if (max !== undefined && max > maxAllowedCapacity) {
+      problems.push(`${where}: maxCapacity (${max}) ${beyondQuotas(maxAllowedCapacity)}`);
     }
-    // With both given, the check of the plan compares them.
+    // checkPlan compares them when both are given.
     if ((min === undefined) !== (max === undefined) && (min ?? minCapacity) > (max ?? maxCapacity)) {
       problems.push(
         `${where}: minCapacity (${min ?? minCapacity}) is above maxCapacity (${max ?? maxCapacity}); set both in the action`,
@@ -51,9 +50,9 @@ export function checkFleetPlan(plan: FleetPlan, limits: FleetLimits): string[] {
   return problems;
 }
 
-function beyondQuotas(highestCapacity: number): string {
+function beyondQuotas(maxAllowedCapacity: number): string {
   return (
-    `is above ${highestCapacity}, all instances that the quotas of the capacity ladder allow; lower it, add a pool, or ask for quota ` +
+    `is above ${maxAllowedCapacity}, all instances that capacity.quotas allow; lower it, add a pool, or request quota ` +
     'in Service Quotas (a blue/green deployment needs up to twice as many)'
   );
 }

@@ -4,352 +4,362 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IScalableFleet } from './scalable-fleet';
 import type { ServerSignal } from './server-signal';
 
-/** The brakes of a scalable target. */
-export interface SuspendedScalingProps {
-  /**
-   * Policies remove no capacity.
-   *
-   * @default false
-   */
-  readonly scaleIn?: boolean;
+/** Scaling activity that a scalable target can suspend. */
+export enum SuspendableActivity {
+  /** Policies remove no capacity. */
+  SCALE_IN = 'scale-in',
 
-  /**
-   * Policies add no capacity.
-   *
-   * @default false
-   */
-  readonly scaleOut?: boolean;
+  /** Policies add no capacity. */
+  SCALE_OUT = 'scale-out',
 
-  /**
-   * Scheduled actions change no limits.
-   *
-   * @default false
-   */
-  readonly scheduled?: boolean;
+  /** Scheduled actions change no limits. */
+  SCHEDULED = 'scheduled',
 }
 
-/** Properties of FleetScaling. */
-export interface FleetScalingProps {
-  /** The fleet whose replica count is scaled. */
-  readonly fleet: IScalableFleet;
-
-  /** The fewest instances, at any time; at least the lowest the fleet accepts. */
+/** Properties of `autoScale`: the capacity limits of a fleet. */
+export interface AutoScaleProps {
+  /** Minimum number of replicas, at any time; at least the lowest that the fleet accepts. */
   readonly minCapacity: number;
 
-  /** The most instances, at any time. */
+  /** Maximum number of replicas, at any time. */
   readonly maxCapacity: number;
 
   /**
-   * Brakes, for example while an incident is looked into.
+   * Scaling activities to suspend, for example during an incident.
    *
-   * @default - nothing is suspended
+   * @default - none
    */
-  readonly suspended?: SuspendedScalingProps;
+  readonly suspended?: SuspendableActivity[];
+
+  /**
+   * Halves the fleet every five minutes once no request has arrived for 20 minutes, down to the minimum, where a policy removes capacity by
+   * a metric of requests. Target tracking does not scale in on missing data, and the fleet thereby shrinks at night whether or not SageMaker
+   * publishes zeros without requests. Costs a step policy with an alarm of up to four metrics.
+   *
+   * @default true
+   */
+  readonly scaleInWithoutRequests?: boolean;
 }
 
-/** What target-tracking policies have in common. */
-export interface TargetTrackingProps {
+/** Properties of FleetScaling. */
+export interface FleetScalingProps extends AutoScaleProps {
+  /** Fleet to scale. */
+  readonly fleet: IScalableFleet;
+}
+
+/** Common properties of scaling policies. */
+export interface ScalingPolicyProps {
   /**
-   * After a scale-in, how long no other one is made; a scale-out ends it.
+   * Name of the policy, unique within the fleet.
+   *
+   * @default - the id
+   */
+  readonly policyName?: string;
+}
+
+/** Common properties of target tracking policies. */
+export interface TargetTrackingProps extends ScalingPolicyProps {
+  /**
+   * Time after a scale-in without another one; a scale-out ends it.
    *
    * @default Duration.minutes(5)
    */
   readonly scaleInCooldown?: Duration;
 
   /**
-   * After a scale-out, how long only a larger one is made.
+   * Time after a scale-out in which only a larger one is made.
    *
    * @default Duration.minutes(1)
    */
   readonly scaleOutCooldown?: Duration;
 
   /**
-   * The policy only adds capacity.
+   * Lets the policy add capacity only.
    *
    * @default false
    */
   readonly disableScaleIn?: boolean;
-
-  /**
-   * The policy's name, unique within the fleet.
-   *
-   * @default - the kind of the policy, for example `concurrency`
-   */
-  readonly policyName?: string;
 }
 
-/** A policy that keeps the concurrent requests of an instance at a value. */
+/** Target tracking policy on the concurrent requests of an instance. */
 export interface ConcurrencyScalingProps extends TargetTrackingProps {
   /**
-   * Concurrent requests, in flight and queued, to hold on each instance.
+   * Concurrent requests, in flight and queued, that each instance is kept at.
    *
-   * @default - the fleet's maxConcurrencyPerInstance x safetyFactor
+   * @default - the fleet's maxConcurrencyPerInstance x targetRatio
    */
   readonly targetPerInstance?: number;
 
   /**
-   * The share of an instance's tested concurrency to hold, above 0 and at most 1; what is left absorbs traffic while new instances
-   * start. Not together with targetPerInstance.
+   * Target as a ratio of the concurrency that an instance was tested with, above 0 and at most 1; the rest absorbs traffic while new
+   * instances start. Not together with targetPerInstance.
    *
    * @default 0.7
    */
-  readonly safetyFactor?: number;
+  readonly targetRatio?: number;
 
   /**
-   * Follow the metric every 10 seconds instead of every minute: scale-out reacts within 30 seconds instead of 3 minutes, scale-in
-   * stays as slow.
+   * Tracks the metric that is published every 10 seconds instead of every minute: scale-out reacts within 30 seconds instead of 3 minutes;
+   * scale-in is not faster.
    *
    * @default true
    */
   readonly highResolution?: boolean;
 }
 
-/** A policy that keeps the invocations of an instance in a minute at a value. */
+/** Target tracking policy on the invocations of an instance per minute. */
 export interface InvocationsScalingProps extends TargetTrackingProps {
   /**
-   * Invocations a minute to hold on each instance.
+   * Invocations per minute that each instance is kept at.
    *
-   * @default - maxRequestsPerSecond x safetyFactor x 60
+   * @default - maxRequestsPerSecond x targetRatio x 60
    */
   readonly targetPerInstancePerMinute?: number;
 
   /**
-   * Requests a second that one instance answered in a load test.
+   * Requests per second that one instance handled in a load test.
    *
-   * @default - targetPerInstancePerMinute is given instead
+   * @default - not used; targetPerInstancePerMinute is required
    */
   readonly maxRequestsPerSecond?: number;
 
   /**
-   * The share of the tested rate to hold, above 0 and at most 1. AWS advises to begin with 0.5 ("Load testing your auto scaling
-   * configuration", SageMaker developer guide).
+   * Target as a ratio of the tested rate, above 0 and at most 1; AWS calls it the safety factor and advises to begin with 0.5 ("Load testing
+   * your auto scaling configuration", SageMaker developer guide).
    *
    * @default 0.5
    */
-  readonly safetyFactor?: number;
+  readonly targetRatio?: number;
 }
 
-/** A policy that keeps the queue of an instance at a length. */
+/** Target tracking policy on the queue length per instance. */
 export interface BacklogScalingProps extends TargetTrackingProps {
   /**
-   * Requests in the queue, waiting or being worked on, to hold for each instance. With what an instance works on at once nothing waits;
-   * with more the fleet is smaller and requests wait.
+   * Requests in the queue, waiting and in progress, for each instance. At the number that an instance processes concurrently none waits; with a
+   * higher target the fleet is smaller and requests wait.
    *
    * @default - the fleet's maxConcurrencyPerInstance
    */
   readonly targetPerInstance?: number;
 }
 
-/** How a fleet without any replica is woken. */
-export interface ScaleToZeroProps {
+/** Step scaling policy that scales a fleet from zero. */
+export interface ScaleToZeroProps extends ScalingPolicyProps {
   /**
-   * The replicas that are made at once.
-   *
-   * @default 1
-   */
-  readonly wakeTo?: number;
-
-  /**
-   * How long to let the wake take effect before another step, which would add to it.
-   *
-   * @default Duration.minutes(5)
-   */
-  readonly cooldown?: Duration;
-}
-
-/** A policy that keeps a share of the provisioned concurrency in use. */
-export interface ProvisionedConcurrencyScalingProps extends TargetTrackingProps {
-  /**
-   * The share of the provisioned concurrency to hold in use, above 0 and at most 1.
-   *
-   * @default 0.7
-   */
-  readonly targetUtilization?: number;
-}
-
-/** A policy that keeps a metric of your choice at a value. */
-export interface MetricScalingProps extends TargetTrackingProps {
-  /**
-   * The metric: it must fall as capacity grows. Metric math works; `FILL(m1, REPEAT)` keeps a metric with gaps from holding the fleet.
-   * Application Auto Scaling reads it every minute.
-   */
-  readonly metric: cloudwatch.IMetric;
-
-  /** The value to hold, in the metric's unit, above 0. */
-  readonly targetValue: number;
-}
-
-/** A policy that answers a number that the model server publishes itself. */
-export interface ServerSignalScalingProps {
-  /** The number, for example `ServerSignal.kvCacheUse()`: its average over the replicas. */
-  readonly signal: ServerSignal;
-
-  /** Above this value, in the unit of the signal, replicas are added. */
-  readonly addAbove: number;
-
-  /**
-   * Below this value replicas are removed.
-   *
-   * @default - none are; let another policy do it
-   */
-  readonly removeBelow?: number;
-
-  /**
-   * Replicas that are added or removed at once. The alarm tells that the value is past the threshold, not by how much.
+   * Replicas to start at once.
    *
    * @default 1
    */
   readonly replicas?: number;
 
   /**
-   * How long the value has to stay above before the first are added.
+   * Time for the new replicas to start before another step adds to them.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly cooldown?: Duration;
+}
+
+/** Target tracking policy on the utilization of provisioned concurrency. */
+export interface ProvisionedConcurrencyScalingProps extends TargetTrackingProps {
+  /**
+   * Ratio of the provisioned concurrency that is kept in use, above 0 and at most 1.
+   *
+   * @default 0.7
+   */
+  readonly targetUtilizationRatio?: number;
+}
+
+/** Target tracking policy on a metric of your choice. */
+export interface TrackMetricProps extends TargetTrackingProps {
+  /**
+   * Metric to track; it must fall as capacity grows. Metric math is allowed; `FILL(m1, REPEAT)` closes gaps, during which scaling would pause.
+   * Application Auto Scaling evaluates it every minute.
+   */
+  readonly metric: cloudwatch.IMetric;
+
+  /** Value that the metric is kept at, in its unit, above 0. */
+  readonly targetValue: number;
+}
+
+/** Step scaling policy on a metric of the model server (PromQL). */
+export interface ServerSignalScalingProps extends ScalingPolicyProps {
+  /** Metric, averaged over the replicas, for example `ServerSignal.kvCacheUse()`. */
+  readonly signal: ServerSignal;
+
+  /** Value above which replicas are added, in the unit of the signal. */
+  readonly addAbove: number;
+
+  /**
+   * Value below which replicas are removed.
+   *
+   * @default - none are removed; use another policy for scale-in
+   */
+  readonly removeBelow?: number;
+
+  /**
+   * Replicas to add or remove at once. A PromQL alarm passes no value, so the change does not depend on the size of the breach.
+   *
+   * @default 1
+   */
+  readonly replicas?: number;
+
+  /**
+   * Time that the value must stay above `addAbove` before replicas are added.
    *
    * @default Duration.minutes(1)
    */
   readonly addAfter?: Duration;
 
   /**
-   * How long the value has to stay below before the first are removed.
+   * Time that the value must stay below `removeBelow` before replicas are removed.
    *
    * @default Duration.minutes(15)
    */
   readonly removeAfter?: Duration;
 
   /**
-   * How often the value is looked at, 10 seconds to an hour.
+   * Interval between evaluations of the alarm, 10 seconds to an hour.
    *
    * @default Duration.minutes(1)
    */
   readonly evaluationInterval?: Duration;
 
   /**
-   * How long to let a change take effect before the next.
+   * Time between one change and the next.
    *
    * @default Duration.minutes(5)
    */
   readonly cooldown?: Duration;
 }
 
-/** One step: an adjustment for a range of breaches. */
+/** Adjustment for a range of breaches. */
 export interface ScalingStep {
   /**
-   * The breach (metric minus threshold) from which the step applies.
+   * Lower bound of the breach (metric minus threshold).
    *
    * @default - minus infinity
    */
   readonly lowerBound?: number;
 
   /**
-   * The breach up to which the step applies.
+   * Upper bound of the breach (metric minus threshold).
    *
    * @default - plus infinity
    */
   readonly upperBound?: number;
 
-  /** Instances, percent, or the capacity itself, as the adjustment type says. */
+  /** Change in instances or in percent, or the new capacity, depending on the adjustment type. */
   readonly change: number;
 }
 
-/** A policy that answers an alarm of its own by how far the metric is past the threshold. */
-export interface StepScalingProps {
-  /** The value at which the alarm goes off; bounds of the steps count from here. */
+/** Step scaling policy with its own alarm; the adjustment depends on the size of the breach. */
+export interface StepScalingProps extends ScalingPolicyProps {
+  /** Threshold of the alarm; bounds of the steps are relative to it. */
   readonly threshold: number;
 
   /** One to twenty steps without gaps or overlaps. */
   readonly steps: ScalingStep[];
 
   /**
-   * The metric to watch, with the period the alarm shall have (10, 20, 30 or a multiple of 60 seconds).
+   * Metric of the alarm, with the alarm's period (10, 20, 30 or a multiple of 60 seconds).
    *
-   * @default - the concurrent requests of the busiest instance
+   * @default - the concurrent requests of the busiest instance; of an asynchronous endpoint the backlog per instance
    */
   readonly metric?: cloudwatch.IMetric;
 
   /**
-   * The period of the default metric; 10 seconds reacts fastest and costs a high-resolution alarm.
+   * Period of the default metric; 10 seconds is the fastest and makes a high-resolution alarm.
    *
    * @default Duration.minutes(1)
    */
   readonly period?: Duration;
 
   /**
-   * How the metric is compared with the threshold.
+   * Comparison of the metric with the threshold.
    *
    * @default ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
    */
   readonly comparisonOperator?: cloudwatch.ComparisonOperator;
 
   /**
-   * How many of the newest periods the alarm looks at.
+   * Number of recent periods that the alarm evaluates.
    *
    * @default 3
    */
   readonly evaluationPeriods?: number;
 
   /**
-   * How many of them must be past the threshold.
+   * Number of these periods that must breach the threshold.
    *
    * @default - all of them
    */
   readonly datapointsToAlarm?: number;
 
   /**
-   * What a missing datapoint counts as. With the default the alarm turns to INSUFFICIENT_DATA and nothing is scaled.
+   * Treatment of missing datapoints. With the default the alarm turns to INSUFFICIENT_DATA and does not scale.
    *
    * @default TreatMissingData.MISSING
    */
   readonly treatMissingData?: cloudwatch.TreatMissingData;
 
   /**
-   * What a step's change means.
+   * Meaning of a step's change.
    *
    * @default AdjustmentType.CHANGE_IN_CAPACITY
    */
   readonly adjustmentType?: appscaling.AdjustmentType;
 
   /**
-   * How long to let a change take effect.
+   * Time between one change and the next.
    *
    * @default Duration.minutes(5)
    */
   readonly cooldown?: Duration;
 
   /**
-   * With percentages, the least number of instances to add or remove.
+   * Minimum number of instances to add or remove with a percentage.
    *
-   * @default - no least number
+   * @default - no minimum
    */
   readonly minAdjustmentMagnitude?: number;
 
   /**
-   * How the alarm's datapoints become the value the steps are chosen by.
+   * Aggregation of the alarm's datapoints to the value that selects the step.
    *
    * @default MetricAggregationType.AVERAGE
    */
   readonly metricAggregationType?: appscaling.MetricAggregationType;
 }
 
-/** A change of the limits at a time. */
+/** Scheduled change of the limits. */
 export interface ScheduledScalingProps {
-  /** When, for example `Schedule.cron({ hour: '8', minute: '0', weekDay: 'MON-FRI' })`. */
+  /**
+   * Name of the scheduled action, unique within the fleet.
+   *
+   * @default - the id
+   */
+  readonly scheduledActionName?: string;
+
+  /** Schedule, for example `Schedule.cron({ hour: '8', minute: '0', weekDay: 'MON-FRI' })`. */
   readonly schedule: appscaling.Schedule;
 
   /**
-   * The fewest instances from then on.
+   * Minimum number of instances from then on.
    *
    * @default - unchanged
    */
   readonly minCapacity?: number;
 
   /**
-   * The most instances from then on.
+   * Maximum number of instances from then on.
    *
    * @default - unchanged
    */
   readonly maxCapacity?: number;
 
   /**
-   * The time zone of the schedule.
+   * Time zone of the schedule.
    *
    * @default TimeZone.ETC_UTC
    */

@@ -2,6 +2,7 @@ import { Annotations, Duration, Lazy, Stack, Token, Tokenization } from 'aws-cdk
 import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import { SAGEMAKER_SERVICE_NAMESPACE, SCALING_ROLE_NAME } from '../catalog/scalable-resource';
 import { InputError, throwProblems } from '../core/errors';
 import type {
   FleetPlan,
@@ -9,66 +10,73 @@ import type {
   ScalingPolicy,
   ScheduledAction,
   StepPolicy,
+  SuspendedScaling,
   TargetTrackingPolicy,
 } from './decide/plan';
+import { TARGET_UTILIZATION } from './decide/target-tracking';
 import { checkFleetPlan } from './fleet-checks';
-import { differences, homeOf } from './fleet-home';
-import type {
-  BacklogScalingProps,
-  ConcurrencyScalingProps,
-  FleetScalingProps,
-  InvocationsScalingProps,
-  MetricScalingProps,
-  ProvisionedConcurrencyScalingProps,
-  ScaleToZeroProps,
-  ScalingStep,
-  ScheduledScalingProps,
-  ServerSignalScalingProps,
-  StepScalingProps,
-  SuspendedScalingProps,
-  TargetTrackingProps,
+import { differences, environmentOf } from './fleet-environment';
+import { loadPerInstance } from './fleet-load';
+import {
+  SuspendableActivity,
+  type BacklogScalingProps,
+  type ConcurrencyScalingProps,
+  type FleetScalingProps,
+  type InvocationsScalingProps,
+  type ProvisionedConcurrencyScalingProps,
+  type ScaleToZeroProps,
+  type ScheduledScalingProps,
+  type ServerSignalScalingProps,
+  type StepScalingProps,
+  type TargetTrackingProps,
+  type TrackMetricProps,
 } from './fleet-scaling-props';
 import { knownPlan } from './known-plan';
-import { metricSpecification, policyMetric, predefinedMetric } from './policy-metric';
+import { policyMetric, predefinedMetric } from './policy-metric';
+import { followsRequests, quietScaleIn } from './quiet-scale-in';
 import type { IScalableFleet } from './scalable-fleet';
 import { checkServerSignal } from './server-signal-checks';
+import { ServerSignalScalingPolicy } from './server-signal-scaling-policy';
 import { checkStepAlarm, idleSteps } from './step-alarm-checks';
+import type { ServerSignalDirection } from './step-policy-resource';
+import { StepScalingPolicy } from './step-scaling-policy';
+import { TargetTrackingScalingPolicy } from './target-tracking-scaling-policy';
 
 /**
  * Scales a fleet between two limits with the policies of Application Auto Scaling.
  *
- * Creates a scalable target under the service-linked role, a scaling policy for each `scaleOn…`, an alarm for each step policy;
- * schedules are part of the target. The plan is checked at synth by the same rules that rehearse it.
+ * Creates a scalable target under the service-linked role; each verb adds a scaling policy, with an alarm where it is a step policy. The
+ * first policy that removes capacity by requests adds a step policy that does so while none arrive (`scaleInWithoutRequests`).
+ * Scheduled actions are part of the target. The plan is checked at synth by the same rules that rehearse it.
  *
  * @example
- * const scaling = new FleetScaling(this, 'Scaling', { fleet: endpoint, minCapacity: 1, maxCapacity: 8 });
- * scaling.scaleOnConcurrency();
+ * const fleetScaling = new scaling.FleetScaling(this, 'Scaling', { fleet: endpoint, minCapacity: 1, maxCapacity: 8 });
+ * fleetScaling.scaleOnConcurrency('concurrency');
  */
 export class FleetScaling extends Construct {
-  /** The fleet that is scaled. */
+  /** Fleet that is scaled. */
   public readonly fleet: IScalableFleet;
 
-  /** The fewest instances; schedules may change it. */
+  /** Minimum number of instances; scheduled actions may change it. */
   public readonly minCapacity: number;
 
-  /** The most instances; schedules may change it, and a cost guard may lower it for a while. */
+  /** Maximum number of instances; scheduled actions may change it, and a cost guard may lower it temporarily. */
   public readonly maxCapacity: number;
-
-  /** The alarms of the step policies. */
-  public readonly stepAlarms: cloudwatch.Alarm[] = [];
 
   private readonly target: appscaling.CfnScalableTarget;
   private readonly policies: ScalingPolicy[] = [];
   private readonly schedules: ScheduledAction[] = [];
-  private readonly suspended?: SuspendedScalingProps;
+  private readonly suspended?: SuspendedScaling;
+  private readonly scaleInWithoutRequests: boolean;
 
   public constructor(scope: Construct, id: string, props: FleetScalingProps) {
     super(scope, id);
     this.fleet = props.fleet;
     this.minCapacity = props.minCapacity;
     this.maxCapacity = props.maxCapacity;
-    this.suspended = props.suspended;
-    throwProblems(this.node.path, checkHome(Stack.of(this), this.fleet));
+    this.scaleInWithoutRequests = props.scaleInWithoutRequests ?? true;
+    if (props.suspended !== undefined) this.suspended = suspendedState(props.suspended);
+    throwProblems(this.node.path, checkEnvironment(Stack.of(this), this.fleet));
     this.check();
 
     this.target = new appscaling.CfnScalableTarget(this, 'Target', {
@@ -79,17 +87,19 @@ export class FleetScaling extends Construct {
       maxCapacity: this.maxCapacity,
       roleArn: serviceLinkedRoleArn(Stack.of(this), this.fleet.serviceNamespace),
       scheduledActions: Lazy.any({ produce: () => this.schedules.map(scheduledAction) }, { omitEmptyArray: true }),
-      ...(props.suspended === undefined ? {} : { suspendedState: suspendedState(props.suspended) }),
+      ...(this.suspended === undefined ? {} : { suspendedState: this.suspended }),
     });
     this.target.node.addDependency(this.fleet.scalingDependency);
   }
 
-  /** Keeps the concurrent requests of each instance at a share of what it was tested with: the default policy for GPU endpoints. */
-  public scaleOnConcurrency(props: ConcurrencyScalingProps = {}): void {
+  /** Keeps the concurrent requests of each instance at a ratio of its tested concurrency: the default policy for GPU endpoints. */
+  public scaleOnConcurrency(id: string, props: ConcurrencyScalingProps = {}): TargetTrackingScalingPolicy {
     const tested = this.fleet.maxConcurrencyPerInstance;
-    const problems = checkSafetyFactor(props.safetyFactor);
-    if (props.targetPerInstance !== undefined && props.safetyFactor !== undefined) {
-      problems.push('targetPerInstance and safetyFactor are both given; the target alone decides, so leave one out');
+    const problems = checkRatio('targetRatio', props.targetRatio);
+    if (props.targetPerInstance !== undefined && props.targetRatio !== undefined) {
+      problems.push(
+        'targetPerInstance and targetRatio are both given; targetPerInstance alone would be used, so omit one',
+      );
     }
     if (this.fleet.signals?.backlogPerInstance !== undefined) {
       problems.push('the fleet works from a queue and publishes no concurrency; use scaleOnBacklog');
@@ -103,26 +113,26 @@ export class FleetScaling extends Construct {
       problems.push(
         ...checkArithmetic('targetPerInstance', {
           "the fleet's maxConcurrencyPerInstance": tested,
-          safetyFactor: props.safetyFactor,
+          targetRatio: props.targetRatio,
         }),
       );
     }
     throwProblems(this.node.path, problems);
 
-    const targetValue = props.targetPerInstance ?? rounded(tested * (props.safetyFactor ?? 0.7));
+    const targetValue = props.targetPerInstance ?? rounded(tested * (props.targetRatio ?? TARGET_UTILIZATION));
     if (!Token.isUnresolved(targetValue) && !Token.isUnresolved(tested) && targetValue > tested) {
       Annotations.of(this).addWarningV2(
         'tidegate:target-above-tested-concurrency',
-        `targetPerInstance (${targetValue}) is above the tested concurrency of an instance (${tested}): ` +
+        `targetPerInstance (${targetValue}) is above the fleet's maxConcurrencyPerInstance (${tested}): ` +
           'requests queue before the fleet grows',
       );
     }
-    this.addTargetTracking(props, 'concurrency', this.concurrencyMetric(props.highResolution ?? true), targetValue);
+    return this.addTargetTracking(id, props, this.concurrencyMetric(props.highResolution ?? true), targetValue);
   }
 
-  /** Keeps the invocations of each instance in a minute at a share of what it answered in a load test. */
-  public scaleOnInvocations(props: InvocationsScalingProps): void {
-    const problems = checkSafetyFactor(props.safetyFactor);
+  /** Keeps the invocations of each instance per minute at a ratio of its tested rate. */
+  public scaleOnInvocations(id: string, props: InvocationsScalingProps): TargetTrackingScalingPolicy {
+    const problems = checkRatio('targetRatio', props.targetRatio);
     if ((props.targetPerInstancePerMinute === undefined) === (props.maxRequestsPerSecond === undefined)) {
       problems.push('give either targetPerInstancePerMinute or maxRequestsPerSecond');
     }
@@ -130,19 +140,19 @@ export class FleetScaling extends Construct {
       problems.push(`${this.fleet.scalableDimension} has no invocations metric; scale on concurrency or steps`);
     }
     if (props.targetPerInstancePerMinute === undefined) {
-      const { maxRequestsPerSecond, safetyFactor } = props;
-      problems.push(...checkArithmetic('targetPerInstancePerMinute', { maxRequestsPerSecond, safetyFactor }));
+      const { maxRequestsPerSecond, targetRatio } = props;
+      problems.push(...checkArithmetic('targetPerInstancePerMinute', { maxRequestsPerSecond, targetRatio }));
     }
     throwProblems(this.node.path, problems);
 
     const metric = predefinedMetric(this.fleet.predefinedMetrics.invocations ?? '');
     const target =
-      props.targetPerInstancePerMinute ?? rounded((props.maxRequestsPerSecond ?? 0) * (props.safetyFactor ?? 0.5) * 60);
-    this.addTargetTracking(props, 'invocations', metric, target);
+      props.targetPerInstancePerMinute ?? rounded((props.maxRequestsPerSecond ?? 0) * (props.targetRatio ?? 0.5) * 60);
+    return this.addTargetTracking(id, props, metric, target);
   }
 
   /** Keeps the queue of each instance at a length: the policy for asynchronous endpoints. */
-  public scaleOnBacklog(props: BacklogScalingProps = {}): void {
+  public scaleOnBacklog(id: string, props: BacklogScalingProps = {}): TargetTrackingScalingPolicy {
     const backlog = this.fleet.signals?.backlogPerInstance;
     if (backlog === undefined) {
       throw new InputError(
@@ -150,40 +160,42 @@ export class FleetScaling extends Construct {
       );
     }
     const targetValue = props.targetPerInstance ?? this.fleet.maxConcurrencyPerInstance;
-    this.addTargetTracking(props, 'backlog', this.followed(backlog), targetValue);
+    return this.addTargetTracking(id, props, this.followed(backlog), targetValue);
   }
 
-  /** Keeps a share of a serverless endpoint's provisioned concurrency in use. */
-  public scaleOnProvisionedConcurrency(props: ProvisionedConcurrencyScalingProps = {}): void {
-    const problems: string[] = [];
+  /** Keeps a ratio of a serverless endpoint's provisioned concurrency in use. */
+  public scaleOnProvisionedConcurrency(
+    id: string,
+    props: ProvisionedConcurrencyScalingProps = {},
+  ): TargetTrackingScalingPolicy {
     const metricType = this.fleet.predefinedMetrics.provisionedConcurrencyUtilization;
-    const target = props.targetUtilization ?? 0.7;
-    if (!Token.isUnresolved(target) && !(target > 0 && target <= 1)) {
-      problems.push(`targetUtilization (${target}) must be above 0 and at most 1`);
-    }
+    const problems = checkRatio('targetUtilizationRatio', props.targetUtilizationRatio);
     if (metricType === undefined) {
       problems.push(`${this.fleet.scalableDimension} has no provisioned concurrency; only serverless endpoints have`);
     }
     throwProblems(this.node.path, problems);
-    this.addTargetTracking(props, 'provisioned-concurrency', predefinedMetric(metricType ?? ''), target);
+    return this.addTargetTracking(
+      id,
+      props,
+      predefinedMetric(metricType ?? ''),
+      props.targetUtilizationRatio ?? TARGET_UTILIZATION,
+    );
   }
 
-  /** Keeps a metric of your choice at a value, for example GPU utilisation or tokens that the container counts. */
-  public scaleOnMetric(id: string, props: MetricScalingProps): void {
-    this.addTargetTracking(props, id, this.followed(props.metric), props.targetValue);
+  /** Keeps a metric of your choice at a value, for example GPU utilization or a token rate published by the container. */
+  public scaleToTrackMetric(id: string, props: TrackMetricProps): TargetTrackingScalingPolicy {
+    return this.addTargetTracking(id, props, this.followed(props.metric), props.targetValue);
   }
 
   /**
-   * Wakes the fleet when work arrives while it has no replica. `minCapacity` must be 0; the other policies bring it down to 0, but cannot
-   * bring it back, as a fleet without replicas publishes nothing for them to follow.
-   *
-   * @returns the alarm that wakes it
+   * Scales the fleet from zero when requests arrive while it has no replica. `minCapacity` must be 0; the other policies scale to zero, but
+   * not from zero, as a fleet without replicas publishes none of their metrics.
    */
-  public scaleToZero(props: ScaleToZeroProps = {}): cloudwatch.Alarm {
-    const wake = this.fleet.signals?.workWithoutCapacity;
-    const wakeTo = props.wakeTo ?? 1;
+  public scaleToZero(id: string, props: ScaleToZeroProps = {}): StepScalingPolicy {
+    const metric = this.fleet.signals?.workWithoutCapacity;
+    const replicas = props.replicas ?? 1;
     const problems: string[] = [];
-    if (wake === undefined) {
+    if (metric === undefined) {
       problems.push(
         'the fleet does not scale to zero; only asynchronous endpoints and inference components do (set minCapacity to 1 or more)',
       );
@@ -191,25 +203,33 @@ export class FleetScaling extends Construct {
     if (!Token.isUnresolved(this.minCapacity) && this.minCapacity !== 0) {
       problems.push(`minCapacity (${this.minCapacity}) keeps the fleet above zero; set it to 0`);
     }
-    if (!Token.isUnresolved(wakeTo) && (!Number.isInteger(wakeTo) || wakeTo < 1)) {
-      problems.push(`wakeTo (${wakeTo}) must be a whole number of replicas, 1 or more`);
+    if (!Token.isUnresolved(replicas) && (!Number.isInteger(replicas) || replicas < 1)) {
+      problems.push(`replicas (${replicas}) must be a whole number, 1 or more`);
     }
     throwProblems(this.node.path, problems);
-    return this.scaleOnStep('wake', {
-      metric: wake!,
+    return this.scaleOnMetric(id, {
+      policyName: props.policyName,
+      metric: metric!,
       threshold: 1,
       evaluationPeriods: 1,
-      steps: [{ lowerBound: 0, change: wakeTo }],
+      steps: [{ lowerBound: 0, change: replicas }],
       cooldown: props.cooldown ?? Duration.minutes(5),
       metricAggregationType: appscaling.MetricAggregationType.MAXIMUM,
     });
   }
 
-  /** Adds or removes capacity by how far a metric is past a threshold; the alarm is the policy's own. */
-  public scaleOnStep(id: string, props: StepScalingProps): cloudwatch.Alarm {
+  /** Adds or removes capacity in steps, by the size of the metric's breach of a threshold; the policy has its own alarm. */
+  public scaleOnMetric(id: string, props: StepScalingProps): StepScalingPolicy {
     const evaluationPeriods = props.evaluationPeriods ?? 3;
+    const metric = props.metric ?? loadPerInstance(this.fleet, { period: props.period ?? Duration.minutes(1) });
+    if (metric === undefined) {
+      throw new InputError(
+        `${this.node.path}: ${id}: metric is missing, and ${this.fleet.node.path} publishes no concurrency of an instance as a default; ` +
+          'give the metric',
+      );
+    }
     const shape = {
-      metric: props.metric ?? this.fleet.metricConcurrencyPerInstance({ period: props.period ?? Duration.minutes(1) }),
+      metric,
       threshold: props.threshold,
       comparisonOperator: props.comparisonOperator ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods,
@@ -219,83 +239,89 @@ export class FleetScaling extends Construct {
     for (const warning of idleSteps({ ...shape, steps: props.steps })) {
       Annotations.of(this).addWarningV2('tidegate:idle-step', `${id}: ${warning}`);
     }
-    const adjustmentType = props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY;
-    const cooldownSeconds = (props.cooldown ?? Duration.minutes(5)).toSeconds();
-    const metricAggregationType = props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE;
-    const policy = this.addSteps(id, {
-      adjustmentType,
-      steps: props.steps,
+    const policy = this.add<StepPolicy>({
+      kind: 'step',
+      policyName: props.policyName ?? id,
+      adjustmentType: props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY,
+      steps: props.steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
       threshold: props.threshold,
-      cooldownSeconds,
+      cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
       minAdjustmentMagnitude: props.minAdjustmentMagnitude,
-      metricAggregationType,
+      metricAggregationType: props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE,
     });
-    const alarm = new cloudwatch.Alarm(this, `${id}Alarm`, {
+    const created = StepScalingPolicy._create(this, id, policy, this.target, {
       alarmDescription: `Scales ${this.fleet.node.path} in steps (${id})`,
       ...shape,
       treatMissingData: props.treatMissingData ?? cloudwatch.TreatMissingData.MISSING,
     });
-    alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
-    this.stepAlarms.push(alarm);
-    return alarm;
+    const removes = policy.adjustmentType === 'ExactCapacity' || policy.steps.some(({ adjustment }) => adjustment < 0);
+    if (removes) this.alsoWithoutRequests(metric);
+    return created;
   }
 
   /**
-   * Adds replicas while a number that the model servers publish themselves is above a value, and removes them while it is below another.
+   * Adds replicas while a metric that the model servers publish is above a value, and removes them while it is below another.
    *
-   * Application Auto Scaling cannot follow such a number, so each direction is a step policy with a PromQL alarm of its own. CloudWatch
+   * Application Auto Scaling cannot track such a metric, so each direction is a step policy with its own PromQL alarm. CloudWatch
    * documents that alarms run scaling policies, with composite and anomaly alarms as the exceptions.
-   *
-   * @returns the alarms: the one that adds, then the one that removes where there is one
    */
-  public scaleOnServerSignal(id: string, props: ServerSignalScalingProps): cloudwatch.IAlarm[] {
+  public scaleOnServerSignal(id: string, props: ServerSignalScalingProps): ServerSignalScalingPolicy {
     const { signal, addAbove, removeBelow } = props;
     const replicas = props.replicas ?? 1;
-    const interval = props.evaluationInterval ?? Duration.minutes(1);
     throwProblems(this.node.path, checkServerSignal(this.fleet, props));
-    const query = signal._query(this.fleet.serverMetrics!.labels, this.fleet.serverMetrics!.frequencySeconds ?? 60);
-    const run = (verb: string, condition: string, change: number, after: Duration): cloudwatch.IAlarm => {
-      const policy = this.addSteps(`${id}-${verb}`, {
+    const { labels, frequencySeconds = 60 } = this.fleet.serverMetrics!;
+    const direction = (
+      verb: 'add' | 'remove',
+      condition: string,
+      change: number,
+      pendingPeriod: Duration,
+    ): ServerSignalDirection => ({
+      policy: this.add<StepPolicy>({
+        kind: 'step',
+        policyName: `${props.policyName ?? id}-${verb}`,
         adjustmentType: appscaling.AdjustmentType.CHANGE_IN_CAPACITY,
-        // The alarm gives no value that steps could be chosen by: both sides of the threshold change the same.
+        // A PromQL alarm passes no value to choose a step by: both sides of the threshold make the same change.
         steps: [
-          { upperBound: 0, change },
-          { lowerBound: 0, change },
+          { upperBound: 0, adjustment: change },
+          { lowerBound: 0, adjustment: change },
         ],
         cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
-      });
-      const alarm = new cloudwatch.PromQLAlarm(this, `${id}-${verb}Alarm`, {
-        alarmDescription: `Scales ${this.fleet.node.path} on what its model servers publish (${id}): ${verb}s ${inText(replicas)}`,
-        query: `${query} ${condition}`,
-        evaluationInterval: interval,
-        pendingPeriod: after,
-      });
-      alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
-      return alarm;
-    };
-    return [
-      run('add', `> ${inText(addAbove)}`, replicas, props.addAfter ?? Duration.minutes(1)),
-      ...(removeBelow === undefined
-        ? []
-        : [run('remove', `< ${inText(removeBelow)}`, -replicas, props.removeAfter ?? Duration.minutes(15))]),
-    ];
+      }),
+      alarm: {
+        alarmDescription: `Scales ${this.fleet.node.path} on a metric of its model servers (${id}): ${verb}s ${inText(replicas)}`,
+        query: `${signal._query(labels, frequencySeconds)} ${condition}`,
+        evaluationInterval: props.evaluationInterval ?? Duration.minutes(1),
+        pendingPeriod,
+      },
+    });
+    return ServerSignalScalingPolicy._create(
+      this,
+      id,
+      this.target,
+      direction('add', `> ${inText(addAbove)}`, replicas, props.addAfter ?? Duration.minutes(1)),
+      removeBelow === undefined
+        ? undefined
+        : direction('remove', `< ${inText(removeBelow)}`, -replicas, props.removeAfter ?? Duration.minutes(15)),
+    );
   }
 
-  /** Changes the limits at a time; capacity outside the new limits moves inside them at once. */
+  /**
+   * Changes the limits at a time; a capacity outside the new limits is moved inside them at once. Returns nothing: a scheduled action
+   * is a property of the scalable target, without an ARN or an alarm.
+   */
   public scaleOnSchedule(id: string, props: ScheduledScalingProps): void {
-    const schedule: ScheduledAction = {
-      scheduledActionName: id,
+    this.schedules.push({
+      scheduledActionName: props.scheduledActionName ?? id,
       schedule: props.schedule.expressionString,
       timezone: props.timeZone?.timezoneName,
       minCapacity: props.minCapacity,
       maxCapacity: props.maxCapacity,
-    };
-    this.schedules.push(schedule);
+    });
     this.check();
   }
 
   /**
-   * The plan as the deciding code takes it, for checks and rehearsals.
+   * Returns the plan as the deciding code takes it, for checks and rehearsals.
    *
    * @internal
    */
@@ -305,71 +331,36 @@ export class FleetScaling extends Construct {
       maxCapacity: this.maxCapacity,
       policies: this.policies,
       schedules: this.schedules,
-      ...(this.suspended === undefined ? {} : { suspended: suspendedState(this.suspended) }),
+      ...(this.suspended === undefined ? {} : { suspended: this.suspended }),
     };
   }
 
-  private addSteps(
-    policyName: string,
-    settings: Pick<
-      StepPolicy,
-      'adjustmentType' | 'threshold' | 'cooldownSeconds' | 'minAdjustmentMagnitude' | 'metricAggregationType'
-    > & { readonly steps: readonly ScalingStep[] },
-  ): appscaling.CfnScalingPolicy {
-    const { steps, ...rest } = settings;
-    this.add({
-      kind: 'step',
-      policyName,
-      ...rest,
-      steps: steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
-    });
-    return new appscaling.CfnScalingPolicy(this, policyName, {
-      policyName,
-      policyType: 'StepScaling',
-      scalingTargetId: this.target.ref,
-      stepScalingPolicyConfiguration: {
-        adjustmentType: settings.adjustmentType,
-        cooldown: settings.cooldownSeconds,
-        metricAggregationType: settings.metricAggregationType,
-        minAdjustmentMagnitude: settings.minAdjustmentMagnitude,
-        stepAdjustments: steps.map(({ lowerBound, upperBound, change }) => ({
-          metricIntervalLowerBound: lowerBound,
-          metricIntervalUpperBound: upperBound,
-          scalingAdjustment: change,
-        })),
-      },
-    });
-  }
-
   private addTargetTracking(
+    id: string,
     props: TargetTrackingProps,
-    defaultName: string,
     metric: PolicyMetric,
     targetValue: number,
-  ): void {
-    const policyName = props.policyName ?? defaultName;
-    const policy: TargetTrackingPolicy = {
+  ): TargetTrackingScalingPolicy {
+    const policy = this.add<TargetTrackingPolicy & { readonly metric: PolicyMetric }>({
       kind: 'target-tracking',
-      policyName,
+      policyName: props.policyName ?? id,
       metric,
       targetValue,
       scaleInCooldownSeconds: (props.scaleInCooldown ?? Duration.minutes(5)).toSeconds(),
       scaleOutCooldownSeconds: (props.scaleOutCooldown ?? Duration.minutes(1)).toSeconds(),
       disableScaleIn: props.disableScaleIn ?? false,
-    };
-    this.add(policy);
-    new appscaling.CfnScalingPolicy(this, policyName, {
-      policyName,
-      policyType: 'TargetTrackingScaling',
-      scalingTargetId: this.target.ref,
-      targetTrackingScalingPolicyConfiguration: {
-        targetValue,
-        scaleInCooldown: policy.scaleInCooldownSeconds,
-        scaleOutCooldown: policy.scaleOutCooldownSeconds,
-        disableScaleIn: policy.disableScaleIn,
-        ...metricSpecification(metric),
-      },
     });
+    const created = TargetTrackingScalingPolicy._create(this, id, policy, this.target);
+    if (props.disableScaleIn !== true) this.alsoWithoutRequests(metric);
+    return created;
+  }
+
+  /** Adds the policy that scales in without requests, once, beside one that removes capacity by a metric of requests. */
+  private alsoWithoutRequests(metric: PolicyMetric | cloudwatch.IMetric): void {
+    if (!this.scaleInWithoutRequests || this.node.tryFindChild(WITHOUT_REQUESTS) !== undefined) return;
+    const quiet = followsRequests(metric) ? quietScaleIn(this.fleet) : undefined;
+    if (quiet === undefined) return;
+    StepScalingPolicy._create(this, WITHOUT_REQUESTS, this.add<StepPolicy>(quiet.policy), this.target, quiet.alarm);
   }
 
   private concurrencyMetric(highResolution: boolean): PolicyMetric {
@@ -380,21 +371,26 @@ export class FleetScaling extends Construct {
         `${this.node.path}: ${this.fleet.scalableDimension} has no high-resolution concurrency metric; set highResolution to false`,
       );
     }
-    return this.followed(this.fleet.metricConcurrencyPerInstance());
+    const metric = this.fleet.signals?.concurrencyPerInstance;
+    if (metric !== undefined) return this.followed(metric);
+    throw new InputError(
+      `${this.node.path}: ${this.fleet.node.path} publishes no concurrency of an instance; use scaleToTrackMetric`,
+    );
   }
 
   private followed(metric: cloudwatch.IMetric): PolicyMetric {
     try {
-      return policyMetric(metric, homeOf(this.fleet));
+      return policyMetric(metric, environmentOf(this.fleet));
     } catch (error) {
       if (error instanceof InputError) throw new InputError(`${this.node.path}: ${error.message}`);
       throw error;
     }
   }
 
-  private add(policy: ScalingPolicy): void {
+  private add<Policy extends ScalingPolicy>(policy: Policy): Policy {
     this.policies.push(policy);
     this.check();
+    return policy;
   }
 
   private check(): void {
@@ -402,17 +398,14 @@ export class FleetScaling extends Construct {
   }
 }
 
+/** Id of the policy that scales in without requests. */
+const WITHOUT_REQUESTS = 'WithoutRequests';
+
 function serviceLinkedRoleArn(stack: Stack, serviceNamespace: string): string {
-  if (serviceNamespace !== 'sagemaker') {
+  if (serviceNamespace !== SAGEMAKER_SERVICE_NAMESPACE) {
     throw new InputError(`no service-linked role is known for the namespace '${serviceNamespace}'; known: sagemaker`);
   }
-  return stack.formatArn({
-    service: 'iam',
-    region: '',
-    resource: 'role',
-    resourceName:
-      'aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint',
-  });
+  return stack.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: SCALING_ROLE_NAME });
 }
 
 function scheduledAction(schedule: ScheduledAction): appscaling.CfnScalableTarget.ScheduledActionProperty {
@@ -424,21 +417,17 @@ function scheduledAction(schedule: ScheduledAction): appscaling.CfnScalableTarge
   };
 }
 
-function suspendedState(suspended: SuspendedScalingProps): {
-  dynamicScalingInSuspended: boolean;
-  dynamicScalingOutSuspended: boolean;
-  scheduledScalingSuspended: boolean;
-} {
+function suspendedState(suspended: readonly SuspendableActivity[]): SuspendedScaling {
   return {
-    dynamicScalingInSuspended: suspended.scaleIn ?? false,
-    dynamicScalingOutSuspended: suspended.scaleOut ?? false,
-    scheduledScalingSuspended: suspended.scheduled ?? false,
+    dynamicScalingInSuspended: suspended.includes(SuspendableActivity.SCALE_IN),
+    dynamicScalingOutSuspended: suspended.includes(SuspendableActivity.SCALE_OUT),
+    scheduledScalingSuspended: suspended.includes(SuspendableActivity.SCHEDULED),
   };
 }
 
-function checkSafetyFactor(factor: number | undefined): string[] {
-  if (factor === undefined || Token.isUnresolved(factor) || (factor > 0 && factor <= 1)) return [];
-  return [`safetyFactor (${factor}) must be above 0 and at most 1`];
+function checkRatio(name: string, ratio: number | undefined): string[] {
+  if (ratio === undefined || Token.isUnresolved(ratio) || (ratio > 0 && ratio <= 1)) return [];
+  return [`${name} (${ratio}) must be above 0 and at most 1`];
 }
 
 /** A number that is known at deploy time only cannot be multiplied at synth. */
@@ -450,22 +439,22 @@ function checkArithmetic(instead: string, factors: { readonly [name: string]: nu
     );
 }
 
-/** Application Auto Scaling registers what exists in its own region and account. */
-function checkHome(stack: Stack, fleet: IScalableFleet): string[] {
-  const home = homeOf(fleet);
-  return differences(stack, home).map(
-    (what) =>
-      `the stack is in ${what} ${stack[what]} and ${fleet.node.path} in ${what} ${home[what]}, where alone it can be scaled; ` +
-      `make the FleetScaling in a stack of ${what} ${home[what]}`,
+/** Application Auto Scaling registers only targets of its own region and account. */
+function checkEnvironment(stack: Stack, fleet: IScalableFleet): string[] {
+  const environment = environmentOf(fleet);
+  return differences(stack, environment).map(
+    (property) =>
+      `the stack is in ${property} ${stack[property]} and ${fleet.node.path} in ${property} ${environment[property]}, the only one where ` +
+      `it can be scaled; create the FleetScaling in a stack of ${property} ${environment[property]}`,
   );
 }
 
-/** A number inside text, where one that is known at deploy time only has to stay a reference. */
+/** Returns a number as text; one that is known at deploy time only stays a reference. */
 function inText(value: number): string {
   return Tokenization.stringifyNumber(value);
 }
 
-/** Without the tail of binary fractions: 3 x 0.7 is 2.1. */
+/** Removes the tail of binary fractions: 3 x 0.7 is 2.1. */
 function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }

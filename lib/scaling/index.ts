@@ -5,3 +5,6 @@ export * from './fleet-scaling-props';
 export * from './scalable-fleet';
 export * from './scale-events';
 export * from './server-signal';
+export * from './server-signal-scaling-policy';
+export * from './step-scaling-policy';
+export * from './target-tracking-scaling-policy';

@@ -1,34 +1,31 @@
 import { Token } from 'aws-cdk-lib';
 import type { FleetPlan, ScalingPolicy, ScheduledAction, StepAdjustment } from './decide/plan';
-import type { FleetLimits } from './fleet-checks';
+import type { AllowedCapacity } from './fleet-checks';
 
-/**
- * The plan as far as synthesis knows it, for the checks: in the place of what is known at deploy time only stands a value that no check
- * minds.
- */
-export function knownPlan(plan: FleetPlan, limits: FleetLimits): FleetPlan {
-  return { ...plan, ...knownLimits(plan, limits), policies: plan.policies.map(knownPolicy), schedules: schedules() };
+/** Returns the plan for the checks at synth: values that are known at deploy time only are replaced by values that pass every check. */
+export function knownPlan(plan: FleetPlan, allowed: AllowedCapacity): FleetPlan {
+  return { ...plan, ...knownLimits(plan, allowed), policies: plan.policies.map(knownPolicy), schedules: schedules() };
 
   function schedules(): ScheduledAction[] {
     return plan.schedules.map((action) => ({
       ...action,
-      ...knownLimits(action, limits),
+      ...knownLimits(action, allowed),
       schedule: Token.isUnresolved(action.schedule) ? 'rate(1 minute)' : action.schedule,
       timezone: Token.isUnresolved(action.timezone) ? undefined : action.timezone,
     }));
   }
 }
 
-/** An unknown minimum is the lowest that fits, an unknown maximum the highest. */
+/** Replaces an unknown minimum by the lowest valid one, an unknown maximum by the highest. */
 function knownLimits<Limits extends { readonly minCapacity?: number; readonly maxCapacity?: number }>(
   { minCapacity, maxCapacity }: Limits,
-  { lowestCapacity, highestCapacity = Number.MAX_SAFE_INTEGER }: FleetLimits,
+  { minAllowedCapacity, maxAllowedCapacity = Number.MAX_SAFE_INTEGER }: AllowedCapacity,
 ): Pick<Limits, 'minCapacity' | 'maxCapacity'> {
   const min = known(minCapacity);
   const max = known(maxCapacity);
   return {
-    minCapacity: Token.isUnresolved(minCapacity) ? Math.min(lowestCapacity, max ?? lowestCapacity) : min,
-    maxCapacity: Token.isUnresolved(maxCapacity) ? Math.max(highestCapacity, min ?? 0) : max,
+    minCapacity: Token.isUnresolved(minCapacity) ? Math.min(minAllowedCapacity, max ?? minAllowedCapacity) : min,
+    maxCapacity: Token.isUnresolved(maxCapacity) ? Math.max(maxAllowedCapacity, min ?? 0) : max,
   };
 }
 
@@ -50,7 +47,7 @@ function knownPolicy(policy: ScalingPolicy): ScalingPolicy {
   };
 }
 
-/** One unknown bound leaves open how the steps lie to each other; they then count as lying side by side in their order. */
+/** Replaces all bounds where one is unknown: the steps count as adjacent, in their order. */
 function knownSteps(steps: readonly StepAdjustment[]): StepAdjustment[] {
   const areKnown = steps.every(
     ({ lowerBound, upperBound }) => !Token.isUnresolved(lowerBound) && !Token.isUnresolved(upperBound),

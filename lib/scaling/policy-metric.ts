@@ -1,26 +1,27 @@
 import type * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { InputError } from '../core/errors';
-import type { CustomMetric, MetricMathQuery, MetricStatistic, PolicyMetric } from './decide/plan';
-import { differences, type Home } from './fleet-home';
+import type { MetricStatistic } from '../catalog/hosting-metrics';
+import type { CustomMetric, MetricMathQuery, PolicyMetric } from './decide/plan';
+import { differences, type FleetEnvironment } from './fleet-environment';
 
 type Specification = Pick<
   appscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty,
   'predefinedMetricSpecification' | 'customizedMetricSpecification'
 >;
 
-/** A metric that Application Auto Scaling knows by name. */
+/** Returns a predefined metric of Application Auto Scaling. */
 export function predefinedMetric(predefinedMetricType: string): PolicyMetric {
   return { kind: 'predefined', predefinedMetricType };
 }
 
 /**
- * A CloudWatch metric, plain or computed, as a policy follows it.
+ * Returns a CloudWatch metric, plain or metric math, in the form of the plan.
  *
- * @param home where the fleet lives; throws an {@link InputError} for a metric that lives elsewhere, as a policy cannot name the place
+ * @param environment the fleet's; throws an {@link InputError} for a metric of another one, as a policy names neither region nor account
  */
-export function policyMetric(metric: cloudwatch.IMetric, home?: Home): PolicyMetric {
-  if (home !== undefined) checkHome(metric, home);
+export function policyMetric(metric: cloudwatch.IMetric, environment?: FleetEnvironment): PolicyMetric {
+  if (environment !== undefined) checkEnvironment(metric, environment);
   const { metricStat, mathExpression } = metric.toMetricConfig();
   if (metricStat !== undefined) return { kind: 'custom', ...plainMetric(metricStat) };
   if (mathExpression === undefined) {
@@ -31,7 +32,7 @@ export function policyMetric(metric: cloudwatch.IMetric, home?: Home): PolicyMet
   return { kind: 'math', queries: mathQueries(metric) };
 }
 
-/** The metric as a target-tracking policy of CloudFormation declares it. */
+/** Returns the metric in the form of a target-tracking policy in CloudFormation. */
 export function metricSpecification(metric: PolicyMetric): Specification {
   switch (metric.kind) {
     case 'predefined':
@@ -54,24 +55,24 @@ export function metricSpecification(metric: PolicyMetric): Specification {
   }
 }
 
-function checkHome(metric: cloudwatch.IMetric, home: Home): void {
+function checkEnvironment(metric: cloudwatch.IMetric, environment: FleetEnvironment): void {
   const { metricStat, mathExpression } = metric.toMetricConfig();
   const place =
     metricStat ??
     (mathExpression === undefined
       ? {}
       : { region: mathExpression.searchRegion, account: mathExpression.searchAccount });
-  const [what] = differences(place, home);
-  if (what !== undefined) {
+  const [property] = differences(place, environment);
+  if (property !== undefined) {
     throw new InputError(
-      `metric ${metricStat?.metricName ?? mathExpression?.expression} is of ${what} ${place[what]}, the fleet of ${what} ${home[what]}; ` +
-        `Application Auto Scaling follows metrics of its own ${what} only, so publish the metric in ${home[what]}`,
+      `metric ${metricStat?.metricName ?? mathExpression?.expression} is of ${property} ${place[property]}, the fleet of ${property} ${environment[property]}; ` +
+        `Application Auto Scaling evaluates metrics of its own ${property} only, so publish the metric in ${environment[property]}`,
     );
   }
-  for (const used of Object.values(mathExpression?.usingMetrics ?? {})) checkHome(used, home);
+  for (const used of Object.values(mathExpression?.usingMetrics ?? {})) checkEnvironment(used, environment);
 }
 
-/** The expression as `e1`, after the metrics and expressions that it uses. */
+/** Returns the expression as `e1`, preceded by the metrics and expressions that it uses. */
 function mathQueries(metric: cloudwatch.IMetric): MetricMathQuery[] {
   const queries = new Map<string, MetricMathQuery>();
   const visit = (id: string, one: cloudwatch.IMetric, returnData: boolean): void => {
@@ -90,7 +91,7 @@ const STATISTICS: readonly string[] = ['Average', 'Sum', 'Minimum', 'Maximum', '
 function plainMetric(stat: cloudwatch.MetricStatConfig): Omit<CustomMetric, 'kind'> {
   if (!STATISTICS.includes(stat.statistic)) {
     throw new InputError(
-      `a scaling policy cannot follow statistic '${stat.statistic}' of ${stat.metricName}; use one of ${STATISTICS.join(', ')}`,
+      `a scaling policy cannot use statistic '${stat.statistic}' of ${stat.metricName}; use one of ${STATISTICS.join(', ')}`,
     );
   }
   return {

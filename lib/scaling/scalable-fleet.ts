@@ -1,7 +1,7 @@
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IConstruct, IDependable } from 'constructs';
 
-/** The metrics that Application Auto Scaling knows by name for a kind of fleet. */
+/** Predefined metric types of Application Auto Scaling for a kind of fleet. */
 export interface FleetPredefinedMetrics {
   /**
    * Requests in flight and queued on one instance, every 10 seconds.
@@ -18,137 +18,174 @@ export interface FleetPredefinedMetrics {
   readonly invocations?: string;
 
   /**
-   * The share of the provisioned concurrency in use, 0 to 1.
+   * Ratio of the provisioned concurrency in use, 0 to 1.
    *
    * @default - the fleet has none
    */
   readonly provisionedConcurrencyUtilization?: string;
 }
 
-/** What a fleet tells of work that waits. */
+/** CloudWatch metrics of the load on a fleet. */
 export interface FleetSignals {
   /**
-   * Requests in the queue, waiting or being worked on, for one instance.
+   * Requests sent to the fleet; the sum over a minute is their number.
+   *
+   * @default - not published
+   */
+  readonly invocations?: cloudwatch.Metric;
+
+  /**
+   * Requests in flight and queued on the busiest instance.
+   *
+   * @default - not published
+   */
+  readonly concurrencyPerInstance?: cloudwatch.Metric;
+
+  /**
+   * Requests in the queue, waiting and in progress, for each instance.
    *
    * @default - the fleet has no queue
    */
-  readonly backlogPerInstance?: cloudwatch.IMetric;
+  readonly backlogPerInstance?: cloudwatch.Metric;
 
   /**
-   * 1 or more while work waits and no replica exists: what wakes a fleet that scaled to zero.
+   * 1 or more while requests wait and no replica exists; `scaleToZero` scales from zero on it.
    *
    * @default - the fleet does not scale to zero
    */
   readonly workWithoutCapacity?: cloudwatch.IMetric;
 }
 
-/** What the model servers of a fleet publish themselves, collected by SageMaker's detailed observability. */
+/** Metrics that the model servers of a fleet publish, collected by SageMaker's detailed observability. */
 export interface FleetServerMetrics {
-  /** The labels that tell the fleet's series from those of others, by name. */
+  /** Labels, by name, that select the fleet's series. */
   readonly labels: { [label: string]: string };
 
   /**
-   * The metrics that the server writes.
+   * Metrics that the server publishes.
    *
-   * @default - not known; any name is taken
+   * @default - not known; any name is accepted
    */
   readonly metricNames?: string[];
 
   /**
-   * How often they are collected, in seconds.
+   * Collection interval in seconds.
    *
    * @default 60
    */
   readonly frequencySeconds?: number;
 
   /**
-   * Why none of them arrives, with the way out.
+   * Reason why CloudWatch receives none of them, with the remedy.
    *
-   * @default - they arrive
+   * @default - CloudWatch receives them
    */
-  readonly missingBecause?: string;
+  readonly unavailableReason?: string;
 }
 
-/** Where the state of a fleet is read: how many replicas it has, and which configuration it runs. */
+/** Source of a fleet's state: its number of replicas and the configuration in use. */
 export interface FleetStateSource {
-  /** The ARN of the endpoint, or of the inference component. */
+  /** ARN of the endpoint or of the inference component. */
   readonly arn: string;
 
   /**
-   * The endpoint configuration that the stack deploys; another one in use means that a rollout was taken back.
+   * Endpoint configuration that the stack deploys; another one in use means that a rollout was rolled back.
    *
    * @default - the endpoint is not deployed by the stack
    */
   readonly declaredConfigName?: string;
 }
 
+/** Instances that the capacity of a fleet counts. */
+export interface FleetInstances {
+  /** ARN of the endpoint that the instances serve. */
+  readonly endpointArn: string;
+
+  /** Variant of the endpoint that the instances belong to. */
+  readonly variantName: string;
+
+  /** Every instance type that the fleet may use; empty where they are not known. */
+  readonly instanceTypes: string[];
+}
+
 /**
- * Anything with a replica count that Application Auto Scaling can change: a real-time endpoint's instances, the copies of an
+ * Fleet with a replica count that Application Auto Scaling can change: the instances of a real-time endpoint, the copies of an
  * inference component.
  */
 export interface IScalableFleet extends IConstruct {
-  /** The resource of the scalable target, for example `endpoint/chat/variant/main`. */
+  /** Resource id of the scalable target, for example `endpoint/chat/variant/main`. */
   readonly resourceId: string;
 
-  /** The replica count's name, for example `sagemaker:variant:DesiredInstanceCount`. */
+  /** Scalable dimension, for example `sagemaker:variant:DesiredInstanceCount`. */
   readonly scalableDimension: string;
 
-  /** The namespace in Application Auto Scaling, for example `sagemaker`. */
+  /** Service namespace in Application Auto Scaling, for example `sagemaker`. */
   readonly serviceNamespace: string;
 
-  /** The service's own name of what owns the fleet; for an endpoint's variant the endpoint's name. */
+  /** Name of the fleet's owner in its service; for an endpoint's variant the endpoint's name. */
   readonly fleetName: string;
 
-  /** The lowest capacity the service accepts: 1 for real-time endpoints, 0 where scaling to zero exists. */
-  readonly lowestCapacity: number;
-
   /**
-   * Why it is not lower, where the kind of fleet alone does not tell.
+   * ARN of the endpoint, or of the inference component, whose capacity is scaled. Whoever sets the fleet's limits needs permissions on it.
    *
-   * @default - the kind of fleet tells
+   * @default - the ARN of its instances or its state source, or one that is formatted from `fleetName`
    */
-  readonly lowestCapacityReason?: string;
+  readonly scaledResourceArn?: string;
+
+  /** Lowest minimum capacity that the service allows: 1 for real-time endpoints, 0 where the fleet can scale to zero. */
+  readonly minAllowedCapacity: number;
 
   /**
-   * The highest capacity that the account's quotas allow.
+   * Reason for the lowest minimum capacity, where the kind of fleet does not explain it.
+   *
+   * @default - explained by the kind of fleet
+   */
+  readonly minAllowedCapacityReason?: string;
+
+  /**
+   * Highest maximum capacity that the account's quotas allow.
    *
    * @default - not known
    */
-  readonly highestCapacity?: number;
+  readonly maxAllowedCapacity?: number;
 
-  /** The capacity the fleet is created with. */
+  /** Capacity that the fleet is created with. */
   readonly initialCapacity: number;
 
-  /** The concurrent requests one instance has been tested with. */
+  /** Concurrent requests that one instance handles, as tested. */
   readonly maxConcurrencyPerInstance: number;
 
-  /** The metrics that Application Auto Scaling knows by name. */
+  /** Predefined metric types of Application Auto Scaling. */
   readonly predefinedMetrics: FleetPredefinedMetrics;
 
   /**
-   * What it tells of work that waits.
+   * Metrics of the load on the fleet.
    *
-   * @default - nothing
+   * @default - none
    */
   readonly signals?: FleetSignals;
 
   /**
-   * What its model servers publish themselves.
+   * Metrics that its model servers publish.
    *
-   * @default - nothing that arrives in CloudWatch
+   * @default - none that CloudWatch receives
    */
   readonly serverMetrics?: FleetServerMetrics;
 
   /**
-   * Where its state is read.
+   * Source of its state.
    *
-   * @default - its state is not watched
+   * @default - its state is not observed
    */
   readonly stateSource?: FleetStateSource;
 
-  /** What must exist before the fleet can be registered with Application Auto Scaling. */
-  readonly scalingDependency: IDependable;
+  /**
+   * Instances of the fleet, for a cost guard to meter.
+   *
+   * @default - its capacity counts no instances
+   */
+  readonly instances?: FleetInstances;
 
-  /** Requests in flight and queued on the busiest instance; for fleets behind one queue, their backlog for one instance. */
-  metricConcurrencyPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+  /** Resource that must exist before the fleet can be registered with Application Auto Scaling. */
+  readonly scalingDependency: IDependable;
 }

@@ -4,21 +4,21 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as lambdaDestinations from 'aws-cdk-lib/aws-lambda-destinations';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
-import { HandlerFunction } from '../runtime';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import { HandlerFunction } from '../runtime/handler-function';
 import {
   acknowledgeControl,
   acknowledgeInlinePolicy,
   acknowledgeNoBackupPlan,
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
-import { deadLetterQueue } from '../runtime/dead-letter-queue';
+import { deadLetterQueue, failureDestination } from '../runtime/dead-letter-queue';
 import {
   FLEET_STATE_METRICS,
-  METRIC_NAMESPACE,
   RESOURCE_ID_DIMENSION,
   SCALE_EVENT_METRICS,
   SCALE_EVENTS_ENVIRONMENT,
@@ -29,56 +29,56 @@ import type { IScalableFleet } from './scalable-fleet';
 
 /** Properties of ScaleEvents. */
 export interface ScaleEventsProps {
-  /** The fleets to watch; at least one. */
+  /** Fleets to record; at least one. */
   readonly fleets: IScalableFleet[];
 
   /**
-   * How often the scaling activities are read back. An event that the event bus lost is recorded within this time.
+   * Interval at which the scaling activities are read back: maximum delay of an event that the event bus lost.
    *
    * @default Duration.minutes(1)
    */
-  readonly reconcileEvery?: Duration;
+  readonly reconcileInterval?: Duration;
 
   /**
-   * How long events are kept.
+   * Retention period of the events.
    *
    * @default Duration.days(90)
    */
   readonly retention?: Duration;
 
   /**
-   * What happens to the table when the construct is removed from the stack.
+   * Removal policy of the table.
    *
-   * @default RemovalPolicy.RETAIN
+   * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
    */
   readonly removalPolicy?: RemovalPolicy;
 }
 
 /**
- * A record of everything that happened to some fleets: each scale-out and scale-in with its reason, capacity errors, state changes.
+ * Records every scale-out and scale-in of some fleets with its reason, capacity errors and state changes.
  *
- * Creates a table, a handler that hears of changes from the event bus and reads the scaling activities back on a schedule, a
- * dead-letter queue for what could not be delivered or handled, and a metric for each kind of event. With every look it tells how many
- * replicas are wanted and missing, and whether the endpoint runs the configuration that was deployed.
+ * Creates a table, a handler that receives changes from the event bus and reads the scaling activities back on a schedule, a
+ * dead-letter queue for events that could not be delivered or handled, and a metric for each kind of event. Each evaluation also publishes the
+ * number of missing replicas, and whether the endpoint runs the configuration that was deployed.
  *
  * @example
- * const events = new ScaleEvents(this, 'ScaleEvents', { fleets: [endpoint] });
+ * const events = new scaling.ScaleEvents(this, 'ScaleEvents', { fleets: [endpoint] });
  */
 export class ScaleEvents extends Construct {
-  /** Where the events are stored, by fleet and time. */
+  /** Table of the events, by fleet and time. */
   public readonly table: dynamodb.Table;
 
-  /** The function that records them. */
-  public readonly handler: HandlerFunction;
+  /** Function that records the events. */
+  public readonly handler: lambda.Function;
 
-  /** Events that could not be delivered or handled; should be empty. */
+  /** Events that could not be delivered or handled; normally empty. */
   public readonly deadLetterQueue: sqs.Queue;
 
   public constructor(scope: Construct, id: string, props: ScaleEventsProps) {
     super(scope, id);
-    const reconcileEvery = props.reconcileEvery ?? Duration.minutes(1);
+    const reconcileInterval = props.reconcileInterval ?? Duration.minutes(1);
     const retention = props.retention ?? Duration.days(90);
-    throwProblems(this.node.path, checkProps(props, reconcileEvery, retention));
+    throwProblems(this.node.path, checkProps(props, reconcileInterval, retention));
 
     this.table = new dynamodb.Table(this, 'Table', {
       partitionKey: { name: SCALE_EVENTS_TABLE_KEYS.partition, type: dynamodb.AttributeType.STRING },
@@ -87,14 +87,16 @@ export class ScaleEvents extends Construct {
       billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
       encryption: dynamodb.TableEncryption.AWS_MANAGED,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     acknowledgeNoBackupPlan(this.table);
     this.deadLetterQueue = deadLetterQueue(this, 'DeadLetters', 'event rules and of a function');
 
     this.handler = new HandlerFunction(this, 'Handler', {
       handlerName: 'scale-events',
-      description: 'Records what happened to the fleets: scale events with reasons, capacity errors, state changes',
+      description: 'Records scale events of the fleets with their reasons, capacity errors and state changes',
+      // Three parts one after the other, each with a deadline of 10 s: reading the fleets, storing, counting.
+      timeout: Duration.seconds(50),
       environment: {
         [SCALE_EVENTS_ENVIRONMENT.tableName]: this.table.tableName,
         [SCALE_EVENTS_ENVIRONMENT.fleets]: Stack.of(this).toJsonString(props.fleets.map(watchedFleet)),
@@ -102,66 +104,68 @@ export class ScaleEvents extends Construct {
       },
     });
     this.handler.configureAsyncInvoke({
-      onFailure: new lambdaDestinations.SqsDestination(this.deadLetterQueue),
+      onFailure: failureDestination(this.deadLetterQueue),
       retryAttempts: 2,
+      // As long as the rules keep an event; one that is repeated late is recorded at its own time.
+      maxEventAge: Duration.hours(2),
     });
     acknowledgeControl(
       this.handler,
       'LambdaDLQ',
-      'The destination of failed invocations takes what a dead-letter queue would take, with the error beside it.',
+      'Failed invocations go to the on-failure destination, with the error; a dead-letter queue would repeat them.',
     );
     this.grantHandler(props.fleets);
-    // What it compares with is known to have been deployed only after the endpoint.
+    // The handler compares with the declared configuration, which is deployed only once the endpoint is.
     for (const { stateSource, scalingDependency } of props.fleets) {
       if (stateSource?.declaredConfigName !== undefined)
         this.handler.node.defaultChild!.node.addDependency(scalingDependency);
     }
-    this.addRules(props.fleets, reconcileEvery);
+    this.addRules(props.fleets, reconcileInterval);
   }
 
-  /** Lets someone read the recorded events. */
+  /** Grants read access to the recorded events. */
   public grantRead(grantee: iam.IGrantable): iam.Grant {
     return this.table.grant(grantee, 'dynamodb:GetItem', 'dynamodb:Query');
   }
 
-  /** How many scale-outs were recorded for a fleet. */
+  /** Number of scale-outs of a fleet. */
   public metricScaleOuts(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(SCALE_EVENT_METRICS['scale-out'], fleet, options);
   }
 
-  /** How many scale-ins were recorded for a fleet. */
+  /** Number of scale-ins of a fleet. */
   public metricScaleIns(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(SCALE_EVENT_METRICS['scale-in'], fleet, options);
   }
 
-  /** How often a fleet could not grow because instances or quota were lacking. */
+  /** Number of scale-outs of a fleet that failed for lack of instances or quota. */
   public metricCapacityErrors(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(SCALE_EVENT_METRICS['capacity-error'], fleet, options);
   }
 
-  /** How often scaling failed for another reason. */
+  /** Number of scaling activities of a fleet that failed for another reason. */
   public metricScalingFailures(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(SCALE_EVENT_METRICS['scaling-failed'], fleet, options);
   }
 
-  /** How often the policies wanted at least a fleet's maximum. */
+  /** Number of times that the policies required at least a fleet's maximum. */
   public metricMaxCapacityReached(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(SCALE_EVENT_METRICS['max-reached'], fleet, options);
   }
 
-  /** How often the endpoint of a fleet went back to the version before: by a health check, an alarm, or a lack of capacity. */
-  public metricRolloutsTakenBack(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.metric(SCALE_EVENT_METRICS['rollout-taken-back'], fleet, options);
+  /** Number of rollouts of a fleet's endpoint that were rolled back: by a health check, an alarm, or a lack of capacity. */
+  public metricRollbacks(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric(SCALE_EVENT_METRICS['rollout-rolled-back'], fleet, options);
   }
 
-  /** How many replicas of a fleet are wanted and do not serve yet; the most of a minute. Needs a fleet whose state can be read. */
+  /** Maximum number of desired replicas of a fleet that were not in service in a minute. Needs a fleet with a `stateSource`. */
   public metricCapacityGap(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FLEET_STATE_METRICS.capacityGap, fleet, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
   }
 
   /**
-   * 1 while the endpoint of a fleet runs another configuration than the deployed one: a rollout was taken back, and the deployment that
-   * began it may have been reported as a success. Needs a fleet whose endpoint the stack deploys.
+   * 1 while the endpoint of a fleet runs another configuration than the deployed one: a rollout was rolled back, although the deployment may
+   * have been reported as successful. Needs a fleet whose endpoint the stack deploys.
    */
   public metricConfigurationDrift(fleet: IScalableFleet, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.metric(FLEET_STATE_METRICS.configurationDrift, fleet, {
@@ -199,11 +203,11 @@ export class ScaleEvents extends Construct {
     acknowledgeWildcards(
       policy,
       ['*'],
-      'DescribeScalingActivities and PutMetricData know no resources; PutMetricData is held to one namespace by a condition.',
+      'DescribeScalingActivities and PutMetricData do not support resource-level permissions; a condition limits PutMetricData to one namespace.',
     );
   }
 
-  private addRules(fleets: IScalableFleet[], reconcileEvery: Duration): void {
+  private addRules(fleets: IScalableFleet[], reconcileInterval: Duration): void {
     const target = new targets.LambdaFunction(this.handler, {
       deadLetterQueue: this.deadLetterQueue,
       maxEventAge: Duration.hours(2),
@@ -211,7 +215,7 @@ export class ScaleEvents extends Construct {
     });
     const rules: { [id: string]: events.RuleProps } = {
       EndpointStates: {
-        description: 'State changes of the watched endpoints',
+        description: 'State changes of the recorded endpoints',
         eventPattern: {
           source: ['aws.sagemaker'],
           detailType: ['SageMaker Endpoint State Change'],
@@ -219,7 +223,7 @@ export class ScaleEvents extends Construct {
         },
       },
       MaxCapacityReached: {
-        description: 'Scaling activities that took a watched fleet to its maximum',
+        description: 'Scaling activities that took a recorded fleet to its maximum',
         eventPattern: {
           source: ['aws.application-autoscaling'],
           detailType: ['Application Auto Scaling Scaling Activity State Change'],
@@ -228,21 +232,23 @@ export class ScaleEvents extends Construct {
       },
       Reconcile: {
         description: 'Reads scaling activities back, so that an event the bus lost is still recorded',
-        schedule: events.Schedule.rate(reconcileEvery),
+        schedule: events.Schedule.rate(reconcileInterval),
       },
     };
     for (const [id, props] of Object.entries(rules)) new events.Rule(this, id, { ...props, targets: [target] });
   }
 }
 
-function checkProps(props: ScaleEventsProps, reconcileEvery: Duration, retention: Duration): string[] {
+function checkProps(props: ScaleEventsProps, reconcileInterval: Duration, retention: Duration): string[] {
   const problems: string[] = [];
   if (props.fleets.length === 0) problems.push('fleets is empty; name at least one fleet');
-  if (reconcileEvery.toSeconds() < 60 || reconcileEvery.toSeconds() % 60 !== 0) {
-    problems.push(`reconcileEvery (${reconcileEvery.toSeconds()} s) must be a whole number of minutes, 1 or more`);
+  if (reconcileInterval.toSeconds() < 60 || reconcileInterval.toSeconds() % 60 !== 0) {
+    problems.push(
+      `reconcileInterval (${reconcileInterval.toSeconds()} s) must be a whole number of minutes, 1 or more`,
+    );
   }
   if (retention.toSeconds() < Duration.days(1).toSeconds()) {
-    problems.push(`retention (${retention.toHumanString()}) must be a day or more`);
+    problems.push(`retention (${retention.toHumanString()}) must be at least a day`);
   }
   return problems;
 }
@@ -261,7 +267,7 @@ function watchedFleet(fleet: IScalableFleet): WatchedFleet {
   };
 }
 
-/** Leave to read the state of each fleet, and of no other. */
+/** Returns the permissions to read the state of these fleets only. */
 function describeStatements(fleets: readonly IScalableFleet[]): iam.PolicyStatement[] {
   const arnsOf = (areComponents: boolean): string[] =>
     unique(

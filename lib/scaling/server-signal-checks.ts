@@ -4,7 +4,7 @@ import type { ServerSignalScalingProps } from './fleet-scaling-props';
 import type { IScalableFleet } from './scalable-fleet';
 import type { ServerSignal } from './server-signal';
 
-/** Every problem of following a number that the fleet's model servers publish. */
+/** Returns every problem of a policy on a metric of the fleet's model servers. */
 export function checkServerSignal(
   { serverMetrics, node }: Pick<IScalableFleet, 'serverMetrics' | 'node'>,
   props: ServerSignalScalingProps,
@@ -13,10 +13,10 @@ export function checkServerSignal(
   const problems: string[] = [];
   if (serverMetrics === undefined) {
     problems.push(
-      `${node.path} publishes nothing of its model servers: SageMaker collects it from real-time endpoints and inference components only`,
+      `${node.path} publishes no metrics of its model servers: SageMaker collects them from real-time endpoints and inference components only`,
     );
-  } else if (serverMetrics.missingBecause !== undefined) {
-    problems.push(`${signal.metricName} does not arrive: ${serverMetrics.missingBecause}`);
+  } else if (serverMetrics.unavailableReason !== undefined) {
+    problems.push(`${signal.metricName} is not available: ${serverMetrics.unavailableReason}`);
   } else if (serverMetrics.metricNames !== undefined && !serverMetrics.metricNames.includes(signal.metricName)) {
     problems.push(
       `the model server publishes no ${signal.metricName}; nearest known: ` +
@@ -26,14 +26,14 @@ export function checkServerSignal(
   problems.push(...checkThreshold('addAbove', addAbove, signal), ...checkThreshold('removeBelow', removeBelow, signal));
   if (removeBelow !== undefined && isKnown(removeBelow) && isKnown(addAbove) && !(removeBelow < addAbove)) {
     problems.push(
-      `removeBelow (${removeBelow}) must be below addAbove (${addAbove}), with room between them, or the fleet swings`,
+      `removeBelow (${removeBelow}) must be below addAbove (${addAbove}), with a gap between them, or the fleet oscillates`,
     );
   }
   const replicas = props.replicas ?? 1;
   if (!isKnown(replicas)) {
     if (removeBelow !== undefined) {
       problems.push(
-        'replicas is known at deploy time only, and what is removed is computed from it; give a number, or leave removeBelow out',
+        'replicas is known at deploy time only, but the removal needs its negative; give a number, or omit removeBelow',
       );
     }
   } else if (!Number.isInteger(replicas) || replicas < 1) {
@@ -50,9 +50,9 @@ export function checkServerSignal(
 function checkThreshold(name: string, value: number | undefined, signal: ServerSignal): string[] {
   if (value === undefined || !isKnown(value)) return [];
   if (!Number.isFinite(value)) return [`${name} (${value}) must be a number`];
-  if (!signal.isShare || (value >= 0 && value <= 1)) return [];
-  const meant = value > 1 && value <= 100 ? `: ${value / 100}` : '';
-  return [`${name} (${value}) must lie from 0 to 1, as ${signal.metricName} is a share, 0 to 1${meant}`];
+  if (!signal.isRatio || (value >= 0 && value <= 1)) return [];
+  const suggestion = value > 1 && value <= 100 ? `; for ${value} % give ${value / 100}` : '';
+  return [`${name} (${value}) must lie from 0 to 1, as ${signal.metricName} is a ratio${suggestion}`];
 }
 
 function isKnown(value: number): boolean {

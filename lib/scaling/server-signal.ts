@@ -1,17 +1,17 @@
-import { VLLM_METRICS } from '../catalog/server-metrics';
+import { VLLM_METRICS } from '../catalog/model-server-metrics';
 
 /**
- * A number that the model server itself publishes, as a policy follows it: the average over the replicas.
+ * Metric of the model server for a scaling policy: its average over the replicas.
  *
- * SageMaker collects it with detailed observability, where CloudWatch alarms reach it with PromQL.
+ * SageMaker collects it with detailed observability; CloudWatch alarms query it with PromQL.
  */
 export class ServerSignal {
-  /** The share of the KV cache in use, 0 to 1 (vLLM). */
+  /** Ratio of the KV cache in use, 0 to 1 (vLLM). */
   public static kvCacheUse(): ServerSignal {
     return new ServerSignal(VLLM_METRICS.kvCacheUse, false, true);
   }
 
-  /** Requests of one replica that wait for a place in its batch (vLLM). */
+  /** Requests that wait for the batch of one replica (vLLM). */
   public static waitingRequests(): ServerSignal {
     return new ServerSignal(VLLM_METRICS.waitingRequests, false);
   }
@@ -21,40 +21,40 @@ export class ServerSignal {
     return new ServerSignal(VLLM_METRICS.runningRequests, false);
   }
 
-  /** Tokens that one replica writes in a second (vLLM). */
+  /** Tokens that one replica generates per second (vLLM). */
   public static generatedTokensPerSecond(): ServerSignal {
     return new ServerSignal(VLLM_METRICS.generatedTokens, true);
   }
 
-  /** Tokens that one replica reads in a second (vLLM). */
+  /** Prompt tokens that one replica processes per second (vLLM). */
   public static promptTokensPerSecond(): ServerSignal {
     return new ServerSignal(VLLM_METRICS.promptTokens, true);
   }
 
-  /** A metric of your server that goes up and down, by the name it writes. */
+  /** Gauge of your server, by its Prometheus name. */
   public static gauge(metricName: string): ServerSignal {
     return new ServerSignal(metricName, false);
   }
 
-  /** A metric of your server that only counts up, by the name it writes; what is followed is its growth in a second. */
+  /** Counter of your server, by its Prometheus name; the policy uses its rate per second. */
   public static counter(metricName: string): ServerSignal {
     return new ServerSignal(metricName, true);
   }
 
   private constructor(
-    /** The metric's name, as the server writes it. */
+    /** Prometheus name of the metric. */
     public readonly metricName: string,
-    /** It only counts up. */
+    /** True for a counter, whose rate per second is used. */
     public readonly isCounter: boolean,
-    /** Its values are shares, 0 to 1. */
-    public readonly isShare: boolean = false,
+    /** True if its values are ratios, 0 to 1. */
+    public readonly isRatio: boolean = false,
   ) {}
 
   /**
-   * The query for a fleet's average.
+   * Returns the PromQL query of a fleet's average.
    *
-   * @param labels what tells the fleet's series from those of others
-   * @param frequencySeconds how often the metric is collected
+   * @param labels select the fleet's series
+   * @param frequencySeconds collection interval
    * @internal
    */
   public _query(labels: { readonly [label: string]: string }, frequencySeconds: number): string {

@@ -1,9 +1,9 @@
 import { Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import { PUBLISHED_METRICS } from '../catalog/published-metrics';
+import { PUBLISHED_METRICS } from '../catalog/hosting-metrics';
 import type { ScalingStep } from './fleet-scaling-props';
 
-/** The alarm of a step policy, with its defaults filled in. */
+/** Alarm of a step policy, with defaults applied. */
 export interface StepAlarm {
   readonly threshold: number;
   readonly steps: readonly ScalingStep[];
@@ -27,17 +27,17 @@ const HIGH_RESOLUTION_PERIODS = [10, 20, 30];
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
-/** Every problem of a step policy's alarm; what is known at deploy time only is not checked. */
+/** Returns every problem of a step policy's alarm; values that are known at deploy time only are not checked. */
 export function checkStepAlarm(alarm: StepAlarm): string[] {
   const { threshold, steps, evaluationPeriods, datapointsToAlarm } = alarm;
   const problems: string[] = [];
   if (isKnown(threshold) && !Number.isFinite(threshold)) {
-    problems.push(`threshold (${threshold}) must be a number; give the value at which the alarm goes off`);
+    problems.push(`threshold (${threshold}) must be a number; give the value that the alarm compares the metric with`);
   }
   for (const [index, { lowerBound, upperBound }] of steps.entries()) {
     for (const [name, bound] of Object.entries({ lowerBound, upperBound })) {
       if (bound !== undefined && isKnown(bound) && !Number.isFinite(bound)) {
-        problems.push(`steps[${index}].${name} (${bound}) must be a number; leave it out for an open end`);
+        problems.push(`steps[${index}].${name} (${bound}) must be a number; omit it for an open end`);
       }
     }
   }
@@ -55,7 +55,7 @@ export function checkStepAlarm(alarm: StepAlarm): string[] {
   return [...problems, ...checkPeriod(alarm), ...checkSides(alarm)];
 }
 
-/** What is allowed but does nothing: steps on the side of the threshold where the alarm does not go off. */
+/** Returns a warning for each step that never applies: those on the side of the threshold where the alarm is not in ALARM. */
 export function idleSteps({ steps, comparisonOperator }: StepAlarm): string[] {
   return steps
     .filter((step) => step.change !== 0 && !isReachable(step, comparisonOperator))
@@ -77,16 +77,16 @@ function checkPeriod({ metric, evaluationPeriods }: StepAlarm): string[] {
     for (const name of minuteMetrics(metric)) {
       problems.push(
         `the period (${period} s) is shorter than the minute in which SageMaker publishes ${name}, so the alarm finds no data; ` +
-          'use Duration.minutes(1), or ConcurrentRequestsPerModel or ConcurrentRequestsPerCopy, which arrive every 10 seconds',
+          'use Duration.minutes(1), or ConcurrentRequestsPerModel or ConcurrentRequestsPerCopy, which are published every 10 seconds',
       );
     }
   }
-  // API reference of PutMetricAlarm: a day at most, with periods of an hour or longer seven days.
-  const [most, words] = period < HOUR_SECONDS ? [DAY_SECONDS, '1 day'] : [7 * DAY_SECONDS, '7 days'];
-  if (isKnown(evaluationPeriods) && isCount(evaluationPeriods) && evaluationPeriods * period > most) {
+  // API reference of PutMetricAlarm: at most a day, with periods of an hour or longer seven days.
+  const [maxSeconds, words] = period < HOUR_SECONDS ? [DAY_SECONDS, '1 day'] : [7 * DAY_SECONDS, '7 days'];
+  if (isKnown(evaluationPeriods) && isCount(evaluationPeriods) && evaluationPeriods * period > maxSeconds) {
     problems.push(
-      `evaluationPeriods (${evaluationPeriods}) x the period (${period} s) is ${evaluationPeriods * period} s; CloudWatch looks back ` +
-        `${words} at most with such a period, so lower evaluationPeriods to ${Math.floor(most / period)} or less`,
+      `evaluationPeriods (${evaluationPeriods}) x the period (${period} s) is ${evaluationPeriods * period} s; CloudWatch evaluates ` +
+        `at most ${words} with such a period, so lower evaluationPeriods to ${Math.floor(maxSeconds / period)} or less`,
     );
   }
   return problems;
@@ -98,11 +98,11 @@ function checkSides({ steps, comparisonOperator }: StepAlarm): string[] {
   const bound = side === 'above' ? '{ lowerBound: 0 }' : '{ upperBound: 0 }';
   return [
     `no step lies ${side} the threshold, where the alarm goes off with comparisonOperator ${comparisonOperator}, so nothing is ever ` +
-      `scaled; add a step such as ${bound}, or turn the comparison round`,
+      `scaled; add a step such as ${bound}, or reverse the comparison`,
   ];
 }
 
-/** Whether a breach on the alarm's side can fall into the step. */
+/** Returns true if a breach on the alarm's side can fall into the step. */
 function isReachable({ lowerBound, upperBound }: ScalingStep, operator: cloudwatch.ComparisonOperator): boolean {
   if (ABOVE.includes(operator)) return upperBound === undefined || !isKnown(upperBound) || !(upperBound <= 0);
   if (BELOW.includes(operator)) return lowerBound === undefined || !isKnown(lowerBound) || !(lowerBound >= 0);
@@ -114,7 +114,7 @@ function periodSeconds(metric: cloudwatch.IMetric): number | undefined {
   return metricStat === undefined ? mathExpression?.period : metricStat.period.toSeconds();
 }
 
-/** The metrics of SageMaker in it that arrive once a minute; utilisation arrives as often as the endpoint says. */
+/** Returns the names of its SageMaker metrics that are published once a minute; utilization follows the interval set on the endpoint. */
 function minuteMetrics(metric: cloudwatch.IMetric): string[] {
   const { metricStat, mathExpression } = metric.toMetricConfig();
   if (metricStat === undefined) return Object.values(mathExpression?.usingMetrics ?? {}).flatMap(minuteMetrics);

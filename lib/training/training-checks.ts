@@ -1,36 +1,36 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Token } from 'aws-cdk-lib';
+import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
-import { LONGEST_JOB_NAME_PREFIX } from './training-states';
+import { MAX_JOB_NAME_PREFIX_LENGTH } from './training-states';
 
-/** `StoppingCondition.MaxRuntimeInSeconds` ends at 28 days (API reference of CreateTrainingJob). */
-const LONGEST_RUNTIME_SECONDS = 28 * 86_400;
-const SHORTEST_RUNTIME_SECONDS = 60;
-/** Hyperparameters of one job, less the three of script mode (API reference of CreateTrainingJob). */
-const MOST_HYPERPARAMETERS = 97;
-const LONGEST_HYPERPARAMETER = { name: 256, value: 2500 };
-/** General purpose volumes end here. */
-const LARGEST_VOLUME_GB = 16_384;
+/** Range of `StoppingCondition.MaxRuntimeInSeconds`, at most 28 days (API reference of CreateTrainingJob). */
+const MAX_RUNTIME_SECONDS = 28 * 86_400;
+const MIN_RUNTIME_SECONDS = 60;
+/** Maximum number of hyperparameters, without the three of script mode (API reference of CreateTrainingJob). */
+const MAX_HYPERPARAMETERS = 97;
+const MAX_HYPERPARAMETER_LENGTH = { name: 256, value: 2500 };
+/** Maximum size of general purpose volumes. */
+const MAX_VOLUME_GIB = 16_384;
 
-/** Everything that SageMaker would refuse, or that would lose money or work. */
-export function checkProps(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
+/** Returns every setting that SageMaker refuses, or that loses money or work. */
+export function checkTrainingProps(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
   return [
     ...checkInstanceTypes(props.instanceTypes),
     ...checkJobNamePrefix(props.jobNamePrefix),
     ...checkTime(props, settings),
     ...checkSource(settings),
     ...checkHyperparameters(settings.hyperparameters),
-    ...checkVolume(settings.volumeSizeInGb),
+    ...checkVolume(settings.volumeSize),
     ...(props.modelBucket !== undefined && props.accessLogsBucket !== undefined
-      ? ['accessLogsBucket has no effect on a given modelBucket; turn its access logs on where it is made']
+      ? ['accessLogsBucket has no effect on an existing modelBucket; enable access logs where that bucket is created']
       : []),
   ];
 }
 
 function checkInstanceTypes(types: readonly string[]): string[] {
-  if (types.length === 0) return ['instanceTypes is empty; name at least one type, the most wanted first'];
+  if (types.length === 0) return ['instanceTypes is empty; name at least one type'];
   const problems = types
     .filter((name) => !Token.isUnresolved(name) && findInstanceType(name) === undefined)
     .map((name) => `instanceTypes: ${unknownInstanceType(name)}`);
@@ -41,30 +41,28 @@ function checkInstanceTypes(types: readonly string[]): string[] {
 
 function checkJobNamePrefix(prefix: string | undefined): string[] {
   if (prefix === undefined || Token.isUnresolved(prefix)) return [];
-  if (prefix.length <= LONGEST_JOB_NAME_PREFIX && /^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$/.test(prefix)) return [];
+  if (prefix.length <= MAX_JOB_NAME_PREFIX_LENGTH && /^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$/.test(prefix)) return [];
   return [
-    `jobNamePrefix ('${prefix}') is not allowed; use 1 to ${LONGEST_JOB_NAME_PREFIX} letters, digits and single hyphens`,
+    `jobNamePrefix ('${prefix}') is not allowed; use 1 to ${MAX_JOB_NAME_PREFIX_LENGTH} letters, digits and single hyphens`,
   ];
 }
 
 function checkTime(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
   const problems: string[] = [];
   const runtime = props.maxRuntime.toSeconds();
-  if (runtime < SHORTEST_RUNTIME_SECONDS || runtime > LONGEST_RUNTIME_SECONDS) {
+  if (runtime < MIN_RUNTIME_SECONDS || runtime > MAX_RUNTIME_SECONDS) {
     problems.push(
-      `maxRuntime (${runtime} s) is out of range; ${SHORTEST_RUNTIME_SECONDS} to ${LONGEST_RUNTIME_SECONDS} s (28 days) is allowed`,
+      `maxRuntime (${runtime} s) is out of range; ${MIN_RUNTIME_SECONDS} to ${MAX_RUNTIME_SECONDS} s (28 days) is allowed`,
     );
   }
   if (settings.spot && !settings.checkpoints) {
     problems.push(
-      'spot is on and checkpoints is off: an interruption would throw away all work so far and pay for it again; ' +
+      'spot requires checkpoints: an interruption would discard the work so far, which is then paid for again; ' +
         'turn checkpoints on or spot off',
     );
   }
   if (!settings.spot && props.maxWait !== undefined) {
-    problems.push(
-      'maxWait is given and spot is off; maxWait counts for spot capacity alone, so leave it out or turn spot on',
-    );
+    problems.push('maxWait applies to spot capacity only, and spot is off; leave maxWait out or turn spot on');
   }
   if (settings.maxWait !== undefined && settings.maxWait.toSeconds() < runtime) {
     problems.push(
@@ -86,24 +84,25 @@ function checkHyperparameters(hyperparameters: { readonly [name: string]: string
   const reserved = names.filter((name) => name.startsWith('sagemaker_'));
   if (reserved.length > 0) {
     problems.push(
-      `hyperparameters ${reserved.join(', ')} begin with sagemaker_, which script mode keeps for itself; rename them`,
+      `hyperparameters ${reserved.join(', ')} begin with sagemaker_, which is reserved for script mode; rename them`,
     );
   }
-  if (names.length > MOST_HYPERPARAMETERS) {
-    problems.push(`there are ${names.length} hyperparameters; at most ${MOST_HYPERPARAMETERS} are allowed`);
+  if (names.length > MAX_HYPERPARAMETERS) {
+    problems.push(`there are ${names.length} hyperparameters; at most ${MAX_HYPERPARAMETERS} are allowed`);
   }
   for (const [name, value] of Object.entries(hyperparameters)) {
-    if (name.length <= LONGEST_HYPERPARAMETER.name && value.length <= LONGEST_HYPERPARAMETER.value) continue;
+    if (name.length <= MAX_HYPERPARAMETER_LENGTH.name && value.length <= MAX_HYPERPARAMETER_LENGTH.value) continue;
     problems.push(
-      `hyperparameter ${name.slice(0, 40)} is too long; names have at most ${LONGEST_HYPERPARAMETER.name} characters, ` +
-        `values ${LONGEST_HYPERPARAMETER.value}`,
+      `hyperparameter ${name.slice(0, 40)} is too long; names have at most ${MAX_HYPERPARAMETER_LENGTH.name} characters, ` +
+        `values ${MAX_HYPERPARAMETER_LENGTH.value}`,
     );
   }
   return problems;
 }
 
-function checkVolume(volumeSizeInGb: number): string[] {
-  if (Token.isUnresolved(volumeSizeInGb)) return [];
-  if (Number.isInteger(volumeSizeInGb) && volumeSizeInGb >= 1 && volumeSizeInGb <= LARGEST_VOLUME_GB) return [];
-  return [`volumeSizeInGb (${volumeSizeInGb}) must be a whole number from 1 to ${LARGEST_VOLUME_GB}`];
+function checkVolume(volumeSize: Size): string[] {
+  if (volumeSize.isUnresolved()) return [];
+  const gib = volumeSize.toGibibytes({ rounding: SizeRoundingBehavior.NONE });
+  if (Number.isInteger(gib) && gib >= 1 && gib <= MAX_VOLUME_GIB) return [];
+  return [`volumeSize (${gib} GiB) must be a whole number of GiB from 1 to ${MAX_VOLUME_GIB}`];
 }

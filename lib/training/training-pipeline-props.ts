@@ -1,4 +1,5 @@
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Size } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as events from 'aws-cdk-lib/aws-events';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
@@ -6,94 +7,94 @@ import { PackedAsset } from './packed-asset';
 
 /** Properties of {@link TrainingPipeline}. */
 export interface TrainingPipelineProps {
-  /** The bucket with the training data. */
+  /** Bucket of the training data. */
   readonly trainingData: s3.IBucket;
 
   /**
-   * The training data's key prefix.
+   * Key prefix of the training data.
    *
-   * @default results/ - what ingestion lands
+   * @default results/ - results of `StreamIngestion`
    */
   readonly trainingDataPrefix?: string;
 
-  /** Instance types to train on, the most wanted first; the next is taken when SageMaker has none of one. */
+  /** Instance types of the training job, in order of preference; without capacity for one the next is tried. */
   readonly instanceTypes: string[];
 
-  /** After this time a job is stopped, whatever it does; 1 minute to 28 days. There is no job without a limit. */
+  /** Maximum runtime of a job, 1 minute to 28 days. Required, so that no job runs without a limit. */
   readonly maxRuntime: Duration;
 
   /**
-   * What the names of jobs and models begin with: at most 21 letters, digits and single hyphens.
+   * Prefix of the names of jobs and models: at most 21 letters, digits and single hyphens.
    *
-   * @default - made from the construct's path
+   * @default - derived from the construct's path
    */
   readonly jobNamePrefix?: string;
 
   /**
-   * Train on spot capacity: up to 90 % cheaper, and interrupted when the capacity is needed elsewhere. Needs checkpoints.
+   * Train on spot capacity: up to 90 % cheaper, but SageMaker may interrupt the job. Requires checkpoints.
    *
    * @default true
    */
   readonly spot?: boolean;
 
   /**
-   * How long a spot job may take in all, waiting for capacity included; after it the next instance type is tried.
+   * Maximum total time of a spot job, including the wait for capacity; after it the next instance type is tried.
    *
    * @default - twice maxRuntime
    */
   readonly maxWait?: Duration;
 
   /**
-   * Keep checkpoints in S3, so that an interrupted job and the attempt on the next type go on where the last one ended.
+   * Keep checkpoints in S3, from which an interrupted job, or the attempt on the next instance type, continues.
    *
    * @default true
    */
   readonly checkpoints?: boolean;
 
   /**
-   * When to train by itself.
+   * Schedule of automatic training.
    *
-   * @default - only when it is started
+   * @default - only started manually
    */
   readonly schedule?: events.Schedule;
 
   /**
-   * The folder with the training script and what it needs, packed at synthesis.
+   * Folder with the training script and its files, packed at synthesis.
    *
-   * @default - the package's own training, which learns the service time from results
+   * @default - training of this package, which learns the service time from results
    */
   readonly sourceDirectory?: string;
 
   /**
-   * The script in the source folder.
+   * Training script in the source folder.
    *
    * @default train.py
    */
   readonly entryPoint?: string;
 
   /**
-   * Arguments of the script, `--name value`.
+   * Arguments of the script, passed as `--name value`.
    *
    * @default - none
    */
   readonly hyperparameters?: { [name: string]: string };
 
   /**
-   * The image to train in: one of the SageMaker images with script mode, in ECR.
+   * Training image in ECR, with SageMaker's script mode.
    *
    * @default - AWS's scikit-learn image in the stack's region
    */
   readonly trainingImage?: string;
 
   /**
-   * Storage for the job in GB, where the instance type has no NVMe disks of its own.
+   * Storage volume of the job, for instance types without NVMe disks; whole GiB, 1 to 16,384.
    *
-   * @default 50
+   * @default Size.gibibytes(50)
    */
-  readonly volumeSizeInGb?: number;
+  readonly volumeSize?: Size;
 
   /**
-   * The image that serves the trained model, in ECR.
+   * Image in ECR that serves the trained model.
    *
    * @default - AWS's Triton image in the stack's region
    */
@@ -102,41 +103,49 @@ export interface TrainingPipelineProps {
   /**
    * Environment of the serving container.
    *
-   * @default - Triton serves the model `service_time` and takes requests as plain JSON
+   * @default - Triton serves the model `service_time` with requests in plain JSON
    */
   readonly inferenceEnvironment?: { [name: string]: string };
 
   /**
-   * The role that endpoints use with the trained models. One that is given must be allowed to read `models/*` in the model bucket.
+   * Execution role of the trained models. An existing role needs permission to read `models/*` in the model bucket.
    *
-   * @default - a new role that may read the models, pull the image, log and count
+   * @default - a new role that may read the models, pull the image, and write logs and metrics
    */
   readonly modelExecutionRole?: iam.IRole;
 
   /**
-   * Where models and checkpoints go; turn versioning on when you give one.
+   * Bucket for models and checkpoints; enable versioning on an existing one.
    *
    * @default - a new bucket: encrypted, versioned, TLS only, closed to the public
    */
   readonly modelBucket?: s3.IBucket;
 
   /**
-   * Where server access logs of the new model bucket go.
+   * Table of the `CostGuard` that meters the jobs (its `table`): from `freeze-growth` on no job starts. The guard itself only stops
+   * jobs that have started.
+   *
+   * @default - jobs start at any level of a guard
+   */
+  readonly guardTable?: dynamodb.ITable;
+
+  /**
+   * Bucket for the server access logs of the new model bucket.
    *
    * @default - no access logs
    */
   readonly accessLogsBucket?: s3.IBucket;
 
   /**
-   * What happens to the new bucket when it leaves the stack.
+   * Removal policy of the new bucket.
    *
-   * @default RemovalPolicy.RETAIN
+   * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
    */
   readonly removalPolicy?: RemovalPolicy;
 }
 
-/** The properties with every default filled in. */
-export function withDefaults(props: TrainingPipelineProps) {
+/** Applies the defaults. */
+export function trainingSettings(props: TrainingPipelineProps) {
   const spot = props.spot ?? true;
   return {
     trainingDataPrefix: props.trainingDataPrefix ?? 'results/',
@@ -146,7 +155,7 @@ export function withDefaults(props: TrainingPipelineProps) {
     sourceDirectory: props.sourceDirectory ?? PackedAsset.trainingSourcePath(),
     entryPoint: props.entryPoint ?? 'train.py',
     hyperparameters: props.hyperparameters ?? {},
-    volumeSizeInGb: props.volumeSizeInGb ?? 50,
+    volumeSize: props.volumeSize ?? Size.gibibytes(50),
     inferenceEnvironment: props.inferenceEnvironment ?? {
       SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: 'service_time',
       SAGEMAKER_TRITON_INFERENCE_TYPE: 'generate',
@@ -154,4 +163,4 @@ export function withDefaults(props: TrainingPipelineProps) {
   };
 }
 
-export type TrainingSettings = ReturnType<typeof withDefaults>;
+export type TrainingSettings = ReturnType<typeof trainingSettings>;

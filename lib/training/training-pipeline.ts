@@ -1,5 +1,6 @@
-import { ArnFormat, Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -16,22 +17,20 @@ import {
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
+import { dependentStatements } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
 import { PackedAsset } from './packed-asset';
-import { checkProps } from './training-checks';
-import { type TrainingPipelineProps, type TrainingSettings, withDefaults } from './training-pipeline-props';
+import { checkTrainingProps } from './training-checks';
+import { type TrainingPipelineProps, type TrainingSettings, trainingSettings } from './training-pipeline-props';
 import { CHECKPOINTS_PREFIX, modelExecutionRole, MODELS_PREFIX, trainingRole } from './training-roles';
-import { LONGEST_JOB_NAME_PREFIX, trainingStates } from './training-states';
-
-/** The rule through which Step Functions hears that a training job has ended. Source: "Integrate SageMaker" in its developer guide. */
-const SYNC_RULE = 'StepFunctionsGetEventsForSageMakerTrainingJobsRule';
+import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH, trainingStates } from './training-states';
 
 /**
- * Trains a model over the data below a prefix and registers it with SageMaker: started by hand, by code or on a schedule.
+ * Trains a model on the data below a prefix and registers it with SageMaker: started manually, by code or on a schedule.
  *
- * Creates a Step Functions machine that runs one SageMaker training job to its end, on the first instance type that has capacity, and
- * makes a SageMaker model of the artifact; a versioned bucket for models and checkpoints; and a role each for machine, job and model.
+ * Creates a Step Functions state machine that runs one SageMaker training job, on the first instance type that has capacity, and creates
+ * a SageMaker model of the artifact; a versioned bucket for models and checkpoints; and a role each for state machine, job and model.
  * The output of an execution names the model, its artifact and the job.
  *
  * @example
@@ -42,44 +41,44 @@ const SYNC_RULE = 'StepFunctionsGetEventsForSageMakerTrainingJobsRule';
  * });
  */
 export class TrainingPipeline extends Construct {
-  /** The machine; start an execution of it to train. */
+  /** State machine; start an execution of it to train. */
   public readonly stateMachine: sfn.StateMachine;
 
-  /** Where models and checkpoints land. */
+  /** Bucket of models and checkpoints. */
   public readonly modelBucket: s3.IBucket;
 
-  /** The key prefix of the models in the bucket: `<prefix><job>/output/model.tar.gz`. */
+  /** Key prefix of the models in the bucket: `<prefix><job>/output/model.tar.gz`. */
   public readonly modelsPrefix: string = MODELS_PREFIX;
 
-  /** The role of the training jobs. */
+  /** Role of the training jobs. */
   public readonly trainingRole: iam.Role;
 
-  /** The role of the registered models. */
+  /** Execution role of the registered models. */
   public readonly modelExecutionRole: iam.IRole;
 
-  /** The names of the training jobs and models begin with this and a hyphen. */
+  /** Beginning of the names of all training jobs and models of this pipeline and of no other: the prefix and `--`. */
   public readonly jobNamePrefix: string;
 
-  /** The instance types in the order in which they are tried. */
+  /** Instance types in the order in which they are tried. */
   public readonly instanceTypes: string[];
 
-  /** Whether the jobs run on spot capacity. */
+  /** True if the jobs run on spot capacity. */
   public readonly usesSpot: boolean;
 
-  /** The rule that starts training, where there is a schedule. */
+  /** Rule that starts training; undefined without a schedule. */
   public readonly scheduleRule?: events.Rule;
 
-  /** Starts that the rule could not deliver, where there is a schedule; should be empty. */
+  /** Queue of starts that the rule could not deliver, which should be empty; undefined without a schedule. */
   public readonly scheduleDeadLetterQueue?: sqs.Queue;
 
   public constructor(scope: Construct, id: string, props: TrainingPipelineProps) {
     super(scope, id);
-    const settings = withDefaults(props);
-    throwProblems(this.node.path, checkProps(props, settings));
+    const settings = trainingSettings(props);
+    throwProblems(this.node.path, checkTrainingProps(props, settings));
 
     this.instanceTypes = [...props.instanceTypes];
     this.usesSpot = settings.spot;
-    this.jobNamePrefix = props.jobNamePrefix ?? jobNamePrefix(this);
+    this.jobNamePrefix = `${props.jobNamePrefix ?? jobNamePrefix(this)}${JOB_NAME_TERMINATOR}`;
     this.modelBucket = props.modelBucket ?? this.createModelBucket(props);
 
     const images = {
@@ -109,7 +108,7 @@ export class TrainingPipeline extends Construct {
         schedule: props.schedule,
         targets: [new targets.SfnStateMachine(this.stateMachine, { deadLetterQueue: this.scheduleDeadLetterQueue })],
       });
-      // The role of the rule lies below the machine, whose own role does not.
+      // The role of the rule is a child of the state machine; the role of the state machine is not.
       acknowledgeInlinePolicy(this.stateMachine);
     }
   }
@@ -117,7 +116,7 @@ export class TrainingPipeline extends Construct {
   /**
    * Allows a principal to start training.
    *
-   * @param grantee who may start it
+   * @param grantee principal that may start it
    */
   public grantStart(grantee: iam.IGrantable): iam.Grant {
     return iam.Grant.addToPrincipal({
@@ -128,7 +127,7 @@ export class TrainingPipeline extends Construct {
   }
 
   /**
-   * Trainings that ended without a model.
+   * Number of executions that ended without a model.
    *
    * @param options other statistics or periods
    * @default - sum over five minutes
@@ -141,8 +140,8 @@ export class TrainingPipeline extends Construct {
     const bucket = hardenedBucket(this, 'Models', {
       accessLogsBucket: props.accessLogsBucket,
       accessLogsPrefix: `${this.node.id}/`,
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
-      keepOldVersions: Duration.days(90),
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      noncurrentVersionExpiration: Duration.days(90),
     });
     bucket.addLifecycleRule({ id: 'Checkpoints', prefix: CHECKPOINTS_PREFIX, expiration: Duration.days(30) });
     return bucket;
@@ -158,7 +157,7 @@ export class TrainingPipeline extends Construct {
     const states = trainingStates(this, {
       jobNamePrefix: this.jobNamePrefix,
       instanceTypes: this.instanceTypes,
-      volumeSizeInGb: settings.volumeSizeInGb,
+      volumeSizeGib: settings.volumeSize.toGibibytes(),
       trainingImage: images.training.uri,
       trainingRoleArn: this.trainingRole.roleArn,
       hyperparameters: {
@@ -175,12 +174,14 @@ export class TrainingPipeline extends Construct {
       inferenceImage: images.inference.uri,
       inferenceEnvironment: settings.inferenceEnvironment,
       modelRoleArn: this.modelExecutionRole.roleArn,
+      guardTableName: props.guardTable?.tableName,
     });
     const role = new iam.Role(this, 'MachineRole', {
       assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
       description: 'Starts training jobs and registers models',
     });
     const logGroup = new logs.LogGroup(this, 'MachineLogs', {
+      logGroupName: machineLogGroupName(this),
       retention: logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -196,67 +197,68 @@ export class TrainingPipeline extends Construct {
         includeExecutionData: true,
       },
     });
-    machine.node.addDependency(this.machinePolicy(role));
+    machine.node.addDependency(this.machinePolicy(role, props.guardTable));
     acknowledgeInlinePolicy(role);
     acknowledgeRule(
       role,
       'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray know no resources; both come from the service's own documentation.",
+      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
     );
     return machine;
   }
 
-  /** What `createTrainingJob.sync` and `createModel` need, on names that only this pipeline uses. */
-  private machinePolicy(role: iam.Role): iam.Policy {
+  /** Permissions for `createTrainingJob.sync` and `createModel`, limited to the name prefix of this pipeline, and for the guard's table. */
+  private machinePolicy(role: iam.Role, guardTable: dynamodb.ITable | undefined): iam.Policy {
     const stack = Stack.of(this);
     const named = (resource: string): string =>
-      stack.formatArn({ service: 'sagemaker', resource, resourceName: `${this.jobNamePrefix}-*` });
+      stack.formatArn({ service: 'sagemaker', resource, resourceName: `${this.jobNamePrefix}*` });
+    const job = named('training-job');
+    const model = named('model');
+    guardTable?.encryptionKey?.grantDecrypt(role);
     const policy = new iam.Policy(this, 'MachinePolicy', {
       statements: [
-        new iam.PolicyStatement({
-          sid: 'Train',
-          actions: [
-            'sagemaker:AddTags',
-            'sagemaker:CreateTrainingJob',
-            'sagemaker:DescribeTrainingJob',
-            'sagemaker:ListTags',
-            'sagemaker:StopTrainingJob',
-          ],
-          resources: [named('training-job')],
-        }),
-        new iam.PolicyStatement({ sid: 'Register', actions: ['sagemaker:CreateModel'], resources: [named('model')] }),
-        new iam.PolicyStatement({
-          sid: 'PassRoles',
-          actions: ['iam:PassRole'],
-          resources: [this.trainingRole.roleArn, this.modelExecutionRole.roleArn],
-          conditions: { StringEquals: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
-        }),
-        new iam.PolicyStatement({
-          sid: 'HearOfTheEnd',
-          actions: ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'],
-          resources: [
-            stack.formatArn({
-              service: 'events',
-              resource: 'rule',
-              resourceName: SYNC_RULE,
-              arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-            }),
-          ],
-        }),
+        ...(guardTable === undefined
+          ? []
+          : [
+              new iam.PolicyStatement({
+                sid: 'ReadGuard',
+                actions: ['dynamodb:GetItem'],
+                resources: [guardTable.tableArn],
+              }),
+            ]),
+        new iam.PolicyStatement({ sid: 'Train', actions: ['sagemaker:CreateTrainingJob'], resources: [job] }),
+        new iam.PolicyStatement({ sid: 'Register', actions: ['sagemaker:CreateModel'], resources: [model] }),
+        ...dependentStatements(this, [
+          { call: 'states:::sagemaker:createTrainingJob.sync', arns: { TrainingJobArn: [job] } },
+          { call: 'sagemaker:CreateTrainingJob', arns: { RoleArn: [this.trainingRole.roleArn] } },
+          { call: 'sagemaker:CreateModel', arns: { ExecutionRoleArn: [this.modelExecutionRole.roleArn] } },
+        ]),
       ],
     });
     policy.attachToRole(role);
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(
       policy,
-      [named('training-job'), named('model')],
-      'Every training makes a job and a model of a new name with this prefix.',
+      [job, model],
+      'Every execution creates a job and a model with new names below this prefix.',
     );
     return policy;
   }
 }
 
 function jobNamePrefix(scope: Construct): string {
-  const name = Names.uniqueResourceName(scope, { maxLength: LONGEST_JOB_NAME_PREFIX, separator: '-' });
+  const name = Names.uniqueResourceName(scope, { maxLength: MAX_JOB_NAME_PREFIX_LENGTH, separator: '-' });
   return Token.isUnresolved(name) ? name : name.toLowerCase().replace(/^-+|-+$/g, '');
+}
+
+/**
+ * Name of the state machine's log group, unique in the account and region: the name of the stack and the path in it.
+ *
+ * Step Functions adds every log group to a resource policy of at most 5,120 characters, unless its name begins with `/aws/vendedlogs/`:
+ * https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+ */
+function machineLogGroupName(scope: Construct): string {
+  const stack = Stack.of(scope);
+  const path = scope.node.path.slice(stack.node.path.length).replace(/[^A-Za-z0-9_/.-]/g, '-');
+  return `/aws/vendedlogs/states/${stack.stackName}${path}`;
 }

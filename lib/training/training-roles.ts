@@ -2,25 +2,27 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { SAGEMAKER_NAMESPACE, TRAINING_JOBS_NAMESPACE } from '../catalog/hosting-metrics';
 import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { grantKeyUse } from '../runtime/dependent-grants';
 import type { PulledImage } from './images';
 import type { PackedAsset } from './packed-asset';
 
-/** Where models land in the model bucket. */
+/** Key prefix of models in the model bucket. */
 export const MODELS_PREFIX = 'models/';
 
-/** Where checkpoints land in the model bucket. */
+/** Key prefix of checkpoints in the model bucket. */
 export const CHECKPOINTS_PREFIX = 'checkpoints/';
 
-interface RunNeeds {
+interface ContainerNeeds {
   readonly image: PulledImage;
-  /** The log group below `/aws/sagemaker/`. */
+  /** Name of the log group below `/aws/sagemaker/`. */
   readonly logGroup: string;
   readonly metricNamespace: string;
 }
 
-/** What every SageMaker container needs: its image, its logs, its metrics. */
-function runStatements(scope: Construct, needs: RunNeeds): iam.PolicyStatement[] {
+/** Permissions of every SageMaker container: pull its image, write its logs and metrics. */
+function containerStatements(scope: Construct, needs: ContainerNeeds): iam.PolicyStatement[] {
   return [
     new iam.PolicyStatement({
       sid: 'PullImage',
@@ -52,9 +54,9 @@ function logGroupArn(scope: Construct, name: string): string {
 }
 
 const ANY_RESOURCE =
-  'GetAuthorizationToken and PutMetricData know no resources; PutMetricData is held to one namespace by a condition.';
+  'GetAuthorizationToken and PutMetricData do not support resource-level permissions; a condition limits PutMetricData to one namespace.';
 
-/** The role of the training jobs: reads the data and the source, writes models and checkpoints. */
+/** Creates the role of the training jobs: it may read the data and the source, and write models and checkpoints. */
 export function trainingRole(
   scope: Construct,
   needs: {
@@ -74,10 +76,10 @@ export function trainingRole(
   const written = [MODELS_PREFIX, CHECKPOINTS_PREFIX].map((prefix) => models.arnForObjects(`${prefix}*`));
   const policy = new iam.Policy(scope, 'TrainingPolicy', {
     statements: [
-      ...runStatements(scope, {
+      ...containerStatements(scope, {
         image: needs.image,
         logGroup: 'TrainingJobs',
-        metricNamespace: '/aws/sagemaker/TrainingJobs',
+        metricNamespace: TRAINING_JOBS_NAMESPACE,
       }),
       new iam.PolicyStatement({ sid: 'ReadData', actions: ['s3:GetObject'], resources: [dataObjects] }),
       new iam.PolicyStatement({ sid: 'ReadSource', actions: ['s3:GetObject'], resources: [needs.source.objectArn] }),
@@ -101,19 +103,19 @@ export function trainingRole(
     ],
   });
   policy.attachToRole(role);
-  data.encryptionKey?.grantDecrypt(role);
-  models.encryptionKey?.grantEncryptDecrypt(role);
+  grantKeyUse(data.encryptionKey, role, 's3:GetObject');
+  grantKeyUse(models.encryptionKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(
     policy,
     [dataObjects, ...written, logGroupArn(scope, 'TrainingJobs')],
-    'SageMaker names the log streams, the jobs and what they write as it goes; the data lies below a prefix.',
+    'SageMaker names the log streams, the jobs and their output at run time; the data is below a prefix.',
   );
   return role;
 }
 
-/** The role of the endpoints that serve the trained models. */
+/** Creates the execution role of the trained models. */
 export function modelExecutionRole(
   scope: Construct,
   needs: { readonly image: PulledImage; readonly models: s3.IBucket },
@@ -126,7 +128,11 @@ export function modelExecutionRole(
   const objects = models.arnForObjects(`${MODELS_PREFIX}*`);
   const policy = new iam.Policy(scope, 'ModelPolicy', {
     statements: [
-      ...runStatements(scope, { image: needs.image, logGroup: 'Endpoints', metricNamespace: 'AWS/SageMaker' }),
+      ...containerStatements(scope, {
+        image: needs.image,
+        logGroup: 'Endpoints',
+        metricNamespace: SAGEMAKER_NAMESPACE,
+      }),
       new iam.PolicyStatement({ sid: 'ReadModels', actions: ['s3:GetObject'], resources: [objects] }),
       new iam.PolicyStatement({
         sid: 'FindModels',
@@ -137,13 +143,13 @@ export function modelExecutionRole(
     ],
   });
   policy.attachToRole(role);
-  models.encryptionKey?.grantDecrypt(role);
+  grantKeyUse(models.encryptionKey, role, 's3:GetObject');
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(
     policy,
     [objects, logGroupArn(scope, 'Endpoints')],
-    'Models and log streams get their names when they are made, below these prefixes.',
+    'Models and log streams are named at run time, below these prefixes.',
   );
   return role;
 }

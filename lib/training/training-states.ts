@@ -1,37 +1,48 @@
 import { Aws, Duration } from 'aws-cdk-lib';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { GUARD_TABLE, TRAINING_STARTS } from '../cost/contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
 
-/** What the states need to know. Values may hold tokens. */
+/** Settings of the states. Values may be tokens. */
 export interface TrainingPlan {
+  /** Prefix with its terminator. */
   readonly jobNamePrefix: string;
   readonly instanceTypes: readonly string[];
-  readonly volumeSizeInGb: number;
+  readonly volumeSizeGib: number;
   readonly trainingImage: string;
   readonly trainingRoleArn: string;
   readonly hyperparameters: { readonly [name: string]: string };
   readonly dataUri: string;
   readonly outputUri: string;
   readonly maxRuntimeSeconds: number;
-  /** Given for spot capacity. */
+  /** Set for spot capacity. */
   readonly maxWaitSeconds?: number;
-  /** Given with checkpoints; each execution has a folder below it. */
+  /** Set with checkpoints; each execution has a folder below it. */
   readonly checkpointsUri?: string;
   readonly inferenceImage: string;
   readonly inferenceEnvironment: { readonly [name: string]: string };
   readonly modelRoleArn: string;
+  /** Name of the table of the cost guard that admits jobs; undefined without a guard. */
+  readonly guardTableName?: string;
 }
 
-/** The same for the whole execution, and of characters that names allow. */
+/** Id of the execution, in characters that names allow. */
 const EXECUTION_ID = "States.Hash($$.Execution.Id, 'MD5')";
-/** New for every attempt, so that retries and redrives meet no job of the same name. */
+/** Random id of the attempt, so that retries and redrives create jobs with new names. */
 const ATTEMPT_ID = "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)";
 
-/** The longest prefix that leaves room for both ids in the 63 characters of a job's name. */
-export const LONGEST_JOB_NAME_PREFIX = 63 - 1 - 32 - 1 - 8;
+/**
+ * End of a prefix of job names. A prefix has single hyphens only, so the names of one pipeline never begin with the prefix of another:
+ * `prod--` is no beginning of `prod-b--`. SageMaker allows several hyphens in a row (API reference of CreateTrainingJob,
+ * https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html).
+ */
+export const JOB_NAME_TERMINATOR = '--';
 
-/** SageMaker's own hiccups and throttling; refusals come back at once and fail after two short waits. */
+/** Maximum length of the prefix, with its terminator and both ids within the 63 characters of a job's name. */
+export const MAX_JOB_NAME_PREFIX_LENGTH = 63 - JOB_NAME_TERMINATOR.length - 32 - 8;
+
+/** Retries of transient errors and throttling; a permanent error costs two short delays. */
 const RETRY: sfn.RetryProps = {
   errors: ['SageMaker.AmazonSageMakerException'],
   interval: Duration.seconds(5),
@@ -39,13 +50,37 @@ const RETRY: sfn.RetryProps = {
   backoffRate: 2,
 };
 
+/** Retries of the read of the guard's table. */
+const GUARD_RETRY: sfn.RetryProps = { ...RETRY, errors: [sfn.Errors.TASKS_FAILED] };
+
+/** Path of the attribute in the state, below the result of the read. */
+const TRAINING_STARTS_PATH = `$.Guard.Item.${GUARD_TABLE.trainingStarts}.S`;
+
+function readGuard(tableName: string): object {
+  return {
+    Type: 'Task',
+    Resource: `arn:${Aws.PARTITION}:states:::dynamodb:getItem`,
+    Parameters: {
+      TableName: tableName,
+      Key: {
+        [GUARD_TABLE.partitionKey]: { S: GUARD_TABLE.partition },
+        [GUARD_TABLE.sortKey]: { S: GUARD_TABLE.stateSortKey },
+      },
+      // The whole state may be larger than the 256 KiB that a task may return.
+      ProjectionExpression: GUARD_TABLE.trainingStarts,
+      ConsistentRead: true,
+    },
+    ResultPath: '$.Guard',
+  };
+}
+
 function trainingJob(plan: TrainingPlan, instanceType: string): object {
   const isSpot = plan.maxWaitSeconds !== undefined;
   return {
     Type: 'Task',
     Resource: `arn:${Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync`,
     Parameters: {
-      'TrainingJobName.$': `States.Format('${plan.jobNamePrefix}-{}-{}', ${EXECUTION_ID}, ${ATTEMPT_ID})`,
+      'TrainingJobName.$': `States.Format('${plan.jobNamePrefix}{}{}', ${EXECUTION_ID}, ${ATTEMPT_ID})`,
       RoleArn: plan.trainingRoleArn,
       AlgorithmSpecification: {
         TrainingImage: plan.trainingImage,
@@ -70,7 +105,7 @@ function trainingJob(plan: TrainingPlan, instanceType: string): object {
         },
       ],
       OutputDataConfig: { S3OutputPath: plan.outputUri },
-      ResourceConfig: { InstanceType: instanceType, InstanceCount: 1, VolumeSizeInGB: plan.volumeSizeInGb },
+      ResourceConfig: { InstanceType: instanceType, InstanceCount: 1, VolumeSizeInGB: plan.volumeSizeGib },
       StoppingCondition: {
         MaxRuntimeInSeconds: plan.maxRuntimeSeconds,
         ...(isSpot ? { MaxWaitTimeInSeconds: plan.maxWaitSeconds } : {}),
@@ -110,8 +145,9 @@ function createModel(plan: TrainingPlan): object {
 }
 
 /**
- * The states of the pipeline: train on the first type, on the next one whenever there is no capacity, then register the model. Any
- * other failure ends the execution with the error and cause of the task.
+ * Builds the states of the pipeline: train on the first type, without capacity on the next one, then register the model. Any other
+ * failure ends the execution with the error and cause of the task. With a guard each attempt begins with a look at its table: where growth
+ * is frozen, or the table cannot be read, the execution fails without a job.
  */
 export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChainable {
   const failed = new sfn.Fail(scope, 'Failed', { errorPath: '$.Failure.Error', causePath: '$.Failure.Cause' });
@@ -128,23 +164,56 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
   const register = task(scope, 'Register the model', createModel(plan), failed);
   register.next(output);
 
-  // From the last type to the first, so that each knows what follows it.
-  let next: sfn.CustomState | undefined;
+  const refused =
+    plan.guardTableName === undefined
+      ? undefined
+      : new sfn.Fail(scope, 'Refused', {
+          error: 'Tidegate.GrowthFrozen',
+          cause:
+            'The cost guard has frozen growth, so no training job may start. Raise the budget or wait for its next period, then start again.',
+        });
+
+  // From the last type to the first, because each state needs its successor.
+  let next: sfn.IChainable | undefined;
   for (const instanceType of [...plan.instanceTypes].reverse()) {
     const onFailure =
       next === undefined
         ? failed
         : new sfn.Choice(scope, `Lacks ${instanceType}?`).when(lacksCapacity(), next).otherwise(failed);
-    next = task(scope, `Train on ${instanceType}`, trainingJob(plan, instanceType), onFailure);
-    next.next(register);
+    const train = task(scope, `Train on ${instanceType}`, trainingJob(plan, instanceType), onFailure);
+    train.next(register);
+    next =
+      refused === undefined ? train : admission(scope, plan.guardTableName!, instanceType, { train, refused, failed });
   }
-  // The input is whatever started it; the states begin from nothing.
+  // The input of the execution is ignored.
   return new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) }).next(next!);
 }
 
-function task(scope: Construct, id: string, stateJson: object, onFailure: sfn.IChainable): sfn.CustomState {
+/** States before an attempt: read the guard's table, and train unless it refuses. A guard that has not evaluated yet refuses nothing. */
+function admission(
+  scope: Construct,
+  tableName: string,
+  instanceType: string,
+  then: { readonly train: sfn.IChainable; readonly refused: sfn.IChainable; readonly failed: sfn.IChainable },
+): sfn.CustomState {
+  const isRefused = sfn.Condition.and(
+    sfn.Condition.isPresent(TRAINING_STARTS_PATH),
+    sfn.Condition.stringEquals(TRAINING_STARTS_PATH, TRAINING_STARTS.refused),
+  );
+  const read = task(scope, `Read the guard before ${instanceType}`, readGuard(tableName), then.failed, GUARD_RETRY);
+  read.next(new sfn.Choice(scope, `May ${instanceType} start?`).when(isRefused, then.refused).otherwise(then.train));
+  return read;
+}
+
+function task(
+  scope: Construct,
+  id: string,
+  stateJson: object,
+  onFailure: sfn.IChainable,
+  retry: sfn.RetryProps = RETRY,
+): sfn.CustomState {
   return new sfn.CustomState(scope, id, { stateJson: stateJson as { [member: string]: unknown } })
-    .addRetry(RETRY)
+    .addRetry(retry)
     .addCatch(onFailure, { errors: [sfn.Errors.ALL], resultPath: '$.Failure' });
 }
 

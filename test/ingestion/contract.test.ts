@@ -3,11 +3,11 @@ import { InputError } from '../../lib/core/errors';
 import {
   deadLetterObjectKey,
   formatDeadLetter,
-  formatInferenceAnswer,
+  formatInferenceResponse,
   formatInferenceRequest,
   formatResultLine,
   parseDeadLetter,
-  parseInferenceAnswer,
+  parseInferenceResponse,
   parseInferenceRequest,
   parseResultLine,
   resultObjectKey,
@@ -38,34 +38,54 @@ describe('a request', () => {
 
   const well = { id: 'r-1', key: 'k', context_tokens: 1, generated_tokens: 2 };
   test.each<[string, string, string]>([
-    ['is no JSON', 'hello', 'the request is no JSON: '],
-    ['is empty', '', 'the request is no JSON: '],
-    ['is a list', '[]', 'the request is no JSON object'],
-    ['is null', 'null', 'the request is no JSON object'],
-    ['has no id', JSON.stringify({ ...well, id: undefined }), 'the request has no id'],
-    ['has an empty key', JSON.stringify({ ...well, key: '' }), 'the request has no key'],
-    ['has a number as key', JSON.stringify({ ...well, key: 7 }), 'the request has no key'],
-    ['has half a token', JSON.stringify({ ...well, context_tokens: 0.5 }), 'the request has context_tokens 0.5'],
-    ['has negative tokens', JSON.stringify({ ...well, generated_tokens: -1 }), 'the request has generated_tokens -1'],
-    ['has tokens as text', JSON.stringify({ ...well, context_tokens: '5' }), 'the request has context_tokens "5"'],
-    ['has endless tokens', '{"id":"r","key":"k","context_tokens":1e999,"generated_tokens":1}', 'context_tokens null'],
-    ['has a time as text', JSON.stringify({ ...well, sent_at: 'now' }), 'the request has sent_at "now"'],
+    ['is not JSON', 'hello', 'the request is not valid JSON; expected an object'],
+    ['is empty', '', 'the request is not valid JSON; expected an object'],
+    ['is a list', '[]', 'the request: the value is []; expected an object'],
+    ['is null', 'null', 'the request: the value is null; expected an object'],
+    ['has no id', JSON.stringify({ ...well, id: undefined }), 'the request: id is missing; expected non-empty text'],
+    ['has an empty key', JSON.stringify({ ...well, key: '' }), 'the request: key is ""; expected non-empty text'],
+    ['has a number as key', JSON.stringify({ ...well, key: 7 }), 'the request: key is 7; expected non-empty text'],
+    [
+      'has half a token',
+      JSON.stringify({ ...well, context_tokens: 0.5 }),
+      'the request: context_tokens is 0.5; expected a whole number of at least 0',
+    ],
+    [
+      'has negative tokens',
+      JSON.stringify({ ...well, generated_tokens: -1 }),
+      'the request: generated_tokens is -1; expected',
+    ],
+    [
+      'has tokens as text',
+      JSON.stringify({ ...well, context_tokens: '5' }),
+      'the request: context_tokens is "5"; expected',
+    ],
+    [
+      'has endless tokens',
+      '{"id":"r","key":"k","context_tokens":1e999,"generated_tokens":1}',
+      'context_tokens is Infinity',
+    ],
+    [
+      'has a time as text',
+      JSON.stringify({ ...well, sent_at: 'now' }),
+      'the request: sent_at is "now"; expected a number',
+    ],
   ])('that %s is refused', (_, body, message) => {
     expect(() => parseInferenceRequest(body)).toThrow(InputError);
     expect(() => parseInferenceRequest(body)).toThrow(message);
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   test('reads back as it was written', () => {
     const answer = { generatedTokens: 44, queueSeconds: 0.5, serviceSeconds: 1.25, instance: 'i-1' };
-    expect(parseInferenceAnswer(formatInferenceAnswer('r-1', answer))).toEqual(answer);
+    expect(parseInferenceResponse(formatInferenceResponse('r-1', answer))).toEqual(answer);
   });
 
   test.each(['plain text', '[1]', '{"service_seconds":"fast","queue_seconds":-1}'])(
-    'of another shape (%s) tells nothing',
+    'of another format (%s) has no fields',
     (body) => {
-      expect(Object.values(parseInferenceAnswer(body)).filter((value) => value !== undefined)).toEqual([]);
+      expect(Object.values(parseInferenceResponse(body)).filter((value) => value !== undefined)).toEqual([]);
     },
   );
 });
@@ -85,9 +105,9 @@ describe('a result line', () => {
     fc.assert(fc.property(result, (given) => expect(parseResultLine(formatResultLine(given))).toEqual(given)));
   });
 
-  test('without an answer time is refused', () => {
+  test('without its times is refused', () => {
     const line = '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}';
-    expect(() => parseResultLine(line)).toThrow('the result line has no answered_at');
+    expect(() => parseResultLine(line)).toThrow('answered_at is missing; expected a number');
   });
 });
 

@@ -7,7 +7,7 @@ describe('the drain rate of a shard', () => {
     [{ parallelizationFactor: 10, concurrency: 16, batchSize: 100, serviceTimeSeconds: 2 }, 80],
     [{ parallelizationFactor: 10, concurrency: 200, batchSize: 500, serviceTimeSeconds: 2 }, 1000],
     [{ parallelizationFactor: 2, concurrency: 64, batchSize: 10, serviceTimeSeconds: 0.5 }, 40],
-  ])('of %j is %d records a second', (plan, expected) => {
+  ])('of %j is %d records per second', (plan, expected) => {
     expect(drainRatePerShard(plan)).toBe(expected);
   });
 });
@@ -35,6 +35,31 @@ describe('the check of a drain plan', () => {
       recordsPerSecond: 2500,
     });
     expect(problems).toEqual([expect.stringContaining('use at least 3 shards')]);
+  });
+
+  test('accepts a shard that is written to and drained at its very limits', () => {
+    const atLimit = {
+      shardCount: 1,
+      parallelizationFactor: 10,
+      concurrency: 100,
+      batchSize: 100,
+      recordsPerSecond: 1000,
+    };
+    expect(checkDrainRate({ ...atLimit, serviceTimeSeconds: 1 })).toEqual([]);
+    expect(checkDrainRate({ ...atLimit, serviceTimeSeconds: 1.001 })).toHaveLength(1);
+    expect(checkDrainRate({ ...atLimit, recordsPerSecond: 1001, serviceTimeSeconds: 0.1 })).toHaveLength(1);
+  });
+
+  test('names the numbers that do not fit, and the settings that would', () => {
+    const base = { shardCount: 2, parallelizationFactor: 2, concurrency: 3, batchSize: 10, serviceTimeSeconds: 4 };
+    // a shard gets 7.25 a second; 2 batches x 3 records / 4 s drain 1.5; 7.25 x 4 s / 2 batches need 14.5 in flight
+    expect(checkDrainRate({ ...base, recordsPerSecond: 14.5 })).toEqual([
+      'a shard receives 7.3 records per second and the consumer processes at most 1.5 (2 batches x 3 records in flight / 4 s); ' +
+        'raise concurrency and batchSize to 15, or parallelizationFactor, or shardCount',
+    ]);
+    expect(checkDrainRate({ ...base, serviceTimeSeconds: 0.001, recordsPerSecond: 2500 })).toEqual([
+      "expectedRecordsPerSecond (2500) over 2 shards is 1250 per shard, above Kinesis's 1000; use at least 3 shards",
+    ]);
   });
 
   test('is silent for every plan that follows its own advice', () => {

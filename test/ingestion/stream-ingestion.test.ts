@@ -1,10 +1,11 @@
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { App, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
-import { AsyncEndpoint, ModelComponent } from '../../lib/inference';
-import { ingestionEnvironment } from '../../lib/ingestion/contract';
+import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer } from '../../lib/inference';
+import { INGESTION_ENVIRONMENT } from '../../lib/ingestion/contract';
 import { StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
@@ -23,10 +24,11 @@ function deploy(props: Partial<StreamIngestionProps> = {}) {
 }
 
 describe('the endpoint', () => {
-  test('may be a model on a shared endpoint, whose name the consumer is told', () => {
+  test('may be an inference component, whose name the consumer gets', () => {
     const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
-    const component = ModelComponent.fromModelComponentAttributes(stack, 'Chat', {
+    const component = InferenceComponent.fromInferenceComponentAttributes(stack, 'Chat', {
       endpointName: 'shared',
+      variantName: 'main',
       componentName: 'small',
     });
     new StreamIngestion(stack, 'Ingestion', { endpoint: component });
@@ -34,16 +36,77 @@ describe('the endpoint', () => {
       Environment: {
         Variables: Match.objectLike({
           TIDEGATE_ENDPOINT_NAME: 'shared',
-          [ingestionEnvironment.componentName]: 'small',
+          [INGESTION_ENVIRONMENT.componentName]: 'small',
         }),
       },
     });
   });
 
-  test('cannot be one that answers later', () => {
+  test('cannot be asynchronous', () => {
     const stack = new Stack(new App(), 'Test');
-    const later = AsyncEndpoint.fromEndpointName(stack, 'Films', 'films');
+    const later = AsyncEndpoint.fromEndpointName(stack, 'Films', 'films', 'main');
     expect(() => new StreamIngestion(stack, 'Ingestion', { endpoint: later })).toThrow(/endpoint is asynchronous/);
+  });
+});
+
+describe('the requests in flight', () => {
+  const scaled = (props: Partial<StreamIngestionProps>, define?: (gpu: GpuEndpoint) => void) => {
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const gpu = new GpuEndpoint(stack, 'Endpoint', {
+      modelServer: ModelServer.triton(),
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+      maxConcurrencyPerInstance: 8,
+    });
+    new StreamIngestion(stack, 'Ingestion', { endpoint: gpu, ...props });
+    // Declared last, as the order of constructs is free.
+    gpu.autoScale({ minCapacity: 1, maxCapacity: 8 });
+    define?.(gpu);
+    return stack;
+  };
+  const concurrencyOf = (stack: Stack): unknown =>
+    Object.values(Template.fromStack(stack).findResources('AWS::Lambda::Function'))[0]!['Properties'].Environment
+      .Variables[INGESTION_ENVIRONMENT.concurrency];
+  const second = { modelServer: ModelServer.triton(), capacity: { pools: [{ instanceType: 'ml.g6.xlarge' }] } };
+
+  test.each<[string, Partial<StreamIngestionProps>, ((gpu: GpuEndpoint) => void) | undefined, string]>([
+    // 8 x 8 = 64 in service; 2 shards x 2 batches
+    ['what the largest fleet serves', { shardCount: 2 }, undefined, '16'],
+    // 64 / (4 x 2)
+    ['the shards an on-demand stream begins with', {}, undefined, '8'],
+    ['1 where there are more batches than places', { shardCount: 40 }, undefined, '1'],
+    ['64 at most', { shardCount: 1, parallelizationFactor: 1 }, undefined, '64'],
+    [
+      'all variants of the endpoint together',
+      { shardCount: 2 },
+      // 64 + 4 x 8 = 96; 96 / 4
+      (gpu) =>
+        gpu
+          .addVariant('second', { ...second, maxConcurrencyPerInstance: 8 })
+          .autoScale({ minCapacity: 1, maxCapacity: 4 }),
+      '24',
+    ],
+    ['64 where a variant has no maximum', { shardCount: 2 }, (gpu) => gpu.addVariant('second', second), '64'],
+    ['what is given', { shardCount: 2, concurrency: 4 }, undefined, '4'],
+  ])('are limited by default by %s', (_, props, define, concurrency) => {
+    expect(concurrencyOf(scaled(props, define))).toBe(concurrency);
+  });
+
+  test('are 64 of a batch where the fleet is not known', () => {
+    expect(concurrencyOf(deploy({ shardCount: 2 }).stack)).toBe('64');
+  });
+
+  test('above what the largest fleet serves get a warning with the arithmetic and the way out', () => {
+    Annotations.fromStack(scaled({ shardCount: 2, concurrency: 64 })).hasWarning(
+      '/Test/Ingestion',
+      Match.stringLikeRegexp(
+        '2 shards x 2 batches x 64 records are 256 requests in flight, above the 8 x 8 = 64 .*so that 192 wait.*lower concurrency to 16',
+      ),
+    );
+  });
+
+  test('that the largest fleet serves get no warning', () => {
+    Annotations.fromStack(scaled({ shardCount: 2, concurrency: 16 })).hasNoWarning('/Test/Ingestion', Match.anyValue());
+    Annotations.fromStack(scaled({ shardCount: 2 })).hasNoWarning('/Test/Ingestion', Match.anyValue());
   });
 });
 
@@ -58,7 +121,7 @@ describe('the stream', () => {
           RetentionPeriodHours: 168,
           ShardCount: Match.absent(),
         },
-        DeletionPolicy: 'Retain',
+        DeletionPolicy: 'RetainExceptOnCreate',
       });
   });
 
@@ -123,7 +186,11 @@ describe('the event source mapping', () => {
     const template = deploy().template();
     const [policyId] = Object.keys(
       template.findResources('AWS::IAM::Policy', {
-        Properties: { PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Sid: 'ReadStream' })]) } },
+        Properties: {
+          PolicyDocument: {
+            Statement: Match.arrayWith([Match.objectLike({ Action: Match.arrayWith(['kinesis:GetRecords']) })]),
+          },
+        },
       }),
     );
     template.hasResource('AWS::Lambda::EventSourceMapping', { DependsOn: [policyId] });
@@ -136,7 +203,7 @@ describe('the consumer', () => {
       concurrency: 16,
       maxModelFailures: 2,
       timeout: Duration.minutes(5),
-      memorySize: 1024,
+      memorySize: Size.mebibytes(1024),
       shardCount: 2,
       reservedConcurrentExecutions: 4,
     });
@@ -163,7 +230,6 @@ describe('the consumer', () => {
       PolicyDocument: {
         Statement: [
           {
-            Sid: 'ReadStream',
             Effect: 'Allow',
             Action: [
               'kinesis:DescribeStream',
@@ -174,13 +240,14 @@ describe('the consumer', () => {
             ],
             Resource: stack.resolve(ingestion.stream.streamArn),
           },
+          { Effect: 'Allow', Action: 's3:PutObject', Resource: below('aws/lambda/') },
+          { Effect: 'Allow', Action: 's3:ListBucket', Resource: bucketArn },
           {
             Sid: 'WriteObjects',
             Effect: 'Allow',
             Action: 's3:PutObject',
-            Resource: [below('results/'), below('dead-letters/'), below('aws/lambda/')],
+            Resource: [below('results/'), below('dead-letters/')],
           },
-          { Sid: 'FindBucket', Effect: 'Allow', Action: 's3:ListBucket', Resource: bucketArn },
           {
             Sid: 'CountDeadLetters',
             Effect: 'Allow',
@@ -210,7 +277,7 @@ describe('the results bucket', () => {
         VersioningConfiguration: { Status: 'Enabled' },
         PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
       },
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
     });
     template().hasResourceProperties('AWS::S3::BucketPolicy', {
       PolicyDocument: {
@@ -229,7 +296,22 @@ describe('the results bucket', () => {
     Template.fromStack(stack).resourceCountIs('AWS::S3::Bucket', 0);
   });
 
-  test('logs who reads it when it is told where', () => {
+  test('can have a key of its own, which the consumer may then use for its writes and those of the mapping', () => {
+    const stack = new Stack(new App(), 'Test');
+    const encryptionKey = new kms.Key(stack, 'Key');
+    const resultsBucket = new s3.Bucket(stack, 'Landing', { encryptionKey });
+    const { consumer } = new StreamIngestion(stack, 'Ingestion', { endpoint, resultsBucket });
+    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          { Effect: 'Allow', Action: 'kms:GenerateDataKey', Resource: stack.resolve(encryptionKey.keyArn) },
+        ]),
+      },
+      Roles: [stack.resolve(consumer.role!.roleName)],
+    });
+  });
+
+  test('has access logs if a bucket is given', () => {
     const stack = new Stack(new App(), 'Test');
     const accessLogsBucket = new s3.Bucket(stack, 'Logs');
     new StreamIngestion(stack, 'Ingestion', { endpoint, accessLogsBucket });
@@ -243,7 +325,7 @@ describe('the results bucket', () => {
 });
 
 describe('the metrics', () => {
-  test('tell the lag, the dead letters and the refused puts', () => {
+  test('are the lag, the dead letters and the throttled puts', () => {
     const { stack, ingestion } = deploy();
     const of = (metric: { toMetricConfig(): { metricStat?: object } }) =>
       stack.resolve(metric.toMetricConfig().metricStat) as object;
@@ -287,7 +369,7 @@ describe('a plan that cannot work', () => {
       'a provisioned stream that would grow for ever',
       { shardCount: 1, concurrency: 16, expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) },
       // 2 batches x 16 in flight / 2 s = 16 a second
-      'a shard receives 100 records a second and the consumer takes at most 16',
+      'a shard receives 100 records per second and the consumer processes at most 16',
     ],
   ])('%s is refused with the way out', (_, props, message) => {
     expect(() => deploy(props)).toThrow(InputError);
@@ -304,7 +386,7 @@ describe('a plan that cannot work', () => {
     // 100 a second over 4 shards; 2 batches x 1 in flight / 2 s = 1 a second
     Annotations.fromStack(stack).hasWarning(
       '/Test/Ingestion',
-      Match.stringLikeRegexp('receives 25 records a second.* 1 '),
+      Match.stringLikeRegexp('receives 25 records per second.* 1 '),
     );
   });
 

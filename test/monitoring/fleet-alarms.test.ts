@@ -1,13 +1,12 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as sns from 'aws-cdk-lib/aws-sns';
-import { endpointMetrics } from '../../lib/catalog/endpoint-metric';
-import type { EndpointKind } from '../../lib/catalog/metrics';
-import { AsyncEndpoint, ModelComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
+import { type EndpointKind, endpointMetrics } from '../../lib/catalog/hosting-metrics';
+import { AsyncEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
 import {
   PlatformAlarms,
   type AsyncEndpointAlarmsProps,
-  type ModelComponentAlarmsProps,
+  type InferenceComponentAlarmsProps,
   type ServerlessEndpointAlarmsProps,
 } from '../../lib/monitoring';
 
@@ -23,27 +22,27 @@ function newAlarms(): Watched {
 
 function watchAsync(props?: AsyncEndpointAlarmsProps): Watched {
   const { stack, alarms } = newAlarms();
-  alarms.watchAsyncEndpoint(AsyncEndpoint.fromEndpointName(stack, 'Films', 'films'), props);
+  alarms.watchAsyncEndpoint(AsyncEndpoint.fromEndpointName(stack, 'Films', 'films', 'main'), props);
   return { stack, alarms };
 }
 
-function watchComponent(props?: ModelComponentAlarmsProps): Watched {
+function watchComponent(props?: InferenceComponentAlarmsProps): Watched {
   const { stack, alarms } = newAlarms();
-  const attrs = { componentName: 'chat', endpointName: 'shared', maxConcurrencyPerCopy: 6 };
-  alarms.watchModelComponent(ModelComponent.fromModelComponentAttributes(stack, 'Chat', attrs), props);
+  const attrs = { componentName: 'chat', endpointName: 'shared', variantName: 'main', maxConcurrencyPerCopy: 6 };
+  alarms.watchInferenceComponent(InferenceComponent.fromInferenceComponentAttributes(stack, 'Chat', attrs), props);
   return { stack, alarms };
 }
 
 function watchServerless(props?: ServerlessEndpointAlarmsProps): Watched {
   const { stack, alarms } = newAlarms();
-  alarms.watchServerlessEndpoint(ServerlessEndpoint.fromEndpointName(stack, 'Router', 'router'), props);
+  alarms.watchServerlessEndpoint(ServerlessEndpoint.fromEndpointName(stack, 'Router', 'router', 'main'), props);
   return { stack, alarms };
 }
 
 const idsOf = ({ alarms }: Watched): string[] => alarms.alarms.map(({ node }) => node.id);
 
 describe.each<[EndpointKind, () => Watched, string[]]>([
-  ['async', watchAsync, ['AsyncWithoutCapacity', 'AsyncWait', 'AsyncFailures', 'AsyncExpired', 'AsyncLostAnswers']],
+  ['async', watchAsync, ['AsyncWithoutCapacity', 'AsyncWait', 'AsyncFailures', 'AsyncExpired', 'AsyncLostResponses']],
   [
     'inference-component',
     watchComponent,
@@ -65,11 +64,12 @@ describe.each<[EndpointKind, () => Watched, string[]]>([
     }
   });
 
-  test('say what to do, tell somebody, and choose what missing data means', () => {
+  test('have a runbook entry, a topic, and a treatment of missing data', () => {
     const alarms = Object.values(Template.fromStack(watch().stack).findResources('AWS::CloudWatch::Alarm'));
     expect(alarms).toHaveLength(ids.length);
     for (const { Properties } of alarms as { Properties: { [name: string]: unknown } }[]) {
       expect(Properties['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
+      expect(Properties['AlarmDescription']).not.toMatch(/tested/);
       expect(Properties['AlarmActions']).toHaveLength(1);
       expect(['missing', 'notBreaching']).toContain(Properties['TreatMissingData']);
     }
@@ -104,7 +104,7 @@ describe('a fleet that does not come up from zero', () => {
 
   test('is not watched for a time that failed requests are not counted in', () => {
     expect(() => watchComponent({ maxTimeWithoutCapacity: Duration.minutes(12) })).toThrow(
-      'maxTimeWithoutCapacity (12 minutes) must be a multiple of 5 minutes, in which failed requests are counted; round it up',
+      'maxTimeWithoutCapacity (12 minutes) must be a multiple of 5 minutes, the period of the alarm; round it up',
     );
   });
 });
@@ -118,7 +118,7 @@ test('limits are taken in the units of the metrics', () => {
     'AWS::CloudWatch::Alarm',
     { MetricName: 'ModelLatency', Threshold: 2_000_000 },
   );
-  Template.fromStack(watchServerless({ maxErrorRate: 0.1 }).stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+  Template.fromStack(watchServerless({ maxErrorRatio: 0.1 }).stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
     MetricName: 'Invocation5XXErrors',
     Statistic: 'Average',
     Threshold: 0.1,

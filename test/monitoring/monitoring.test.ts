@@ -4,20 +4,23 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { CostGuard } from '../../lib/cost';
-import { GpuEndpoint, ModelServer } from '../../lib/inference';
+import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../lib/inference';
 import { StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
 import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
 
 function newParts() {
   const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
-  const endpoint = GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat');
+  const endpoint = GpuEndpoint.fromGpuEndpointAttributes(stack, 'Endpoint', {
+    endpointName: 'chat',
+    variantName: 'main',
+    instanceTypes: ['ml.g5.xlarge'],
+  });
   const scaling = new FleetScaling(stack, 'Scaling', { fleet: endpoint, minCapacity: 1, maxCapacity: 8 });
-  const { endpointArn, variantName } = endpoint;
   const guard = new CostGuard(stack, 'Guard', {
     guardName: 'guard',
-    budgetUsd: 500,
-    fleets: [{ scaling, endpointArn, variantName, instanceTypes: ['ml.g5.xlarge'] }],
+    budgetUsd: 1500,
+    fleets: [{ scaling }],
   });
   const forecaster = new CapacityForecaster(stack, 'Forecast', { scaling, serviceTime: Duration.seconds(2) });
   const ingestion = new StreamIngestion(stack, 'Ingestion', { endpoint });
@@ -57,7 +60,7 @@ describe('RunbookAlarm', () => {
     });
   });
 
-  test('tells when it goes off and when it is over', () => {
+  test('notifies of the states ALARM and OK', () => {
     const stack = new Stack();
     const topic = new sns.Topic(stack, 'Topic');
     new RunbookAlarm(stack, 'Alarm', { ...base, runbook, topic });
@@ -66,7 +69,7 @@ describe('RunbookAlarm', () => {
     expect(alarm!['OKActions']).toEqual([stack.resolve(topic.topicArn)]);
   });
 
-  test('refuses a runbook entry that says nothing', () => {
+  test('refuses an empty runbook entry', () => {
     const empty = { ...runbook, whatToDo: ' ' };
     expect(() => new RunbookAlarm(new Stack(), 'Alarm', { ...base, runbook: empty })).toThrow(
       /runbook.whatToDo is empty/,
@@ -109,7 +112,7 @@ describe('PlatformAlarms', () => {
     const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
     const endpoint = new GpuEndpoint(stack, 'Endpoint', {
       modelServer: ModelServer.triton(),
-      pools: [{ instanceType: 'ml.g5.xlarge' }],
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
       endpointName: 'chat',
     });
     const alarms = new PlatformAlarms(stack, 'Alarms', { topic: new sns.Topic(stack, 'Topic') });
@@ -118,7 +121,7 @@ describe('PlatformAlarms', () => {
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       MetricName: 'CapacityGap',
       Statistic: 'Minimum',
-      EvaluationPeriods: 20,
+      EvaluationPeriods: 30,
       DatapointsToAlarm: 20,
       TreatMissingData: 'missing',
     });
@@ -130,7 +133,25 @@ describe('PlatformAlarms', () => {
     });
   });
 
-  test('gives every alarm a runbook entry, someone to tell, and a choice for missing data', () => {
+  test('refuses to watch a second part of a kind, and says what to create', () => {
+    const { stack, alarms } = watchEverything();
+    const second = GpuEndpoint.fromEndpointName(stack, 'Second', 'second', 'main');
+    expect(() => alarms.watchEndpoint(second)).toThrow(
+      'Stack/Alarms: watchEndpoint was called before, with Stack/Endpoint; a PlatformAlarms watches one of each part, so create another ' +
+        'one for Stack/Second',
+    );
+    expect(() => alarms.watchScaling(new ScaleEvents(stack, 'Other', { fleets: [second] }), second)).toThrow(
+      /^Stack\/Alarms: watchScaling was called before, with Stack\/Endpoint;/,
+    );
+    alarms.watchAsyncEndpoint(AsyncEndpoint.fromEndpointName(stack, 'Films', 'films', 'main'));
+  });
+
+  test('says in no alarm that somebody tested something', () => {
+    const { stack } = watchEverything();
+    for (const { AlarmDescription } of alarmsOf(stack)) expect(AlarmDescription).not.toMatch(/tested/);
+  });
+
+  test('gives every alarm a runbook entry, a topic, and a treatment of missing data', () => {
     const { stack } = watchEverything();
     const alarms = alarmsOf(stack);
     expect(alarms).toHaveLength(19);
@@ -166,7 +187,7 @@ describe('PlatformAlarms', () => {
     const { stack, endpoint, guard } = newParts();
     const alarms = new PlatformAlarms(stack, 'Alarms', { topic: guard.topic });
     alarms.watchEndpoint(endpoint, {
-      maxErrorRate: 0.1,
+      maxErrorRatio: 0.1,
       maxModelLatency: Duration.seconds(2),
       maxOverload: Duration.minutes(20),
     });
@@ -199,6 +220,7 @@ describe('PlatformDashboard', () => {
       'p95',
       'SpendUsd',
       'BudgetUsd',
+      'CommittedUsd',
       'ForecastUsd',
       'GuardLevel',
       'ScaleOuts',

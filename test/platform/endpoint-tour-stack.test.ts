@@ -1,7 +1,7 @@
 import { App } from 'aws-cdk-lib';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
 import { TOUR_STATES, type TourState } from '../../lib/platform/contract';
-import { stageConfiguration } from '../../lib/platform/stage-configuration';
+import { stageConfiguration } from '../../lib/platform/stages';
 import { prove } from '../../lib/proof/prove';
 
 interface Template {

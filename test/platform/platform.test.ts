@@ -1,11 +1,11 @@
-import { App } from 'aws-cdk-lib';
+import { App, Duration } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { GUARD_ENVIRONMENT, parseGuardConfiguration, type GuardConfiguration } from '../../lib/cost/contract';
-import { PlatformStack, StageForecast, type Stage } from '../../lib/platform';
+import { PlatformStack, type StageConfiguration } from '../../lib/platform';
 import { ForecastMode } from '../../lib/scaling';
-import { stageConfiguration } from '../../lib/platform/stage-configuration';
+import { stageConfiguration } from '../../lib/platform/stages';
 
-function stackOf(stage: Stage): { stack: PlatformStack; template: Template } {
+function stackOf(stage: StageConfiguration): { stack: PlatformStack; template: Template } {
   const stack = new PlatformStack(new App(), `Tidegate-${stage.name}`, { stage });
   return { stack, template: Template.fromStack(stack) };
 }
@@ -29,7 +29,7 @@ describe('PlatformStack', () => {
     expect(deployed.dev.stack.region).toBe('us-east-1');
   });
 
-  test('tells the names of its parts as outputs', () => {
+  test('has the names of its parts as outputs', () => {
     expect(Object.keys(deployed.dev.template.findOutputs('*')).sort()).toEqual([
       'BudgetParameterName',
       'DashboardName',
@@ -95,14 +95,16 @@ describe('Platform', () => {
       }),
     ]);
     expect(training).toEqual({
-      jobNamePrefix: 'tidegate-dev-',
+      jobNamePrefix: 'tidegate-dev--',
       pricesPerHourUsd: { 'ml.g5.xlarge': 1.408, 'ml.g6.xlarge': 1.127 },
+      runningJobs: 'FINISH',
     });
   });
 
   test('passes the floor, the dry run and the prices of a stage to the guard', () => {
     const stage = {
       ...dev,
+      budgetUsd: 5000,
       protectedFloor: 3,
       guardDryRun: true,
       pricesPerHourUsd: { 'ml.g5.xlarge': 1, 'ml.g6.xlarge': 2 },
@@ -125,11 +127,11 @@ describe('Platform', () => {
     },
   );
 
-  test('forecasts as the stage says', () => {
-    const active = stackOf({ ...dev, forecast: StageForecast.ACTIVE, serviceTimeSeconds: 0.25 });
+  test('forecasts as the stage configures', () => {
+    const active = stackOf({ ...dev, forecastMode: ForecastMode.ACTIVE, serviceTime: Duration.millis(250) });
     expect(active.stack.platform.forecaster?.mode).toBe(ForecastMode.ACTIVE);
     expect(JSON.stringify(active.template.toJSON())).toContain('\\"serviceSeconds\\":0.25');
-    expect(stackOf({ ...dev, forecast: StageForecast.OFF }).stack.platform.forecaster).toBeUndefined();
+    expect(stackOf({ ...dev, forecast: false }).stack.platform.forecaster).toBeUndefined();
   });
 
   test('trains daily in prod and on demand elsewhere', () => {
@@ -141,16 +143,18 @@ describe('Platform', () => {
   });
 
   test('keeps data and access logs in prod', () => {
-    deployed.prod.template.allResources('AWS::S3::Bucket', { DeletionPolicy: 'Retain' });
-    deployed.prod.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'Retain' });
+    deployed.prod.template.allResources('AWS::S3::Bucket', { DeletionPolicy: 'RetainExceptOnCreate' });
+    deployed.prod.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'RetainExceptOnCreate' });
     deployed.prod.template.resourcePropertiesCountIs('AWS::S3::Bucket', { LoggingConfiguration: Match.anyValue() }, 2);
     deployed.dev.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'Delete' });
   });
 
-  test('tells one topic of every alarm', () => {
-    const actions = Object.values(deployed.dev.template.findResources('AWS::CloudWatch::Alarm'))
+  test('notifies one topic of every alarm that is not there to scale', () => {
+    const { template } = deployed.dev;
+    const policies = Object.keys(template.findResources('AWS::ApplicationAutoScaling::ScalingPolicy'));
+    const actions = Object.values(template.findResources('AWS::CloudWatch::Alarm'))
       .map(({ Properties }) => JSON.stringify(Properties.AlarmActions))
-      .filter((action) => action !== undefined);
+      .filter((action) => action !== undefined && !policies.some((policy) => action === `[{"Ref":"${policy}"}]`));
     expect(actions.length).toBeGreaterThanOrEqual(16);
     expect(new Set(actions).size).toBe(1);
   });

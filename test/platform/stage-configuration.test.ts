@@ -1,8 +1,10 @@
-import { checkStage, STAGE_NAMES, stageConfiguration } from '../../lib/platform/stage-configuration';
-import type { Stage } from '../../lib/platform/stage';
+import { Duration } from 'aws-cdk-lib';
+import { checkStageConfiguration, STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
+import type { StageConfiguration } from '../../lib/platform/stage-configuration';
 
 const dev = stageConfiguration('dev');
-const problemsOf = (overrides: Partial<Stage>): string[] => checkStage({ ...dev, ...overrides });
+const problemsOf = (overrides: Partial<StageConfiguration>): string[] =>
+  checkStageConfiguration({ ...dev, ...overrides });
 
 describe('stageConfiguration', () => {
   test('knows local, dev and prod', () => {
@@ -10,7 +12,7 @@ describe('stageConfiguration', () => {
   });
 
   test.each(STAGE_NAMES)('finds no problem in %s', (name) => {
-    expect(checkStage(stageConfiguration(name))).toEqual([]);
+    expect(checkStageConfiguration(stageConfiguration(name))).toEqual([]);
   });
 
   test('keeps one instance in local and dev, two in prod', () => {
@@ -28,12 +30,12 @@ describe('stageConfiguration', () => {
   });
 });
 
-describe('checkStage refuses', () => {
-  test.each<[string, Partial<Stage>, RegExp]>([
+describe('checkStageConfiguration refuses', () => {
+  test.each<[string, Partial<StageConfiguration>, RegExp]>([
     ['a minimum above the maximum', { minCapacity: 9 }, /minCapacity \(9\) is above maxCapacity \(8\); lower/],
     ['a floor above the maximum', { protectedFloor: 9 }, /protectedFloor \(9\) is above maxCapacity \(8\)/],
-    ['no instance', { minCapacity: 0 }, /minCapacity \(0\) is no whole number of instances from 1/],
-    ['half an instance', { maxCapacity: 2.5 }, /maxCapacity \(2.5\) is no whole number/],
+    ['no instance', { minCapacity: 0 }, /minCapacity \(0\) must be a whole number from 1/],
+    ['half an instance', { maxCapacity: 2.5 }, /maxCapacity \(2.5\) must be a whole number/],
     ['a capacity that is no number', { maxCapacity: NaN }, /maxCapacity \(NaN\)/],
     ['an unknown instance type', { instanceTypes: ['ml.g5.xlarg'] }, /ml\.g5\.xlarg[^]*ml\.g5\.xlarge/],
     ['an unknown type for training', { trainingInstanceTypes: ['ml.p9.big'] }, /ml\.p9\.big/],
@@ -41,16 +43,28 @@ describe('checkStage refuses', () => {
     ['a type without a price', { instanceTypes: ['ml.p4de.24xlarge'] }, /no hosting price .* ml\.p4de\.24xlarge/],
     ['a region without prices', { region: 'eu-central-1' }, /no hosting price .* in eu-central-1/],
     ['a price of zero', { pricesPerHourUsd: { 'ml.g5.xlarge': 0 } }, /above 0/],
-    ['a budget that is no amount', { budgetUsd: -5 }, /budgetUsd \(-5\) is no amount above 0/],
+    ['a budget that is no amount', { budgetUsd: -5 }, /budgetUsd \(-5\) must be above 0/],
     // 1 x 1.127 USD/h (the cheaper type) x 744 h
-    ['a budget that the minimum spends', { budgetUsd: 800 }, /budgetUsd \(800\) is spent by minCapacity .* = 838 USD/],
     [
-      'an unknown forecast',
-      { forecast: 'on' as never },
-      /forecast \('on'\) is unknown; use one of off, shadow, active/,
+      'a budget that the floor spends on the dearest type',
+      { budgetUsd: 1040 },
+      /budgetUsd \(1040\) is spent by the protected floors alone .* = 1047\.55 USD/,
     ],
-    ['requests that take no time', { serviceTimeSeconds: 0 }, /serviceTimeSeconds \(0\) is no time from a millisecond/],
+    [
+      'a floor above the minimum that spends it',
+      { budgetUsd: 3000, protectedFloor: 3 },
+      /3 x 1\.408 USD\/h x 744 h = 3142\.66 USD/,
+    ],
+    [
+      'an unknown forecast mode',
+      { forecastMode: 'on' as never },
+      /forecastMode \('on'\) is unknown; use one of shadow, active/,
+    ],
+    ['requests that take no time', { serviceTime: Duration.millis(0) }, /serviceTime \(0 ms\) must be at least 1 ms/],
     ['a name that is no part of a stack name', { name: 'dev_1' }, /name \('dev_1'\) cannot be part/],
+    ['a name that differs from another in case alone', { name: 'Dev' }, /name \('Dev'\) cannot be part.*lower-case/],
+    ['a name with two hyphens in a row', { name: 'dev--b' }, /name \('dev--b'\) cannot be part.*single hyphens/],
+    ['the name of a tour', { name: 'dev-tour' }, /name \('dev-tour'\) ends in -tour/],
   ])('%s', (_, overrides, message) => {
     expect(problemsOf(overrides).join('\n')).toMatch(message);
   });
@@ -60,7 +74,7 @@ describe('checkStage refuses', () => {
   });
 });
 
-describe('checkStage accepts', () => {
+describe('checkStageConfiguration accepts', () => {
   test('a type without a listed price when the stage gives it', () => {
     const pricesPerHourUsd = { 'ml.p4de.24xlarge': 31 };
     expect(problemsOf({ instanceTypes: ['ml.p4de.24xlarge'], pricesPerHourUsd, budgetUsd: 30_000 })).toEqual([]);

@@ -1,4 +1,4 @@
-import type { ProofTemplate } from '../../lib/proof/subjects';
+import type { TemplateDocument } from '../../lib/template';
 import { prove } from '../../lib/proof/prove';
 import {
   alarm,
@@ -20,9 +20,9 @@ import {
   variantTarget,
   type Properties,
   type Resources,
-} from './templates';
+} from './support/templates';
 
-const one = (Resources: Resources, more: Properties = {}): ProofTemplate[] => [
+const one = (Resources: Resources, more: Properties = {}): TemplateDocument[] => [
   { name: 't.json', document: { ...more, Resources } },
 ];
 
@@ -55,7 +55,7 @@ const metricStat = (Id: string, MetricName: string, Stat: string, dimensions: Pr
 });
 
 /** Templates as others write them, in which nothing is wrong. */
-const CORRECT: { readonly [what: string]: readonly ProofTemplate[] } = {
+const CORRECT: { readonly [what: string]: readonly TemplateDocument[] } = {
   'the example of the user guide: invocations, with 30 s to scale out': one({
     ...realTime(cpu),
     Target: variantTarget({ MinCapacity: 2, MaxCapacity: 10 }),

@@ -12,7 +12,7 @@ import {
   step,
   trackingOf,
   variantTarget,
-} from './templates';
+} from './support/templates';
 
 const RICH = {
   Resources: {

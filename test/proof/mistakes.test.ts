@@ -14,7 +14,7 @@ import {
   trackingOf,
   variantTarget,
   type Resources,
-} from './templates';
+} from './support/templates';
 
 /** Mistakes that published libraries and samples make, in templates of our own. */
 const MISTAKES: readonly (readonly [what: string, template: Resources, rules: readonly string[]])[] = [

@@ -1,11 +1,11 @@
-import { App, CfnResource, Stack, Validations } from 'aws-cdk-lib';
+import { App, CfnResource, Size, Stack, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { AsyncEndpoint, GpuEndpoint, ModelServer, ServerlessEndpoint, SharedGpuEndpoint } from '../../lib/inference';
 import { PlatformStack } from '../../lib/platform';
-import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stage-configuration';
+import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 import { PolicyProof } from '../../lib/proof';
 import { prove } from '../../lib/proof/prove';
 
@@ -26,29 +26,29 @@ describe('what this library makes', () => {
   test('every kind of endpoint, scaled in every way, has no finding', () => {
     const stack = new Stack(new App(), 'Test', { env });
     const modelServer = ModelServer.triton();
-    const chat = new GpuEndpoint(stack, 'Chat', { modelServer, pools });
-    chat.boundedBy({ minCapacity: 1, maxCapacity: 4 });
-    chat.scaleOnConcurrency();
-    chat.scaleOnMetric('gpu', { metric: chat.metricGpuUtilization(), targetValue: 70 });
-    const films = new AsyncEndpoint(stack, 'Films', { modelServer, pools });
-    films.boundedBy({ minCapacity: 0, maxCapacity: 4 });
-    films.scaleOnBacklog();
-    films.scaleToZero();
+    const chat = new GpuEndpoint(stack, 'Chat', { modelServer, capacity: { pools } });
+    const chatScaling = chat.autoScale({ minCapacity: 1, maxCapacity: 4 });
+    chatScaling.scaleOnConcurrency('concurrency');
+    chatScaling.scaleToTrackMetric('gpu', { metric: chat.metricGpuUtilization(), targetValue: 70 });
+    const films = new AsyncEndpoint(stack, 'Films', { modelServer, capacity: { pools } });
+    const filmsScaling = films.autoScale({ minCapacity: 0, maxCapacity: 4 });
+    filmsScaling.scaleOnBacklog('backlog');
+    filmsScaling.scaleToZero('wake');
     const shared = new SharedGpuEndpoint(stack, 'Shared', {
-      pools,
+      capacity: { pools },
       maxInstances: 4,
       inferenceAmi: 'al2023-ami-sagemaker-inference-gpu-4-1',
     });
-    const model = shared.addModel('Model', { modelServer, memoryMib: 1024 });
-    model.boundedBy({ minCapacity: 0, maxCapacity: 4 });
-    model.scaleOnConcurrency();
-    model.scaleToZero();
+    const model = shared.addModel('Model', { modelServer, memory: Size.gibibytes(1) });
+    const modelScaling = model.autoScale({ minCapacity: 0, maxCapacity: 4 });
+    modelScaling.scaleOnConcurrency('concurrency');
+    modelScaling.scaleToZero('wake');
     const router = new ServerlessEndpoint(stack, 'Router', {
       modelServer: ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3'),
       provisionedConcurrency: 2,
     });
-    router.boundedBy({ minCapacity: 1, maxCapacity: 10 });
-    router.scaleOnProvisionedConcurrency();
+    const routerScaling = router.autoScale({ minCapacity: 1, maxCapacity: 10 });
+    routerScaling.scaleOnProvisionedConcurrency('provisioned-concurrency');
     expect(findingsOf(stack)).toEqual([]);
   });
 });
@@ -106,7 +106,7 @@ describe('PolicyProof', () => {
       ManagedInstanceScaling: { Status: 'ENABLED', MinInstanceCount: 0, MaxInstanceCount: 2 },
     };
     const plugin = new PolicyProof({ exceptRules: ['managed-scaling-on-model-variant'] });
-    expect(synth(plugin, 'eu-west-3', atZero)).toContain('MinInstanceCount is 0, which eu-west-3 refused');
+    expect(synth(plugin, 'eu-west-3', atZero)).toContain('MinInstanceCount is 0, which eu-west-3 rejected');
     fs.rmSync(outdir, { recursive: true, force: true });
     expect(synth(plugin, 'us-east-1', atZero)).not.toContain('MinInstanceCount is 0');
   });

@@ -14,7 +14,7 @@ import {
   variantTarget,
   type Properties,
   type Resources,
-} from './templates';
+} from './support/templates';
 
 const told = (document: Properties, region?: string): string[] =>
   prove([{ name: 't.json', document, ...(region !== undefined && { region }) }]).map(

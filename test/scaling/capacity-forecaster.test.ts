@@ -2,10 +2,13 @@ import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Schedule } from 'aws-cdk-lib/aws-applicationautoscaling';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import { parseForecasterConfiguration } from '../../lambda/capacity-forecaster/configuration';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
 import { CapacityForecaster, FleetScaling, ForecastMode, type CapacityForecasterProps } from '../../lib/scaling';
-import { FORECASTER_ENVIRONMENT, type ForecasterConfiguration } from '../../lib/scaling/contract';
+import {
+  FORECASTER_ENVIRONMENT,
+  parseForecasterConfiguration,
+  type ForecasterConfiguration,
+} from '../../lib/scaling/contract';
 
 interface Built {
   readonly stack: Stack;
@@ -17,7 +20,7 @@ function build(props: Partial<CapacityForecasterProps> = {}): Built {
   const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
   const fleet = new GpuEndpoint(stack, 'Chat', {
     modelServer: ModelServer.triton(),
-    pools: [{ instanceType: 'ml.g5.xlarge' }],
+    capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
     maxConcurrencyPerInstance: 16,
   });
   const scaling = new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 2, maxCapacity: 9 });
@@ -56,6 +59,9 @@ function statementsOf(template: Template): unknown[] {
 const arnOf = (name: string): object => ({
   'Fn::GetAtt': [expect.stringMatching(new RegExp(`^Forecast${name}`)), 'Arn'],
 });
+const inStack = (service: string, resource: string): object => ({
+  'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:${service}:us-east-1:123456789012:${resource}`]],
+});
 /** What a shadow may do, and nothing else. */
 const SHADOW_STATEMENTS = [
   {
@@ -64,7 +70,7 @@ const SHADOW_STATEMENTS = [
     Resource: arnOf('HandlerLogs'),
   },
   {
-    Action: ['sqs:SendMessage', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl'],
+    Action: 'sqs:SendMessage',
     Effect: 'Allow',
     Resource: arnOf('DeadLetters'),
   },
@@ -148,32 +154,44 @@ describe('CapacityForecaster', () => {
     expect(JSON.stringify(statements)).not.toContain('application-autoscaling');
   });
 
-  test('when active may see limits and register the kind of target it scales, and nothing else', () => {
+  test('when active may see limits, register the kind of target it scales with what that call checks, and nothing else', () => {
     const statements = statementsOf(templateOf({ mode: ForecastMode.ACTIVE }));
     const active = [
       ...SHADOW_STATEMENTS,
       {
-        Sid: 'Floor',
+        Sid: 'Limit',
         Action: 'application-autoscaling:RegisterScalableTarget',
         Condition: {
           StringEquals: {
-            'application-autoscaling:service-namespace': 'sagemaker',
-            'application-autoscaling:scalable-dimension': 'sagemaker:variant:DesiredInstanceCount',
+            'application-autoscaling:service-namespace': ['sagemaker'],
+            'application-autoscaling:scalable-dimension': ['sagemaker:variant:DesiredInstanceCount'],
           },
         },
         Effect: 'Allow',
-        Resource: {
-          'Fn::Join': [
-            '',
-            ['arn:', { Ref: 'AWS::Partition' }, ':application-autoscaling:us-east-1:123456789012:scalable-target/*'],
-          ],
-        },
+        Resource: inStack('application-autoscaling', 'scalable-target/*'),
       },
       {
         Sid: 'SeeLimits',
         Action: 'application-autoscaling:DescribeScalableTargets',
         Effect: 'Allow',
         Resource: '*',
+      },
+      {
+        Action: ['sagemaker:DescribeEndpoint', 'sagemaker:UpdateEndpointWeightsAndCapacities'],
+        Effect: 'Allow',
+        Resource: { Ref: expect.stringMatching(/^ChatEndpoint/) },
+      },
+      {
+        Action: 'sagemaker:DescribeEndpointConfig',
+        Effect: 'Allow',
+        Resource: inStack('sagemaker', 'endpoint-config/*'),
+      },
+      { Action: 'cloudwatch:DescribeAlarms', Effect: 'Allow', Resource: '*' },
+      {
+        Action: ['cloudwatch:DeleteAlarms', 'cloudwatch:PutMetricAlarm'],
+        Condition: { StringEquals: { 'aws:CalledViaLast': 'application-autoscaling.amazonaws.com' } },
+        Effect: 'Allow',
+        Resource: inStack('cloudwatch', 'alarm:TargetTracking*'),
       },
     ];
     expect(statements).toEqual(expect.arrayContaining(active));
@@ -188,12 +206,12 @@ describe('CapacityForecaster', () => {
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
     };
     templateOf().hasResource('AWS::DynamoDB::Table', { DeletionPolicy: 'Delete', Properties });
-    templateOf({ removalPolicy: RemovalPolicy.RETAIN }).hasResource('AWS::DynamoDB::Table', {
-      DeletionPolicy: 'Retain',
+    templateOf({ removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE }).hasResource('AWS::DynamoDB::Table', {
+      DeletionPolicy: 'RetainExceptOnCreate',
     });
   });
 
-  test('keeps looks that failed in an encrypted queue, without trying them again', () => {
+  test('keeps looks that failed in an encrypted queue, without trying them again or late', () => {
     const template = templateOf();
     template.hasResourceProperties('AWS::SQS::Queue', {
       MessageRetentionPeriod: 1_209_600, // 14 days
@@ -204,6 +222,7 @@ describe('CapacityForecaster', () => {
         OnFailure: { Destination: { 'Fn::GetAtt': [Match.stringLikeRegexp('^ForecastDeadLetters'), 'Arn'] } },
       },
       MaximumRetryAttempts: 0,
+      MaximumEventAgeInSeconds: 60,
     });
   });
 

@@ -7,7 +7,7 @@ import { FleetScaling, ServerSignal, type FleetScalingProps } from '../../lib/sc
 function scalingWith(props: Partial<FleetScalingProps> = {}): { stack: Stack; scaling: FleetScaling; later: number } {
   const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
   const later = new CfnParameter(stack, 'Later', { type: 'Number' }).valueAsNumber;
-  const fleet = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat');
+  const fleet = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
   return {
     stack,
     later,
@@ -20,8 +20,8 @@ const REF = { Ref: 'Later' };
 describe('numbers that are known at deploy time only', () => {
   test('are the targets of policies', () => {
     const { stack, scaling, later } = scalingWith();
-    scaling.scaleOnConcurrency({ targetPerInstance: later });
-    scaling.scaleOnInvocations({ targetPerInstancePerMinute: later });
+    scaling.scaleOnConcurrency('concurrency', { targetPerInstance: later });
+    scaling.scaleOnInvocations('invocations', { targetPerInstancePerMinute: later });
     const template = Template.fromStack(stack);
     for (const PolicyName of ['concurrency', 'invocations']) {
       template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
@@ -33,7 +33,7 @@ describe('numbers that are known at deploy time only', () => {
 
   test('are the thresholds, bounds and changes of steps', () => {
     const { stack, scaling, later } = scalingWith();
-    scaling.scaleOnStep('surge', {
+    scaling.scaleOnMetric('surge', {
       threshold: later,
       evaluationPeriods: later,
       steps: [
@@ -78,7 +78,7 @@ describe('numbers that are known at deploy time only', () => {
     const maxCapacity = new CfnParameter(stack, 'Later', { type: 'Number' }).valueAsNumber;
     expect(() => scalingWith({ maxCapacity, minCapacity: 0 })).toThrow(/minCapacity \(0\) is below 1/);
     const { scaling, later } = scalingWith({ maxCapacity });
-    expect(() => scaling.scaleOnStep('none', { threshold: later, steps: [] })).toThrow(/give at least one step/);
+    expect(() => scaling.scaleOnMetric('none', { threshold: later, steps: [] })).toThrow(/give at least one step/);
     const schedule = Schedule.cron({ hour: '8' });
     expect(() => scaling.scaleOnSchedule('morning', { schedule, minCapacity: later, maxCapacity: 0 })).toThrow(
       /morning: maxCapacity \(0\) is below 1/,
@@ -87,17 +87,19 @@ describe('numbers that are known at deploy time only', () => {
 
   test('are refused where something would have to be computed from them, with the property to give instead', () => {
     const { stack, scaling, later } = scalingWith();
-    expect(() => scaling.scaleOnConcurrency({ safetyFactor: later })).toThrow(
-      'safetyFactor is known at deploy time only, so no target can be computed from it; give targetPerInstance instead',
+    expect(() => scaling.scaleOnConcurrency('concurrency', { targetRatio: later })).toThrow(
+      'targetRatio is known at deploy time only, so no target can be computed from it; give targetPerInstance instead',
     );
-    expect(() => scaling.scaleOnInvocations({ maxRequestsPerSecond: later })).toThrow(
+    expect(() => scaling.scaleOnInvocations('invocations', { maxRequestsPerSecond: later })).toThrow(
       'maxRequestsPerSecond is known at deploy time only, so no target can be computed from it; give targetPerInstancePerMinute',
     );
-    const fleet = GpuEndpoint.fromEndpointName(stack, 'Other', 'other');
+    const fleet = GpuEndpoint.fromEndpointName(stack, 'Other', 'other', 'main');
     Object.defineProperty(fleet, 'maxConcurrencyPerInstance', { value: later });
     const untested = new FleetScaling(stack, 'Untested', { fleet, minCapacity: 1, maxCapacity: 2 });
-    expect(() => untested.scaleOnConcurrency()).toThrow(/maxConcurrencyPerInstance is known at deploy time only/);
-    untested.scaleOnConcurrency({ targetPerInstance: 4 });
+    expect(() => untested.scaleOnConcurrency('concurrency')).toThrow(
+      /maxConcurrencyPerInstance is known at deploy time only/,
+    );
+    untested.scaleOnConcurrency('concurrency', { targetPerInstance: 4 });
     expect(() =>
       scaling.scaleOnServerSignal('waiting', {
         signal: ServerSignal.waitingRequests(),

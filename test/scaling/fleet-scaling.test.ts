@@ -3,7 +3,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
-import { FleetScaling, type FleetScalingProps } from '../../lib/scaling';
+import { FleetScaling, SuspendableActivity, type FleetScalingProps } from '../../lib/scaling';
 
 const env = { account: '123456789012', region: 'us-east-1' };
 
@@ -14,7 +14,7 @@ function newStack(): Stack {
 function scalingIn(stack: Stack, props: Partial<FleetScalingProps> = {}): FleetScaling {
   const fleet = new GpuEndpoint(stack, 'Chat', {
     modelServer: ModelServer.triton(),
-    pools: [{ instanceType: 'ml.g5.xlarge' }],
+    capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
   });
   return new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: 8, ...props });
 }
@@ -59,8 +59,8 @@ describe('the scalable target', () => {
     });
   });
 
-  test('takes brakes', () => {
-    templateOf(none, { suspended: { scaleIn: true } }).hasResourceProperties(
+  test('suspends scaling activities', () => {
+    templateOf(none, { suspended: [SuspendableActivity.SCALE_IN] }).hasResourceProperties(
       'AWS::ApplicationAutoScaling::ScalableTarget',
       {
         SuspendedState: {
@@ -74,8 +74,8 @@ describe('the scalable target', () => {
 
   test('works on an imported endpoint in another stack', () => {
     const stack = newStack();
-    const fleet = GpuEndpoint.fromEndpointName(stack, 'Imported', 'chat');
-    new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: 2 }).scaleOnConcurrency();
+    const fleet = GpuEndpoint.fromEndpointName(stack, 'Imported', 'chat', 'main');
+    new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: 2 }).scaleOnConcurrency('concurrency');
     Template.fromStack(stack).hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
       ResourceId: 'endpoint/chat/variant/main',
     });
@@ -98,7 +98,7 @@ describe('the scalable target', () => {
 describe('scaleOnConcurrency', () => {
   test('holds 0.7 of the tested concurrency on the 10-second metric', () => {
     // 8 tested x 0.7 = 5.6
-    templateOf((scaling) => scaling.scaleOnConcurrency()).hasResourceProperties(
+    templateOf((scaling) => scaling.scaleOnConcurrency('concurrency')).hasResourceProperties(
       'AWS::ApplicationAutoScaling::ScalingPolicy',
       {
         PolicyName: 'concurrency',
@@ -118,7 +118,7 @@ describe('scaleOnConcurrency', () => {
 
   test('takes a target, cooldowns, a name and no scale-in', () => {
     templateOf((scaling) =>
-      scaling.scaleOnConcurrency({
+      scaling.scaleOnConcurrency('concurrency', {
         targetPerInstance: 4,
         scaleInCooldown: Duration.minutes(10),
         scaleOutCooldown: Duration.seconds(0),
@@ -135,11 +135,13 @@ describe('scaleOnConcurrency', () => {
     const fleetOf = (stack: Stack): GpuEndpoint =>
       new GpuEndpoint(stack, 'Three', {
         modelServer: ModelServer.triton(),
-        pools: [{ instanceType: 'ml.g5.xlarge' }],
+        capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
         maxConcurrencyPerInstance: 3,
       });
     const stack = newStack();
-    new FleetScaling(stack, 'Scaling', { fleet: fleetOf(stack), minCapacity: 1, maxCapacity: 2 }).scaleOnConcurrency();
+    new FleetScaling(stack, 'Scaling', { fleet: fleetOf(stack), minCapacity: 1, maxCapacity: 2 }).scaleOnConcurrency(
+      'concurrency',
+    );
     // 3 x 0.7 = 2.0999999999999996
     Template.fromStack(stack).hasResourceProperties(
       'AWS::ApplicationAutoScaling::ScalingPolicy',
@@ -148,7 +150,7 @@ describe('scaleOnConcurrency', () => {
   });
 
   test('follows the variant’s own metric every minute without high resolution', () => {
-    templateOf((scaling) => scaling.scaleOnConcurrency({ highResolution: false })).hasResourceProperties(
+    templateOf((scaling) => scaling.scaleOnConcurrency('concurrency', { highResolution: false })).hasResourceProperties(
       'AWS::ApplicationAutoScaling::ScalingPolicy',
       tracking({
         CustomizedMetricSpecification: {
@@ -166,34 +168,34 @@ describe('scaleOnConcurrency', () => {
 
   test('warns where requests would queue before the fleet grows', () => {
     const stack = newStack();
-    scalingIn(stack).scaleOnConcurrency({ targetPerInstance: 12 });
+    scalingIn(stack).scaleOnConcurrency('concurrency', { targetPerInstance: 12 });
     Annotations.fromStack(stack).hasWarning(
       '/Test/Scaling',
-      Match.stringLikeRegexp('targetPerInstance \\(12\\) is above the tested concurrency of an instance \\(8\\)'),
+      Match.stringLikeRegexp("targetPerInstance \\(12\\) is above the fleet's maxConcurrencyPerInstance \\(8\\)"),
     );
   });
 
   test.each<[string, (scaling: FleetScaling) => void, RegExp]>([
     [
       'a target of 0',
-      (s) => s.scaleOnConcurrency({ targetPerInstance: 0 }),
+      (s) => s.scaleOnConcurrency('concurrency', { targetPerInstance: 0 }),
       /targetValue \(0\) must be a number above 0/,
     ],
     [
       'a safety factor above 1',
-      (s) => s.scaleOnConcurrency({ safetyFactor: 1.1 }),
-      /safetyFactor \(1\.1\) must be above 0/,
+      (s) => s.scaleOnConcurrency('concurrency', { targetRatio: 1.1 }),
+      /targetRatio \(1\.1\) must be above 0/,
     ],
     [
       'a target and a safety factor',
-      (s) => s.scaleOnConcurrency({ targetPerInstance: 4, safetyFactor: 0.5 }),
-      /targetPerInstance and safetyFactor are both given/,
+      (s) => s.scaleOnConcurrency('concurrency', { targetPerInstance: 4, targetRatio: 0.5 }),
+      /targetPerInstance and targetRatio are both given/,
     ],
     [
       'two policies of one name',
       (s) => {
-        s.scaleOnConcurrency();
-        s.scaleOnConcurrency();
+        s.scaleOnConcurrency('concurrency');
+        s.scaleOnConcurrency('concurrency');
       },
       /policyName concurrency is used twice/,
     ],
@@ -205,7 +207,9 @@ describe('scaleOnConcurrency', () => {
 describe('scaleOnInvocations', () => {
   test('takes the target that AWS’s load-test recipe gives', () => {
     // 4 requests/s x 0.5 x 60 s = 120 a minute
-    templateOf((scaling) => scaling.scaleOnInvocations({ maxRequestsPerSecond: 4 })).hasResourceProperties(
+    templateOf((scaling) =>
+      scaling.scaleOnInvocations('invocations', { maxRequestsPerSecond: 4 }),
+    ).hasResourceProperties(
       'AWS::ApplicationAutoScaling::ScalingPolicy',
       tracking({
         TargetValue: 120,
@@ -215,20 +219,19 @@ describe('scaleOnInvocations', () => {
   });
 
   test('takes a target as it is', () => {
-    templateOf((scaling) => scaling.scaleOnInvocations({ targetPerInstancePerMinute: 90 })).hasResourceProperties(
-      'AWS::ApplicationAutoScaling::ScalingPolicy',
-      tracking({ TargetValue: 90 }),
-    );
+    templateOf((scaling) =>
+      scaling.scaleOnInvocations('invocations', { targetPerInstancePerMinute: 90 }),
+    ).hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', tracking({ TargetValue: 90 }));
   });
 
   test.each([{}, { targetPerInstancePerMinute: 90, maxRequestsPerSecond: 4 }])('refuses %j', (props) => {
-    expect(() => templateOf((scaling) => scaling.scaleOnInvocations(props))).toThrow(
+    expect(() => templateOf((scaling) => scaling.scaleOnInvocations('invocations', props))).toThrow(
       /give either targetPerInstancePerMinute or maxRequestsPerSecond/,
     );
   });
 });
 
-describe('scaleOnStep', () => {
+describe('scaleOnMetric', () => {
   const steps = [
     { lowerBound: 0, upperBound: 10, change: 1 },
     { lowerBound: 10, change: 3 },
@@ -236,7 +239,7 @@ describe('scaleOnStep', () => {
 
   test('answers an alarm of its own on the busiest instance’s concurrency', () => {
     const template = templateOf((scaling) => {
-      scaling.scaleOnStep('surge', { threshold: 12, steps });
+      scaling.scaleOnMetric('surge', { threshold: 12, steps });
     });
     template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
       PolicyName: 'surge',
@@ -265,8 +268,8 @@ describe('scaleOnStep', () => {
 
   test('takes a 10-second alarm, percentages and its own metric', () => {
     const template = templateOf((scaling) => {
-      scaling.scaleOnStep('fast', { threshold: 12, steps, period: Duration.seconds(10), evaluationPeriods: 2 });
-      scaling.scaleOnStep('latency', {
+      scaling.scaleOnMetric('fast', { threshold: 12, steps, period: Duration.seconds(10), evaluationPeriods: 2 });
+      scaling.scaleOnMetric('latency', {
         threshold: 2_000_000,
         steps: [{ lowerBound: 0, change: 25 }],
         adjustmentType: appscaling.AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
@@ -343,7 +346,7 @@ describe('scaleOnStep', () => {
       /positive upper bound needs a step without an upper bound/,
     ],
   ])('refuses %s', (_name, wrong, message) => {
-    expect(() => templateOf((scaling) => void scaling.scaleOnStep('wrong', { threshold: 1, steps: wrong }))).toThrow(
+    expect(() => templateOf((scaling) => void scaling.scaleOnMetric('wrong', { threshold: 1, steps: wrong }))).toThrow(
       message,
     );
   });
@@ -352,7 +355,7 @@ describe('scaleOnStep', () => {
     expect(() =>
       templateOf(
         (scaling) =>
-          void scaling.scaleOnStep('exact', {
+          void scaling.scaleOnMetric('exact', {
             threshold: 1,
             steps: [{ lowerBound: 0, change: -1 }],
             adjustmentType: appscaling.AdjustmentType.EXACT_CAPACITY,

@@ -46,6 +46,6 @@ describe('the metric of a policy', () => {
   });
 
   test('has no percentile, which scaling policies do not take', () => {
-    expect(() => policyMetric(concurrency.with({ statistic: 'p99' }))).toThrow("cannot follow statistic 'p99'");
+    expect(() => policyMetric(concurrency.with({ statistic: 'p99' }))).toThrow("cannot use statistic 'p99'");
   });
 });

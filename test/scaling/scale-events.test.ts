@@ -1,14 +1,14 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { GpuEndpoint, ModelServer, ModelComponent, type IGpuEndpoint } from '../../lib/inference';
+import { GpuEndpoint, ModelServer, InferenceComponent, type IGpuEndpoint } from '../../lib/inference';
 import { ScaleEvents, type ScaleEventsProps } from '../../lib/scaling';
 
 function build(props: Partial<ScaleEventsProps> = {}): { stack: Stack; fleet: IGpuEndpoint; events: ScaleEvents } {
   const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
   const fleet = new GpuEndpoint(stack, 'Chat', {
     modelServer: ModelServer.triton(),
-    pools: [{ instanceType: 'ml.g5.xlarge' }],
+    capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
   });
   return { stack, fleet, events: new ScaleEvents(stack, 'Events', { fleets: [fleet], ...props }) };
 }
@@ -20,7 +20,7 @@ describe('ScaleEvents', () => {
   test('stores events by fleet and time, encrypted, recoverable and for 90 days', () => {
     const template = templateOf();
     template.hasResource('AWS::DynamoDB::Table', {
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       Properties: {
         KeySchema: [
           { AttributeName: 'resourceId', KeyType: 'HASH' },
@@ -59,7 +59,7 @@ describe('ScaleEvents', () => {
 
   test('reads the activities back every minute', () => {
     templateOf().hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)' });
-    templateOf({ reconcileEvery: Duration.minutes(5) }).hasResourceProperties('AWS::Events::Rule', {
+    templateOf({ reconcileInterval: Duration.minutes(5) }).hasResourceProperties('AWS::Events::Rule', {
       ScheduleExpression: 'rate(5 minutes)',
     });
   });
@@ -76,6 +76,7 @@ describe('ScaleEvents', () => {
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
       DestinationConfig: { OnFailure: { Destination: queue } },
       MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 7200,
     });
   });
 
@@ -98,10 +99,11 @@ describe('ScaleEvents', () => {
 
   test('watches the copies of a component, and the instances of an imported endpoint, without a configuration to compare', () => {
     const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
-    const imported = GpuEndpoint.fromEndpointName(stack, 'Imported', 'Chat');
-    const component = ModelComponent.fromModelComponentAttributes(stack, 'Small', {
+    const imported = GpuEndpoint.fromEndpointName(stack, 'Imported', 'Chat', 'main');
+    const component = InferenceComponent.fromInferenceComponentAttributes(stack, 'Small', {
       componentName: 'small',
       endpointName: 'shared',
+      variantName: 'main',
     });
     new ScaleEvents(stack, 'Events', { fleets: [imported, component] });
     const template = Template.fromStack(stack);
@@ -186,10 +188,10 @@ describe('ScaleEvents', () => {
     ['no fleet', { fleets: [] }, /fleets is empty/],
     [
       'half a minute',
-      { reconcileEvery: Duration.seconds(30) },
-      /reconcileEvery \(30 s\) must be a whole number of minutes/,
+      { reconcileInterval: Duration.seconds(30) },
+      /reconcileInterval \(30 s\) must be a whole number of minutes/,
     ],
-    ['an hour’s retention', { retention: Duration.hours(1) }, /retention \(1 hour\) must be a day or more/],
+    ['an hour’s retention', { retention: Duration.hours(1) }, /retention \(1 hour\) must be at least a day/],
   ])('refuses %s', (_name, props, message) => {
     expect(() => build(props)).toThrow(message);
   });

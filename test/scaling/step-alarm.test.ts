@@ -6,9 +6,14 @@ import { FleetScaling, type StepScalingProps } from '../../lib/scaling';
 
 function stepIn(props: Partial<StepScalingProps>): Stack {
   const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
-  const fleet = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat');
-  const scaling = new FleetScaling(stack, 'Scaling', { fleet, minCapacity: 1, maxCapacity: 8 });
-  scaling.scaleOnStep('surge', { threshold: 12, steps: [{ lowerBound: 0, change: 1 }], ...props });
+  const fleet = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
+  const scaling = new FleetScaling(stack, 'Scaling', {
+    fleet,
+    minCapacity: 1,
+    maxCapacity: 8,
+    scaleInWithoutRequests: false,
+  });
+  scaling.scaleOnMetric('surge', { threshold: 12, steps: [{ lowerBound: 0, change: 1 }], ...props });
   return stack;
 }
 
@@ -31,12 +36,12 @@ describe('the alarm of a step policy', () => {
     [
       'more than a day of short periods',
       { period: Duration.minutes(30), evaluationPeriods: 49 },
-      /evaluationPeriods \(49\) x the period \(1800 s\) is 88200 s; CloudWatch looks back 1 day at most .* to 48 or less/,
+      /evaluationPeriods \(49\) x the period \(1800 s\) is 88200 s; CloudWatch evaluates at most 1 day .* to 48 or less/,
     ],
     [
       'more than a week of long periods',
       { period: Duration.hours(12), evaluationPeriods: 15 },
-      /looks back 7 days at most with such a period, so lower evaluationPeriods to 14 or less/,
+      /evaluates at most 7 days with such a period, so lower evaluationPeriods to 14 or less/,
     ],
     [
       'a period of 5 seconds',
@@ -62,7 +67,7 @@ describe('the alarm of a step policy', () => {
     [
       'a bound that is no number',
       { steps: [{ lowerBound: NaN, change: 1 }] },
-      /steps\[0\]\.lowerBound \(NaN\) must be a number; leave it out for an open end/,
+      /steps\[0\]\.lowerBound \(NaN\) must be a number; omit it for an open end/,
     ],
     [
       'only steps below an alarm that goes off above',

@@ -1,4 +1,11 @@
-import { isCapacityFailure } from '../../lib/training/decide/capacity-failure';
+import { CAPACITY_FAILURE_PATTERNS } from '../../lib/training/decide/capacity-failure';
+
+/** True if the choice state of the pipeline takes the next instance type: every pattern is a text between two wildcards. */
+function isCapacityFailure({ error, cause }: { readonly error: string; readonly cause: string }): boolean {
+  const matches = (text: string, patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => text.includes(pattern.slice(1, -1)));
+  return matches(cause, CAPACITY_FAILURE_PATTERNS.cause) || matches(error, CAPACITY_FAILURE_PATTERNS.error);
+}
 
 describe('a failure of a training job', () => {
   test.each([
@@ -15,7 +22,7 @@ describe('a failure of a training job', () => {
     ],
     ['a quota by its cause', 'SageMaker.AmazonSageMakerException', '(Error Code: ResourceLimitExceeded)'],
     ['no spot capacity in time', 'States.TaskFailed', '{"SecondaryStatus":"MaxWaitTimeExceeded"}'],
-  ])('by %s may pass on another type', (_, error, cause) => {
+  ])('by %s is retried on the next type', (_, error, cause) => {
     expect(isCapacityFailure({ error, cause })).toBe(true);
   });
 
@@ -28,7 +35,7 @@ describe('a failure of a training job', () => {
       'not authorized to perform: sagemaker:CreateTrainingJob',
     ],
     ['missing data', 'States.TaskFailed', '{"FailureReason":"ClientError: No S3 objects found under S3 URL"}'],
-  ])('by %s would come again on every type', (_, error, cause) => {
+  ])('by %s ends the execution', (_, error, cause) => {
     expect(isCapacityFailure({ error, cause })).toBe(false);
   });
 });

@@ -21,7 +21,7 @@ function folder(name: string, files: { readonly [file: string]: string }): strin
   return directory;
 }
 
-/** What Python's tarfile, which SageMaker's containers use, makes of an archive. */
+/** Content of an archive as read by Python's tarfile, which SageMaker's containers use. */
 function unpack(archive: Buffer): { readonly [file: string]: string } {
   const file = path.join(scratch, 'packed.tar.gz');
   fs.writeFileSync(file, archive);
@@ -65,15 +65,15 @@ describe('a packed folder', () => {
     expect(Object.keys(unpack(packDirectory(folder('source', files))))).toEqual(['a.py']);
   });
 
-  test('says nothing of its time and machine in the gzip header', () => {
+  test('has no time and no operating system in the gzip header', () => {
     const packed = packDirectory(folder('source', { 'a.py': '1' }));
     expect([packed.readUInt32LE(4), packed[9]]).toEqual([0, 255]);
     expect(zlib.gunzipSync(packed).length % 512).toBe(0);
   });
 
   test.each<[string, (directory: string) => void, string]>([
-    ['a missing folder', (directory) => fs.rmSync(directory, { recursive: true }), 'is no folder'],
-    ['an empty folder', (directory) => fs.rmSync(path.join(directory, 'a.py')), 'has no file to pack'],
+    ['a missing folder', (directory) => fs.rmSync(directory, { recursive: true }), 'is not a folder'],
+    ['an empty folder', (directory) => fs.rmSync(path.join(directory, 'a.py')), 'has no files to pack'],
     ['a link', (directory) => fs.symlinkSync('a.py', path.join(directory, 'b.py')), 'SageMaker refuses links'],
     [
       'a path that no archive can hold',

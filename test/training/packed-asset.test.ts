@@ -26,10 +26,10 @@ describe('a packed asset', () => {
   });
 
   test('is published from the assembly, and nothing of it stays in the temporary folder', () => {
-    const before = fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('tidegate-pack-'));
+    const own = `tidegate-pack-${process.pid}-`;
     const { stack, asset } = packed();
     const assembly = (stack.node.root as App).synth();
-    expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('tidegate-pack-'))).toEqual(before);
+    expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith(own))).toEqual([]);
     const manifest = JSON.parse(fs.readFileSync(path.join(assembly.directory, 'Test.assets.json'), 'utf8')) as {
       files: { [id: string]: { source: { path: string }; destinations: { [id: string]: { objectKey: string } } } };
     };

@@ -7,7 +7,7 @@ import { PackedAsset } from '../../lib/training';
 
 const script = path.join(PackedAsset.trainingSourcePath(), 'train.py');
 
-/** What makes the service times of made-up results. */
+/** Coefficients of the service times of generated results. */
 export interface Truth {
   readonly overheadSeconds: number;
   readonly secondsPerContextToken: number;

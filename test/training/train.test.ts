@@ -65,7 +65,7 @@ describe('the training', () => {
     );
   });
 
-  test('takes hyperparameters and says which it does not know', () => {
+  test('reads hyperparameters and names unknown ones', () => {
     container.land('1-2.jsonl', resultLines(truth, 0, 500));
     expect(container.train('--holdout', '0.5', '--colour', 'blue').output).toContain(
       'ignoring unknown hyperparameters: --colour blue',
@@ -82,7 +82,7 @@ describe('the training', () => {
     expect([rows! + holdout_rows!, repeated_lines]).toEqual([500, 400]);
   });
 
-  test('skips a few lines that are no results, and counts them', () => {
+  test('skips a few invalid lines, and counts them', () => {
     const broken = [
       'not json',
       '{"id":"x"}',
@@ -149,8 +149,8 @@ describe('a training that is interrupted', () => {
   });
 
   test.each([
-    ['cannot be read', () => '{"version": 1, "fil', 'the checkpoint cannot be read'],
-    ['is of another version', () => '{"version": 0}', 'of another version or holdout'],
+    ['cannot be read', () => '{"version": 1, "fil', 'the checkpoint is invalid'],
+    ['is of another version', () => '{"version": 0}', 'has another version or holdout'],
   ])('begins anew when its checkpoint %s', (_, content, message) => {
     container.land('1.jsonl', resultLines(truth, 0, 300));
     fs.writeFileSync(path.join(container.root, 'checkpoints/progress.json'), content());
@@ -174,7 +174,7 @@ describe('a training that cannot succeed', () => {
       'with other data',
       () => container.land('1.jsonl', Array(50).fill('{"a":1}')),
       [],
-      '50 of 50 lines are no results',
+      '50 of 50 lines are not results',
     ],
     [
       'with nothing held out',
@@ -221,7 +221,7 @@ responses = model.execute([{"context_tokens": 400, "generated_tokens": 50}, {"co
 print(json.dumps([{t.name: t.values[0] for t in r.output_tensors} for r in responses]))
 `;
 
-  test('answers with the tokens and the seconds its weights tell', () => {
+  test('responds with the tokens and the seconds that its weights predict', () => {
     const repository = path.join(PackedAsset.initialModelPath(), 'service_time');
     const { stdout, stderr } = spawnSync('python3', ['-c', serve, repository], { encoding: 'utf8' });
     expect(stderr).toBe('');

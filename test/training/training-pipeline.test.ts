@@ -1,5 +1,6 @@
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { App, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
@@ -52,7 +53,7 @@ const states = (props?: Partial<TrainingPipelineProps>) => definitionOf(deploy(p
 const job = (props?: Partial<TrainingPipelineProps>) => states(props)['Train on ml.g5.xlarge']!.Parameters!;
 
 describe('the machine', () => {
-  test('trains on the first type, on the next when there is no capacity, and then registers the model', () => {
+  test('trains on the first type, without capacity on the next, and then registers the model', () => {
     const { StartAt, States } = definitionOf(deploy().template());
     expect(StartAt).toBe('Begin');
     expect(States['Begin']!.Next).toBe('Train on ml.g5.xlarge');
@@ -78,6 +79,27 @@ describe('the machine', () => {
     expect(Object.keys(states({ instanceTypes: ['ml.p4d.24xlarge'] })).sort()).toEqual(
       ['Begin', 'Failed', 'Output', 'Register the model', 'Train on ml.p4d.24xlarge'].sort(),
     );
+  });
+
+  test('reads the table of its guard before every attempt, also the one on the next type', () => {
+    const data = new Stack(new App(), 'Other', { env });
+    const guardTable = dynamodb.Table.fromTableName(data, 'Guard', 'guard');
+    const { StartAt, States } = definitionOf(deploy({ guardTable }).template());
+    expect(States[StartAt]!.Next).toBe('Read the guard before ml.g5.xlarge');
+    for (const type of ['ml.g5.xlarge', 'ml.g6.xlarge']) {
+      expect(States[`Read the guard before ${type}`]).toMatchObject({
+        Resource: 'arn:<AWS::Partition>:states:::dynamodb:getItem',
+        Parameters: { TableName: 'guard', ProjectionExpression: 'trainingStarts', ConsistentRead: true },
+        Next: `May ${type} start?`,
+        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Failed' }],
+      });
+      expect(States[`May ${type} start?`]).toMatchObject({
+        Choices: [{ Next: 'Refused' }],
+        Default: `Train on ${type}`,
+      });
+    }
+    expect(States['Lacks ml.g5.xlarge?']!.Choices![0]!.Next).toBe('Read the guard before ml.g6.xlarge');
+    expect(States['Refused']).toMatchObject({ Type: 'Fail', Error: 'Tidegate.GrowthFrozen' });
   });
 
   test('ends with the names of the model, its artifact and its job', () => {
@@ -114,18 +136,18 @@ describe('the training job', () => {
     });
   });
 
-  test('runs on demand, without checkpoints, when it is told so', () => {
+  test('runs on demand, without checkpoints, if configured', () => {
     const parameters = job({ spot: false, checkpoints: false });
     expect(parameters.StoppingCondition).toEqual({ MaxRuntimeInSeconds: 3600 });
     expect(Object.keys(parameters)).not.toContain('EnableManagedSpotTraining');
     expect(Object.keys(parameters)).not.toContain('CheckpointConfig');
   });
 
-  test('waits for spot capacity as long as it is told', () => {
+  test('waits for spot capacity for maxWait', () => {
     expect(job({ maxWait: Duration.hours(5) }).StoppingCondition).toMatchObject({ MaxWaitTimeInSeconds: 18_000 });
   });
 
-  test('runs the packaged script in script mode over what ingestion landed', () => {
+  test('runs the packaged script in script mode on the results of ingestion', () => {
     const parameters = job();
     expect(parameters.HyperParameters).toEqual({
       sagemaker_program: 'train.py',
@@ -152,7 +174,7 @@ describe('the training job', () => {
       sourceDirectory: __dirname,
       entryPoint: 'train.test.ts',
       hyperparameters: { holdout: '0.3' },
-      volumeSizeInGb: 10,
+      volumeSize: Size.gibibytes(10),
     });
     expect(parameters).toMatchObject({
       AlgorithmSpecification: { TrainingImage: trainingImage },
@@ -165,9 +187,9 @@ describe('the training job', () => {
   test('has a name that is new for every attempt and never too long', () => {
     const { pipeline } = deploy({ jobNamePrefix: 'x'.repeat(21) });
     const name = job()['TrainingJobName.$'] as string;
-    expect(name).toMatch(/^States\.Format\('[a-z0-9-]+-\{\}-\{\}', States\.Hash\(\$\$\.Execution\.Id, 'MD5'\), .*UUID/);
+    expect(name).toMatch(/^States\.Format\('[a-z0-9-]+--\{\}\{\}', States\.Hash\(\$\$\.Execution\.Id, 'MD5'\), .*UUID/);
     // prefix, MD5 in hex, first part of a UUID
-    expect(`${pipeline.jobNamePrefix}-${'f'.repeat(32)}-${'f'.repeat(8)}`).toHaveLength(63);
+    expect(`${pipeline.jobNamePrefix}${'f'.repeat(32)}${'f'.repeat(8)}`).toHaveLength(63);
   });
 
   test('finds the account of its image at deployment in a stack without a region', () => {
@@ -219,7 +241,7 @@ describe('the model', () => {
             Rules: Match.arrayWith([Match.objectLike({ Prefix: 'checkpoints/', ExpirationInDays: 30 })]),
           },
         },
-        DeletionPolicy: 'Retain',
+        DeletionPolicy: 'RetainExceptOnCreate',
       });
     deploy({ removalPolicy: RemovalPolicy.DESTROY })
       .template()
@@ -235,38 +257,46 @@ describe('the permissions', () => {
       ).PolicyDocument.Statement.filter(({ Sid }) => Sid === sid),
     );
 
+  const machineStatements = (template: Template): object[] =>
+    Object.entries(template.findResources('AWS::IAM::Policy'))
+      .filter(([id]) => id.startsWith('TrainingMachinePolicy'))
+      .flatMap(
+        ([, { Properties }]) => (Properties as { PolicyDocument: { Statement: object[] } }).PolicyDocument.Statement,
+      );
+
+  test('of a machine with a guard may read its table and nothing else of it', () => {
+    const data = new Stack(new App(), 'Other', { env });
+    const guardTable = dynamodb.Table.fromTableName(data, 'Guard', 'guard');
+    expect(statements(deploy({ guardTable }).template(), 'ReadGuard')).toEqual([
+      {
+        Sid: 'ReadGuard',
+        Effect: 'Allow',
+        Action: 'dynamodb:GetItem',
+        Resource: data.resolve(guardTable.tableArn) as object,
+      },
+    ]);
+    expect(JSON.stringify(deploy().template())).not.toContain('dynamodb:');
+  });
+
   test('of the machine are those of the two tasks, on its own names', () => {
     const { stack, pipeline, template } = deploy({ jobNamePrefix: 'nightly' });
     const own = (resource: string) =>
-      stack.resolve(stack.formatArn({ service: 'sagemaker', resource, resourceName: 'nightly-*' })) as object;
-    expect(statements(template(), 'Train')).toEqual([
+      stack.resolve(stack.formatArn({ service: 'sagemaker', resource, resourceName: 'nightly--*' })) as object;
+    expect(machineStatements(template())).toEqual([
+      { Sid: 'Train', Effect: 'Allow', Action: 'sagemaker:CreateTrainingJob', Resource: own('training-job') },
+      { Sid: 'Register', Effect: 'Allow', Action: 'sagemaker:CreateModel', Resource: own('model') },
       {
-        Sid: 'Train',
         Effect: 'Allow',
         Action: [
           'sagemaker:AddTags',
-          'sagemaker:CreateTrainingJob',
           'sagemaker:DescribeTrainingJob',
           'sagemaker:ListTags',
           'sagemaker:StopTrainingJob',
         ],
         Resource: own('training-job'),
       },
-    ]);
-    expect(statements(template(), 'Register')).toMatchObject([
-      { Action: 'sagemaker:CreateModel', Resource: own('model') },
-    ]);
-    expect(statements(template(), 'PassRoles')).toMatchObject([
       {
-        Action: 'iam:PassRole',
-        Resource: [pipeline.trainingRole.roleArn, pipeline.modelExecutionRole.roleArn].map(
-          (arn) => stack.resolve(arn) as object,
-        ),
-        Condition: { StringEquals: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
-      },
-    ]);
-    expect(statements(template(), 'HearOfTheEnd')).toMatchObject([
-      {
+        Effect: 'Allow',
         Action: ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'],
         Resource: stack.resolve(
           stack.formatArn({
@@ -276,6 +306,12 @@ describe('the permissions', () => {
           }),
         ) as object,
       },
+      ...[pipeline.trainingRole, pipeline.modelExecutionRole].map(({ roleArn }) => ({
+        Effect: 'Allow',
+        Action: 'iam:PassRole',
+        Resource: stack.resolve(roleArn) as object,
+        Condition: { StringEquals: { 'iam:PassedToService': 'sagemaker.amazonaws.com' } },
+      })),
     ]);
   });
 
@@ -286,6 +322,33 @@ describe('the permissions', () => {
     expect(JSON.stringify(statements(found, 'ReadSource')[0]!.Resource)).toMatch(/[0-9a-f]{64}\.tar\.gz/);
     expect(JSON.stringify(statements(found, 'KeepModels')[0]!.Resource)).toMatch(/\/models\/\*.*\/checkpoints\/\*/);
     expect(statements(found, 'FindData')[0]).toMatchObject({ Condition: { StringLike: { 's3:prefix': 'results/*' } } });
+  });
+
+  test('of the jobs on a bucket with a key are to read with it, and where they write, to write with it', () => {
+    const stack = new Stack(new App(), 'Test', { env });
+    const keyed = (id: string): s3.Bucket => new s3.Bucket(stack, id, { encryption: s3.BucketEncryption.KMS });
+    const [trainingData, modelBucket] = [keyed('Data'), keyed('Kept')];
+    const pipeline = new TrainingPipeline(stack, 'Training', {
+      trainingData,
+      modelBucket,
+      instanceTypes: ['ml.g5.xlarge'],
+      maxRuntime: Duration.hours(1),
+    });
+    const keyStatements = (role: iam.IRole): object[] =>
+      Object.values(Template.fromStack(stack).findResources('AWS::IAM::Policy')).flatMap(({ Properties }) => {
+        const { Roles, PolicyDocument } = Properties as { Roles: unknown[]; PolicyDocument: { Statement: object[] } };
+        const isOfRole = JSON.stringify(Roles) === JSON.stringify([stack.resolve(role.roleName)]);
+        return isOfRole
+          ? PolicyDocument.Statement.filter((statement) => JSON.stringify(statement).includes('kms:'))
+          : [];
+      });
+    const on = ({ encryptionKey }: s3.Bucket) => stack.resolve(encryptionKey!.keyArn) as object;
+    const reads = { Effect: 'Allow', Action: 'kms:Decrypt' };
+    expect(keyStatements(pipeline.trainingRole)).toEqual([
+      { ...reads, Resource: on(trainingData) },
+      { Effect: 'Allow', Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: on(modelBucket) },
+    ]);
+    expect(keyStatements(pipeline.modelExecutionRole)).toEqual([{ ...reads, Resource: on(modelBucket) }]);
   });
 
   test('of whoever may start it are to start it', () => {
@@ -304,6 +367,36 @@ describe('the permissions', () => {
       },
       Roles: [stack.resolve(caller.roleName)],
     });
+  });
+});
+
+describe('the log group of the machine', () => {
+  test('does not count towards the size of the resource policy of CloudWatch Logs', () => {
+    deploy()
+      .template()
+      .hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: '/aws/vendedlogs/states/Test/Training' });
+  });
+
+  test('has another name in every stack and for every pipeline of a stack', () => {
+    const names = ['dev', 'prod'].flatMap((stage) => {
+      const stack = new Stack(new App(), 'Platform', { stackName: `Tidegate-${stage}`, env });
+      for (const id of ['Nightly', 'Weekly run']) {
+        new TrainingPipeline(stack, id, {
+          trainingData: s3.Bucket.fromBucketName(stack, `${id}Data`, 'landed'),
+          instanceTypes: ['ml.g5.xlarge'],
+          maxRuntime: Duration.hours(1),
+        });
+      }
+      return Object.values(Template.fromStack(stack).findResources('AWS::Logs::LogGroup')).map(
+        ({ Properties }) => (Properties as { LogGroupName: string }).LogGroupName,
+      );
+    });
+    expect(names).toEqual([
+      '/aws/vendedlogs/states/Tidegate-dev/Nightly',
+      '/aws/vendedlogs/states/Tidegate-dev/Weekly-run',
+      '/aws/vendedlogs/states/Tidegate-prod/Nightly',
+      '/aws/vendedlogs/states/Tidegate-prod/Weekly-run',
+    ]);
   });
 });
 
@@ -340,7 +433,7 @@ describe('the schedule', () => {
 describe('a pipeline that cannot work', () => {
   const tooMany = Object.fromEntries(Array.from({ length: 98 }, (_, index) => [`p${index}`, '1']));
   test.each<[string, Partial<TrainingPipelineProps>, string]>([
-    ['spot without checkpoints', { checkpoints: false }, 'spot is on and checkpoints is off'],
+    ['spot without checkpoints', { checkpoints: false }, 'spot requires checkpoints'],
     ['no type', { instanceTypes: [] }, 'instanceTypes is empty'],
     [
       'an unknown type',
@@ -351,18 +444,18 @@ describe('a pipeline that cannot work', () => {
     ['an hour of hours', { maxRuntime: Duration.days(29) }, 'maxRuntime (2505600 s) is out of range'],
     ['no time at all', { maxRuntime: Duration.seconds(0) }, 'maxRuntime (0 s) is out of range'],
     ['a wait below the runtime', { maxWait: Duration.minutes(5) }, 'maxWait (300 s) is below maxRuntime (3600 s)'],
-    ['a wait without spot', { spot: false, maxWait: Duration.hours(2) }, 'maxWait is given and spot is off'],
+    ['a wait without spot', { spot: false, maxWait: Duration.hours(2) }, 'maxWait applies to spot capacity only'],
     ['a script that is not there', { entryPoint: 'tain.py' }, "entryPoint 'tain.py' is not in the folder"],
     ['a reserved hyperparameter', { hyperparameters: { sagemaker_program: 'x' } }, 'begin with sagemaker_'],
     ['too many hyperparameters', { hyperparameters: tooMany }, 'there are 98 hyperparameters'],
     ['a hyperparameter too long', { hyperparameters: { text: 'x'.repeat(2501) } }, 'hyperparameter text is too long'],
-    ['half a volume', { volumeSizeInGb: 0.5 }, 'volumeSizeInGb (0.5)'],
+    ['half a volume', { volumeSize: Size.mebibytes(512) }, 'volumeSize (0.5 GiB)'],
     ['a prefix no job can have', { jobNamePrefix: 'my_jobs' }, "jobNamePrefix ('my_jobs') is not allowed"],
     ['a prefix too long', { jobNamePrefix: 'x'.repeat(22) }, 'use 1 to 21 letters'],
     [
       'an image that is not in ECR',
       { trainingImage: 'python:3.12' },
-      "trainingImage ('python:3.12') is no image in ECR",
+      "trainingImage ('python:3.12') is not an image in ECR",
     ],
   ])('(%s) is refused with the way out', (_, props, message) => {
     expect(() => deploy(props)).toThrow(InputError);
@@ -370,11 +463,11 @@ describe('a pipeline that cannot work', () => {
   });
 
   test('is refused in a region whose image is unknown, unless an image is given', () => {
-    const elsewhere = { env: { account: '123456789012', region: 'eu-north-1' } };
+    const elsewhere = { env: { account: '123456789012', region: 'ap-east-2' } };
     expect(() => deploy({}, elsewhere)).toThrow(
-      "no account of AWS's scikit-learn image is known for region 'eu-north-1'",
+      /AWS lists no image sagemaker-scikit-learn:1.4-2-py312 for region 'ap-east-2' .*give trainingImage/,
     );
-    const trainingImage = '123456789012.dkr.ecr.eu-north-1.amazonaws.com/mine:3';
+    const trainingImage = '123456789012.dkr.ecr.ap-east-2.amazonaws.com/mine:3';
     expect(() => deploy({ trainingImage }, elsewhere)).not.toThrow();
   });
 });

@@ -1,14 +1,13 @@
-import { SECONDS_PER_HOUR } from '../../core/time';
-import type { EpochSeconds } from '../../core/time';
+import { SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
 import type { BudgetPeriod } from './budget-period';
 
 /**
- * The rate a forecast is made with: an exponentially weighted mean of the hourly rate.
+ * Returns the rate of the forecast: an exponentially weighted mean of the hourly rate.
  *
- * With a time constant of an hour a burst of minutes moves the forecast of a month little, and a lasting change is in
- * it to 63 % after one hour and to 95 % after three.
+ * With a time constant of an hour, a burst of minutes hardly moves the forecast of a month; a lasting change is included to 63 %
+ * after one hour and to 95 % after three.
  *
- * @param previous the mean so far, in USD an hour; undefined at the first look
+ * @param previous mean so far, in USD an hour; undefined at the first evaluation
  */
 export function smoothedRate(
   previous: number | undefined,
@@ -21,7 +20,12 @@ export function smoothedRate(
   return previous + (present - previous) * weight;
 }
 
-/** What the period will have cost at its end, in USD, if the rate stays as it is. */
+/** Returns a time span that starts now, cut at the end of the period; uncut once the period is over but still in force. */
+export function withinPeriod(seconds: number, at: EpochSeconds, { endSeconds }: BudgetPeriod): number {
+  return endSeconds > at ? Math.min(seconds, endSeconds - at) : seconds;
+}
+
+/** Returns the cost of the whole period, in USD, if the rate stays the same. */
 export function forecastUsd(spent: number, rateUsdPerHour: number, at: EpochSeconds, period: BudgetPeriod): number {
   return spent + (rateUsdPerHour * Math.max(0, period.endSeconds - at)) / SECONDS_PER_HOUR;
 }

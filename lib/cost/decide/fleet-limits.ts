@@ -1,99 +1,92 @@
+import type { LimitsSeen } from '../../scaling/decide/limits';
+import { believedLimits, claimLimits, ownsMaximum, ownsMinimum, rememberHeld, type HeldLimits } from './held-limits';
 import type { GuardLevel } from './levels';
-import type { CapacityBounds, FleetMemory, FleetSeen, GuardAction, GuardedFleet, GuardStep } from './plan';
+import type { LimitsOutcome } from './limits-outcome';
+import type { FleetMemory } from './meter';
+import type { GuardedFleet } from './plan';
+import { restoreLimits } from './restore-limits';
 
-/** What a level means for one fleet. */
-export interface FleetLimits {
+/** Decision for one fleet at a level, with the state to keep of it. */
+export interface FleetOutcome extends LimitsOutcome {
   readonly memory: FleetMemory;
-  /** What must be done; undefined when the fleet is as it should be. */
-  readonly action: GuardAction | undefined;
-  readonly step: GuardStep;
 }
 
 /**
- * The limits of one fleet at a level, as absolute bounds of its scalable target.
+ * Decides the limits of one fleet at a level, as absolute limits of its scalable target.
  *
- * A bound that someone else has set tighter stays; one that was loosened while the guard holds (a deployment, a
- * scheduled action) is tightened again; and when the guard lets go, what the deployment declared comes back.
+ * A tighter limit set by someone else stays. A limit that was loosened while the guard holds the fleet (by a deployment or a
+ * scheduled action) is tightened again. On release the declared limits are restored. A target that is not registered stays so: to
+ * deregister it is the first step of changing an endpoint's instance types
+ * (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html).
  */
-export function fleetLimits(
+export function decideFleetLimits(
   fleet: GuardedFleet,
   level: GuardLevel,
-  seen: FleetSeen | undefined,
+  limits: LimitsSeen,
   memory: FleetMemory,
-): FleetLimits {
-  const stage = `limit:${fleet.resourceId}`;
-  if (level === 'ok' || level === 'warn') return released(fleet, level, memory, stage);
+  heldBefore: HeldLimits | undefined,
+): FleetOutcome {
+  const { resourceId, scalableDimension, minCapacity, maxCapacity, protectedFloor } = fleet;
+  const target = { scalableDimension, declared: { minCapacity, maxCapacity } };
+  const held = heldBefore === undefined ? undefined : { ...heldBefore, ...target };
+  if (level === 'ok' || level === 'warn')
+    return { ...restoreLimits(resourceId, held, limits, level), memory: { ...memory, frozenCapacity: null } };
   const frozenCapacity = memory.frozenCapacity ?? memory.desiredCapacity;
-  if (fleet.protectedFloor >= fleet.maxCapacity)
-    return {
-      memory: { ...memory, frozenCapacity },
-      action: undefined,
-      step: { stage, reason: `protected at its maximum of ${fleet.maxCapacity}: the guard never limits it` },
-    };
-  const ceiling = level === 'shrink' ? fleet.protectedFloor : freezeCeiling(fleet, frozenCapacity);
-  if (ceiling === null)
+  const frozen = { ...memory, frozenCapacity };
+  if (protectedFloor >= maxCapacity) {
+    const why = `protected at its maximum of ${maxCapacity}, the guard never limits it`;
+    return { ...restoreLimits(resourceId, held, limits, why), memory: frozen };
+  }
+  const stage = `limit:${resourceId}`;
+  const maximum = level === 'shrink' ? protectedFloor : frozenMaximum(fleet, frozenCapacity);
+  if (maximum === null)
     return {
       memory,
+      held,
       action: undefined,
-      step: { stage, reason: 'never seen, so there is no capacity to freeze at: the limits stay as they are' },
+      step: { stage, reason: 'never observed, so there is no capacity to freeze at: the limits stay as they are' },
     };
-  return limited(fleet, level, ceiling, seen?.bounds ?? null, { ...memory, frozenCapacity }, stage);
+  if (limits.kind === 'not-registered')
+    return {
+      memory: frozen,
+      held: rememberHeld(held, limits, false),
+      action: undefined,
+      step: { stage, reason: `${level}: the scalable target is not registered: nothing to limit` },
+    };
+
+  const believed = believedLimits(limits, held, target.declared);
+  const own = ownsMaximum(held, believed.maxCapacity);
+  const mustChange =
+    believed.maxCapacity > maximum ||
+    believed.minCapacity > maximum ||
+    (own && (believed.maxCapacity !== maximum || held?.status !== 'set'));
+  if (!mustChange)
+    return {
+      memory: frozen,
+      held: rememberHeld(held, limits, own),
+      action: undefined,
+      step: { stage, reason: `${level} allows at most ${maximum}; the maximum is ${believed.maxCapacity} already` },
+    };
+  // A minimum that the guard lowered is raised again as far as the new maximum allows; any other minimum is kept.
+  const wantedMinimum = ownsMinimum(held, believed.minCapacity)
+    ? Math.max(believed.minCapacity, minCapacity)
+    : believed.minCapacity;
+  const wanted = { minCapacity: Math.min(wantedMinimum, maximum), maxCapacity: maximum };
+  const why = level === 'shrink' ? 'its protected floor' : 'its capacity when growth was frozen, at least its floor';
+  return {
+    memory: frozen,
+    held: claimLimits(rememberHeld(held, limits, false), target, wanted),
+    action: { resourceId, ...wanted },
+    before: believed,
+    step: {
+      stage,
+      reason: `${level}: minimum ${believed.minCapacity} -> ${wanted.minCapacity}, maximum ${believed.maxCapacity} -> ${maximum}, ${why}`,
+    },
+  };
 }
 
 /** Growth is frozen at the capacity the fleet had, but never below its floor. */
-function freezeCeiling(fleet: GuardedFleet, frozenCapacity: number | null): number | null {
+function frozenMaximum(fleet: GuardedFleet, frozenCapacity: number | null): number | null {
   if (frozenCapacity === null) return null;
   return Math.min(fleet.maxCapacity, Math.max(frozenCapacity, fleet.protectedFloor));
-}
-
-function limited(
-  fleet: GuardedFleet,
-  level: GuardLevel,
-  ceiling: number,
-  observed: CapacityBounds | null,
-  memory: FleetMemory,
-  stage: string,
-): FleetLimits {
-  const applied = memory.appliedBounds;
-  const believed = observed ?? applied ?? fleet;
-  const must =
-    believed.maxCapacity > ceiling ||
-    believed.minCapacity > ceiling ||
-    (applied !== null && applied.maxCapacity !== ceiling);
-  if (!must)
-    return {
-      memory,
-      action: undefined,
-      step: { stage, reason: `${level} asks for at most ${ceiling}; the maximum is ${believed.maxCapacity} already` },
-    };
-  // A minimum that the guard lowered comes back as far as the ceiling allows; any other minimum is kept.
-  const wantedMinimum = applied === null ? believed.minCapacity : Math.max(believed.minCapacity, fleet.minCapacity);
-  const bounds = { minCapacity: Math.min(wantedMinimum, ceiling), maxCapacity: ceiling };
-  const why = level === 'shrink' ? 'its protected floor' : `what it had when growth was frozen, its floor at least`;
-  return {
-    memory: { ...memory, appliedBounds: bounds },
-    action: { resourceId: fleet.resourceId, ...bounds },
-    step: {
-      stage,
-      reason: `${level}: minimum ${believed.minCapacity} -> ${bounds.minCapacity}, maximum ${believed.maxCapacity} -> ${ceiling}, ${why}`,
-    },
-  };
-}
-
-function released(fleet: GuardedFleet, level: GuardLevel, memory: FleetMemory, stage: string): FleetLimits {
-  const { minCapacity, maxCapacity } = fleet;
-  if (memory.appliedBounds === null)
-    return {
-      memory: { ...memory, frozenCapacity: null },
-      action: undefined,
-      step: { stage, reason: `${level} limits nothing` },
-    };
-  return {
-    memory: { ...memory, frozenCapacity: null, appliedBounds: null },
-    action: { resourceId: fleet.resourceId, minCapacity, maxCapacity },
-    step: {
-      stage,
-      reason: `${level}: the declared limits ${minCapacity} to ${maxCapacity} come back (maximum was ${memory.appliedBounds.maxCapacity})`,
-    },
-  };
 }

@@ -1,6 +1,5 @@
-import { SECONDS_PER_HOUR } from '../../core/time';
-import type { EpochSeconds } from '../../core/time';
-import type { BudgetPeriod } from './budget-period';
+import { SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
+import type { LimitsSeen } from '../../scaling/decide/limits';
 
 /** Instances by instance type. */
 export interface InstanceCounts {
@@ -12,31 +11,68 @@ export interface HourlyPrices {
   readonly [instanceType: string]: number;
 }
 
-/** What one look at a fleet showed. */
+/** Capacity of a fleet as the service describes it. */
 export interface FleetCapacity {
-  /** Instances that exist, by type where the service tells it (instance pools), else empty. */
+  /** Existing instances by type; empty where the service does not describe the types (no instance pools). */
   readonly currentByType: InstanceCounts;
-  /** Instances that exist, of every type. */
+  /** Existing instances of every type. */
   readonly currentCapacity: number;
-  /** Instances that were asked for. */
+  /** Requested instances. */
   readonly desiredCapacity: number;
 }
 
-/** An hourly rate, with what could not be priced. */
+/** Observation of one fleet. */
+export interface FleetSeen {
+  readonly resourceId: string;
+  /** Null when it could not be read. */
+  readonly capacity: FleetCapacity | null;
+  readonly limits: LimitsSeen;
+}
+
+/** State of one fleet that one evaluation leaves for the next. */
+export interface FleetMemory {
+  /** Hourly rate at the last evaluation, in USD. */
+  readonly rateUsdPerHour: number;
+  /** Last known desired capacity; null before the fleet was first observed. */
+  readonly desiredCapacity: number | null;
+  /** Capacity at which growth was frozen; null while the fleet may grow. */
+  readonly frozenCapacity: number | null;
+}
+
+/** A training job that has not ended. */
+export interface OpenJob {
+  /** On-demand price of all its instances, in USD an hour. */
+  readonly rateUsdPerHour: number;
+  /** Latest possible start of the instances; null while the job waits for them. */
+  readonly startedAt: EpochSeconds | null;
+  readonly maxRuntimeSeconds: number;
+  /** Why the guard stops the job; null for a job that may run. */
+  readonly stopReason: string | null;
+}
+
+/** State of the training jobs that one evaluation leaves for the next. */
+export interface TrainingMemory {
+  /** Jobs that have not ended, by name. */
+  readonly open: { readonly [jobName: string]: OpenJob };
+  /** Times at which jobs were settled, by name: no job is charged twice. */
+  readonly settledAt: { readonly [jobName: string]: EpochSeconds };
+}
+
+/** An hourly rate, with the instance types that have no price. */
 export interface PricedRate {
-  /** USD per hour; an instance without a price is counted at the dearest price of its fleet, never as free. */
+  /** USD per hour; an instance without a price counts at the highest price of its fleet, never as free. */
   readonly rateUsdPerHour: number;
   /** One sentence for every instance type that has no price. */
   readonly problems: readonly string[];
 }
 
 /**
- * What a fleet costs an hour, never too little: the larger of what exists and what was asked for.
+ * Returns the hourly cost of a fleet, never too low: of the larger of the existing and the requested capacity.
  *
- * Instances whose type is not told (on order, or a fleet without pools) count at the dearest price of the fleet.
+ * Instances of an unknown type (requested ones, or a fleet without pools) count at the highest price of the fleet.
  */
 export function fleetRate(capacity: FleetCapacity, prices: HourlyPrices): PricedRate {
-  const dearest = dearestPrice(prices);
+  const highest = highestPrice(prices);
   const problems: string[] = [];
   let typed = 0;
   let rateUsdPerHour = 0;
@@ -45,26 +81,21 @@ export function fleetRate(capacity: FleetCapacity, prices: HourlyPrices): Priced
     const price = prices[type];
     if (count > 0 && price === undefined)
       problems.push(
-        `no price for ${type} (${count} running); counted at ${dearest} USD/h, the dearest known price: ` +
+        `no price for ${type} (${count} running); counted at ${highest} USD/h, the highest known price: ` +
           `add ${type} to the prices of the fleet`,
       );
-    rateUsdPerHour += count * (price ?? dearest);
+    rateUsdPerHour += count * (price ?? highest);
   }
   const untyped = Math.max(0, Math.max(capacity.currentCapacity, capacity.desiredCapacity) - typed);
-  return { rateUsdPerHour: rateUsdPerHour + untyped * dearest, problems };
+  return { rateUsdPerHour: rateUsdPerHour + untyped * highest, problems };
 }
 
-/** The highest of some prices; 0 when there is none, which configuration checks refuse. */
-export function dearestPrice(prices: HourlyPrices): number {
+/** Returns the highest price; 0 when there is none, which the checks of the configuration refuse. */
+export function highestPrice(prices: HourlyPrices): number {
   return Math.max(0, ...Object.values(prices));
 }
 
-/** The seconds of an interval that fall into a period. A fixed end does not stop the meter (see `budgetPeriod`). */
-export function secondsInPeriod(from: EpochSeconds, to: EpochSeconds, period: BudgetPeriod): number {
-  return Math.max(0, to - Math.max(from, period.startSeconds));
-}
-
-/** What something that cost `rateUsdPerHour` cost in `seconds`. */
+/** Returns the cost of a number of seconds at an hourly rate, in USD. */
 export function spentUsd(rateUsdPerHour: number, seconds: number): number {
   return (rateUsdPerHour * seconds) / SECONDS_PER_HOUR;
 }
@@ -74,28 +105,46 @@ export interface TrainingJobSeen {
   readonly name: string;
   readonly instanceType: string;
   readonly instanceCount: number;
-  /** When instances were running at the latest; null while the job waits for them. */
+  /** Latest possible start of the instances; null while the job waits for them. */
   readonly startedAt: EpochSeconds | null;
-  /** When the job ended; null while it goes on. */
+  /** End of the job; null while it runs. */
   readonly endedAt: EpochSeconds | null;
-  /** What is billed once the job has ended (spot savings taken off), in seconds an instance; null while it goes on. */
+  /** Seconds billed for each instance of an ended job, spot savings deducted; null while it runs. */
   readonly billableSeconds: number | null;
+  /** Running time after which the service stops the job. */
+  readonly maxRuntimeSeconds: number;
+  /** True while the service stops the job. */
+  readonly isStopping: boolean;
 }
 
-/** Whether a job has reached its end and costs nothing more. */
+/** True if a job has ended and costs nothing more. */
 export function isFinished(job: TrainingJobSeen): boolean {
   return job.endedAt !== null;
 }
 
-/**
- * What a training job has cost in the period so far.
- *
- * A running job counts every second since it started, on every instance, at the on-demand price; a finished one what
- * the service bills for it, which is less for spot.
- */
-export function trainingJobUsd(job: TrainingJobSeen, pricePerHourUsd: number, at: EpochSeconds, period: BudgetPeriod) {
-  if (job.startedAt === null) return 0;
-  const elapsed = secondsInPeriod(job.startedAt, job.endedAt ?? at, period);
+/** Returns the hourly cost of a job whose instances have started. */
+export function runningRate({ startedAt, rateUsdPerHour }: OpenJob): number {
+  return startedAt === null ? 0 : rateUsdPerHour;
+}
+
+/** Returns what an unfinished job has cost since a moment: every second on every instance, at the on-demand price. */
+export function openJobUsd({ startedAt, rateUsdPerHour }: OpenJob, since: EpochSeconds, at: EpochSeconds): number {
+  return startedAt === null ? 0 : spentUsd(rateUsdPerHour, Math.max(0, at - Math.max(startedAt, since)));
+}
+
+/** Returns the cost of a job that has ended: the seconds that the service bills, which are fewer than it ran for spot. */
+export function settledJobUsd(job: TrainingJobSeen, pricePerHourUsd: number): number {
+  if (job.startedAt === null || job.endedAt === null) return 0;
+  const elapsed = Math.max(0, job.endedAt - job.startedAt);
   const seconds = job.billableSeconds === null ? elapsed : Math.min(job.billableSeconds, elapsed);
   return spentUsd(pricePerHourUsd * job.instanceCount, seconds);
+}
+
+/** Time that a container has to write a checkpoint when its job is stopped (https://docs.aws.amazon.com/sagemaker/latest/dg/API_StopTrainingJob.html). */
+const STOP_SECONDS = 120;
+
+/** Returns the most that an unfinished job can still cost until a moment, if it may finish. */
+export function remainingJobUsd(job: OpenJob, at: EpochSeconds, until: EpochSeconds): number {
+  const latestEnd = (job.startedAt ?? at) + job.maxRuntimeSeconds + STOP_SECONDS;
+  return spentUsd(job.rateUsdPerHour, Math.max(0, Math.min(latestEnd, until) - at));
 }

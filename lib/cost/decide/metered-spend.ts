@@ -1,22 +1,31 @@
-import { smoothedRate } from './burn-rate';
+import { SECONDS_PER_DAY, type EpochSeconds } from '../../core/time';
 import type { BudgetPeriod } from './budget-period';
+import { smoothedRate } from './burn-rate';
 import {
-  dearestPrice,
   fleetRate,
+  highestPrice,
   isFinished,
-  secondsInPeriod,
+  openJobUsd,
+  runningRate,
+  settledJobUsd,
   spentUsd,
-  trainingJobUsd,
+  type FleetMemory,
+  type OpenJob,
   type TrainingJobSeen,
+  type TrainingMemory,
 } from './meter';
-import type { FleetMemory, GuardedFleet, GuardMemory, GuardPlan, GuardSeen, GuardStep, TrainingMemory } from './plan';
-import { SECONDS_PER_DAY } from '../../core/time';
+import type { GuardedFleet, GuardMemory, GuardPlan, GuardSeen, GuardStep } from './plan';
+import { addSpend, newHistory, spentSince, type SpendHistory } from './spend-history';
+import { usd } from './usd';
 
-/** What the period has cost so far, and what it costs an hour now. */
+/** Cost of the period so far, and the present hourly rate. */
 export interface MeteredSpend {
-  readonly fleetUsd: number;
+  readonly atSeconds: EpochSeconds;
+  readonly meteredSince: EpochSeconds;
+  readonly spend: SpendHistory;
   readonly fleets: { readonly [resourceId: string]: FleetMemory };
   readonly training: TrainingMemory;
+  /** Cost of the period so far. */
   readonly spentUsd: number;
   readonly burnRateUsdPerHour: number;
   readonly smoothedRateUsdPerHour: number;
@@ -24,13 +33,11 @@ export interface MeteredSpend {
   readonly problems: readonly string[];
 }
 
-const NOTHING_TRAINED: TrainingMemory = { settledUsd: 0, open: {}, settledAt: {} };
-
 /**
- * Adds what the time since the last look cost.
+ * Adds the cost of the time since the last evaluation.
  *
- * Between two looks the larger of the two rates counts; what could not be seen counts at the last known rate, and a
- * fleet that was never seen at its declared minimum. The guard runs ahead of the bill, never behind it.
+ * Between two evaluations the larger of the two rates counts. A fleet that could not be observed counts at its last known rate, one
+ * that was never observed at its declared minimum. The meter runs ahead of the bill, never behind it.
  */
 export function meterSpend(
   plan: GuardPlan,
@@ -42,25 +49,17 @@ export function meterSpend(
   const to = Math.max(from, seen.atSeconds);
   const steps: GuardStep[] = [];
   const problems: string[] = [];
-  const fresh = memory === undefined || period.startSeconds > memory.periodStartSeconds;
-  if (fresh && memory !== undefined)
-    steps.push({
-      stage: 'period',
-      reason:
-        `a new period begins at ${period.startSeconds}: the meter starts again ` +
-        `from zero (the last one ended at ${usd(memory.fleetUsd + trainingUsd(memory.training))})`,
-    });
 
-  const seconds = secondsInPeriod(from, to, period);
+  const seconds = to - from;
   const fleets: { [resourceId: string]: FleetMemory } = {};
-  let fleetUsd = fresh ? 0 : memory.fleetUsd;
+  let fleetUsd = 0;
   let fleetRateUsdPerHour = 0;
   for (const fleet of plan.fleets) {
     const before = memory?.fleets[fleet.resourceId];
     const now = presentRate(fleet, seen, before);
     problems.push(...now.problems);
     const charged = Math.max(before?.rateUsdPerHour ?? 0, now.memory.rateUsdPerHour);
-    const cost = memory === undefined ? 0 : spentUsd(charged, seconds);
+    const cost = spentUsd(charged, seconds);
     fleetUsd += cost;
     fleetRateUsdPerHour += now.memory.rateUsdPerHour;
     fleets[fleet.resourceId] = now.memory;
@@ -70,15 +69,25 @@ export function meterSpend(
     });
   }
 
-  const training = meterTraining(plan, seen, fresh ? restarted(memory) : memory.training, to - from, period);
-  steps.push(...training.steps);
+  const known = memory?.spend ?? newHistory(to);
+  const charged = addSpend(known, from, to, fleetUsd, period.startSeconds);
+  const training = meterTraining(plan, seen, memory?.training ?? NOTHING_TRAINED, charged, period);
   problems.push(...training.problems);
-  const burnRateUsdPerHour = fleetRateUsdPerHour + training.rateUsdPerHour;
+  const openJobs = Object.values(training.memory.open);
+  const trainingUsd = openJobs.reduce((sum, job) => sum + openJobUsd(job, period.startSeconds, to), 0);
+  if (openJobs.length > 0)
+    steps.push({
+      stage: 'meter:training',
+      reason: `${openJobs.length} jobs open, ${usd(trainingUsd)} in this period`,
+    });
+  const burnRateUsdPerHour = fleetRateUsdPerHour + openJobs.reduce((sum, job) => sum + runningRate(job), 0);
   return {
-    fleetUsd,
+    atSeconds: to,
+    meteredSince: memory?.meteredSince ?? to,
+    spend: training.spend,
     fleets,
     training: training.memory,
-    spentUsd: fleetUsd + trainingUsd(training.memory),
+    spentUsd: spentSince(training.spend, period.startSeconds) + trainingUsd,
     burnRateUsdPerHour,
     smoothedRateUsdPerHour: smoothedRate(
       memory?.smoothedRateUsdPerHour,
@@ -91,97 +100,76 @@ export function meterSpend(
   };
 }
 
+const NOTHING_TRAINED: TrainingMemory = { open: {}, settledAt: {} };
+
 function presentRate(
   fleet: GuardedFleet,
   seen: GuardSeen,
   before: FleetMemory | undefined,
 ): { memory: FleetMemory; problems: readonly string[]; reason: string } {
   const capacity = seen.fleets.find(({ resourceId }) => resourceId === fleet.resourceId)?.capacity ?? null;
-  const held = { frozenCapacity: before?.frozenCapacity ?? null, appliedBounds: before?.appliedBounds ?? null };
+  const frozenCapacity = before?.frozenCapacity ?? null;
   if (capacity !== null) {
     const { rateUsdPerHour, problems } = fleetRate(capacity, fleet.pricesPerHourUsd);
     return {
-      memory: { rateUsdPerHour, desiredCapacity: capacity.desiredCapacity, ...held },
+      memory: { rateUsdPerHour, desiredCapacity: capacity.desiredCapacity, frozenCapacity },
       problems: problems.map((problem) => `${fleet.resourceId}: ${problem}`),
-      reason: `${capacity.currentCapacity} of ${capacity.desiredCapacity} instances are there`,
+      reason: `${capacity.currentCapacity} of ${capacity.desiredCapacity} instances exist`,
     };
   }
   if (before !== undefined)
     return {
       memory: before,
-      problems: [`${fleet.resourceId} could not be seen; it is charged as it was last seen`],
-      reason: `not seen, so the last known ${before.rateUsdPerHour.toFixed(3)} USD/h goes on`,
+      problems: [`${fleet.resourceId} could not be observed; it is charged at its last known rate`],
+      reason: `not observed, charged at the last known ${before.rateUsdPerHour.toFixed(3)} USD/h`,
     };
-  const rateUsdPerHour = Math.max(1, fleet.minCapacity) * dearestPrice(fleet.pricesPerHourUsd);
+  const rateUsdPerHour = Math.max(1, fleet.minCapacity) * highestPrice(fleet.pricesPerHourUsd);
   return {
-    memory: { rateUsdPerHour, desiredCapacity: null, ...held },
-    problems: [`${fleet.resourceId} was never seen; it is charged at its declared minimum`],
-    reason: `never seen, so its declared minimum counts`,
+    memory: { rateUsdPerHour, desiredCapacity: null, frozenCapacity },
+    problems: [`${fleet.resourceId} was never observed; it is charged at its minimum`],
+    reason: `never observed, charged at its minimum`,
   };
 }
 
+/** Charges the jobs that have ended to the history, and keeps the others open. */
 function meterTraining(
   plan: GuardPlan,
   seen: GuardSeen,
   before: TrainingMemory,
-  elapsedSeconds: number,
+  history: SpendHistory,
   period: BudgetPeriod,
-): { memory: TrainingMemory; rateUsdPerHour: number; steps: GuardStep[]; problems: string[] } {
+): { memory: TrainingMemory; spend: SpendHistory; problems: string[] } {
   const problems: string[] = [];
-  const open: { [jobName: string]: { usd: number; rateUsdPerHour: number } } = {};
+  const jobs = new Map((seen.trainingJobs ?? []).map((job): [string, TrainingJobSeen] => [job.name, job]));
+  if (seen.trainingJobs === null) problems.push('training jobs could not be listed; those known to run are charged on');
+  const open: { [jobName: string]: OpenJob } = {};
+  for (const [name, job] of Object.entries(before.open)) if (!jobs.has(name)) open[name] = job;
   const settledAt: { [jobName: string]: number } = {};
   for (const [name, at] of Object.entries(before.settledAt))
     if (seen.atSeconds - at < SECONDS_PER_DAY) settledAt[name] = at;
-  let settledUsd = before.settledUsd;
 
-  const jobs = new Map((seen.trainingJobs ?? []).map((job): [string, TrainingJobSeen] => [job.name, job]));
-  if (seen.trainingJobs === null)
-    problems.push('training jobs could not be listed; those last seen running are charged on');
-  for (const [name, { usd: soFar, rateUsdPerHour }] of Object.entries(before.open))
-    if (!jobs.has(name)) open[name] = { usd: soFar + spentUsd(rateUsdPerHour, elapsedSeconds), rateUsdPerHour };
-
+  let spend = history;
   for (const job of jobs.values()) {
     if (job.name in settledAt) continue;
     const price = plan.trainingPricesPerHourUsd[job.instanceType];
     if (price === undefined)
       problems.push(
-        `no training price for ${job.instanceType} (job ${job.name}); counted at the dearest known price: ` +
+        `no training price for ${job.instanceType} (job ${job.name}); counted at the highest known price: ` +
           `add ${job.instanceType} to the training prices`,
       );
-    const charged = price ?? dearestPrice(plan.trainingPricesPerHourUsd);
-    const cost = trainingJobUsd(job, charged, seen.atSeconds, period);
+    const charged = price ?? highestPrice(plan.trainingPricesPerHourUsd);
     if (isFinished(job)) {
-      settledUsd += cost;
+      const cost = settledJobUsd(job, charged);
+      if (cost > 0) spend = addSpend(spend, job.startedAt!, job.endedAt!, cost, period.startSeconds);
       settledAt[job.name] = seen.atSeconds;
     } else {
-      open[job.name] = { usd: cost, rateUsdPerHour: job.startedAt === null ? 0 : charged * job.instanceCount };
+      open[job.name] = {
+        rateUsdPerHour: charged * job.instanceCount,
+        startedAt: job.startedAt,
+        maxRuntimeSeconds: job.maxRuntimeSeconds,
+        stopReason: before.open[job.name]?.stopReason ?? null,
+      };
     }
   }
-
-  const memory = { settledUsd, open, settledAt };
-  const steps: GuardStep[] = [];
-  if (settledUsd > 0 || Object.keys(open).length > 0)
-    steps.push({
-      stage: 'meter:training',
-      reason: `${Object.keys(open).length} jobs open, ${usd(trainingUsd(memory))} in this period`,
-    });
-  const rateUsdPerHour = Object.values(open).reduce((sum, job) => sum + job.rateUsdPerHour, 0);
-  return { memory, rateUsdPerHour, steps, problems };
-}
-
-/** A new period: jobs still open are counted anew from its start; what ended before belongs to the last one. */
-function restarted(memory: GuardMemory | undefined): TrainingMemory {
-  if (memory === undefined) return NOTHING_TRAINED;
-  const open = Object.entries(memory.training.open).map(([name, job]) => [name, { ...job, usd: 0 }] as const);
-  return { settledUsd: 0, open: Object.fromEntries(open), settledAt: memory.training.settledAt };
-}
-
-/** What training has cost in the period. */
-export function trainingUsd(training: TrainingMemory): number {
-  return Object.values(training.open).reduce((sum, { usd: cost }) => sum + cost, training.settledUsd);
-}
-
-/** An amount as people read it. */
-export function usd(amount: number): string {
-  return `${amount.toFixed(2)} USD`;
+  return { memory: { open, settledAt }, spend, problems };
 }

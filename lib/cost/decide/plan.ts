@@ -1,27 +1,41 @@
 import type { EpochSeconds } from '../../core/time';
+import type { CapacityLimits } from '../../scaling/decide/limits';
 import type { Budget } from './budget-period';
+import type { HeldLimits } from './held-limits';
 import type { GuardLevel } from './levels';
-import type { FleetCapacity, HourlyPrices, TrainingJobSeen } from './meter';
+import type { FleetMemory, FleetSeen, HourlyPrices, TrainingJobSeen, TrainingMemory } from './meter';
+import type { SpendHistory } from './spend-history';
 
-/** A fleet under guard, as it was deployed. */
-export interface GuardedFleet {
-  /** The resource of the scalable target, for example `endpoint/chat/variant/main`. */
+/** A guarded fleet, with the limits that its owner declared; the guard restores them when it releases the fleet. */
+export interface GuardedFleet extends CapacityLimits {
+  /** Resource id of the scalable target, for example `endpoint/chat/variant/main`. */
   readonly resourceId: string;
-  /** The limits the deployment declared; they come back when the guard lets go. */
-  readonly minCapacity: number;
-  readonly maxCapacity: number;
-  /** The guard never asks for fewer instances than this. Equal to `maxCapacity`: the fleet is never limited. */
+  /** For example `sagemaker:variant:DesiredInstanceCount`. */
+  readonly scalableDimension: string;
+  /**
+   * Minimum number of instances that the guard leaves the fleet; the budget has to cover it. Equal to `maxCapacity`: the fleet is never
+   * limited, and its maximum is reserved.
+   */
   readonly protectedFloor: number;
   /** USD per instance-hour of every instance type the fleet may use. */
   readonly pricesPerHourUsd: HourlyPrices;
 }
 
-/** Where the levels begin, in percent of the budget spent. */
+/** A guarded fleet as the deployment of the guard states it. Null limits are those of whoever registered the fleet. */
+export interface StatedFleet extends Omit<GuardedFleet, keyof CapacityLimits> {
+  readonly minCapacity: number | null;
+  readonly maxCapacity: number | null;
+}
+
+/** Thresholds of the levels. */
 export interface GuardThresholds {
+  /** In percent of the budget spent. */
   readonly warnAtPercent: number;
+  /** In percent of the budget's free part, which is what the protected floors leave of it. */
   readonly freezeAtPercent: number;
+  /** In percent of the budget's free part; 100 is the whole budget. */
   readonly shrinkAtPercent: number;
-  /** A level is left when the percentage falls this many points below where it begins. */
+  /** A level is left when the percentage falls this many points below its threshold. */
   readonly releasePercent: number;
 }
 
@@ -33,113 +47,69 @@ export const DEFAULT_THRESHOLDS: GuardThresholds = {
   releasePercent: 5,
 };
 
-/** The time constant of the forecast's rate when none is given, in seconds: one hour. */
+/** Default time constant of the forecast's rate: one hour. */
 export const DEFAULT_FORECAST_SMOOTHING_SECONDS = 3600;
 
-/** What the guard watches and what it may do. */
+/** Treatment of running training jobs when growth is frozen. */
+export const RUNNING_JOBS = ['FINISH', 'STOP'] as const;
+export type RunningJobs = (typeof RUNNING_JOBS)[number];
+
+/** Fleets to meter and to limit, with prices and thresholds. */
 export interface GuardPlan {
   readonly fleets: readonly GuardedFleet[];
+  /** `FINISH` reserves the rest of their maximum runtime; `STOP` stops them. */
+  readonly runningJobs: RunningJobs;
   /** USD per instance-hour for training, by instance type. */
   readonly trainingPricesPerHourUsd: HourlyPrices;
   readonly thresholds: GuardThresholds;
   readonly forecastSmoothingSeconds: number;
+  /** True if the guard limits and stops nothing, and only tells what it would do. */
+  readonly dryRun: boolean;
 }
 
-/** The limits of a scalable target. */
-export interface CapacityBounds {
-  readonly minCapacity: number;
-  readonly maxCapacity: number;
+/** A plan as the deployment of the guard states it. */
+export interface StatedPlan extends Omit<GuardPlan, 'fleets'> {
+  readonly fleets: readonly StatedFleet[];
 }
 
-/** What the guard saw of one fleet; null where it could not look. */
-export interface FleetSeen {
-  readonly resourceId: string;
-  readonly capacity: FleetCapacity | null;
-  readonly bounds: CapacityBounds | null;
-}
-
-/** What the guard saw at one moment. */
+/** Observations at one moment. */
 export interface GuardSeen {
   readonly atSeconds: EpochSeconds;
-  /** Null when the budget could not be read: the last known one stays in force. */
+  /** Null when the budget could not be read, or is refused: the last one stays in force. */
   readonly budget: Budget | null;
+  /** Why the budget is refused; null when it is not. */
+  readonly budgetRefusal: string | null;
+  /** Fleets of the plan, and those that have left it while the guard held limits of theirs. */
   readonly fleets: readonly FleetSeen[];
-  /** Jobs that run, or have ended since the last look; null when they could not be listed. */
+  /** Jobs that run, or have ended since the last evaluation; null when they could not be listed. */
   readonly trainingJobs: readonly TrainingJobSeen[] | null;
 }
 
-/** What is remembered of one fleet. */
-export interface FleetMemory {
-  /** The hourly rate at the last look, in USD. */
-  readonly rateUsdPerHour: number;
-  /** The wanted capacity when last seen; null before it was ever seen. */
-  readonly desiredCapacity: number | null;
-  /** The capacity at which growth was frozen; null while growth is free. */
-  readonly frozenCapacity: number | null;
-  /** The limits the guard holds the fleet to; null while it holds none. */
-  readonly appliedBounds: CapacityBounds | null;
-}
-
-/** What is remembered of training jobs. */
-export interface TrainingMemory {
-  /** What jobs that have ended cost in the period, in USD. */
-  readonly settledUsd: number;
-  /** What unfinished jobs cost in the period so far, with their hourly rate, by job name. */
-  readonly open: { readonly [jobName: string]: { readonly usd: number; readonly rateUsdPerHour: number } };
-  /** Jobs already settled, by name, with the time: a job is never charged twice. */
-  readonly settledAt: { readonly [jobName: string]: EpochSeconds };
-}
-
-/** What the guard carries from one look to the next. */
+/** State that one evaluation leaves for the next. */
 export interface GuardMemory {
   readonly atSeconds: EpochSeconds;
+  /** Budget in force. */
   readonly budget: Budget;
-  readonly periodStartSeconds: EpochSeconds;
   readonly level: GuardLevel;
-  /** What the fleets have cost in the period, in USD. */
-  readonly fleetUsd: number;
+  /** First evaluation: spend before it is not known. */
+  readonly meteredSince: EpochSeconds;
+  /** Spend of the fleets and of training jobs that have ended. */
+  readonly spend: SpendHistory;
   readonly smoothedRateUsdPerHour: number;
   readonly fleets: { readonly [resourceId: string]: FleetMemory };
   readonly training: TrainingMemory;
-}
-
-/** An effect on one fleet: absolute limits, so that doing it twice is doing it once. */
-export interface GuardAction extends CapacityBounds {
-  readonly resourceId: string;
+  /** Limits that are, or may be, in force by the guard: of the fleets of the plan, and of those that have left it. */
+  readonly holds: { readonly [resourceId: string]: HeldLimits };
+  /** Limits that their owners set last, of fleets whose limits the plan does not state. */
+  readonly ownersLimits: { readonly [resourceId: string]: CapacityLimits };
+  /** Limits that a dry run would have set. */
+  readonly rehearsedHolds: { readonly [resourceId: string]: HeldLimits };
+  /** Notices in force, which people have been sent already. */
+  readonly notices: readonly string[];
 }
 
 /** One stage of a decision, with the reason and its numbers. */
 export interface GuardStep {
   readonly stage: string;
   readonly reason: string;
-}
-
-/** A change of level. */
-export interface LevelChange {
-  readonly previousLevel: GuardLevel;
-  readonly level: GuardLevel;
-  readonly reason: string;
-}
-
-/** What the guard decided at one moment. */
-export interface GuardDecision {
-  readonly level: GuardLevel;
-  readonly spentUsd: number;
-  readonly budgetUsd: number;
-  readonly usedPercent: number;
-  readonly burnRateUsdPerHour: number;
-  readonly forecastUsd: number;
-  /** One entry for every level entered, in order; empty when the level stays. */
-  readonly levelChanges: readonly LevelChange[];
-  /** What must be done now; empty when every fleet is as it should be. */
-  readonly actions: readonly GuardAction[];
-  readonly steps: readonly GuardStep[];
-  /** What could not be seen or priced; a person has to look. */
-  readonly problems: readonly string[];
-}
-
-/** A decision with what to remember of it. */
-export interface GuardOutcome {
-  readonly decision: GuardDecision;
-  readonly memory: GuardMemory;
 }

@@ -1,12 +1,12 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import { isLiteral, isObject, writtenText, type Json, type Resource } from '../template-reader';
-import { hostingAlarms } from './hosting-alarms';
-import { either, type ProofRule } from './rule';
+import { isObject, type Json } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import { isLiteral, type Resource, type TemplateModel, plainText } from '../../template';
+import { hostingAlarms } from '../rule-support/hosting-alarms';
+import { either, type ProofRule } from '../rule-support/rule';
 
 const ACTIONS = ['AlarmActions', 'OKActions', 'InsufficientDataActions'] as const;
 
-function* invalid(model: ProofModel): Iterable<Accusation> {
+function* invalid(model: TemplateModel): Iterable<RuleViolation> {
   const longest = new Map<Resource, number>();
   for (const { resource, periodSeconds = 0 } of model.metrics) {
     longest.set(resource, Math.max(longest.get(resource) ?? 0, periodSeconds));
@@ -29,14 +29,14 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
       yield {
         at: alarm,
         property: 'EvaluationPeriods',
-        message: `${periods} periods of ${period} s are ${periods * period} s; CloudWatch looks back at most ${most} s`,
+        message: `${periods} periods of ${period} s are ${periods * period} s; CloudWatch evaluates at most ${most} s`,
         remedy: 'evaluate fewer or shorter periods',
       };
     }
   }
 }
 
-/** Words that an alarm takes (API reference, PutMetricAlarm); those of bands and of other statistics included. */
+/** Valid values of an alarm, those of anomaly detection included. Source: CloudWatch API reference, PutMetricAlarm. */
 const WORDS: { readonly [property: string]: readonly string[] } = {
   ComparisonOperator: [
     'GreaterThanOrEqualToThreshold',
@@ -51,7 +51,7 @@ const WORDS: { readonly [property: string]: readonly string[] } = {
   Statistic: ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'],
 };
 
-function* misworded(model: ProofModel): Iterable<Accusation> {
+function* misworded(model: TemplateModel): Iterable<RuleViolation> {
   for (const alarm of hostingAlarms(model)) {
     const { reader, properties } = alarm;
     for (const [property, words] of Object.entries(WORDS)) {
@@ -61,7 +61,7 @@ function* misworded(model: ProofModel): Iterable<Accusation> {
       yield {
         at: alarm,
         property,
-        message: `${property} is '${word}', which CloudWatch does not know`,
+        message: `${property} is '${word}', which is not a value of CloudWatch`,
         remedy: isExtended ? `write '${word}' in ExtendedStatistic` : `use ${either(words)}`,
       };
     }
@@ -74,13 +74,13 @@ function* misworded(model: ProofModel): Iterable<Accusation> {
       message:
         given.length === 0
           ? 'the alarm has no statistic'
-          : 'the alarm has both Statistic and ExtendedStatistic; CloudWatch takes one',
+          : 'the alarm has both Statistic and ExtendedStatistic; CloudWatch accepts one',
       remedy: 'give Statistic or ExtendedStatistic',
     };
   }
 }
 
-function* wrongAction(model: ProofModel): Iterable<Accusation> {
+function* wrongAction(model: TemplateModel): Iterable<RuleViolation> {
   const targets = new Set(model.targets.map(({ resource }) => resource));
   const tracking = new Set(
     model.targets.flatMap(({ policies }) =>
@@ -105,13 +105,13 @@ function* wrongAction(model: ProofModel): Iterable<Accusation> {
           yield {
             at: alarm,
             property,
-            message: `${named.logicalId} is a ${named.type}, which an alarm cannot run`,
+            message: `${named.logicalId} is a ${named.type}, which is not an alarm action`,
           };
         } else if (tracking.has(named)) {
           yield {
             at: alarm,
             property,
-            message: `${named.logicalId} is a target-tracking policy: Application Auto Scaling makes and keeps its alarms itself`,
+            message: `${named.logicalId} is a target-tracking policy: Application Auto Scaling creates and manages its alarms itself`,
             remedy: 'remove the action, or make the policy a step policy',
             severity: 'warning',
           };
@@ -123,26 +123,26 @@ function* wrongAction(model: ProofModel): Iterable<Accusation> {
 
 const POLICY = 'AWS::ApplicationAutoScaling::ScalingPolicy';
 
-/** The attribute that `Fn::GetAtt` asks for. */
+/** Attribute of an `Fn::GetAtt`. */
 function attributeOf(action: unknown): string | undefined {
   const attribute = isObject(action) ? action['Fn::GetAtt'] : undefined;
-  if (Array.isArray(attribute)) return writtenText(attribute[1]);
+  if (Array.isArray(attribute)) return plainText(attribute[1]);
   return typeof attribute === 'string' ? attribute.slice(attribute.indexOf('.') + 1) : undefined;
 }
 
-function* actionWithoutArn(model: ProofModel): Iterable<Accusation> {
+function* actionWithoutArn(model: TemplateModel): Iterable<RuleViolation> {
   for (const alarm of hostingAlarms(model)) {
     const { reader, properties } = alarm;
     for (const property of ACTIONS) {
       for (const action of reader.texts(properties[property])) {
         if (!isLiteral(action) || action.startsWith('arn:')) continue;
-        yield { at: alarm, property, message: `'${action}' is no ARN, and CloudWatch takes nothing else` };
+        yield { at: alarm, property, message: `'${action}' is not an ARN; CloudWatch accepts only ARNs` };
       }
     }
   }
 }
 
-/** Where the value of an alarm lies, from its threshold, when it goes off. */
+/** Side of the threshold on which an alarm goes off. */
 function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefined {
   const operator = reader.text(properties['ComparisonOperator']) ?? '';
   return /^GreaterThan(OrEqualTo)?Threshold$/.test(operator)
@@ -152,11 +152,11 @@ function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefin
       : undefined;
 }
 
-/** Metrics that have no datapoint while nothing is asked for, and those of endpoints whose wake-up has a rule of its own. */
+/** Metrics without datapoints while there are no requests. */
 const COMES_WITH_REQUESTS =
   /^(Invocations(PerInstance|PerCopy)?|(Model|Overhead|Container|FirstChunk\w*)Latency|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|TimeInBacklog|TotalProcessingTime|InvocationFailures)$/;
 
-function* scalesWithoutData(model: ProofModel): Iterable<Accusation> {
+function* scalesWithoutData(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const alarm = use.resource;
     const { reader, properties, type } = alarm;
@@ -172,18 +172,18 @@ function* scalesWithoutData(model: ProofModel): Iterable<Accusation> {
     yield {
       at: alarm,
       property: 'TreatMissingData',
-      message: `${use.metricName} has no data while nobody calls; with 'breaching' the alarm then goes off, and ${adding.resource.logicalId} adds capacity for no request`,
+      message: `${use.metricName} has no data without requests: with 'breaching' the alarm then goes off, and ${adding.resource.logicalId} adds capacity for no request`,
     };
   }
 }
 
-/** Whether a step policy certainly does nothing but add. */
+/** True if every step of a policy certainly adds capacity. */
 function onlyAdds({ reader }: Resource, step: Json | undefined): boolean {
   const steps = reader.objects(step?.['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
   return steps.length > 0 && steps.every((one) => one !== undefined && one > 0);
 }
 
-function* stepsElsewhere(model: ProofModel): Iterable<Accusation> {
+function* stepsElsewhere(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, step, alarms } of model.targets.flatMap(({ policies }) => policies)) {
     const { reader } = resource;
     if (step === undefined || !reader.isCertainList(step['StepAdjustments'])) continue;
@@ -196,7 +196,7 @@ function* stepsElsewhere(model: ProofModel): Iterable<Accusation> {
     }));
     if (ranges.length === 0 || ranges.some(({ lower, upper }) => lower === undefined || upper === undefined)) continue;
     for (const alarm of alarms) {
-      // Other lists of actions are for the way back.
+      // Other actions run when the alarm recovers.
       const isOnAlarm =
         alarm.reader.referenced({ Ref: resource.logicalId }) === resource && runsOnAlarm(alarm, resource);
       const breach = isOnAlarm ? breachOf(alarm) : undefined;
@@ -210,7 +210,7 @@ function* stepsElsewhere(model: ProofModel): Iterable<Accusation> {
         property: 'StepScalingPolicyConfiguration.StepAdjustments',
         message:
           `${alarm.logicalId} goes off ${breach} its threshold, and every step lies ${breach === 'above' ? 'below' : 'above'} it: ` +
-          'no step fits, so nothing happens',
+          'no step matches, so the policy never acts',
         remedy:
           breach === 'above'
             ? 'give a step with MetricIntervalLowerBound 0'
@@ -225,13 +225,13 @@ function runsOnAlarm(alarm: Resource, policy: Resource): boolean {
   return Array.isArray(actions) && actions.some((action) => alarm.reader.referenced(action) === policy);
 }
 
-/** What alarms are made of. */
+/** Rules about alarms. */
 export const ALARM_RULES: readonly ProofRule[] = [
   {
     id: 'alarm-invalid',
     severity: 'error',
-    reason: 'CloudWatch refuses words it does not know, more datapoints than are looked at, and a look back too far',
-    remedy: 'write what CloudWatch takes',
+    reason: 'CloudWatch rejects unknown values, more datapoints than evaluation periods, and too long an evaluation',
+    remedy: 'use values that CloudWatch accepts',
     source: 'CloudWatch API reference: PutMetricAlarm',
     check: function* (model) {
       yield* invalid(model);
@@ -241,7 +241,7 @@ export const ALARM_RULES: readonly ProofRule[] = [
   {
     id: 'alarm-action-invalid',
     severity: 'error',
-    reason: 'an alarm scales by running a step policy, nothing else',
+    reason: 'an alarm scales only by running a step policy',
     remedy: 'name the step policy: its Ref is its ARN',
     source:
       'CloudWatch API reference: PutMetricAlarm (AlarmActions); Application Auto Scaling user guide: step scaling policies',
@@ -253,7 +253,7 @@ export const ALARM_RULES: readonly ProofRule[] = [
   {
     id: 'steps-miss-breach',
     severity: 'error',
-    reason: 'steps are measured from the threshold: those on the other side of it never fit',
+    reason: 'step bounds are relative to the threshold: steps on the other side of it never match',
     remedy: 'put the steps on the side on which the alarm goes off',
     source:
       'Application Auto Scaling user guide: step scaling policies (step adjustments); API reference: StepAdjustment',
@@ -262,7 +262,7 @@ export const ALARM_RULES: readonly ProofRule[] = [
   {
     id: 'missing-data-scales-out',
     severity: 'warning',
-    reason: 'an alarm that takes silence for load grows a fleet that nobody calls',
+    reason: 'an alarm that treats missing data as load grows a fleet without requests',
     remedy: "set TreatMissingData to 'notBreaching'",
     source: 'CloudWatch user guide: alarms and missing data',
     check: scalesWithoutData,

@@ -1,13 +1,19 @@
 import { findInstanceType } from '../../catalog/instance-types';
-import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
-import type { Accusation } from '../finding';
-import { testedConcurrency, type ProofModel } from '../model';
-import type { Target } from '../subjects';
-import { isLiteral } from '../template-reader';
-import { limitsOf } from './limits';
-import type { ProofRule } from './rule';
+import { PUBLISHED_METRICS } from '../../catalog/hosting-metrics';
+import {
+  componentResourceId,
+  isSageMakerTarget,
+  parseResourceId,
+  SAGEMAKER_SERVICE_NAMESPACE,
+  SCALABLE_DIMENSIONS,
+  variantResourceId,
+} from '../../catalog/scalable-resource';
+import type { ProofOptions, RuleViolation } from '../finding';
+import { isLiteral, type DeclaredTarget, type TemplateModel, testedConcurrency } from '../../template';
+import { limitsOf } from '../rule-support/limits';
+import type { ProofRule } from '../rule-support/rule';
 
-function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
+function* zeroWhereImpossible(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const isRealTime = target.dimension === 'variant' && target.kind === 'real-time';
     if (!isRealTime && target.dimension !== 'provisioned-concurrency') continue;
@@ -26,9 +32,9 @@ function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
           : {
               at: target.resource,
               property: property + name,
-              message: `${name} is ${value}, but the least concurrency that can be provisioned is 1 (without any, a serverless variant goes to zero by itself)`,
+              message: `${name} is ${value}, but the minimum of provisioned concurrency is 1 (without it, a serverless variant scales to zero by itself)`,
               remedy: 'set it to 1 or more',
-              // Application Auto Scaling may register it all the same.
+              // Application Auto Scaling may register it nevertheless.
               severity: 'warning',
             };
       }
@@ -36,7 +42,7 @@ function* zeroWhereImpossible(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* managedOnModel(model: ProofModel): Iterable<Accusation> {
+function* managedOnModel(model: TemplateModel): Iterable<RuleViolation> {
   for (const { config, property, properties, kind } of model.variants()) {
     const managed = config.reader.object(properties['ManagedInstanceScaling']);
     if (managed === undefined || (kind !== 'real-time' && kind !== 'async' && kind !== 'serverless')) continue;
@@ -49,7 +55,7 @@ function* managedOnModel(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* managedAndTarget(model: ProofModel): Iterable<Accusation> {
+function* managedAndTarget(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     if (target.dimension !== 'variant' || target.variant === undefined) continue;
     const { reader } = target.variant.config;
@@ -64,7 +70,7 @@ function* managedAndTarget(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* minAboveMax(model: ProofModel): Iterable<Accusation> {
+function* minAboveMax(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     for (const { property, min, max } of limitsOf(target)) {
       if (min === undefined || max === undefined || min <= max) continue;
@@ -89,7 +95,7 @@ function* minAboveMax(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* fixedCapacity(model: ProofModel): Iterable<Accusation> {
+function* fixedCapacity(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const { reader, properties } = target.resource;
     if (target.min === undefined || target.min !== target.max || target.policies.length === 0) continue;
@@ -97,12 +103,12 @@ function* fixedCapacity(model: ProofModel): Iterable<Accusation> {
     yield {
       at: target.resource,
       property: 'MaxCapacity',
-      message: `MinCapacity and MaxCapacity are both ${target.max}, so its ${target.policies.length} policies change nothing`,
+      message: `MinCapacity and MaxCapacity are both ${target.max}, so its ${target.policies.length} policies have no effect`,
     };
   }
 }
 
-function* targetAboveCapacity(model: ProofModel): Iterable<Accusation> {
+function* targetAboveCapacity(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     for (const { resource, tracking } of target.policies) {
       const { reader } = resource;
@@ -112,12 +118,12 @@ function* targetAboveCapacity(model: ProofModel): Iterable<Accusation> {
         yield {
           at: resource,
           property: 'TargetTrackingScalingPolicyConfiguration.TargetValue',
-          message: `the target is ${value}: any load is above it and none is below, so the fleet only ever grows`,
+          message: `the target is ${value}: any load is above it and none below, so the fleet only grows`,
           remedy: 'set a target above 0',
         };
         continue;
       }
-      const most = mostOf(target, resource, tracking);
+      const most = metricMaximum(target, resource, tracking);
       if (most === undefined || value <= most.value) continue;
       yield {
         at: resource,
@@ -130,36 +136,36 @@ function* targetAboveCapacity(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-interface Most {
+interface MetricMaximum {
   readonly value: number;
   readonly why: string;
   readonly severity: 'error' | 'warning';
 }
 
-/** The most that a metric of one replica can show, where that is known. */
-function mostOf(
-  target: Target,
-  policy: Target['resource'],
-  tracking: NonNullable<Target['policies'][0]['tracking']>,
-): Most | undefined {
+/** Maximum of the metric of one replica; undefined where it is unknown. */
+function metricMaximum(
+  target: DeclaredTarget,
+  policy: DeclaredTarget['resource'],
+  tracking: NonNullable<DeclaredTarget['policies'][0]['tracking']>,
+): MetricMaximum | undefined {
   const { reader } = policy;
   const predefined = reader.text(reader.object(tracking['PredefinedMetricSpecification'])?.['PredefinedMetricType']);
   const custom = reader.object(tracking['CustomizedMetricSpecification']);
   const isPlain = custom !== undefined && reader.isAbsent(custom['Metrics']);
   const metric = isPlain ? reader.text(custom['MetricName']) : undefined;
   if (predefined === 'SageMakerVariantProvisionedConcurrencyUtilization') {
-    return { value: 1, why: 'the most that a share of the provisioned concurrency can be', severity: 'error' };
+    return { value: 1, why: 'the maximum of the utilisation of provisioned concurrency', severity: 'error' };
   }
-  if (PUBLISHED_METRICS.some((one) => one.metricName === metric && one.isShare)) {
-    return { value: 1, why: 'the most that a share can be', severity: 'error' };
+  if (PUBLISHED_METRICS.some((one) => one.metricName === metric && one.isRatio)) {
+    return { value: 1, why: 'the maximum of a ratio', severity: 'error' };
   }
   if (metric === 'ApproximateBacklogSizePerInstance') {
     const atOnce = concurrentInvocations(target);
     return atOnce === undefined
       ? undefined
       : {
-          value: atOnce * LONGEST_QUEUE,
-          why: `${LONGEST_QUEUE} times the ${atOnce} invocations that an instance handles at once`,
+          value: atOnce * MAX_QUEUE_FACTOR,
+          why: `${MAX_QUEUE_FACTOR} times the ${atOnce} invocations that an instance handles at once`,
           severity: 'warning',
         };
   }
@@ -167,29 +173,27 @@ function mostOf(
     const tested = testedConcurrency(target);
     return tested === undefined
       ? undefined
-      : { value: tested, why: 'the concurrency that one replica was tested with', severity: 'warning' };
+      : { value: tested, why: 'the concurrency with which one replica was tested', severity: 'warning' };
   }
   if (metric !== undefined && /^(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?$/.test(metric)) {
-    const value = mostUtilization(target, metric);
-    return value === undefined
-      ? undefined
-      : { value, why: 'the most percent that the metric can show', severity: 'error' };
+    const value = utilizationMaximum(target, metric);
+    return value === undefined ? undefined : { value, why: 'the maximum of the metric in percent', severity: 'error' };
   }
   return undefined;
 }
 
-/** So many times its concurrency may wait for each instance before the wait is the better part of an answer. */
-const LONGEST_QUEUE = 10;
+/** Maximum backlog of an instance, in multiples of its concurrency: beyond, most of the response time is waiting. */
+const MAX_QUEUE_FACTOR = 10;
 
-/** How many invocations an asynchronous instance handles at once, where it is declared. */
-function concurrentInvocations({ endpoint }: Target): number | undefined {
+/** Concurrent invocations of an asynchronous instance, where they are declared. */
+function concurrentInvocations({ endpoint }: DeclaredTarget): number | undefined {
   const config = endpoint?.config;
   const settings = config?.reader.object(config.properties['AsyncInferenceConfig']);
   const client = config?.reader.object(settings?.['ClientConfig']);
   return config?.reader.number(client?.['MaxConcurrentInvocationsPerInstance']);
 }
 
-function mostUtilization(target: Target, metric: string): number | undefined {
+function utilizationMaximum(target: DeclaredTarget, metric: string): number | undefined {
   if (/^(Memory|Disk)|Normalized$/.test(metric)) return 100;
   const types = target.variant?.instanceTypes ?? [];
   const units = types.map((name) => {
@@ -200,12 +204,12 @@ function mostUtilization(target: Target, metric: string): number | undefined {
   return 100 * Math.max(...units.map((count) => count ?? 0));
 }
 
-function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
-  for (const [instanceType, quota] of Object.entries(model.options.quotas ?? {})) {
+function* quotaExceeded(model: TemplateModel, { quotas = {} }: ProofOptions): Iterable<RuleViolation> {
+  for (const [instanceType, quota] of Object.entries(quotas)) {
     const users = model.targets.filter(
       (target) =>
         target.dimension === 'variant' &&
-        highestOf(target) !== undefined &&
+        maximumOf(target) !== undefined &&
         target.variant?.instanceTypes.includes(instanceType) === true,
     );
     const scaled = new Set(users.map(({ variant }) => variant));
@@ -217,7 +221,7 @@ function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
         reader.number(managed?.['MaxInstanceCount']) ?? reader.number(variant.properties['InitialInstanceCount']);
       return count === undefined ? [] : [{ at: variant.config, count }];
     });
-    const total = [...users.map((target) => highestOf(target) ?? 0), ...fixed.map(({ count }) => count)].reduce(
+    const total = [...users.map((target) => maximumOf(target) ?? 0), ...fixed.map(({ count }) => count)].reduce(
       (a, b) => a + b,
       0,
     );
@@ -226,22 +230,22 @@ function* quotaExceeded(model: ProofModel): Iterable<Accusation> {
     yield {
       at: first,
       property: users.length > 0 ? 'MaxCapacity' : 'ProductionVariants',
-      message: `all fleets together may want ${total} × ${instanceType}, above the quota of ${quota}`,
-      remedy: `lower the maxima to ${quota} together, or ask for a higher quota (a blue/green deployment needs up to twice as many)`,
+      message: `all fleets together may need ${total} × ${instanceType}, above the quota of ${quota}`,
+      remedy: `lower the maxima to ${quota} together, or request a higher quota (a blue/green deployment needs up to twice as many)`,
     };
   }
 }
 
-/** The most that a target or one of its schedules allows. */
-function highestOf(target: Target): number | undefined {
+/** Maximum of a target and its schedules. */
+function maximumOf(target: DeclaredTarget): number | undefined {
   const highest = Math.max(...limitsOf(target).map(({ max }) => max ?? -Infinity));
   return Number.isFinite(highest) ? highest : undefined;
 }
 
-/** What CloudFormation requires of a scalable target. */
+/** Properties of a scalable target that CloudFormation requires. */
 const REQUIRED = ['ServiceNamespace', 'ScalableDimension', 'ResourceId', 'MinCapacity', 'MaxCapacity'];
 
-function* malformedTarget(model: ProofModel): Iterable<Accusation> {
+function* malformedTarget(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, scalableDimension } of model.targets) {
     const { reader, properties } = resource;
     const absent = REQUIRED.filter((name) => reader.isAbsent(properties[name]));
@@ -254,12 +258,12 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       };
     }
     const namespace = reader.text(properties['ServiceNamespace']);
-    if (namespace === undefined || namespace === 'sagemaker' || !isLiteral(namespace)) continue;
-    if (scalableDimension?.startsWith('sagemaker:') !== true) continue;
+    if (namespace === undefined || namespace === SAGEMAKER_SERVICE_NAMESPACE || !isLiteral(namespace)) continue;
+    if (!isSageMakerTarget(undefined, scalableDimension)) continue;
     yield {
       at: resource,
       property: 'ServiceNamespace',
-      message: `${scalableDimension} is no dimension of service '${namespace}'`,
+      message: `${scalableDimension} is not a dimension of service '${namespace}'`,
       remedy: "set ServiceNamespace to 'sagemaker'",
     };
   }
@@ -269,7 +273,7 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
         at: resource,
         property: 'ScalableDimension',
         message: 'a serverless variant has no instances to scale',
-        remedy: 'use sagemaker:variant:DesiredProvisionedConcurrency',
+        remedy: `use ${SCALABLE_DIMENSIONS.provisionedConcurrency}`,
       };
     }
     if (dimension === 'provisioned-concurrency' && kind !== undefined && kind !== 'serverless') {
@@ -277,7 +281,7 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
         at: resource,
         property: 'ScalableDimension',
         message: `only serverless variants have provisioned concurrency; this one is ${kind}`,
-        remedy: 'use sagemaker:variant:DesiredInstanceCount',
+        remedy: `use ${SCALABLE_DIMENSIONS.instanceCount}`,
       };
     }
     if (scalableDimension !== undefined && isLiteral(scalableDimension) && dimension === undefined) {
@@ -286,8 +290,8 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
         property: 'ScalableDimension',
         message: `SageMaker has no scalable dimension '${scalableDimension}'`,
         remedy:
-          'use sagemaker:variant:DesiredInstanceCount, sagemaker:inference-component:DesiredCopyCount or ' +
-          'sagemaker:variant:DesiredProvisionedConcurrency',
+          `use ${SCALABLE_DIMENSIONS.instanceCount}, ${SCALABLE_DIMENSIONS.copyCount} or ` +
+          SCALABLE_DIMENSIONS.provisionedConcurrency,
       };
     }
     if (resourceId === undefined) continue;
@@ -295,7 +299,7 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `'${resourceId}' names nothing: the program that wrote the template did not have the name yet`,
+        message: `'${resourceId}' has no name in it: the program that generated the template did not have it yet`,
         remedy: 'use the attribute of the resource (attrEndpointName in the CDK, Fn::GetAtt with EndpointName)',
       };
       continue;
@@ -309,47 +313,46 @@ function* malformedTarget(model: ProofModel): Iterable<Accusation> {
       };
       continue;
     }
-    const isComponent = resourceId.startsWith('inference-component/');
-    const isVariant = /^endpoint\/[^/]+\/variant\/[^/]+$/.test(resourceId);
+    const named = parseResourceId(resourceId);
+    const isComponent = named?.kind === 'inference-component';
+    const isVariant = named?.kind === 'variant' && !named.endpointName.includes('/');
     const isUnknown = resourceId.startsWith('<');
     const wanted = dimension === 'component' ? isComponent : isVariant;
     if (dimension !== undefined && !wanted && !isUnknown) {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `'${resourceId}' is no resource of ${scalableDimension}`,
-        remedy: `write ${dimension === 'component' ? 'inference-component/NAME' : 'endpoint/NAME/variant/NAME'}`,
+        message: `'${resourceId}' is not a resource of ${scalableDimension}`,
+        remedy: `write ${dimension === 'component' ? componentResourceId('NAME') : variantResourceId('NAME', 'NAME')}`,
       };
       continue;
     }
-    const variantName = /\/variant\/([^/]+)$/.exec(resourceId)?.[1];
     const known = endpoint?.variants.map(({ name }) => name) ?? [];
     if (
       isVariant &&
       endpoint?.hasAllVariants === true &&
-      variantName !== undefined &&
-      isLiteral(variantName) &&
+      isLiteral(named.variantName) &&
       known.length > 0 &&
       known.every((name) => name !== undefined && isLiteral(name)) &&
-      !known.includes(variantName) &&
-      !endpoint.shadowNames.includes(variantName)
+      !known.includes(named.variantName) &&
+      !endpoint.shadowNames.includes(named.variantName)
     ) {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `endpoint ${endpoint.resource.logicalId} has no variant '${variantName}'; it has ${known.join(', ')}`,
+        message: `endpoint ${endpoint.resource.logicalId} has no variant '${named.variantName}'; it has ${known.join(', ')}`,
         remedy: 'name a variant of the endpoint',
       };
     }
   }
 }
 
-/** How many there may be. */
+/** Rules about scalable targets and their limits. */
 export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'scalable-target-invalid',
     severity: 'error',
-    reason: 'Application Auto Scaling finds nothing under a resource id or dimension that does not exist',
+    reason: 'Application Auto Scaling rejects a resource id or dimension that does not exist',
     remedy: 'name an existing variant or component',
     source:
       'Application Auto Scaling API reference: RegisterScalableTarget; CloudFormation: return values of AWS::SageMaker::Endpoint',
@@ -375,7 +378,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'instances-scaled-twice',
     severity: 'warning',
-    reason: 'two controllers of one number undo each other',
+    reason: 'two controllers of one number work against each other',
     remedy: 'scale the copies of the components, and leave the instances to ManagedInstanceScaling',
     source: 'SageMaker developer guide: autoscale inference components',
     check: managedAndTarget,
@@ -383,7 +386,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'min-above-max',
     severity: 'error',
-    reason: 'the service refuses limits that exclude every capacity',
+    reason: 'the service rejects limits that exclude every capacity',
     remedy: 'lower MinCapacity or raise MaxCapacity',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: minAboveMax,
@@ -391,7 +394,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'fixed-capacity',
     severity: 'warning',
-    reason: 'policies between equal limits cost alarms and change nothing',
+    reason: 'policies between equal limits cost alarms and have no effect',
     remedy: 'raise MaxCapacity, or remove the policies',
     source: 'Application Auto Scaling user guide: scalable targets',
     check: fixedCapacity,
@@ -399,7 +402,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'target-above-capacity',
     severity: 'error',
-    reason: 'a target that one replica cannot reach never adds another, one of 0 always does',
+    reason: 'a target that one replica cannot reach never adds another; a target of 0 always does',
     remedy: 'set the target below what one replica serves',
     source: 'SageMaker developer guide: load testing your auto scaling configuration; metrics in CloudWatch',
     check: targetAboveCapacity,
@@ -407,7 +410,7 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
   {
     id: 'quota-exceeded',
     severity: 'error',
-    reason: 'a fleet cannot grow past the quota of its instance type, and the endpoint does not tell',
+    reason: 'a fleet cannot grow beyond the quota of its instance type, and the endpoint does not report it',
     remedy: 'lower the maxima or raise the quota',
     source: 'Service Quotas: instances for endpoint usage',
     check: quotaExceeded,

@@ -1,7 +1,7 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import { isLiteral, isObject, type Resource } from '../template-reader';
-import type { ProofRule } from './rule';
+import { isObject } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import { isLiteral, type Resource, type TemplateModel } from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
 const POLICY = 'AWS::ApplicationAutoScaling::ScalingPolicy';
 
@@ -23,16 +23,16 @@ const MOMENT =
 /** A day at the end of a name. */
 const DAY = /(?<!\d)20[1-3]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$/;
 
-function* unstableName(model: ProofModel): Iterable<Accusation> {
+function* unstableName(model: TemplateModel): Iterable<RuleViolation> {
   for (const [type, property] of NAMED) {
     const named =
       type === POLICY
         ? model.targets.flatMap(({ policies }) => policies.map((one) => one.resource))
         : model.ofType(type);
     for (const resource of named) {
-      // Whoever gives a parameter chooses the moment.
+      // A parameter changes only when its value is changed on purpose.
       const name = isParameter(resource, property) ? undefined : declaredName(resource, property);
-      // The day of a model is its version.
+      // The date in the name of a model is its version.
       const isDated = property === 'EndpointName' || property === 'EndpointConfigName';
       const day = isDated ? DAY.exec(name ?? '')?.[0] : undefined;
       const found = name === undefined ? undefined : (MOMENT.exec(name)?.[0] ?? EPOCH.exec(name)?.[0] ?? day);
@@ -40,7 +40,7 @@ function* unstableName(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property,
-        message: `the name '${name}' contains a time (${found}): a synthesis at another moment gives another name, and CloudFormation replaces the resource`,
+        message: `the name '${name}' contains a time (${found}): a later synthesis gives another name, and CloudFormation replaces the resource`,
       };
     }
   }
@@ -48,14 +48,14 @@ function* unstableName(model: ProofModel): Iterable<Accusation> {
 
 function isParameter({ reader, properties }: Resource, property: string): boolean {
   const written = properties[property];
-  return isObject(written) && typeof written['Ref'] === 'string' && reader.isGiven(written['Ref']);
+  return isObject(written) && typeof written['Ref'] === 'string' && reader.isParameter(written['Ref']);
 }
 
 function declaredName({ reader, properties }: Resource, property: string): string | undefined {
   return reader.isAbsent(properties[property]) ? undefined : reader.text(properties[property]);
 }
 
-function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
+function* fixedConfigName(model: TemplateModel): Iterable<RuleViolation> {
   for (const { config } of model.endpoints) {
     if (config === undefined) continue;
     const name = declaredName(config, 'EndpointConfigName');
@@ -64,22 +64,22 @@ function* fixedConfigName(model: ProofModel): Iterable<Accusation> {
     yield {
       at: config,
       property: 'EndpointConfigName',
-      message: `every change of an endpoint configuration replaces it, and '${name}' exists already when the new one is made`,
+      message: `every change of an endpoint configuration replaces it, and '${name}' exists already when the new one is created`,
     };
   }
 }
 
-/** Who writes a version into a name raises it with the content. */
+/** Version in a name, which changes with the content. */
 const VERSION = /(^|[-_.])v\d+([-_.]|$)/i;
 
-/** Whether the name of a configuration cannot change with its content: a free parameter in it may be its version. */
+/** True if the name of a configuration does not change with its content; a free parameter in it may be its version. */
 function staysTheSame({ reader, properties }: Resource): boolean {
   const written = properties['EndpointConfigName'];
   if (/Fn::(ImportValue|FindInMap)|\{\{resolve:/.test(JSON.stringify(written))) return false;
   return reader.namedIn(written).every((name) => name.startsWith('AWS::') || reader.isChoice(name));
 }
 
-function* countsReset(model: ProofModel): Iterable<Accusation> {
+function* countsReset(model: TemplateModel): Iterable<RuleViolation> {
   for (const endpoint of model.endpoints) {
     const { resource, variants } = endpoint;
     const { reader, properties } = resource;
@@ -92,7 +92,7 @@ function* countsReset(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'RetainAllVariantProperties',
-        message: `${target.resource.logicalId} scales the endpoint, but an update sets its instances back to InitialInstanceCount`,
+        message: `${target.resource.logicalId} scales the endpoint, but an update resets its instances to InitialInstanceCount`,
       };
     }
     const excluded = reader
@@ -102,14 +102,14 @@ function* countsReset(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'ExcludeRetainedVariantProperties',
-        message: `${target.resource.logicalId} scales the endpoint, but the count is excluded from what an update keeps`,
+        message: `${target.resource.logicalId} scales the endpoint, but an update does not retain the excluded count`,
         remedy: 'remove DesiredInstanceCount from ExcludeRetainedVariantProperties',
       };
     }
   }
 }
 
-function* componentOnModel(model: ProofModel): Iterable<Accusation> {
+function* componentOnModel(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, endpoint } of model.components) {
     const variantName = resource.reader.text(resource.properties['VariantName']);
     const known = endpoint?.variants.map(({ name }) => name) ?? [];
@@ -134,17 +134,17 @@ function* componentOnModel(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property: 'EndpointName',
-      message: `endpoint ${endpoint!.resource.logicalId} has a model of its own (${kind}), so it takes no inference component`,
+      message: `endpoint ${endpoint!.resource.logicalId} has a model of its own (${kind}), so it cannot host inference components`,
     };
   }
 }
 
-/** How they change. */
+/** Rules about updates and names. */
 export const DEPLOYMENT_RULES: readonly ProofRule[] = [
   {
     id: 'unstable-name',
     severity: 'warning',
-    reason: 'a time in a name makes every synthesis a new resource, and every deployment a new endpoint',
+    reason: 'a time in a name gives every synthesis a new resource, and every deployment a new endpoint',
     remedy: 'leave the name out, or use one that changes with the content only',
     source: 'CloudFormation user guide: update behaviours of stack resources',
     check: unstableName,
@@ -160,7 +160,7 @@ export const DEPLOYMENT_RULES: readonly ProofRule[] = [
   {
     id: 'counts-reset-on-deploy',
     severity: 'warning',
-    reason: 'a deployment in the middle of a peak that goes back to the first day’s instances fails the peak',
+    reason: 'a deployment that resets the instances in the middle of a peak fails the peak',
     remedy: 'set RetainAllVariantProperties to true',
     source: 'SageMaker API reference: UpdateEndpoint; developer guide: update an endpoint with autoscaling',
     check: countsReset,
@@ -168,7 +168,7 @@ export const DEPLOYMENT_RULES: readonly ProofRule[] = [
   {
     id: 'component-on-model-variant',
     severity: 'error',
-    reason: 'inference components live on variants without a model',
+    reason: 'inference components run on variants without a model',
     remedy: 'leave ModelName out of the variant and give the configuration an ExecutionRoleArn',
     source: 'SageMaker API reference: CreateInferenceComponent, CreateEndpointConfig',
     check: componentOnModel,

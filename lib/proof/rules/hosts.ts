@@ -1,13 +1,12 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import { INFERENCE_AMIS } from '../../catalog/serving-images';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Target, Variant } from '../subjects';
-import type { Json, Resource } from '../template-reader';
-import { limitsOf } from './limits';
-import type { ProofRule } from './rule';
+import type { Json } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import type { Resource, DeclaredTarget, TemplateModel, DeclaredVariant } from '../../template';
+import { limitsOf } from '../rule-support/limits';
+import type { ProofRule } from '../rule-support/rule';
 
-function variantOf({ component }: Target): Variant | undefined {
+function variantOf({ component }: DeclaredTarget): DeclaredVariant | undefined {
   if (component?.endpoint?.hasAllVariants !== true) return undefined;
   const { resource, endpoint } = component;
   const name = resource.reader.text(resource.properties['VariantName']);
@@ -19,8 +18,8 @@ function variantOf({ component }: Target): Variant | undefined {
     : variants.find((one) => one.name === name);
 }
 
-/** The most instances a variant may have; undefined where it is unknown. */
-function mostInstances(model: ProofModel, variant: Variant): number | undefined {
+/** Maximum number of instances of a variant; undefined where it is unknown. */
+function maxInstances(model: TemplateModel, variant: DeclaredVariant): number | undefined {
   const { reader } = variant.config;
   const scaled = model.targets.find((target) => target.dimension === 'variant' && target.variant === variant);
   if (scaled !== undefined) return scaled.max;
@@ -33,7 +32,7 @@ function mostInstances(model: ProofModel, variant: Variant): number | undefined 
     : reader.number(settings['MaxInstanceCount']);
 }
 
-function* copiesAboveHost(model: ProofModel): Iterable<Accusation> {
+function* copiesAboveHost(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const variant = target.dimension === 'component' ? variantOf(target) : undefined;
     if (variant === undefined || target.component === undefined) continue;
@@ -41,7 +40,7 @@ function* copiesAboveHost(model: ProofModel): Iterable<Accusation> {
     const specification = reader.object(properties['Specification']);
     const requirements = reader.object(specification?.['ComputeResourceRequirements']);
     const each = reader.number(requirements?.['NumberOfAcceleratorDevicesRequired']);
-    const instances = mostInstances(model, variant);
+    const instances = maxInstances(model, variant);
     const devices = variant.instanceTypes.map((name) => findInstanceType(name)?.accelerator?.count);
     const wanted = Math.max(...limitsOf(target).map(({ max }) => max ?? 0));
     if (each === undefined || each <= 0 || instances === undefined || devices.length === 0) continue;
@@ -58,7 +57,7 @@ function* copiesAboveHost(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* aboveConcurrency(model: ProofModel): Iterable<Accusation> {
+function* aboveConcurrency(model: TemplateModel): Iterable<RuleViolation> {
   for (const variant of model.variants()) {
     const { config, property, properties } = variant;
     const { reader } = config;
@@ -80,7 +79,7 @@ function* aboveConcurrency(model: ProofModel): Iterable<Accusation> {
         yield {
           at: target.resource,
           property: `${where}MaxCapacity`,
-          message: `MaxCapacity (${max}) is above MaxConcurrency (${most}) of the variant, so the last steps are refused`,
+          message: `MaxCapacity (${max}) is above MaxConcurrency (${most}) of the variant, so the service rejects the last steps`,
           severity: 'warning',
         };
       }
@@ -88,7 +87,7 @@ function* aboveConcurrency(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* instancesAmbiguous(model: ProofModel): Iterable<Accusation> {
+function* instancesAmbiguous(model: TemplateModel): Iterable<RuleViolation> {
   for (const { config, property, properties } of model.variants()) {
     const { reader } = config;
     const isGiven = (name: string): boolean => !reader.isAbsent(properties[name]);
@@ -98,35 +97,35 @@ function* instancesAmbiguous(model: ProofModel): Iterable<Accusation> {
       yield {
         at: config,
         property: `${property}.InstancePools`,
-        message: 'the variant has both InstanceType and InstancePools; the service takes one',
+        message: 'the variant has both InstanceType and InstancePools; the service accepts one',
       };
     }
     if (isGiven('ServerlessConfig') && (isGiven('InstanceType') || isGiven('InstancePools'))) {
       yield {
         at: config,
         property: `${property}.ServerlessConfig`,
-        message: 'the variant is serverless and names instances; the service takes one',
+        message: 'the variant is serverless and names instances; the service accepts one of the two',
       };
     }
   }
 }
 
-/** Whether a property is certainly there: what depends on a condition may be left out. */
+/** True if a value does not depend on an undecided condition. */
 function isCertain({ reader }: Resource, value: unknown): boolean {
   return reader.text(value) !== undefined || reader.object(value) !== undefined || Array.isArray(value);
 }
 
-/** CUDA 13 of containers, by what their tags say. */
+/** CUDA 13 in the tag of a container image. */
 const CUDA_13 = /[:\-_.]cu(da)?-?13\d?(?![\d])/i;
 
-/** The inference AMIs whose drivers run containers of CUDA 13. */
+/** Inference AMIs whose drivers run containers of CUDA 13. */
 const RUNS_CUDA_13: readonly string[] = [
   'al2023-ami-sagemaker-inference-gpu-4-1',
   // By forward compatibility.
   'al2-ami-sagemaker-inference-gpu-3-1',
 ];
 
-function* amiTooOld(model: ProofModel): Iterable<Accusation> {
+function* amiTooOld(model: TemplateModel): Iterable<RuleViolation> {
   for (const variant of model.variants()) {
     const { config, property, properties } = variant;
     const { reader } = config;
@@ -141,13 +140,13 @@ function* amiTooOld(model: ProofModel): Iterable<Accusation> {
       property: `${property}.InferenceAmiVersion`,
       message:
         `the image ${image.split('/').pop()} is built for CUDA 13, but ${ami ?? 'the default inference AMI'} has an older driver: ` +
-        'the container does not start, and leaves no log',
+        'the container does not start and writes no log',
     };
   }
 }
 
-/** The images of the model of a variant. */
-function imagesOf(model: ProofModel, { config, properties }: Variant): string[] {
+/** Images of the model of a variant. */
+function imagesOf(model: TemplateModel, { config, properties }: DeclaredVariant): string[] {
   const found = model.modelNamed(config, properties['ModelName']);
   if (found === undefined) return [];
   const { reader } = found;
@@ -158,7 +157,7 @@ function imagesOf(model: ProofModel, { config, properties }: Variant): string[] 
   return containers.map((one) => reader.text(one['Image'])).filter((one) => one !== undefined);
 }
 
-function* rolloutInvalid(model: ProofModel): Iterable<Accusation> {
+function* rolloutInvalid(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource } of model.endpoints) {
     const { reader, properties } = resource;
     const rollout = reader.object(properties['DeploymentConfig']);
@@ -169,10 +168,10 @@ function* rolloutInvalid(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'DeploymentConfig',
-        message: 'the deployment is both blue/green and rolling; the service takes one',
+        message: 'the deployment is both blue/green and rolling; the service accepts one',
       };
     }
-    for (const [path, least, most] of SHARES) {
+    for (const [path, least, most] of STEP_LIMITS_PERCENT) {
       const size = path.split('.').reduce<Json | undefined>((at, name) => reader.object(at?.[name]), rollout);
       const value = reader.number(size?.['Value']);
       if (reader.text(size?.['Type']) !== 'CAPACITY_PERCENT' || value === undefined) continue;
@@ -180,26 +179,26 @@ function* rolloutInvalid(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: `DeploymentConfig.${path}.Value`,
-        message: `${path.split('.').pop()} is ${value} % of the fleet; the service takes ${least} to ${most} %`,
+        message: `${path.split('.').pop()} is ${value} % of the fleet; the service accepts ${least} to ${most} %`,
         remedy: `set it to a value from ${least} to ${most}`,
       };
     }
   }
 }
 
-/** How much of a fleet may be replaced at once, in percent (API reference: RollingUpdatePolicy, TrafficRoutingConfig). */
-const SHARES: readonly (readonly [path: string, least: number, most: number])[] = [
+/** Limits of the part of a fleet that is replaced at a time, in percent. Source: SageMaker API reference, RollingUpdatePolicy, TrafficRoutingConfig. */
+const STEP_LIMITS_PERCENT: readonly (readonly [path: string, least: number, most: number])[] = [
   ['RollingUpdatePolicy.MaximumBatchSize', 5, 50],
   ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize', 1, 50],
   ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.LinearStepSize', 10, 50],
 ];
 
-/** What replicas live on. */
+/** Rules about the instances under replicas. */
 export const HOST_RULES: readonly ProofRule[] = [
   {
     id: 'copies-above-host',
     severity: 'warning',
-    reason: 'copies of an inference component that no instance has room for are never placed',
+    reason: 'copies of an inference component that fit on no instance are never placed',
     remedy: 'raise the instances (MaxInstanceCount), or lower MaxCapacity',
     source:
       'SageMaker API reference: InferenceComponentComputeResourceRequirements, ProductionVariantManagedInstanceScaling',
@@ -224,7 +223,7 @@ export const HOST_RULES: readonly ProofRule[] = [
   {
     id: 'inference-ami-too-old',
     severity: 'warning',
-    reason: 'a container needs a driver that knows its CUDA',
+    reason: 'a container needs a driver that supports its CUDA version',
     remedy: 'set InferenceAmiVersion to al2023-ami-sagemaker-inference-gpu-4-1',
     source:
       'SageMaker API reference: ProductionVariant, InferenceAmiVersion; AWS Deep Learning Containers, release notes',
@@ -233,7 +232,7 @@ export const HOST_RULES: readonly ProofRule[] = [
   {
     id: 'rollout-invalid',
     severity: 'error',
-    reason: 'an endpoint is updated in one way, and in steps of half the fleet at most',
+    reason: 'an endpoint is updated either blue/green or rolling, in steps of at most half the fleet',
     remedy: 'keep BlueGreenUpdatePolicy or RollingUpdatePolicy',
     source: 'SageMaker API reference: DeploymentConfig, RollingUpdatePolicy, TrafficRoutingConfig',
     check: rolloutInvalid,

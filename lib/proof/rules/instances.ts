@@ -1,16 +1,14 @@
 import { HOSTING_TYPES_AS_OF, hostingTypeNames, isHostingType } from '../../catalog/hosting-types';
 import { findInstanceType } from '../../catalog/instance-types';
 import { nearestNames } from '../../core/nearest';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Variant } from '../subjects';
-import { isLiteral } from '../template-reader';
-import type { ProofRule } from './rule';
+import type { RuleViolation } from '../finding';
+import { isLiteral, type TemplateModel, type DeclaredVariant } from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
-/** The sizes of EC2. */
+/** Instance sizes of EC2. */
 const SIZE = /^(nano|micro|small|medium|large|xlarge|\d+xlarge|metal(-\d+xl)?)$/;
 
-function typesOf(variant: Variant): { readonly property: string; readonly name: string }[] {
+function typesOf(variant: DeclaredVariant): { readonly property: string; readonly name: string }[] {
   const { reader } = variant.config;
   const pools = reader.objects(variant.properties['InstancePools']).map((pool, index) => ({
     property: `${variant.property}.InstancePools.${index}.InstanceType`,
@@ -27,7 +25,7 @@ function isBurstable(name: string): boolean {
   return findInstanceType(name)?.burstable ?? /^ml\.t\d/.test(name);
 }
 
-function* burstable(model: ProofModel): Iterable<Accusation> {
+function* burstable(model: TemplateModel): Iterable<RuleViolation> {
   for (const variant of model.variants()) {
     const isScaled = model.targets.some((target) => target.variant === variant);
     for (const { property, name } of typesOf(variant)) {
@@ -37,17 +35,17 @@ function* burstable(model: ProofModel): Iterable<Accusation> {
         at: variant.config,
         property,
         message: !isOffered
-          ? `SageMaker does not offer ${name} for hosting, and autoscaling supports no burstable type`
+          ? `SageMaker does not offer ${name} for hosting, and autoscaling does not support burstable types`
           : isScaled
             ? `${name} is burstable, and endpoint autoscaling does not support burstable types`
-            : `${name} is burstable: it slows down once its CPU credits are spent, and it cannot be scaled`,
+            : `${name} is burstable: it slows down when its CPU credits are spent, and it cannot be scaled`,
         severity: isScaled || !isOffered ? 'error' : 'warning',
       };
     }
   }
 }
 
-function* unknownType(model: ProofModel): Iterable<Accusation> {
+function* unknownType(model: TemplateModel): Iterable<RuleViolation> {
   for (const variant of model.variants()) {
     for (const { property, name } of typesOf(variant)) {
       if (!isLiteral(name) || isHostingType(name) || isBurstable(name)) continue;
@@ -61,59 +59,59 @@ function* unknownType(model: ProofModel): Iterable<Accusation> {
           ? `'${name}' lacks the prefix of SageMaker's instance types`
           : isWellFormed
             ? `SageMaker did not offer '${name}' for hosting on ${HOSTING_TYPES_AS_OF}; nearest: ${nearest}`
-            : `'${name}' is no instance type; nearest: ${nearest}`,
+            : `'${name}' is not an instance type; nearest: ${nearest}`,
         remedy: isHostingType(`ml.${name}`) ? `write 'ml.${name}'` : 'choose a type of the SageMaker API',
-        // The list may be older than the type.
+        // The type may be newer than the list.
         severity: isWellFormed ? 'warning' : 'error',
       };
     }
   }
 }
 
-function* singleType(model: ProofModel): Iterable<Accusation> {
-  const told = new Set<Variant>();
-  for (const { variant, max, who } of [...scaledVariants(model), ...managedVariants(model)]) {
-    if (max < 2 || told.has(variant)) continue;
+function* singleType(model: TemplateModel): Iterable<RuleViolation> {
+  const reported = new Set<DeclaredVariant>();
+  for (const { variant, max, scaledBy } of [...scaledVariants(model), ...managedVariants(model)]) {
+    if (max < 2 || reported.has(variant)) continue;
     const names = new Set(variant.instanceTypes);
     const [name] = names;
     if (names.size !== 1 || name === undefined || findInstanceType(name)?.accelerator === undefined) continue;
     const { reader } = variant.config;
     if (!reader.isAbsent(variant.properties['CapacityReservationConfig'])) continue;
     if (!reader.isCertainList(variant.properties['InstancePools'])) continue;
-    told.add(variant);
+    reported.add(variant);
     yield {
       at: variant.config,
       property: `${variant.property}.${reader.isAbsent(variant.properties['InstancePools']) ? 'InstanceType' : 'InstancePools'}`,
-      message: `the fleet of ${who} may grow to ${max} instances of ${name} alone: without capacity for it nothing is launched`,
+      message: `the fleet of ${scaledBy} may grow to ${max} instances of ${name} alone: without capacity of this type it cannot grow`,
     };
   }
 }
 
 interface GrowingVariant {
-  readonly variant: Variant;
+  readonly variant: DeclaredVariant;
   readonly max: number;
-  /** What lets it grow. */
-  readonly who: string;
+  /** Scalable target or setting that lets it grow. */
+  readonly scaledBy: string;
 }
 
-function scaledVariants(model: ProofModel): GrowingVariant[] {
+function scaledVariants(model: TemplateModel): GrowingVariant[] {
   return model.targets.flatMap(({ variant, max, resource }) =>
-    variant === undefined || max === undefined ? [] : [{ variant, max, who: resource.logicalId }],
+    variant === undefined || max === undefined ? [] : [{ variant, max, scaledBy: resource.logicalId }],
   );
 }
 
-/** Variants whose instances SageMaker scales for the components on them. */
-function managedVariants(model: ProofModel): GrowingVariant[] {
+/** Variants whose instances SageMaker scales for their components. */
+function managedVariants(model: TemplateModel): GrowingVariant[] {
   return model.variants().flatMap((variant) => {
     const { config, kind, properties } = variant;
     const managed = config.reader.object(properties['ManagedInstanceScaling']);
     const max = config.reader.number(managed?.['MaxInstanceCount']);
     const isOn = kind === 'inference-component' && config.reader.text(managed?.['Status']) !== 'DISABLED';
-    return max === undefined || !isOn ? [] : [{ variant, max, who: 'ManagedInstanceScaling' }];
+    return max === undefined || !isOn ? [] : [{ variant, max, scaledBy: 'ManagedInstanceScaling' }];
   });
 }
 
-function* nvmeEncryption(model: ProofModel): Iterable<Accusation> {
+function* nvmeEncryption(model: TemplateModel): Iterable<RuleViolation> {
   for (const variant of model.variants()) {
     const { config, properties } = variant;
     const { reader } = config;
@@ -123,8 +121,8 @@ function* nvmeEncryption(model: ProofModel): Iterable<Accusation> {
       yield {
         at: config,
         property: 'KmsKeyId',
-        message: `${nvme.name} has local NVMe disks, which the hardware encrypts; SageMaker refuses a key with such a type`,
-        remedy: 'remove KmsKeyId, or take a type without local disks',
+        message: `${nvme.name} has local NVMe disks, which the hardware encrypts; SageMaker rejects a key for such a type`,
+        remedy: 'remove KmsKeyId, or choose a type without local disks',
       };
     }
     if (!reader.isAbsent(properties['VolumeSizeInGB'])) {
@@ -139,7 +137,7 @@ function* nvmeEncryption(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** What they run on. */
+/** Rules about instance types. */
 export const INSTANCE_RULES: readonly ProofRule[] = [
   {
     id: 'burstable-instance-type',
@@ -152,7 +150,7 @@ export const INSTANCE_RULES: readonly ProofRule[] = [
   {
     id: 'unknown-instance-type',
     severity: 'error',
-    reason: 'a mistyped instance type fails the deployment after minutes',
+    reason: 'a misspelt instance type fails the deployment after minutes',
     remedy: 'choose a type of the SageMaker API',
     source: 'SageMaker API reference: ProductionVariant, InstanceType',
     check: unknownType,
@@ -160,7 +158,7 @@ export const INSTANCE_RULES: readonly ProofRule[] = [
   {
     id: 'single-instance-type',
     severity: 'warning',
-    reason: 'GPU capacity runs out by type: a fleet of one type cannot grow when it is gone',
+    reason: 'GPU capacity runs out by type: a fleet of one type cannot grow when its type is exhausted',
     remedy: 'list further types in InstancePools, or reserve capacity',
     source: 'SageMaker developer guide: heterogeneous real-time endpoints (instance pools)',
     check: singleType,
@@ -168,7 +166,7 @@ export const INSTANCE_RULES: readonly ProofRule[] = [
   {
     id: 'nvme-encryption-key',
     severity: 'error',
-    reason: 'SageMaker refuses a volume key with types that have local NVMe disks',
+    reason: 'SageMaker rejects a volume key for types with local NVMe disks',
     remedy: 'remove the key: the hardware encrypts these disks',
     source: 'SageMaker API reference: CreateEndpointConfig, KmsKeyId',
     check: nvmeEncryption,

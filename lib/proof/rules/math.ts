@@ -1,12 +1,12 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Json, Resource } from '../template-reader';
-import { hostingAlarms } from './hosting-alarms';
-import type { ProofRule } from './rule';
+import type { Json } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import type { Resource, TemplateModel } from '../../template';
+import { hostingAlarms } from '../rule-support/hosting-alarms';
+import type { ProofRule } from '../rule-support/rule';
 
-/** Lists of metric queries: of alarms and of policies that scale hosting. */
+/** Lists of metric queries of hosting alarms and of policies. */
 function* queriesOf(
-  model: ProofModel,
+  model: TemplateModel,
 ): Iterable<{ readonly at: Resource; readonly property: string; readonly list: unknown }> {
   for (const at of hostingAlarms(model)) yield { at, property: 'Metrics', list: at.properties['Metrics'] };
   for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {
@@ -19,15 +19,15 @@ function* queriesOf(
   }
 }
 
-/** The ids that an expression names: functions and key words are written in capitals. */
+/** Ids in an expression; functions and key words are in capitals. */
 function idsIn(expression: string): string[] {
-  // A query in SQL names metrics and dimensions.
+  // A Metrics Insights query names metrics and dimensions, not ids.
   if (/^\s*SELECT\b/i.test(expression)) return [];
   const outsideText = expression.replace(/"[^"]*"|'[^']*'/g, ' ');
   return [...outsideText.matchAll(/(?<![\w.])[a-z]\w*(?!\w|\s*\()/g)].map(([id]) => id);
 }
 
-function* invalid(model: ProofModel): Iterable<Accusation> {
+function* invalid(model: TemplateModel): Iterable<RuleViolation> {
   for (const { at, property, list } of queriesOf(model)) {
     const { reader } = at;
     const queries: Json[] = reader.objects(list);
@@ -36,14 +36,14 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
       reader.isAbsent(query['ReturnData']) ? true : reader.flag(query['ReturnData']),
     );
     const count = returned.filter((one) => one === true).length;
-    // A band is compared with the metric that it is of, and both are returned.
+    // An anomaly detection alarm returns both the band and its metric.
     const isBand = !reader.isAbsent(at.properties['ThresholdMetricId']);
     if (!returned.includes(undefined) && count !== 1 && !isBand) {
       yield {
         at,
         property,
-        message: `${count} of the ${queries.length} queries return data; the service follows one (ReturnData is true where it is left out)`,
-        remedy: 'set ReturnData to false on all queries but the one to follow',
+        message: `${count} of the ${queries.length} queries return data; exactly one must (the default of ReturnData is true)`,
+        remedy: 'set ReturnData to false on all queries but one',
       };
     }
     const ids = queries.map((query) => reader.text(query['Id']));
@@ -55,20 +55,20 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
       yield {
         at,
         property: `${property}.${index}.Expression`,
-        message: `'${expression}' names '${missing}', and no query has this Id`,
+        message: `'${expression}' uses '${missing}', and no query has this Id`,
         remedy: `give a query the Id '${missing}', or write one of ${ids.join(', ')}`,
       };
     }
   }
 }
 
-/** How metrics are computed. */
+/** Rules about metric math. */
 export const MATH_RULES: readonly ProofRule[] = [
   {
     id: 'math-invalid',
     severity: 'error',
-    reason: 'the service refuses metric math that returns several series, or names one that is not there',
-    remedy: 'return one series, of ids that are there',
+    reason: 'the service rejects metric math that returns several series, or uses an id that does not exist',
+    remedy: 'return one series, and use existing ids',
     source:
       'Application Auto Scaling API reference: TargetTrackingMetricDataQuery; CloudWatch API reference: MetricDataQuery',
     check: invalid,

@@ -1,14 +1,20 @@
-import { HOSTING_NAMESPACES, SAGEMAKER_NAMESPACE, type EndpointKind } from '../../catalog/metrics';
-import { FURTHER_DIMENSIONS, PUBLISHED_METRICS, type PublishedMetric } from '../../catalog/published-metrics';
+import {
+  ENDPOINT_INSTANCES_NAMESPACE,
+  type EndpointKind,
+  OPTIONAL_DIMENSIONS,
+  HOSTING_NAMESPACES,
+  PUBLISHED_METRICS,
+  type PublishedMetric,
+  SAGEMAKER_NAMESPACE,
+} from '../../catalog/hosting-metrics';
+import { parseResourceId } from '../../catalog/scalable-resource';
 import { nearestNames } from '../../core/nearest';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { MetricUse, Target } from '../subjects';
-import { isLiteral } from '../template-reader';
-import { catalogued, dimensionOf, subjectOf, within, type Subject } from './metric-subject';
-import { either, type ProofRule } from './rule';
+import type { RuleViolation } from '../finding';
+import { isLiteral, type MetricUse, type DeclaredTarget, type TemplateModel } from '../../template';
+import { catalogued, dimensionOf, subjectOf, within, type Subject } from '../rule-support/metric-subject';
+import { either, type ProofRule } from '../rule-support/rule';
 
-function* notPublished(model: ProofModel): Iterable<Accusation> {
+function* notPublished(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { namespace, metricName } = use;
     if (namespace === undefined || metricName === undefined) continue;
@@ -18,7 +24,7 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
     if (meant === undefined) {
       const published = catalogued(use).elsewhere.map((one) => one.namespace);
       const ofEndpoint = use.dimensions.some(({ name }) => name !== undefined && NAMES.test(name));
-      // Only AWS publishes under AWS/, and no other service names endpoints so.
+      // Only AWS publishes under AWS/, and no other service has this dimension for endpoints.
       if (!/^AWS\/(?!SageMaker)/i.test(namespace) || !isLiteral(namespace) || published.length === 0 || !ofEndpoint)
         continue;
       yield {
@@ -33,9 +39,9 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
       yield {
         at,
         property: within(use, 'Namespace'),
-        message: `SageMaker publishes nothing in namespace '${namespace}', but in '${meant}': every letter counts`,
+        message: `SageMaker publishes nothing in namespace '${namespace}', but in '${meant}': names are case-sensitive`,
         remedy: `write '${meant}'`,
-        // A page of AWS writes it without the slash.
+        // A page of the AWS documentation has it without the slash.
         ...(meant === `/${namespace}` && { severity: 'warning' as const }),
       };
       continue;
@@ -50,7 +56,7 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
         metricName,
         PUBLISHED_METRICS.filter((one) => one.namespace === namespace).map((one) => one.metricName),
       );
-      // These lists are exhaustive, says AWS; of other kinds a metric that is not in the catalog may be newer than it.
+      // The documented lists of these kinds are exhaustive; for other kinds a metric may be newer than the catalogue.
       const isListed = namespace === SAGEMAKER_NAMESPACE && (subject.kind === 'async' || subject.kind === 'serverless');
       const isMisspelt = nearest.some((name) => isAlmost(name, metricName));
       yield {
@@ -80,7 +86,7 @@ function* notPublished(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Whether two names differ in case, plurals, punctuation and spelling only. */
+/** True if two names differ in case, plurals, punctuation and spelling only. */
 function isAlmost(one: string, other: string): boolean {
   const letters = (name: string): string =>
     name
@@ -90,7 +96,7 @@ function isAlmost(one: string, other: string): boolean {
   return letters(one) === letters(other);
 }
 
-/** A namespace without what people get wrong about it: its case, and the slash before it. */
+/** Namespace in lower case, without the slash before it: usual mistakes. */
 function bare(namespace: string): string {
   const lower = namespace.trim().toLowerCase().replace(/^\/+/, '');
   return lower === 'aws/sagemaker/endpoint' ? 'aws/sagemaker/endpoints' : lower;
@@ -103,18 +109,17 @@ const REPLACEMENT: { readonly [kind in EndpointKind]: string } = {
   'inference-component': 'scale on ConcurrentRequestsPerCopy or InvocationsPerCopy with InferenceComponentName',
 };
 
-function* wrongDimensions(model: ProofModel): Iterable<Accusation> {
+function* wrongDimensions(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { here } = catalogued(use);
     const names = use.dimensions.map(({ name }) => name);
     if (here === undefined || !use.isCertain || names.some((name) => name === undefined)) continue;
-    // A metric-math SEARCH names no dimensions; a metric that lists none is never published.
     const { kind } = subjectOf(model, use);
     const published = (kind === undefined ? undefined : here.dimensions[kind]) ?? Object.values(here.dimensions).flat();
     const fits = published.some(
       (set) =>
         set.every((name) => names.includes(name)) &&
-        names.every((name) => set.includes(name!) || FURTHER_DIMENSIONS.includes(name!)),
+        names.every((name) => set.includes(name!) || OPTIONAL_DIMENSIONS.includes(name!)),
     );
     if (fits) continue;
     yield {
@@ -122,13 +127,13 @@ function* wrongDimensions(model: ProofModel): Iterable<Accusation> {
       property: within(use, 'Dimensions'),
       message:
         `${use.metricName} is published with ${either([...new Set(published.map((set) => set.join(' + ')))])}, ` +
-        `not with ${names.length === 0 ? 'no dimension' : names.join(' + ')}: no datapoint ever matches`,
+        `not with ${names.length === 0 ? 'no dimension' : names.join(' + ')}: no datapoint matches`,
       remedy: `give ${published[0]!.join(' and ')}, and nothing else`,
     };
   }
 }
 
-function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
+function* metricOfNothing(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     if (!HOSTING_NAMESPACES.includes(use.namespace ?? '')) continue;
     const named = dimensionOf(use, /^EndpointName$/);
@@ -159,16 +164,16 @@ function* metricOfNothing(model: ProofModel): Iterable<Accusation> {
         at: use.resource,
         property,
         message: `the metric is of ${other.measured}, but it scales ${other.scaled}`,
-        remedy: 'name what is scaled',
+        remedy: 'name the scaled fleet',
         severity: 'warning',
       };
     }
   }
 }
 
-/** What a metric measures and what it scales, where these certainly differ. */
+/** Measured and scaled fleet of a metric, where they certainly differ. */
 function otherFleet(
-  model: ProofModel,
+  model: TemplateModel,
   use: MetricUse,
   endpointName: string | undefined,
   variantName: string | undefined,
@@ -182,20 +187,20 @@ function otherFleet(
     if (dimension === 'component') {
       return component !== undefined && own !== undefined && component !== own;
     }
-    const [, scaledEndpoint, scaledVariant] = /^endpoint\/(.+)\/variant\/([^/]+)$/.exec(resourceId ?? '') ?? [];
-    if (endpointName === undefined || scaledEndpoint === undefined) return false;
+    const target = parseResourceId(resourceId ?? '');
+    if (endpointName === undefined || target?.kind !== 'variant') return false;
     const isGenerated =
       endpoint !== undefined && endpoint.resource.reader.isAbsent(endpoint.resource.properties['EndpointName']);
     if (measured !== undefined && endpoint !== undefined) {
       if (measured !== endpoint) return true;
     } else if (isGenerated && isLiteral(endpointName)) {
-      // CloudFormation makes the name up.
+      // CloudFormation generates the name.
       return !endpointName.startsWith('arn:');
-    } else if (isLiteral(endpointName) && isLiteral(scaledEndpoint)) {
-      if (endpointName.toLowerCase() !== scaledEndpoint.toLowerCase()) return !endpointName.startsWith('arn:');
+    } else if (isLiteral(endpointName) && isLiteral(target.endpointName)) {
+      if (endpointName.toLowerCase() !== target.endpointName.toLowerCase()) return !endpointName.startsWith('arn:');
     } else return false;
-    const areKnown = variantName !== undefined && isLiteral(variantName) && isLiteral(scaledVariant ?? '<');
-    return areKnown && variantName !== scaledVariant;
+    const areKnown = variantName !== undefined && isLiteral(variantName) && isLiteral(target.variantName);
+    return areKnown && variantName !== target.variantName;
   });
   if (!differs || first === undefined) return undefined;
   const measured =
@@ -208,7 +213,7 @@ function otherFleet(
 /** Dimensions whose value is a name. */
 const NAMES = /^(EndpointName|VariantName|InferenceComponentName)$/;
 
-function* arnForName(model: ProofModel): Iterable<Accusation> {
+function* arnForName(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     if (!HOSTING_NAMESPACES.includes(use.namespace ?? '')) continue;
     for (const { name, value } of use.dimensions) {
@@ -217,21 +222,21 @@ function* arnForName(model: ProofModel): Iterable<Accusation> {
         yield {
           at: use.resource,
           property: within(use, 'Dimensions'),
-          message: `dimension ${name} is '${value}': the program that wrote the template did not have the name yet`,
+          message: `dimension ${name} is '${value}': the program that generated the template did not have the name yet`,
         };
       }
       if (!value.startsWith('arn:')) continue;
       yield {
         at: use.resource,
         property: within(use, 'Dimensions'),
-        message: `the value of dimension ${name} is an ARN, which no datapoint has: Ref of a SageMaker resource is its ARN`,
+        message: `the value of dimension ${name} is an ARN, but datapoints have names: Ref of a SageMaker resource is its ARN`,
       };
     }
   }
 }
 
-/** Properties that take the name of another resource, never its ARN. */
-function* namesGivenByArn(model: ProofModel): Iterable<Accusation> {
+/** Properties that accept the name of another resource, but not its ARN. */
+function* namesGivenByArn(model: TemplateModel): Iterable<RuleViolation> {
   const variants = model.variants().map(({ config, property, properties }) => ({
     at: config,
     property: `${property}.ModelName`,
@@ -249,15 +254,15 @@ function* namesGivenByArn(model: ProofModel): Iterable<Accusation> {
     yield {
       at,
       property,
-      message: `${name} takes a name, and what is given is an ARN: Ref of a SageMaker resource is its ARN`,
+      message: `${name} must be a name, and this is an ARN: Ref of a SageMaker resource is its ARN`,
       remedy: `use Fn::GetAtt with ${name}`,
     };
   }
 }
 
-/** Which predefined metric belongs to which dimension, and which kinds of endpoint publish what is behind it. */
+/** Dimension of each predefined metric, and the kinds of endpoint that publish its metric. */
 const PREDEFINED: {
-  readonly [type: string]: { readonly dimension: Target['dimension']; readonly kinds: readonly EndpointKind[] };
+  readonly [type: string]: { readonly dimension: DeclaredTarget['dimension']; readonly kinds: readonly EndpointKind[] };
 } = {
   SageMakerVariantInvocationsPerInstance: { dimension: 'variant', kinds: ['real-time', 'inference-component'] },
   SageMakerVariantConcurrentRequestsPerModelHighResolution: {
@@ -275,7 +280,7 @@ const PREDEFINED: {
   },
 };
 
-function* predefinedMismatch(model: ProofModel): Iterable<Accusation> {
+function* predefinedMismatch(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     for (const { resource, tracking } of target.policies) {
       const specification = resource.reader.object(tracking?.['PredefinedMetricSpecification']);
@@ -290,21 +295,21 @@ function* predefinedMismatch(model: ProofModel): Iterable<Accusation> {
         yield {
           at: resource,
           property,
-          message: `Application Auto Scaling knows no predefined metric '${type}' for SageMaker`,
-          remedy: `use ${either(usable)} (nearest to what is written: ${nearest})`,
+          message: `Application Auto Scaling has no predefined metric '${type}' for SageMaker`,
+          remedy: `use ${either(usable)} (nearest names: ${nearest})`,
         };
       } else if (known.dimension !== target.dimension) {
         yield {
           at: resource,
           property,
-          message: `${type} does not measure ${target.scalableDimension}, so the service refuses the policy`,
+          message: `${type} does not measure ${target.scalableDimension}, so the service rejects the policy`,
           remedy: `use ${either(usable)}`,
         };
       } else if (target.kind !== undefined && !known.kinds.includes(target.kind)) {
         yield {
           at: resource,
           property,
-          message: `${target.kind} endpoints publish nothing for ${type}, so the policy never acts`,
+          message: `${target.kind} endpoints do not publish the metric of ${type}, so the policy never acts`,
           remedy: REPLACEMENT[target.kind],
         };
       }
@@ -312,30 +317,30 @@ function* predefinedMismatch(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Metrics of the whole endpoint: they do not fall as replicas are added. */
+/** Metrics of the whole endpoint: they do not fall when replicas are added. */
 const OF_THE_WHOLE: { readonly [metricName: string]: { readonly better: string; readonly why: string } } = {
   Invocations: {
     better: 'InvocationsPerInstance',
-    why: 'counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum',
+    why: 'counts for the whole endpoint and does not fall when instances are added, so the fleet grows to its maximum',
   },
   ApproximateBacklogSize: {
     better: 'ApproximateBacklogSizePerInstance',
-    why: 'counts for the whole endpoint and does not fall as instances are added, so the fleet runs to its maximum',
+    why: 'counts for the whole endpoint and does not fall when instances are added, so the fleet grows to its maximum',
   },
   HasBacklogWithoutCapacity: {
-    better: 'ApproximateBacklogSizePerInstance, and let a step policy wake the fleet',
-    why: 'is 0 as soon as there is an instance, so it follows no load',
+    better: 'ApproximateBacklogSizePerInstance, and add a step policy that scales from zero',
+    why: 'is 0 as soon as there is an instance, so it does not follow the load',
   },
 };
 
-function* notPerReplica(model: ProofModel): Iterable<Accusation> {
+function* notPerReplica(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {
     const { reader } = resource;
     const custom = reader.object(tracking?.['CustomizedMetricSpecification']);
     if (custom === undefined || !reader.isAbsent(custom['Metrics'])) continue;
     const metricName = reader.text(custom['MetricName']);
     const better = OF_THE_WHOLE[metricName ?? ''];
-    if (better === undefined || reader.text(custom['Namespace']) !== 'AWS/SageMaker') continue;
+    if (better === undefined || reader.text(custom['Namespace']) !== SAGEMAKER_NAMESPACE) continue;
     yield {
       at: resource,
       property: 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName',
@@ -345,12 +350,12 @@ function* notPerReplica(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Periods of an alarm, in seconds (CloudWatch API reference, PutMetricAlarm). */
+/** True for a period of an alarm, in seconds. Source: CloudWatch API reference, PutMetricAlarm. */
 function isPeriod(seconds: number): boolean {
   return [10, 20, 30].includes(seconds) || (seconds > 0 && seconds % 60 === 0);
 }
 
-function* periodNotPublished(model: ProofModel): Iterable<Accusation> {
+function* periodNotPublished(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { periodSeconds, resource } = use;
     if (periodSeconds === undefined || !(use.namespace ?? '').match(/sagemaker/i)) continue;
@@ -359,7 +364,7 @@ function* periodNotPublished(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property,
-        message: `CloudWatch has no period of ${periodSeconds} s`,
+        message: `CloudWatch does not accept a period of ${periodSeconds} s`,
         remedy: 'use 10, 20, 30 or a multiple of 60 seconds',
       };
       continue;
@@ -371,7 +376,7 @@ function* periodNotPublished(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property,
-      message: `${use.metricName} arrives every ${finest} s, so most periods of ${periodSeconds} s are empty and the alarm lapses into INSUFFICIENT_DATA`,
+      message: `${use.metricName} is published every ${finest} s, so most periods of ${periodSeconds} s are empty and the alarm goes to INSUFFICIENT_DATA`,
       severity: 'warning',
       remedy:
         `use a period of ${Math.max(60, finest)} s, or a metric of 10 s such as ConcurrentRequestsPerModel, ` +
@@ -380,9 +385,9 @@ function* periodNotPublished(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** How often a metric arrives from an endpoint, in seconds; undefined where it is not known. */
+/** Interval in which an endpoint publishes a metric, in seconds; undefined where it is unknown. */
 function finestPeriod({ endpoint, kind }: Subject, metric: PublishedMetric): number | undefined {
-  // Backlogs and serverless metrics have no setting of their own.
+  // Backlogs and serverless metrics have no setting for it.
   if (metric.dimensions['real-time'] === undefined && metric.dimensions['inference-component'] === undefined) return 60;
   if (kind === 'serverless') return 60;
   const config = endpoint?.config;
@@ -393,13 +398,13 @@ function finestPeriod({ endpoint, kind }: Subject, metric: PublishedMetric): num
   if (settings === undefined) return undefined;
   const declared = settings['MetricPublishFrequencyInSeconds'];
   const frequency = config.reader.isAbsent(declared) ? 60 : config.reader.number(declared);
-  if (metric.namespace === '/aws/sagemaker/Endpoints') return frequency;
+  if (metric.namespace === ENDPOINT_INSTANCES_NAMESPACE) return frequency;
   const enhanced = config.reader.flag(settings['EnableEnhancedMetrics']);
   if (enhanced === undefined) return undefined;
   return enhanced ? frequency : 60;
 }
 
-/** What a policy or an alarm looks at. */
+/** Rules about the metrics of policies and alarms. */
 export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'metric-not-published',
@@ -413,15 +418,16 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'metric-wrong-dimensions',
     severity: 'error',
-    reason: 'CloudWatch matches dimensions exactly: with others than the published ones no datapoint is found',
-    remedy: 'name the dimensions the metric is published with',
+    reason:
+      'CloudWatch matches dimensions exactly: with other dimensions than the published ones it finds no datapoint',
+    remedy: 'name the published dimensions of the metric',
     source: 'SageMaker developer guide: metrics in CloudWatch; CloudWatch user guide: dimensions',
     check: wrongDimensions,
   },
   {
     id: 'metric-of-nothing',
     severity: 'error',
-    reason: 'a metric of a variant that the endpoint does not have never has data',
+    reason: 'a metric of a variant that does not exist never has data',
     remedy: 'name a variant of the endpoint',
     source: 'SageMaker developer guide: metrics in CloudWatch',
     check: metricOfNothing,
@@ -429,7 +435,7 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'arn-for-name',
     severity: 'error',
-    reason: 'metrics and resources are found under names: an ARN, or nothing, in their place matches none',
+    reason: 'metrics and resources are found by name: an ARN or an empty value matches none',
     remedy: 'use Fn::GetAtt with EndpointName, or the name itself',
     source:
       'CloudFormation: return values of AWS::SageMaker::Endpoint; SageMaker developer guide: metrics in CloudWatch',
@@ -449,15 +455,16 @@ export const METRIC_RULES: readonly ProofRule[] = [
   {
     id: 'alarm-period-not-published',
     severity: 'error',
-    reason: 'CloudWatch refuses other periods, and an alarm with shorter ones than the metric has sees empty periods',
-    remedy: 'use a period in which the metric arrives',
+    reason:
+      'CloudWatch rejects other periods, and an alarm with a shorter period than that of the metric evaluates empty periods',
+    remedy: 'use a period in which the metric is published',
     source: 'SageMaker API reference: MetricsConfig; CloudWatch API reference: PutMetricAlarm',
     check: periodNotPublished,
   },
   {
     id: 'metric-not-per-replica',
     severity: 'warning',
-    reason: 'target tracking needs a metric that falls as capacity grows',
+    reason: 'target tracking needs a metric that falls when capacity grows',
     remedy: 'follow a metric of one replica',
     source: 'Application Auto Scaling user guide: target tracking, choose metrics',
     check: notPerReplica,

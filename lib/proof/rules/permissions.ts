@@ -1,8 +1,7 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Endpoint } from '../subjects';
-import type { Json, Resource } from '../template-reader';
-import type { ProofRule } from './rule';
+import type { Json } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import type { DeclaredEndpoint, Resource, TemplateModel } from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
 /** A statement of a policy document in a template. */
 interface Statement {
@@ -11,7 +10,7 @@ interface Statement {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   readonly isConditional: boolean;
-  /** Who has it: grants to one principal complete each other. */
+  /** Principals with this grant: several grants to one principal complement each other. */
   readonly principals: readonly unknown[];
 }
 
@@ -24,7 +23,7 @@ interface Document {
 
 const ATTACHMENTS = ['Roles', 'Users', 'Groups', 'RoleName', 'UserName'] as const;
 
-/** The roles, users and groups of a policy that stands for itself; the document alone where they are not known. */
+/** Roles, users and groups of a policy, and the document itself, which is all where they are unknown. */
 function principalsOf(at: Resource, document: Json): unknown[] {
   const named = ATTACHMENTS.flatMap((name) => {
     const written = at.properties[name];
@@ -36,7 +35,7 @@ function principalsOf(at: Resource, document: Json): unknown[] {
   return [document, ...named, ...attaching];
 }
 
-function documentsOf(model: ProofModel): Document[] {
+function documentsOf(model: TemplateModel): Document[] {
   const documents: Document[] = [];
   for (const type of ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::RolePolicy', 'AWS::IAM::UserPolicy']) {
     for (const at of model.ofType(type)) {
@@ -54,7 +53,7 @@ function documentsOf(model: ProofModel): Document[] {
       }
     }
   }
-  // Before their transform, functions of the Serverless Application Model carry policies of their own.
+  // Functions of the Serverless Application Model have inline policies.
   for (const at of model.ofType('AWS::Serverless::Function')) {
     at.reader.objects(at.properties['Policies']).forEach((document, index) => {
       if (document['Statement'] !== undefined) {
@@ -65,7 +64,7 @@ function documentsOf(model: ProofModel): Document[] {
   return documents;
 }
 
-function* allowed(model: ProofModel): Iterable<Statement> {
+function* allowed(model: TemplateModel): Iterable<Statement> {
   for (const { at, property, document, principals } of documentsOf(model)) {
     const { reader } = at;
     const written = document['Statement'];
@@ -84,7 +83,7 @@ function* allowed(model: ProofModel): Iterable<Statement> {
   }
 }
 
-/** Where managed policies are attached. */
+/** Properties with managed policies. */
 const ATTACHED: readonly (readonly [type: string, property: string])[] = [
   ['AWS::IAM::Role', 'ManagedPolicyArns'],
   ['AWS::IAM::User', 'ManagedPolicyArns'],
@@ -96,26 +95,26 @@ const FULL_ACCESS = /(^|\/)AmazonSageMakerFullAccess$/;
 
 const ADMINISTRATOR = /(^|\/)AdministratorAccess$/;
 
-/** Whether SageMaker itself takes a role: its models and endpoints run with it. */
+/** True if SageMaker assumes a role: its models and endpoints run with it. */
 function isOfSageMaker({ type, properties }: Resource): boolean {
   const trusted = JSON.stringify(properties['AssumeRolePolicyDocument'] ?? null);
   return type === 'AWS::IAM::Role' && /"sagemaker\.amazonaws\.com"/.test(trusted);
 }
 
-/** Every resource, or every one of SageMaker. */
+/** All resources, or all of SageMaker. */
 const EVERYTHING = /^(\*|arn:[^:]*:sagemaker:[^:]*:[^:]*:\*)$/;
 
-/** Workplaces of people, and pipelines that build everything: AWS gives their roles full access on purpose. */
+/** Workplaces of people and pipelines: AWS gives their roles full access on purpose. */
 const WORKPLACES =
   /^AWS::(SageMaker::(Domain|UserProfile|Space|App|NotebookInstance|Pipeline|Project|Cluster|PartnerApp|MlflowTrackingServer)|CodeBuild::|CodePipeline::|StepFunctions::)/;
 
-/** Whether everything that uses a role is a workplace. */
+/** True if only workplaces use a role. */
 function isOfWorkplaces(role: Resource): boolean {
   const users = role.reader.usersOf(role).filter(({ type }) => !/^AWS::IAM::/.test(type));
   return users.length > 0 && users.every(({ type }) => WORKPLACES.test(type));
 }
 
-function* fullAccess(model: ProofModel): Iterable<Accusation> {
+function* fullAccess(model: TemplateModel): Iterable<RuleViolation> {
   for (const [type, property] of ATTACHED) {
     for (const at of model.ofType(type)) {
       if (isOfWorkplaces(at)) continue;
@@ -124,19 +123,20 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
         yield {
           at,
           property,
-          message: 'AmazonSageMakerFullAccess may read buckets, pass roles and change every endpoint of the account',
+          message:
+            'AmazonSageMakerFullAccess allows reading buckets, passing roles and changing every endpoint of the account',
         };
       }
     }
   }
-  // Whoever serves a model needs no power over the account.
+  // Serving a model does not require administration of the account.
   for (const at of model.ofType('AWS::IAM::Role')) {
     const isAdministrator = at.reader.texts(at.properties['ManagedPolicyArns']).some((arn) => ADMINISTRATOR.test(arn));
     if (!isAdministrator || !isOfSageMaker(at) || isOfWorkplaces(at)) continue;
     yield {
       at,
       property: 'ManagedPolicyArns',
-      message: 'SageMaker takes the role, and AdministratorAccess lets a model do everything in the account',
+      message: 'SageMaker assumes the role, and AdministratorAccess lets a model do everything in the account',
     };
   }
   for (const { at, property, actions, resources, isConditional, principals } of allowed(model)) {
@@ -158,7 +158,7 @@ function* fullAccess(model: ProofModel): Iterable<Accusation> {
     yield {
       at,
       property,
-      message: `${isEverything ? '*' : 'sagemaker:*'} on * may change and delete every endpoint of the account`,
+      message: `${isEverything ? '*' : 'sagemaker:*'} on * allows changing and deleting every endpoint of the account`,
     };
   }
 }
@@ -171,7 +171,7 @@ function grants(statement: Statement, action: string): boolean {
   return statement.actions.some((one) => matches(one, action));
 }
 
-/** Whether a text is one of a pattern of IAM, in which `*` stands for any text and `?` for any letter. */
+/** True if a text matches a pattern of IAM, in which `*` matches any text and `?` any character. */
 function matches(pattern: string, text: string): boolean {
   let [at, position, star, resume] = [0, 0, -1, 0];
   while (position < text.length) {
@@ -189,7 +189,7 @@ function matches(pattern: string, text: string): boolean {
   return [...pattern.slice(at)].every((letter) => letter === '*');
 }
 
-function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
+function* invokeIncomplete(model: TemplateModel): Iterable<RuleViolation> {
   const statements = [...allowed(model)];
   for (const statement of statements) {
     if (!grants(statement, INVOKE)) continue;
@@ -205,9 +205,9 @@ function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
       yield {
         at,
         property,
-        message: 'the endpoint is asynchronous: it refuses InvokeEndpoint, and InvokeEndpointAsync is not granted',
+        message: 'the endpoint is asynchronous: it rejects InvokeEndpoint, and InvokeEndpointAsync is not granted',
         remedy: 'grant sagemaker:InvokeEndpointAsync',
-        // What a pattern matches may lie elsewhere.
+        // The pattern may match endpoints of other templates.
         severity: isRefused ? 'error' : 'warning',
       };
     } else if (all.some((endpoint) => streams(model, endpoint)) && !may(STREAM)) {
@@ -215,15 +215,15 @@ function* invokeIncomplete(model: ProofModel): Iterable<Accusation> {
         at,
         property,
         message:
-          'the endpoint serves a language model, which callers like to stream: without InvokeEndpointWithResponseStream they are denied',
+          'the endpoint serves a language model, which callers often stream: without InvokeEndpointWithResponseStream they are denied',
         remedy: 'grant sagemaker:InvokeEndpointWithResponseStream, unless no caller streams',
       };
     }
   }
 }
 
-/** Grants on the name of an endpoint in place of its ARN. */
-function* grantedByName(model: ProofModel): Iterable<Accusation> {
+/** Grants on the name of an endpoint instead of its ARN. */
+function* grantedByName(model: TemplateModel): Iterable<RuleViolation> {
   for (const { at, property, actions, resources } of allowed(model)) {
     if (!actions.some((action) => /^sagemaker:invoke/.test(action))) continue;
     const name = resources.find((one) => !/^(\*|arn:)/.test(one) && model.endpointNamed(one) !== undefined);
@@ -231,15 +231,15 @@ function* grantedByName(model: ProofModel): Iterable<Accusation> {
     yield {
       at,
       property: `${property}.Resource`,
-      message: `'${name}' is the name of an endpoint, and IAM takes ARNs only`,
+      message: `'${name}' is the name of an endpoint; IAM accepts only ARNs`,
       remedy: 'use Ref of the endpoint, which is its ARN',
       severity: 'error',
     };
   }
 }
 
-/** Grants of asynchronous invocations alone, on endpoints that take none. */
-function* asyncAlone(model: ProofModel): Iterable<Accusation> {
+/** Grants of asynchronous invocations alone, on endpoints that reject them. */
+function* asyncAlone(model: TemplateModel): Iterable<RuleViolation> {
   const statements = [...allowed(model)];
   for (const statement of statements) {
     if (!grants(statement, ASYNC)) continue;
@@ -252,20 +252,20 @@ function* asyncAlone(model: ProofModel): Iterable<Accusation> {
     yield {
       at: statement.at,
       property: `${statement.property}.Action`,
-      message: `endpoint ${exact[0]!.resource.logicalId} is ${exact[0]!.kind}: it refuses InvokeEndpointAsync, and InvokeEndpoint is not granted`,
+      message: `endpoint ${exact[0]!.resource.logicalId} is ${exact[0]!.kind}: it rejects InvokeEndpointAsync, and InvokeEndpoint is not granted`,
       remedy: 'grant sagemaker:InvokeEndpoint',
       severity: 'error',
     };
   }
 }
 
-/** The declared endpoints that some ARNs name, and those that patterns match besides. */
+/** Declared endpoints that some ARNs name, and those that patterns also match. */
 function endpointsOf(
-  model: ProofModel,
+  model: TemplateModel,
   resources: readonly string[],
-): { readonly exact: Endpoint[]; readonly all: Endpoint[] } {
-  const exact = new Set<Endpoint>();
-  const all = new Set<Endpoint>();
+): { readonly exact: DeclaredEndpoint[]; readonly all: DeclaredEndpoint[] } {
+  const exact = new Set<DeclaredEndpoint>();
+  const all = new Set<DeclaredEndpoint>();
   for (const resource of resources) {
     const name = /:endpoint\/(.+)$/.exec(resource)?.[1]?.toLowerCase();
     const endpoint = name === undefined ? undefined : model.endpointNamed(name);
@@ -282,11 +282,11 @@ function endpointsOf(
   return { exact: [...exact], all: [...all] };
 }
 
-/** Servers of language models, by the names of their images and settings. */
+/** Servers of language models, by names of images and settings. */
 const LANGUAGE_MODEL =
   /vllm|sglang|-lmi|djl-inference|tgi-inference|text-generation-inference|huggingface-llm|tensorrt-?llm|OPTION_ROLLING_BATCH|SM_VLLM_|SM_SGLANG_|MAX_TOTAL_TOKENS/i;
 
-function streams(model: ProofModel, endpoint: Endpoint): boolean {
+function streams(model: TemplateModel, endpoint: DeclaredEndpoint): boolean {
   const { variants, kind, config } = endpoint;
   if (config === undefined) return false;
   if (kind === 'inference-component') {
@@ -304,20 +304,20 @@ function streams(model: ProofModel, endpoint: Endpoint): boolean {
   });
 }
 
-/** Who may do what. */
+/** Rules about permissions. */
 export const PERMISSION_RULES: readonly ProofRule[] = [
   {
     id: 'full-access-policy',
     severity: 'warning',
-    reason: 'a role that serves one model may not be able to change all of them',
-    remedy: 'grant what the model needs: its image, its files, its logs',
+    reason: 'a role that serves one model should not be able to change all of them',
+    remedy: 'grant only the image, the files and the logs of the model',
     source: 'SageMaker developer guide: execution roles; IAM user guide: least privilege',
     check: fullAccess,
   },
   {
     id: 'invoke-grant-incomplete',
     severity: 'warning',
-    reason: 'asynchronous and streaming invocations are actions of their own',
+    reason: 'asynchronous and streaming invocations are separate actions',
     remedy: 'grant the kinds of invocation that callers use',
     source: 'Service authorization reference: Amazon SageMaker',
     check: function* (model) {

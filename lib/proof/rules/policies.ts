@@ -1,25 +1,31 @@
 import { findInstanceType } from '../../catalog/instance-types';
-import { UNCACHED_OR_CACHED } from './provisioning';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Policy, Target } from '../subjects';
-import { isLiteral, type Json, type TemplateReader } from '../template-reader';
-import { either, type ProofRule } from './rule';
+import { isSageMakerTarget } from '../../catalog/scalable-resource';
+import type { Json } from '../../core/parse';
+import { START_UP_SECONDS } from '../rule-support/provisioning';
+import type { RuleViolation } from '../finding';
+import {
+  isLiteral,
+  type DeclaredPolicy,
+  type DeclaredTarget,
+  type TemplateModel,
+  type TemplateReader,
+} from '../../template';
+import { either, type ProofRule } from '../rule-support/rule';
 
 const TRACKING = 'TargetTrackingScalingPolicyConfiguration';
 const STEP = 'StepScalingPolicyConfiguration';
 const PREDICTIVE = 'PredictiveScalingPolicyConfiguration';
 
-/** What Application Auto Scaling takes where SageMaker policies leave a cooldown out, in seconds. */
+/** Default cooldown of SageMaker policies in Application Auto Scaling, in seconds. */
 const DEFAULT_COOLDOWN_SECONDS = 300;
 
 /**
- * Shorter scale-out cooldowns of target tracking answer one load twice. AWS's own examples go down to 30 seconds; instances with
- * accelerators take minutes, and most metrics have one datapoint a minute.
+ * Minimum scale-out cooldown of target tracking: with a shorter one, one load scales out twice. Examples of AWS go down to 30 seconds;
+ * instances with accelerators start in minutes, and most metrics have one datapoint a minute.
  */
-const SHORT_TRACKING_COOLDOWN_SECONDS = { usual: 30, accelerated: 60 };
+const MIN_TRACKING_COOLDOWN_SECONDS = { usual: 30, accelerated: 60 };
 
-function allPolicies(model: ProofModel): { readonly policy: Policy; readonly target?: Target }[] {
+function allPolicies(model: TemplateModel): { readonly policy: DeclaredPolicy; readonly target?: DeclaredTarget }[] {
   return [
     ...model.targets.flatMap((target) => target.policies.map((policy) => ({ policy, target }))),
     ...model.orphanPolicies
@@ -29,13 +35,10 @@ function allPolicies(model: ProofModel): { readonly policy: Policy; readonly tar
 }
 
 function isSageMaker(properties: Json, reader: TemplateReader): boolean {
-  return (
-    reader.text(properties['ServiceNamespace']) === 'sagemaker' ||
-    reader.text(properties['ScalableDimension'])?.startsWith('sagemaker:') === true
-  );
+  return isSageMakerTarget(reader.text(properties['ServiceNamespace']), reader.text(properties['ScalableDimension']));
 }
 
-function* predictive(model: ProofModel): Iterable<Accusation> {
+function* predictive(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policy } of allPolicies(model)) {
     const { type, resource } = policy;
     const isConfigured = !resource.reader.isAbsent(resource.properties[PREDICTIVE]);
@@ -43,12 +46,12 @@ function* predictive(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property: type === 'PredictiveScaling' ? 'PolicyType' : PREDICTIVE,
-      message: 'predictive scaling exists for ECS services only; Application Auto Scaling refuses it for SageMaker',
+      message: 'predictive scaling exists for ECS services only; Application Auto Scaling rejects it for SageMaker',
     };
   }
 }
 
-function* stepsInvalid(model: ProofModel): Iterable<Accusation> {
+function* stepsInvalid(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policy } of allPolicies(model)) {
     const { step, resource } = policy;
     if (step === undefined) continue;
@@ -59,13 +62,13 @@ function* stepsInvalid(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Words that a step policy takes (API reference, StepScalingPolicyConfiguration). */
+/** Valid values of a step policy. Source: Application Auto Scaling API reference, StepScalingPolicyConfiguration. */
 const STEP_WORDS: readonly (readonly [property: string, words: readonly string[], isRequired: boolean])[] = [
   ['AdjustmentType', ['ChangeInCapacity', 'PercentChangeInCapacity', 'ExactCapacity'], true],
   ['MetricAggregationType', ['Average', 'Minimum', 'Maximum'], false],
 ];
 
-function* stepWords(at: Policy['resource'], step: Json): Iterable<Accusation> {
+function* stepWords(at: DeclaredPolicy['resource'], step: Json): Iterable<RuleViolation> {
   for (const [property, words, isRequired] of STEP_WORDS) {
     const word = at.reader.text(step[property]);
     const isAbsent = at.reader.isAbsent(step[property]);
@@ -73,13 +76,15 @@ function* stepWords(at: Policy['resource'], step: Json): Iterable<Accusation> {
     yield {
       at,
       property: `${STEP}.${property}`,
-      message: isAbsent ? `the policy has no ${property}` : `${property} is '${word}'; there are ${words.join(', ')}`,
+      message: isAbsent
+        ? `the policy has no ${property}`
+        : `${property} is '${word}'; it must be one of ${words.join(', ')}`,
       remedy: `set ${property} to ${either(words)}`,
     };
   }
 }
 
-/** What the service refuses in step adjustments (API reference, StepAdjustment); undefined when nothing. */
+/** Problem of step adjustments; undefined without one. Source: Application Auto Scaling API reference, StepAdjustment. */
 function stepProblem(step: Json, reader: TemplateReader): string | undefined {
   const steps = reader.objects(step['StepAdjustments']).map((one) => ({
     isLowerAbsent: reader.isAbsent(one['MetricIntervalLowerBound']),
@@ -87,7 +92,7 @@ function stepProblem(step: Json, reader: TemplateReader): string | undefined {
     lower: reader.number(one['MetricIntervalLowerBound']),
     upper: reader.number(one['MetricIntervalUpperBound']),
   }));
-  if (steps.length === 0) return 'the policy has no step, so it changes nothing';
+  if (steps.length === 0) return 'the policy has no step, so it has no effect';
   const isKnown = steps.every(
     ({ isLowerAbsent, isUpperAbsent, lower, upper }) =>
       (isLowerAbsent || lower !== undefined) && (isUpperAbsent || upper !== undefined),
@@ -97,7 +102,8 @@ function stepProblem(step: Json, reader: TemplateReader): string | undefined {
     .map(({ lower, upper }) => ({ lower: lower ?? -Infinity, upper: upper ?? Infinity }))
     .sort((a, b) => a.lower - b.lower);
   for (const { lower, upper } of sorted) {
-    if (lower === -Infinity && upper === Infinity && sorted.length > 1) return 'a step without bounds is beside others';
+    if (lower === -Infinity && upper === Infinity && sorted.length > 1)
+      return 'a step without bounds is not the only one';
     if (lower >= upper) return `a step goes from ${lower} to ${upper}, which is empty`;
   }
   for (let index = 1; index < sorted.length; index++) {
@@ -115,71 +121,71 @@ function stepProblem(step: Json, reader: TemplateReader): string | undefined {
   return undefined;
 }
 
-function* stepWithoutAlarm(model: ProofModel): Iterable<Accusation> {
+function* stepWithoutAlarm(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policy } of allPolicies(model)) {
     if (policy.step === undefined || policy.type !== 'StepScaling' || policy.alarms.length > 0) continue;
     yield {
       at: policy.resource,
       property: STEP,
-      message: 'no alarm of these templates runs the policy, so it never acts by itself',
+      message: 'no alarm of these templates runs the policy, so it never acts',
     };
   }
 }
 
-function* cooldownShort(model: ProofModel): Iterable<Accusation> {
+function* cooldownShort(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     if (target.dimension !== 'variant' || target.kind === 'serverless') continue;
     for (const { resource, step, tracking, alarms } of target.policies) {
       const { reader } = resource;
       const cooldown = reader.number(step?.['Cooldown']);
       if (step !== undefined && cooldown !== undefined && adds(step, reader) && !alarms.some(isWake)) {
-        if (cooldown < UNCACHED_OR_CACHED.least) {
+        if (cooldown < START_UP_SECONDS.cached) {
           yield {
             at: resource,
             property: `${STEP}.Cooldown`,
             message:
-              `the cooldown of ${cooldown} s ends before an instance serves (median ${UNCACHED_OR_CACHED.least} to ` +
-              `${UNCACHED_OR_CACHED.most} s), so the alarm adds further instances for the same load`,
+              `the cooldown of ${cooldown} s ends before an instance serves (median ${START_UP_SECONDS.cached} to ` +
+              `${START_UP_SECONDS.uncached} s), so the alarm adds more instances for the same load`,
           };
         }
       }
       const scaleOut = reader.number(tracking?.['ScaleOutCooldown']);
       const shortest = isAccelerated(target)
-        ? SHORT_TRACKING_COOLDOWN_SECONDS.accelerated
-        : SHORT_TRACKING_COOLDOWN_SECONDS.usual;
+        ? MIN_TRACKING_COOLDOWN_SECONDS.accelerated
+        : MIN_TRACKING_COOLDOWN_SECONDS.usual;
       if (scaleOut !== undefined && scaleOut < shortest) {
         yield {
           at: resource,
           property: `${TRACKING}.ScaleOutCooldown`,
           message:
-            `the scale-out cooldown of ${scaleOut} s is far below the ${UNCACHED_OR_CACHED.least} to ${UNCACHED_OR_CACHED.most} s ` +
-            'in which an instance starts, and ends before the metric has moved: one load is answered twice',
-          remedy: `set ScaleOutCooldown to ${shortest} s or more; towards the start-up time it overshoots least`,
+            `the scale-out cooldown of ${scaleOut} s is far below the ${START_UP_SECONDS.cached} to ${START_UP_SECONDS.uncached} s ` +
+            'in which an instance starts, and ends before the metric has changed: one load scales out twice',
+          remedy: `set ScaleOutCooldown to ${shortest} s or more; close to the start-up time it overshoots least`,
         };
       }
     }
   }
 }
 
-/** Whether a fleet certainly runs on instances with accelerators. */
-function isAccelerated({ variant }: Target): boolean {
+/** True if a fleet certainly runs on instances with accelerators. */
+function isAccelerated({ variant }: DeclaredTarget): boolean {
   const types = variant?.instanceTypes ?? [];
   return types.length > 0 && types.every((name) => findInstanceType(name)?.accelerator !== undefined);
 }
 
-/** Whether a step adds capacity by so many or so much percent; exact capacities may be asked for again. */
+/** True if a step adds capacity; an exact capacity may be set again without harm. */
 function adds(step: Json, reader: TemplateReader): boolean {
   if (reader.text(step['AdjustmentType']) === 'ExactCapacity') return false;
   return reader.objects(step['StepAdjustments']).some((one) => (reader.number(one['ScalingAdjustment']) ?? 0) > 0);
 }
 
-/** A policy that wakes a fleet from zero acts once. */
-function isWake(alarm: Policy['alarms'][0]): boolean {
+/** True for an alarm that scales from zero: its policy acts once. */
+function isWake(alarm: DeclaredPolicy['alarms'][0]): boolean {
   const text = JSON.stringify(alarm.properties);
   return /HasBacklogWithoutCapacity|NoCapacityInvocationFailures/.test(text);
 }
 
-function* scaleInFaster(model: ProofModel): Iterable<Accusation> {
+function* scaleInFaster(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policy } of allPolicies(model)) {
     const { resource, tracking } = policy;
     if (tracking === undefined || resource.reader.flag(tracking['DisableScaleIn']) !== false) continue;
@@ -190,12 +196,12 @@ function* scaleInFaster(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property: `${TRACKING}.ScaleInCooldown`,
-      message: `instances go after ${scaleIn} s but come after ${scaleOut} s only: the fleet breathes with every gap in the traffic`,
+      message: `instances are removed after ${scaleIn} s but added only after ${scaleOut} s: the fleet oscillates with every gap in the traffic`,
     };
   }
 }
 
-function* neverScalesIn(model: ProofModel): Iterable<Accusation> {
+function* neverScalesIn(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const { policies, resource, min, max } = target;
     if (policies.length === 0 || !resource.reader.isAbsent(resource.properties['ScheduledActions'])) continue;
@@ -205,25 +211,25 @@ function* neverScalesIn(model: ProofModel): Iterable<Accusation> {
     yield {
       at: first!.resource,
       property: first!.step === undefined ? `${TRACKING}.DisableScaleIn` : `${STEP}.StepAdjustments`,
-      message: 'every policy of the fleet only adds capacity, so what one peak adds is paid for ever',
+      message: 'every policy of the fleet only adds capacity, so the capacity of one peak is paid for ever',
     };
   }
 }
 
-/** Whether a policy certainly takes no capacity away. */
-function onlyAdds({ tracking, step, resource: { reader } }: Policy): boolean {
+/** True if a policy certainly removes no capacity. */
+function onlyAdds({ tracking, step, resource: { reader } }: DeclaredPolicy): boolean {
   if (tracking !== undefined) return reader.flag(tracking['DisableScaleIn']) === true;
   if (step === undefined || reader.text(step['AdjustmentType']) === 'ExactCapacity') return false;
   const steps = reader.objects(step['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
   return reader.isCertainList(step['StepAdjustments']) && steps.length > 0 && steps.every((one) => (one ?? -1) >= 0);
 }
 
-/** The types of policies. */
+/** Types of scaling policies. */
 const TYPES = ['TargetTrackingScaling', 'StepScaling', 'PredictiveScaling'];
 
 const STATISTICS = ['Average', 'Minimum', 'Maximum', 'SampleCount', 'Sum'];
 
-function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
+function* incompletePolicy(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policy } of allPolicies(model)) {
     const { type, tracking, step, resource } = policy;
     const { reader, properties } = resource;
@@ -255,7 +261,7 @@ function* incompletePolicy(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-function* incompleteTracking(at: Policy['resource'], tracking: Json): Iterable<Accusation> {
+function* incompleteTracking(at: DeclaredPolicy['resource'], tracking: Json): Iterable<RuleViolation> {
   const { reader } = at;
   const predefined = tracking['PredefinedMetricSpecification'];
   const custom = tracking['CustomizedMetricSpecification'];
@@ -265,7 +271,7 @@ function* incompleteTracking(at: Policy['resource'], tracking: Json): Iterable<A
       property: TRACKING,
       message: reader.isAbsent(custom)
         ? 'the policy follows no metric'
-        : 'the policy follows a predefined and a customized metric; the service takes one',
+        : 'the policy follows a predefined and a customized metric; the service accepts one',
     };
   }
   if (reader.isAbsent(tracking['TargetValue'])) {
@@ -273,7 +279,7 @@ function* incompleteTracking(at: Policy['resource'], tracking: Json): Iterable<A
       at,
       property: `${TRACKING}.TargetValue`,
       message: 'the policy has no target',
-      remedy: 'set TargetValue to what one replica serves',
+      remedy: 'set TargetValue to the load of one replica',
     };
   }
   const metric = reader.object(custom);
@@ -282,18 +288,18 @@ function* incompleteTracking(at: Policy['resource'], tracking: Json): Iterable<A
     yield {
       at,
       property: `${TRACKING}.CustomizedMetricSpecification.Statistic`,
-      message: `Statistic is '${statistic}'; target tracking takes ${either(STATISTICS)}`,
+      message: `Statistic is '${statistic}'; target tracking accepts ${either(STATISTICS)}`,
       remedy: 'use one of these, or metric math with a percentile in MetricStat.Stat',
     };
   }
 }
 
-/** How capacity follows. */
+/** Rules about scaling policies. */
 export const POLICY_RULES: readonly ProofRule[] = [
   {
     id: 'predictive-on-sagemaker',
     severity: 'error',
-    reason: 'AWS has predictive scaling for ECS services only',
+    reason: 'AWS offers predictive scaling for ECS services only',
     remedy: 'forecast with CapacityForecaster, or use scheduled actions',
     source: 'Application Auto Scaling user guide: predictive scaling',
     check: predictive,
@@ -301,7 +307,7 @@ export const POLICY_RULES: readonly ProofRule[] = [
   {
     id: 'policy-incomplete',
     severity: 'error',
-    reason: 'the service refuses a policy without exactly one way to decide',
+    reason: 'the service rejects a policy without exactly one configuration and one metric',
     remedy: 'give one configuration that fits PolicyType, with one metric',
     source: 'Application Auto Scaling API reference: PutScalingPolicy',
     check: incompletePolicy,
@@ -309,8 +315,8 @@ export const POLICY_RULES: readonly ProofRule[] = [
   {
     id: 'step-adjustments-invalid',
     severity: 'error',
-    reason: 'the service refuses steps with gaps, overlaps or closed ends',
-    remedy: 'let the steps touch, and leave the outer bounds open',
+    reason: 'the service rejects steps with gaps, overlaps or closed ends',
+    remedy: 'make the steps adjacent, and leave the outer bounds open',
     source: 'Application Auto Scaling API reference: StepAdjustment',
     check: stepsInvalid,
   },
@@ -325,8 +331,8 @@ export const POLICY_RULES: readonly ProofRule[] = [
   {
     id: 'cooldown-shorter-than-provisioning',
     severity: 'warning',
-    reason: 'instances that start are not counted by the metric yet, so a short cooldown asks for them again',
-    remedy: 'set the cooldown to the time an instance takes to serve',
+    reason: 'the metric does not include instances that still start, so a short cooldown launches them again',
+    remedy: 'set the cooldown to the start-up time of an instance',
     source:
       'Application Auto Scaling user guide: cooldown; AWS Machine Learning blog on container caching (start-up times)',
     check: cooldownShort,
@@ -334,7 +340,7 @@ export const POLICY_RULES: readonly ProofRule[] = [
   {
     id: 'scale-in-faster-than-scale-out',
     severity: 'warning',
-    reason: 'giving up a GPU takes seconds, getting one takes minutes',
+    reason: 'removing a GPU takes seconds, launching one takes minutes',
     remedy: 'set ScaleInCooldown to ScaleOutCooldown or above',
     source: 'SageMaker developer guide: scaling policy cooldowns',
     check: scaleInFaster,
@@ -343,7 +349,7 @@ export const POLICY_RULES: readonly ProofRule[] = [
     id: 'never-scales-in',
     severity: 'warning',
     reason: 'a fleet whose policies only add capacity stays at its peak',
-    remedy: 'let one policy remove capacity, or add scheduled actions',
+    remedy: 'allow one policy to remove capacity, or add scheduled actions',
     source: 'Application Auto Scaling user guide: target tracking (DisableScaleIn)',
     check: neverScalesIn,
   },

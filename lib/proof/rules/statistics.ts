@@ -1,20 +1,17 @@
-import { HOSTING_NAMESPACES } from '../../catalog/metrics';
-import { PUBLISHED_METRICS } from '../../catalog/published-metrics';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { MetricUse } from '../subjects';
-import { isLiteral } from '../template-reader';
-import { within } from './metric-subject';
-import type { ProofRule } from './rule';
+import { HOSTING_NAMESPACES, PUBLISHED_METRICS } from '../../catalog/hosting-metrics';
+import type { RuleViolation } from '../finding';
+import { isLiteral, type MetricUse, type TemplateModel } from '../../template';
+import { within } from '../rule-support/metric-subject';
+import type { ProofRule } from '../rule-support/rule';
 
-/** Each request publishes one datapoint of 1, or of its share of the replicas: only their sum is a load. */
+/** Counts: each request publishes one datapoint of 1, or of its share of the replicas, so only the sum measures load. */
 const COUNTS = /^Invocations(PerInstance|PerCopy)?$/;
 
-/** How much of something is in use at a moment: a sum of moments is no amount. */
+/** Amounts in use at a moment: the sum of several moments means nothing. */
 const GAUGES =
   /^((CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?|ConcurrentRequestsPer(Model|Copy)|Serverless\w*Utilization)$/;
 
-/** 1 for a request that failed, 0 for one that did not. */
+/** Failures: 1 for a failed request, 0 for any other. */
 const FAILURES = /^Invocation(4XX|5XX|Model)Errors$/;
 
 /** A percentile or a trimmed mean. */
@@ -30,7 +27,7 @@ function isScaling({ resource: { type } }: MetricUse): boolean {
   return type === 'AWS::ApplicationAutoScaling::ScalingPolicy';
 }
 
-/** How an alarm compares, where it compares one metric with one number. */
+/** Comparison of an alarm; undefined where it is not between one metric and one number. */
 function comparison({
   resource,
   property,
@@ -43,7 +40,7 @@ function comparison({
     : { threshold, isAbove: /^Greater/.test(operator), isEqualEnough: /OrEqualTo/.test(operator) };
 }
 
-function* misleading(model: ProofModel): Iterable<Accusation> {
+function* misleading(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { metricName, statistic, resource } = use;
     if (!isHosting(use) || metricName === undefined || statistic === undefined) continue;
@@ -59,16 +56,16 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property,
-        message: `each request counts as 0 or 1, so the ${statistic} of ${metricName} is a share and never above 1: ${compared.threshold} is never reached`,
-        remedy: 'use Sum for a number of failures, or a threshold below 1 for their share',
+        message: `each request counts as 0 or 1, so the ${statistic} of ${metricName} is a ratio and never above 1: ${compared.threshold} is never reached`,
+        remedy: 'use Sum for a number of failures, or a threshold below 1 for their ratio',
       };
     } else if (COUNTS.test(metricName) && isOfOne) {
-      // A threshold below 1 asks whether there is any traffic at all.
+      // A threshold below 1 detects any traffic at all.
       if (!isScaling(use) && !(compared?.isAbove === true && compared.threshold >= 1)) continue;
       yield {
         at: resource,
         property,
-        message: `every request is one datapoint of at most 1, so the ${statistic} of ${metricName} is never above 1 however many requests there are`,
+        message: `every request is one datapoint of at most 1, so the ${statistic} of ${metricName} is never above 1, whatever the number of requests`,
         remedy: 'use Sum',
       };
     } else if (GAUGES.test(metricName) && /^(Sum|SampleCount)$/.test(statistic)) {
@@ -78,7 +75,7 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property,
-        message: `the ${statistic} of ${metricName} grows with the instances and with how often they report, not with their load`,
+        message: `the ${statistic} of ${metricName} grows with the number of instances and reports, not with their load`,
         remedy: /^Concurrent/.test(metricName) ? 'use Maximum or Average' : 'use Average',
       };
     } else if (
@@ -90,23 +87,23 @@ function* misleading(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property,
-        message: `the ${statistic} of ${metricName} grows with the traffic and does not fall as instances are added`,
+        message: `the ${statistic} of ${metricName} grows with the traffic and does not fall when instances are added`,
         remedy: 'use Average or a percentile',
       };
     }
   }
 }
 
-/** Whether an expression of a policy divides. */
+/** True if an expression of a policy divides. */
 function divides({ properties }: MetricUse['resource']): boolean {
   return /"Expression":"[^"]*\//.test(JSON.stringify(properties));
 }
 
-/** Metrics that have a datapoint only when something happens. */
+/** Metrics with a datapoint only when something happens. */
 const SPARSE =
   /Latency$|^(NoCapacityInvocationFailures|MidStreamErrors|InvocationFailures|ExpiredRequests|InvocationsProcesss?ed|TimeInBacklog|TotalProcessingTime|NotificationFailures|Request\w+Failures|Response\w+Failures|ModelSetupTime|Invocation(4XX|5XX|Model)Errors)$/;
 
-function* blindedByGaps(model: ProofModel): Iterable<Accusation> {
+function* blindedByGaps(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {
     const { reader } = resource;
     const custom = reader.object(tracking?.['CustomizedMetricSpecification']);
@@ -121,26 +118,26 @@ function* blindedByGaps(model: ProofModel): Iterable<Accusation> {
       if (!PUBLISHED_METRICS.some((one) => one.metricName === metricName)) continue;
       const using = formulas.filter((formula) => new RegExp(`\\b${id}\\b`).test(formula));
       if (using.length === 0 || using.some((formula) => /FILL\s*\(|\bIF\s*\(|METRICS\s*\(/i.test(formula))) continue;
-      // An expression that another one fills.
+      // Another expression fills it.
       if (formulas.some((formula) => /FILL\s*\(/i.test(formula))) continue;
       yield {
         at: resource,
         property: 'TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics',
-        message: `${metricName} (${id}) has no datapoint in minutes in which nothing happens, and '${using[0]}' has none either: the policy stands still`,
+        message: `${metricName} (${id}) has no datapoint in minutes without events, and neither has '${using[0]}': the policy does not act`,
         remedy: `write FILL(${id}, 0) or FILL(${id}, REPEAT) in its place`,
       };
     }
   }
 }
 
-/** Hardly anything answers faster; who compares with less means milliseconds or seconds. */
+/** Shortest plausible latencies: a smaller number is meant in milliseconds or seconds. */
 const FASTEST_MICROSECONDS: readonly (readonly [metric: RegExp, microseconds: number])[] = [
   [/^(Model|FirstChunk|FirstChunkModel|Container)Latency$/, 10_000],
   [/^(Overhead|FirstChunkOverhead)Latency$/, 1000],
   [/^ModelSetupTime$/, 100_000],
 ];
 
-function* inMicroseconds(model: ProofModel): Iterable<Accusation> {
+function* inMicroseconds(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { metricName, statistic, resource } = use;
     const fastest = FASTEST_MICROSECONDS.find(([metric]) => metric.test(metricName ?? ''))?.[1];
@@ -162,7 +159,7 @@ function* inMicroseconds(model: ProofModel): Iterable<Accusation> {
 
 const PERCENT = /^(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?$/;
 
-function* asShare(model: ProofModel): Iterable<Accusation> {
+function* asShare(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { metricName, resource } = use;
     if (!isHosting(use) || metricName === undefined || !PERCENT.test(metricName) || use.property.includes('Metrics'))
@@ -175,36 +172,36 @@ function* asShare(model: ProofModel): Iterable<Accusation> {
     yield {
       at: resource,
       property: isScaling(use) ? 'TargetTrackingScalingPolicyConfiguration.TargetValue' : 'Threshold',
-      message: `${metricName} is in percent: ${value} is ${value} %, which an idle instance is above`,
+      message: `${metricName} is in percent: ${value} is ${value} %, and an idle instance is above that`,
     };
   }
 }
 
-function* asPercent(model: ProofModel): Iterable<Accusation> {
+function* asPercent(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { metricName } = use;
-    const share = PUBLISHED_METRICS.find((one) => one.metricName === metricName && one.isShare);
+    const share = PUBLISHED_METRICS.find((one) => one.metricName === metricName && one.isRatio);
     const compared = comparison(use);
     if (!isHosting(use) || share === undefined || compared?.isAbove !== true) continue;
-    // Whether a fleet at zero wakes is another rule's matter.
+    // Scaling from zero has a rule of its own.
     if (metricName === 'HasBacklogWithoutCapacity' || !/^(Average|Minimum|Maximum)$/.test(use.statistic ?? ''))
       continue;
     if (compared.isEqualEnough ? compared.threshold <= 1 : compared.threshold < 1) continue;
     yield {
       at: use.resource,
       property: 'Threshold',
-      message: `${metricName} is a share between 0 and 1: ${compared.threshold} is never reached`,
+      message: `${metricName} is a ratio between 0 and 1: ${compared.threshold} is never reached`,
     };
   }
 }
 
-/** Units that never vary; who asks for another one finds no datapoint. */
+/** Units in which metrics are always published: with another unit CloudWatch finds no datapoint. */
 const UNITS: readonly (readonly [metric: RegExp, unit: string])[] = [
   [LATENCIES, 'Microseconds'],
   [/^(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?$/, 'Percent'],
 ];
 
-function* wrongUnit(model: ProofModel): Iterable<Accusation> {
+function* wrongUnit(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const published = UNITS.find(([metric]) => metric.test(use.metricName ?? ''))?.[1];
     if (!isHosting(use) || published === undefined || use.unit === undefined) continue;
@@ -214,18 +211,18 @@ function* wrongUnit(model: ProofModel): Iterable<Accusation> {
       property: use.property.endsWith('MetricStat.Metric')
         ? use.property.replace(/Metric$/, 'Unit')
         : within(use, 'Unit'),
-      message: `${use.metricName} is published in ${published}, and with Unit '${use.unit}' no datapoint is found`,
+      message: `${use.metricName} is published in ${published}: with Unit '${use.unit}' CloudWatch finds no datapoint`,
       remedy: `remove Unit, or write '${published}'`,
     };
   }
 }
 
-/** How metrics are put together. */
+/** Rules about statistics, units and gaps of metrics. */
 export const STATISTIC_RULES: readonly ProofRule[] = [
   {
     id: 'statistic-misleads',
     severity: 'warning',
-    reason: 'counts mean something as sums, amounts in use as averages or maxima',
+    reason: 'counts need Sum, and amounts in use need Average or Maximum',
     remedy: 'use a statistic that follows the load',
     source: 'SageMaker developer guide: metrics in CloudWatch (valid statistics of each metric)',
     check: misleading,
@@ -233,7 +230,7 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
   {
     id: 'math-blinded-by-gap',
     severity: 'warning',
-    reason: 'one missing datapoint leaves a whole expression without data, and without data nothing scales',
+    reason: 'one missing datapoint leaves the whole expression without data, and without data the policy does not act',
     remedy: 'wrap the metric in FILL',
     source: 'Application Auto Scaling user guide: target tracking with metric math (FILL)',
     check: blindedByGaps,
@@ -241,7 +238,7 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
   {
     id: 'latency-in-microseconds',
     severity: 'warning',
-    reason: 'latencies of SageMaker are in microseconds; a limit in milliseconds is crossed by every request',
+    reason: 'latencies of SageMaker are in microseconds: every request exceeds a limit in milliseconds',
     remedy: 'multiply milliseconds by 1000',
     source: 'SageMaker developer guide: metrics in CloudWatch (ModelLatency, unit microseconds)',
     check: inMicroseconds,
@@ -250,14 +247,14 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
     id: 'percent-as-share',
     severity: 'warning',
     reason: 'utilisations of SageMaker are in percent, 0 to 100 for each device',
-    remedy: 'multiply the share by 100',
+    remedy: 'multiply the ratio by 100',
     source: 'SageMaker developer guide: metrics in CloudWatch (CPUUtilization, unit percent)',
     check: asShare,
   },
   {
     id: 'share-as-percent',
     severity: 'error',
-    reason: 'utilisations of serverless endpoints are shares, 0 to 1',
+    reason: 'utilisations of serverless endpoints are ratios, 0 to 1',
     remedy: 'divide the percent by 100',
     source: 'SageMaker developer guide: monitor a serverless endpoint',
     check: asPercent,
@@ -265,7 +262,7 @@ export const STATISTIC_RULES: readonly ProofRule[] = [
   {
     id: 'metric-wrong-unit',
     severity: 'error',
-    reason: 'CloudWatch finds only datapoints of the unit that is asked for, and converts none',
+    reason: 'CloudWatch finds only datapoints of the given unit, and does not convert',
     remedy: 'remove Unit',
     source: 'CloudWatch API reference: PutMetricAlarm (Unit); SageMaker developer guide: metrics in CloudWatch',
     check: wrongUnit,

@@ -1,24 +1,31 @@
-import type { Accusation } from '../finding';
-import { testedConcurrency, type ProofModel } from '../model';
-import type { Endpoint, Target, Variant } from '../subjects';
-import { isObject, type Resource, type TemplateReader } from '../template-reader';
-import type { ProofRule } from './rule';
+import { isObject } from '../../core/parse';
+import type { RuleViolation } from '../finding';
+import {
+  type DeclaredEndpoint,
+  type Resource,
+  type DeclaredTarget,
+  type TemplateModel,
+  type TemplateReader,
+  testedConcurrency,
+  type DeclaredVariant,
+} from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
 /** A function that reads a Kinesis stream. */
 interface Consumption {
   readonly at: Resource;
-  /** Where its settings lie in the resource, with a dot behind. */
+  /** Path of its settings in the resource, with a dot at the end. */
   readonly where: string;
   readonly consumer: Resource;
-  /** The batches that it handles at once. */
+  /** Concurrent batches. */
   readonly atOnce: number;
   readonly sum: string;
 }
 
 const FUNCTIONS = ['AWS::Lambda::Function', 'AWS::Serverless::Function'];
 
-/** The function that a mapping names: by reference, alias, ARN or name. */
-function functionNamed(model: ProofModel, reader: TemplateReader, value: unknown): Resource | undefined {
+/** Function that a mapping names by reference, alias, ARN or name. */
+function functionNamed(model: TemplateModel, reader: TemplateReader, value: unknown): Resource | undefined {
   const named = reader.referenced(value);
   if (named !== undefined && FUNCTIONS.includes(named.type)) return named;
   if (named?.type === 'AWS::Lambda::Alias' || named?.type === 'AWS::Lambda::Version') {
@@ -38,7 +45,7 @@ function functionNamed(model: ProofModel, reader: TemplateReader, value: unknown
   });
 }
 
-/** The stream that an event source names, through a consumer of its own too. */
+/** Stream that an event source names, directly or through an enhanced fan-out consumer. */
 function streamNamed({ reader }: Resource, value: unknown): Resource | undefined {
   const named = reader.referenced(value);
   return named?.type === 'AWS::Kinesis::StreamConsumer' ? streamNamed(named, named.properties['StreamARN']) : named;
@@ -67,13 +74,13 @@ function consumption(
   ];
 }
 
-function consumptionsOf(model: ProofModel): Consumption[] {
+function consumptionsOf(model: TemplateModel): Consumption[] {
   const mappings = model.ofType('AWS::Lambda::EventSourceMapping').flatMap((mapping) => {
     const { properties, reader } = mapping;
     const consumer = functionNamed(model, reader, properties['FunctionName']);
     return consumption(mapping, '', consumer, properties['EventSourceArn'], properties);
   });
-  // Before their transform, functions of the Serverless Application Model list their sources.
+  // Functions of the Serverless Application Model list their event sources.
   const events = model.ofType('AWS::Serverless::Function').flatMap((consumer) => {
     const { reader, properties } = consumer;
     return Object.entries(reader.object(properties['Events']) ?? {}).flatMap(([name, event]) => {
@@ -86,8 +93,8 @@ function consumptionsOf(model: ProofModel): Consumption[] {
   return [...mappings, ...events];
 }
 
-/** The endpoints that a function is told of. */
-function calledBy(model: ProofModel, consumer: Resource): Endpoint[] {
+/** Endpoints whose names a function has in its environment. */
+function calledBy(model: TemplateModel, consumer: Resource): DeclaredEndpoint[] {
   const { reader, properties } = consumer;
   const variablesOf = (environment: unknown): unknown[] =>
     Object.values(reader.object(reader.object(environment)?.['Variables']) ?? {});
@@ -100,8 +107,8 @@ function calledBy(model: ProofModel, consumer: Resource): Endpoint[] {
   return [...new Set(called.filter((endpoint) => endpoint !== undefined))];
 }
 
-/** The requests that one instance is meant for at once, where the templates tell: by a test, or by the target of a policy. */
-function slotsOf(target: Target): number | undefined {
+/** Concurrent requests of one instance, from its tested concurrency or the target of a policy; undefined where neither is declared. */
+function slotsOf(target: DeclaredTarget): number | undefined {
   const targets = target.policies.flatMap(({ resource: { reader }, tracking }) => {
     const predefined = reader.object(tracking?.['PredefinedMetricSpecification'])?.['PredefinedMetricType'];
     const custom = reader.object(tracking?.['CustomizedMetricSpecification'])?.['MetricName'];
@@ -112,14 +119,18 @@ function slotsOf(target: Target): number | undefined {
   return testedConcurrency(target) ?? (targets.length > 0 ? Math.max(...targets) : undefined);
 }
 
-interface Room {
+interface FleetConcurrency {
   readonly requests: number;
   readonly sum: string;
   readonly remedy: string;
 }
 
-/** What the largest fleet of a variant answers at once; undefined where the templates do not tell. */
-function roomOf(model: ProofModel, { config, kind, properties }: Variant, endpoint: Endpoint): Room | undefined {
+/** Concurrent requests of a variant at its maximum; undefined where they are unknown. */
+function concurrencyOf(
+  model: TemplateModel,
+  { config, kind, properties }: DeclaredVariant,
+  endpoint: DeclaredEndpoint,
+): FleetConcurrency | undefined {
   const { reader } = config;
   if (kind === 'serverless') {
     const most = reader.number(reader.object(properties['ServerlessConfig'])?.['MaxConcurrency']);
@@ -144,10 +155,10 @@ function roomOf(model: ProofModel, { config, kind, properties }: Variant, endpoi
   };
 }
 
-function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
+function* streamOutpaces(model: TemplateModel): Iterable<RuleViolation> {
   for (const { at, where, consumer, atOnce, sum } of consumptionsOf(model)) {
     for (const endpoint of calledBy(model, consumer)) {
-      const rooms = endpoint.variants.map((variant) => roomOf(model, variant, endpoint));
+      const rooms = endpoint.variants.map((variant) => concurrencyOf(model, variant, endpoint));
       const known = rooms.filter((room) => room !== undefined);
       if (known.length === 0 || known.length < rooms.length || !endpoint.hasAllVariants) continue;
       const total = known.reduce((requests, room) => requests + room.requests, 0);
@@ -156,20 +167,20 @@ function* streamOutpaces(model: ProofModel): Iterable<Accusation> {
         at,
         property: `${where}ParallelizationFactor`,
         message:
-          `${sum} call the endpoint ${atOnce} times at once, above ${known.map((room) => room.sum).join(' + ')} = ` +
-          `${total} that its largest fleet answers (Little's law)`,
+          `${sum} are ${atOnce} concurrent requests, above the ${known.map((room) => room.sum).join(' + ')} = ` +
+          `${total} of the largest fleet (Little's law)`,
         remedy: known[0]!.remedy,
       };
     }
   }
 }
 
-/** What feeds an endpoint. */
+/** Rules about the streams that feed endpoints. */
 export const STREAM_RULES: readonly ProofRule[] = [
   {
     id: 'stream-outpaces-endpoint',
     severity: 'warning',
-    reason: 'more batches at once than the largest fleet answers end in throttling and dead letters',
+    reason: 'more concurrent batches than the largest fleet serves end in throttling and dead letters',
     remedy: 'raise MaxCapacity, or lower ParallelizationFactor',
     source: "Lambda developer guide: Kinesis event source mappings; Little's law",
     check: streamOutpaces,

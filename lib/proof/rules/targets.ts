@@ -1,24 +1,30 @@
+import { isSageMakerTarget, parseResourceId } from '../../catalog/scalable-resource';
 import { InputError } from '../../core/errors';
+import { isObject, type Json } from '../../core/parse';
 import { parseSchedule } from '../../scaling/decide/schedule-expression';
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Component, Policy } from '../subjects';
-import { isLiteral, isObject, WRITTEN_BY_MACRO, type Json, type Resource } from '../template-reader';
-import type { ProofRule } from './rule';
+import type { RuleViolation } from '../finding';
+import {
+  type DeclaredComponent,
+  isLiteral,
+  MACRO_RESOURCE,
+  type DeclaredPolicy,
+  type Resource,
+  type TemplateModel,
+} from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
 const TARGET = 'AWS::ApplicationAutoScaling::ScalableTarget';
 
-function isHosting({ resource, tracking }: Policy): boolean {
+function isHosting({ resource, tracking }: DeclaredPolicy): boolean {
   const { reader, properties } = resource;
   const predefined = reader.object(tracking?.['PredefinedMetricSpecification']);
   return (
-    reader.text(properties['ServiceNamespace']) === 'sagemaker' ||
-    reader.text(properties['ScalableDimension'])?.startsWith('sagemaker:') === true ||
+    isSageMakerTarget(reader.text(properties['ServiceNamespace']), reader.text(properties['ScalableDimension'])) ||
     reader.text(predefined?.['PredefinedMetricType'])?.startsWith('SageMaker') === true
   );
 }
 
-function* withoutTarget(model: ProofModel): Iterable<Accusation> {
+function* withoutTarget(model: TemplateModel): Iterable<RuleViolation> {
   for (const policy of model.orphanPolicies) {
     const { resource } = policy;
     const { reader, properties } = resource;
@@ -28,22 +34,22 @@ function* withoutTarget(model: ProofModel): Iterable<Accusation> {
       const named = reader.referenced(reference);
       const ref: unknown = isObject(reference) ? reference['Ref'] : undefined;
       const isAboutHosting = isHosting(policy) || named?.type.startsWith('AWS::SageMaker::') === true;
-      if (named?.type === WRITTEN_BY_MACRO) continue;
+      if (named?.type === MACRO_RESOURCE) continue;
       if (named !== undefined && named.type !== TARGET && isAboutHosting) {
         yield {
           at: resource,
           property: 'ScalingTargetId',
           message: `${named.logicalId} is a ${named.type}, not a scalable target`,
         };
-      } else if (named === undefined && typeof ref === 'string' && !reader.isGiven(ref) && isHosting(policy)) {
+      } else if (named === undefined && typeof ref === 'string' && !reader.isParameter(ref) && isHosting(policy)) {
         yield { at: resource, property: 'ScalingTargetId', message: `the template has no resource ${ref}` };
       } else if (named === undefined && typeof reference === 'string' && isLiteral(reference) && isHosting(policy)) {
-        // The Ref of a target comes to id, dimension and service between bars.
+        // Form of the Ref of a target.
         if (reference.split('|').length === 3) continue;
         yield {
           at: resource,
           property: 'ScalingTargetId',
-          message: `'${reference}' is no scalable target: what its Ref comes to is written RESOURCE_ID|DIMENSION|sagemaker`,
+          message: `'${reference}' is not a scalable target; the Ref of one has the form RESOURCE_ID|DIMENSION|sagemaker`,
         };
       }
       continue;
@@ -53,7 +59,7 @@ function* withoutTarget(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'ScalingTargetId',
-        message: 'the policy names neither a scalable target nor a resource id, so the service refuses it',
+        message: 'the policy names neither a scalable target nor a resource id, so the service rejects it',
         remedy: 'set ScalingTargetId to the Ref of the scalable target',
       };
       continue;
@@ -74,85 +80,87 @@ function* withoutTarget(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `no scalable target of these templates registers ${id}, and without one the service refuses the policy`,
+        message: `no scalable target of these templates registers ${id}, and without one the service rejects the policy`,
         severity: 'warning',
       };
     }
   }
 }
 
-/** Whether a resource id is one of a declared endpoint or component: then its target should be declared as well. */
-function isDeclared(model: ProofModel, id: string): boolean {
-  const [, endpoint] = /^endpoint\/(.+)\/variant\//.exec(id) ?? [];
-  const [, component] = /^inference-component\/(.+)$/.exec(id) ?? [];
-  return model.endpointNamed(endpoint) !== undefined || model.componentNamed(component) !== undefined;
+/** True for the resource id of a declared endpoint or component: its target should be declared as well. */
+function isDeclared(model: TemplateModel, id: string): boolean {
+  const named = parseResourceId(id);
+  if (named?.kind === 'variant') return model.endpointNamed(named.endpointName) !== undefined;
+  return model.componentNamed(named?.componentName) !== undefined;
 }
 
-function* registeredTwice(model: ProofModel): Iterable<Accusation> {
+function* registeredTwice(model: TemplateModel): Iterable<RuleViolation> {
   const first = new Map<string, string>();
   for (const { resource, resourceId, scalableDimension } of model.targets) {
-    // Of two that conditions may leave out there is perhaps one.
-    if (resourceId === undefined || scalableDimension === undefined || resource.isOptional) continue;
-    // Two files with the same resource may be two versions of one template.
+    // Undecided conditions may leave one of two.
+    if (resourceId === undefined || scalableDimension === undefined || resource.condition !== undefined) continue;
+    // Two files with the same resource may be one template for two stages.
     const key = `${resource.template} ${resourceId} ${scalableDimension}`;
     const before = first.get(key);
     if (before !== undefined) {
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `${before} registers ${resourceId} already: the later registration overwrites the limits of the earlier, and deleting one removes both`,
+        message: `${before} registers ${resourceId} already: the later registration overwrites the limits of the earlier, and deleting one deletes both`,
       };
     } else first.set(key, resource.logicalId);
   }
 }
 
-function* ofNothing(model: ProofModel): Iterable<Accusation> {
+function* ofNothing(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, resourceId, endpoint, component } of model.targets) {
     if (resourceId === undefined || !isLiteral(resourceId) || endpoint !== undefined || component !== undefined)
       continue;
-    const [, endpointName] = /^endpoint\/([^/]+)\/variant\/[^/]+$/.exec(resourceId) ?? [];
-    const [, componentName] = /^inference-component\/([^/]+)$/.exec(resourceId) ?? [];
+    const named = parseResourceId(resourceId);
+    if (named === undefined) continue;
     const [wanted, declared] =
-      endpointName !== undefined ? [endpointName, model.endpoints] : [componentName, model.components];
+      named.kind === 'variant' ? [named.endpointName, model.endpoints] : [named.componentName, model.components];
     const near = declared.filter((one) => one.resource.reader === resource.reader);
-    // What is scaled may lie elsewhere: it is told where nothing else scales what the template declares.
+    // The scaled resource may be elsewhere: a finding only where nothing else scales the declared one.
     const isLeft = near.length > 0 && near.every((one) => isCertainlyNamed(one) && !isScaled(model, one));
-    if (wanted === undefined || /^(undefined|null|None)$/.test(wanted) || !isLeft) continue;
+    if (/\/|^(undefined|null|None)$/.test(wanted) || !isLeft) continue;
     yield {
       at: resource,
       property: 'ResourceId',
-      message: `'${wanted}' is not declared here, and nothing scales ${near.map(nameToShow).join(' and ')}, which is`,
-      remedy: `name what the template declares, with Fn::GetAtt`,
+      message: `'${wanted}' is not declared here, but ${near.map(nameToShow).join(' and ')} is, and nothing scales it`,
+      remedy: `name the declared resource, with Fn::GetAtt`,
     };
   }
 }
 
-type Declared = Pick<Component, 'resource' | 'name'>;
+type Declared = Pick<DeclaredComponent, 'resource' | 'name'>;
 
-/** Whether the name is written out, or made up by CloudFormation, so that no parameter can make it another. */
+/** True if the name is literal or generated by CloudFormation, so that no parameter can change it. */
 function isCertainlyNamed({ resource: { type, reader, properties }, name }: Declared): boolean {
-  const isMadeUp = reader.isAbsent(properties[type.endsWith('::Endpoint') ? 'EndpointName' : 'InferenceComponentName']);
-  return name !== undefined && (isLiteral(name) || isMadeUp);
+  const isGenerated = reader.isAbsent(
+    properties[type.endsWith('::Endpoint') ? 'EndpointName' : 'InferenceComponentName'],
+  );
+  return name !== undefined && (isLiteral(name) || isGenerated);
 }
 
 function nameToShow({ resource: { logicalId }, name }: Declared): string {
   return name === undefined || !isLiteral(name) ? logicalId : `'${name}'`;
 }
 
-function isScaled(model: ProofModel, declared: Declared): boolean {
+function isScaled(model: TemplateModel, declared: Declared): boolean {
   return model.targets.some(({ endpoint, component }) => endpoint === declared || component === declared);
 }
 
-function* policiesCollide(model: ProofModel): Iterable<Accusation> {
+function* policiesCollide(model: TemplateModel): Iterable<RuleViolation> {
   for (const { policies } of model.targets) {
-    const byName = new Map<string, Policy>();
-    const byMetric = new Map<string, Policy>();
+    const byName = new Map<string, DeclaredPolicy>();
+    const byMetric = new Map<string, DeclaredPolicy>();
     for (const policy of policies) {
       const { resource, tracking } = policy;
       const { reader, properties, logicalId } = resource;
-      if (resource.isOptional) continue;
+      if (resource.condition !== undefined) continue;
       const name = reader.text(properties['PolicyName']);
-      // Two files with the same policy may be two versions of one template.
+      // Two files with the same policy may be one template for two stages.
       const key = `${resource.template} ${name ?? ''}`;
       const namesake = name === undefined ? undefined : byName.get(key);
       if (name !== undefined && namesake === undefined) byName.set(key, policy);
@@ -160,7 +168,7 @@ function* policiesCollide(model: ProofModel): Iterable<Accusation> {
         yield {
           at: resource,
           property: 'PolicyName',
-          message: `${namesake.resource.logicalId} and ${logicalId} are both called '${name}': a target has one policy of a name, and the later overwrites the earlier`,
+          message: `${namesake.resource.logicalId} and ${logicalId} both have the name '${name}': policies of a target have different names, and the later overwrites the earlier`,
           remedy: 'give each policy a name of its own',
         };
       }
@@ -172,7 +180,7 @@ function* policiesCollide(model: ProofModel): Iterable<Accusation> {
       yield {
         at: resource,
         property: TRACKING,
-        message: `${rival.resource.logicalId} and ${logicalId} follow the same metric; the policies of a target need metrics that differ`,
+        message: `${rival.resource.logicalId} and ${logicalId} follow the same metric; the policies of a target need different metrics`,
         remedy: 'keep one of them',
       };
     }
@@ -181,7 +189,7 @@ function* policiesCollide(model: ProofModel): Iterable<Accusation> {
 
 const TRACKING = 'TargetTrackingScalingPolicyConfiguration';
 
-/** What a policy follows, the same for the same metric. */
+/** Key of the metric of a policy, equal for equal metrics. */
 function metricOf({ reader }: Resource, tracking: Json): string | undefined {
   const predefined = reader.object(tracking['PredefinedMetricSpecification']);
   if (predefined !== undefined) return reader.text(predefined['PredefinedMetricType']);
@@ -189,42 +197,43 @@ function metricOf({ reader }: Resource, tracking: Json): string | undefined {
   return custom === undefined ? undefined : JSON.stringify(custom);
 }
 
-function* madeTooEarly(model: ProofModel): Iterable<Accusation> {
+function* createdTooEarly(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, endpoint, component, dimension } of model.targets) {
     const scaled = dimension === 'component' ? component?.resource : endpoint?.resource;
-    if (scaled === undefined || scaled.reader !== resource.reader || resource.reader.isMadeAfter(resource, scaled))
+    if (scaled === undefined || scaled.reader !== resource.reader || resource.reader.isCreatedAfter(resource, scaled))
       continue;
     yield {
       at: resource,
       property: 'ResourceId',
-      message: `nothing makes CloudFormation wait for ${scaled.logicalId}: it registers the target while what it scales is still being made`,
+      message: `nothing makes CloudFormation wait for ${scaled.logicalId}: it may register the target before its resource exists`,
       remedy: `add DependsOn ${scaled.logicalId}, or take the name with Fn::GetAtt`,
     };
   }
   for (const { resource: target, policies } of model.targets) {
     for (const { resource } of policies) {
-      if (target.reader !== resource.reader || resource.reader.isMadeAfter(resource, target)) continue;
+      if (target.reader !== resource.reader || resource.reader.isCreatedAfter(resource, target)) continue;
       yield {
         at: resource,
         property: 'ResourceId',
-        message: `nothing makes CloudFormation wait for ${target.logicalId}, and a policy of a resource that is not registered is refused`,
+        message: `nothing makes CloudFormation wait for ${target.logicalId}, and the service rejects a policy of an unregistered resource`,
         remedy: `set ScalingTargetId to the Ref of ${target.logicalId}`,
       };
     }
   }
   for (const { resource, endpoint } of model.components) {
     const host = endpoint?.resource;
-    if (host === undefined || host.reader !== resource.reader || resource.reader.isMadeAfter(resource, host)) continue;
+    if (host === undefined || host.reader !== resource.reader || resource.reader.isCreatedAfter(resource, host))
+      continue;
     yield {
       at: resource,
       property: 'EndpointName',
-      message: `nothing makes CloudFormation wait for ${host.logicalId}: the component is made while its endpoint does not exist yet`,
+      message: `nothing makes CloudFormation wait for ${host.logicalId}: it may create the component before its endpoint exists`,
       remedy: `add DependsOn ${host.logicalId}, or take the name with Fn::GetAtt`,
     };
   }
 }
 
-function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
+function* scheduleInvalid(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource } of model.targets) {
     const { reader, properties } = resource;
     const names = new Set<string>();
@@ -243,7 +252,7 @@ function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
         yield {
           at: resource,
           property: `${property}.ScheduledActionName`,
-          message: `two actions are called '${name}': the later replaces the earlier`,
+          message: `two actions have the name '${name}': the later replaces the earlier`,
           severity: 'warning',
         };
       }
@@ -262,7 +271,7 @@ function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
         yield {
           at: resource,
           property: `${property}.Timezone`,
-          message: `'${timezone}' is no time zone`,
+          message: `'${timezone}' is not a time zone`,
           remedy: 'write a name of the IANA time zone database, for example Europe/Zurich',
         };
       }
@@ -275,7 +284,7 @@ function* scheduleInvalid(model: ProofModel): Iterable<Accusation> {
         at: resource,
         property: `${property}.Schedule`,
         message: problem,
-        // The finer points of cron are told differently by different pages.
+        // The documentation is inconsistent about details of cron.
         severity: isForm ? 'error' : 'warning',
       };
     }
@@ -301,12 +310,12 @@ function problemOf(schedule: string): string | undefined {
   }
 }
 
-/** What is registered, and when. */
+/** Rules about registrations and schedules. */
 export const TARGET_RULES: readonly ProofRule[] = [
   {
     id: 'policy-without-target',
     severity: 'error',
-    reason: 'a policy belongs to a scalable target, and is refused without one',
+    reason: 'a policy belongs to a scalable target; the service rejects it without one',
     remedy: 'set ScalingTargetId to the Ref of a scalable target',
     source: 'Application Auto Scaling API reference: PutScalingPolicy (ObjectNotFoundException)',
     check: withoutTarget,
@@ -314,7 +323,7 @@ export const TARGET_RULES: readonly ProofRule[] = [
   {
     id: 'target-registered-twice',
     severity: 'warning',
-    reason: 'a resource has one pair of limits for each dimension: the last registration counts',
+    reason: 'a resource has one pair of limits for each dimension: the last registration wins',
     remedy: 'keep one scalable target, with all policies and schedules',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: registeredTwice,
@@ -323,15 +332,15 @@ export const TARGET_RULES: readonly ProofRule[] = [
     id: 'target-of-nothing',
     severity: 'warning',
     reason:
-      'a target under another name leaves the endpoint beside it without scaling, and is refused where the name does not exist',
-    remedy: 'name what the template declares',
+      'a target with another name leaves the declared endpoint without scaling, and is rejected where the name does not exist',
+    remedy: 'name the declared resource',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: ofNothing,
   },
   {
     id: 'policies-collide',
     severity: 'error',
-    reason: 'policies of one target need names and metrics that differ',
+    reason: 'policies of one target need different names and metrics',
     remedy: 'keep one of them',
     source:
       'Application Auto Scaling API reference: PutScalingPolicy (PolicyName; several target tracking policies of one target)',
@@ -340,16 +349,16 @@ export const TARGET_RULES: readonly ProofRule[] = [
   {
     id: 'made-too-early',
     severity: 'warning',
-    reason: 'a literal name makes no dependency, and what does not exist yet cannot be registered',
+    reason: 'a literal name creates no dependency, and a resource that does not exist yet cannot be registered',
     remedy: 'add DependsOn',
     source:
       'CloudFormation user guide: DependsOn attribute; Application Auto Scaling API reference: RegisterScalableTarget',
-    check: madeTooEarly,
+    check: createdTooEarly,
   },
   {
     id: 'schedule-invalid',
     severity: 'error',
-    reason: 'the service refuses a schedule it cannot read, and an action that sets nothing',
+    reason: 'the service rejects an invalid schedule, and an action without limits',
     remedy: 'write at(2026-12-24T08:00:00), rate(5 minutes) or cron(0 8 * * ? *)',
     source: 'Application Auto Scaling user guide: scheduled scaling (cron expressions)',
     check: scheduleInvalid,

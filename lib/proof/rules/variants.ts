@@ -1,9 +1,8 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Variant } from '../subjects';
-import type { ProofRule } from './rule';
+import type { RuleViolation } from '../finding';
+import type { TemplateModel, DeclaredVariant } from '../../template';
+import type { ProofRule } from '../rule-support/rule';
 
-/** What CreateEndpointConfig takes (API reference: ProductionVariant, ProductionVariantServerlessConfig). */
+/** Ranges of CreateEndpointConfig. Source: SageMaker API reference, ProductionVariant, ProductionVariantServerlessConfig. */
 const RANGES: readonly (readonly [path: string, least: number, most: number])[] = [
   ['ContainerStartupHealthCheckTimeoutInSeconds', 60, 3600],
   ['ModelDataDownloadTimeoutInSeconds', 60, 3600],
@@ -14,7 +13,7 @@ const RANGES: readonly (readonly [path: string, least: number, most: number])[] 
   ['ServerlessConfig.MemorySizeInMB', 1024, 6144],
 ];
 
-function* outOfRange({ config, property, properties, kind }: Variant): Iterable<Accusation> {
+function* outOfRange({ config, property, properties, kind }: DeclaredVariant): Iterable<RuleViolation> {
   const { reader } = config;
   for (const [path, least, most] of RANGES) {
     const value = reader.number(
@@ -26,7 +25,7 @@ function* outOfRange({ config, property, properties, kind }: Variant): Iterable<
     yield {
       at: config,
       property: `${property}.${path}`,
-      message: `${path.split('.').pop()} is ${value}; the service takes ${least} to ${most}${isMemory ? ' in steps of 1024' : ''}`,
+      message: `${path.split('.').pop()} is ${value}; the service accepts ${least} to ${most}${isMemory ? ' in steps of 1024' : ''}`,
       remedy: `set it to a value from ${least} to ${most}`,
     };
   }
@@ -35,25 +34,25 @@ function* outOfRange({ config, property, properties, kind }: Variant): Iterable<
     yield {
       at: config,
       property: `${property}.InitialInstanceCount`,
-      message: `InitialInstanceCount is ${count}; a variant is made with 1 instance or more`,
-      remedy: 'set it to 1 or more; a scalable target takes an asynchronous fleet to zero afterwards',
+      message: `InitialInstanceCount is ${count}; a variant is created with 1 instance or more`,
+      remedy: 'set it to 1 or more; a scalable target scales an asynchronous fleet to zero afterwards',
     };
   }
 }
 
-function* withoutHost({ config, property, properties, kind }: Variant): Iterable<Accusation> {
+function* withoutHost({ config, property, properties, kind }: DeclaredVariant): Iterable<RuleViolation> {
   const { reader } = config;
   const isGiven = (name: string): boolean => !reader.isAbsent(properties[name]);
   if (kind === undefined || ['InstanceType', 'InstancePools', 'ServerlessConfig'].some(isGiven)) return;
   yield {
     at: config,
     property: `${property}.InstanceType`,
-    message: 'the variant names nothing that it could run on',
+    message: 'the variant has neither instances nor a serverless configuration',
     remedy: 'give InstanceType, InstancePools or ServerlessConfig',
   };
 }
 
-function* invalid(model: ProofModel): Iterable<Accusation> {
+function* invalid(model: TemplateModel): Iterable<RuleViolation> {
   for (const config of model.ofType('AWS::SageMaker::EndpointConfig')) {
     const names = new Set<string>();
     for (const variant of model.variantsOf(config)) {
@@ -64,7 +63,7 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
         yield {
           at: config,
           property: `${property}.VariantName`,
-          message: `two variants are called '${name}'`,
+          message: `two variants have the name '${name}'`,
           remedy: 'give each variant a name of its own',
         };
       }
@@ -76,19 +75,19 @@ function* invalid(model: ProofModel): Iterable<Accusation> {
     yield {
       at: config,
       property: 'ExecutionRoleArn',
-      message: `${bare.property} has no model whose role it could take, and the configuration has no ExecutionRoleArn`,
+      message: `${bare.property} has no model with a role, and the configuration has no ExecutionRoleArn`,
       remedy: 'set ExecutionRoleArn, or give the variant a ModelName',
     };
   }
 }
 
-/** What a variant is made of. */
+/** Rules about the parts of a variant. */
 export const VARIANT_RULES: readonly ProofRule[] = [
   {
     id: 'variant-invalid',
     severity: 'error',
-    reason: 'the service refuses an endpoint configuration with values outside their ranges, and one that lacks a part',
-    remedy: 'write what the service takes',
+    reason: 'the service rejects an endpoint configuration with values out of range, or with a missing part',
+    remedy: 'use values that the service accepts',
     source: 'SageMaker API reference: CreateEndpointConfig, ProductionVariant, ProductionVariantServerlessConfig',
     check: invalid,
   },

@@ -1,14 +1,13 @@
-import type { Accusation } from '../finding';
-import type { ProofModel } from '../model';
-import type { Policy } from '../subjects';
-import { limitsOf } from './limits';
-import type { ProofRule } from './rule';
+import type { RuleViolation } from '../finding';
+import type { DeclaredPolicy, TemplateModel } from '../../template';
+import { limitsOf } from '../rule-support/limits';
+import type { ProofRule } from '../rule-support/rule';
 
-/** Metrics that need a running replica: of a fleet at zero they have no data. */
+/** Metrics that need a running replica: they have no data for a fleet at zero. */
 const SILENT_AT_ZERO =
   /^(Invocations|InvocationsPerInstance|InvocationsPerCopy|ConcurrentRequestsPer(Model|Copy)|ModelLatency|OverheadLatency|(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?)$/;
 
-function* zeroWithoutWake(model: ProofModel): Iterable<Accusation> {
+function* zeroWithoutWake(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const isAsync = target.dimension === 'variant' && target.kind === 'async';
     if (target.min !== 0 || !(isAsync || target.dimension === 'component')) continue;
@@ -16,7 +15,7 @@ function* zeroWithoutWake(model: ProofModel): Iterable<Accusation> {
     const schedules = limitsOf(target).slice(1);
     if (!reader.isCertainList(properties['ScheduledActions'])) continue;
     if (schedules.some(({ min }) => min === undefined || min > 0)) continue;
-    // Nothing is said of a fleet whose policies are made elsewhere.
+    // A fleet without policies here may have them elsewhere.
     if (target.policies.length === 0 || target.policies.some(({ type }) => type === undefined)) continue;
     const whyNot = target.policies.map((policy) => (policy.step === undefined ? undefined : neverWakes(model, policy)));
     const mayWake = target.policies.some(
@@ -29,8 +28,8 @@ function* zeroWithoutWake(model: ProofModel): Iterable<Accusation> {
       at: target.resource,
       property: 'MinCapacity',
       message: isAsync
-        ? `MinCapacity is 0 and ${why}: with no instance the first requests wait until the backlog is above the target, for ever if it never is`
-        : `MinCapacity is 0 and ${why}: without a copy its metric has no data, so nothing brings the first one back`,
+        ? `MinCapacity is 0 and ${why}: without an instance the first requests wait until the backlog is above the target, possibly for ever`
+        : `MinCapacity is 0 and ${why}: without a copy its metric has no data, so nothing scales it from zero`,
       remedy: isAsync
         ? 'add a step policy with an alarm on HasBacklogWithoutCapacity >= 1 (dimension EndpointName)'
         : 'add a step policy with an alarm on NoCapacityInvocationFailures >= 1 (dimension InferenceComponentName)',
@@ -39,17 +38,17 @@ function* zeroWithoutWake(model: ProofModel): Iterable<Accusation> {
   }
 }
 
-/** Why a step policy certainly brings no fleet back from zero; undefined where it may. */
-function neverWakes(model: ProofModel, { resource, step, alarms }: Policy): string | undefined {
+/** Reason why a step policy certainly does not scale from zero; undefined where it may. */
+function neverWakes(model: TemplateModel, { resource, step, alarms }: DeclaredPolicy): string | undefined {
   const { reader } = resource;
   const name = resource.logicalId;
   const adjustments = reader.objects(step?.['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
   if (adjustments.length > 0 && adjustments.every((one) => one !== undefined && one <= 0)) {
-    return `${name} only takes capacity away`;
+    return `${name} only removes capacity`;
   }
   const isPercent = reader.text(step?.['AdjustmentType']) === 'PercentChangeInCapacity';
   if (isPercent && reader.isAbsent(step?.['MinAdjustmentMagnitude'])) {
-    return `${name} adds a percentage, which of no replica is nothing`;
+    return `${name} adds a percentage, which is zero for a fleet at zero`;
   }
   const uses = model.metrics.filter((use) => alarms.includes(use.resource));
   const isSilent =
@@ -57,18 +56,18 @@ function neverWakes(model: ProofModel, { resource, step, alarms }: Policy): stri
     alarms.every((alarm) => uses.some((use) => use.resource === alarm)) &&
     uses.every(({ metricName }) => metricName !== undefined && SILENT_AT_ZERO.test(metricName));
   return isSilent
-    ? `${name} follows ${[...new Set(uses.map((use) => use.metricName))].join(' and ')}, which nothing publishes at zero`
+    ? `${name} follows ${[...new Set(uses.map((use) => use.metricName))].join(' and ')}, which has no data at zero`
     : undefined;
 }
 
-/** Alarms that wake a fleet from zero, by metric. */
+/** Metrics of alarms that scale from zero. */
 const WAKES: { readonly [metricName: string]: { readonly severity: 'error' | 'warning'; readonly isSparse: boolean } } =
   {
     HasBacklogWithoutCapacity: { severity: 'error', isSparse: false },
     NoCapacityInvocationFailures: { severity: 'warning', isSparse: true },
   };
 
-function* wakeMisses(model: ProofModel): Iterable<Accusation> {
+function* wakeMisses(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { properties, reader, type } = use.resource;
     const wake = WAKES[use.metricName ?? ''];
@@ -81,20 +80,20 @@ function* wakeMisses(model: ProofModel): Iterable<Accusation> {
         ? threshold >= 1
         : operator === 'GreaterThanOrEqualToThreshold' && threshold > 1;
     if (!isMissed) continue;
-    // A sum of several datapoints may be above 1.
+    // A sum of several datapoints may exceed 1.
     const isNever = wake.severity === 'error' && use.statistic !== 'Sum' && use.statistic !== 'SampleCount';
     yield {
       at: use.resource,
       property: 'Threshold',
       message: isNever
         ? `${use.metricName} is never above 1, so the alarm never goes off`
-        : `one waiting request makes ${use.metricName} 1, which does not set the alarm off: the first caller wakes nothing`,
+        : `one waiting request makes ${use.metricName} 1, which does not set off the alarm: the first request does not scale from zero`,
       severity: isNever ? 'error' : 'warning',
     };
   }
 }
 
-function* wakeNeverRests(model: ProofModel): Iterable<Accusation> {
+function* wakeNeverRests(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { properties, reader, type } = use.resource;
     const wake = WAKES[use.metricName ?? ''];
@@ -106,13 +105,13 @@ function* wakeNeverRests(model: ProofModel): Iterable<Accusation> {
       at: use.resource,
       property: 'TreatMissingData',
       message: wake.isSparse
-        ? `${use.metricName} has data only while requests fail; with '${missing}' the alarm stays on when nothing fails any more, and goes on adding`
-        : `with '${missing}' every gap in ${use.metricName} wakes a fleet that has no work`,
+        ? `${use.metricName} has data only while requests fail; with '${missing}' the alarm stays on after the failures end, and keeps adding copies`
+        : `with '${missing}' every gap in ${use.metricName} scales a fleet without work from zero`,
     };
   }
 }
 
-function* wakeSlow(model: ProofModel): Iterable<Accusation> {
+function* wakeSlow(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const { properties, reader } = use.resource;
     if (
@@ -127,19 +126,19 @@ function* wakeSlow(model: ProofModel): Iterable<Accusation> {
     yield {
       at: use.resource,
       property: reader.isAbsent(declared) ? 'EvaluationPeriods' : 'DatapointsToAlarm',
-      message: `requests have to fail in ${datapoints} periods of ${use.periodSeconds} s before the first copy is asked for`,
+      message: `requests must fail in ${datapoints} periods of ${use.periodSeconds} s before the first copy is launched`,
       remedy: 'set EvaluationPeriods and DatapointsToAlarm to 1',
     };
   }
 }
 
-/** How a fleet comes back from zero. */
+/** Rules about scaling from zero. */
 export const WAKE_RULES: readonly ProofRule[] = [
   {
     id: 'zero-without-wake',
     severity: 'warning',
-    reason: 'a fleet without replicas publishes nothing that target tracking could follow',
-    remedy: 'add a step policy on an alarm that sees work without capacity',
+    reason: 'a fleet without replicas publishes no metric that target tracking could follow',
+    remedy: 'add a step policy with an alarm on work without capacity',
     source:
       'SageMaker developer guide: autoscale an asynchronous endpoint (optional step policy); scale an endpoint to zero instances',
     check: zeroWithoutWake,
@@ -147,7 +146,7 @@ export const WAKE_RULES: readonly ProofRule[] = [
   {
     id: 'wake-misses-first-request',
     severity: 'warning',
-    reason: 'a fleet at zero has to wake for the first request, not for the second',
+    reason: 'a fleet at zero must scale for the first request, not for the second',
     remedy: 'compare with GreaterThanOrEqualToThreshold and 1',
     source: 'SageMaker developer guide: scale an endpoint to zero instances; autoscale an asynchronous endpoint',
     check: wakeMisses,
@@ -155,7 +154,7 @@ export const WAKE_RULES: readonly ProofRule[] = [
   {
     id: 'wake-needs-many-failures',
     severity: 'warning',
-    reason: 'callers of a fleet at zero fail until it wakes: every further period is a further minute of failures',
+    reason: 'requests to a fleet at zero fail until it has scaled: every further period adds failures',
     remedy: 'set EvaluationPeriods to 1',
     source: 'SageMaker developer guide: scale an endpoint to zero instances (evaluation periods 1)',
     check: wakeSlow,
@@ -163,7 +162,7 @@ export const WAKE_RULES: readonly ProofRule[] = [
   {
     id: 'wake-never-rests',
     severity: 'warning',
-    reason: 'an alarm that stays on without data adds replicas to a fleet that nobody calls',
+    reason: 'an alarm that stays on without data adds replicas to a fleet without requests',
     remedy: "set TreatMissingData to 'missing' or 'notBreaching'",
     source:
       'CloudWatch user guide: alarms and missing data; SageMaker developer guide: scale an endpoint to zero instances',

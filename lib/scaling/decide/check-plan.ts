@@ -2,7 +2,7 @@ import { InputError } from '../../core/errors';
 import type { FleetPlan, ScalingPolicy, ScheduledAction, StepPolicy, TargetTrackingPolicy } from './plan';
 import { parseSchedule } from './schedule-expression';
 
-/** Everything that is wrong with a plan, one sentence each; an empty list means it can be decided on. */
+/** Returns every problem of a plan, one sentence each; empty if it is valid. */
 export function checkPlan(plan: FleetPlan): string[] {
   const problems: string[] = [];
   const { minCapacity, maxCapacity } = plan;
@@ -30,7 +30,7 @@ export function checkPlan(plan: FleetPlan): string[] {
   return problems;
 }
 
-/** Everything that is wrong with one policy. */
+/** Returns every problem of one policy. */
 export function checkPolicy(policy: ScalingPolicy): string[] {
   const where = `policy ${policy.policyName}`;
   switch (policy.kind) {
@@ -41,7 +41,7 @@ export function checkPolicy(policy: ScalingPolicy): string[] {
   }
 }
 
-/** Everything that is wrong with one scheduled action. */
+/** Returns every problem of one scheduled action. */
 export function checkScheduledAction(action: ScheduledAction): string[] {
   const problems: string[] = [];
   const { minCapacity, maxCapacity, startSeconds, endSeconds } = action;
@@ -78,9 +78,9 @@ function checkTargetTracking(policy: TargetTrackingPolicy): string[] {
   if (maxScaleInPerDecision !== undefined && !(Number.isInteger(maxScaleInPerDecision) && maxScaleInPerDecision >= 1)) {
     problems.push(`maxScaleInPerDecision (${maxScaleInPerDecision}) must be a whole number of at least 1`);
   }
-  const { scaleInFactor = 0.9, periodSeconds = 60, scaleOutDatapoints = 3, scaleInDatapoints = 15 } = alarmShape;
-  if (!(scaleInFactor > 0 && scaleInFactor <= 1)) {
-    problems.push(`scaleInFactor (${scaleInFactor}) must be above 0 and at most 1`);
+  const { scaleInRatio = 0.9, periodSeconds = 60, scaleOutDatapoints = 3, scaleInDatapoints = 15 } = alarmShape;
+  if (!(scaleInRatio > 0 && scaleInRatio <= 1)) {
+    problems.push(`scaleInRatio (${scaleInRatio}) must be above 0 and at most 1`);
   }
   if (![10, 20, 30].includes(periodSeconds) && !(periodSeconds > 0 && periodSeconds % 60 === 0)) {
     problems.push(`periodSeconds (${periodSeconds}) must be 10, 20, 30 or a multiple of 60`);
@@ -138,7 +138,7 @@ function checkStep(policy: StepPolicy): string[] {
   return [...problems, ...checkBounds(policy)];
 }
 
-/** The rules of `API_StepAdjustment`: no gap, no overlap, and the far ends open. */
+/** Checks the rules of `API_StepAdjustment`: no gaps, no overlaps, open outer ends. */
 function checkBounds({ steps }: StepPolicy): string[] {
   const problems: string[] = [];
   const sorted = [...steps].sort((a, b) => (a.lowerBound ?? -Infinity) - (b.lowerBound ?? -Infinity));
@@ -172,9 +172,9 @@ function checkCooldown(name: string, value: number | undefined): string[] {
     : [`${name} (${value}) must be a whole number of at least 0`];
 }
 
-function repeated(what: string, names: readonly string[]): string[] {
+function repeated(property: string, names: readonly string[]): string[] {
   return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map(
-    (name) => `${what} ${name} is used twice`,
+    (name) => `${property} ${name} is used twice`,
   );
 }
 

@@ -1,13 +1,14 @@
 import type { Step } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
-import type { CountedScaleOut, FleetObservation, ScalingMemory } from './plan';
+import type { CountedScaleOut, ScalingMemory } from './memory';
+import type { FleetObservation } from './observation';
 import type { Proposal } from './proposal';
 
 /**
- * Brings the memory up to what is seen: notes which scale-outs have arrived and forgets those whose cooldown is over or whose
- * capacity was taken away by someone else.
+ * Updates the memory by an observation: marks scale-outs as completed, and removes those whose cooldown has ended or whose capacity
+ * was removed externally.
  *
- * A scale-out has arrived when the serving capacity reaches it; its cooldown runs from there ("after Application Auto Scaling
+ * A scale-out is completed when the capacity in service reaches it; its cooldown starts then ("after Application Auto Scaling
  * successfully scales out ... it starts to calculate the cooldown time").
  */
 export function refreshMemory(memory: ScalingMemory, seen: FleetObservation): ScalingMemory {
@@ -20,7 +21,7 @@ export function refreshMemory(memory: ScalingMemory, seen: FleetObservation): Sc
   return { ...rest, scaleOuts, ...(inCooldown && { scaleIn }) };
 }
 
-/** A scale-out that has not arrived is given up after this: the longest `VariantInstanceProvisionTimeoutInSeconds` (1 hour). */
+/** Maximum time for a scale-out to complete: the maximum of `VariantInstanceProvisionTimeoutInSeconds` (1 hour). */
 export const ARRIVAL_TIMEOUT_SECONDS = 3600;
 
 function arrived(scaleOut: CountedScaleOut, seen: FleetObservation): CountedScaleOut {
@@ -33,22 +34,22 @@ function arrived(scaleOut: CountedScaleOut, seen: FleetObservation): CountedScal
 }
 
 /**
- * The capacity before the scale-outs still awaited or in cooldown, whose additions "are calculated as part of the desired capacity
- * for the next scale-out"; at most what serves, because the metric shows the load of no more.
+ * Returns the capacity before the scale-outs in progress or in cooldown, whose additions "are calculated as part of the desired capacity
+ * for the next scale-out"; at most the capacity in service, because the metric covers no more.
  */
 export function countedFrom(memory: ScalingMemory, seen: FleetObservation): number {
   const before = memory.scaleOuts.map(({ from }) => from);
   return Math.min(seen.desiredCapacity, seen.inServiceCapacity ?? seen.desiredCapacity, ...before);
 }
 
-/** The same for step policies, which adjust the wanted capacity whether it has arrived or not. */
+/** Returns the same for step policies, which adjust the desired capacity whether it is in service or not. */
 export function adjustedFrom(memory: ScalingMemory, seen: FleetObservation): number {
   return Math.min(seen.desiredCapacity, ...memory.scaleOuts.map(({ from }) => from));
 }
 
 /**
- * Lets a proposal through or holds it: during a scale-out cooldown only a larger capacity passes, during a scale-in cooldown no
- * other scale-in does, and a scale-out always ends a scale-in cooldown.
+ * Accepts or blocks a proposal: during a scale-out cooldown only a larger capacity is accepted, during a scale-in cooldown no
+ * other scale-in, and a scale-out always ends a scale-in cooldown.
  */
 export function applyCooldowns(
   proposal: Proposal | undefined,
@@ -65,22 +66,24 @@ export function applyCooldowns(
     capacity: desiredCapacity,
     step: { stage, from: desiredCapacity, to: desiredCapacity, reason },
   });
-  if (proposal === undefined) return block('nothing to hold back');
+  if (proposal === undefined) return block('no proposal to check');
 
   if (proposal.direction === 'out') {
     if (proposal.capacity <= desiredCapacity && memory.scaleOuts.length === 0) {
-      return block(`${proposal.capacity} is not larger than ${desiredCapacity}: enough is on its way`);
+      return block(`${proposal.capacity} is not larger than ${desiredCapacity}: enough capacity is already starting`);
     }
     const newest = memory.scaleOuts[memory.scaleOuts.length - 1];
     if (newest === undefined) {
       return memory.scaleIn === undefined
-        ? pass('no scale-out is awaited or in cooldown')
+        ? pass('no scale-out is in progress or in cooldown')
         : pass(`a scale-out ends the scale-in cooldown that began with ${memory.scaleIn.from} to ${memory.scaleIn.to}`);
     }
-    const awaited = `the scale-out from ${newest.from} to ${newest.to} by ${newest.policyName} ${stateOf(newest, atSeconds)}`;
+    const newestState = `the scale-out from ${newest.from} to ${newest.to} by ${newest.policyName} ${stateOf(newest, atSeconds)}`;
     return proposal.capacity > desiredCapacity
-      ? pass(`${awaited}, and ${proposal.capacity} is larger, so ${proposal.capacity - desiredCapacity} more are added`)
-      : block(`${awaited}, and ${proposal.capacity} is not larger than ${desiredCapacity}`);
+      ? pass(
+          `${newestState}, and ${proposal.capacity} is larger, so ${proposal.capacity - desiredCapacity} more are added`,
+        )
+      : block(`${newestState}, and ${proposal.capacity} is not larger than ${desiredCapacity}`);
   }
 
   const { scaleIn } = memory;
@@ -92,7 +95,7 @@ export function applyCooldowns(
 }
 
 function stateOf(scaleOut: CountedScaleOut, atSeconds: EpochSeconds): string {
-  if (scaleOut.completedAtSeconds === undefined) return 'has not arrived yet';
+  if (scaleOut.completedAtSeconds === undefined) return 'is in progress';
   const left = Math.ceil(remaining(scaleOut.completedAtSeconds, scaleOut.cooldownSeconds, atSeconds));
   return `is in cooldown for ${left} s more of ${scaleOut.cooldownSeconds} s`;
 }

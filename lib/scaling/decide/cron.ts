@@ -1,16 +1,16 @@
 import { InputError } from '../../core/errors';
-import { dayNumber, dayOfWeek, daysInMonth } from './civil-time';
+import { dayNumber, dayOfWeek, daysInMonth } from '../../core/calendar';
 
-/** A cron expression, ready to be asked. */
+/** Parsed cron expression. */
 export interface Cron {
   /** Minutes of the hour and hours of the day, ascending. */
   readonly minutes: readonly number[];
   readonly hours: readonly number[];
   /** Years, ascending; undefined for every year. */
   readonly years?: readonly number[];
-  /** Whether it runs in a month of the year (January is 1). */
+  /** Returns true if it runs in a month of the year (January is 1). */
   inMonth(month: number): boolean;
-  /** The days of a month on which it runs, ascending. */
+  /** Returns the days of a month on which it runs, ascending. */
   daysOf(year: number, month: number): number[];
 }
 
@@ -85,29 +85,29 @@ function weekdayRule(text: string, field: string): DayRule {
     const occurrence = /^(.+)#([1-5])$/.exec(item);
     if (occurrence !== null) {
       const weekday = parseNumber(text, occurrence[1]!, WEEKDAY) - 1;
-      return (year, month, length) => [firstOf(year, month, weekday, length)[Number(occurrence[2]) - 1] ?? 0];
+      return (year, month, length) => [daysOnWeekday(year, month, weekday, length)[Number(occurrence[2]) - 1] ?? 0];
     }
     if (item !== 'L' && /^.+L$/.test(item)) {
       const weekday = parseNumber(text, item.slice(0, -1), WEEKDAY) - 1;
-      return (year, month, length) => firstOf(year, month, weekday, length).slice(-1);
+      return (year, month, length) => daysOnWeekday(year, month, weekday, length).slice(-1);
     }
     const weekdays = item === 'L' ? [7] : parseList(text, item, WEEKDAY);
-    return (year, month, length) => weekdays.flatMap((weekday) => firstOf(year, month, weekday - 1, length));
+    return (year, month, length) => weekdays.flatMap((weekday) => daysOnWeekday(year, month, weekday - 1, length));
   });
   return (year, month, length) => rules.flatMap((rule) => rule(year, month, length));
 }
 
-/** All days of a month that fall on a weekday (Sunday is 0). */
-function firstOf(year: number, month: number, weekday: number, length: number): number[] {
-  const first = 1 + ((weekday - dayOfWeek(dayNumber({ year, month, day: 1 })) + 7) % 7);
+/** Returns all days of a month that fall on a weekday (Sunday is 0). */
+function daysOnWeekday(year: number, month: number, weekday: number, length: number): number[] {
+  const first = 1 + ((weekday - dayOfWeek(dayNumber(year, month, 1)) + 7) % 7);
   const days: number[] = [];
   for (let day = first; day <= length; day += 7) days.push(day);
   return days;
 }
 
-/** The day from Monday to Friday nearest to a day, in the same month. */
+/** Returns the day from Monday to Friday nearest to a day, in the same month. */
 function nearestWeekday(year: number, month: number, day: number, length: number): number {
-  const weekday = dayOfWeek(dayNumber({ year, month, day }));
+  const weekday = dayOfWeek(dayNumber(year, month, day));
   if (weekday === 6) return day > 1 ? day - 1 : day + 2;
   if (weekday === 0) return day < length ? day + 1 : day - 2;
   return day;

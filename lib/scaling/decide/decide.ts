@@ -1,35 +1,28 @@
 import type { Step } from '../../core/decision';
 import { combine } from './combine';
 import { adjustedFrom, applyCooldowns, countedFrom, refreshMemory } from './cooldowns';
-import { applyLimits } from './limits';
-import type {
-  CapacityLimits,
-  Decided,
-  FleetDecision,
-  FleetObservation,
-  FleetPlan,
-  NotScaledReason,
-  ScalingMemory,
-  ScalingPolicy,
-  SuspendedScaling,
-} from './plan';
+import type { Decided, FleetDecision, NotScaledReason } from './decision';
+import { applyLimits, type CapacityLimits } from './limits';
+import type { ScalingMemory } from './memory';
+import type { FleetObservation } from './observation';
+import type { FleetPlan, ScalingPolicy, SuspendedScaling } from './plan';
 import type { Proposal } from './proposal';
 import { applySchedules } from './schedules';
 import { proposeStep } from './step';
 import { proposeTargetTracking } from './target-tracking';
 
 /**
- * Decides the capacity of a fleet the way Application Auto Scaling does.
+ * Decides the capacity of a fleet as Application Auto Scaling does.
  *
- * Stages, each with its step and reason: schedules change the limits; every policy says what it wants; the wishes become one
- * (any for out, all for in, the largest wins); cooldowns; suspended scaling; minimum, maximum and ceilings. A capacity
- * outside the limits is corrected whatever the policies say.
+ * Stages, each with a step and its reason: scheduled actions change the limits; every policy proposes a capacity; the proposals are
+ * combined (any for scale-out, all for scale-in, the largest wins); cooldowns; suspended scaling; minimum, maximum and ceilings. A capacity
+ * outside the limits is corrected whatever the policies propose.
  *
  * Pure: the same plan, observation and memory give the same decision.
  *
- * @param plan what was decided beforehand; {@link checkPlan} tells whether it makes sense
- * @param seen the fleet now
- * @param memory what the last decision left; at first `EMPTY_MEMORY`
+ * @param plan limits, policies and schedules; {@link checkPlan} returns its problems
+ * @param seen observation of the fleet
+ * @param memory memory of the last decision; at first `EMPTY_MEMORY`
  */
 export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingMemory): Decided {
   const refreshed = refreshMemory(memory, seen);
@@ -52,7 +45,7 @@ export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingM
   const limited = applyLimits(running.capacity, limits, seen.ceilings);
   steps.push(limited.step);
 
-  // A policy whose wish went the same way has acted, even where a limit set the number: its cooldown begins.
+  // The cooldown of a policy starts if the capacity changed in its direction, even if a limit set the number.
   const acted = Math.sign(running.capacity - desiredCapacity) * Math.sign(limited.capacity - desiredCapacity) > 0;
   const winner = acted ? combined.proposal : undefined;
   const byPolicy = limited.capacity === running.capacity || limited.capacity !== corrected.capacity;
@@ -120,7 +113,7 @@ function remember(
 ): ScalingMemory {
   const next: ScalingMemory = {
     ...memory,
-    schedulesSeenUntil: Math.max(memory.schedulesSeenUntil ?? seen.atSeconds, seen.atSeconds),
+    schedulesAppliedUntil: Math.max(memory.schedulesAppliedUntil ?? seen.atSeconds, seen.atSeconds),
     ...(scheduleRan && { limits: decision.limits }),
   };
   if (winner === undefined) return next;

@@ -1,17 +1,25 @@
 import type { Ceiling, Step } from '../../core/decision';
-import type { CapacityLimits } from './plan';
 
-/** A capacity within its limits, and which of them took hold. */
+/** Capacity limits of a fleet. */
+export interface CapacityLimits {
+  readonly minCapacity: number;
+  readonly maxCapacity: number;
+}
+
+/** Limits of a scalable target as the service describes them. A target that is not registered has none. */
+export type TargetLimits = ({ readonly kind: 'in-force' } & CapacityLimits) | { readonly kind: 'not-registered' };
+
+/** Observation of a scalable target's limits. */
+export type LimitsSeen = TargetLimits | { readonly kind: 'unreadable' };
+
+/** Capacity within its limits, and the limit that applied. */
 export interface Limited {
   readonly capacity: number;
   readonly limitedBy?: 'max' | 'min' | 'ceiling';
   readonly step: Step;
 }
 
-/**
- * Keeps a capacity between minimum and maximum and under every ceiling. The lowest ceiling goes before the minimum: whoever sets
- * one means the whole fleet.
- */
+/** Keeps a capacity between minimum and maximum and under every ceiling. The lowest ceiling takes precedence over the minimum. */
 export function applyLimits(wanted: number, limits: CapacityLimits, ceilings: readonly Ceiling[] = []): Limited {
   const { minCapacity, maxCapacity } = limits;
   const ceiling = ceilings.reduce<Ceiling | undefined>(
@@ -24,8 +32,8 @@ export function applyLimits(wanted: number, limits: CapacityLimits, ceilings: re
     step: { stage: 'limits', from: wanted, to: capacity, reason },
   });
 
-  const most = Math.max(minCapacity, maxCapacity);
-  if (ceiling !== undefined && ceiling.maxCapacity < Math.min(Math.max(wanted, minCapacity), most)) {
+  const effectiveMax = Math.max(minCapacity, maxCapacity);
+  if (ceiling !== undefined && ceiling.maxCapacity < Math.min(Math.max(wanted, minCapacity), effectiveMax)) {
     const below = ceiling.maxCapacity < minCapacity ? `, although the minimum is ${minCapacity}` : '';
     const capacity = Math.max(0, ceiling.maxCapacity);
     return to(

@@ -1,10 +1,11 @@
-import type { MetricStatistic } from '../../catalog/metrics';
-import type { Ceiling, Decision } from '../../core/decision';
+import type { MetricStatistic } from '../../catalog/hosting-metrics';
 import type { EpochSeconds } from '../../core/time';
+import type { CapacityLimits } from './limits';
 
-export type { MetricStatistic } from '../../catalog/metrics';
+/** Name of the step policy that scales a fleet in while no request arrives. */
+export const QUIET_POLICY_NAME = 'without-requests';
 
-/** The predefined metrics of Application Auto Scaling for SageMaker. */
+/** Predefined metric types of Application Auto Scaling for SageMaker. */
 export type SageMakerPredefinedMetric =
   | 'SageMakerVariantInvocationsPerInstance'
   | 'SageMakerVariantConcurrentRequestsPerModelHighResolution'
@@ -12,14 +13,14 @@ export type SageMakerPredefinedMetric =
   | 'SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution'
   | 'SageMakerVariantProvisionedConcurrencyUtilization';
 
-/** A metric that Application Auto Scaling knows by name; its dimensions follow from the resource. */
+/** Predefined metric; its dimensions follow from the resource. */
 export interface PredefinedMetric {
   readonly kind: 'predefined';
   readonly predefinedMetricType: SageMakerPredefinedMetric | (string & {});
   readonly resourceLabel?: string;
 }
 
-/** A CloudWatch metric named in full. */
+/** CloudWatch metric, fully specified. */
 export interface CustomMetric {
   readonly kind: 'custom';
   readonly namespace: string;
@@ -28,227 +29,115 @@ export interface CustomMetric {
   readonly statistic: MetricStatistic;
 }
 
-/** One line of a metric-math specification: a metric or an expression over other lines. */
+/** Query of a metric-math specification: a metric or an expression over other queries. */
 export interface MetricMathQuery {
   readonly id: string;
   readonly metric?: Omit<CustomMetric, 'kind'>;
   readonly expression?: string;
-  /** True on exactly one query: the one whose value the policy follows. */
+  /** True on exactly one query: the one whose value the policy tracks. */
   readonly returnData?: boolean;
 }
 
-/** A metric computed from others. */
+/** Metric computed from others. */
 export interface MetricMath {
   readonly kind: 'math';
   readonly queries: readonly MetricMathQuery[];
 }
 
-/** What a target-tracking policy follows. */
+/** Metric of a target-tracking policy. */
 export type PolicyMetric = PredefinedMetric | CustomMetric | MetricMath;
 
-/** Overrides of the two alarms that a target-tracking policy watches; see `alarmShapes` for the defaults. */
+/** Overrides of the two alarms of a target-tracking policy; see `alarmShapes` for the defaults. */
 export interface AlarmShapeOverrides {
-  /** Length of a datapoint in seconds: 10, 20, 30 or a multiple of 60. */
+  /** Period of the datapoints in seconds: 10, 20, 30 or a multiple of 60. */
   readonly periodSeconds?: number;
-  /** Datapoints in a row above the target before the policy scales out. */
+  /** Consecutive datapoints above the target before the policy scales out. */
   readonly scaleOutDatapoints?: number;
-  /** Datapoints in a row below the low threshold before the policy scales in. */
+  /** Consecutive datapoints below the low threshold before the policy scales in. */
   readonly scaleInDatapoints?: number;
-  /** The low threshold as a share of the target, above 0 and at most 1. */
-  readonly scaleInFactor?: number;
+  /** Ratio of the low threshold to the target, above 0 and at most 1. */
+  readonly scaleInRatio?: number;
 }
 
-/** Keeps a metric at a value: capacity follows `capacity × metric ÷ target`. */
+/** Target-tracking policy: sets the capacity to `capacity × metric ÷ target`. */
 export interface TargetTrackingPolicy {
   readonly kind: 'target-tracking';
   readonly policyName: string;
-  /** What the policy follows; may be left out where the caller hands in the metric's value. */
+  /** Metric to track; may be omitted where the caller passes its value. */
   readonly metric?: PolicyMetric;
-  /** The value to hold; above 0. */
+  /** Value that the metric is kept at; above 0. */
   readonly targetValue: number;
   /** Seconds after a scale-out in which only a larger one is made. Default 300 (SageMaker). */
   readonly scaleOutCooldownSeconds?: number;
   /** Seconds after a scale-in in which no other is made. Default 300 (SageMaker). */
   readonly scaleInCooldownSeconds?: number;
-  /** The policy never removes capacity and has no say in the removal others want. Default false. */
+  /** True if the policy never removes capacity; its agreement to a scale-in is then not needed. Default false. */
   readonly disableScaleIn?: boolean;
-  /** At most so many instances are removed by one decision. Default unlimited: AWS publishes no number. */
+  /** Maximum number of instances that one decision removes. Default unlimited: AWS publishes no number. */
   readonly maxScaleInPerDecision?: number;
-  /** The alarms of the policy where they differ from the service's own. */
+  /** Overrides of the alarms that the service creates. */
   readonly alarmShape?: AlarmShapeOverrides;
 }
 
-/** How a step's adjustment is read. */
+/** Meaning of a step's adjustment. */
 export type AdjustmentType = 'ChangeInCapacity' | 'PercentChangeInCapacity' | 'ExactCapacity';
 
-/** One step: an adjustment for a range of breaches. Bounds are relative to the alarm threshold. */
+/** Adjustment for a range of breaches. Bounds are relative to the alarm threshold. */
 export interface StepAdjustment {
-  /** Left out means minus infinity. */
+  /** Lower bound. Default minus infinity. */
   readonly lowerBound?: number;
-  /** Left out means plus infinity. */
+  /** Upper bound. Default plus infinity. */
   readonly upperBound?: number;
-  /** Instances, percent or the capacity itself, as the adjustment type says. */
+  /** Change in instances or in percent, or the new capacity, depending on the adjustment type. */
   readonly adjustment: number;
 }
 
-/** Adds or removes by how far an alarm's metric is past its threshold. */
+/** Step policy: the adjustment depends on the size of the breach of an alarm's threshold. */
 export interface StepPolicy {
   readonly kind: 'step';
   readonly policyName: string;
   readonly adjustmentType: AdjustmentType;
   readonly steps: readonly StepAdjustment[];
-  /** The alarm's threshold that step bounds start from; a signal's own threshold goes first. */
+  /** Threshold that the bounds are relative to; a signal's own threshold takes precedence. */
   readonly threshold?: number;
-  /** Seconds to let a change take effect. Default 300. */
+  /** Seconds between one change and the next. Default 300. */
   readonly cooldownSeconds?: number;
-  /** With percentages: at least so many instances are added or removed. */
+  /** Minimum number of instances to add or remove with a percentage. */
   readonly minAdjustmentMagnitude?: number;
-  /** How the alarm's datapoints become one value. Default Average. */
+  /** Aggregation of the alarm's datapoints to one value. Default Average. */
   readonly metricAggregationType?: 'Average' | 'Minimum' | 'Maximum';
 }
 
-/** A policy that answers a metric. */
+/** Scaling policy. */
 export type ScalingPolicy = TargetTrackingPolicy | StepPolicy;
 
-/** A change of the limits at a time. At least one of the two limits is given. */
+/** Scheduled change of the limits, with at least one of them. */
 export interface ScheduledAction {
   readonly scheduledActionName: string;
   /** `at(yyyy-mm-ddThh:mm:ss)`, `rate(value unit)` or `cron(minute hour day-of-month month day-of-week year)`. */
   readonly schedule: string;
   /** IANA time zone of `at` and `cron`. Default UTC. */
   readonly timezone?: string;
-  /** The action does not run before; a recurring one runs at this moment too. A `rate` counts from here. */
+  /** Start: a recurring action runs at this moment first. A `rate` counts from here. */
   readonly startSeconds?: EpochSeconds;
-  /** Without a start, a `rate` counts from here. Default the epoch. */
+  /** Time of creation: without a start, a `rate` counts from here. Default the epoch. */
   readonly createdSeconds?: EpochSeconds;
-  /** The action does not run after. */
+  /** End: the action does not run afterwards. */
   readonly endSeconds?: EpochSeconds;
   readonly minCapacity?: number;
   readonly maxCapacity?: number;
 }
 
-/** The brakes of a scalable target. */
+/** Scaling activities that a scalable target suspends. */
 export interface SuspendedScaling {
   readonly dynamicScalingInSuspended?: boolean;
   readonly dynamicScalingOutSuspended?: boolean;
   readonly scheduledScalingSuspended?: boolean;
 }
 
-/** How a fleet is to be scaled: all that was decided before the first request came. */
-export interface FleetPlan {
-  readonly minCapacity: number;
-  readonly maxCapacity: number;
+/** Scaling plan of a fleet: its limits, policies and schedules. */
+export interface FleetPlan extends CapacityLimits {
   readonly policies: readonly ScalingPolicy[];
   readonly schedules: readonly ScheduledAction[];
   readonly suspended?: SuspendedScaling;
-}
-
-/**
- * Where a policy's alarms stand. For target tracking `high` is the scale-out alarm and `low` the scale-in alarm in ALARM;
- * for a step policy either means that its alarm is in ALARM.
- */
-export type AlarmStanding = 'high' | 'low' | 'ok' | 'insufficient-data';
-
-/** What is known about one policy's metric. */
-export interface PolicySignal {
-  /** The newest value; left out when the metric is missing. */
-  readonly value?: number;
-  /** The datapoints the alarm looked at, oldest first; a step policy aggregates them. Default: the value alone. */
-  readonly datapoints?: readonly number[];
-  /** The threshold of the alarm that a step policy answers. */
-  readonly threshold?: number;
-  /** The standing of the alarms. Left out, the value alone decides. */
-  readonly alarm?: AlarmStanding;
-}
-
-/** What is seen of a fleet at one moment. */
-export interface FleetObservation {
-  readonly atSeconds: EpochSeconds;
-  /** The capacity wanted now (instances or copies), not the one that has arrived. */
-  readonly desiredCapacity: number;
-  /** The capacity that serves now; left out, the wanted capacity is taken to have arrived at once. */
-  readonly inServiceCapacity?: number;
-  /** By policy name; a policy without a signal is taken as missing data. */
-  readonly signals: { readonly [policyName: string]: PolicySignal };
-  /** The policies whose alarms were evaluated now; the others only agree or disagree with a scale-in. Default all. */
-  readonly triggered?: readonly string[];
-  /** Limits from outside, such as the cost guard's. */
-  readonly ceilings?: readonly Ceiling[];
-}
-
-/** A scale-out whose effect is still awaited. */
-export interface CountedScaleOut {
-  readonly policyName: string;
-  readonly atSeconds: EpochSeconds;
-  /** When the capacity had arrived; the cooldown runs from here. */
-  readonly completedAtSeconds?: EpochSeconds;
-  readonly from: number;
-  readonly to: number;
-  readonly cooldownSeconds: number;
-}
-
-/** A scale-in whose cooldown may still run. */
-export interface CountedScaleIn {
-  readonly policyName: string;
-  readonly atSeconds: EpochSeconds;
-  readonly from: number;
-  readonly to: number;
-  readonly cooldownSeconds: number;
-}
-
-/** The limits in force, once a scheduled action has changed them. */
-export interface CapacityLimits {
-  readonly minCapacity: number;
-  readonly maxCapacity: number;
-}
-
-/** What one decision leaves for the next. */
-export interface ScalingMemory {
-  /** Scale-outs in progress or in cooldown, oldest first. */
-  readonly scaleOuts: readonly CountedScaleOut[];
-  readonly scaleIn?: CountedScaleIn;
-  /** Limits set by scheduled actions; they replace the plan's. */
-  readonly limits?: CapacityLimits;
-  /** Scheduled actions up to this moment have been applied. */
-  readonly schedulesSeenUntil?: EpochSeconds;
-}
-
-/** The memory before the first decision. */
-export const EMPTY_MEMORY: ScalingMemory = { scaleOuts: [] };
-
-/** What was done, in one word. */
-export type ScalingOutcome = 'scale-out' | 'scale-in' | 'hold';
-
-/** Why a wanted change was not made, in the words of `DescribeScalingActivities`. */
-export type NotScaledCode =
-  | 'AutoScalingAnticipatedFlapping'
-  | 'TargetServicePutResourceAsUnscalable'
-  | 'AlreadyAtMaxCapacity'
-  | 'AlreadyAtMinCapacity'
-  | 'AlreadyAtDesiredCapacity';
-
-/** One reason for not scaling. */
-export interface NotScaledReason {
-  readonly code: NotScaledCode;
-  readonly currentCapacity: number;
-  readonly maxCapacity?: number;
-  readonly minCapacity?: number;
-}
-
-/** A decision for a fleet. */
-export interface FleetDecision extends Decision {
-  readonly outcome: ScalingOutcome;
-  /** The policy or scheduled action that won; left out when nothing changed or a limit alone did it. */
-  readonly decidedBy?: string;
-  /** The limits in force after this decision. */
-  readonly limits: CapacityLimits;
-  /** Set when the policies wanted more than the limits allow. */
-  readonly limitedBy?: 'max' | 'min' | 'ceiling';
-  readonly notScaledReasons: readonly NotScaledReason[];
-}
-
-/** A decision and what to remember of it. */
-export interface Decided {
-  readonly decision: FleetDecision;
-  readonly memory: ScalingMemory;
 }

@@ -1,9 +1,10 @@
+import { daysInMonth } from '../../core/calendar';
 import { InputError } from '../../core/errors';
 import { SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, type EpochSeconds } from '../../core/time';
-import { checkTimezone, civilOf, daysInMonth, momentOf } from './civil-time';
+import { checkTimezone, civilOf, momentOf } from './civil-time';
 import { parseCron, type Cron } from './cron';
 
-/** When a scheduled action runs. */
+/** Parsed schedule of a scheduled action. */
 export type ScheduleExpression =
   | { readonly kind: 'at'; readonly atSeconds: EpochSeconds }
   | { readonly kind: 'rate'; readonly everySeconds: number }
@@ -19,9 +20,9 @@ const RATE_UNITS: { readonly [unit: string]: number } = {
 };
 
 /**
- * Parses `at(yyyy-mm-ddThh:mm:ss)`, `rate(value unit)` and `cron(fields)`; `at` and `cron` are read in the time zone.
+ * Parses `at(yyyy-mm-ddThh:mm:ss)`, `rate(value unit)` and `cron(fields)`; `at` and `cron` are in the time zone.
  *
- * @throws InputError when the expression or the time zone is not understood
+ * @throws InputError if the expression or the time zone is invalid
  */
 export function parseSchedule(text: string, timezone = 'UTC'): ScheduleExpression {
   checkTimezone(timezone);
@@ -41,9 +42,9 @@ export function parseSchedule(text: string, timezone = 'UTC'): ScheduleExpressio
 }
 
 /**
- * The first moment after another at which an expression is due, or undefined when there is none.
+ * Returns the first moment after another at which an expression is due; undefined if there is none.
  *
- * @param anchorSeconds a rate counts from here
+ * @param anchorSeconds start of a rate
  */
 export function nextDue(
   expression: ScheduleExpression,
@@ -64,7 +65,7 @@ export function nextDue(
 }
 
 function nextCron(cron: Cron, timezone: string, afterSeconds: EpochSeconds): EpochSeconds | undefined {
-  // Clocks that were set back can show an earlier day or hour than the moment's, so the search begins a day early.
+  // Clocks that were set back can show an earlier day or hour, so the search begins a day early.
   const start = civilOf(afterSeconds - SECONDS_PER_DAY, timezone);
   const lastYear = cron.years?.[cron.years.length - 1] ?? start.year + 28;
   for (let { year, month } = start, firstDay = start.day; year <= lastYear; firstDay = 1) {

@@ -1,9 +1,11 @@
 import type { Step } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
-import type { CapacityLimits, FleetPlan, ScalingMemory, ScheduledAction } from './plan';
+import type { CapacityLimits } from './limits';
+import type { ScalingMemory } from './memory';
+import type { FleetPlan, ScheduledAction } from './plan';
 import { nextDue, parseSchedule } from './schedule-expression';
 
-/** The first run of a scheduled action after a moment, or undefined when it never runs again. */
+/** Returns the first run of a scheduled action after a moment; undefined if it never runs again. */
 export function nextRun(action: ScheduledAction, afterSeconds: EpochSeconds): EpochSeconds | undefined {
   const { startSeconds, endSeconds = Infinity, createdSeconds = 0 } = action;
   const expression = parseSchedule(action.schedule, action.timezone);
@@ -20,20 +22,20 @@ export function nextRun(action: ScheduledAction, afterSeconds: EpochSeconds): Ep
   return due === undefined || due > endSeconds ? undefined : due;
 }
 
-/** What the schedules made of the limits. */
+/** Limits after the scheduled actions. */
 export interface Scheduled {
   readonly limits: CapacityLimits;
-  /** The last action that ran. */
+  /** Last action that ran. */
   readonly action?: ScheduledAction;
   readonly steps: readonly Step[];
 }
 
-/** A gap in watching is bridged back to at most this many seconds, so that nothing searches through years. */
-const LONGEST_GAP_SECONDS = 31 * 86_400;
+/** Maximum time to look back for due actions; bounds the search after a long gap. */
+const MAX_GAP_SECONDS = 31 * 86_400;
 
 /**
- * Runs the scheduled actions due since the last look, in the order of time. Each sets one or both limits for good; at the first
- * look only what is due at that very second runs, because nothing is known of before.
+ * Runs the scheduled actions due since the last decision, in order of time. Each sets one or both limits permanently; at the first
+ * decision only actions due in that second run.
  */
 export function applySchedules(
   plan: FleetPlan,
@@ -48,7 +50,7 @@ export function applySchedules(
     return { limits: present, steps: [step('scheduled scaling is suspended')] };
   }
 
-  const since = Math.max(memory.schedulesSeenUntil ?? atSeconds - 1, atSeconds - LONGEST_GAP_SECONDS);
+  const since = Math.max(memory.schedulesAppliedUntil ?? atSeconds - 1, atSeconds - MAX_GAP_SECONDS);
   const due = plan.schedules
     .flatMap((action, order) => {
       const last = lastRun(action, since, atSeconds);
@@ -84,21 +86,21 @@ export function applySchedules(
   return { limits, ...(action !== undefined && { action }), steps };
 }
 
-/** The last run in `(since, until]`: an action sets limits absolutely, so earlier runs of the same action leave no trace. */
+/** Returns the last run in `(since, until]`: an action sets absolute limits, so its earlier runs have no effect. */
 function lastRun(action: ScheduledAction, since: EpochSeconds, until: EpochSeconds): EpochSeconds | undefined {
   let last: EpochSeconds | undefined;
   for (let due = upcomingRun(action, since); due <= until; due = upcomingRun(action, due)) last = due;
   return last;
 }
 
-/** What was computed last for an action; the same question comes at every decision until the action runs. */
-const computed = new WeakMap<ScheduledAction, { readonly after: EpochSeconds; readonly due: EpochSeconds }>();
+/** Next run of each action, computed last; every decision until then uses it. */
+const upcoming = new WeakMap<ScheduledAction, { readonly after: EpochSeconds; readonly due: EpochSeconds }>();
 
-/** As {@link nextRun}, computed once until the action has run; Infinity when it never runs again. */
+/** Returns {@link nextRun}, computed once until the action has run; Infinity if it never runs again. */
 export function upcomingRun(action: ScheduledAction, after: EpochSeconds): EpochSeconds {
-  const known = computed.get(action);
+  const known = upcoming.get(action);
   if (known !== undefined && known.after <= after && after < known.due) return known.due;
   const due = nextRun(action, after) ?? Infinity;
-  computed.set(action, { after, due });
+  upcoming.set(action, { after, due });
   return due;
 }

@@ -1,19 +1,20 @@
-import type { AlarmStanding, PolicySignal, StepAdjustment, StepPolicy } from './plan';
+import type { AlarmStanding, PolicySignal } from './observation';
+import type { StepAdjustment, StepPolicy } from './plan';
 import { shown, type Proposal } from './proposal';
 import { DEFAULT_COOLDOWN_SECONDS } from './target-tracking';
 
-/** What the policy is asked about. */
+/** Situation that a step policy is evaluated in. */
 export interface StepSituation {
   readonly signal: PolicySignal | undefined;
-  /** The capacity wanted now. */
+  /** Desired capacity. */
   readonly desiredCapacity: number;
-  /** The capacity before scale-outs that are still in cooldown: their additions count towards the next one. */
+  /** Capacity before scale-outs in cooldown, whose additions count towards the next one. */
   readonly countedFrom: number;
 }
 
 /**
- * Asks a step policy, by the rules of the step scaling pages of the Auto Scaling user guides: bounds relative to the threshold
- * (above it the lower bound belongs to a step, below it the upper one), percentages rounded as {@link percentChange} does.
+ * Returns the proposal of a step policy, by the rules of the step scaling pages of the Auto Scaling user guides: bounds relative to the threshold
+ * (above it the lower bound is inclusive, below it the upper one), percentages rounded as {@link percentChange} does.
  */
 export function proposeStep(policy: StepPolicy, situation: StepSituation): Proposal {
   const { signal, desiredCapacity } = situation;
@@ -31,7 +32,7 @@ export function proposeStep(policy: StepPolicy, situation: StepSituation): Propo
   const value = aggregate(policy, signal);
   if (value === undefined) return hold('the metric is missing (insufficient data)');
   const threshold = signal?.threshold ?? policy.threshold;
-  if (threshold === undefined) return hold('the threshold that the steps are relative to is not known');
+  if (threshold === undefined) return hold('the threshold of the steps is not known');
 
   const breach = value - threshold;
   const step = findStep(policy.steps, breach, signal?.alarm);
@@ -49,8 +50,8 @@ export function proposeStep(policy: StepPolicy, situation: StepSituation): Propo
 }
 
 /**
- * The change that a percentage makes, in whole replicas: above 1 rounded down, between 0 and 1 up to 1, between -1 and 0 to -1,
- * below -1 towards zero (12.7 gives 12, 0.67 gives 1, -0.58 gives -1, -6.67 gives -6). Then at least the minimum magnitude.
+ * Returns the change by a percentage in whole replicas: above 1 rounded down, between 0 and 1 up to 1, between -1 and 0 to -1,
+ * below -1 towards zero (12.7 gives 12, 0.67 gives 1, -0.58 gives -1, -6.67 gives -6). The minimum magnitude applies afterwards.
  */
 export function percentChange(capacity: number, percent: number, minAdjustmentMagnitude = 0): number {
   const exact = (capacity * percent) / 100;
@@ -60,8 +61,8 @@ export function percentChange(capacity: number, percent: number, minAdjustmentMa
 }
 
 /**
- * The step for a breach, or undefined. Above the threshold the lower bound is inclusive and the upper exclusive, below it the other
- * way round; exactly at the threshold the alarm's side decides, and where it is not known the upper side goes first.
+ * Returns the step for a breach, or undefined. Above the threshold the lower bound is inclusive and the upper exclusive, below it the
+ * reverse; exactly at the threshold the alarm's side decides, and where it is not known the upper side takes precedence.
  */
 export function findStep(
   steps: readonly StepAdjustment[],

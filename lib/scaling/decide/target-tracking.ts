@@ -1,20 +1,26 @@
-import type { MetricStatistic, PolicyMetric, PolicySignal, TargetTrackingPolicy } from './plan';
+import { SAGEMAKER_SERVICE_NAMESPACE } from '../../catalog/scalable-resource';
+import type { MetricStatistic } from '../../catalog/hosting-metrics';
+import type { PolicySignal } from './observation';
+import type { PolicyMetric, TargetTrackingPolicy } from './plan';
 import { ceilCapacity, shown, type Proposal } from './proposal';
 
 /** Cooldown of SageMaker variants and inference components in seconds (Application Auto Scaling API reference). */
 export const DEFAULT_COOLDOWN_SECONDS = 300;
 
+/** Share of an instance's capacity that policies aim at unless they are given a target; the rest serves growth while instances start. */
+export const TARGET_UTILIZATION = 0.7;
+
 /**
- * The low alarm's threshold as a share of the target by service.
+ * Ratio of the low alarm's threshold to the target, by service namespace.
  *
- * Seen in accounts: SageMaker 1500 and 1350, ECS 30 and 27 (0.9); EC2 Auto Scaling 40 and 28, 50 and 35 (0.7).
+ * Observed in accounts: SageMaker 1500 and 1350, ECS 30 and 27 (0.9); EC2 Auto Scaling 40 and 28, 50 and 35 (0.7).
  */
-export const SCALE_IN_FACTORS: { readonly default: number; readonly [serviceNamespace: string]: number } = {
+export const SCALE_IN_RATIOS: { readonly default: number; readonly [serviceNamespace: string]: number } = {
   default: 0.9,
   ec2: 0.7,
 };
 
-/** One of the two alarms of a target-tracking policy. */
+/** Alarm of a target-tracking policy. */
 export interface AlarmShape {
   readonly comparisonOperator: 'GreaterThanThreshold' | 'LessThanThreshold';
   readonly threshold: number;
@@ -24,27 +30,30 @@ export interface AlarmShape {
   readonly statistic: MetricStatistic;
 }
 
-/** The alarms of a target-tracking policy; without scale-in there is no low one. */
+/** Alarms of a target-tracking policy; a policy without scale-in has no low one. */
 export interface AlarmShapes {
   readonly high: AlarmShape;
   readonly low?: AlarmShape;
 }
 
-/** Whether a predefined metric comes every 10 seconds ("Specify a high-resolution predefined metric", SageMaker guide). */
+/** Returns true if a predefined metric is published every 10 seconds ("Specify a high-resolution predefined metric", SageMaker guide). */
 export function isHighResolution(metric: PolicyMetric | undefined): boolean {
   return metric?.kind === 'predefined' && metric.predefinedMetricType.endsWith('HighResolution');
 }
 
 /**
- * The alarms that Application Auto Scaling creates for a target-tracking policy.
+ * Returns the alarms that Application Auto Scaling creates for a target-tracking policy.
  *
  * Standard metrics: above the target for 3 datapoints of 60 seconds, below 0.9 × target for 15 of 60 seconds. High-resolution
  * predefined metrics: 3 of 10 seconds and 90 of 10 seconds, so scale-out is quicker and scale-in is not. AWS does not publish
- * these numbers; they are what accounts show, and each can be overridden in the policy.
+ * these numbers; they are observed in accounts, and each can be overridden in the policy.
  *
- * @param serviceNamespace chooses the low factor; default `sagemaker`
+ * @param serviceNamespace selects the ratio of the low threshold; default `sagemaker`
  */
-export function alarmShapes(policy: TargetTrackingPolicy, serviceNamespace = 'sagemaker'): AlarmShapes {
+export function alarmShapes(
+  policy: TargetTrackingPolicy,
+  serviceNamespace: string = SAGEMAKER_SERVICE_NAMESPACE,
+): AlarmShapes {
   const shape = policy.alarmShape ?? {};
   const fine = isHighResolution(policy.metric);
   const periodSeconds = shape.periodSeconds ?? (fine ? 10 : 60);
@@ -73,13 +82,16 @@ export function alarmShapes(policy: TargetTrackingPolicy, serviceNamespace = 'sa
   };
 }
 
-/** Below this the metric asks for less capacity. */
-export function lowThreshold(policy: TargetTrackingPolicy, serviceNamespace = 'sagemaker'): number {
-  const factor = policy.alarmShape?.scaleInFactor ?? SCALE_IN_FACTORS[serviceNamespace] ?? SCALE_IN_FACTORS.default;
-  return Math.round(policy.targetValue * factor * 1e9) / 1e9;
+/** Returns the threshold below which the policy scales in. */
+export function lowThreshold(
+  policy: TargetTrackingPolicy,
+  serviceNamespace: string = SAGEMAKER_SERVICE_NAMESPACE,
+): number {
+  const ratio = policy.alarmShape?.scaleInRatio ?? SCALE_IN_RATIOS[serviceNamespace] ?? SCALE_IN_RATIOS.default;
+  return Math.round(policy.targetValue * ratio * 1e9) / 1e9;
 }
 
-/** The statistic an alarm takes of a policy's metric: the sum of invocations per instance, the average of everything else. */
+/** Returns the statistic of a policy's alarms: the sum of invocations per instance, the average of every other metric. */
 export function statisticOf(metric: PolicyMetric | undefined): MetricStatistic {
   switch (metric?.kind) {
     case 'custom':
@@ -92,17 +104,17 @@ export function statisticOf(metric: PolicyMetric | undefined): MetricStatistic {
   }
 }
 
-/** What the policy is asked about. */
+/** Situation that a target-tracking policy is evaluated in. */
 export interface TargetTrackingSituation {
   readonly signal: PolicySignal | undefined;
-  /** The capacity wanted now. */
+  /** Desired capacity. */
   readonly desiredCapacity: number;
-  /** The capacity whose load the metric shows: without replicas that are still awaited. */
+  /** Capacity whose load the metric covers: without replicas that are still starting. */
   readonly measuredCapacity: number;
 }
 
 /**
- * Asks a target-tracking policy: capacity × metric ÷ target, rounded so that the metric ends at or below the target
+ * Returns the proposal of a target-tracking policy: capacity × metric ÷ target, rounded so that the metric ends at or below the target
  * ("rounds conservatively": 1.5 more become 2, 1.5 fewer become 1).
  */
 export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: TargetTrackingSituation): Proposal {
@@ -131,29 +143,29 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
     case 'insufficient-data':
       return hold('the alarms have insufficient data, so capacity is held in both directions');
     case 'ok':
-      return hold(`metric ${shown(value)} asks for no change (target ${shown(target)}, scale-in below ${shown(low)})`);
+      return hold(`metric ${shown(value)} requires no change (target ${shown(target)}, scale-in below ${shown(low)})`);
     case 'high': {
       if (measuredCapacity <= 0) {
         return hold(
-          `metric ${shown(value)} is above target ${shown(target)}, but no replica serves: ` +
-            'a share of zero stays zero, so growing from zero needs a step policy or a higher minimum',
+          `metric ${shown(value)} is above target ${shown(target)}, but no replica is in service: ` +
+            'a multiple of zero is zero, so scaling from zero needs a step policy or a higher minimum',
         );
       }
       const wanted = ceilCapacity((measuredCapacity * value) / target);
       const arithmetic = `${measuredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown((measuredCapacity * value) / target)}`;
-      const awaited =
+      const starting =
         measuredCapacity === desiredCapacity
           ? ''
-          : ` (${desiredCapacity - measuredCapacity} more are already on their way)`;
+          : ` (${desiredCapacity - measuredCapacity} more are already starting)`;
       if (value <= target || wanted <= measuredCapacity) {
-        return hold(`the alarm is high, but the newest value asks for no more: ${arithmetic}`);
+        return hold(`the alarm is high, but the newest value requires no more capacity: ${arithmetic}`);
       }
       return {
         ...base,
         direction: 'out',
         capacity: wanted,
         cooldownSeconds: policy.scaleOutCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        reason: `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic}, rounded up to ${wanted}${awaited}`,
+        reason: `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic}, rounded up to ${wanted}${starting}`,
       };
     }
     case 'low': {
@@ -170,7 +182,7 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
           `metric ${shown(value)} is below ${shown(low)}, but one fewer would exceed the target: ${arithmetic}`,
         );
       }
-      const slowed = wanted > ceilCapacity(exact) ? `, at most ${limit} fewer at a time` : '';
+      const slowed = wanted > ceilCapacity(exact) ? `, at most ${limit} fewer in one decision` : '';
       return {
         ...base,
         direction: 'in',

@@ -1,10 +1,10 @@
-"""Learns how long the model takes for a request, from the results that ingestion landed.
+"""Learns the service time of requests from the results of ingestion.
 
     seconds = overhead + context_tokens * a + generated_tokens * b        with overhead, a, b >= 0
 
-Reads JSON lines below the channel `train`, keeps a fifth of the requests back to measure the error, and writes a Triton model
+Reads JSON lines below the channel `train`, holds out a fifth of the requests to measure the error, and writes a Triton model
 repository. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables, hyperparameters as
-arguments, checkpoints that the next attempt resumes from, the reason of a failure in <output>/failure. Standard library only.
+arguments, checkpoints from which the next attempt resumes, the reason of a failure in <output>/failure. Standard library only.
 """
 
 import argparse
@@ -20,22 +20,22 @@ import zlib
 CHECKPOINT_VERSION = 1
 FEATURES = 3  # overhead, thousands of context tokens, thousands of generated tokens
 TOKENS_PER_UNIT = 1000.0
-# Objects of one shard can overlap after a crash; overlapping ones are neighbours in name order.
-FILES_REMEMBERED = 4
-MOST_INVALID = 0.05
+# Objects of one shard can overlap after a crash; they are adjacent in name order.
+DEDUPLICATED_FILES = 4
+MAX_INVALID_RATIO = 0.05
 EXIT_INTERRUPTED = 143  # 128 + SIGTERM
 
 
 class TrainingError(Exception):
-    """Something the user has to put right; its text goes to the failure file."""
+    """Error that the user can correct; its text is written to the failure file."""
 
 
 class Interrupted(Exception):
-    """The instance is about to be taken away."""
+    """SageMaker is about to stop the instance."""
 
 
 class Moments:
-    """Sums over rows that suffice for a least-squares fit and its error; rows themselves are not kept."""
+    """Sums over rows for a least-squares fit and its error; the rows are not kept."""
 
     def __init__(self, state=None):
         state = state or {}
@@ -67,7 +67,7 @@ class Moments:
         return self.xy[0] / self.rows  # the first feature is 1
 
     def squared_error(self, weights):
-        """The sum of (y - x.w)^2 over the rows."""
+        """Returns the sum of (y - x.w)^2 over the rows."""
         cross = sum(weight * value for weight, value in zip(weights, self.xy))
         square = sum(
             weights[i] * weights[j] * self.xx[i][j] for i in range(FEATURES) for j in range(FEATURES)
@@ -76,7 +76,7 @@ class Moments:
 
 
 def solve(matrix, right):
-    """Solves a small linear system by Gaussian elimination with pivoting; None when it has no single solution."""
+    """Solves a small linear system by Gaussian elimination with pivoting; None without a unique solution."""
     size = len(right)
     rows = [list(matrix[i]) + [right[i]] for i in range(size)]
     for column in range(size):
@@ -92,7 +92,7 @@ def solve(matrix, right):
 
 
 def fit(moments, ridge):
-    """Non-negative ridge regression: the best of all subsets of features whose solution has no negative weight."""
+    """Non-negative ridge regression: the best subset of features whose solution has no negative weight."""
     best, best_loss = [0.0] * FEATURES, moments.yy
     penalty = ridge * moments.rows
     for size in range(1, FEATURES + 1):
@@ -113,7 +113,7 @@ def fit(moments, ridge):
 
 
 def parse_row(line):
-    """The id, features and target of a result line; None when the line is no result."""
+    """Returns id, features and target of a result line; None for an invalid line."""
     try:
         row = json.loads(line)
         identity = row["id"]
@@ -130,12 +130,12 @@ def parse_row(line):
 
 
 def is_held_out(identity, share):
-    """The same requests are held out in every run, whatever the order of the files."""
+    """True for the same requests in every run, independent of the order of the files."""
     return zlib.crc32(identity.encode("utf-8")) % 10_000 < share * 10_000
 
 
 class Progress:
-    """What has been learned so far, and from which files."""
+    """Sums learned so far, with the names of the files."""
 
     def __init__(self, holdout, state=None):
         state = state or {}
@@ -160,7 +160,7 @@ class Progress:
         }
 
     def learn(self, name, lines):
-        """Adds a whole file or, when interrupted on the way, nothing."""
+        """Adds a whole file, or nothing if interrupted."""
         train, test = Moments(), Moments()
         invalid = repeated = 0
         known = set(itertools.chain.from_iterable(self.recent))
@@ -183,7 +183,7 @@ class Progress:
         self.test.merge(test)
         self.invalid += invalid
         self.repeated += repeated
-        self.recent = (self.recent + [seen])[-FILES_REMEMBERED:]
+        self.recent = (self.recent + [seen])[-DEDUPLICATED_FILES:]
         self.files.add(name)
 
 
@@ -194,10 +194,10 @@ def load_checkpoint(path, holdout):
     except FileNotFoundError:
         return Progress(holdout)
     except ValueError:
-        print("the checkpoint cannot be read; beginning anew")
+        print("the checkpoint is invalid; starting from the beginning")
         return Progress(holdout)
     if state.get("version") != CHECKPOINT_VERSION or state.get("holdout") != holdout:
-        print("the checkpoint is of another version or holdout; beginning anew")
+        print("the checkpoint has another version or holdout; starting from the beginning")
         return Progress(holdout)
     progress = Progress(holdout, state)
     print(f"resuming after {len(progress.files)} files")
@@ -205,7 +205,7 @@ def load_checkpoint(path, holdout):
 
 
 def save_json(path, value):
-    """Writes a file as a whole or not at all."""
+    """Writes a file atomically."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".part", "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, sort_keys=True)
@@ -213,7 +213,7 @@ def save_json(path, value):
 
 
 def channel_files(channel):
-    """Names of the result files below the channel, in order."""
+    """Returns the names of the result files below the channel, sorted."""
     found = []
     for directory, _, names in os.walk(channel):
         found += [os.path.relpath(os.path.join(directory, name), channel) for name in names if name.endswith(".jsonl")]
@@ -234,18 +234,18 @@ def check(progress, min_rows, channel):
     rows = progress.train.rows + progress.test.rows
     if rows == 0 and progress.invalid == 0:
         raise TrainingError(
-            f"there is no result line in a .jsonl file below {channel}; let requests be answered through the stream first, "
+            f"there is no result line in a .jsonl file below {channel}; send requests through the stream first, "
             "and check the prefix of the training data"
         )
-    if progress.invalid > MOST_INVALID * (rows + progress.invalid):
+    if progress.invalid > MAX_INVALID_RATIO * (rows + progress.invalid):
         raise TrainingError(
-            f"{progress.invalid} of {rows + progress.invalid} lines are no results (id, context_tokens, generated_tokens and "
+            f"{progress.invalid} of {rows + progress.invalid} lines are not results (id, context_tokens, generated_tokens and "
             "service_seconds are needed); check the prefix of the training data"
         )
     if progress.train.rows < min_rows or progress.test.rows == 0:
         raise TrainingError(
-            f"{progress.train.rows} rows to learn from and {progress.test.rows} held out are too few (min_rows is {min_rows}); "
-            "let more requests be answered first, or lower min_rows"
+            f"{progress.train.rows} training rows and {progress.test.rows} held out are too few (min_rows is {min_rows}); "
+            "send more requests first, or lower min_rows"
         )
 
 
@@ -266,7 +266,7 @@ def evaluate(progress, weights):
 
 
 def write_model(directory, weights, metrics):
-    """A Triton model repository: the served model of this package with the weights just learned."""
+    """Writes a Triton model repository: the initial model of this package with the learned weights."""
     template = os.path.join(os.path.dirname(os.path.abspath(__file__)), "initial-model", "service_time")
     target = os.path.join(directory, "service_time")
     shutil.copytree(template, target, dirs_exist_ok=True)
@@ -281,9 +281,9 @@ def write_model(directory, weights, metrics):
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(description="Learns the service time of requests.")
-    parser.add_argument("--holdout", type=float, default=0.2, help="share of the requests kept back to measure the error")
+    parser.add_argument("--holdout", type=float, default=0.2, help="share of the requests held out to measure the error")
     parser.add_argument("--ridge", type=float, default=1e-9, help="penalty on large weights")
-    parser.add_argument("--min_rows", "--min-rows", type=int, default=20, help="fewer rows are too few to learn from")
+    parser.add_argument("--min_rows", "--min-rows", type=int, default=20, help="minimum number of training rows")
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         print(f"ignoring unknown hyperparameters: {' '.join(unknown)}")
@@ -324,7 +324,7 @@ def run(arguments):
 
 
 def interrupt(_signal, _frame):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; saving must not be cut short
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt saving
     raise Interrupted()
 
 
@@ -334,7 +334,7 @@ def main(arguments):
         return run(arguments)
     except Interrupted:
         return EXIT_INTERRUPTED
-    except Exception as error:  # the failure file is the only thing the user sees of it
+    except Exception as error:  # the failure file is all that the user sees of the error
         output = folder("SM_OUTPUT_DIR", "/opt/ml/output")
         reason = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
         os.makedirs(output, exist_ok=True)

@@ -1,19 +1,28 @@
 import * as fc from 'fast-check';
-import { fleetRate, forecastUsd, smoothedRate, trainingJobUsd, type TrainingJobSeen } from '../../../lib/cost/decide';
+import {
+  fleetRate,
+  forecastUsd,
+  openJobUsd,
+  remainingJobUsd,
+  settledJobUsd,
+  smoothedRate,
+  type OpenJob,
+  type TrainingJobSeen,
+} from '../../../lib/cost/decide';
+import { job } from './fixtures';
 
 const prices = { 'ml.g5.xlarge': 1.5, 'ml.g6.xlarge': 1 };
-const period = { startSeconds: 0, endSeconds: 100_000 };
 
 describe('fleetRate', () => {
   test.each([
     // 2 x 1.5 + 1 x 1
     ['prices every pool', { 'ml.g5.xlarge': 2, 'ml.g6.xlarge': 1 }, 3, 3, 4],
-    // 2 x 1.5, and the third on order at the dearest price
-    ['charges what is on order at the dearest price', { 'ml.g5.xlarge': 2 }, 2, 3, 4.5],
+    // 2 x 1.5, and the third, requested one at the highest price
+    ['charges requested instances at the highest price', { 'ml.g5.xlarge': 2 }, 2, 3, 4.5],
     // 3 x 1.5 although only one is still wanted
     ['charges what is still there on the way down', { 'ml.g5.xlarge': 3 }, 3, 1, 4.5],
     // no pools told: 2 x 1.5
-    ['charges untold types at the dearest price', {}, 2, 2, 3],
+    ['charges unknown types at the highest price', {}, 2, 2, 3],
   ])('%s', (_, currentByType, currentCapacity, desiredCapacity, rate) => {
     expect(fleetRate({ currentByType, currentCapacity, desiredCapacity }, prices)).toEqual({
       rateUsdPerHour: rate,
@@ -21,14 +30,14 @@ describe('fleetRate', () => {
     });
   });
 
-  test('names a type without a price and counts it at the dearest known one', () => {
+  test('names a type without a price and counts it at the highest known one', () => {
     const capacity = { currentByType: { 'ml.p5.48xlarge': 1 }, currentCapacity: 1, desiredCapacity: 1 };
     const { rateUsdPerHour, problems } = fleetRate(capacity, prices);
     expect(rateUsdPerHour).toBe(1.5);
     expect(problems).toEqual([expect.stringMatching(/no price for ml\.p5\.48xlarge .* add ml\.p5\.48xlarge/)]);
   });
 
-  test('never charges less than what exists or what was asked for at the cheapest price', () => {
+  test('never charges less than the existing or requested instances at the lowest price', () => {
     const counts = fc.record({ 'ml.g5.xlarge': fc.nat(20), 'ml.g6.xlarge': fc.nat(20) });
     fc.assert(
       fc.property(counts, fc.nat(40), (currentByType, desiredCapacity) => {
@@ -42,31 +51,39 @@ describe('fleetRate', () => {
   });
 });
 
-describe('trainingJobUsd', () => {
-  const running: TrainingJobSeen = {
-    name: 'job',
-    instanceType: 'ml.g5.xlarge',
-    instanceCount: 2,
-    startedAt: 1000,
-    endedAt: null,
-    billableSeconds: null,
-  };
+describe('the cost of a training job', () => {
+  const open: OpenJob = { rateUsdPerHour: 4, startedAt: 1000, maxRuntimeSeconds: 3600, stopReason: null };
+  const ended: TrainingJobSeen = { ...job, instanceCount: 2, startedAt: 1000, endedAt: 2800 };
 
   test.each([
-    // 2 instances x 2 USD/h x 1800 s = 2 USD
-    ['charges a running job by the time since it started', running, 2800, 2],
-    ['charges nothing while the job waits for instances', { ...running, startedAt: null }, 2800, 0],
-    // 2 x 2 USD/h x 900 s = 1 USD although it ran for 1800 s
-    ['charges a finished spot job what is billed', { ...running, endedAt: 2800, billableSeconds: 900 }, 5000, 1],
-    // 2 x 2 USD/h x 1800 s
-    ['charges a job whose bill is not told for all its time', { ...running, endedAt: 2800 }, 5000, 2],
-  ])('%s', (_, job, at, expected) => {
-    expect(trainingJobUsd(job, 2, at, period)).toBeCloseTo(expected, 10);
+    // 4 USD/h x 1800 s
+    ['is what has passed since it started', open, 0, 2],
+    ['is nothing while it waits for instances', { ...open, startedAt: null }, 0, 0],
+    // 4 USD/h x 900 s
+    ['counts from the start of the period', open, 1900, 1],
+  ])('%s', (_, one, since, expected) => {
+    expect(openJobUsd(one, since, 2800)).toBeCloseTo(expected, 10);
   });
 
-  test('counts only the time inside the period', () => {
-    // started at 1000, the period at 1900: 900 s x 4 USD/h = 1 USD
-    expect(trainingJobUsd(running, 2, 2800, { startSeconds: 1900, endSeconds: 9000 })).toBeCloseTo(1, 10);
+  test.each([
+    // 2 x 2 USD/h x 900 s = 1 USD although it ran for 1800 s
+    ['is what is billed once it has ended', { ...ended, billableSeconds: 900 }, 1],
+    // 2 x 2 USD/h x 1800 s
+    ['is all of its time where the bill is not told', ended, 2],
+    ['is nothing where it never started', { ...ended, startedAt: null }, 0],
+  ])('%s', (_, one, expected) => {
+    expect(settledJobUsd(one, 2)).toBeCloseTo(expected, 10);
+  });
+
+  test.each([
+    // 4 USD/h x (1000 + 3600 + 120 - 2800 = 1920 s)
+    ['until its maximum runtime and the time to stop', open, 1e6, (4 * 1920) / 3600],
+    ['until the period ends', open, 3700, 1],
+    // 3600 + 120 s from now
+    ['in full while it waits for instances', { ...open, startedAt: null }, 1e6, (4 * 3720) / 3600],
+    ['as nothing when it should have ended', { ...open, startedAt: -9000 }, 1e6, 0],
+  ])('remains %s', (_, one, until, expected) => {
+    expect(remainingJobUsd(one, 2800, until)).toBeCloseTo(expected, 10);
   });
 });
 

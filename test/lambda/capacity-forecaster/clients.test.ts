@@ -1,8 +1,3 @@
-import {
-  ApplicationAutoScalingClient,
-  DescribeScalableTargetsCommand,
-  RegisterScalableTargetCommand,
-} from '@aws-sdk/client-application-auto-scaling';
 import { CloudWatchClient, GetMetricDataCommand, type StatusCode } from '@aws-sdk/client-cloudwatch';
 import {
   ConditionalCheckFailedException,
@@ -13,7 +8,6 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { createForecastStore } from '../../../lambda/clients/forecast-store';
 import { createRequestHistory, type CountedMinute } from '../../../lambda/clients/request-history';
-import { createScalingTarget } from '../../../lambda/clients/scaling-target';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
 import { CapacityForecast } from '../../../lib/scaling/decide/forecast';
 import { configuration, MIDNIGHT } from './world';
@@ -32,12 +26,18 @@ describe('the request history', () => {
     return read;
   }
 
-  test('asks for the sums of a range of minutes, oldest first, and follows its pages', async () => {
+  test('requests the sums of a range of minutes, oldest first, and follows the pages', async () => {
     client
       .on(GetMetricDataCommand)
       .resolvesOnce({
         MetricDataResults: [
           { Id: 'requests', StatusCode: 'PartialData', Timestamps: [at(MIDNIGHT), at(MIDNIGHT + 1)], Values: [5, 7] },
+          {
+            Id: 'liveness',
+            StatusCode: 'Complete',
+            Timestamps: [1, 2, 3].map((next) => at(MIDNIGHT + next)),
+            Values: [9, 9, 9],
+          },
         ],
         NextToken: 'more',
       })
@@ -48,8 +48,9 @@ describe('the request history', () => {
       [
         { minute: MIDNIGHT, requests: 5 },
         { minute: MIDNIGHT + 1, requests: 7 },
+        { minute: MIDNIGHT + 2, requests: undefined },
+        { minute: MIDNIGHT + 3, requests: 0 },
       ],
-      [{ minute: MIDNIGHT + 3, requests: 0 }],
     ]);
     const inputs = client.commandCalls(GetMetricDataCommand).map((call) => call.args[0].input);
     expect(inputs.map(({ NextToken }) => NextToken)).toEqual([undefined, 'more']);
@@ -70,16 +71,40 @@ describe('the request history', () => {
             Stat: 'Sum',
           },
         },
+        {
+          Id: 'liveness',
+          MetricStat: {
+            Metric: {
+              Namespace: '/aws/sagemaker/Endpoints',
+              MetricName: 'MemoryUtilization',
+              Dimensions: [
+                { Name: 'EndpointName', Value: 'chat' },
+                { Name: 'VariantName', Value: 'main' },
+              ],
+            },
+            Period: 60,
+            Stat: 'SampleCount',
+          },
+        },
       ],
       StartTime: at(MIDNIGHT),
       EndTime: at(MIDNIGHT + 4),
       ScanBy: 'TimestampAscending',
-      MaxDatapoints: 5040,
       NextToken: undefined,
     });
   });
 
-  test('puts minutes in order that come otherwise', async () => {
+  test('reads a long range half a week at a time', async () => {
+    client.on(GetMetricDataCommand).resolves({});
+    await expect(pages(MIDNIGHT, MIDNIGHT + 6000)).resolves.toEqual([[], []]);
+    const inputs = client.commandCalls(GetMetricDataCommand).map((call) => call.args[0].input);
+    expect(inputs.map(({ StartTime, EndTime }) => [StartTime, EndTime])).toEqual([
+      [at(MIDNIGHT), at(MIDNIGHT + 5040)],
+      [at(MIDNIGHT + 5040), at(MIDNIGHT + 6000)],
+    ]);
+  });
+
+  test('sorts minutes that arrive out of order', async () => {
     client.on(GetMetricDataCommand).resolves({
       MetricDataResults: [{ Id: 'requests', Timestamps: [at(MIDNIGHT + 1), at(MIDNIGHT)], Values: [7, 5] }],
     });
@@ -109,49 +134,6 @@ describe('the request history', () => {
   });
 });
 
-describe('the scaling target', () => {
-  const client = mockClient(ApplicationAutoScalingClient);
-  beforeEach(() => client.reset());
-  const target = createScalingTarget(configuration, new ApplicationAutoScalingClient(region));
-  const named = {
-    ServiceNamespace: 'sagemaker',
-    ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-  } as const;
-
-  test('tells its limits', async () => {
-    client.on(DescribeScalableTargetsCommand).resolves({
-      ScalableTargets: [
-        {
-          ...named,
-          ResourceId: configuration.resourceId,
-          MinCapacity: 1,
-          MaxCapacity: 8,
-          RoleARN: 'role',
-          CreationTime: new Date(0),
-        },
-      ],
-    });
-    await expect(target.limits()).resolves.toEqual({ minCapacity: 1, maxCapacity: 8 });
-    expect(client.commandCalls(DescribeScalableTargetsCommand)[0]!.args[0].input).toEqual({
-      ...named,
-      ResourceIds: [configuration.resourceId],
-    });
-  });
-
-  test('has none when it is not registered', async () => {
-    client.on(DescribeScalableTargetsCommand).resolves({ ScalableTargets: [] });
-    await expect(target.limits()).resolves.toBeUndefined();
-  });
-
-  test('takes a minimum and never a maximum', async () => {
-    client.on(RegisterScalableTargetCommand).resolves({});
-    await target.setMinimum(4);
-    expect(client.commandCalls(RegisterScalableTargetCommand).map((call) => call.args[0].input)).toEqual([
-      { ...named, ResourceId: configuration.resourceId, MinCapacity: 4 },
-    ]);
-  });
-});
-
 describe('the forecast store', () => {
   const client = mockClient(DynamoDBClient);
   beforeEach(() => client.reset());
@@ -160,7 +142,7 @@ describe('the forecast store', () => {
   forecast.observe(MIDNIGHT, 1200);
   const state = forecast.toState();
 
-  test('knows nothing before the first look', async () => {
+  test('has no state before the first evaluation', async () => {
     client.on(GetItemCommand).resolves({});
     await expect(store.load()).resolves.toBeUndefined();
   });
@@ -186,7 +168,7 @@ describe('the forecast store', () => {
     await expect(store.load()).resolves.toEqual(stored);
   });
 
-  test('claims the first look only where there was none', async () => {
+  test('claims the first evaluation only where there was none', async () => {
     client.on(PutItemCommand).resolves({});
     await store.claim({ generation: 1, state });
     const { Item, ...condition } = client.commandCalls(PutItemCommand)[0]!.args[0].input;
@@ -198,7 +180,7 @@ describe('the forecast store', () => {
     });
   });
 
-  test('yields to a look that was faster, and takes no other failure for one', async () => {
+  test('yields to an earlier claim, and throws other errors', async () => {
     client.on(PutItemCommand).rejects(new ConditionalCheckFailedException({ message: '', $metadata: {} }));
     await expect(store.claim({ generation: 2, state })).resolves.toBe(false);
     client.on(PutItemCommand).rejects(new Error('slow down'));

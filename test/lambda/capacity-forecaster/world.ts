@@ -9,10 +9,10 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { createForecastStore } from '../../../lambda/clients/forecast-store';
 import type { MetricValue } from '../../../lambda/clients/metrics';
 import type { CountedMinute } from '../../../lambda/clients/request-history';
-import type { ScalingLimits } from '../../../lambda/clients/scaling-target';
 import { createHandler, type ForecasterRun } from '../../../lambda/capacity-forecaster/handler';
 import type { LogFields } from '../../../lambda/support/logger';
 import type { ForecasterConfiguration } from '../../../lib/scaling/contract';
+import type { CapacityLimits, TargetLimits } from '../../../lib/scaling/decide/limits';
 
 /** 2026-11-01T00:00Z in minutes since 1970. */
 export const MIDNIGHT = 29_891_520;
@@ -35,13 +35,15 @@ export const configuration: ForecasterConfiguration = {
 export class World {
   /** Seconds since 1970. */
   public now = MIDNIGHT * 60;
-  /** What CloudWatch tells: requests by minute. */
+  /** Requests by minute in CloudWatch. */
   public readonly counts = new Map<number, number>();
-  public limits: ScalingLimits | undefined = { minCapacity: 1, maxCapacity: 20 };
+  /** Minutes in which another metric shows that the fleet was running. */
+  public readonly running = new Set<number>();
+  public limits: CapacityLimits | undefined = { minCapacity: 1, maxCapacity: 20 };
   public item: { [name: string]: AttributeValue } | undefined;
-  /** Every range of minutes that was asked for. */
+  /** Requested ranges of minutes. */
   public readonly reads: (readonly [from: number, to: number])[] = [];
-  /** Every minimum that was written. */
+  /** Minimums that were set. */
   public readonly writes: number[] = [];
   public readonly metrics: MetricValue[] = [];
   public readonly logged: { readonly level: string; readonly message: string; readonly fields?: LogFields }[] = [];
@@ -60,8 +62,8 @@ export class World {
       configuration: own,
       history: { read: (from, to) => this.read(from, to) },
       store: createForecastStore('forecasts', own.resourceId, this.table()),
-      target: own.active
-        ? { limits: () => Promise.resolve(this.limits), setMinimum: (minimum) => this.setMinimum(minimum) }
+      targets: own.active
+        ? { limits: () => Promise.resolve(this.seenLimits()), setLimits: (_target, changes) => this.setLimits(changes) }
         : undefined,
       metrics: {
         put: (values) => {
@@ -75,14 +77,14 @@ export class World {
     });
   }
 
-  public look(): Promise<ForecasterRun> {
+  public run(): Promise<ForecasterRun> {
     return this.handler({ 'detail-type': 'Scheduled Event' });
   }
 
-  /** Looks 60 s after the end of a minute, when that minute has just settled. */
-  public lookAfter(minute: number): Promise<ForecasterRun> {
+  /** Runs 60 s after the end of a minute, when that minute has just settled. */
+  public runAfter(minute: number): Promise<ForecasterRun> {
     this.now = (minute + 2) * 60;
-    return this.look();
+    return this.run();
   }
 
   /** Counts requests for the minutes in [from, to). */
@@ -96,7 +98,7 @@ export class World {
     let page: CountedMinute[] = [];
     for (let minute = from; minute < to; minute++) {
       const requests = this.counts.get(minute);
-      if (requests !== undefined) page.push({ minute, requests });
+      if (requests !== undefined || this.running.has(minute)) page.push({ minute, requests });
       if (page.length === 1000) {
         yield page;
         page = [];
@@ -106,12 +108,22 @@ export class World {
     yield page;
   }
 
-  private setMinimum(minimum: number): Promise<void> {
+  private seenLimits(): TargetLimits {
+    return this.limits === undefined ? { kind: 'not-registered' } : { kind: 'in-force', ...this.limits };
+  }
+
+  private setLimits({ minCapacity, maxCapacity }: Partial<CapacityLimits>): Promise<void> {
     if (this.broken.has('scaling')) return Promise.reject(new Error('scaling is broken'));
-    if (minimum > this.limits!.maxCapacity)
+    if (minCapacity === undefined || maxCapacity !== undefined)
+      return Promise.reject(new Error('the forecaster sets the minimum alone'));
+    if (this.limits === undefined)
+      return Promise.reject(
+        new Error('MinCapacity and MaxCapacity are required when registering a new scalable target'),
+      );
+    if (minCapacity > this.limits.maxCapacity)
       return Promise.reject(new Error('Maximum capacity cannot be less than minimum capacity'));
-    this.writes.push(minimum);
-    this.limits = { ...this.limits!, minCapacity: minimum };
+    this.writes.push(minCapacity);
+    this.limits = { ...this.limits, minCapacity };
     return Promise.resolve();
   }
 

@@ -1,26 +1,21 @@
 import {
-  ApplicationAutoScalingClient,
-  DescribeScalableTargetsCommand,
-  RegisterScalableTargetCommand,
-} from '@aws-sdk/client-application-auto-scaling';
-import {
   ConditionalCheckFailedException,
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   TransactionCanceledException,
   TransactWriteItemsCommand,
+  type AttributeValue,
 } from '@aws-sdk/client-dynamodb';
 import {
-  DescribeEndpointCommand,
   DescribeTrainingJobCommand,
   ListTrainingJobsCommand,
   SageMakerClient,
+  StopTrainingJobCommand,
 } from '@aws-sdk/client-sagemaker';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
-import { createFleetClient } from '../../../lambda/clients/fleet';
 import { createGuardStore } from '../../../lambda/clients/guard-store';
 import { createNotifier } from '../../../lambda/clients/notifier';
 import { createParameters } from '../../../lambda/clients/parameters';
@@ -30,98 +25,12 @@ import { decideGuardLevel } from '../../../lib/cost/decide';
 import { plan, seenAt } from '../../cost/decide/fixtures';
 
 const sagemaker = mockClient(SageMakerClient);
-const scaling = mockClient(ApplicationAutoScalingClient);
 const dynamodb = mockClient(DynamoDBClient);
 const sns = mockClient(SNSClient);
 const ssm = mockClient(SSMClient);
 const region = { region: 'us-east-1' };
-const target = {
-  resourceId: 'endpoint/chat/variant/main',
-  scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-};
 
-beforeEach(() => [sagemaker, scaling, dynamodb, sns, ssm].forEach((client) => client.reset()));
-
-describe('the fleet client', () => {
-  const client = createFleetClient(new SageMakerClient(region), new ApplicationAutoScalingClient(region));
-
-  test('reads the pools of a variant', async () => {
-    sagemaker.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
-      EndpointStatus: 'InService',
-      ProductionVariants: [
-        {
-          VariantName: 'main',
-          CurrentInstanceCount: 3,
-          DesiredInstanceCount: 4,
-          InstancePools: [
-            { InstanceType: 'ml.g5.xlarge', CurrentInstanceCount: 2 },
-            { InstanceType: 'ml.g6.xlarge', CurrentInstanceCount: 1 },
-          ],
-        },
-      ],
-    });
-    expect(await client.capacity('chat', 'main')).toEqual({
-      currentByType: { 'ml.g5.xlarge': 2, 'ml.g6.xlarge': 1 },
-      currentCapacity: 3,
-      desiredCapacity: 4,
-    });
-  });
-
-  test('counts the instances of a deployment under way beside the ones it replaces', async () => {
-    sagemaker.on(DescribeEndpointCommand).resolves({
-      EndpointStatus: 'Updating',
-      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 2, DesiredInstanceCount: 2 }],
-      PendingDeploymentSummary: {
-        EndpointConfigName: 'next',
-        ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 1, DesiredInstanceCount: 2 }],
-      },
-    });
-    expect(await client.capacity('chat', 'main')).toEqual({
-      currentByType: {},
-      currentCapacity: 3,
-      desiredCapacity: 2,
-    });
-  });
-
-  test('says so when the endpoint tells of no such variant', async () => {
-    sagemaker.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Failed' });
-    await expect(client.capacity('chat', 'main')).rejects.toThrow('endpoint chat (Failed) tells of no variant main');
-  });
-
-  test('reads the limits of a scalable target', async () => {
-    scaling.on(DescribeScalableTargetsCommand, { ServiceNamespace: 'sagemaker' }).resolves({
-      ScalableTargets: [
-        {
-          ServiceNamespace: 'sagemaker',
-          ResourceId: target.resourceId,
-          ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-          MinCapacity: 1,
-          MaxCapacity: 8,
-          RoleARN: 'role',
-          CreationTime: new Date(0),
-        },
-      ],
-    });
-    expect(await client.bounds(target)).toEqual({ minCapacity: 1, maxCapacity: 8 });
-  });
-
-  test('knows no limits of a target that is not registered', async () => {
-    scaling.on(DescribeScalableTargetsCommand).resolves({ ScalableTargets: [] });
-    expect(await client.bounds(target)).toBeNull();
-  });
-
-  test('sets both limits', async () => {
-    scaling.on(RegisterScalableTargetCommand).resolves({});
-    await client.setBounds(target, { minCapacity: 0, maxCapacity: 3 });
-    expect(scaling.commandCalls(RegisterScalableTargetCommand)[0]!.args[0].input).toEqual({
-      ServiceNamespace: 'sagemaker',
-      ScalableDimension: 'sagemaker:variant:DesiredInstanceCount',
-      ResourceId: 'endpoint/chat/variant/main',
-      MinCapacity: 0,
-      MaxCapacity: 3,
-    });
-  });
-});
+beforeEach(() => [sagemaker, dynamodb, sns, ssm].forEach((client) => client.reset()));
 
 describe('the training jobs client', () => {
   const client = createTrainingJobsClient(new SageMakerClient(region));
@@ -143,7 +52,16 @@ describe('the training jobs client', () => {
       { TrainingJobStatus: 'InProgress', TrainingStartTime: new Date(5000) },
       { startedAt: 5, endedAt: null, billableSeconds: null },
     ],
-    ['a job that waits for instances', { TrainingJobStatus: 'InProgress' }, { startedAt: null, endedAt: null }],
+    [
+      'a job that waits for instances, and may run for a day as it names no maximum',
+      { TrainingJobStatus: 'InProgress' },
+      { startedAt: null, endedAt: null, maxRuntimeSeconds: 86_400, isStopping: false },
+    ],
+    [
+      'a job that is being stopped',
+      { TrainingJobStatus: 'Stopping', StoppingCondition: { MaxRuntimeInSeconds: 3600 } },
+      { endedAt: null, maxRuntimeSeconds: 3600, isStopping: true },
+    ],
     [
       'a finished spot job',
       {
@@ -170,10 +88,16 @@ describe('the training jobs client', () => {
   });
 });
 
+test('the training jobs client stops a job by its name', async () => {
+  sagemaker.on(StopTrainingJobCommand).resolves({});
+  await createTrainingJobsClient(new SageMakerClient(region)).stop('tg-1');
+  expect(sagemaker.commandCalls(StopTrainingJobCommand)[0]!.args[0].input).toEqual({ TrainingJobName: 'tg-1' });
+});
+
 describe('the guard store', () => {
   const store = createGuardStore('guard', new DynamoDBClient(region));
   const { memory } = decideGuardLevel(plan, seenAt(0), undefined);
-  const state: GuardState = { generation: 7, memory };
+  const state: GuardState = { generation: 7, memory, notices: [] };
   const record: GuardRecord = {
     atSeconds: 1234.5,
     level: 'shrink',
@@ -181,32 +105,62 @@ describe('the guard store', () => {
     spentUsd: 1,
     budgetUsd: 1,
     burnRateUsdPerHour: 1,
+    committedUsd: 1,
     forecastUsd: 1,
+    liftingBudgetUsd: null,
     actions: [],
+    withheldActions: [],
+    stops: [],
     failedResourceIds: [],
+    failedJobNames: [],
     reason: 'because',
     dryRun: false,
   };
 
-  test('has no state before the first look', async () => {
+  test('has no state before the first evaluation', async () => {
     dynamodb.on(GetItemCommand).resolves({});
     expect(await store.load()).toBeUndefined();
   });
 
-  test('reads back what it claimed', async () => {
+  test('reads back what it wrote', async () => {
+    const written = { ...state, notices: [[record]] };
     dynamodb.on(PutItemCommand).resolves({});
-    expect(await store.claim(state)).toBe(true);
+    expect(await store.write(written)).toBe(true);
     const { Item, ConditionExpression, ExpressionAttributeValues } =
       dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input;
     expect(ConditionExpression).toBe('#generation = :stored');
     expect(ExpressionAttributeValues).toEqual({ ':stored': { N: '6' } });
     dynamodb.on(GetItemCommand, { ConsistentRead: true }).resolves({ Item });
-    expect(await store.load()).toEqual(state);
+    expect(await store.load()).toEqual(written);
+  });
+
+  test.each<[string, { [name: string]: AttributeValue }]>([
+    ['of another version', { generation: { N: '7' }, document: { S: '{"level":"ok"}' } }],
+    // Without one, no write would ever follow it, and each evaluation would take itself for overtaken.
+    ['without a generation', { document: { S: JSON.stringify(memory) } }],
+  ])('refuses a state %s, and says which item to delete and what is lost with it', async (_, Item) => {
+    dynamodb.on(GetItemCommand).resolves({ Item });
+    await expect(store.load()).rejects.toThrow(
+      /pk 'guard' and sk 'state' of table guard .*delete the item: metering then begins anew.*register-scalable-target/,
+    );
+  });
+
+  test.each([
+    ['ok', false, 'ADMITTED'],
+    ['warn', false, 'ADMITTED'],
+    ['freeze-growth', false, 'REFUSED'],
+    ['shrink', false, 'REFUSED'],
+    ['shrink', true, 'ADMITTED'],
+  ] as const)('tells training pipelines at %s, dry run %s, that starts are %s', async (level, dryRun, starts) => {
+    dynamodb.on(PutItemCommand).resolves({});
+    const dry = createGuardStore('guard', new DynamoDBClient(region), dryRun);
+    await dry.write({ ...state, memory: { ...memory, level } });
+    expect(dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input.Item!['trainingStarts']).toEqual({ S: starts });
   });
 
   test('claims the first generation only where there is none', async () => {
     dynamodb.on(PutItemCommand).resolves({});
-    await store.claim({ ...state, generation: 1 });
+    await store.write({ ...state, generation: 1 });
     expect(dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input.ConditionExpression).toBe(
       'attribute_not_exists(#pk)',
     );
@@ -214,12 +168,12 @@ describe('the guard store', () => {
 
   test('yields to a run that was faster', async () => {
     dynamodb.on(PutItemCommand).rejects(new ConditionalCheckFailedException({ message: '', $metadata: {} }));
-    expect(await store.claim(state)).toBe(false);
+    expect(await store.write(state)).toBe(false);
     const CancellationReasons = [{ Code: 'ConditionalCheckFailed' }];
     dynamodb
       .on(TransactWriteItemsCommand)
       .rejects(new TransactionCanceledException({ message: '', $metadata: {}, CancellationReasons }));
-    expect(await store.settle(state, [record])).toBe(false);
+    expect(await store.write(state, [record])).toBe(false);
   });
 
   test('does not take a throttled write for a lost race', async () => {
@@ -227,14 +181,14 @@ describe('the guard store', () => {
     dynamodb
       .on(TransactWriteItemsCommand)
       .rejects(new TransactionCanceledException({ message: 'slow down', $metadata: {}, CancellationReasons }));
-    await expect(store.settle(state, [record])).rejects.toThrow('slow down');
+    await expect(store.write(state, [record])).rejects.toThrow('slow down');
   });
 
   test('writes the state and its records together', async () => {
     dynamodb.on(TransactWriteItemsCommand).resolves({});
-    await store.settle(state, [record, { ...record, reason: 'and' }]);
+    await store.write(state, [record, { ...record, reason: 'and' }]);
     const [first, ...puts] = dynamodb.commandCalls(TransactWriteItemsCommand)[0]!.args[0].input.TransactItems!;
-    expect(first!.Put!.ExpressionAttributeValues).toEqual({ ':stored': { N: '7' } });
+    expect(first!.Put!.ExpressionAttributeValues).toEqual({ ':stored': { N: '6' } });
     expect(puts.map(({ Put }) => Put!.Item!['sk']!.S)).toEqual([
       'record#000000001234#0000000007#00',
       'record#000000001234#0000000007#01',

@@ -4,12 +4,10 @@ import {
 } from '@aws-sdk/client-application-auto-scaling';
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { DescribeEndpointCommand, DescribeInferenceComponentCommand, SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { mockClient } from 'aws-sdk-client-mock';
-import { sageMakerFleetStates } from '../../../lambda/clients/fleet-state';
-import { cloudWatchMetrics } from '../../../lambda/clients/metrics';
-import { dynamoScaleEventStore } from '../../../lambda/clients/scale-event-store';
-import { applicationAutoScalingActivities } from '../../../lambda/clients/scaling-activities';
+import { createMetrics } from '../../../lambda/clients/metrics';
+import { createScaleEventStore } from '../../../lambda/clients/scale-event-store';
+import { createScalingActivities } from '../../../lambda/clients/scaling-activities';
 import type { ScaleEvent } from '../../../lib/scaling/contract';
 import { CHAT_FLEET } from '../../support/watched-fleet';
 
@@ -21,7 +19,7 @@ describe('scaling activities', () => {
   beforeEach(() => client.reset());
   const fleet = CHAT_FLEET;
 
-  test('are asked for by fleet and come in our words, unfinished ones left out', async () => {
+  test('are requested by fleet and converted, without incomplete ones', async () => {
     const whole = {
       ActivityId: 'a',
       ServiceNamespace: 'sagemaker' as const,
@@ -30,13 +28,16 @@ describe('scaling activities', () => {
       Description: 'Setting desired instance count to 4.',
       Cause: 'an alarm',
       StartTime: new Date(100_500),
+      EndTime: new Date(700_250),
       StatusCode: 'Failed' as const,
       StatusMessage: 'no capacity',
     };
     client
       .on(DescribeScalingActivitiesCommand)
       .resolves({ ScalingActivities: [whole, { ...whole, StartTime: undefined }] });
-    await expect(applicationAutoScalingActivities(configuration).recent(fleet)).resolves.toEqual({
+    await expect(
+      createScalingActivities(new ApplicationAutoScalingClient(configuration)).recent(fleet),
+    ).resolves.toEqual({
       activities: [
         {
           activityId: 'a',
@@ -44,6 +45,7 @@ describe('scaling activities', () => {
           description: 'Setting desired instance count to 4.',
           cause: 'an alarm',
           startedAt: 100.5,
+          endedAt: 700.25,
           status: 'Failed',
           statusMessage: 'no capacity',
         },
@@ -58,12 +60,39 @@ describe('scaling activities', () => {
     });
   });
 
-  test('say when older ones exist', async () => {
-    client.on(DescribeScalingActivitiesCommand).resolves({ NextToken: 'more' });
-    await expect(applicationAutoScalingActivities(configuration).recent(fleet)).resolves.toEqual({
-      activities: [],
-      complete: false,
-    });
+  const page = (id: string, StatusCode: 'Failed' | 'Successful', NextToken?: string) => ({
+    ScalingActivities: [
+      {
+        ActivityId: id,
+        ServiceNamespace: 'sagemaker' as const,
+        ScalableDimension: 'sagemaker:variant:DesiredInstanceCount' as const,
+        ResourceId: resourceId,
+        Description: 'Setting desired instance count to 4.',
+        Cause: 'an alarm',
+        StartTime: new Date(100_000),
+        StatusCode,
+      },
+    ],
+    NextToken,
+  });
+
+  test('are read back to one that set the capacity, and say when older ones exist', async () => {
+    client
+      .on(DescribeScalingActivitiesCommand)
+      .resolvesOnce(page('c', 'Failed', 'page 2'))
+      .resolvesOnce(page('b', 'Successful', 'page 3'));
+    const recent = await createScalingActivities(new ApplicationAutoScalingClient(configuration)).recent(fleet);
+    expect(recent.activities.map(({ activityId }) => activityId)).toEqual(['c', 'b']);
+    expect(recent.complete).toBe(false);
+    const tokens = client.commandCalls(DescribeScalingActivitiesCommand).map(({ args }) => args[0].input.NextToken);
+    expect(tokens).toEqual([undefined, 'page 2']);
+  });
+
+  test('are read for ten pages at most', async () => {
+    client.on(DescribeScalingActivitiesCommand).resolves(page('c', 'Failed', 'more'));
+    const recent = await createScalingActivities(new ApplicationAutoScalingClient(configuration)).recent(fleet);
+    expect(recent.activities).toHaveLength(10);
+    expect(recent.complete).toBe(false);
   });
 });
 
@@ -84,7 +113,7 @@ describe('the scale-event store', () => {
   test('writes an event under its fleet and time, unless it is there', async () => {
     client.on(PutItemCommand).resolves({});
     await expect(
-      dynamoScaleEventStore('events', configuration).putIfAbsent({ ...event, from: null }, 200.2),
+      createScaleEventStore('events', new DynamoDBClient(configuration)).putIfAbsent({ ...event, from: null }, 200.2),
     ).resolves.toBe(true);
     expect(client.commandCalls(PutItemCommand)[0]!.args[0].input).toMatchObject({
       TableName: 'events',
@@ -100,8 +129,8 @@ describe('the scale-event store', () => {
     });
   });
 
-  test('tells that an event was there, and passes other errors on', async () => {
-    const store = dynamoScaleEventStore('events', configuration);
+  test('returns false for an existing event, and throws other errors', async () => {
+    const store = createScaleEventStore('events', new DynamoDBClient(configuration));
     client
       .on(PutItemCommand)
       .rejectsOnce(new ConditionalCheckFailedException({ message: 'no', $metadata: {} }))
@@ -118,13 +147,73 @@ describe('metrics', () => {
     metricName: 'ScaleOuts',
     value: 1,
     unit: 'Count',
-    atSeconds: 100,
+    atSeconds: 1_999_900,
     dimensions: { ResourceId: resourceId },
   };
 
+  const NOW = 2_000_000;
+  const warnings: unknown[] = [];
+  beforeEach(() => warnings.splice(0));
+  const metrics = createMetrics('Tidegate', new CloudWatchClient(configuration), {
+    clock: { now: () => NOW },
+    logger: { info: () => undefined, warn: (_, fields) => void warnings.push(fields), error: () => undefined },
+  });
+  const refused = (name: string, httpStatusCode: number): Error =>
+    Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+
+  /** Plays CloudWatch: refuses a call with a value of a bad metric as a whole; returns the names that it took, in order. */
+  function playCloudWatch(): string[] {
+    const taken: string[] = [];
+    client.on(PutMetricDataCommand).callsFake(({ MetricData = [] }: { MetricData?: { MetricName?: string }[] }) => {
+      const names = MetricData.map(({ MetricName = '' }) => MetricName);
+      if (names.some((name) => name.startsWith('bad'))) return Promise.reject(refused('InvalidParameterValue', 400));
+      taken.push(...names);
+      return Promise.resolve({});
+    });
+    return taken;
+  }
+
+  test.each([
+    ['two weeks old', NOW - 14 * 86_400, false],
+    ['nearly two weeks old', NOW - 14 * 86_400 + 120, true],
+    ['nearly two hours ahead', NOW + 7200 - 120, true],
+    ['two hours ahead', NOW + 7200, false],
+    ['without a time', NaN, false],
+  ])('%s are published: %p %p', async (_, atSeconds, isPublished) => {
+    const taken = playCloudWatch();
+    await metrics.put([value, { ...value, metricName: 'other', atSeconds }]);
+    expect(taken).toEqual(isPublished ? ['ScaleOuts', 'other'] : ['ScaleOuts']);
+    expect(warnings).toHaveLength(isPublished ? 0 : 1);
+  });
+
+  test.each([1, 2, 7])(
+    'that CloudWatch refuses keep no other from being published, and are counted: %i',
+    async (bad) => {
+      const taken = playCloudWatch();
+      const names = Array.from(
+        { length: 100 },
+        (_, index) => (index % 13 === 0 && index < 13 * bad ? 'bad' : 'good') + index,
+      );
+      await metrics.put(names.map((metricName) => ({ ...value, metricName })));
+      expect(taken).toEqual(names.filter((name) => name.startsWith('good')));
+      expect(warnings).toEqual([expect.objectContaining({ count: bad })]);
+      expect(client.commandCalls(PutMetricDataCommand).length).toBeLessThanOrEqual(1 + 14 * bad);
+    },
+  );
+
+  test.each([
+    ['ThrottlingException', 400],
+    ['AccessDeniedException', 400],
+    ['InternalServiceFault', 500],
+  ])('are not put in halves for %s', async (name, status) => {
+    client.on(PutMetricDataCommand).rejects(refused(name, status));
+    await expect(metrics.put([value, value])).rejects.toThrow(name);
+    expect(client.commandCalls(PutMetricDataCommand)).toHaveLength(1);
+  });
+
   test('are put with their time and dimensions, at most 1000 a call', async () => {
     client.on(PutMetricDataCommand).resolves({});
-    await cloudWatchMetrics('Tidegate', configuration).put(Array.from({ length: 1001 }, () => value));
+    await metrics.put(Array.from({ length: 1001 }, () => value));
     const calls = client.commandCalls(PutMetricDataCommand).map((call) => call.args[0].input);
     expect(calls.map((call) => call.MetricData?.length)).toEqual([1000, 1]);
     expect(calls[1]).toEqual({
@@ -134,7 +223,7 @@ describe('metrics', () => {
           MetricName: 'ScaleOuts',
           Value: 1,
           Unit: 'Count',
-          Timestamp: new Date(100_000),
+          Timestamp: new Date(1_999_900_000),
           Dimensions: [{ Name: 'ResourceId', Value: resourceId }],
         },
       ],
@@ -142,55 +231,7 @@ describe('metrics', () => {
   });
 
   test('are not put when there are none', async () => {
-    await cloudWatchMetrics('Tidegate', configuration).put([]);
+    await metrics.put([]);
     expect(client.calls()).toHaveLength(0);
-  });
-});
-
-describe('states of fleets', () => {
-  const client = mockClient(SageMakerClient);
-  beforeEach(() => client.reset());
-  const states = sageMakerFleetStates(configuration);
-  const fleet = CHAT_FLEET;
-
-  test('are those of the variant', async () => {
-    client.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
-      EndpointStatus: 'InService',
-      EndpointConfigName: 'config-2',
-      ProductionVariants: [
-        { VariantName: 'other', DesiredInstanceCount: 9, CurrentInstanceCount: 9 },
-        { VariantName: 'main', DesiredInstanceCount: 4, CurrentInstanceCount: 3 },
-      ],
-    });
-    await expect(states.read(fleet)).resolves.toEqual({
-      status: 'InService',
-      configName: 'config-2',
-      desired: 4,
-      current: 3,
-    });
-  });
-
-  test('are those of the component', async () => {
-    client.on(DescribeInferenceComponentCommand, { InferenceComponentName: 'small' }).resolves({
-      InferenceComponentStatus: 'InService',
-      RuntimeConfig: { DesiredCopyCount: 2, CurrentCopyCount: 0 },
-    });
-    const component = { ...fleet, resourceId: 'inference-component/small', fleetName: 'small' };
-    await expect(states.read(component)).resolves.toEqual({
-      status: 'InService',
-      configName: null,
-      desired: 2,
-      current: 0,
-    });
-  });
-
-  test('are unknown while the service does not tell', async () => {
-    client.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Creating' });
-    await expect(states.read(fleet)).resolves.toEqual({
-      status: 'Creating',
-      configName: null,
-      desired: null,
-      current: null,
-    });
   });
 });

@@ -1,4 +1,4 @@
-import type { FleetStates } from '../../../lambda/clients/fleet-state';
+import type { EndpointStates } from '../../../lambda/clients/endpoint-state';
 import type { MetricValue } from '../../../lambda/clients/metrics';
 import type { RecentActivities } from '../../../lambda/clients/scaling-activities';
 import { createHandler } from '../../../lambda/scale-events/handler';
@@ -50,8 +50,8 @@ const STATE_METRICS: readonly string[] = Object.values(FLEET_STATE_METRICS);
 
 const settled: FleetState = { status: 'InService', configName: 'config-2', desired: 1, current: 1 };
 
-const statesFrom = (states: ReadonlyMap<string, FleetState | Error>): FleetStates => ({
-  read: ({ resourceId }) => {
+const endpointsWith = (states: ReadonlyMap<string, FleetState | Error>): Pick<EndpointStates, 'fleetState'> => ({
+  fleetState: ({ resourceId }) => {
     const state = states.get(resourceId) ?? settled;
     return state instanceof Error ? Promise.reject(state) : Promise.resolve(state);
   },
@@ -76,7 +76,7 @@ function world(fleets: readonly WatchedFleet[] = [chat]) {
           return recent instanceof Error ? Promise.reject(recent) : Promise.resolve(recent);
         },
       },
-      states: statesFrom(states),
+      endpoints: endpointsWith(states),
       store: {
         putIfAbsent: (event, expiresAt) => {
           writes++;
@@ -110,7 +110,7 @@ function world(fleets: readonly WatchedFleet[] = [chat]) {
 }
 
 describe('the scale-events handler', () => {
-  test('records and counts what the activities tell', async () => {
+  test('records and counts the events of the activities', async () => {
     const { newHandler, stored, counted, activities, expiries } = world();
     activities.set(chat.resourceId, {
       activities: [activity(chat, 'b', 200, 2), activity(chat, 'a', 100, 4)],
@@ -128,7 +128,7 @@ describe('the scale-events handler', () => {
     ]);
   });
 
-  test('counts an event once however often it is told, by this process or another', async () => {
+  test('counts an event once for any number of deliveries, to this process or another', async () => {
     const { newHandler, stored, counted, activities } = world();
     activities.set(chat.resourceId, { activities: [activity(chat, 'a', 100, 4)], complete: true });
     const handler = newHandler();
@@ -140,7 +140,7 @@ describe('the scale-events handler', () => {
     expect(counted).toHaveLength(2);
   });
 
-  test('stores the same events whatever order they come in', async () => {
+  test('stores the same events for any order of arrival', async () => {
     const first = world();
     const second = world();
     const events = [stateChange(1_795_442_400_000), stateChange(1_795_442_460_000), tick];
@@ -172,7 +172,7 @@ describe('the scale-events handler', () => {
     expect(stored()).toMatchObject([{ kind: 'scale-in', from: 5, to: 3 }]);
   });
 
-  test('records the other fleets when one cannot be read, and fails so that the failure is seen', async () => {
+  test('records the other fleets when one cannot be read, and fails afterwards', async () => {
     const search = fleetOf('search');
     const { newHandler, stored, activities } = world([chat, search]);
     activities.set(chat.resourceId, new Error('ThrottlingException'));
@@ -191,7 +191,7 @@ describe('the scale-events handler', () => {
     expect(counted).toHaveLength(0);
   });
 
-  test('does not write again what it has seen in the table', async () => {
+  test('does not write an event again that it knows to be in the table', async () => {
     const { newHandler, activities, writes } = world();
     activities.set(chat.resourceId, { activities: [activity(chat, 'a', 100, 4)], complete: true });
     const handler = newHandler();
@@ -213,7 +213,7 @@ describe('the state of the fleets', () => {
       told.map(({ metricName, value, dimensions }) => [`${dimensions['ResourceId']} ${metricName}`, value]),
     );
 
-  test('is told with every look', async () => {
+  test('is published with every invocation', async () => {
     const { newHandler, states, told } = world();
     states.set(chat.resourceId, { ...settled, desired: 5, current: 2 });
     await newHandler()(tick);
@@ -225,7 +225,7 @@ describe('the state of the fleets', () => {
   });
 
   test.each<[string, Partial<FleetState>, object]>([
-    ['a rollout that was taken back', { configName: 'config-1' }, { CapacityGap: 0, ConfigurationDrift: 1 }],
+    ['a rollout that was rolled back', { configName: 'config-1' }, { CapacityGap: 0, ConfigurationDrift: 1 }],
     ['a rollback that failed', { status: 'UpdateRollbackFailed' }, { CapacityGap: 0, ConfigurationDrift: 1 }],
     ['an update', { status: 'Updating', configName: 'config-1', desired: 4 }, { CapacityGap: 3 }],
     ['more instances than wanted', { current: 4 }, { CapacityGap: 0, ConfigurationDrift: 0 }],
@@ -237,7 +237,7 @@ describe('the state of the fleets', () => {
     expect(Object.fromEntries(told.map(({ metricName, value }) => [metricName, value]))).toEqual(expected);
   });
 
-  test('of one that cannot be read keeps no other from being told, and fails the look', async () => {
+  test('is published for the others when one cannot be read, and the invocation fails', async () => {
     const films = fleetOf('films');
     const { newHandler, states, told } = world([chat, films]);
     states.set(chat.resourceId, new Error('throttled'));

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import {
   classifyInvocationError,
   ModelFailedError,
-  RecordRefusedError,
-  sageMakerEndpointRuntime,
+  RecordRejectedError,
+  createEndpointRuntime,
 } from '../../../lambda/clients/endpoint-runtime';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
 
@@ -26,8 +26,8 @@ describe('an error of InvokeEndpoint', () => {
       RetryableError,
     ],
     ['a model that breaks may pass', serviceError('ModelError', 424, { OriginalStatusCode: 500 }), ModelFailedError],
-    ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RecordRefusedError],
-    ['a request the service refuses', serviceError('ValidationError', 400), RecordRefusedError],
+    ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RecordRejectedError],
+    ['a request the service refuses', serviceError('ValidationError', 400), RecordRejectedError],
     ['a refused permission', serviceError('AccessDeniedException', 400), PermanentError],
     ['a refused signature', serviceError('IncompleteSignature', 403), PermanentError],
   ])('%s', (_, error, expected) => {
@@ -67,7 +67,7 @@ describe('the client of the endpoint', () => {
   });
 
   const runtime = (componentName?: string) =>
-    sageMakerEndpointRuntime('chat', {
+    createEndpointRuntime('chat', {
       maxConnections: 2,
       componentName,
       client: {
@@ -77,7 +77,7 @@ describe('the client of the endpoint', () => {
       },
     });
 
-  test('sends the body as it is and returns the answer', async () => {
+  test('sends the body unchanged and returns the response', async () => {
     answer = { status: 200, body: '{"id":"r-1"}' };
     expect(await runtime().invoke('{"id":"r-1","key":"a"}')).toBe('{"id":"r-1"}');
     expect(requests.at(-1)).toEqual({ url: '/endpoints/chat/invocations', body: '{"id":"r-1","key":"a"}' });
@@ -105,6 +105,6 @@ describe('the client of the endpoint', () => {
   test("reads the model's own status from a model error", async () => {
     const body = JSON.stringify({ Message: 'failed', OriginalStatusCode: 422, OriginalMessage: 'prompt too long' });
     answer = { status: 424, body, headers: { 'x-amzn-errortype': 'ModelError' } };
-    await expect(runtime().invoke('{}')).rejects.toThrow('the model answered 422: prompt too long');
+    await expect(runtime().invoke('{}')).rejects.toThrow('the model returned 422: prompt too long');
   });
 });

@@ -1,7 +1,11 @@
 import { createHandler, type StreamConsumerDependencies } from '../../../lambda/stream-consumer/handler';
 import type { ObjectStore } from '../../../lambda/clients/object-store';
 import { createLogger } from '../../../lambda/support/logger';
-import { formatInferenceAnswer, formatInferenceRequest, parseInferenceRequest } from '../../../lib/ingestion/contract';
+import {
+  formatInferenceResponse,
+  formatInferenceRequest,
+  parseInferenceRequest,
+} from '../../../lib/ingestion/contract';
 import { type PutRecord, sequenceNumber } from './poller-model';
 import { VirtualTime } from './virtual-time';
 
@@ -38,10 +42,10 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
-/** What a test's endpoint does with a request: how long it takes, and an error to throw in place of an answer. */
+/** Behaviour of a test's endpoint for a request: its duration, and an error in place of a response. */
 export type Behaviour = (id: string, attempt: number) => { readonly milliseconds?: number; readonly error?: Error };
 
-/** A consumer with everything around it made up, in virtual time. */
+/** Consumer with simulated dependencies, in virtual time. */
 export function rehearsal(
   behaviour: Behaviour,
   overrides: Partial<
@@ -69,7 +73,7 @@ export function rehearsal(
         inFlight--;
         signal?.throwIfAborted();
         if (error !== undefined) throw error;
-        return formatInferenceAnswer(id, { generatedTokens, serviceSeconds: milliseconds / 1000, queueSeconds: 0 });
+        return formatInferenceResponse(id, { generatedTokens, serviceSeconds: milliseconds / 1000, queueSeconds: 0 });
       },
     },
     results: store,
@@ -92,7 +96,7 @@ export function rehearsal(
     logLines,
     peakInFlight: () => peakInFlight,
     deadLettersCounted: () => deadLettersCounted,
-    /** A new execution environment: nothing is remembered. */
+    /** New execution environment, without state. */
     environment: () => createHandler(dependencies),
   };
 }

@@ -1,5 +1,5 @@
-import { ModelFailedError, RecordRefusedError } from '../../../lambda/clients/endpoint-runtime';
-import { AnswerMemory } from '../../../lambda/stream-consumer/answer-memory';
+import { ModelFailedError, RecordRejectedError } from '../../../lambda/clients/endpoint-runtime';
+import { SeenRecords } from '../../../lambda/stream-consumer/seen-records';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
 import { parseDeadLetter, parseResultLine } from '../../../lib/ingestion/contract';
 import { rehearsal, requestRecord } from './fakes';
@@ -18,7 +18,7 @@ const allDone = { batchItemFailures: [] };
 const batch = (keys: string): PutRecord[] => [...keys].map((key, index) => requestRecord(index, key));
 
 describe('the stream consumer', () => {
-  test('writes the answers of a batch as one object named for its first and last record', async () => {
+  test('writes the results of a batch as one object named for its first and last record', async () => {
     const { time, store, environment } = rehearsal(() => ({ milliseconds: 250 }));
     const records = batch('ab');
     expect(await time.until(environment()(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(allDone);
@@ -37,7 +37,7 @@ describe('the stream consumer', () => {
     expect(second!.id).toBe('r-1');
   });
 
-  test('measures the service time itself when the model does not tell it', async () => {
+  test('measures the service time when the response does not contain it', async () => {
     const { time, store, environment } = rehearsal(() => ({}));
     const handler = environment();
     const records = [requestRecord(0, 'a')];
@@ -82,7 +82,7 @@ describe('the stream consumer', () => {
     expect(sent).not.toContain('r-2');
   });
 
-  test('keeps time back to write what was answered', async () => {
+  test('reserves time to write the results', async () => {
     const { time, store, environment } = rehearsal((id) => (id === 'r-1' ? { milliseconds: 10 * MINUTE_MS } : {}));
     const context = time.context(MINUTE_MS);
     expect(await time.until(environment()(kinesisEvent(batch('ab')), context))).toEqual(failuresFrom(1));
@@ -90,7 +90,7 @@ describe('the stream consumer', () => {
     expect(store.objects.has(resultKey(0, 0))).toBe(true);
   });
 
-  test('does not ask the model again for what it answered behind a failure, in the same environment', async () => {
+  test('does not invoke the model again for results behind a failure, in the same environment', async () => {
     let well = false;
     const { time, sent, store, environment } = rehearsal((id) => (id === 'r-0' && !well ? { error: busy } : {}));
     const handler = environment();
@@ -104,7 +104,7 @@ describe('the stream consumer', () => {
     expect(store.resultIds()).toEqual(['r-0', 'r-1', 'r-2']);
   });
 
-  test('sets a record that does not parse aside with its payload and answers its neighbours', async () => {
+  test('writes a dead letter with the payload of a record that does not parse, and the results of its neighbours', async () => {
     const { time, store, deadLettersCounted, logLines, environment } = rehearsal(() => ({}));
     const records = batch('aaa');
     records[1] = { ...records[1]!, payload: '{"id":"r-1","key":"a","context_tokens":"many","generated_tokens":1}' };
@@ -112,30 +112,30 @@ describe('the stream consumer', () => {
     expect(store.resultIds()).toEqual(['r-0', 'r-2']);
     const letter = parseDeadLetter(store.objects.get(letterKey(1))!);
     expect(letter).toMatchObject({ sequenceNumber: sequenceNumber(1), partitionKey: 'a' });
-    expect(letter.error).toBe('the request has context_tokens "many"; a whole number from 0 is needed');
+    expect(letter.error).toBe('the request: context_tokens is "many"; expected a whole number of at least 0');
     expect(Buffer.from(letter.payloadBase64, 'base64').toString()).toBe(records[1].payload);
     expect(deadLettersCounted()).toBe(1);
-    expect(logLines.map(({ message }) => message)).toContain('record set aside');
+    expect(logLines.map(({ message }) => message)).toContain('dead letter written');
   });
 
-  test('sets a record that the model refuses aside without a second attempt', async () => {
-    const refusal = new RecordRefusedError('the model answered 422: too long');
+  test('writes a dead letter for a record that the model rejects, without a retry', async () => {
+    const refusal = new RecordRejectedError('the model returned 422: too long');
     const { time, store, sent, environment } = rehearsal((id) => (id === 'r-0' ? { error: refusal } : {}));
     expect(await time.until(environment()(kinesisEvent(batch('aa')), time.context(MINUTE_MS)))).toEqual(allDone);
     expect(sent).toEqual(['r-0', 'r-1']);
-    expect(parseDeadLetter(store.objects.get(letterKey(0))!).error).toBe('the model answered 422: too long');
+    expect(parseDeadLetter(store.objects.get(letterKey(0))!).error).toBe('the model returned 422: too long');
   });
 
-  test('sets a record aside on which the model keeps breaking while it answers others', async () => {
-    const broken = new ModelFailedError('the model answered 500: boom');
+  test('writes a dead letter for a record on which the model keeps failing while others succeed', async () => {
+    const broken = new ModelFailedError('the model returned 500: boom');
     const { time, store, sent, environment } = rehearsal((id) => (id === 'r-0' ? { error: broken } : {}));
     expect(await time.until(environment()(kinesisEvent(batch('ab')), time.context(MINUTE_MS)))).toEqual(allDone);
     expect(sent.filter((id) => id === 'r-0')).toHaveLength(3);
     expect(store.keysBelow('dead-letters/')).toEqual([letterKey(0)]);
   });
 
-  test('sets nothing aside while the model breaks on everything', async () => {
-    const broken = new ModelFailedError('the model answered 500: boom');
+  test('writes no dead letter while the model fails on every record', async () => {
+    const broken = new ModelFailedError('the model returned 500: boom');
     const { time, store, environment } = rehearsal(() => ({ error: broken }));
     expect(await time.until(environment()(kinesisEvent(batch('ab')), time.context(MINUTE_MS)))).toEqual(
       failuresFrom(0),
@@ -143,7 +143,7 @@ describe('the stream consumer', () => {
     expect(store.objects.size).toBe(0);
   });
 
-  test('fails aloud and at once when the call is not allowed', async () => {
+  test('fails at once when the call is not allowed', async () => {
     const denied = new PermanentError('AccessDeniedException: not authorized to perform: sagemaker:InvokeEndpoint');
     const { time, environment } = rehearsal(() => ({ error: denied }));
     const context = time.context(MINUTE_MS);
@@ -151,7 +151,7 @@ describe('the stream consumer', () => {
     expect(context.getRemainingTimeInMillis()).toBeGreaterThan(0.9 * MINUTE_MS);
   });
 
-  test('lands what was answered before the call became forbidden', async () => {
+  test('writes the results from before the call was denied', async () => {
     const denied = new PermanentError('AccessDeniedException');
     const { time, store, logLines, environment } = rehearsal((id) =>
       id === 'r-1' ? { error: denied, milliseconds: 300 } : {},
@@ -163,7 +163,7 @@ describe('the stream consumer', () => {
     expect(logLines.filter(({ level }) => level === 'error')).toHaveLength(1);
   });
 
-  test('fails the batch when results cannot be written, and asks the model nothing twice after that', async () => {
+  test('fails the batch when results cannot be written, and does not invoke the model twice', async () => {
     const { time, store, sent, environment } = rehearsal(() => ({}));
     const handler = environment();
     store.beforePut = () => {
@@ -193,29 +193,29 @@ describe('the stream consumer', () => {
         message: 'batch',
         shardId: 'shardId-000000000000',
         records: 1,
-        answered: 0,
-        deadLettered: 0,
-        repeatFrom: sequenceNumber(0),
+        succeeded: 0,
+        deadLetters: 0,
+        retryFrom: sequenceNumber(0),
         reason: 'ServiceUnavailable: busy',
       },
     ]);
   });
 });
 
-describe('the memory of answers', () => {
+describe('seen records', () => {
   const result = parseResultLine(
     '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1,"sent_at":null,"answered_at":1,"service_seconds":1,"queue_seconds":0}',
   );
 
-  test('drops the oldest answers beyond its capacity', () => {
-    const memory = new AnswerMemory(2);
-    ['1', '2', '3'].forEach((sequence) => memory.keep('shard', sequence, result));
-    expect(['1', '2', '3'].map((sequence) => memory.recall('shard', sequence))).toEqual([undefined, result, result]);
+  test('drops the oldest results beyond its maximum', () => {
+    const seen = new SeenRecords(2);
+    ['1', '2', '3'].forEach((sequence) => seen.add('shard', sequence, result));
+    expect(['1', '2', '3'].map((sequence) => seen.get('shard', sequence))).toEqual([undefined, result, result]);
   });
 
   test('keeps shards apart', () => {
-    const memory = new AnswerMemory();
-    memory.keep('shard-1', '1', result);
-    expect(memory.recall('shard-2', '1')).toBeUndefined();
+    const seen = new SeenRecords();
+    seen.add('shard-1', '1', result);
+    expect(seen.get('shard-2', '1')).toBeUndefined();
   });
 });

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
-import { RecordRefusedError } from '../../../lambda/clients/endpoint-runtime';
+import { RecordRejectedError } from '../../../lambda/clients/endpoint-runtime';
 import { createHandler } from '../../../lambda/stream-consumer/handler';
 import { createLogger } from '../../../lambda/support/logger';
 import { RetryableError } from '../../../lib/core/errors';
-import { formatInferenceAnswer, parseInferenceRequest } from '../../../lib/ingestion/contract';
+import { formatInferenceResponse, parseInferenceRequest } from '../../../lib/ingestion/contract';
 import { MemoryStore, requestRecord } from './fakes';
 import { pollShard, type PutRecord, sequenceNumber, streamName, shardId } from './poller-model';
 import { VirtualTime } from './virtual-time';
@@ -87,8 +87,8 @@ async function play(given: Scenario) {
       if (signal?.aborted) throw new RetryableError('aborted');
       if (fails) throw new RetryableError('ThrottlingException: too many requests');
       done.add(index);
-      if (given.kinds[index] === 'refused') throw new RecordRefusedError('the model answered 400');
-      return formatInferenceAnswer(id, { generatedTokens, serviceSeconds: 1, queueSeconds: 0 });
+      if (given.kinds[index] === 'refused') throw new RecordRejectedError('the model returned 400');
+      return formatInferenceResponse(id, { generatedTokens, serviceSeconds: 1, queueSeconds: 0 });
     },
   };
   store.beforePut = () => {
@@ -135,7 +135,7 @@ const setAside = (given: Scenario): string[] =>
   );
 
 describe('the stream consumer under a poller that repeats and bisects', () => {
-  test('lands every answer exactly once, keeps the order of every key and sets aside exactly the poison', async () => {
+  test('writes every result exactly once, keeps the order of every key and writes dead letters for exactly the poison', async () => {
     await fc.assert(
       fc.asyncProperty(scenario({}), async (given) => {
         const { store, breaches, toFailureDestination } = await play(given);

@@ -1,20 +1,30 @@
 import { systemClock } from '../../../lambda/support/clock';
+import { withDeadline } from '../../../lambda/support/deadline';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../../../lambda/support/env';
-import { createLogger } from '../../../lambda/support/logger';
+import { createLogger, logger as handlerLogger } from '../../../lambda/support/logger';
+import { systemSleep } from '../../../lambda/support/sleep';
+import { RetryableError } from '../../../lib/core/errors';
 
 describe('environment', () => {
   test('gives the value of a variable', () => {
     expect(requiredEnv('TABLE', { TABLE: 'events' })).toBe('events');
     expect(requiredNumberEnv('DAYS', { DAYS: '90' })).toBe(90);
+    expect(optionalEnv('TABLE', { TABLE: 'events' })).toBe('events');
     expect(optionalEnv('TABLE', { TABLE: '' })).toBeUndefined();
+    expect(optionalEnv('TABLE', {})).toBeUndefined();
   });
 
   test.each([[{}], [{ TABLE: '' }]])('names a variable that is missing: %j', (environment) => {
-    expect(() => requiredEnv('TABLE', environment)).toThrow('environment variable TABLE is not set');
+    expect(() => requiredEnv('TABLE', environment)).toThrow(
+      'environment variable TABLE is not set; the construct that creates this handler sets it',
+    );
   });
 
   test('refuses what is no number', () => {
-    expect(() => requiredNumberEnv('DAYS', { DAYS: 'many' })).toThrow("environment variable DAYS is 'many'");
+    expect(() => requiredNumberEnv('DAYS', { DAYS: 'many' })).toThrow(
+      "environment variable DAYS is 'many'; expected a number",
+    );
+    expect(() => requiredNumberEnv('DAYS', { DAYS: 'Infinity' })).toThrow("'Infinity'");
   });
 });
 
@@ -37,7 +47,90 @@ describe('logger', () => {
   });
 });
 
-test('the system clock tells seconds since the epoch', () => {
+test('the logger of the handlers writes lines to standard output', () => {
+  const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  handlerLogger.info('done');
+  const written = write.mock.calls.map(([line]) => line);
+  write.mockRestore();
+  expect(written).toEqual(['{"level":"info","message":"done"}\n']);
+});
+
+describe('the sleep of the machine', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  /** Sleeps and tells whether the sleep is over. */
+  function sleeping(milliseconds: number, signal?: AbortSignal): () => Promise<boolean> {
+    let over = false;
+    void systemSleep(milliseconds, signal).then(() => (over = true));
+    return async () => {
+      await Promise.resolve();
+      return over;
+    };
+  }
+
+  test('ends after its time and not before', async () => {
+    const isOver = sleeping(200);
+    jest.advanceTimersByTime(199);
+    expect(await isOver()).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(await isOver()).toBe(true);
+  });
+
+  test('ends at once when its signal aborts, and leaves no timer', async () => {
+    const controller = new AbortController();
+    const isOver = sleeping(60_000, controller.signal);
+    expect(await isOver()).toBe(false);
+    controller.abort();
+    expect(await isOver()).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('does not begin when its signal has aborted', async () => {
+    const isOver = sleeping(60_000, AbortSignal.abort());
+    expect(await isOver()).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('lets go of its signal when its time is over', async () => {
+    const { signal } = new AbortController();
+    const removed = jest.spyOn(signal, 'removeEventListener');
+    const added = jest.spyOn(signal, 'addEventListener');
+    const isOver = sleeping(-5, signal);
+    jest.advanceTimersByTime(1);
+    expect(await isOver()).toBe(true);
+    expect(removed.mock.calls[0]!.slice(0, 2)).toEqual(added.mock.calls[0]!.slice(0, 2));
+  });
+});
+
+describe('a look with a deadline', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  test('returns what the work returns, or throws what it throws, and leaves no timer', async () => {
+    await expect(withDeadline(10, 'the budget', () => Promise.resolve(5))).resolves.toBe(5);
+    await expect(withDeadline(10, 'the budget', () => Promise.reject(new Error('denied')))).rejects.toThrow('denied');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('ends in time when the work is silent: as an error that may pass, with the signal of the work aborted', async () => {
+    let given: AbortSignal | undefined;
+    const outcome = withDeadline(10, 'the budget', (signal) => {
+      given = signal;
+      return new Promise(() => undefined);
+    }).catch((error: unknown) => error);
+    jest.advanceTimersByTime(9_999);
+    expect(given!.aborted).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(given!.aborted).toBe(true);
+    const error = await outcome;
+    expect(error).toBeInstanceOf(RetryableError);
+    expect((error as Error).message).toBe('the budget: no answer within 10 s');
+  });
+});
+
+test('the system clock returns seconds since the epoch', () => {
   const before = Date.now() / 1000;
   expect(systemClock.now()).toBeGreaterThanOrEqual(before);
+  expect(systemClock.now()).toBeLessThan(before + 3600);
 });

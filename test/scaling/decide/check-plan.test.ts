@@ -56,7 +56,7 @@ describe('checking a plan', () => {
       withTracking({ alarmShape: { periodSeconds: 45 } }),
       'periodSeconds (45) must be 10, 20, 30 or a multiple of 60',
     ],
-    ['a factor above 1', withTracking({ alarmShape: { scaleInFactor: 1.1 } }), 'scaleInFactor (1.1)'],
+    ['a factor above 1', withTracking({ alarmShape: { scaleInRatio: 1.1 } }), 'scaleInRatio (1.1)'],
     ['no datapoints', withTracking({ alarmShape: { scaleOutDatapoints: 0 } }), 'scaleOutDatapoints (0)'],
     ['half a datapoint', withTracking({ alarmShape: { scaleInDatapoints: 1.5 } }), 'scaleInDatapoints (1.5)'],
     ['math without a result', withTracking({ metric: { kind: 'math', queries: [] } }), 'exactly one query'],

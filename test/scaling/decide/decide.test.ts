@@ -1,12 +1,7 @@
 import { decide } from '../../../lib/scaling/decide/decide';
-import {
-  EMPTY_MEMORY,
-  type FleetObservation,
-  type FleetPlan,
-  type ScalingMemory,
-  type StepPolicy,
-  type TargetTrackingPolicy,
-} from '../../../lib/scaling/decide/plan';
+import { EMPTY_MEMORY, type ScalingMemory } from '../../../lib/scaling/decide/memory';
+import type { FleetObservation } from '../../../lib/scaling/decide/observation';
+import type { FleetPlan, StepPolicy, TargetTrackingPolicy } from '../../../lib/scaling/decide/plan';
 
 const track: TargetTrackingPolicy = { kind: 'target-tracking', policyName: 'track', targetValue: 100 };
 const plan: FleetPlan = { minCapacity: 1, maxCapacity: 20, policies: [track], schedules: [] };
@@ -39,8 +34,8 @@ describe('decide', () => {
         to: 6,
         reason: 'metric 150 is above target 100: 4 × 150 ÷ 100 = 6, rounded up to 6',
       },
-      { stage: 'combine', from: 4, to: 6, reason: 'track wants 6' },
-      { stage: 'cooldowns', from: 4, to: 6, reason: 'no scale-out is awaited or in cooldown' },
+      { stage: 'combine', from: 4, to: 6, reason: 'track proposes 6' },
+      { stage: 'cooldowns', from: 4, to: 6, reason: 'no scale-out is in progress or in cooldown' },
       { stage: 'limits', from: 6, to: 6, reason: '6 lies between minimum 1 and maximum 20' },
     ]);
   });
@@ -59,7 +54,7 @@ describe('decide', () => {
   test('says why a share of zero replicas cannot grow', () => {
     const result = decide({ ...plan, minCapacity: 0 }, seen(0, 900), EMPTY_MEMORY);
     expect(result.decision.desiredCapacity).toBe(0);
-    expect(reasons(result)).toContain('growing from zero needs a step policy or a higher minimum');
+    expect(reasons(result)).toContain('scaling from zero needs a step policy or a higher minimum');
   });
 
   test('believes the alarm before the value', () => {
@@ -74,7 +69,7 @@ describe('decide', () => {
   test('acts only for policies whose alarms were evaluated', () => {
     const result = decide(plan, seen(4, 150, { triggered: [] }), EMPTY_MEMORY);
     expect(result.decision.outcome).toBe('hold');
-    expect(reasons(result)).toContain('combine: no policy was asked');
+    expect(reasons(result)).toContain('combine: no policy was evaluated');
   });
 
   describe('with ceilings', () => {
@@ -110,7 +105,7 @@ describe('decide', () => {
       expect(out.decision.desiredCapacity).toBe(4);
       const same = at(1500, 200, 2, out.memory);
       expect(same.decision.desiredCapacity).toBe(4);
-      expect(reasons(same)).toContain('has not arrived yet, and 4 is not larger than 4');
+      expect(reasons(same)).toContain('is in progress, and 4 is not larger than 4');
     });
 
     test('adds the difference when more is needed', () => {
@@ -132,7 +127,7 @@ describe('decide', () => {
     test('takes the metric as that of the replicas that serve', () => {
       const scheduled = decide(plan, seen(8, 200, { inServiceCapacity: 2 }), EMPTY_MEMORY);
       expect(scheduled.decision.desiredCapacity).toBe(8);
-      expect(reasons(scheduled)).toContain('4 is not larger than 8: enough is on its way');
+      expect(reasons(scheduled)).toContain('4 is not larger than 8: enough capacity is already starting');
     });
 
     test('forgets scale-outs that someone took back', () => {
@@ -194,15 +189,15 @@ describe('decide', () => {
         at('at(1970-01-01T00:15:00)', { minCapacity: 9 }, 'second'),
         at('at(1970-01-01T00:14:00)', { minCapacity: 5, maxCapacity: 12 }, 'first'),
       );
-      const result = decide(two, seen(2, undefined), { ...EMPTY_MEMORY, schedulesSeenUntil: 600 });
+      const result = decide(two, seen(2, undefined), { ...EMPTY_MEMORY, schedulesAppliedUntil: 600 });
       expect(result.decision).toMatchObject({ desiredCapacity: 9, decidedBy: 'second' });
       expect(result.memory.limits).toEqual({ minCapacity: 9, maxCapacity: 12 });
-      expect(result.memory.schedulesSeenUntil).toBe(1000);
+      expect(result.memory.schedulesAppliedUntil).toBe(1000);
     });
 
     test('runs an action once', () => {
       const once = scheduled(at('at(1970-01-01T00:15:00)', { minCapacity: 9 }));
-      const first = decide(once, seen(2, undefined), { ...EMPTY_MEMORY, schedulesSeenUntil: 600 });
+      const first = decide(once, seen(2, undefined), { ...EMPTY_MEMORY, schedulesAppliedUntil: 600 });
       const second = decide(once, seen(9, undefined, { atSeconds: 1060 }), first.memory);
       expect(reasons(second)).toContain('no scheduled action is due');
       expect(second.decision.limits).toEqual({ minCapacity: 9, maxCapacity: 20 });
@@ -215,7 +210,7 @@ describe('decide', () => {
 
     test('refuses an action that would put the minimum above the maximum', () => {
       const wrong = scheduled(at('rate(1 minute)', { minCapacity: 30 }));
-      const result = decide(wrong, seen(2, undefined), { ...EMPTY_MEMORY, schedulesSeenUntil: 900 });
+      const result = decide(wrong, seen(2, undefined), { ...EMPTY_MEMORY, schedulesAppliedUntil: 900 });
       expect(result.decision.desiredCapacity).toBe(2);
       expect(reasons(result)).toContain('it would set minimum 30 above maximum 20');
     });
@@ -225,7 +220,7 @@ describe('decide', () => {
       const from = (since: number, until: number) =>
         decide(scheduled(bounded), seen(1, undefined, { atSeconds: until }), {
           ...EMPTY_MEMORY,
-          schedulesSeenUntil: since,
+          schedulesAppliedUntil: since,
         }).decision.desiredCapacity;
       expect(from(600, 699)).toBe(1);
       expect(from(600, 700)).toBe(3);

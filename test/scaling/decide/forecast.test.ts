@@ -24,6 +24,32 @@ function fed(rateOf: (minute: number) => number, minutes: number, changes: Parti
   return forecast;
 }
 
+/** Returns the paths of the values of a document that are no objects, of long lists only the first and the last. */
+function leavesOf(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  const names = Object.keys(value);
+  const some = Array.isArray(value) && names.length > 2 ? [names[0]!, names.at(-1)!] : names;
+  return some.flatMap((name) =>
+    leavesOf((value as { [name: string]: unknown })[name], path === '' ? name : `${path}.${name}`),
+  );
+}
+
+function set(document: object, path: string, value: unknown): void {
+  const names = path.split('.');
+  let place = document as { [name: string]: unknown };
+  for (const name of names.slice(0, -1)) place = place[name] as typeof place;
+  place[names.at(-1)!] = value;
+}
+
+function refusal(json: unknown): string {
+  try {
+    parseForecastState(json);
+    return 'accepted';
+  } catch (error) {
+    return String(error);
+  }
+}
+
 describe('the capacity forecast', () => {
   test('asks for the minimum before it has seen anything', () => {
     expect(new CapacityForecast({ ...settings, minCapacity: 3 }).decide()).toMatchObject({
@@ -143,8 +169,34 @@ describe('the capacity forecast', () => {
 
   test.each([null, 7, {}, { version: 2 }, { ...new CapacityForecast(settings).toState(), fleets: [] }])(
     'refuses %j as a state',
-    (json) => expect(() => parseForecastState(json)).toThrow(/not one of the capacity forecast.*delete it/),
+    (json) => expect(() => parseForecastState(json)).toThrow(/state of the forecast:/),
   );
+
+  test('refuses a state in which any number is not one, or any part is missing', () => {
+    const whole = JSON.parse(JSON.stringify(fed(() => 80, DAY).toState())) as object;
+    expect(parseForecastState(whole)).toEqual(whole);
+    const optional =
+      /^(lastMinute|phases\.changes|quantile\.losses\.rate|quantile\.recent\.\d+|quantile\.open\.\d+\.naive)$/;
+    for (const path of leavesOf(whole)) {
+      for (const value of ['', -1, true, {}, undefined]) {
+        if (value === undefined && (optional.test(path) || /\.\d+$/.test(path))) continue;
+        const copy = structuredClone(whole);
+        set(copy, path, value);
+        expect([path, value, refusal(copy)]).toEqual([path, value, expect.stringContaining('state of the forecast:')]);
+      }
+    }
+  });
+
+  test.each([
+    ['phases.moves', 59],
+    ['phases.visits', 61],
+    ['minutes.spreads', 2],
+    ['fleets', 1],
+  ])('refuses a state with %s of length %i', (path, length) => {
+    const copy = JSON.parse(JSON.stringify(fed(() => 80, DAY).toState())) as object;
+    set(copy, path, new Array<number>(length).fill(0));
+    expect(refusal(copy)).toContain(`${path} is [0`);
+  });
 });
 
 describe("the naive forecast, yesterday's same minute", () => {
@@ -233,30 +285,30 @@ describe('a fleet that is only computed', () => {
 
   test('costs its instances and keeps nobody waiting while they suffice', () => {
     const fleet = new ShadowFleet(settings);
-    fleet.want(-1, 10);
-    fleet.play(0, parts(79), 1);
+    fleet.setDesired(-1, 10);
+    fleet.simulate(0, parts(79), 1);
     expect({ cost: fleet.cost, missed: fleet.missed }).toEqual({ cost: 600, missed: 0 });
   });
 
   test('pays for instances from their launch and has them when they are ready', () => {
     const fleet = new ShadowFleet(settings);
-    fleet.want(-1, 5);
-    fleet.want(-1, 10); // serves 268 seconds later
-    for (let minute = 0; minute < 4; minute++) fleet.play(minute, parts(79), 1);
+    fleet.setDesired(-1, 5);
+    fleet.setDesired(-1, 10); // serves 268 seconds later
+    for (let minute = 0; minute < 4; minute++) fleet.simulate(minute, parts(79), 1);
     expect(fleet.cost).toBe(10 * 240);
     const early = fleet.missed;
     expect(early).toBeGreaterThan(0.9 * 79 * 230);
-    for (let minute = 4; minute < 30; minute++) fleet.play(minute, parts(20), 1);
+    for (let minute = 4; minute < 30; minute++) fleet.simulate(minute, parts(20), 1);
     const drained = fleet.missed;
-    for (let minute = 30; minute < 40; minute++) fleet.play(minute, parts(79), 1);
+    for (let minute = 30; minute < 40; minute++) fleet.simulate(minute, parts(79), 1);
     expect(fleet.missed).toBe(drained);
   });
 
   test('cancels what has not started before it gives up what serves', () => {
     const fleet = new ShadowFleet(settings);
-    fleet.want(-1, 5);
-    fleet.want(-1, 10);
-    fleet.want(-1, 4);
+    fleet.setDesired(-1, 5);
+    fleet.setDesired(-1, 10);
+    fleet.setDesired(-1, 4);
     expect(fleet.toState()).toMatchObject({ desired: 4, serving: 4, launches: [] });
   });
 });

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { decide } from '../../../lib/scaling/decide/decide';
-import {
-  EMPTY_MEMORY,
-  type FleetObservation,
-  type FleetPlan,
-  type PolicySignal,
-  type ScalingMemory,
-  type ScalingPolicy,
-} from '../../../lib/scaling/decide/plan';
+import { EMPTY_MEMORY, type ScalingMemory } from '../../../lib/scaling/decide/memory';
+import type { FleetObservation, PolicySignal } from '../../../lib/scaling/decide/observation';
+import type { FleetPlan, ScalingPolicy } from '../../../lib/scaling/decide/plan';
 
 const policyName = fc.constantFrom('a', 'b', 'c');
 const cooldown = fc.integer({ min: 1, max: 900 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { InputError } from '../../../lib/core/errors';
-import { civilOf, dateOf, dayNumber, dayOfWeek, momentOf } from '../../../lib/scaling/decide/civil-time';
+import { civilOf, momentOf } from '../../../lib/scaling/decide/civil-time';
 import { nextDue, parseSchedule } from '../../../lib/scaling/decide/schedule-expression';
 
 describe('schedule expressions', () => {
@@ -63,22 +63,7 @@ describe('schedule expressions', () => {
   });
 });
 
-describe('calendar', () => {
-  test('agrees with the platform about days', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: -100_000, max: 200_000 }), (days) => {
-        const date = new Date(days * 86_400_000);
-        expect(dateOf(days)).toEqual({
-          year: date.getUTCFullYear(),
-          month: date.getUTCMonth() + 1,
-          day: date.getUTCDate(),
-        });
-        expect(dayNumber(dateOf(days))).toBe(days);
-        expect(dayOfWeek(days)).toBe(date.getUTCDay());
-      }),
-    );
-  });
-
+describe('civil time', () => {
   test('comes back to the same clock time away from changes of the clocks', () => {
     const noon = { year: 2027, month: 6, day: 15, hour: 12, minute: 30, second: 0 };
     for (const zone of ['UTC', 'Europe/Berlin', 'America/New_York', 'Pacific/Auckland']) {

@@ -60,7 +60,7 @@ describe('the alarms of a target-tracking policy', () => {
 
   test('can be overridden', () => {
     const { high, low } = alarmShapes(
-      policy({ alarmShape: { periodSeconds: 30, scaleOutDatapoints: 2, scaleInDatapoints: 4, scaleInFactor: 0.5 } }),
+      policy({ alarmShape: { periodSeconds: 30, scaleOutDatapoints: 2, scaleInDatapoints: 4, scaleInRatio: 0.5 } }),
     );
     expect(high).toMatchObject({ periodSeconds: 30, evaluationPeriods: 2, datapointsToAlarm: 2 });
     expect(low).toMatchObject({ periodSeconds: 30, evaluationPeriods: 4, threshold: 750 });

@@ -1,35 +1,35 @@
-import { InputError } from '../../../core/errors';
-import { ChangePhases, type ChangePhasesState } from './change-phases';
+import { parseValue, type JsonNode } from '../../../core/parse';
+import { ChangePhases, PHASES, type ChangePhasesState } from './change-phases';
 import { DemandQuantile, type DemandQuantileState } from './demand-quantile';
 import { Minutes, type MinutesState } from './minutes';
-import { PARTS, ShadowFleet, STICKINESS, type ShadowFleetState } from './shadow-fleet';
+import { PARTS, ShadowFleet, MAX_SCALE_IN_RATIO, type ShadowFleetState } from './shadow-fleet';
 
-/** One fleet, as the forecast sees it. */
+/** Settings of the fleet for the forecast. */
 export interface ForecastSettings {
-  /** Requests that an instance serves at once. */
+  /** Concurrent requests that an instance serves. */
   readonly slotsPerInstance: number;
-  /** Mean seconds a request keeps its slot. */
+  /** Mean time that a request occupies a slot. */
   readonly serviceSeconds: number;
-  /** Seconds from a launch until the instance serves. */
+  /** Time from the launch of an instance until it serves. */
   readonly provisioningSeconds: number;
   readonly minCapacity: number;
   readonly maxCapacity: number;
 }
 
-/** What the forecast asks for. */
+/** Decision of the forecast. */
 export interface ForecastDecision {
-  /** Instances: the minimum to write. */
+  /** Minimum number of instances. */
   readonly capacity: number;
-  /** `reactive` when the naive forecast is better on this endpoint, by so much that it matters: the minimum is then the configured one. */
+  /** `reactive` if the naive forecast is significantly better on this endpoint: the declared minimum then applies. */
   readonly mode: 'forecast' | 'reactive';
   readonly explanation: string;
-  /** The 90th percentile of requests per second in ten minutes. */
+  /** Forecast of the 90th percentile of requests per second, ten minutes ahead. */
   readonly predictedRequestsPerSecond: number;
   /** Mean pinball losses at 0.9, ten minutes ahead, in requests per second. */
   readonly score: { readonly forecast: number; readonly naive: number };
 }
 
-/** What the forecast keeps between runs: plain JSON of some kilobytes. */
+/** State of the forecast between runs: plain JSON of some kilobytes. */
 export interface ForecastState {
   readonly version: 1;
   readonly settings: string;
@@ -42,29 +42,29 @@ export interface ForecastState {
   readonly fleets: readonly ShadowFleetState[];
 }
 
-/** The utilisations that are tried out: how tightly capacity may follow what is to be ready for. */
-const UTILISATIONS = [
+/** Candidates for the ratio of expected demand to capacity. */
+const UTILIZATIONS = [
   0.7, 0.76, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99, 1, 1.01, 1.02, 1.03, 1.045, 1.06, 1.08,
 ];
 
-/** The objective is 99 % on time; a trial aims higher, for what it does not see: seconds within a part, and slow starts. */
-const ALLOWED_MISSES = 0.0078;
-/** Experience fades by half in two days. */
-const KEEP = Math.pow(0.5, 1 / (2 * 1440));
-/** What is believed before anything was seen counts like an hour of traffic. */
+/** Maximum ratio of late requests of a candidate: stricter than the objective of 1 %, as the model ignores the seconds within a part and slow starts. */
+const MAX_MISSED_RATIO = 0.0078;
+/** Decay of the sums per minute: a half-life of two days. */
+const DECAY = Math.pow(0.5, 1 / (2 * 1440));
+/** Weight of the prior, in minutes of traffic. */
 const PRIOR_MINUTES = 60;
 
-/** The share of misses believed of a utilisation: 0.6 % at 0.9, growing e-fold every 0.035, and at most 2 %. */
-function believedMisses(utilisation: number): number {
-  return Math.min(0.02, 0.006 * Math.exp((utilisation - 0.9) / 0.035));
+/** Returns the prior ratio of late requests at a utilization: 0.6 % at 0.9, growing e-fold every 0.035, at most 2 %. */
+function priorMissedRatio(utilization: number): number {
+  return Math.min(0.02, 0.006 * Math.exp((utilization - 0.9) / 0.035));
 }
 
 /**
- * Forecasts the instances that a fleet will need by the time they could be there.
+ * Forecasts the instances that a fleet will need by the time they can be in service.
  *
- * Capacity follows the highest of the last twelve minutes, raised by its bursts and by how far demand lately jumped. How
- * tightly it may follow is learned: fleets that differ in that alone are played over the traffic as it comes, and the cheapest that
- * would have kept its promise is followed. Where demand changes at certain minutes of the hour alone, capacity shrinks between.
+ * Capacity follows the highest of the last twelve minutes, raised by its bursts and by the recent jumps of demand. The utilization
+ * is learned: candidates are simulated on the actual traffic, and the cheapest one that meets the objective is used. Where demand changes
+ * only at certain minutes of the hour, capacity is lower in between.
  */
 export class CapacityForecast {
   private readonly minutes: Minutes;
@@ -79,28 +79,28 @@ export class CapacityForecast {
     private readonly settings: ForecastSettings,
     state?: ForecastState,
   ) {
-    // Another fleet than before: what was played with the old one says nothing of it.
+    // The state of a fleet with other settings does not apply.
     const kept = state?.settings === settingsKey(settings) ? state : undefined;
     this.minutes = new Minutes(kept?.minutes);
     this.phases = new ChangePhases(kept?.phases);
     this.quantile = new DemandQuantile(kept?.quantile);
-    this.fleets = UTILISATIONS.map((_utilisation, index) => new ShadowFleet(settings, kept?.fleets[index]));
+    this.fleets = UTILIZATIONS.map((_utilization, index) => new ShadowFleet(settings, kept?.fleets[index]));
     this.last = kept?.lastMinute ?? undefined;
     this.capacity = kept?.capacity ?? 0;
     this.requests = kept?.requests ?? 0;
   }
 
-  /** The newest minute that was observed, in minutes since 1970; undefined before the first. */
+  /** Returns the newest observed minute, in minutes since 1970; undefined before the first. */
   public lastMinute(): number | undefined {
     return this.last;
   }
 
   /**
-   * Takes a minute of traffic; minutes come in order, and one without a datapoint is left as it is: it teaches nothing, and capacity holds.
+   * Adds a minute of traffic, in order. A minute without a datapoint changes nothing.
    *
    * @param minute minutes since 1970
-   * @param requests that arrived in it; undefined where there is no datapoint
-   * @param parts requests in each 10 seconds of it, where known
+   * @param requests number of requests; undefined if there is no datapoint
+   * @param parts requests in each 10 seconds, where known
    */
   public observe(minute: number, requests: number | undefined, parts?: readonly number[]): void {
     if (this.last !== undefined && minute <= this.last) return;
@@ -113,17 +113,17 @@ export class CapacityForecast {
     this.minutes.add(demand, known === undefined ? 1 / Math.sqrt(1 + requests / PARTS) : spreadOf(known));
     this.quantile.add(minute, requests / 60, this.minutes.mean(3) / serviceSeconds);
 
-    const played = known ?? new Array<number>(PARTS).fill(requests / PARTS);
-    this.requests = this.requests * KEEP + requests;
-    const wanted = this.toBeReadyFor() / slotsPerInstance;
-    for (const [index, utilisation] of UTILISATIONS.entries()) {
+    const simulated = known ?? new Array<number>(PARTS).fill(requests / PARTS);
+    this.requests = this.requests * DECAY + requests;
+    const wanted = this.expectedDemand() / slotsPerInstance;
+    for (const [index, utilization] of UTILIZATIONS.entries()) {
       const fleet = this.fleets[index];
-      fleet.play(minute, played, KEEP);
-      fleet.want(minute, wanted / utilisation);
+      fleet.simulate(minute, simulated, DECAY);
+      fleet.setDesired(minute, wanted / utilization);
     }
   }
 
-  /** What to write now. */
+  /** Decides the minimum number of instances. */
   public decide(): ForecastDecision {
     const { minCapacity, maxCapacity, slotsPerInstance } = this.settings;
     const score = this.quantile.score();
@@ -136,18 +136,18 @@ export class CapacityForecast {
       const explanation = `the forecast's loss of ${text(score.forecast)} is above the naive one's, ${text(score.naive)}`;
       return { capacity: minCapacity, mode: 'reactive', explanation, predictedRequestsPerSecond, score };
     }
-    const utilisation = this.tightestUtilisation();
-    const demand = this.toBeReadyFor();
-    const wanted = Math.ceil(demand / slotsPerInstance / utilisation - 1e-9);
+    const utilization = this.bestUtilization();
+    const demand = this.expectedDemand();
+    const wanted = Math.ceil(demand / slotsPerInstance / utilization - 1e-9);
     const bounded = Math.min(maxCapacity, Math.max(minCapacity, wanted));
-    if (bounded > this.capacity || bounded < this.capacity * STICKINESS) this.capacity = bounded;
+    if (bounded > this.capacity || bounded < this.capacity * MAX_SCALE_IN_RATIO) this.capacity = bounded;
     const why =
       demand < this.minutes.heldDemand()
         ? 'no change is due before an instance could start'
         : `the highest of 12 minutes, its bursts, and jumps of ${text(100 * this.minutes.jump)} %`;
     const explanation =
-      `${text(this.minutes.last)} concurrent requests now, ${text(demand)} to be ready for (${why}), at ${slotsPerInstance} an ` +
-      `instance and ${text(100 * utilisation)} % use: ${this.capacity} instances`;
+      `${text(this.minutes.last)} concurrent requests now, ${text(demand)} expected (${why}), at ${slotsPerInstance} an ` +
+      `instance and ${text(100 * utilization)} % use: ${this.capacity} instances`;
     return { capacity: this.capacity, mode: 'forecast', explanation, predictedRequestsPerSecond, score };
   }
 
@@ -165,67 +165,116 @@ export class CapacityForecast {
     };
   }
 
-  /** Concurrent requests: what may come before an instance that is launched now would serve. */
-  private toBeReadyFor(): number {
+  /** Returns the concurrent requests to expect before an instance that is launched now would serve. */
+  private expectedDemand(): number {
     const lead = Math.round(this.settings.provisioningSeconds / 60);
     const held = this.minutes.heldDemand();
     const since = this.phases.calmSince(this.last! + 1, lead);
     return since === undefined ? held : Math.min(held, this.minutes.calmDemand(since));
   }
 
-  /** That of the cheapest fleet that would have kept its promise; the lowest when none has. */
-  private tightestUtilisation(): number {
+  /** Returns the utilization of the cheapest candidate that meets the objective; the lowest if none does. */
+  private bestUtilization(): number {
     const priorRequests = (PRIOR_MINUTES * this.minutes.mean(180) * 60) / this.settings.serviceSeconds;
-    let tightest = UTILISATIONS[0];
+    let best = UTILIZATIONS[0];
     let cost = Infinity;
-    for (const [index, utilisation] of UTILISATIONS.entries()) {
+    for (const [index, utilization] of UTILIZATIONS.entries()) {
       const fleet = this.fleets[index];
-      const missed = fleet.missed + believedMisses(utilisation) * priorRequests;
-      const share = missed / Math.max(1e-9, this.requests + priorRequests);
-      if (share <= ALLOWED_MISSES && fleet.cost < cost) {
-        tightest = utilisation;
+      const missed = fleet.missed + priorMissedRatio(utilization) * priorRequests;
+      const missedRatio = missed / Math.max(1e-9, this.requests + priorRequests);
+      if (missedRatio <= MAX_MISSED_RATIO && fleet.cost < cost) {
+        best = utilization;
         cost = fleet.cost;
       }
     }
-    return tightest;
+    return best;
   }
 }
 
 /**
- * Reads a state back.
+ * Parses a state.
  *
- * @throws InputError when it is none
+ * @throws InputError that lists every problem
  */
 export function parseForecastState(json: unknown): ForecastState {
-  const state = json as Partial<ForecastState> | null;
-  const numbers = (values: unknown): boolean =>
-    Array.isArray(values) && values.every((value) => Number.isFinite(value));
-  const ok =
-    typeof state === 'object' &&
-    state !== null &&
-    state.version === 1 &&
-    typeof state.settings === 'string' &&
-    (state.lastMinute === null || Number.isInteger(state.lastMinute)) &&
-    Number.isFinite(state.capacity) &&
-    Number.isFinite(state.requests) &&
-    numbers(state.minutes?.means) &&
-    numbers(state.minutes?.spreads) &&
-    numbers(state.minutes?.jumps) &&
-    numbers(state.phases?.moves) &&
-    numbers(state.phases?.visits) &&
-    Array.isArray(state.quantile?.recent) &&
-    numbers(state.quantile.recent.filter((rate) => rate !== null)) &&
-    Array.isArray(state.fleets) &&
-    state.fleets.length === UTILISATIONS.length &&
-    state.fleets.every((fleet) =>
-      [fleet?.desired, fleet?.serving, fleet?.queue, fleet?.cost, fleet?.missed].every(Number.isFinite),
-    );
-  if (!ok) {
-    throw new InputError(
-      'the state is not one of the capacity forecast, version 1; delete it, and the forecast learns anew from the metrics',
-    );
-  }
-  return state as ForecastState;
+  return parseValue('state of the forecast', json, (root): ForecastState => {
+    const version = root.at('version').number('1', (value) => value === 1) as 1;
+    return {
+      version,
+      settings: root.at('settings').text(),
+      lastMinute: root.at('lastMinute').optional((minute) => minute.count()) ?? null,
+      capacity: root.at('capacity').count(),
+      requests: amount(root.at('requests')),
+      minutes: parseMinutes(root.at('minutes')),
+      phases: parseChangePhases(root.at('phases')),
+      quantile: parseDemandQuantile(root.at('quantile')),
+      fleets: list(root.at('fleets'), parseShadowFleet, UTILIZATIONS.length),
+    };
+  });
+}
+
+function parseMinutes(minutes: JsonNode): MinutesState {
+  const means = list(minutes.at('means'), amount);
+  return {
+    means,
+    spreads: list(minutes.at('spreads'), amount, means.length),
+    jumps: list(minutes.at('jumps'), amount),
+  };
+}
+
+function parseChangePhases(phases: JsonNode): ChangePhasesState {
+  return {
+    moves: list(phases.at('moves'), amount, PHASES),
+    visits: list(phases.at('visits'), amount, PHASES),
+    changes: phases.at('changes').optional((changes) => list(changes, (change) => change.flag(), PHASES)) ?? null,
+  };
+}
+
+function parseDemandQuantile(quantile: JsonNode): DemandQuantileState {
+  const losses = quantile.at('losses');
+  const rate = losses.at('rate').optional(amount);
+  return {
+    recent: list(quantile.at('recent'), (one) => one.optional(amount) ?? null),
+    open: list(quantile.at('open'), (forecast) => ({
+      minute: forecast.at('minute').count(),
+      level: amount(forecast.at('level')),
+      margin: amount(forecast.at('margin')),
+      naive: forecast.at('naive').optional(amount) ?? null,
+    })),
+    margin: amount(quantile.at('margin')),
+    losses: {
+      forecast: amount(losses.at('forecast')),
+      naive: amount(losses.at('naive')),
+      ...(rate === undefined ? {} : { rate }),
+      weight: amount(losses.at('weight')),
+      scored: losses.at('scored').count(),
+    },
+  };
+}
+
+function parseShadowFleet(fleet: JsonNode): ShadowFleetState {
+  return {
+    desired: fleet.at('desired').count(),
+    serving: fleet.at('serving').count(),
+    launches: list(fleet.at('launches'), (launch) => ({
+      at: amount(launch.at('at')),
+      count: launch.at('count').count(),
+    })),
+    queue: amount(fleet.at('queue')),
+    cost: amount(fleet.at('cost')),
+    missed: amount(fleet.at('missed')),
+  };
+}
+
+function amount(node: JsonNode): number {
+  return node.number('a number of at least 0', (value) => value >= 0);
+}
+
+/** Reads a list, of a certain length where one is given. */
+function list<T>(node: JsonNode, read: (item: JsonNode) => T, length?: number): T[] {
+  const items = node.items();
+  if (length !== undefined && items.length !== length) node.number(`a list of ${length}`, () => false);
+  return items.map(read);
 }
 
 function settingsKey({

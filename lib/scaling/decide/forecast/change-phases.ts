@@ -1,17 +1,17 @@
 /** Minutes of an hour. */
-const PHASES = 60;
-/** A phase counts as one of change when demand moves there so many times as much as in the median phase. */
-const STANDS_OUT = 3;
-/** Every phase must have been seen so often. */
-const LEAST_VISITS = 6;
-/** Older visits fade with this many newer ones. */
-const MOST_VISITS = 96;
-/** More phases than this are no rhythm. */
-const MOST_CHANGES = 24;
+export const PHASES = 60;
+/** Minimum ratio of the move of demand in a phase of change to that in the median phase. */
+const MIN_MOVE_RATIO = 3;
+/** Minimum number of visits of every phase. */
+const MIN_VISITS = 6;
+/** Maximum weight of past visits. */
+const MAX_VISITS = 96;
+/** Maximum number of phases of change; more are no rhythm. */
+const MAX_CHANGES = 24;
 
 /**
- * Learns at which minutes of the hour demand changes its level: jobs and clients on a schedule make traffic that jumps at
- * full hours or every ten minutes and is calm between.
+ * Learns the minutes of the hour at which demand changes its level: scheduled jobs and clients make traffic that jumps at full hours or
+ * every ten minutes and is steady in between.
  */
 export class ChangePhases {
   private readonly moves: Float64Array;
@@ -24,16 +24,16 @@ export class ChangePhases {
     if (state?.changes) this.changes = [...state.changes];
   }
 
-  /** Takes how far a minute's demand was from the one before. */
+  /** Adds the demand of a minute and of the one before. */
   public add(minute: number, before: number, now: number): void {
     const phase = minute % PHASES;
     const move = Math.min(1, Math.abs(Math.log((now + 0.5) / (before + 0.5))));
-    this.visits[phase] = Math.min(MOST_VISITS, this.visits[phase] + 1);
+    this.visits[phase] = Math.min(MAX_VISITS, this.visits[phase] + 1);
     this.moves[phase] += (move - this.moves[phase]) / this.visits[phase];
     if (phase === 0) this.changes = this.find();
   }
 
-  /** Minutes since the last change, when none is due within the lead; undefined when one is, or when no rhythm is known. */
+  /** Returns the minutes since the last change; undefined if one is due within the lead, or if no rhythm is known. */
   public calmSince(minute: number, leadMinutes: number): number | undefined {
     const { changes } = this;
     if (changes === undefined) return undefined;
@@ -50,18 +50,18 @@ export class ChangePhases {
   }
 
   private find(): boolean[] | undefined {
-    if (this.visits.some((visits) => visits < LEAST_VISITS)) return undefined;
+    if (this.visits.some((visits) => visits < MIN_VISITS)) return undefined;
     const median = Float64Array.from(this.moves).sort()[PHASES / 2];
-    const changes = Array.from(this.moves, (move) => move > STANDS_OUT * median);
+    const changes = Array.from(this.moves, (move) => move > MIN_MOVE_RATIO * median);
     const count = changes.filter(Boolean).length;
-    return count > 0 && count <= MOST_CHANGES ? changes : undefined;
+    return count > 0 && count <= MAX_CHANGES ? changes : undefined;
   }
 }
 
-/** What {@link ChangePhases} keeps between runs. */
+/** State of {@link ChangePhases} between runs. */
 export interface ChangePhasesState {
   readonly moves: readonly number[];
   readonly visits: readonly number[];
-  /** Whether demand changes at each minute of the hour; null while no rhythm is known. */
+  /** True for each minute of the hour at which demand changes; null while no rhythm is known. */
   readonly changes: readonly boolean[] | null;
 }

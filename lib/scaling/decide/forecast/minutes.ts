@@ -1,12 +1,12 @@
-/** How many minutes the signal looks back: the 3 hours over which jumps are measured, and the 20 minutes that a jump spans. */
-const KEPT = 204;
+/** Number of minutes in memory: the 3 hours over which jumps are measured, and the 20 minutes that a jump spans. */
+const MAX_MINUTES = 204;
 const HELD_MINUTES = 12;
 const JUMP_MINUTES = 180;
 
-/** Jumps are taken for so large until some have been measured; a mean absolute logarithm. */
+/** Assumed size of jumps until some have been measured; a mean absolute logarithm. */
 const FIRST_JUMP = 0.07;
 
-/** The latest minutes of demand, and what they say of the next ones. */
+/** Recent minutes of demand, and the demand to expect from them. */
 export class Minutes {
   private readonly means: number[];
   private readonly spreads: number[];
@@ -21,13 +21,13 @@ export class Minutes {
   }
 
   /**
-   * @param mean concurrent requests that the minute's arrivals asked for
+   * @param mean concurrent requests of the minute
    * @param spread standard deviation ÷ mean of its 10-second parts
    */
   public add(mean: number, spread: number): void {
     this.means.push(mean);
     this.spreads.push(spread);
-    if (this.means.length > KEPT) {
+    if (this.means.length > MAX_MINUTES) {
       this.means.shift();
       this.spreads.shift();
     }
@@ -43,12 +43,12 @@ export class Minutes {
     return this.means.length;
   }
 
-  /** The newest minute's demand. */
+  /** Demand of the newest minute. */
   public get last(): number {
     return this.means[this.means.length - 1] ?? 0;
   }
 
-  /** The mean of so many minutes, those before `ago` minutes. */
+  /** Returns the mean demand of `minutes` minutes, up to `ago` minutes before the newest. */
   public mean(minutes: number, ago = 0): number {
     const until = this.means.length - ago;
     let sum = 0;
@@ -56,17 +56,17 @@ export class Minutes {
     return sum / Math.max(1, Math.min(minutes, until));
   }
 
-  /** How far demand lately moved within ten minutes, as a mean absolute logarithm. */
+  /** Recent move of demand within ten minutes, as a mean absolute logarithm. */
   public get jump(): number {
     return this.jumps.length < HELD_MINUTES ? FIRST_JUMP : this.jumpSum / this.jumps.length;
   }
 
-  /** The highest of the last twelve minutes with its bursts, and the jump that may come. */
+  /** Returns the highest of the last twelve minutes with its bursts, raised by the recent jump. */
   public heldDemand(): number {
     return this.burstyDemand(HELD_MINUTES, 1, this.spread(HELD_MINUTES)) * (1 + this.jump);
   }
 
-  /** The highest of the last minutes with twice its bursts, where no jump is due. */
+  /** Returns the highest of the last minutes with twice its bursts, for times without a jump. */
   public calmDemand(minutes: number): number {
     return this.burstyDemand(minutes, 2, Math.max(this.spread(minutes), this.spread(HELD_MINUTES)));
   }
@@ -91,7 +91,7 @@ export class Minutes {
   }
 }
 
-/** What {@link Minutes} keeps between runs. */
+/** State of {@link Minutes} between runs. */
 export interface MinutesState {
   readonly means: readonly number[];
   readonly spreads: readonly number[];

@@ -1,4 +1,4 @@
-/** What a fleet that is only computed needs to know. */
+/** Settings of a simulated fleet. */
 export interface ShadowFleetOptions {
   readonly slotsPerInstance: number;
   readonly serviceSeconds: number;
@@ -7,24 +7,23 @@ export interface ShadowFleetOptions {
   readonly maxCapacity: number;
 }
 
-/** Seconds of a part; demand comes in six of them a minute. */
+/** Length of a part of a minute. */
 export const PART_SECONDS = 10;
 export const PARTS = 6;
-/** Seconds from a minute's end until its metric can be acted on. */
+/** Time from the end of a minute until its metric is available. */
 const METRIC_DELAY_SECONDS = 10;
-/** A request is on time when it waits no longer. */
-const WAIT_SECONDS = 1;
+/** Maximum wait of a request that counts as on time. */
+const MAX_WAIT_SECONDS = 1;
 
 /**
- * A fleet that never existed, driven by one way to choose capacity over the traffic that really came: what it would have cost, and
- * whom it would have kept waiting. Half a dozen operations a minute.
+ * Simulated fleet under one candidate policy on the actual traffic: its cost and its late requests. Needs a few operations per minute.
  */
 export class ShadowFleet {
   private desired: number;
   private serving: number;
   private launches: { at: number; count: number }[];
   private queue: number;
-  /** Instance-seconds, misses and requests, older ones fading. */
+  /** Instance-seconds and late requests, with decay. */
   private sums: { cost: number; missed: number };
 
   public constructor(
@@ -47,12 +46,12 @@ export class ShadowFleet {
   }
 
   /**
-   * Plays one minute, then takes what is wanted once its metric is known.
+   * Simulates one minute.
    *
-   * @param parts requests that arrived in each part of the minute
-   * @param keep the weight that the sums so far keep
+   * @param parts requests in each part of the minute
+   * @param decay factor of the sums so far
    */
-  public play(minute: number, parts: readonly number[], keep: number): void {
+  public simulate(minute: number, parts: readonly number[], decay: number): void {
     const { slotsPerInstance, serviceSeconds } = this.options;
     let cost = 0;
     let missed = 0;
@@ -61,24 +60,25 @@ export class ShadowFleet {
       while (this.launches.length > 0 && this.launches[0].at <= at) this.serving += this.launches.shift()!.count;
       cost += this.desired * PART_SECONDS;
       const rate = (this.serving * slotsPerInstance) / serviceSeconds;
-      const come = parts[part];
+      const arrived = parts[part];
       const before = this.queue;
-      this.queue = Math.max(0, before + come - rate * PART_SECONDS);
-      // The share of the part in which the queue was longer than what is worked off within the bearable wait.
-      const bearable = rate * WAIT_SECONDS;
-      const over = Math.max(0, this.queue - bearable) + Math.max(0, before - bearable);
+      this.queue = Math.max(0, before + arrived - rate * PART_SECONDS);
+      // Part of the time in which the queue was longer than the maximum for requests on time.
+      const maxQueue = rate * MAX_WAIT_SECONDS;
+      const over = Math.max(0, this.queue - maxQueue) + Math.max(0, before - maxQueue);
       if (over > 0) {
         const lower = Math.min(before, this.queue);
         const higher = Math.max(before, this.queue);
-        missed += lower >= bearable ? come : (come * (higher - bearable)) / Math.max(1e-9, higher - lower);
-        // Nobody waits longer than a client does.
-        this.queue = Math.min(this.queue, rate * 60 + come);
+        missed += lower >= maxQueue ? arrived : (arrived * (higher - maxQueue)) / Math.max(1e-9, higher - lower);
+        // Clients wait at most a minute.
+        this.queue = Math.min(this.queue, rate * 60 + arrived);
       }
     }
-    this.sums = { cost: this.sums.cost * keep + cost, missed: this.sums.missed * keep + missed };
+    this.sums = { cost: this.sums.cost * decay + cost, missed: this.sums.missed * decay + missed };
   }
 
-  public want(minute: number, capacity: number): void {
+  /** Sets the desired capacity once the metric of a minute is known. */
+  public setDesired(minute: number, capacity: number): void {
     const { minCapacity, maxCapacity, provisioningSeconds } = this.options;
     const wanted = Math.min(maxCapacity, Math.max(minCapacity, Math.ceil(capacity - 1e-9)));
     if (this.desired === 0) {
@@ -87,7 +87,7 @@ export class ShadowFleet {
       const at = (minute + 1) * 60 + METRIC_DELAY_SECONDS + provisioningSeconds;
       this.launches.push({ at, count: wanted - this.desired });
       this.desired = wanted;
-    } else if (wanted < this.desired && wanted < this.desired * STICKINESS) {
+    } else if (wanted < this.desired && wanted < this.desired * MAX_SCALE_IN_RATIO) {
       let fewer = this.desired - wanted;
       while (fewer > 0 && this.launches.length > 0) {
         const last = this.launches[this.launches.length - 1];
@@ -107,10 +107,10 @@ export class ShadowFleet {
   }
 }
 
-/** A fleet shrinks when less than this share of it is wanted: an instance more or less in forty is not worth a start. */
-export const STICKINESS = 0.98;
+/** Maximum ratio of the new to the present capacity at which a fleet scales in: one instance more or less in forty is not worth a start. */
+export const MAX_SCALE_IN_RATIO = 0.98;
 
-/** What {@link ShadowFleet} keeps between runs. */
+/** State of {@link ShadowFleet} between runs. */
 export interface ShadowFleetState {
   readonly desired: number;
   readonly serving: number;

@@ -1,0 +1,53 @@
+import { Duration } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type { StreamIngestion } from '../ingestion';
+import { handlerAlarms } from './handler-alarms';
+import type { AlarmSet } from './alarm-set';
+
+const { MISSING, NOT_BREACHING } = cloudwatch.TreatMissingData;
+
+/** Returns the alarms of a stream ingestion by id. */
+export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
+  return {
+    IteratorAge: {
+      metric: ingestion.metricIteratorAge(),
+      threshold: Duration.minutes(5).toMilliseconds(),
+      evaluationPeriods: 5,
+      treatMissingData: MISSING,
+      runbook: {
+        meaning:
+          'The oldest record has waited 5 minutes or longer in the stream; records expire at the retention of the stream.',
+        lookAt: 'Demand and capacity of the endpoint, then errors and duration of the consumer, then its throttles.',
+        whatToDo:
+          'If the endpoint is full, let it scale out. If the consumer is the bottleneck, raise its concurrency, the parallelization ' +
+          'factor or the number of shards.',
+      },
+    },
+    DeadLetters: {
+      metric: ingestion.metricDeadLetters({ period: Duration.minutes(5) }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'Records that no retry can help became dead letters with their payload; other records are not affected.',
+        lookAt: `The objects below ${ingestion.deadLettersPrefix} in the results bucket: each contains the record and the error.`,
+        whatToDo: 'Correct the producer, or put the corrected records into the stream again, then delete the objects.',
+      },
+    },
+    ThrottledPuts: {
+      metric: ingestion.metricThrottledPuts(),
+      threshold: 1,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 3,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning: 'The stream throttles producers; those that do not retry lose records.',
+        lookAt: 'Incoming bytes and records of the stream, and their distribution over the partition keys.',
+        whatToDo:
+          'Add shards, or distribute the keys. Make sure that producers retry the failed records of PutRecords.',
+      },
+    },
+    ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the stream fail and are retried.'),
+  };
+}

@@ -1,0 +1,98 @@
+import { DescribeEndpointCommand, DescribeInferenceComponentCommand, SageMakerClient } from '@aws-sdk/client-sagemaker';
+import { mockClient } from 'aws-sdk-client-mock';
+import { createEndpointStates } from '../../../lambda/clients/endpoint-state';
+import { CHAT_FLEET } from '../../support/watched-fleet';
+
+const sagemaker = mockClient(SageMakerClient);
+beforeEach(() => sagemaker.reset());
+const client = createEndpointStates(new SageMakerClient({ region: 'us-east-1' }));
+
+describe('the capacity of a variant', () => {
+  test('reads the pools of a variant', async () => {
+    sagemaker.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
+      EndpointStatus: 'InService',
+      ProductionVariants: [
+        {
+          VariantName: 'main',
+          CurrentInstanceCount: 3,
+          DesiredInstanceCount: 4,
+          InstancePools: [
+            { InstanceType: 'ml.g5.xlarge', CurrentInstanceCount: 2 },
+            { InstanceType: 'ml.g6.xlarge', CurrentInstanceCount: 1 },
+          ],
+        },
+      ],
+    });
+    expect(await client.variantCapacity('chat', 'main')).toEqual({
+      currentByType: { 'ml.g5.xlarge': 2, 'ml.g6.xlarge': 1 },
+      currentCapacity: 3,
+      desiredCapacity: 4,
+    });
+  });
+
+  test('counts the instances of a deployment under way beside the ones it replaces', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      EndpointStatus: 'Updating',
+      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 2, DesiredInstanceCount: 2 }],
+      PendingDeploymentSummary: {
+        EndpointConfigName: 'next',
+        ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 1, DesiredInstanceCount: 2 }],
+      },
+    });
+    expect(await client.variantCapacity('chat', 'main')).toEqual({
+      currentByType: {},
+      currentCapacity: 3,
+      desiredCapacity: 2,
+    });
+  });
+
+  test('is an error when the endpoint has no such variant', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Failed' });
+    await expect(client.variantCapacity('chat', 'main')).rejects.toThrow('endpoint chat (Failed) has no variant main');
+  });
+});
+
+describe('the state of a fleet', () => {
+  const fleet = CHAT_FLEET;
+
+  test('is that of the variant', async () => {
+    sagemaker.on(DescribeEndpointCommand, { EndpointName: 'chat' }).resolves({
+      EndpointStatus: 'InService',
+      EndpointConfigName: 'config-2',
+      ProductionVariants: [
+        { VariantName: 'other', DesiredInstanceCount: 9, CurrentInstanceCount: 9 },
+        { VariantName: 'main', DesiredInstanceCount: 4, CurrentInstanceCount: 3 },
+      ],
+    });
+    await expect(client.fleetState(fleet)).resolves.toEqual({
+      status: 'InService',
+      configName: 'config-2',
+      desired: 4,
+      current: 3,
+    });
+  });
+
+  test('is that of the component', async () => {
+    sagemaker.on(DescribeInferenceComponentCommand, { InferenceComponentName: 'small' }).resolves({
+      InferenceComponentStatus: 'InService',
+      RuntimeConfig: { DesiredCopyCount: 2, CurrentCopyCount: 0 },
+    });
+    const component = { ...fleet, resourceId: 'inference-component/small', fleetName: 'small' };
+    await expect(client.fleetState(component)).resolves.toEqual({
+      status: 'InService',
+      configName: null,
+      desired: 2,
+      current: 0,
+    });
+  });
+
+  test('is unknown while the service does not describe it', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Creating' });
+    await expect(client.fleetState(fleet)).resolves.toEqual({
+      status: 'Creating',
+      configName: null,
+      desired: null,
+      current: null,
+    });
+  });
+});

@@ -1,0 +1,177 @@
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createHandler, type CustomResourceResponse } from '../../../lambda/cost-guard-release/handler';
+import { respond } from '../../../lambda/support/custom-resource-response';
+import { NOVEMBER, World } from '../cost-guard/fakes';
+
+const [A, B] = ['endpoint/a/variant/main', 'endpoint/b/variant/main'] as const;
+
+/** The release of a fleet of the world; `sleep` plays what happens meanwhile. */
+async function remove(
+  world: World,
+  resourceId: string,
+  { type = 'Delete', whileWaiting = () => undefined }: { type?: string; whileWaiting?: () => unknown } = {},
+) {
+  const responses: CustomResourceResponse[] = [];
+  const startedAt = world.now;
+  const sleeps: number[] = [];
+  const call = world.calls();
+  await createHandler({
+    store: { load: () => call('load', () => world.state) },
+    targets: world.targets(call),
+    respond: (_url, response) => Promise.resolve(void responses.push(response)),
+    clock: { now: () => world.now },
+    sleep: async (milliseconds) => {
+      sleeps.push(milliseconds / 1000);
+      world.now += milliseconds / 1000;
+      await whileWaiting();
+    },
+    logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  })({
+    RequestType: type as 'Delete',
+    RequestId: 'request',
+    ResponseURL: 'https://example.com',
+    StackId: 'stack',
+    LogicalResourceId: 'Fleet',
+    ResourceProperties: { ResourceId: resourceId },
+  });
+  const waitedSeconds = sleeps.reduce((sum, seconds) => sum + seconds, 0);
+  return { responses, waitedSeconds, tookSeconds: world.now - startedAt };
+}
+
+/** A world whose fleets are held at their floor. */
+async function heldWorld(): Promise<World> {
+  const world = new World();
+  await world.runMinutes(26);
+  return world;
+}
+
+const SUCCESS = {
+  Status: 'SUCCESS',
+  PhysicalResourceId: A,
+  RequestId: 'request',
+  StackId: 'stack',
+  LogicalResourceId: 'Fleet',
+};
+
+describe('the release of a guarded fleet', () => {
+  test('restores its declared limits and no others', async () => {
+    const world = await heldWorld();
+    const { responses } = await remove(world, A);
+    expect(responses).toEqual([SUCCESS]);
+    expect(world.limits).toEqual({ [A]: { minCapacity: 1, maxCapacity: 8 }, [B]: { minCapacity: 1, maxCapacity: 1 } });
+  });
+
+  test('restores them again after an evaluation that began before the schedule was deleted', async () => {
+    const world = await heldWorld();
+    let looks = 0;
+    await remove(world, A, { whileWaiting: () => (++looks === 3 ? world.run() : undefined) });
+    expect(world.effects.slice(-3)).toEqual([`${A} 1..8`, `${A} 1..1`, `${A} 1..8`]);
+    expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 8 });
+  });
+
+  test('ends once the guard that goes on has forgotten the fleet', async () => {
+    const world = await heldWorld();
+    world.deploy({ fleets: [] });
+    world.budget = JSON.stringify({ amountUsd: 1000, periodStart: NOVEMBER, periodEnd: NOVEMBER + 3600 });
+    const { responses, waitedSeconds } = await remove(world, A, { whileWaiting: () => world.runMinutes(1) });
+    expect(responses).toEqual([SUCCESS]);
+    expect(waitedSeconds).toBeLessThan(60);
+  });
+
+  test.each<[string, (world: World) => unknown]>([
+    ['the target is not registered', (world) => delete world.limits[A]],
+    ['there is no state', (world) => (world.state = undefined)],
+    [
+      'the guard limits nothing',
+      (world) => (world.state = { ...world.state!, memory: { ...world.state!.memory, holds: {}, level: 'ok' } }),
+    ],
+    [
+      'the table is gone',
+      (world) => (world.gate = () => Promise.reject(named('ResourceNotFoundException', 'no table'))),
+    ],
+    ...["SageMaker resource doesn't exist", 'Could not find endpoint'].map(
+      (message): [string, (world: World) => unknown] => [
+        `the endpoint is gone (${message})`,
+        (world) =>
+          (world.gate = (what) =>
+            what.startsWith('scaling') ? Promise.reject(named('ValidationException', message)) : 'none'),
+      ],
+    ),
+  ])('succeeds at once where %s', async (_, change) => {
+    const world = await heldWorld();
+    change(world);
+    const before = { ...world.limits };
+    const { responses, waitedSeconds } = await remove(world, A);
+    expect(responses).toEqual([SUCCESS]);
+    expect(waitedSeconds).toBe(0);
+    expect(world.limits).toEqual(before);
+  });
+
+  test('leaves a limit of someone else', async () => {
+    const world = await heldWorld();
+    world.limits[A] = { minCapacity: 1, maxCapacity: 3 };
+    await remove(world, A);
+    expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 3 });
+  });
+
+  test('tries again, and fails with the reason and the way out where the limits cannot be restored', async () => {
+    const world = await heldWorld();
+    world.broken.add(`scaling of ${A}`);
+    const { responses, waitedSeconds } = await remove(world, A);
+    expect(waitedSeconds).toBe(180);
+    expect(responses).toEqual([
+      {
+        ...SUCCESS,
+        Status: 'FAILED',
+        Reason: expect.stringMatching(/is broken.*--max-capacity 8.*Delete again, or set/),
+      },
+    ]);
+    let looks = 0;
+    const later = await remove(world, A, { whileWaiting: () => (++looks === 5 ? world.broken.clear() : undefined) });
+    expect(later.responses).toEqual([SUCCESS]);
+    expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 8 });
+  });
+
+  test('responds before the timeout of its function where every look takes as long as it may', async () => {
+    const world = await heldWorld();
+    world.gate = (what) => {
+      world.now += what === 'load' ? 15 : 10;
+      return what.startsWith('scaling') ? 'fails' : 'none';
+    };
+    const { responses, tookSeconds } = await remove(world, A);
+    expect(responses).toEqual([{ ...SUCCESS, Status: 'FAILED', Reason: expect.stringMatching(/is broken/) }]);
+    // The function has 300 s; the attempts to send the response take up to 46 s of them.
+    expect(tookSeconds).toBeLessThanOrEqual(180 + 2 * 35);
+  });
+
+  test.each(['Create', 'Update'])('%s changes nothing', async (type) => {
+    const world = await heldWorld();
+    const effects = world.effects.length;
+    expect((await remove(world, A, { type })).responses).toEqual([SUCCESS]);
+    expect(world.effects).toHaveLength(effects);
+  });
+});
+
+describe('the response to CloudFormation', () => {
+  test('is put to the presigned URL without a content type, and again when it is refused', async () => {
+    const requests: { method?: string; type?: string; body: string }[] = [];
+    const server = http.createServer((request, answer) => {
+      let body = '';
+      request.on('data', (part) => (body += String(part)));
+      request.on('end', () => {
+        requests.push({ method: request.method, type: request.headers['content-type'], body });
+        answer.writeHead(requests.length === 1 ? 503 : 200).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await respond(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { Status: 'SUCCESS' });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    expect(requests).toEqual(Array(2).fill({ method: 'PUT', type: '', body: '{"Status":"SUCCESS"}' }));
+  });
+});
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}

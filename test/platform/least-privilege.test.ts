@@ -1,0 +1,505 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import type { CustomResourceRequest } from '../../lambda/cost-guard-release/handler';
+import type { Sleep } from '../../lambda/support/sleep';
+import { CostGuard } from '../../lib/cost';
+import { GUARD_TABLE } from '../../lib/cost/contract';
+import type { GuardMemory } from '../../lib/cost/decide/plan';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
+import { GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
+import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
+import { StreamIngestion } from '../../lib/ingestion';
+import { PlatformStack } from '../../lib/platform';
+import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
+import { CapacityForecaster, ForecastMode, ScaleEvents } from '../../lib/scaling';
+import { ResolvedTemplate, type Statement, type SynthesizedTemplate } from '../support/policies';
+import {
+  allows,
+  dependent,
+  loadHandler,
+  usedBy,
+  type SentCommand,
+  type UsedPermission,
+} from '../support/recorded-calls';
+
+// Properties of resources and inputs of commands, read where their shape is known.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Json = any;
+
+/** Time of the handlers' clocks. */
+const mockClock = { milliseconds: 0 };
+
+// A wait without a signal, such as the one of the release between two looks at the limits, ends at once, and its time has passed.
+jest.mock('../../lambda/support/sleep', () => {
+  const { systemSleep } = jest.requireActual<{ systemSleep: Sleep }>('../../lambda/support/sleep');
+  const sleep: Sleep = (milliseconds, signal) => {
+    if (signal !== undefined) return systemSleep(milliseconds, signal);
+    mockClock.milliseconds += milliseconds;
+    return Promise.resolve();
+  };
+  return { systemSleep: sleep };
+});
+
+const env = { account: LOCAL_ACCOUNT, region: LOCAL_REGION };
+
+const stackWith = (define: (stack: Stack) => void): Stack => {
+  const stack = new Stack(new App(), 'Single', { env });
+  define(stack);
+  return stack;
+};
+const gpuEndpoint = (stack: Stack): ReturnType<typeof GpuEndpoint.fromEndpointName> =>
+  GpuEndpoint.fromGpuEndpointAttributes(stack, 'Chat', {
+    endpointName: 'chat',
+    variantName: 'main',
+    instanceTypes: ['ml.g5.xlarge'],
+  });
+const component = (stack: Stack): ReturnType<typeof InferenceComponent.fromInferenceComponentAttributes> =>
+  InferenceComponent.fromInferenceComponentAttributes(stack, 'Part', {
+    endpointName: 'shared',
+    variantName: 'main',
+    componentName: 'part',
+  });
+const LIMITS = { minCapacity: 1, maxCapacity: 8 };
+const FORECAST = { serviceTime: Duration.seconds(1), mode: ForecastMode.ACTIVE };
+
+const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
+  ...STAGE_NAMES.map(
+    (name) => [`stage ${name}`, () => new PlatformStack(new App(), name, { stage: stageConfiguration(name) })] as const,
+  ),
+  [
+    'guard of an endpoint',
+    () =>
+      stackWith((stack) => {
+        new CostGuard(stack, 'Guard', { budgetUsd: 2000, fleets: [{ scaling: gpuEndpoint(stack).autoScale(LIMITS) }] });
+      }),
+  ],
+  [
+    'guard of an endpoint that somebody else registered, beside one of its own',
+    () =>
+      stackWith((stack) => {
+        const guard = new CostGuard(stack, 'Guard', {
+          budgetUsd: 4000,
+          fleets: [{ scaling: gpuEndpoint(stack).autoScale(LIMITS) }],
+        });
+        const legacy = GpuEndpoint.fromGpuEndpointAttributes(stack, 'Legacy', {
+          endpointName: 'legacy',
+          variantName: 'AllTraffic',
+          instanceTypes: ['ml.g5.xlarge'],
+        });
+        guard.protect(legacy, { protectedFloor: 1 });
+      }),
+  ],
+  [
+    'active forecaster of an endpoint',
+    () =>
+      stackWith((stack) => {
+        new CapacityForecaster(stack, 'Forecast', { scaling: gpuEndpoint(stack).autoScale(LIMITS), ...FORECAST });
+      }),
+  ],
+  [
+    'active forecaster of an inference component',
+    () =>
+      stackWith((stack) => {
+        new CapacityForecaster(stack, 'Forecast', { scaling: component(stack).autoScale(LIMITS), ...FORECAST });
+      }),
+  ],
+  [
+    'active forecaster of a serverless endpoint',
+    () =>
+      stackWith((stack) => {
+        const endpoint = ServerlessEndpoint.fromEndpointName(stack, 'Small', 'small', 'main');
+        new CapacityForecaster(stack, 'Forecast', { scaling: endpoint.autoScale(LIMITS), ...FORECAST });
+      }),
+  ],
+  [
+    'scale events of an endpoint and an inference component',
+    () =>
+      stackWith((stack) => {
+        new ScaleEvents(stack, 'Events', { fleets: [gpuEndpoint(stack), component(stack)] });
+      }),
+  ],
+  [
+    'ingestion of an inference component into a bucket with a key',
+    () =>
+      stackWith((stack) => {
+        const encryptionKey = new kms.Key(stack, 'Key');
+        const resultsBucket = new s3.Bucket(stack, 'Results', { encryptionKey });
+        new StreamIngestion(stack, 'Ingestion', { endpoint: component(stack), resultsBucket });
+      }),
+  ],
+];
+
+describe.each(CASES)('the roles of %s', (_, define) => {
+  let template: ResolvedTemplate;
+  beforeAll(() => {
+    template = new ResolvedTemplate(Template.fromStack(define()).toJSON() as SynthesizedTemplate);
+  });
+
+  test('are granted what their calls use, and nothing else', async () => {
+    const missing: string[] = [];
+    const unused: string[] = [];
+    // The roles of containers in SageMaker are used by SageMaker alone.
+    const roles = template
+      .resources('AWS::IAM::Role')
+      .filter(([, { Properties }]) => !JSON.stringify(Properties.AssumeRolePolicyDocument).includes('sagemaker.'));
+    expect(roles.length).toBeGreaterThan(0);
+    for (const [roleId] of roles) {
+      const statements = template.statementsOfRole(roleId);
+      const used = await usedByRole(template, roleId);
+      const granted = statements.flatMap(parts);
+      const name = ({ action, resource }: { action: string; resource: string }): string =>
+        `${roleId}: ${action} on ${resource}`;
+      missing.push(...used.filter((one) => !statements.some((statement) => allows(statement, one))).map(name));
+      unused.push(
+        ...granted
+          .filter(([statement]) => !used.some((one) => allows(statement, one)))
+          .map(([, action, resource]) => name({ action, resource })),
+      );
+    }
+    expect({ missing, unused }).toEqual({ missing: [], unused: [] });
+  });
+});
+
+test('a statement allows its actions on its resources under its conditions', () => {
+  const statement: Statement = {
+    Effect: 'Allow',
+    Action: ['cloudwatch:PutMetricAlarm'],
+    Resource: ['arn:aws:cloudwatch:us-east-1:123456789012:alarm:TargetTracking*'],
+    Condition: { StringEquals: { 'aws:CalledViaLast': ['application-autoscaling.amazonaws.com'] } },
+  };
+  const used = {
+    action: 'cloudwatch:PutMetricAlarm',
+    resource: 'arn:aws:cloudwatch:us-east-1:123456789012:alarm:TargetTracking-a',
+    context: { 'aws:CalledViaLast': 'application-autoscaling.amazonaws.com' },
+  };
+  expect(allows(statement, used)).toBe(true);
+  expect(allows(statement, { ...used, action: 'cloudwatch:DeleteAlarms' })).toBe(false);
+  expect(allows(statement, { ...used, resource: used.resource.replace('TargetTracking', 'Mine') })).toBe(false);
+  expect(allows(statement, { ...used, context: {} })).toBe(false);
+  expect(allows({ ...statement, Effect: 'Deny' }, used)).toBe(false);
+});
+
+/** Splits a statement into each of its actions on all its resources, and each of its resources with all its actions. */
+function parts(statement: Statement): (readonly [statement: Statement, action: string, resource: string])[] {
+  return [
+    ...statement.Action.map(
+      (action) => [{ ...statement, Action: [action] }, action, statement.Resource.join(' or ')] as const,
+    ),
+    ...statement.Resource.map(
+      (resource) => [{ ...statement, Resource: [resource] }, statement.Action.join(' or '), resource] as const,
+    ),
+  ];
+}
+
+async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<UsedPermission[]> {
+  const roleArn = template.resolve({ 'Fn::GetAtt': [roleId, 'Arn'] });
+  const used = (type: string, uses: (properties: Json, id: string) => UsedPermission[]): UsedPermission[] =>
+    template.resources(type).flatMap(([id, { Properties }]) => uses(template.resolve(Properties) as Json, id));
+  const functions = template
+    .resources('AWS::Lambda::Function')
+    .filter(([, { Properties }]) => template.resolve(Properties.Role) === roleArn);
+  const isOurs = (functionName: string): boolean =>
+    functions.some(([id]) =>
+      [{ Ref: id }, { 'Fn::GetAtt': [id, 'Arn'] }].some((ref) => template.resolve(ref) === functionName),
+    );
+  const fleets = template
+    .resources('Custom::TidegateGuardedFleet')
+    .map(([, { Properties }]) => template.resolve(Properties) as { ServiceToken: string; ResourceId: string })
+    .flatMap(({ ServiceToken, ResourceId }) => (isOurs(ServiceToken) ? [ResourceId] : []));
+  const calls: SentCommand[] = [];
+  for (const [, { Properties }] of functions) {
+    const { Variables } = template.resolve(Properties.Environment) as { Variables: { [name: string]: string } };
+    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, fleets)));
+  }
+  return [
+    ...usedBy(calls, template),
+    ...functions.flatMap(([, { Properties }]) =>
+      dependent({
+        call: 'lambda:CreateFunction',
+        cases: ['logging'],
+        arns: { LogGroupArn: [logGroupArn(template, Properties.LoggingConfig.LogGroup)] },
+      }),
+    ),
+    ...used('AWS::Lambda::EventInvokeConfig', ({ FunctionName, DestinationConfig }) =>
+      isOurs(FunctionName as string)
+        ? dependent({
+            call: 'lambda:PutFunctionEventInvokeConfig',
+            arns: { FailureQueueArn: [DestinationConfig?.OnFailure.Destination ?? []].flat() },
+          })
+        : [],
+    ),
+    ...used('AWS::Lambda::EventSourceMapping', ({ FunctionName, EventSourceArn, DestinationConfig }) => {
+      if (!isOurs(FunctionName as string)) return [];
+      const bucketArn = DestinationConfig.OnFailure.Destination as string;
+      return dependent({
+        call: 'lambda:CreateEventSourceMapping',
+        arns: {
+          StreamArn: [EventSourceArn],
+          FailureBucketArn: [bucketArn],
+          FailedBatchArns: [`${bucketArn}/aws/lambda/some-mapping/shard/batch.json`],
+        },
+      });
+    }),
+    ...used('AWS::StepFunctions::StateMachine', (properties) =>
+      properties.RoleArn === roleArn ? usedByMachine(properties) : [],
+    ),
+    ...used('AWS::Events::Rule', ({ Targets }) =>
+      (Targets as Json[])
+        .filter(({ RoleArn }) => RoleArn === roleArn)
+        .flatMap(({ Arn }) => dependent({ call: 'events:PutTargets', arns: { StateMachineArn: [Arn] } })),
+    ),
+  ];
+}
+
+function handlerNameOf(template: ResolvedTemplate, roleId: string): string {
+  const role = template.resources('AWS::IAM::Role').find(([id]) => id === roleId)!;
+  return /^Runs the handler (\S+)$/.exec(role[1].Properties.Description as string)![1]!;
+}
+
+/** ARN of a log group, by the reference to its name. */
+function logGroupArn(template: ResolvedTemplate, group: Json): string {
+  return template.resolve({ 'Fn::GetAtt': [group.Ref, 'Arn'] }) as string;
+}
+
+/** Prefix of the name of a job, which ends in ids of the execution. */
+const PREFIX = /'([^'{]+)\{\}/;
+
+/** Permissions that the tasks of a state machine use, and its logs and traces. */
+function usedByMachine({ DefinitionString, LoggingConfiguration, TracingConfiguration }: Json): UsedPermission[] {
+  const { States } = JSON.parse(DefinitionString as string) as { States: { [name: string]: Json } };
+  const tasks = Object.values(States).filter(({ Type }) => Type === 'Task');
+  expect(tasks.length).toBeGreaterThan(0);
+  return [
+    ...tasks.flatMap(({ Resource, Parameters }) => {
+      if (Resource === 'arn:aws:states:::dynamodb:getItem') {
+        const table = `arn:aws:dynamodb:${LOCAL_REGION}:${LOCAL_ACCOUNT}:table/${Parameters.TableName}`;
+        return [{ action: 'dynamodb:GetItem', resource: table, context: {} }];
+      }
+      const [, integration, operation] = /^arn:aws:(states:::sagemaker:(create\w+)(?:\.sync)?)$/.exec(
+        Resource as string,
+      )!;
+      const call = `sagemaker:${operation![0]!.toUpperCase()}${operation!.slice(1)}`;
+      const prefix = PREFIX.exec(String(Parameters['TrainingJobName.$']))?.[1];
+      const kind = operation === 'createTrainingJob' ? 'training-job' : 'model';
+      const created = `arn:aws:sagemaker:${LOCAL_REGION}:${LOCAL_ACCOUNT}:${kind}/${prefix ?? jobPrefix(States)}1`;
+      const arns = {
+        TrainingJobArn: [created],
+        ...(Parameters.RoleArn === undefined ? {} : { RoleArn: [Parameters.RoleArn] }),
+        ...(Parameters.ExecutionRoleArn === undefined ? {} : { ExecutionRoleArn: [Parameters.ExecutionRoleArn] }),
+      };
+      return [
+        { action: call, resource: created, context: {} },
+        ...dependent({ call, arns }),
+        ...dependent({ call: integration!, arns }),
+      ];
+    }),
+    ...dependent({
+      call: 'states:CreateStateMachine',
+      cases: [
+        ...(LoggingConfiguration === undefined ? [] : (['logging'] as const)),
+        ...(TracingConfiguration?.Enabled === true ? (['tracing'] as const) : []),
+      ],
+    }),
+  ];
+}
+
+/** Prefix of the jobs' names, which models have too. */
+function jobPrefix(states: { [name: string]: Json }): string {
+  const names = Object.values(states).map(({ Parameters }) => String(Parameters?.['TrainingJobName.$']));
+  return names.flatMap((name) => PREFIX.exec(name)?.[1] ?? [])[0]!;
+}
+
+/**
+ * Runs a handler through everything that it can do, and returns the commands that it sent.
+ *
+ * @param fleets resource ids of the fleets whose limits the handler releases
+ */
+async function commandsOf(
+  handlerName: string,
+  environment: { [name: string]: string },
+  fleets: readonly string[],
+): Promise<SentCommand[]> {
+  const clock = jest.spyOn(Date, 'now').mockImplementation(() => mockClock.milliseconds);
+  const start = Date.UTC(2026, 10, 15, 12);
+  const log = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  const response = jest.spyOn(globalThis, 'fetch').mockImplementation(() => Promise.resolve(new Response()));
+  try {
+    const { handler, commands } = loadHandler(handlerName, environment, replies(environment, fleets));
+    const events: { readonly [name: string]: readonly Json[] } = {
+      'configuration-sweeper': [{}],
+      'cost-guard': [{}, {}, {}],
+      'cost-guard-release': fleets.map(deletionOf),
+      'capacity-forecaster': [{}, {}],
+      'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
+      'stream-consumer': [kinesisEvent()],
+    };
+    for (const [index, event] of events[handlerName]!.entries()) {
+      // Hours apart, so that the budget is spent between two looks of the guard.
+      mockClock.milliseconds = start + index * 6 * 3_600_000;
+      await handler(event, {
+        getRemainingTimeInMillis: () => 60_000,
+        awsRequestId: 'request',
+        functionName: handlerName,
+      });
+    }
+    const host = sweptHost(environment);
+    return commands.map((command) => ({
+      ...command,
+      ...(host === undefined ? {} : { resourceContext: { [`aws:ResourceTag/${HOSTED_BY_TAG}`]: host } }),
+    }));
+  } finally {
+    clock.mockRestore();
+    log.mockRestore();
+    response.mockRestore();
+  }
+}
+
+/** Limits in force of every scalable target. */
+const IN_FORCE = { minCapacity: 3, maxCapacity: 8 };
+
+/** Replies of an account in which there is something to do: fleets above their limits, jobs that run, events to record. */
+function replies(
+  environment: { [name: string]: string },
+  heldFleets: readonly string[],
+): (command: SentCommand) => Json {
+  const items = new Map<string, Json>();
+  const keyOf = (item: Json): string => JSON.stringify([item.fleet ?? item.pk, item.sk]);
+  const put = (item: Json): void => void items.set(keyOf(item), item);
+  if (heldFleets.length > 0) put(guardStateItem(heldFleets));
+  const jobs: string[] = [];
+  const jobPrefixOfGuard = /"jobNamePrefix":"([^"]+)"/.exec(Object.values(environment).join())?.[1] ?? '';
+  const known: { readonly [name: string]: (input: Json) => Json } = {
+    ListEndpointConfigs: () => ({
+      EndpointConfigs: ['old', 'config'].map((name, age) => ({
+        EndpointConfigName: name,
+        EndpointConfigArn: `arn:aws:sagemaker:${LOCAL_REGION}:${LOCAL_ACCOUNT}:endpoint-config/${name}`,
+        CreationTime: new Date(Date.now() - (40 - 10 * age) * 86_400_000),
+      })),
+    }),
+    ListModels: () => ({
+      Models: ['old', 'model'].map((name, age) => ({
+        ModelName: name,
+        ModelArn: `arn:aws:sagemaker:${LOCAL_REGION}:${LOCAL_ACCOUNT}:model/${name}`,
+        CreationTime: new Date(Date.now() - (40 - 10 * age) * 86_400_000),
+      })),
+    }),
+    ListTags: () => ({ Tags: [{ Key: HOSTED_BY_TAG, Value: sweptHost(environment) }] }),
+    DescribeEndpointConfig: () => ({ ProductionVariants: [{ VariantName: 'main', ModelName: 'model' }] }),
+    DescribeEndpoint: () => ({
+      EndpointStatus: 'InService',
+      EndpointConfigName: 'config',
+      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 8, DesiredInstanceCount: 8 }],
+    }),
+    DescribeInferenceComponent: () => ({
+      InferenceComponentStatus: 'InService',
+      RuntimeConfig: { DesiredCopyCount: 2, CurrentCopyCount: 1 },
+    }),
+    DescribeScalableTargets: ({ ResourceIds }) => ({
+      ScalableTargets: [
+        { ResourceId: ResourceIds[0], MinCapacity: IN_FORCE.minCapacity, MaxCapacity: IN_FORCE.maxCapacity },
+      ],
+    }),
+    DescribeScalingActivities: ({ ResourceId }) => ({
+      ScalingActivities: [
+        {
+          ActivityId: 'activity',
+          ResourceId,
+          StartTime: new Date(Date.now() - 60_000),
+          EndTime: new Date(Date.now() - 30_000),
+          StatusCode: 'Successful',
+          Description: 'Setting desired instance count to 7.',
+          Cause: 'monitor alarm TargetTracking-x in state ALARM triggered policy concurrency',
+        },
+      ],
+    }),
+    DescribeTrainingJob: ({ TrainingJobName }) => ({
+      TrainingJobName,
+      TrainingJobStatus: 'InProgress',
+      TrainingStartTime: new Date(Date.now() - 3_600_000),
+      CreationTime: new Date(Date.now() - 3_600_000),
+      ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 1 },
+    }),
+    GetItem: ({ Key }) => ({ Item: items.get(keyOf(Key)) }),
+    GetMetricData: () => ({
+      MetricDataResults: [{ Id: 'requests', StatusCode: 'Complete', Timestamps: [new Date(Date.now())], Values: [60] }],
+    }),
+    GetParameter: () => ({
+      Parameter: { Value: JSON.stringify({ amountUsd: 1, periodStart: null, periodEnd: null }) },
+    }),
+    InvokeEndpoint: () => ({ Body: new TextEncoder().encode('{"generated_tokens":1}') }),
+    // One more job with every look: those that start while fleets may not grow are stopped.
+    ListTrainingJobs: () => {
+      jobs.push(`${jobPrefixOfGuard}${jobs.length}`);
+      return { TrainingJobSummaries: jobs.map((TrainingJobName) => ({ TrainingJobName })) };
+    },
+    PutItem: ({ Item }) => put(Item),
+    TransactWriteItems: ({ TransactItems }) => {
+      for (const { Put } of TransactItems) put(Put.Item);
+    },
+  };
+  return ({ name, input }) => (known[name]?.(input) ?? {}) as Json;
+}
+
+/** State of a guard that set the limits in force of fleets. */
+function guardStateItem(fleets: readonly string[]): Json {
+  const held = {
+    scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+    declared: { minCapacity: 4, maxCapacity: 9 },
+    claimed: [{ ...IN_FORCE, evaluations: 0 }],
+    status: 'set',
+  } as const;
+  const memory: GuardMemory = {
+    atSeconds: 0,
+    budget: { amountUsd: 1, periodStart: null, periodEnd: null },
+    level: 'shrink',
+    meteredSince: 0,
+    spend: [[0, 0]],
+    smoothedRateUsdPerHour: 0,
+    fleets: {},
+    training: { open: {}, settledAt: {} },
+    notices: [],
+    holds: Object.fromEntries(fleets.map((resourceId) => [resourceId, held])),
+    ownersLimits: {},
+    rehearsedHolds: {},
+  };
+  return {
+    [GUARD_TABLE.partitionKey]: { S: GUARD_TABLE.partition },
+    [GUARD_TABLE.sortKey]: { S: GUARD_TABLE.stateSortKey },
+    [GUARD_TABLE.generation]: { N: '1' },
+    [GUARD_TABLE.document]: { S: JSON.stringify(memory) },
+    [GUARD_TABLE.notices]: { S: '[]' },
+  };
+}
+
+/** Request of CloudFormation to delete the resource that stands for a guarded fleet. */
+function deletionOf(resourceId: string): CustomResourceRequest {
+  return {
+    RequestType: 'Delete',
+    RequestId: 'request',
+    ResponseURL: 'https://example.com/response',
+    StackId: 'stack',
+    LogicalResourceId: 'Fleet',
+    ResourceProperties: { ResourceId: resourceId },
+  };
+}
+
+/** Tag of the first host of a sweeper's configuration. */
+function sweptHost(environment: { [name: string]: string }): string | undefined {
+  const configuration = environment[SWEEPER_ENVIRONMENT.configuration];
+  if (configuration === undefined || !configuration.includes('"hosts"')) return undefined;
+  return hostedBy(parseSweeperConfiguration(configuration).hosts[0]!);
+}
+
+/** Two records: a request, and one that no model can read. */
+function kinesisEvent(): Json {
+  const record = (sequenceNumber: string, data: string): Json => ({
+    eventID: `shardId-000000000000:${sequenceNumber}`,
+    eventSourceARN: `arn:aws:kinesis:${LOCAL_REGION}:${LOCAL_ACCOUNT}:stream/requests`,
+    kinesis: { sequenceNumber, partitionKey: `k${sequenceNumber}`, data: Buffer.from(data).toString('base64') },
+  });
+  return {
+    Records: [record('1', '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}'), record('2', 'no JSON')],
+  };
+}

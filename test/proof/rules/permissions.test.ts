@@ -1,0 +1,93 @@
+import { PERMISSION_RULES } from '../../../lib/proof/rules/permissions';
+import { endpointArn, withComponent } from '../support/fleets';
+import { testRules } from '../support/rule-cases';
+import { asynchronous, endpointName, policy, realTime, resource, type Resources, role } from '../support/templates';
+
+const languageModel = resource('AWS::SageMaker::Model', {
+  PrimaryContainer: { Image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:server' },
+});
+const ofSageMaker = {
+  AssumeRolePolicyDocument: {
+    Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+  },
+};
+const namedLanguageModel = resource('AWS::SageMaker::Model', {
+  ModelName: 'llm',
+  PrimaryContainer: { Image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:server' },
+});
+const sharedModel = (Action: unknown): Resources => ({
+  ...withComponent({ Specification: { ModelName: 'llm' } }),
+  Model: namedLanguageModel,
+  Grant: policy(Action, { Ref: 'Endpoint' }),
+});
+
+testRules(PERMISSION_RULES, {
+  'full-access-policy': [
+    [
+      {
+        R: role({
+          ManagedPolicyArns: [
+            { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::aws:policy/AmazonSageMakerFullAccess']] },
+          ],
+        }),
+      },
+      { R: role({ ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSageMakerReadOnly'] }) },
+    ],
+    [
+      { F: resource('AWS::Serverless::Function', { Policies: ['AmazonSageMakerFullAccess'] }) },
+      { F: resource('AWS::Serverless::Function', { Policies: 'AWSLambdaBasicExecutionRole' }) },
+    ],
+    [{ P: policy('sagemaker:*', '*') }, { P: policy('sagemaker:*', 'arn:aws:sagemaker:*:*:endpoint/chat') }],
+    [{ P: policy(['sagemaker:*'], ['arn:aws:sagemaker:*:*:*']) }, { P: policy(['sagemaker:Describe*'], ['*']) }],
+    [
+      { R: role({ ...ofSageMaker, ManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess'] }) },
+      { R: role({ ManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess'] }) },
+    ],
+    [
+      {
+        R: role({
+          ...ofSageMaker,
+          Policies: [{ PolicyDocument: { Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] } }],
+        }),
+      },
+      { R: role({ Policies: [{ PolicyDocument: { Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] } }] }) },
+    ],
+  ],
+  'invoke-grant-incomplete': [
+    [
+      { ...asynchronous(), P: policy('sagemaker:InvokeEndpoint', endpointArn) },
+      { ...asynchronous(), P: policy('sagemaker:InvokeEndpointAsync', endpointArn) },
+    ],
+    [
+      { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint'], '*') },
+      { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint*'], '*') },
+    ],
+    [
+      { ...realTime(), Model: languageModel, P: policy('sagemaker:InvokeEndpoint', endpointArn) },
+      { ...realTime(), P: policy('sagemaker:InvokeEndpoint', endpointArn) },
+    ],
+    [
+      {
+        ...realTime(),
+        Model: languageModel,
+        P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:*:*:endpoint/*'),
+      },
+      { P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
+    ],
+    [
+      sharedModel('sagemaker:InvokeEndpoint'),
+      sharedModel(['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']),
+    ],
+    [
+      { ...asynchronous(), Grant: policy('sagemaker:InvokeEndpointAsync', endpointName) },
+      { ...asynchronous(), Grant: policy('sagemaker:InvokeEndpointAsync', { Ref: 'Endpoint' }) },
+    ],
+    [
+      { ...realTime(), Grant: policy('sagemaker:InvokeEndpointAsync', { Ref: 'Endpoint' }) },
+      {
+        ...realTime(),
+        Grant: policy(['sagemaker:InvokeEndpointAsync', 'sagemaker:InvokeEndpoint'], { Ref: 'Endpoint' }),
+      },
+    ],
+  ],
+});
