@@ -1,3 +1,4 @@
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 /** Where decisions, facts and simulations live: no clock, no randomness, no Node. */
@@ -6,6 +7,7 @@ const pureFiles = [
   'lib/catalog/**/*.ts',
   'lib/*/decide/**/*.ts',
   'lib/*/contract.ts',
+  'lib/template/**/*.ts',
   'lib/simulation/**/*.ts',
 ];
 
@@ -28,7 +30,10 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { regexp },
     rules: {
+      // A pattern that tries again and again takes minutes for a line of text, and hangs a command.
+      'regexp/no-super-linear-backtracking': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/await-thenable': 'error',

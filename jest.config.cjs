@@ -2,7 +2,9 @@
 module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
+  // Tests that download much, or take minutes, are a leg of their own: npm run test:real.
+  testMatch: process.env.TIDEGATE_TEST_LEG === 'real' ? ['**/*.real.test.ts'] : ['**/!(*.real).test.ts'],
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.cjs'],
   transform: {
     '^.+\\.(ts|js)$': [
       '@swc/jest',
@@ -11,7 +13,11 @@ module.exports = {
   },
   // These packages are modules only, which Jest loads once they are transformed.
   transformIgnorePatterns: ['/node_modules/(?!(hyparquet|hyparquet-compressors|hyparquet-writer|hysnappy|fzstd)/)'],
+  testSequencer: '<rootDir>/test/support/sequencer.cjs',
   globalSetup: '<rootDir>/test/support/global-setup.cjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.cjs',
+  // Each use of a global goes through an interceptor of the sandbox, which slows simulations down most; injected ones are parameters.
+  sandboxInjectedGlobals: ['Math', 'Infinity'],
   setupFiles: ['<rootDir>/test/support/jest-setup.ts'],
   maxWorkers: 2,
   // Generous, as machines are shared: no test measures how fast it is.

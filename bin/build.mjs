@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Bundles with esbuild: every Lambda handler into assets/<name>/index.js, the live page into dist/page.html, the command
-// line into dist/tidegate.cjs and its threads into dist/tune-worker.cjs, the CDK app into dist/app/index.cjs. Two seconds,
-// so commands of the clone call it every time.
+// line into dist/tidegate.cjs and its threads into dist/tune-worker.cjs, the CDK app into dist/app/index.cjs, parts of the AWS SDK for
+// the local engine's Lambda runtime into dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
+// changed since the last build.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build as esbuild, stop } from 'esbuild';
+import { isUpToDate, markUpToDate } from './build-stamp.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const inProject = (...parts) => path.join(projectDirectory, ...parts);
@@ -19,6 +20,18 @@ const common = {
   logLevel: 'silent',
   legalComments: 'none',
   metafile: true,
+};
+
+/** Loads esbuild only where something is built. */
+async function esbuild(options) {
+  const { build: bundle } = await import('esbuild');
+  return bundle(options);
+}
+
+/** For packages that ask where their module is, which a CommonJS bundle cannot tell them by itself. */
+const WITH_MODULE_URL = {
+  define: { 'import.meta.url': 'moduleUrl' },
+  banner: { js: `const moduleUrl = require('node:url').pathToFileURL(__filename).href;` },
 };
 
 function writeMetafile(name, metafile) {
@@ -56,24 +69,28 @@ async function buildHandlers() {
 async function buildCommandLine() {
   const result = await esbuild({
     ...common,
+    ...WITH_MODULE_URL,
     entryPoints: ['bin/tidegate.ts'],
     outfile: 'dist/tidegate.cjs',
     sourcemap: 'linked',
+    minifyWhitespace: true,
     mainFields: ['module', 'main'],
   });
   writeMetafile('command-line', result.metafile);
   // The threads of `tidegate tune` start from a file of their own.
   const worker = await esbuild({
     ...common,
+    ...WITH_MODULE_URL,
     entryPoints: ['bin/commands/tune-worker.ts'],
     outfile: 'dist/tune-worker.cjs',
     sourcemap: 'linked',
+    minifyWhitespace: true,
     mainFields: ['module', 'main'],
   });
   writeMetafile('tune-worker', worker.metafile);
 }
 
-/** Its packages stay outside: the CDK finds files of its own beside its modules. */
+/** The CDK stays outside: it finds files of its own beside its modules, and the app shares it with whoever installed the package. */
 async function buildApp() {
   const result = await esbuild({
     ...common,
@@ -81,21 +98,92 @@ async function buildApp() {
     // Two folders deep like the rooms of lib, so that they find their assets from here too.
     outfile: 'dist/app/index.cjs',
     sourcemap: 'linked',
-    packages: 'external',
+    external: ['aws-cdk-lib', 'constructs', 'esbuild'],
   });
   writeMetafile('app', result.metafile);
 }
 
+/** Parts of the AWS SDK that handlers of the CDK itself find in Lambda's runtime, for the local engine, which finds them here. */
+async function buildLambdaRuntime() {
+  for (const name of ['client-lambda', 'client-s3', 'client-sfn']) {
+    const result = await esbuild({
+      ...common,
+      stdin: { contents: `module.exports = require('@aws-sdk/${name}');`, resolveDir: projectDirectory },
+      outfile: `dist/lambda-runtime/@aws-sdk/${name}/index.js`,
+      minify: true,
+      keepNames: true,
+      mainFields: ['module', 'main'],
+    });
+    writeMetafile(`lambda-runtime-${name}`, result.metafile);
+  }
+}
+
 async function buildPage() {
-  const { bundlePage } = await import(pathToFileURL(inProject('lib', 'local', 'page', 'bundle.mjs')).href);
-  await bundlePage(inProject('dist', 'page.html'));
+  const { bundlePage } = await import(pathToFileURL(inProject('lib', 'local', 'report', 'page', 'bundle.mjs')).href);
+  const files = await bundlePage(inProject('dist', 'page.html'));
+  const inputs = Object.fromEntries(files.map((file) => [path.relative(projectDirectory, file), {}]));
+  writeMetafile('page', { inputs });
+}
+
+/** Folder of an npm package, `node_modules/name` or `node_modules/@scope/name`, also of one inside another; undefined for own files. */
+function packageFolder(file) {
+  return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+}
+
+/** Writes the name, version, licence and licence text of every package that is part of a bundle. */
+function writeNotices() {
+  const meta = inProject('dist', 'meta');
+  const folders = new Set(
+    fs.readdirSync(meta).flatMap((name) => {
+      const { inputs } = JSON.parse(fs.readFileSync(path.join(meta, name), 'utf8'));
+      return Object.keys(inputs).flatMap((file) => packageFolder(file) ?? []);
+    }),
+  );
+  const notices = [...folders].map((folder) => {
+    const { name, version, license } = JSON.parse(fs.readFileSync(inProject(folder, 'package.json'), 'utf8'));
+    const texts = fs
+      .readdirSync(inProject(folder))
+      .filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
+      .sort()
+      .map((file) => fs.readFileSync(inProject(folder, file), 'utf8').trim());
+    // The Apache licence is the same for everybody; others name their owner, and a package without its text cannot be bundled.
+    if (texts.length === 0 && license !== 'Apache-2.0') throw new Error(`${name} ${version} has no licence text`);
+    if (texts.length === 0) texts.push(fs.readFileSync(inProject('LICENSE'), 'utf8').trim());
+    return { title: `${name} ${version} (${license})`, text: texts.join('\n\n') };
+  });
+  // Packages of one project share a text, which is printed once.
+  const byText = new Map();
+  for (const { title, text } of notices) byText.set(text, [...(byText.get(text) ?? []), title]);
+  const parts = [...byText].map(([text, titles]) => `${[...new Set(titles)].sort().join('\n')}\n\n${text}\n`).sort();
+  const head = 'The files of this package contain these packages, under these licences.\n';
+  fs.writeFileSync(inProject('dist', 'THIRD-PARTY-NOTICES.txt'), [head, ...parts].join(`\n${'-'.repeat(80)}\n\n`));
+}
+
+/** Bundles a script of maintainers, which is no part of the package. */
+export async function buildScript(entryPoint, outfile) {
+  try {
+    await esbuild({
+      ...common,
+      ...WITH_MODULE_URL,
+      entryPoints: [entryPoint],
+      outfile,
+      mainFields: ['module', 'main'],
+    });
+  } finally {
+    const { stop } = await import('esbuild');
+    await stop();
+  }
 }
 
 export async function build() {
+  if (isUpToDate(projectDirectory)) return;
   fs.mkdirSync(inProject('dist'), { recursive: true });
+  const { stop } = await import('esbuild');
   try {
     // One after the other: half the memory of all at once, at the price of half a second.
-    for (const part of [buildHandlers, buildCommandLine, buildApp, buildPage]) await part();
+    for (const part of [buildHandlers, buildCommandLine, buildApp, buildLambdaRuntime, buildPage]) await part();
+    writeNotices();
+    markUpToDate(projectDirectory);
   } finally {
     await stop(); // its process would stay beside a command that runs for minutes
   }

@@ -3,6 +3,10 @@
 //   node bin/setup.mjs           install what is missing
 //   node bin/setup.mjs build     … and build
 //   node bin/setup.mjs test …    … and run the tests; what follows goes to jest
+//   node bin/setup.mjs test:real …    … the tests that download much, or take minutes
+//   node bin/setup.mjs test:faults …    … every protection against a fault taken out, to see its test fail
+//   node bin/setup.mjs test:mutation …    … the code of a folder changed place by place, to see its tests fail
+//   node bin/setup.mjs smoke:aws …    … a stage deployed to a real account, checked and deleted; asks before it spends
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -18,7 +22,7 @@ function refuse(message) {
 
 function checkNode() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < 20) refuse(`Node.js ${process.versions.node} is too old; install Node.js 20 or newer`);
+  if (major < 20) refuse(`Node.js ${process.versions.node} is too old; install Node.js 22 or 24`);
 }
 
 /** True in a clone of the repository, false in an installed package (which carries its build with it). */
@@ -67,20 +71,35 @@ export async function setUp() {
   process.env.TIDEGATE_SET_UP = '1';
 }
 
+/** Tests of the tests, below `test/`. */
+const SCRIPTS = { 'test:faults': ['faults', 'run.mjs'], 'test:mutation': ['mutation', 'run.mjs'] };
+
 async function main([command = 'install', ...rest]) {
   if (command === 'install') {
     checkNode();
     installPackages();
   } else if (command === 'build') {
     await setUp();
-  } else if (command === 'test') {
+  } else if (command === 'test' || command === 'test:real') {
     checkNode();
     installPackages(); // jest's global setup builds
     const jest = path.join(projectDirectory, 'node_modules', 'jest', 'bin', 'jest.js');
-    const result = spawnSync(process.execPath, [jest, ...rest], { cwd: projectDirectory, stdio: 'inherit' });
+    const env = { ...process.env, ...(command === 'test:real' && { TIDEGATE_TEST_LEG: 'real' }) };
+    const result = spawnSync(process.execPath, [jest, ...rest], { cwd: projectDirectory, stdio: 'inherit', env });
     process.exit(result.status ?? 1);
+  } else if (command === 'test:faults' || command === 'test:mutation') {
+    await setUp();
+    const script = path.join(projectDirectory, 'test', ...SCRIPTS[command]);
+    const result = spawnSync(process.execPath, [script, ...rest], { cwd: projectDirectory, stdio: 'inherit' });
+    process.exit(result.status ?? 1);
+  } else if (command === 'smoke:aws') {
+    await setUp();
+    const { runSmoke } = await import('./smoke/run.mjs');
+    process.exit(await runSmoke(projectDirectory, rest));
   } else {
-    refuse(`unknown command '${command}'; known are install, build and test`);
+    refuse(
+      `unknown command '${command}'; known are install, build, test, test:real, test:faults, test:mutation and smoke:aws`,
+    );
   }
 }
 

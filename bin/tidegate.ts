@@ -14,17 +14,26 @@ for (const signal of process.argv[2] === 'local' ? (['SIGINT', 'SIGTERM', 'SIGHU
   });
 }
 
+let code: number | undefined;
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader);
+
 void runCommandLine(process.argv.slice(2), {
   projectDirectory: findProjectDirectory(__dirname, process.env),
   stdout: process.stdout,
   stderr: process.stderr,
+  environment: process.env,
   signal: interrupt.signal,
   runLocal,
   runTour,
-}).then(exitOnceWritten);
+}).then((given) => {
+  code = given;
+  // A pipe takes its time.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(given)));
+});
 
-/** Ends the process when what was written has left it: a pipe takes its time, and may have been closed by its reader. */
-function exitOnceWritten(code: number): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(code));
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+/** Ends the process, or a local run first, when what reads its output has read enough, as `head` does. */
+function endWithoutReader(): void {
+  if (process.argv[2] === 'local' && code === undefined)
+    interrupt.abort(new Error('ended by the reader of the output'));
+  else process.exit(code ?? EXIT.outputClosed);
 }

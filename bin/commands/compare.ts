@@ -2,23 +2,29 @@ import { Command } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
-import { openWorkload } from '../../lib/local/load/open-workload';
+import { openWorkload } from '../../lib/traffic-file/open-workload';
 import {
   COMPARISON_DEFAULTS,
   comparePolicies,
+  comparisonHtml,
   comparisonText,
   timelineCsv,
   type PolicyRun,
-} from '../../lib/simulation/comparison';
-import { progressBar } from './progress-bar';
-
-interface CompareSurroundings {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-}
+} from '../../lib/simulation/compare';
+import { withExamples, type Example } from '../examples';
+import { numberFlag, timezoneFlag } from '../flags';
+import { onlyInspectedFleet } from '../input/inspected-folder';
+import { reportOptions, usedFiles } from '../input/report-origin';
+import { withTraceFile } from '../input/trace-file';
+import { NO_COLOURS } from '../output/colours';
+import { colouredComparison } from '../output/result-colours';
+import { checkWritable } from '../output/result-output';
+import { barWhile, progressBar } from './progress-bar';
+import type { CommandSurroundings } from './surroundings';
 
 interface CompareFlags {
-  readonly trace: string;
+  readonly trace?: string;
+  readonly fleet?: string;
   readonly from: number;
   readonly to?: number;
   readonly slots: number;
@@ -27,72 +33,131 @@ interface CompareFlags {
   readonly provisioning: number;
   readonly seeds: number;
   readonly timeline?: string;
+  readonly timezone?: string;
+  readonly report?: string;
   readonly json: boolean;
 }
+
+const EXAMPLES: readonly Example[] = [
+  ['tidegate compare --trace traffic.csv', 'every policy on all of the traffic'],
+  [
+    'tidegate compare --trace traffic.csv --from 3600 --slots 8 --service-mean 0.6 --seeds 1',
+    'from the second hour on, with the forecast trained on the first',
+  ],
+];
 
 /**
  * `tidegate compare`: plays every policy, this package's forecast, a clairvoyant and a certified bound over a window of a trace.
  *
  * The table or the JSON goes to stdout, progress to stderr; bad input is thrown as an InputError.
  */
-export function compareCommand({ stdout, stderr }: CompareSurroundings = process): Command {
+export function compareCommand({
+  stdout,
+  stderr,
+  colours = NO_COLOURS,
+}: Omit<CommandSurroundings, 'onExitCode'>): Command {
   const defaults = COMPARISON_DEFAULTS;
-  return new Command('compare')
+  return withExamples(new Command('compare'), EXAMPLES)
     .description('play every scaling policy over a window of a trace, beside a clairvoyant and a certified bound')
-    .requiredOption(
+    .argument('[inspection]', 'folder of tidegate inspect, with traffic, service times and concurrency')
+    .option(
       '--trace <file>',
-      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export',
+      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export; - for stdin',
     )
-    .option('--from <seconds>', 'where the window begins; only forecasters see what lies before', number('--from'), 0)
-    .option('--to <seconds>', "where it ends (default: the trace's end)", number('--to'))
-    .option('--slots <n>', 'requests that an instance serves at once', number('--slots'), defaults.slotsPerInstance)
+    .option('--fleet <name>', 'fleet of the inspection whose resource id contains this')
+    .option('--from <seconds>', 'start of the window; only forecasters see earlier traffic', numberFlag('--from'), 0)
+    .option('--to <seconds>', "end of the window (default: the trace's end)", numberFlag('--to'))
+    .option('--slots <n>', 'concurrent requests of an instance', numberFlag('--slots'), defaults.slotsPerInstance)
     .option(
       '--service-mean <seconds>',
-      'mean seconds that a request keeps its slot',
-      number('--service-mean'),
+      'mean seconds that a request occupies its slot',
+      numberFlag('--service-mean'),
       defaults.serviceMeanSeconds,
     )
     .option(
       '--slo-wait <seconds>',
-      'a request is on time when it waits at most so long',
-      number('--slo-wait'),
+      'maximum wait of a request that is on time',
+      numberFlag('--slo-wait'),
       defaults.sloWaitSeconds,
     )
     .option(
       '--provisioning <seconds>',
       'median start-up of an instance',
-      number('--provisioning'),
+      numberFlag('--provisioning'),
       defaults.provisioningSeconds,
     )
-    .option('--seeds <n>', 'how many seeds to play; the worst is quoted', number('--seeds'), defaults.seeds)
+    .option('--seeds <n>', 'number of seeds to play; the worst is shown', numberFlag('--seeds'), defaults.seeds)
     .option('--timeline <dir>', 'also write POLICY-SEED.csv with every change of the fleet')
+    .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
+    .option('--report <file>', 'write one HTML file with the table, costs against requests on time, and timelines')
     .option('--json', 'print JSON', false)
     .allowExcessArguments(false)
-    .action(async (flags: CompareFlags) => {
-      const workload = await openWorkload({ trace: flags.trace, seed: 1, durationSeconds: null });
+    .action(async (folder: string | undefined, given: CompareFlags, command: Command) => {
+      const flags = withTraceFile(withInspected(folder, given, command), []);
+      if (flags.report !== undefined) checkWritable('--report', flags.report);
+      const workload = await openWorkload({ trace: flags.trace, seed: 1 });
       const bar = progressBar(stderr, 'compare');
-      const { timeline } = flags;
+      const { timeline, report } = flags;
+      const runs: PolicyRun[] = [];
+      let demand: readonly number[] = [];
       if (timeline !== undefined) makeFolder(timeline);
-      const comparison = comparePolicies(
-        workload,
-        {
-          ...defaults,
-          fromSeconds: flags.from,
-          toSeconds: flags.to ?? Math.floor(workload.durationSeconds),
-          slotsPerInstance: flags.slots,
-          serviceMeanSeconds: flags.serviceMean,
-          sloWaitSeconds: flags.sloWait,
-          provisioningSeconds: flags.provisioning,
-          seeds: flags.seeds,
-        },
-        {
-          progress: ({ done, of, what }) => bar.show(done / of, what),
-          ...(timeline !== undefined && { run: (run) => writeTimeline(timeline, run) }),
-        },
+      const comparison = barWhile(bar, () =>
+        comparePolicies(
+          workload,
+          {
+            ...defaults,
+            fromSeconds: flags.from,
+            toSeconds: flags.to ?? Math.floor(workload.durationSeconds),
+            slotsPerInstance: flags.slots,
+            serviceMeanSeconds: flags.serviceMean,
+            sloWaitSeconds: flags.sloWait,
+            provisioningSeconds: flags.provisioning,
+            seeds: flags.seeds,
+          },
+          {
+            progress: ({ done, of, activity }) => bar.show(done / of, activity),
+            run: (run) => {
+              if (timeline !== undefined) writeTimeline(timeline, run);
+              if (report !== undefined && run.seed === 1) runs.push(run);
+            },
+            ...(report !== undefined && { demand: (instances) => (demand = instances) }),
+          },
+          flags.timezone,
+        ),
       );
-      bar.end();
-      stdout.write(flags.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));
+      stdout.write(
+        flags.json
+          ? `${JSON.stringify(comparison, null, 2)}\n`
+          : colouredComparison(comparisonText(comparison), colours),
+      );
+      if (report !== undefined) {
+        const options = await reportOptions(command, usedFiles(flags));
+        fs.writeFileSync(report, comparisonHtml(comparison, { runs, demand }, options));
+        stderr.write(`tidegate: the report is in ${report}\n`);
+      }
     });
+}
+
+/** Flags with what an inspection has in place of those that are not given. */
+function withInspected(
+  folder: string | undefined,
+  flags: CompareFlags,
+  command: Command,
+): CompareFlags & { readonly trace: string } {
+  const { trace } = flags;
+  if (folder === undefined) {
+    if (trace !== undefined) return { ...flags, trace };
+    throw new InputError('--trace is missing; give the traffic, or a folder that tidegate inspect wrote');
+  }
+  const inspected = onlyInspectedFleet(folder, flags.fleet);
+  const { fleet } = inspected;
+  const isGiven = (name: string): boolean => command.getOptionValueSource(name) !== 'default';
+  return {
+    ...flags,
+    trace: trace ?? path.join(inspected.folder, fleet.trace!),
+    ...(!isGiven('slots') && { slots: fleet.slotsPerInstance }),
+    ...(!isGiven('serviceMean') && fleet.service !== null && { serviceMean: fleet.service.meanSeconds }),
+  };
 }
 
 function makeFolder(folder: string): void {
@@ -100,19 +165,11 @@ function makeFolder(folder: string): void {
     fs.mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new InputError(
-      `--timeline is '${folder}', where no folder can be made (${(error as NodeJS.ErrnoException).code}); name another`,
+      `--timeline is '${folder}', where no folder can be created (${(error as NodeJS.ErrnoException).code}); name another`,
     );
   }
 }
 
 function writeTimeline(folder: string, run: PolicyRun): void {
   fs.writeFileSync(path.join(folder, `${run.policy}-${run.seed}.csv`), timelineCsv(run));
-}
-
-function number(flag: string): (text: string) => number {
-  return (text) => {
-    const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : NaN;
-    if (Number.isFinite(value)) return value;
-    throw new InputError(`${flag} is '${text}'; it must be a number of at least 0`);
-  };
 }

@@ -1,120 +1,101 @@
 import { Command } from 'commander';
-import * as fs from 'node:fs';
-import { InputError } from '../../lib/core/errors';
-import type { Finding } from '../../lib/proof/finding';
-import type { ProofTemplate } from '../../lib/proof/subjects';
+import type { Finding, Severity } from '../../lib/proof/finding';
 import { prove, RULES } from '../../lib/proof/prove';
-import { parseTemplateText } from './template-text';
+import { givenTemplates, quotaFlag, regionFlag, takesTemplates } from '../flags';
+import { withExamples, type Example } from '../examples';
+import { readTemplates } from '../input/template-files';
+import { TemplateLines } from '../input/template-lines';
+import type { Colours } from '../output/colours';
+import { findingCounts, junitOfFindings, markdownOfFindings, placeOf, sarifOfFindings } from '../output/prove-formats';
+import { checkResultFlags, takesResultFlags, writeResult, type ResultFlags } from '../output/result-output';
+import type { CommandSurroundings } from './surroundings';
 
-/** Where the command writes and how it tells its exit code. */
-export interface ProveSurroundings {
-  readonly stdout: { write(text: string): unknown };
-  /** Told 0, or 1 when there is an error; bad input is thrown as an InputError instead. */
-  readonly onExitCode: (code: 0 | 1) => void;
-}
-
-interface ProveFlags {
+interface ProveFlags extends ResultFlags {
   readonly template?: string[];
   readonly quota?: { readonly [instanceType: string]: number };
   readonly region?: string;
-  readonly json?: true;
   readonly rules?: true;
 }
 
-/** CloudFormation itself takes 1 MB; anything far beyond is no template. */
-const LARGEST_TEMPLATE_BYTES = 64 * 1024 * 1024;
+const EXAMPLES: readonly Example[] = [
+  ['tidegate prove cdk.out', 'every template of a cloud assembly'],
+  ['tidegate prove stack.yaml --quota ml.g5.xlarge=8', 'one template, and the quota of the account'],
+  ["tidegate prove 'cdk.out/*.template.json' --region eu-west-3", 'a pattern, and what the region refuses'],
+  ['tidegate prove cdk.out --format sarif --out tidegate.sarif', 'findings for code scanning'],
+  ['tidegate prove --rules', 'the catalogue of rules, with sources'],
+];
 
 /**
- * `tidegate prove`: judges the scaling of anyone's synthesized templates.
+ * `tidegate prove`: checks the scaling of any synthesized templates.
  *
  * The exit code is 0 without errors (warnings are printed), 1 with errors; bad input is thrown as an InputError (the command line exits
  * with 2).
  */
-export function proveCommand({ stdout, onExitCode }: ProveSurroundings): Command {
-  return new Command('prove')
-    .description(
-      'judge the scaling of synthesized templates: metrics nobody publishes, impossible zeros, lost counts …',
+export function proveCommand(surroundings: CommandSurroundings): Command {
+  const command = withExamples(takesTemplates(new Command('prove')), EXAMPLES)
+    .description('check the scaling of synthesized templates: unpublished metrics, impossible zeros, lost counts …')
+    .option(
+      '--quota <type=count...>',
+      'maximum number of instances in the account, for example ml.g5.xlarge=8',
+      quotaFlag,
     )
-    .option('--template <files...>', 'CloudFormation templates, JSON or YAML, such as cdk.out/*.template.json')
-    .option('--quota <type=count...>', 'instances that the account may have, for example ml.g5.xlarge=8', quota)
-    .option('--region <region>', 'the region the templates are deployed to, for example eu-west-3', region)
-    .option('--json', 'print the findings as JSON')
-    .option('--rules', 'print the catalogue of rules')
-    .allowExcessArguments(false)
-    .action((flags: ProveFlags) => {
+    .option('--region <region>', 'region of the templates (default: that of their cloud assembly)', regionFlag)
+    .option('--rules', 'print the catalogue of rules');
+  return takesResultFlags(command, ['text', 'json', 'sarif', 'junit', 'markdown']).action(
+    (templates: string[], flags: ProveFlags) => {
+      checkResultFlags(flags);
       if (flags.rules === true) {
-        stdout.write(flags.json === true ? `${JSON.stringify({ rules: catalogue() }, null, 2)}\n` : catalogueText());
-        onExitCode(0);
+        writeResult(flags, surroundings, {
+          text: catalogueText,
+          json: () => `${JSON.stringify({ rules: catalogue() }, null, 2)}\n`,
+        });
+        surroundings.onExitCode(0);
         return;
       }
-      if (flags.template === undefined || flags.template.length === 0) {
-        throw new InputError(
-          '--template names no file; give one or more, for example --template cdk.out/*.template.json',
-        );
-      }
-      const where = flags.region === undefined ? {} : { region: flags.region };
-      const findings = prove(
-        flags.template.map((file) => ({ ...readTemplate(file), ...where })),
-        flags.quota === undefined ? {} : { quotas: flags.quota },
-      );
-      stdout.write(flags.json === true ? `${JSON.stringify({ findings }, null, 2)}\n` : findingsText(findings));
-      onExitCode(findings.some(({ severity }) => severity === 'error') ? 1 : 0);
-    });
-}
-
-function quota(
-  value: string,
-  earlier: { readonly [instanceType: string]: number } = {},
-): { readonly [instanceType: string]: number } {
-  const [, instanceType, count] = /^(ml\.[a-z0-9.-]+)=(\d{1,6})$/.exec(value) ?? [];
-  if (instanceType === undefined) {
-    throw new InputError(`--quota '${value}' is no TYPE=COUNT; write for example ml.g5.xlarge=8`);
-  }
-  return { ...earlier, [instanceType]: Number(count) };
-}
-
-function region(value: string): string {
-  if (!/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(value)) {
-    throw new InputError(`--region '${value}' is no region of AWS; write for example eu-west-3`);
-  }
-  return value;
-}
-
-function readTemplate(file: string): ProofTemplate {
-  let text: string;
-  try {
-    const { size } = fs.statSync(file);
-    if (size > LARGEST_TEMPLATE_BYTES) {
-      throw new InputError(`${file}: ${size} bytes are too many for a template (at most ${LARGEST_TEMPLATE_BYTES})`);
-    }
-    text = fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`--template ${file} cannot be read (${(error as Error).message}); check the path`);
-  }
-  return { name: file, document: parseTemplateText(text, file) };
-}
-
-function findingsText(findings: readonly Finding[]): string {
-  if (findings.length === 0) return 'nothing to accuse\n';
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
-  const blocks = findings.map(
-    ({ rule, severity, template, logicalId, property, message, remedy }) =>
-      `${severity} ${rule}\n  ${template}: ${logicalId}${property === '' ? '' : `.${property}`}\n  ${message}\n  ${remedy}\n`,
+      const template = givenTemplates(templates, flags);
+      const { region, quota: quotas } = flags;
+      const documents = readTemplates({ template, ...(region !== undefined && { region }) });
+      const findings = prove(documents, quotas === undefined ? {} : { quotas });
+      const proven = {
+        templates: documents.map(({ name }) => name),
+        findings,
+        lines: new TemplateLines(),
+        version: surroundings.version,
+      };
+      writeResult(flags, surroundings, {
+        text: (colours) => findingsText(findings, colours),
+        json: () => `${JSON.stringify({ findings }, null, 2)}\n`,
+        sarif: () => sarifOfFindings(proven),
+        junit: () => junitOfFindings(proven),
+        markdown: () => markdownOfFindings(proven),
+      });
+      surroundings.onExitCode(findings.some(({ severity }) => severity === 'error') ? 1 : 0);
+    },
   );
-  const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
-  return `${blocks.join('\n')}\n${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}\n`;
 }
 
-function catalogue(): { id: string; severity: string; reason: string; remedy: string; source: string }[] {
+function findingsText(findings: readonly Finding[], colours: Colours): string {
+  if (findings.length === 0) return `${colours.green('no findings')}\n`;
+  const blocks = findings.map(
+    (finding) =>
+      `${severityText(finding.severity, colours)} ${colours.bold(finding.rule)}\n  ${colours.cyan(`${finding.template}: ${placeOf(finding)}`)}\n  ${finding.message}\n  ${colours.green(finding.remedy)}\n`,
+  );
+  return `${blocks.join('\n')}\n${findingCounts(findings)}\n`;
+}
+
+function severityText(severity: Severity, colours: Colours): string {
+  return severity === 'error' ? colours.red(severity) : colours.yellow(severity);
+}
+
+function catalogue(): { id: string; severity: Severity; reason: string; remedy: string; source: string }[] {
   return RULES.map(({ id, severity, reason, remedy, source }) => ({ id, severity, reason, remedy, source }));
 }
 
-function catalogueText(): string {
+function catalogueText(colours: Colours): string {
   return catalogue()
     .map(
       ({ id, severity, reason, remedy, source }) =>
-        `${id} (${severity})\n  ${reason}\n  remedy: ${remedy}\n  source: ${source}\n`,
+        `${colours.bold(id)} (${severityText(severity, colours)})\n  ${reason}\n  remedy: ${remedy}\n  source: ${source}\n`,
     )
     .join('\n');
 }

@@ -1,48 +1,64 @@
 import { Command } from 'commander';
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
-import { openWorkload } from '../../lib/local/load/open-workload';
-import { htmlReport, summaryText } from '../../lib/simulation/report';
+import { hindsight } from '../../lib/simulation/compare';
+import type { Provisioning } from '../../lib/simulation/fleet';
+import { openWorkload } from '../../lib/traffic-file/open-workload';
 import {
   advise,
   crossedThresholds,
-  hindsight,
+  rehearsalHtml,
+  rehearsalText,
   rehearse,
   thresholdValueText,
   type CapacityFailure,
   type FailureThreshold,
-  type Provisioning,
   type Rehearsal,
   type RehearsalOptions,
-} from '../../lib/simulation/simulator';
-import type { FleetBlueprint } from '../../lib/simulation/template';
-import type { Workload } from '../../lib/simulation/workload';
-import { progressBar } from './progress-bar';
-import { capacityFailure, failIf, moment, number, price, provisioning, whole } from './simulate-flags';
-import { readServiceProfile } from './service-profile-file';
-import { readFleets, trafficNote } from './template-fleets';
+} from '../../lib/simulation/rehearse';
+import type { QuietMetrics } from '../../lib/simulation/aws/sagemaker-metrics';
+import type { FleetBlueprint } from '../../lib/simulation/blueprint';
+import type { Workload } from '../../lib/simulation/traffic';
+import type { ParameterValues } from '../../lib/template';
+import {
+  capacityFailureFlag,
+  failIfFlag,
+  givenTemplates,
+  numberFlag,
+  parameterFlag,
+  priceOption,
+  pricesOption,
+  provisioningFlag,
+  quietMetricsOption,
+  regionFlag,
+  startFlag,
+  takesTemplates,
+  timezoneFlag,
+  wholeNumberFlag,
+} from '../flags';
+import { withExamples, type Example } from '../examples';
+import { agreementNotes } from '../input/agreement-file';
+import { readFleets, trafficNote } from '../input/fleet-selection';
+import { withInputs } from '../input/inspected-folder';
+import { withTraceFile } from '../input/trace-file';
+import { givenPrices, namingPriceFlag } from '../input/prices';
+import { barWhile, progressBar } from './progress-bar';
+import { reportOptions, usedFiles } from '../input/report-origin';
+import { readServiceProfile } from '../input/service-profile-file';
+import { colouredRehearsal } from '../output/result-colours';
+import {
+  checkResultFlags,
+  checkWritable,
+  takesResultFlags,
+  writeResult,
+  type ResultFlags,
+} from '../output/result-output';
+import { junitOfRehearsals, markdownOfRehearsals } from '../output/simulate-formats';
+import type { CommandSurroundings } from './surroundings';
 
-/** Where a command writes and how it tells its exit code. */
-export interface CommandSurroundings {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-  /** Told 0 or 1 when the command has done its work; bad input is thrown as an InputError instead. */
-  readonly onExitCode: (code: 0 | 1) => void;
-}
-
-const OWN_PROCESS: CommandSurroundings = {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  onExitCode: (code) => {
-    process.exitCode = code;
-  },
-};
-
-interface SimulateFlags {
-  readonly template: string[];
-  readonly trace: string;
+interface SimulateFlags extends ResultFlags {
+  readonly template?: string[];
+  readonly trace?: string;
   readonly profile?: string;
   readonly provisioning?: Provisioning;
   readonly seed: number;
@@ -50,22 +66,38 @@ interface SimulateFlags {
   readonly from?: number;
   readonly to?: number;
   readonly start?: number;
+  readonly timezone?: string;
   readonly startInstances?: number;
   readonly sloWait?: number;
   readonly slo?: number;
   readonly timeout?: number;
   readonly queueLimit?: number;
+  readonly quietMetrics?: QuietMetrics;
   readonly price?: { readonly [instanceType: string]: number };
+  readonly prices?: string;
   readonly capacityFailure?: CapacityFailure[];
   readonly region?: string;
+  readonly parameter?: ParameterValues;
   readonly report?: string;
-  readonly json?: true;
   readonly failIf?: FailureThreshold[];
   readonly advice: boolean;
 }
 
-/** Beyond so many requests a change is not rehearsed for advice: it would take longer than the rehearsal itself is worth. */
-const MOST_REQUESTS_FOR_ADVICE = 20_000_000;
+/** Maximum number of requests up to which recommended changes are rehearsed; beyond, that would take too long. */
+const MAX_REQUESTS_FOR_ADVICE = 20_000_000;
+
+const EXAMPLES: readonly Example[] = [
+  ['tidegate simulate cdk.out --trace traffic.csv', 'what recorded traffic does to the fleets of an app'],
+  [
+    "tidegate simulate cdk.out --trace traffic.csv --no-advice --fail-if 'slo<99' 'cost>1200/month'",
+    'a check that fails in continuous integration',
+  ],
+  ['tidegate simulate cdk.out --trace traffic.csv --format markdown', 'a comment for a pull request'],
+  [
+    'tidegate simulate cdk.out --trace traffic.csv --profile service.json --report rehearsal.html',
+    'measured service times, and a report with charts',
+  ],
+];
 
 /**
  * `tidegate simulate`: rehearses the fleets of synthesized templates under recorded traffic.
@@ -73,87 +105,120 @@ const MOST_REQUESTS_FOR_ADVICE = 20_000_000;
  * Progress goes to stderr, the result to stdout. The exit code is 0, or 1 when a `--fail-if` threshold is crossed; bad input is thrown as
  * an InputError (the command line exits with 2).
  */
-export function simulateCommand(surroundings: CommandSurroundings = OWN_PROCESS): Command {
-  return new Command('simulate')
+export function simulateCommand(surroundings: CommandSurroundings): Command {
+  const command = withExamples(takesTemplates(new Command('simulate')), EXAMPLES)
     .description(
       'rehearse the fleets of synthesized templates under recorded traffic: latency, drops, dollars, what to change',
     )
-    .requiredOption('--template <files...>', 'templates, JSON or YAML, such as cdk.out/*.template.json')
-    .requiredOption(
+    .option(
       '--trace <file>',
-      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export',
+      'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export; - for stdin (default: that of the inspection)',
     )
-    .option('--profile <file>', 'service times as JSON: token speeds, a distribution or measured seconds')
+    .option(
+      '--profile <file>',
+      'service times as JSON: token speeds, a distribution or measured seconds (default: those of the inspection)',
+    )
     .option(
       '--provisioning <seconds>',
       'median start-up of an instance, or a comma-separated list of measured ones (default: 258)',
-      provisioning,
+      provisioningFlag,
     )
-    .option('--seed <n>', 'seed of everything random', whole('--seed', 0, 2 ** 32 - 1), 1)
+    .option('--seed <n>', 'seed of everything random', wholeNumberFlag('--seed', 0, 2 ** 32 - 1), 1)
     .option('--fleet <name>', 'only the fleet whose resource id contains this')
-    .option('--from <seconds>', 'begin so far into the trace', number('--from', 0, 1e9))
-    .option('--to <seconds>', 'end so far into the trace', number('--to', 1, 1e9))
+    .option('--from <seconds>', 'start of the window, from the start of the trace', numberFlag('--from', 0, 1e9))
+    .option('--to <seconds>', 'end of the window, from the start of the trace', numberFlag('--to', 1, 1e9))
     .option(
       '--start <time>',
-      'when the run begins, for schedules and the budget (default: when the traffic was recorded)',
-      moment,
+      'start of the run, for schedules and the budget (default: the time of the recording)',
+      startFlag,
+    )
+    .option(
+      '--timezone <zone>',
+      "zone of the times shown, such as Europe/Berlin or +01:00 (default: that of the trace's dates, else UTC)",
+      timezoneFlag,
     )
     .option(
       '--start-instances <n>',
-      'instances in service at the start (default: what the first minutes ask for)',
-      whole('--start-instances', 0, 100_000),
+      'instances in service at the start (default: the demand of the first minutes)',
+      wholeNumberFlag('--start-instances', 0, 100_000),
     )
     .option(
       '--slo-wait <seconds>',
-      'a request is served well when it waits at most so long (default: 1)',
-      number('--slo-wait', 0, 86_400),
+      'maximum wait of a request that is served well (default: 1)',
+      numberFlag('--slo-wait', 0, 86_400),
     )
     .option(
       '--slo <percent>',
-      'share of requests to serve well; advice aims at it (default: 99)',
-      number('--slo', 0, 100),
+      'percentage of requests to serve well; the aim of the advice (default: 99)',
+      numberFlag('--slo', 0, 100),
     )
     .option(
       '--timeout <seconds>',
-      'seconds in which an answer must be there (default: 60; asynchronous fleets: 21600)',
-      number('--timeout', 0.001, 604_800),
+      'maximum time to the response (default: 60; asynchronous fleets: 21600)',
+      numberFlag('--timeout', 0.001, 604_800),
     )
     .option(
       '--queue-limit <n>',
-      'requests that may wait in one instance (default: no limit)',
-      whole('--queue-limit', 0, 1e9),
+      'maximum number of requests that wait in one instance (default: no limit)',
+      wholeNumberFlag('--queue-limit', 0, 1e9),
     )
-    .option('--price <type=usd...>', 'USD per instance-hour, where the dated table has none or another', price)
+    .addOption(quietMetricsOption())
+    .addOption(pricesOption())
+    .addOption(priceOption())
     .option(
       '--capacity-failure <type:from-to...>',
       'an instance type that cannot be launched from second to second',
-      capacityFailure,
+      capacityFailureFlag,
     )
-    .option('--region <name>', 'region of templates that do not name theirs (default: us-east-1)')
+    .option(
+      '--region <name>',
+      'region of the templates (default: that of their cloud assembly, else us-east-1)',
+      regionFlag,
+    )
+    .option(
+      '--parameter <name=value...>',
+      'values of CloudFormation parameters (default: their defaults)',
+      parameterFlag,
+    )
     .option('--report <file>', 'write one HTML file with charts, decisions and reasons')
-    .option('--json', 'print the whole result as JSON')
     .option(
       '--fail-if <threshold...>',
       'exit with 1 when crossed: slo<99, cost>1200/month, wait-p99>1, drops>0.1',
-      failIf,
+      failIfFlag,
     )
-    .option('--no-advice', 'do not rehearse changes to recommend')
-    .allowExcessArguments(false)
-    .action(async (flags: SimulateFlags) => {
-      surroundings.onExitCode(await simulate(flags, surroundings));
-    });
+    .option('--no-advice', 'do not rehearse changes to recommend');
+  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+    async (templates: string[], flags: SimulateFlags, self: Command) => {
+      const template = givenTemplates(templates, flags);
+      surroundings.onExitCode(await simulate(template, withTraceFile(flags, template), self, surroundings));
+    },
+  );
 }
 
-async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroundings): Promise<0 | 1> {
-  // What can be refused is refused before anything that takes long.
+async function simulate(
+  template: readonly string[],
+  flags: SimulateFlags,
+  command: Command,
+  surroundings: CommandSurroundings,
+): Promise<0 | 1> {
+  const { stderr } = surroundings;
+  // Bad input is refused before anything that takes long.
   const options = optionsOf(flags);
-  if (flags.report !== undefined) checkReport(flags.report);
-  const { fleets, notes } = readFleets(flags);
-  const traffic = await openWorkload({ trace: flags.trace, seed: flags.seed, durationSeconds: null });
-  const results = fleets.map((fleet) => rehearseFleet(fleet, traffic, options, flags, stderr));
+  checkResultFlags(flags);
+  if (flags.report !== undefined) checkWritable('--report', flags.report);
+  const { fleets, notes } = readFleets({ ...flags, template });
+  const given = withInputs(fleets, template, flags);
+  const results: Rehearsal[] = [];
+  let opened: { readonly trace: string; readonly traffic: Workload } | undefined;
+  for (const { fleet, inputs } of given) {
+    const { trace, profile } = inputs;
+    if (opened?.trace !== trace) opened = { trace, traffic: await openWorkload({ trace, seed: flags.seed }) };
+    const service = profile === undefined ? {} : { service: readServiceProfile(profile) };
+    results.push(rehearseFleet(fleet, opened.traffic, { ...options, ...service }, flags, stderr));
+  }
 
-  for (const note of notes) stderr.write(`tidegate: ${note}\n`);
-  stderr.write(trafficNote(fleets));
+  for (const note of [...notes, ...agreementNotes(template)]) stderr.write(`tidegate: ${note}\n`);
+  stderr.write(trafficNote(given.filter(({ inputs }) => !inputs.isOwnTrace).map(({ fleet }) => fleet)));
   const crossed = results.flatMap((rehearsal) =>
     (flags.failIf ?? []).flatMap((threshold) =>
       crossedThresholds(rehearsal, [threshold]).map(({ value }) => {
@@ -162,20 +227,19 @@ async function simulate(flags: SimulateFlags, { stdout, stderr }: CommandSurroun
       }),
     ),
   );
-  stdout.write(
-    flags.json === true
-      ? `${JSON.stringify({ rehearsals: results, crossed }, null, 2)}\n`
-      : `${results.map(summaryText).join('\n\n')}\n`,
-  );
+  const rehearsed = { rehearsals: results, thresholds: flags.failIf ?? [] };
+  writeResult(flags, surroundings, {
+    text: (colours) => `${colouredRehearsal(results.map(rehearsalText).join('\n\n'), colours)}\n`,
+    json: () => `${JSON.stringify({ rehearsals: results, crossed }, null, 2)}\n`,
+    junit: () => junitOfRehearsals(rehearsed),
+    markdown: () => markdownOfRehearsals(rehearsed),
+  });
   if (flags.report !== undefined) {
-    fs.writeFileSync(flags.report, htmlReport(results, { sha256Base64 }));
+    const files = usedFiles({ ...flags, template, inputs: given.map(({ inputs }) => inputs) });
+    fs.writeFileSync(flags.report, rehearsalHtml(results, await reportOptions(command, files)));
     stderr.write(`tidegate: the report is in ${flags.report}\n`);
   }
   return crossed.length === 0 ? 0 : 1;
-}
-
-function sha256Base64(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
 }
 
 function rehearseFleet(
@@ -186,32 +250,24 @@ function rehearseFleet(
   stderr: CommandSurroundings['stderr'],
 ): Rehearsal {
   const bar = progressBar(stderr, fleet.resourceId);
-  const rehearsal = withPriceFlag(fleet, () => rehearse(fleet, traffic, { ...options, onProgress: bar.show }));
-  const again =
-    flags.advice && rehearsal.requests.arrived <= MOST_REQUESTS_FOR_ADVICE
-      ? (changed: FleetBlueprint) => {
-          bar.show(1, 'rehearsing changes');
-          return rehearse(changed, traffic, withinLimits(options, changed));
-        }
-      : undefined;
-  const advice = advise(fleet, rehearsal, again);
-  const best = flags.advice ? hindsight(fleet, traffic, rehearsal) : undefined;
-  bar.end();
-  return { ...rehearsal, advice, ...(best !== undefined && { hindsight: best }) };
+  const pricesPerHourUsd = givenPrices(flags, fleet.region);
+  const priced = { ...options, ...(pricesPerHourUsd !== undefined && { pricesPerHourUsd }) };
+  return barWhile(bar, () => {
+    const rehearsal = namingPriceFlag(() => rehearse(fleet, traffic, { ...priced, onProgress: bar.show }));
+    const again =
+      flags.advice && rehearsal.requests.arrived <= MAX_REQUESTS_FOR_ADVICE
+        ? (changed: FleetBlueprint) => {
+            bar.show(1, 'rehearsing changes');
+            return rehearse(changed, traffic, withinLimits(priced, changed));
+          }
+        : undefined;
+    const advice = advise(fleet, rehearsal, again);
+    const best = flags.advice ? hindsight(fleet, traffic, rehearsal) : undefined;
+    return { ...rehearsal, advice, ...(best !== undefined && { hindsight: best }) };
+  });
 }
 
-/** Names the flag where a price is missing. */
-function withPriceFlag(fleet: FleetBlueprint, run: () => Rehearsal): Rehearsal {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof InputError && error.message.includes('price override'))) throw error;
-    const flags = fleet.pools.map(({ instanceType }) => `${instanceType}=USD`);
-    throw new InputError(`${error.message}\nhere: --price ${flags.join(' ')}`);
-  }
-}
-
-/** A change of the limits takes the instances at the start with it. */
+/** Options for a change of the limits: the instances at the start stay within them. */
 function withinLimits(options: RehearsalOptions, { plan }: FleetBlueprint): RehearsalOptions {
   const { startInstances } = options;
   if (startInstances === undefined) return options;
@@ -221,35 +277,21 @@ function withinLimits(options: RehearsalOptions, { plan }: FleetBlueprint): Rehe
 function optionsOf(flags: SimulateFlags): RehearsalOptions {
   const { from, to } = flags;
   if (from !== undefined && to !== undefined && to <= from) {
-    throw new InputError(`--to is ${to} and --from is ${from}; the end must come after the begin`);
+    throw new InputError(`--to is ${to} and --from is ${from}; the end must come after the start`);
   }
   return {
     seed: flags.seed,
-    ...(flags.profile !== undefined && { service: readServiceProfile(flags.profile) }),
     ...(flags.provisioning !== undefined && { provisioning: flags.provisioning }),
     ...(flags.sloWait !== undefined && { sloWaitSeconds: flags.sloWait }),
     ...(flags.slo !== undefined && { sloPercent: flags.slo }),
     ...(flags.timeout !== undefined && { requestTimeoutSeconds: flags.timeout }),
     ...(flags.queueLimit !== undefined && { queueLimitPerInstance: flags.queueLimit }),
+    ...(flags.quietMetrics !== undefined && { quietMetrics: flags.quietMetrics }),
     ...(flags.start !== undefined && { startSeconds: flags.start }),
+    ...(flags.timezone !== undefined && { timezone: flags.timezone }),
     ...(flags.startInstances !== undefined && { startInstances: flags.startInstances }),
-    ...(flags.price !== undefined && { pricesPerHourUsd: flags.price }),
     ...(flags.capacityFailure !== undefined && { capacityFailures: flags.capacityFailure }),
     ...(from !== undefined && { fromSeconds: from }),
     ...(to !== undefined && { toSeconds: to }),
   };
-}
-
-/** Finds out before the rehearsal whether its report can be written. */
-function checkReport(file: string): void {
-  try {
-    const folder = path.dirname(path.resolve(file));
-    fs.mkdirSync(folder, { recursive: true });
-    if (!fs.existsSync(file)) fs.accessSync(folder, fs.constants.W_OK);
-    else fs.closeSync(fs.openSync(file, 'r+'));
-  } catch (error) {
-    throw new InputError(
-      `--report is '${file}', which cannot be written (${(error as NodeJS.ErrnoException).code}); check the path`,
-    );
-  }
 }

@@ -1,40 +1,42 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../../lib/core/errors';
-import { openWorkload } from '../../lib/local/load/open-workload';
-import type { Demand } from '../../lib/simulation/tuning';
-import { work, type TuneAnswer, type TuneTask } from './tune-work';
+import type { Demand } from '../../lib/simulation/tune';
+import { runTask, type TuneResult, type TuneTask } from '../../lib/simulation/tune/task';
+import { openWorkload } from '../../lib/traffic-file/open-workload';
 
-/** What a worker is started with. */
+// Entry point of one thread of `tidegate tune`: it computes the tasks that the pool of the main thread sends.
+
+/** Data with which a worker starts. */
 export interface WorkerStart {
   readonly trace: string;
   readonly seed: number;
 }
 
-/** What a worker is told: the demand once, then tasks. */
+/** Message to a worker: first the demand, then tasks. */
 export type WorkerOrder =
   | { readonly kind: 'demand'; readonly demand: Demand }
   | { readonly kind: 'task'; readonly id: number; readonly task: TuneTask };
 
-/** What a worker tells. */
+/** Message from a worker: the result of a task, or its error. */
 export type WorkerReply =
-  | { readonly id: number; readonly answer: TuneAnswer }
+  | { readonly id: number; readonly result: TuneResult }
   | { readonly id: number; readonly error: string; readonly badInput: boolean };
 
 const { trace, seed } = workerData as WorkerStart;
 const port = parentPort!;
 // Every worker reads the trace itself, while the main thread walks through it.
-const opened = openWorkload({ trace, seed, durationSeconds: null });
+const opened = openWorkload({ trace, seed });
 opened.catch(() => undefined);
 let demand: Demand | undefined;
 
 port.on('message', (order: WorkerOrder) => {
   if (order.kind === 'demand') demand = order.demand;
-  else void answer(order.id, order.task).then((reply) => port.postMessage(reply));
+  else void replyTo(order.id, order.task).then((reply) => port.postMessage(reply));
 });
 
-async function answer(id: number, task: TuneTask): Promise<WorkerReply> {
+async function replyTo(id: number, task: TuneTask): Promise<WorkerReply> {
   try {
-    return { id, answer: work(task, await opened, demand!) };
+    return { id, result: runTask(task, await opened, demand!) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { id, error: message, badInput: error instanceof InputError };

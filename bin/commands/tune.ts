@@ -4,39 +4,61 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { CACHED_PROVISIONING } from '../../lib/catalog/provisioning-times';
 import { InputError } from '../../lib/core/errors';
-import { openWorkload } from '../../lib/local/load/open-workload';
-import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/service-profile';
-import type { ServiceTimes } from '../../lib/simulation/service-times';
-import type { Provisioning } from '../../lib/simulation/simulator';
-import { fleetPrices } from '../../lib/simulation/simulator/billing';
-import type { FleetBlueprint } from '../../lib/simulation/template';
-import type { TrafficShare } from '../../lib/simulation/workload';
+import { openWorkload } from '../../lib/traffic-file/open-workload';
+import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/traffic/service-profile';
+import type { ServiceTimes } from '../../lib/simulation/traffic/service-times';
+import type { Provisioning } from '../../lib/simulation/fleet';
+import { fleetPrices } from '../../lib/simulation/rehearse/billing';
+import type { FleetBlueprint } from '../../lib/simulation/blueprint';
+import type { TrafficShare } from '../../lib/simulation/traffic';
+import type { ParameterValues } from '../../lib/template';
 import {
-  checkLeastCapacity,
+  checkMinCapacityFloor,
   demandOf,
   tuneFleet,
+  tuningHtml,
   tuningText,
-  untunable,
+  untunableReason,
   type Demand,
   type Tuning,
   type TuningSettings,
-} from '../../lib/simulation/tuning';
+} from '../../lib/simulation/tune';
 import { progressBar } from './progress-bar';
-import { readServiceProfile } from './service-profile-file';
-import type { CommandSurroundings } from './simulate';
-import { number, price, provisioning, whole } from './simulate-flags';
-import { readFleets, trafficNote } from './template-fleets';
-import { TuneThreads, tuneCrew } from './tune-crew';
+import {
+  givenTemplates,
+  numberFlag,
+  parameterFlag,
+  priceOption,
+  pricesOption,
+  provisioningFlag,
+  regionFlag,
+  takesTemplates,
+  timezoneFlag,
+  wholeNumberFlag,
+} from '../flags';
+import { withExamples, type Example } from '../examples';
+import { agreementNotes } from '../input/agreement-file';
+import { readFleets, trafficNote, type FleetFlags } from '../input/fleet-selection';
+import { withInputs, type FleetInputs, type FleetWithInputs } from '../input/inspected-folder';
+import { withTraceFile } from '../input/trace-file';
+import { givenPrices, namingPriceFlag } from '../input/prices';
+import { reportOptions, usedFiles } from '../input/report-origin';
+import { readServiceProfile } from '../input/service-profile-file';
+import { NO_COLOURS } from '../output/colours';
+import { colouredTuning } from '../output/result-colours';
+import { checkWritable } from '../output/result-output';
+import type { CommandSurroundings } from './surroundings';
+import { pooledExecutor, TuneWorkerPool } from './tune-pool';
 
-/** Where the command writes, and the bundled worker it starts threads from. */
+/** Surroundings of `tidegate tune`. */
 export interface TuneSurroundings extends CommandSurroundings {
-  /** @default the worker beside the bundled command line; where there is none, everything is done in the main thread */
+  /** Bundled worker. @default - the one beside the bundled command line; without it, the main thread computes everything */
   readonly workerFile?: string;
 }
 
 interface TuneFlags {
-  readonly template: string[];
-  readonly trace: string;
+  readonly template?: string[];
+  readonly trace?: string;
   readonly fleet?: string;
   readonly profile?: string;
   readonly serviceMean?: number;
@@ -48,14 +70,26 @@ interface TuneFlags {
   readonly minCapacity: number;
   readonly seed: number;
   readonly price?: { readonly [instanceType: string]: number };
+  readonly prices?: string;
   readonly region?: string;
+  readonly parameter?: ParameterValues;
   readonly workers?: number;
+  readonly timezone?: string;
+  readonly report?: string;
   readonly json?: true;
 }
 
-const MOST_WORKERS = 16;
-/** More than so many threads are not taken unasked: each holds the trace in memory. */
-const USUAL_WORKERS = 4;
+const MAX_WORKERS = 16;
+/** Maximum number of threads unless more are given: each holds the trace in memory. */
+const MAX_DEFAULT_WORKERS = 4;
+
+const EXAMPLES: readonly Example[] = [
+  ['tidegate tune cdk.out --trace traffic.csv --slo 99', 'the cheapest policies that serve 99 % of requests well'],
+  [
+    'tidegate tune cdk.out --trace traffic.csv --fleet chat --service-mean 2 --candidates 50',
+    'one fleet, with requests of 2 s, in a short search',
+  ],
+];
 
 /**
  * `tidegate tune`: searches the cheapest policy that keeps the objective for each fleet of synthesized templates.
@@ -64,60 +98,128 @@ const USUAL_WORKERS = 4;
  * the objective; bad input is thrown as an InputError (the command line exits with 2).
  */
 export function tuneCommand(surroundings: TuneSurroundings): Command {
-  return new Command('tune')
+  return withExamples(takesTemplates(new Command('tune')), EXAMPLES)
     .description('search the cheapest scaling policy that keeps the objective, and print the construct to paste')
-    .requiredOption('--template <files...>', 'synthesized templates, such as cdk.out/*.template.json')
-    .requiredOption('--trace <file>', 'traffic: requests, counts per step or a CloudWatch export; plain or gzipped')
+    .option(
+      '--trace <file>',
+      'traffic: requests, counts per step or a CloudWatch export; plain or gzipped; - for stdin (default: that of the inspection)',
+    )
     .option('--fleet <name>', 'only the fleet whose resource id contains this')
-    .option('--profile <file>', 'service times as JSON: token speeds, a distribution or measured seconds')
+    .option(
+      '--profile <file>',
+      'service times as JSON: token speeds, a distribution or measured seconds (default: those of the inspection)',
+    )
     .option(
       '--service-mean <seconds>',
       'lognormal service times with this mean, in place of --profile',
-      number('--service-mean', 0.001, 86_400),
+      numberFlag('--service-mean', 0.001, 86_400),
     )
     .option(
       '--provisioning <seconds>',
       'median start-up of an instance, or a comma-separated list of measured ones (default: 258)',
-      provisioning,
+      provisioningFlag,
     )
-    .option('--slo <percent>', 'share of requests to serve well', number('--slo', 50, 99.999), 99)
+    .option('--slo <percent>', 'percentage of requests to serve well', numberFlag('--slo', 50, 99.999), 99)
     .option(
       '--slo-wait <seconds>',
-      'a request is served well when it waits at most so long',
-      number('--slo-wait', 0, 3600),
+      'maximum wait of a request that is served well',
+      numberFlag('--slo-wait', 0, 3600),
       1,
     )
-    .option('--timeout <seconds>', 'seconds in which an answer must be there', number('--timeout', 0.001, 604_800), 60)
-    .option('--candidates <n>', 'how many settings to try', whole('--candidates', 1, 100_000), 500)
-    .option('--min-capacity <n>', 'recommend no smaller minimum', whole('--min-capacity', 1, 100_000), 1)
-    .option('--seed <n>', 'seed of everything random', whole('--seed', 0, 2 ** 32 - 1), 1)
-    .option('--price <type=usd...>', 'USD per instance-hour, where the dated table has none or another', price)
-    .option('--region <name>', 'region of templates that do not name theirs (default: us-east-1)')
+    .option('--timeout <seconds>', 'maximum time to the response', numberFlag('--timeout', 0.001, 604_800), 60)
+    .option('--candidates <n>', 'number of settings to try', wholeNumberFlag('--candidates', 1, 100_000), 500)
+    .option('--min-capacity <n>', 'smallest minimum to recommend', wholeNumberFlag('--min-capacity', 1, 100_000), 1)
+    .option('--seed <n>', 'seed of everything random', wholeNumberFlag('--seed', 0, 2 ** 32 - 1), 1)
+    .addOption(pricesOption())
+    .addOption(priceOption())
+    .option(
+      '--region <name>',
+      'region of the templates (default: that of their cloud assembly, else us-east-1)',
+      regionFlag,
+    )
+    .option(
+      '--parameter <name=value...>',
+      'values of CloudFormation parameters (default: their defaults)',
+      parameterFlag,
+    )
     .option(
       '--workers <n>',
       'threads that compute; the result is the same for any number (default: a thread for each processor, up to 4)',
-      whole('--workers', 0, MOST_WORKERS),
+      wholeNumberFlag('--workers', 0, MAX_WORKERS),
     )
+    .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
+    .option('--report <file>', 'write one HTML file with the result, the candidates and the construct to paste')
     .option('--json', 'print the whole result as JSON')
-    .allowExcessArguments(false)
-    .action(async (flags: TuneFlags) => {
-      surroundings.onExitCode(await tune(flags, surroundings));
+    .action(async (templates: string[], flags: TuneFlags, command: Command) => {
+      const template = givenTemplates(templates, flags);
+      surroundings.onExitCode(await tune(template, withTraceFile(flags, template), command, surroundings));
     });
 }
 
-async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurroundings): Promise<0 | 1> {
-  // What can be refused is refused before anything that takes long.
-  const settings = settingsOf(flags);
-  const { fleets, notes } = tunableFleets(flags);
+async function tune(
+  template: readonly string[],
+  flags: TuneFlags,
+  command: Command,
+  surroundings: TuneSurroundings,
+): Promise<0 | 1> {
+  // Bad input is refused before anything that takes long.
+  checkServiceFlags(flags);
+  if (flags.report !== undefined) checkWritable('--report', flags.report);
+  const { stdout, stderr, colours = NO_COLOURS } = surroundings;
+  const { fleets, notes } = tunableFleets({ ...flags, template });
+  const given = withInputs(fleets, template, flags);
   for (const fleet of fleets) {
-    checkLeastCapacity(fleet, settings.leastCapacity);
-    checkPrices(fleet, flags.price);
+    checkMinCapacityFloor(fleet, flags.minCapacity);
+    namingPriceFlag(() => fleetPrices(fleet, givenPrices(flags, fleet.region)));
   }
-  const { trace, seed, price: pricesPerHourUsd } = flags;
+  for (const { inputs } of given) serviceOf(flags, inputs);
+  const regions = [...new Set(fleets.map(({ region }) => region))];
+  if (flags.prices !== undefined && regions.length > 1)
+    throw new InputError(
+      `--prices has the prices of one region, and the fleets are in ${regions.join(', ')}; choose with --fleet`,
+    );
+  const tunings: Tuning[] = [];
+  for (const group of byInputs(given)) tunings.push(...(await tuneGroup(group, flags, regions[0]!, surroundings)));
+  for (const note of [...notes, ...agreementNotes(template)]) stderr.write(`tidegate: ${note}\n`);
+  stderr.write(trafficNote(given.filter(({ inputs }) => !inputs.isOwnTrace).map(({ fleet }) => fleet)));
+  stdout.write(
+    flags.json === true
+      ? `${JSON.stringify({ tunings }, null, 2)}\n`
+      : `${colouredTuning(tunings.map(tuningText).join('\n\n'), colours)}\n`,
+  );
+  if (flags.report !== undefined) {
+    const files = usedFiles({ ...flags, template, inputs: given.map(({ inputs }) => inputs) });
+    fs.writeFileSync(flags.report, tuningHtml(tunings, await reportOptions(command, files)));
+    stderr.write(`tidegate: the report is in ${flags.report}\n`);
+  }
+  return tunings.some(({ verdict }) => verdict === 'none-keeps') ? 1 : 0;
+}
+
+/** Fleets with the same traffic and service times, in their order. */
+function byInputs(given: readonly FleetWithInputs[]): FleetWithInputs[][] {
+  const groups = new Map<string, FleetWithInputs[]>();
+  for (const one of given) {
+    const key = JSON.stringify(one.inputs);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+async function tuneGroup(
+  group: readonly FleetWithInputs[],
+  flags: TuneFlags,
+  region: string,
+  { stderr, workerFile }: TuneSurroundings,
+): Promise<Tuning[]> {
+  const { inputs } = group[0]!;
+  const { trace } = inputs;
+  const { seed } = flags;
+  const settings = settingsOf(flags, inputs);
+  const pricesPerHourUsd = givenPrices(flags, region);
   const { service, requestTimeoutSeconds, sloPercent, sloWaitSeconds } = settings;
-  const traffic = await openWorkload({ trace, seed, durationSeconds: null });
+  const traffic = await openWorkload({ trace, seed });
   const bar = progressBar(stderr, 'tune');
-  const threads = new TuneThreads(traffic, flags.workers ?? usualWorkers(), workerFile ?? bundledWorker(), {
+  const threads = new TuneWorkerPool(traffic, flags.workers ?? defaultWorkers(), workerFile ?? bundledWorker(), {
     trace,
     seed,
   });
@@ -133,7 +235,7 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
       threads.share(demand);
       return demand;
     };
-    const crew = tuneCrew(threads, {
+    const executor = pooledExecutor(threads, {
       seed,
       service,
       provisioning: settings.provisioning,
@@ -144,79 +246,67 @@ async function tune(flags: TuneFlags, { stdout, stderr, workerFile }: TuneSurrou
     });
     const tunings: Tuning[] = [];
     let walked: { readonly share: TrafficShare | undefined; readonly demand: Demand } | undefined;
-    for (const fleet of fleets) {
+    for (const { fleet } of group) {
       const { share } = fleet;
       if (walked === undefined || walked.share?.from !== share?.from || walked.share?.to !== share?.to) {
         walked = { share, demand: walk(share) };
       }
       const { demand } = walked;
-      const tell = (share: number, doing: string): void => bar.show(share, `${fleet.resourceId}: ${doing}`);
-      tunings.push(await tuneFleet(fleet, traffic, demand, settings, crew, tell));
+      const showProgress = (ratio: number, activity: string): void =>
+        bar.show(ratio, `${fleet.resourceId}: ${activity}`);
+      tunings.push(await tuneFleet(fleet, traffic, demand, settings, executor, showProgress));
     }
-    bar.end();
-    for (const note of notes) stderr.write(`tidegate: ${note}\n`);
-    stderr.write(trafficNote(fleets));
-    stdout.write(
-      flags.json === true ? `${JSON.stringify({ tunings }, null, 2)}\n` : `${tunings.map(tuningText).join('\n\n')}\n`,
-    );
-    return tunings.some(({ verdict }) => verdict === 'none-keeps') ? 1 : 0;
+    return tunings;
   } finally {
+    bar.end();
     await threads.end();
   }
 }
 
-function settingsOf(flags: TuneFlags): TuningSettings {
+function settingsOf(flags: TuneFlags, inputs: FleetInputs): TuningSettings {
   return {
     seed: flags.seed,
     sloPercent: flags.slo,
     sloWaitSeconds: flags.sloWait,
-    service: serviceOf(flags),
+    service: serviceOf(flags, inputs),
     provisioning: flags.provisioning ?? { kind: 'lognormal', ...CACHED_PROVISIONING },
     requestTimeoutSeconds: flags.timeout,
     candidates: flags.candidates,
-    leastCapacity: flags.minCapacity,
+    minCapacityFloor: flags.minCapacity,
+    ...(flags.timezone !== undefined && { timezone: flags.timezone }),
   };
 }
 
-function serviceOf({ profile, serviceMean }: TuneFlags): ServiceTimes {
-  if (profile !== undefined && serviceMean !== undefined) {
-    throw new InputError(
-      `--profile is '${profile}' and --service-mean is ${serviceMean}; both say how long requests take, so leave one out`,
-    );
-  }
+function checkServiceFlags({ profile, serviceMean }: TuneFlags): void {
+  if (profile === undefined || serviceMean === undefined) return;
+  throw new InputError(
+    `--profile is '${profile}' and --service-mean is ${serviceMean}; both say how long requests take, so leave one out`,
+  );
+}
+
+function serviceOf({ serviceMean }: TuneFlags, { profile }: FleetInputs): ServiceTimes {
   if (profile !== undefined) return readServiceProfile(profile);
   if (serviceMean === undefined) return { kind: 'tokens', profile: DEFAULT_SERVICE_PROFILE };
   return { kind: 'distribution', distribution: 'lognormal', meanSeconds: serviceMean, coefficientOfVariation: 1 };
 }
 
-/** The fleets that can be tuned; one that is asked for and cannot is refused. */
-function tunableFleets(flags: TuneFlags): {
+/** Fleets that can be tuned; an error where none of the selected ones can. */
+function tunableFleets(flags: FleetFlags): {
   readonly fleets: readonly FleetBlueprint[];
   readonly notes: readonly string[];
 } {
   const { fleets, notes } = readFleets(flags);
-  const refused = fleets.flatMap((fleet) => untunable(fleet) ?? []);
-  const tunable = fleets.filter((fleet) => untunable(fleet) === undefined);
+  const refused = fleets.flatMap((fleet) => untunableReason(fleet) ?? []);
+  const tunable = fleets.filter((fleet) => untunableReason(fleet) === undefined);
   if (tunable.length === 0) throw new InputError(refused.join('\n'));
   return { fleets: tunable, notes: [...notes, ...refused.map((reason) => `not tuned: ${reason}`)] };
 }
 
-/** Names the flag where a price is missing. */
-function checkPrices(fleet: FleetBlueprint, given: TuneFlags['price']): void {
-  try {
-    fleetPrices(fleet, given);
-  } catch (error) {
-    if (!(error instanceof InputError && error.message.includes('price override'))) throw error;
-    const flags = fleet.pools.map(({ instanceType }) => `${instanceType}=USD`);
-    throw new InputError(`${error.message}\nhere: --price ${flags.join(' ')}`);
-  }
+function defaultWorkers(): number {
+  return Math.min(MAX_DEFAULT_WORKERS, os.availableParallelism());
 }
 
-function usualWorkers(): number {
-  return Math.min(USUAL_WORKERS, os.availableParallelism());
-}
-
-/** The worker beside the bundled command line; undefined where the sources themselves run. */
+/** Worker beside the bundled command line; undefined where the sources themselves run. */
 function bundledWorker(): string | undefined {
   const file = path.join(__dirname, 'tune-worker.cjs');
   return fs.existsSync(file) ? file : undefined;

@@ -11,7 +11,7 @@ export interface Import {
   readonly external: boolean;
 }
 
-function sourceFiles(directory: string): string[] {
+export function sourceFiles(directory: string): string[] {
   return fs.readdirSync(path.join(projectDirectory, directory), { withFileTypes: true }).flatMap((entry) => {
     const name = path.join(directory, entry.name);
     if (entry.isDirectory()) return sourceFiles(name);

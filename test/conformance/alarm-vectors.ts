@@ -1,4 +1,4 @@
-import type { AlarmState, TreatMissingData } from '../../lib/simulation/cloudwatch';
+import type { AlarmState, TreatMissingData } from '../../lib/simulation/aws/cloudwatch';
 
 /** What an alarm becomes; `kept` means the state it was in. */
 export type Outcome = AlarmState | 'kept';

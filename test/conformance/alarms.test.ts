@@ -3,8 +3,8 @@ import {
   type AlarmDefinition,
   type AlarmState,
   type TreatMissingData,
-} from '../../lib/simulation/cloudwatch';
-import { evaluateAlarm } from '../../lib/simulation/cloudwatch/alarm-evaluation';
+} from '../../lib/simulation/aws/cloudwatch';
+import { evaluateAlarm } from '../../lib/simulation/aws/cloudwatch/alarm-evaluation';
 import { ALARM_VECTORS, type AlarmVector } from './alarm-vectors';
 import { type AlarmCase, evaluateOverTheWire, valuesOf } from './wire/alarms';
 

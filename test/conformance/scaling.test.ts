@@ -21,7 +21,7 @@ describe('a fleet followed minute by minute', () => {
     let results: ReadonlyMap<string, WiredWalk>;
     beforeAll(async () => {
       results = await walkOverTheWire(wired);
-    }, 120_000);
+    });
 
     test.each(wired)('$name', ({ name, start, minutes }) => {
       const capacities = expected(minutes);

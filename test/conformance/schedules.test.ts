@@ -1,6 +1,6 @@
 import { nextRun } from '../../lib/scaling/decide/schedules';
-import { ApplicationAutoScaling } from '../../lib/simulation/application-auto-scaling';
-import { CloudWatch } from '../../lib/simulation/cloudwatch';
+import { ApplicationAutoScaling } from '../../lib/simulation/aws/application-auto-scaling';
+import { CloudWatch } from '../../lib/simulation/aws/cloudwatch';
 import { SCHEDULE_VECTORS, type ScheduleVector } from './schedule-vectors';
 import { CountedFleet } from './walk-runners';
 import { scheduleOverTheWire } from './wire/schedules';

@@ -1,12 +1,14 @@
 import { decide } from '../../lib/scaling/decide/decide';
-import { EMPTY_MEMORY, type PolicySignal, type ScalingMemory, type ScalingPolicy } from '../../lib/scaling/decide/plan';
-import { ApplicationAutoScaling, type ScalableFleet } from '../../lib/simulation/application-auto-scaling';
-import { CloudWatch, type MetricId } from '../../lib/simulation/cloudwatch';
+import { EMPTY_MEMORY, type ScalingMemory } from '../../lib/scaling/decide/memory';
+import type { PolicySignal } from '../../lib/scaling/decide/observation';
+import type { ScalingPolicy } from '../../lib/scaling/decide/plan';
+import { ApplicationAutoScaling, type ScalableFleet } from '../../lib/simulation/aws/application-auto-scaling';
+import { CloudWatch, type MetricId } from '../../lib/simulation/aws/cloudwatch';
 import { WALK_START_SECONDS, type MinuteValues, type Walk } from './vectors';
 
 /** The capacities after each minute, by `decide()` alone. */
 export function walkThroughDecide(walk: Walk): number[] {
-  let memory: ScalingMemory = { ...EMPTY_MEMORY, schedulesSeenUntil: WALK_START_SECONDS };
+  let memory: ScalingMemory = { ...EMPTY_MEMORY, schedulesAppliedUntil: WALK_START_SECONDS };
   let desiredCapacity = walk.start;
   const plan = {
     minCapacity: walk.min ?? 1,

@@ -34,8 +34,6 @@ export interface Synthesis {
   readonly acknowledged: readonly Acknowledged[];
   /** Warnings and errors that constructs wrote on themselves. */
   readonly annotations: readonly string[];
-  /** Every file of the assembly that is deployed, by name. */
-  readonly files: { readonly [name: string]: string };
   readonly app: App;
 }
 
@@ -67,7 +65,7 @@ export function synthesise(define: (app: App) => Stack): Synthesis {
     Validations.of(app).addPlugins(...PACKS.map((Pack) => new Pack(app)));
     const stack = define(app);
     const error = messageOf(() => app.synth());
-    return { ...readReport(outdir), error, annotations: annotationsOf(stack), files: readFiles(outdir), app };
+    return { ...readReport(outdir), error, annotations: annotationsOf(stack), app };
   } finally {
     silenced.mockRestore();
     process.env['CDK_VALIDATION'] = validation;
@@ -91,7 +89,10 @@ function readReport(outdir: string): Pick<Synthesis, 'violations' | 'acknowledge
     readonly pluginReports: readonly { violations: Finding[]; suppressedViolations?: Acknowledged[] }[];
   };
   return {
-    violations: pluginReports.flatMap(({ violations }) => violations),
+    // Annotations are in the report too; they are read from the constructs.
+    violations: pluginReports
+      .flatMap(({ violations }) => violations)
+      .filter(({ ruleName }) => !ruleName.startsWith('Annotation::')),
     acknowledged: pluginReports.flatMap(({ suppressedViolations = [] }) => suppressedViolations),
   };
 }
@@ -104,9 +105,4 @@ function annotationsOf(stack: Stack): string[] {
         .filter(({ type }) => type === 'aws:cdk:warning' || type === 'aws:cdk:error')
         .map(({ data }) => `${node.path}: ${String(data)}`),
     );
-}
-
-function readFiles(outdir: string): { [name: string]: string } {
-  const deployed = fs.readdirSync(outdir).filter((name) => /\.(template|assets)\.json$|^manifest\.json$/.test(name));
-  return Object.fromEntries(deployed.map((name) => [name, fs.readFileSync(path.join(outdir, name), 'utf8')]));
 }

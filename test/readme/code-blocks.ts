@@ -13,7 +13,24 @@ export interface CodeBlock {
 /** The READMEs of the project: the front page and one for each room. */
 export function readmeFiles(): string[] {
   const rooms = fs.readdirSync(path.join(projectDirectory, 'lib')).map((room) => path.join('lib', room, 'README.md'));
-  return ['README.md', ...rooms].filter((file) => fs.existsSync(path.join(projectDirectory, file)));
+  const examples = ['.', ...exampleNames()].map((name) => path.join('examples', name, 'README.md'));
+  return ['README.md', 'bin/README.md', ...rooms, ...examples].filter((file) =>
+    fs.existsSync(path.join(projectDirectory, file)),
+  );
+}
+
+/** Names of the folders of examples/, each a program of its own. */
+export function exampleNames(): string[] {
+  const folder = path.join(projectDirectory, 'examples');
+  return fs.readdirSync(folder).filter((name) => fs.statSync(path.join(folder, name)).isDirectory());
+}
+
+/** The programs of examples/ in TypeScript. */
+export function examplePrograms(): CodeBlock[] {
+  return exampleNames().map((name) => {
+    const file = path.join('examples', name, 'app.ts');
+    return { file, line: 1, language: 'ts', code: fs.readFileSync(path.join(projectDirectory, file), 'utf8') };
+  });
 }
 
 /** Every fenced code block of a README, in order. */

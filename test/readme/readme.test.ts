@@ -1,41 +1,23 @@
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { transformSync } from '@swc/core';
+import { Annotations } from 'aws-cdk-lib';
 import * as ts from 'typescript';
 import { projectDirectory } from '../architecture/imports';
-import { type CodeBlock, codeBlocks, readmeFiles } from './code-blocks';
+import { type CodeBlock, codeBlocks, examplePrograms, readmeFiles } from './code-blocks';
+import { runProgram } from './run-program';
 
 const blocks = readmeFiles().flatMap(codeBlocks);
 const typescriptBlocks = blocks.filter(({ language }) => language === 'ts');
+const pythonBlocks = blocks.filter(({ language }) => language === 'python');
 
-/** Runs a block as a module of its own, with `tidegate` meaning this checkout. */
-function run(block: CodeBlock): void {
-  const { code } = transformSync(block.code, {
-    filename: `${block.file}:${block.line}`,
-    jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-    module: { type: 'commonjs' },
-  });
-  const load = (name: string): unknown => {
-    if (name === 'tidegate') return jest.requireActual(path.join(projectDirectory, 'lib'));
-    if (name === 'tidegate/decide') return jest.requireActual(path.join(projectDirectory, 'lib/scaling/decide'));
-    return jest.requireActual(name);
-  };
-  const directory = process.cwd();
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-readme-'));
-  process.chdir(scratch); // an App that is synthesised leaves its assembly here
-  try {
-    new Function('require', 'exports', code)(load, {});
-  } finally {
-    process.chdir(directory);
-    fs.rmSync(scratch, { recursive: true });
-  }
-}
-
-/** The compiler's messages for all blocks together, each with the place in its README. */
+/** The compiler's messages for all blocks and examples together, each with its place. */
 function typeErrors(): string[] {
   const names = new Map(
-    typescriptBlocks.map((block, index) => [path.join(projectDirectory, 'test', `readme-block-${index}.ts`), block]),
+    [...typescriptBlocks, ...examplePrograms()].map((block, index) => [
+      path.join(projectDirectory, 'test', `readme-block-${index}.ts`),
+      block,
+    ]),
   );
   const options: ts.CompilerOptions = {
     strict: true,
@@ -48,7 +30,7 @@ function typeErrors(): string[] {
     types: ['node'],
     paths: {
       tidegate: [path.join(projectDirectory, 'lib/index.ts')],
-      'tidegate/decide': [path.join(projectDirectory, 'lib/scaling/decide/index.ts')],
+      'tidegate/decide': [path.join(projectDirectory, 'lib/decide.ts')],
     },
   };
   const host = ts.createCompilerHost(options);
@@ -73,11 +55,33 @@ describe('the READMEs', () => {
     expect(new Set(typescriptBlocks.map(({ file }) => file)).size).toBeGreaterThanOrEqual(6);
   });
 
-  test('have examples that compile', () => expect(typeErrors()).toEqual([]), 60_000);
+  test('have examples that compile, as have the folders of examples/', () => expect(typeErrors()).toEqual([]), 60_000);
+
+  test('show the first example of the front page and of every room with constructs in Python too', () => {
+    const python = new Set(pythonBlocks.map(({ file }) => file));
+    const typescript = new Set(typescriptBlocks.map(({ file }) => file));
+    expect([...typescript].filter((file) => !python.has(file))).toEqual([]);
+  });
+
+  test('have examples in Python that Python parses', () => {
+    const program = 'import ast, json, sys\nfor name, code in json.load(sys.stdin): ast.parse(code, name)';
+    const input = JSON.stringify(pythonBlocks.map(({ file, line, code }) => [`${file}:${line}`, code]));
+    const { stderr } = spawnSync(process.env.PYTHON ?? 'python3', ['-c', program], { input, encoding: 'utf8' });
+    expect(stderr).toBe('');
+  });
 
   test.each(typescriptBlocks.map((block): [string, CodeBlock] => [`${block.file}:${block.line}`, block]))(
     'have an example at %s that runs',
-    (_, block) => expect(() => run(block)).not.toThrow(),
+    (_, block) => {
+      const warned = jest.spyOn(Annotations.prototype, 'addWarningV2');
+      try {
+        expect(() => runProgram(`${block.file}:${block.line}`, block.code)).not.toThrow();
+        // A reader who copies an endpoint pays for a GPU: it has to have a model.
+        expect(warned.mock.calls.filter(([id]) => id === 'tidegate:missing-model')).toEqual([]);
+      } finally {
+        warned.mockRestore();
+      }
+    },
   );
 
   test('keep the first stack example within 20 lines', () => {
@@ -99,7 +103,10 @@ describe('the READMEs', () => {
   test('link to files that exist', () => {
     const links = readmeFiles().flatMap((file) => {
       const text = fs.readFileSync(path.join(projectDirectory, file), 'utf8');
-      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target]) => ({ file, target: target! }));
+      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => ({
+        file,
+        target: target!,
+      }));
     });
     expect(links.length).toBeGreaterThan(15);
     const broken = links.filter(
@@ -117,6 +124,7 @@ describe('the READMEs', () => {
     'monitoring',
     'platform',
     'proof',
+    'preflight',
     'rehearsal',
     'simulation',
     'local',

@@ -1,7 +1,7 @@
 /**
- * A small container that keeps SageMaker's contract, and reads its environment as one of AWS's images documents it:
+ * A small container that fulfils SageMaker's contract, and reads its environment as one of AWS's images documents it:
  * `conformant-server.mjs <image> serve`. A variable that the image does not know, or a value it could not read, ends it with exit code 2.
- * `conformant-server.mjs <image> check` only prints what the image would make of its environment, as JSON.
+ * `conformant-server.mjs <image> check` only prints the settings that the image would read from its environment, as JSON.
  *
  * Sources, as of 2026-08: the entry points of vllm and huggingface-vllm in aws/deep-learning-containers; the LMI starting guide, the vLLM
  * user guide and vllm_rb_properties.py in deepjavalibrary/djl-serving; environment.py of aws/sagemaker-inference-toolkit with
@@ -12,8 +12,8 @@ import * as http from 'node:http';
 import * as path from 'node:path';
 
 const PORT = 8080;
-/** What every container has, whatever the model. */
-const SURROUNDINGS = ['PATH', 'HOME', 'LANG', 'PWD', 'SHLVL', '_', 'HOSTNAME', '__CF_USER_TEXT_ENCODING'];
+/** Variables of every container, for any model. */
+const COMMON_VARIABLES = ['PATH', 'HOME', 'LANG', 'PWD', 'SHLVL', '_', 'HOSTNAME', '__CF_USER_TEXT_ENCODING'];
 
 const text = (value) => value !== '';
 const whole = (least) => (value) => /^\d+$/.test(value) && Number(value) >= least;
@@ -21,7 +21,7 @@ const oneOf =
   (...values) =>
   (value) =>
     values.includes(value);
-/** Where the model is: a folder in the container, or a name at Hugging Face. */
+/** Location of the model: a folder in the container, or a name at Hugging Face. */
 const model = (value) => value === '/opt/ml/model' || /^[\w.-]+(\/[\w.-]+)?$/.test(value);
 const share = (value) => Number(value) > 0 && Number(value) <= 1;
 const bool = oneOf('true', 'false');
@@ -228,7 +228,7 @@ if (IMAGES[image] === undefined) refuse(`no image ${image}`);
 if (command !== 'serve' && command !== 'check')
   refuse(`${path.basename(process.argv[1])}: '${command ?? ''}' instead of serve`);
 if (fault !== undefined && !FAULTS.includes(fault)) refuse(`no fault ${fault}`);
-const given = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SURROUNDINGS.includes(name)));
+const given = Object.fromEntries(Object.entries(process.env).filter(([name]) => !COMMON_VARIABLES.includes(name)));
 const argv = IMAGES[image](given);
 if (command === 'check') process.stdout.write(JSON.stringify(argv));
 else serve(argv, fault);

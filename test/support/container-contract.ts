@@ -1,11 +1,9 @@
 import * as http from 'node:http';
 import * as net from 'node:net';
-import { pause } from '../../lib/local/repeat';
+import { pause } from '../../lib/emulator/repeat';
 import { isRunning, openPorts } from './processes';
 
-/**
- * What SageMaker asks of a container. Source: "Custom Inference Code with Hosting Services" in the SageMaker developer guide.
- */
+/** SageMaker's requirements on a container. Source: "Custom Inference Code with Hosting Services", SageMaker developer guide. */
 const CONTRACT = {
   port: 8080,
   acceptMs: 250,
@@ -29,7 +27,7 @@ export interface Violation {
   readonly seen: string;
 }
 
-/** Holds a running container against every clause of the contract, the last of which ends it. */
+/** Checks a running container against every clause of the contract; the last one ends it. */
 export async function checkContainerContract(
   container: Container,
   request: { readonly body: string; readonly contentType?: string },

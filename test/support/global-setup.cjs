@@ -1,3 +1,5 @@
+const fs = require('node:fs');
+const os = require('node:os');
 const { pathToFileURL } = require('node:url');
 const path = require('node:path');
 
@@ -6,4 +8,6 @@ module.exports = async function globalSetup() {
   const { build } = await import(pathToFileURL(path.resolve(__dirname, '../../bin/build.mjs')).href);
   await build();
   process.env.TIDEGATE_SET_UP = '1'; // commands that tests start must not build again beside other tests
+  if (process.env.TIDEGATE_TEST_LEG === 'real')
+    process.env.TIDEGATE_PACKAGES ??= fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-packages-'));
 };

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 
-/** What cdk-nag's AwsSolutions pack says of a stack, rule ids without the pack's name. */
+/** Findings of cdk-nag's AwsSolutions pack for a stack; rule ids are without the pack's name. */
 export interface NagReport {
   readonly open: readonly string[];
   readonly accepted: readonly { readonly rule: string; readonly at: string }[];

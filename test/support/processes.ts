@@ -18,7 +18,7 @@ export function processOf(...fragments: readonly string[]): number {
 /** The network namespace of a process. */
 export const networkOf = (pid: number | 'self'): string => fs.readlinkSync(`/proc/${pid}/ns/net`);
 
-/** Whether a process is there and has not ended. */
+/** True if a process exists and has not ended. */
 export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -1,16 +1,17 @@
-// How well a rehearsal foretells the local run: the same traffic through `tidegate local` and `tidegate simulate`, the wanted number of
-// instances compared every 10 seconds. Baseline: a fleet that stays as it began.
+// Agreement of a rehearsal with the local run: the same traffic through `tidegate local` and `tidegate simulate`, with the desired number of
+// instances compared every 10 seconds. Baseline: a fleet that never scales.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const project = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const trace = resolve(process.env.TRACE ?? join(project, '../shared/traces/azure-llm-2023-conv.csv'));
 const seed = process.env.SEED ?? '1';
 if (!existsSync(trace)) {
-  console.log(`skipped: ${trace} is absent; name a trace with TRACE=FILE`);
+  console.log(`skipped: ${trace} does not exist; name a trace with TRACE=FILE`);
   process.exit(0);
 }
 
@@ -27,7 +28,7 @@ try {
   const assembly = join(scratch, 'cdk.out');
   execFileSync('npx', ['cdk', 'synth', '-q', '-c', 'stage=local', '-o', assembly], quiet);
   const template = readdirSync(assembly).find((name) => name.endsWith('.template.json'));
-  // The stream tries again until a request is answered, so none times out for good.
+  // The stream retries a request until it completes, so none times out for good.
   const flags = ['--start-instances', '1', '--timeout', '3600', '--seed', seed, '--no-advice', '--json'];
   const json = execFileSync(
     'node',
@@ -40,18 +41,29 @@ try {
 
   const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
   const [rehearsal] = JSON.parse(json).rehearsals;
-  const wanted = (second) =>
+  const desiredLocally = (second) =>
     report.scaling.events.reduce((count, event) => (event.atSecond <= second ? event.to : count), 1);
   const moments = rehearsal.timeline.filter(({ second }) => second <= report.trafficSeconds);
-  const share = (count) =>
-    (100 * moments.filter((moment) => Math.abs(wanted(moment.second) - count(moment)) <= 1).length) / moments.length;
+  const measure = join(scratch, 'within.mjs');
+  await build({
+    entryPoints: [join(project, 'lib/simulation/agree/within.ts')],
+    outfile: measure,
+    format: 'esm',
+    logLevel: 'error',
+  });
+  const { withinPercent } = await import(measure);
+  const agreementPercent = (count) =>
+    withinPercent(
+      moments.map((moment) => [desiredLocally(moment.second), count(moment)]),
+      1,
+    );
   console.log(
     `local run   ${report.scaling.events.map(({ atSecond, to }) => `${Math.round(atSecond)} s: ${to}`).join(', ')}`,
   );
   console.log(`rehearsal   ${rehearsal.scaling.actions.map(({ second, to }) => `${second} s: ${to}`).join(', ')}`);
-  console.log(`answered    ${report.requests.answered ?? '?'} locally, ${rehearsal.requests.completed} rehearsed`);
+  console.log(`completed   ${report.requests.answered ?? '?'} locally, ${rehearsal.requests.completed} rehearsed`);
   console.log(
-    `within one instance ${share(({ desired }) => desired).toFixed(1)} % of the time (a fleet that stays at 1: ${share(() => 1).toFixed(1)} %)`,
+    `within one instance ${agreementPercent(({ desired }) => desired).toFixed(1)} % of the time (a fleet that stays at 1: ${agreementPercent(() => 1).toFixed(1)} %)`,
   );
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// How long one look of the capacity-forecaster takes once 14 days of minutes have been learned, apart from calls to AWS: read the
-// state, take the new minute, decide, write the state. Prints one line of JSON.
+// Duration of one evaluation of the capacity-forecaster after 14 days of minutes, without calls to AWS: read the state, observe the new
+// minute, decide, write the state. Prints one line of JSON.
 //   node test/bench/forecast/step.mjs
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -13,7 +13,7 @@ const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url
 const MINUTES = 14 * 1440;
 const STEPS = 5000;
 
-/** The forecast as the handler's bundle has it. */
+/** The forecast, bundled as in the handler. */
 async function loadForecast(folder) {
   const outfile = path.join(folder, 'forecast.mjs');
   await build({
@@ -30,15 +30,15 @@ async function loadForecast(folder) {
   return import(pathToFileURL(outfile).href);
 }
 
-/** A day curve with noise that is the same in every run. */
+/** Daily curve with noise, the same in every run. */
 function requestsOf(minute) {
   const noise = Math.sin(minute * 12.9898) * 43_758.5453;
   const curve = 6000 * (1.2 + Math.sin((2 * Math.PI * minute) / 1440));
   return Math.round(curve * (0.9 + 0.2 * (noise - Math.floor(noise))));
 }
 
-function milliseconds(sorted, share) {
-  return Number(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(3));
+function quantile(sorted, rank) {
+  return Number(sorted[Math.min(sorted.length - 1, Math.floor(rank * sorted.length))].toFixed(3));
 }
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-bench-'));
@@ -59,21 +59,21 @@ try {
   const learnSeconds = (performance.now() - started) / 1000;
 
   let text = JSON.stringify(learning.toState());
-  const took = [];
+  const durations = [];
   for (let minute = first + MINUTES; minute < first + MINUTES + STEPS; minute++) {
     const begun = performance.now();
     const forecast = new CapacityForecast(settings, parseForecastState(JSON.parse(text)));
     forecast.observe(minute, requestsOf(minute));
     forecast.decide();
     text = JSON.stringify(forecast.toState());
-    took.push(performance.now() - begun);
+    durations.push(performance.now() - begun);
   }
-  took.sort((a, b) => a - b);
+  durations.sort((a, b) => a - b);
   const result = {
     minutesLearned: MINUTES,
-    firstLookSeconds: Number(learnSeconds.toFixed(3)),
+    firstEvaluationSeconds: Number(learnSeconds.toFixed(3)),
     steps: STEPS,
-    stepMilliseconds: { p50: milliseconds(took, 0.5), p99: milliseconds(took, 0.99), max: milliseconds(took, 1) },
+    stepMilliseconds: { p50: quantile(durations, 0.5), p99: quantile(durations, 0.99), max: quantile(durations, 1) },
     stateBytes: text.length,
     node: process.version,
     commit: spawnSync('git', ['rev-parse', '--short', 'HEAD'], {

@@ -1,4 +1,4 @@
-// npm run bench:policies – every policy on the shared traces, and the geometric means. The traces are not part of the package.
+// npm run bench:policies: every policy on the recorded traces, and the geometric means. The traces are not part of the package.
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -14,11 +14,11 @@ const WINDOWS = [
 const seeds = process.env.SEEDS ?? '5';
 
 if (!fs.existsSync(traces)) {
-  console.log(`skipped: the traces are not here (${path.relative(projectDirectory, traces)})`);
+  console.log(`skipped: no traces in ${path.relative(projectDirectory, traces)}`);
   process.exit(0);
 }
 
-let missed = false;
+let missesObjective = false;
 for (const provisioning of [258, 525]) {
   const products = new Map();
   for (const { trace, from, to } of WINDOWS) {
@@ -32,25 +32,30 @@ for (const provisioning of [258, 525]) {
     if (status !== 0) throw new Error(stderr);
     const { policies, bound, clairvoyant } = JSON.parse(stdout);
     console.log(`\n${trace}, ${provisioning} s to start, worst of ${seeds} seeds`);
-    for (const { name, costRatio, slo } of policies) {
-      console.log(`  ${name.padEnd(40)} ${costRatio.toFixed(3)}x  ${(100 * slo).toFixed(2)} % on time`);
-      const product = products.get(name) ?? { ratio: 1, slo: 1 };
-      products.set(name, { ratio: product.ratio * costRatio, slo: Math.min(product.slo, slo) });
+    for (const { name, costRatio, sloRatio } of policies) {
+      console.log(`  ${name.padEnd(40)} ${costRatio.toFixed(3)}x  ${(100 * sloRatio).toFixed(2)} % on time`);
+      const product = products.get(name) ?? { costRatio: 1, sloRatio: 1 };
+      products.set(name, {
+        costRatio: product.costRatio * costRatio,
+        sloRatio: Math.min(product.sloRatio, sloRatio),
+      });
     }
     console.log(
       `  clairvoyant ÷ certified bound            ${(clairvoyant.instanceHours / bound.instanceHours).toFixed(3)}`,
     );
   }
-  const mean = (name) => products.get(name).ratio ** (1 / WINDOWS.length);
-  const ours = mean('tidegate-forecast');
-  const cheaper = (name) => `${(100 * (1 - ours / mean(name))).toFixed(1)} % cheaper than ${name}`;
+  const mean = (name) => products.get(name).costRatio ** (1 / WINDOWS.length);
+  const forecast = mean('tidegate-forecast');
+  const cheaper = (name) => `${(100 * (1 - forecast / mean(name))).toFixed(1)} % cheaper than ${name}`;
   console.log(`\n  Geometric means, ${provisioning} s to start`);
-  for (const [name, { slo }] of products) {
-    console.log(`  ${name.padEnd(40)} ${mean(name).toFixed(3)}x  ${(100 * slo).toFixed(2)} % on time at the worst`);
+  for (const [name, { sloRatio }] of products) {
+    console.log(
+      `  ${name.padEnd(40)} ${mean(name).toFixed(3)}x  ${(100 * sloRatio).toFixed(2)} % on time on the worst trace`,
+    );
   }
   console.log(
     `  tidegate-forecast: ${cheaper('aws-target-tracking-0.5')}; ${cheaper('aws-target-tracking-hindsight')}`,
   );
-  missed ||= products.get('tidegate-forecast').slo < 0.99;
+  missesObjective ||= products.get('tidegate-forecast').sloRatio < 0.99;
 }
-if (missed) console.log('\n  The forecast kept fewer than 99 % on time on one of the traces.');
+if (missesObjective) console.log('\n  The forecast served less than 99 % on time on one of the traces.');

@@ -1,6 +1,6 @@
-import { FastRandom } from '../../../lib/simulation/fast-random';
+import { FastRandom } from '../../../lib/simulation/random';
 import { RequestEngine } from '../../../lib/simulation/fleet';
-import { PoissonSource } from '../../simulation/simulator/generated-requests';
+import { PoissonSource } from '../../simulation/rehearse/generated-requests';
 
 /** The request engine on a queue of fixed size; arguments and output are those of `simpy_queue.py`. */
 const [instances, slots, rate, meanService, requests] = process.argv.slice(2).map(Number) as [
@@ -23,7 +23,7 @@ const source = new PoissonSource(rate, new FastRandom('bench'), (random) => mean
 const began = performance.now();
 engine.run(source, requests / rate);
 const seconds = (performance.now() - began) / 1000;
-const { arrived, waitSum } = engine.drain();
+const { arrived, waitSum } = engine.takeSpan();
 process.stdout.write(
   `${JSON.stringify({ requests: arrived, seconds, requestsPerSecond: arrived / seconds, meanWaitSeconds: waitSum / arrived })}\n`,
 );

@@ -1,8 +1,8 @@
 import * as path from 'node:path';
-import { openWorkload } from '../../../lib/local/load/open-workload';
-import { rehearse } from '../../../lib/simulation/simulator';
-import type { FleetBlueprint } from '../../../lib/simulation/template';
-import { parseTrace, splitLines, type Workload } from '../../../lib/simulation/workload';
+import { openWorkload } from '../../../lib/traffic-file/open-workload';
+import { rehearse } from '../../../lib/simulation/rehearse';
+import type { FleetBlueprint } from '../../../lib/simulation/blueprint';
+import { parseTrace, splitLines, type Workload } from '../../../lib/simulation/traffic';
 
 /** A fleet with least-outstanding routing and the policies that a stage of the app declares, large enough for the trace. */
 function fleetFor(traffic: Workload): FleetBlueprint {
@@ -12,6 +12,7 @@ function fleetFor(traffic: Workload): FleetBlueprint {
     resourceId: 'endpoint/bench/variant/main',
     scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
     templateName: 'bench',
+    targetLogicalId: 'Target',
     region: 'us-east-1',
     kind: 'real-time',
     pools: [{ instanceType: 'ml.g5.xlarge', priority: 1 }],
@@ -72,7 +73,7 @@ async function main(trace: string | null): Promise<BenchResult> {
   const traffic =
     trace === null
       ? await parseTrace(splitLines(dayCurve(), { name: 'generated' }), { name: 'generated', seed: 1 })
-      : await openWorkload({ trace, seed: 1, durationSeconds: null });
+      : await openWorkload({ trace, seed: 1 });
   const opened = performance.now();
   const rehearsal = rehearse(fleetFor(traffic), traffic, {
     service: { kind: 'distribution', distribution: 'exponential', meanSeconds: MEAN_SERVICE_SECONDS },

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// How long tuning takes: 500 candidates over a 14-day trace, beside a rehearsal of every candidate.
-//   node test/bench/tune/bench.mjs [--trace FILE] [--candidates N] [--json]
-// Without --trace it writes a trace of 14 days with a day's wave, quieter weekends and a surge now and then.
+// Duration of a tuning: 500 candidates over a 14-day trace, compared with a rehearsal of every candidate.
+//   node test/bench/tune/bench.mjs [--trace FILE] [--candidates N] [--days N] [--json]
+// Without --trace it writes a trace of 14 days with daily waves, quieter weekends and occasional surges, and fails unless the best policy
+// keeps the objective over the whole trace and saves on its held-out part.
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -12,15 +13,15 @@ import { build, stop } from 'esbuild';
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const workDirectory = path.join(projectDirectory, '.local', 'bench-tune');
 const GOAL_SECONDS = 60;
-const DAYS = 14;
 
 const args = process.argv.slice(2);
 const asJson = args.includes('--json');
 const option = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 const candidates = Number(option('--candidates') ?? 500);
-const say = (text) => void (asJson ? process.stderr : process.stdout).write(`${text}\n`);
+const days = Number(option('--days') ?? 14);
+const print = (text) => void (asJson ? process.stderr : process.stdout).write(`${text}\n`);
 
-/** The command line and its threads, as they are shipped. */
+/** The command line and its worker, bundled as they are published. */
 async function bundled() {
   for (const [entry, name] of [
     ['bin/tidegate.ts', 'tidegate'],
@@ -42,25 +43,25 @@ async function bundled() {
   return path.join(workDirectory, 'tidegate.cjs');
 }
 
-/** Requests in each minute of two weeks, the same each time: up to about 45 a second. */
+/** Requests per minute of the generated trace, the same in every run: up to about 45 per second. */
 function writeTrace() {
   let state = 1;
   const uniform = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
   const counts = [];
   let surge = 0;
-  for (let minute = 0; minute < DAYS * 1440; minute++) {
+  for (let minute = 0; minute < days * 1440; minute++) {
     const wave = (1 - Math.cos((2 * Math.PI * minute) / 1440)) / 2;
     const weekend = Math.floor(minute / 1440) % 7 >= 5 ? 0.6 : 1;
     if (uniform() < 1 / 720) surge = 20;
     const surging = surge-- > 0 ? 1.6 : 1;
     counts.push(Math.round((240 + 2100 * wave) * weekend * surging * (0.85 + 0.3 * uniform())));
   }
-  const file = path.join(workDirectory, 'fourteen-days.csv');
+  const file = path.join(workDirectory, 'trace.csv');
   fs.writeFileSync(file, `# step_seconds=60\nrequests\n${counts.join('\n')}\n`);
   return file;
 }
 
-/** One real-time fleet of 16 slots an instance that tracks 70 % of them. */
+/** One real-time fleet with 16 slots per instance that tracks 70 % of them. */
 function writeTemplate() {
   const template = {
     Resources: {
@@ -115,7 +116,7 @@ function writeTemplate() {
   return file;
 }
 
-/** Runs the command line; its output goes through a file, which takes any size. */
+/** Runs the command line and measures it. Its output goes through a file: a pipe would limit its size. */
 function timed(commandLine, commandArgs) {
   const file = path.join(workDirectory, 'output.json');
   const output = fs.openSync(file, 'w');
@@ -138,41 +139,45 @@ const common = ['--template', writeTemplate(), '--trace', trace, '--json'];
 const profile = path.join(workDirectory, 'profile.json');
 fs.writeFileSync(profile, '{"distribution": "lognormal", "meanSeconds": 2, "coefficientOfVariation": 1}');
 const threads = Math.min(4, os.availableParallelism());
-say(`${os.cpus()[0]?.model ?? 'unknown processor'}, ${threads} threads, Node ${process.versions.node}`);
+print(`${os.cpus()[0]?.model ?? 'unknown processor'}, ${threads} threads, Node ${process.versions.node}`);
 
-const tuned = timed(commandLine, ['tune', ...common, '--profile', profile, '--candidates', String(candidates)]);
-const [tuning] = tuned.result.tunings;
-const { trace: played, search, verdict, saving } = tuning;
-say(
-  `tune     ${search.candidates} candidates × ${(played.seconds / 86_400).toFixed(1)} days (${(played.requests / 1e6).toFixed(1)} million requests) ` +
-    `in ${tuned.seconds.toFixed(1)} s (goal ${GOAL_SECONDS} s for 500 × 14 days), ${(search.candidates / tuned.seconds).toFixed(1)} candidates/s; ` +
-    `${search.rehearsed} of them rehearsed on the whole`,
+const tuneRun = timed(commandLine, ['tune', ...common, '--profile', profile, '--candidates', String(candidates)]);
+const [tuning] = tuneRun.result.tunings;
+const { trace: tuned, search, verdict, best, saving } = tuning;
+print(
+  `tune     ${search.candidates} candidates × ${(tuned.seconds / 86_400).toFixed(1)} days (${(tuned.requests / 1e6).toFixed(1)} million requests) ` +
+    `in ${tuneRun.seconds.toFixed(1)} s (goal ${GOAL_SECONDS} s for 500 × 14 days), ${(search.candidates / tuneRun.seconds).toFixed(1)} candidates/s; ` +
+    `${search.rehearsed} of them rehearsed over the whole trace`,
 );
-say(
-  `finds    ${verdict}${saving === null ? '' : `, ${saving.percent} % less; ${saving.heldOutPercent} % on what was held out`}`,
+print(
+  `verdict  ${verdict}${saving === null ? '' : `: saves ${saving.percent} %, ${saving.heldOutPercent} % on the held-out part`}`,
 );
 
-const rehearsed = timed(commandLine, ['simulate', ...common, '--profile', profile, '--no-advice']);
-const everySeconds = (rehearsed.seconds * search.candidates) / threads;
-const ratio = everySeconds / tuned.seconds;
-say(
-  `beside   one candidate rehearsed request by request in ${rehearsed.seconds.toFixed(1)} s: all of them on ${threads} threads would take ` +
-    `${(everySeconds / 60).toFixed(0)} minutes (extrapolated), ${ratio.toFixed(0)} times as long`,
+const rehearsal = timed(commandLine, ['simulate', ...common, '--profile', profile, '--no-advice']);
+const allSeconds = (rehearsal.seconds * search.candidates) / threads;
+const ratio = allSeconds / tuneRun.seconds;
+print(
+  `compare  one candidate rehearsed request by request in ${rehearsal.seconds.toFixed(1)} s: all of them on ${threads} threads would take ` +
+    `${(allSeconds / 60).toFixed(0)} minutes (extrapolated), ${ratio.toFixed(0)} times as long`,
 );
 if (asJson) {
   process.stdout.write(
     `${JSON.stringify({
       threads,
-      days: played.seconds / 86_400,
-      requests: played.requests,
+      days: tuned.seconds / 86_400,
+      requests: tuned.requests,
       candidates: search.candidates,
-      seconds: tuned.seconds,
+      seconds: tuneRun.seconds,
       goalSeconds: GOAL_SECONDS,
-      candidatesPerSecond: search.candidates / tuned.seconds,
-      rehearsalSeconds: rehearsed.seconds,
+      candidatesPerSecond: search.candidates / tuneRun.seconds,
+      rehearsalSeconds: rehearsal.seconds,
       ratioToRehearsingAll: ratio,
       verdict,
       saving,
     })}\n`,
   );
+}
+if (option('--trace') === undefined && !(best?.whole.sloPercent >= 99 && saving?.heldOutPercent > 0)) {
+  print('failed   the best policy misses the objective, or saves nothing on the held-out part');
+  process.exitCode = 1;
 }

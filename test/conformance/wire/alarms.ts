@@ -1,9 +1,8 @@
 import type { MetricAlarm } from '@aws-sdk/client-cloudwatch';
-import type { PlatformSnapshot } from '../../../lib/local/sidecar';
-import type { AlarmState, TreatMissingData } from '../../../lib/simulation/cloudwatch';
-import { until } from '../../local/sidecar/platform';
+import type { AccountSnapshot } from '../../../lib/emulator';
+import type { AlarmState, TreatMissingData } from '../../../lib/simulation/aws/cloudwatch';
 import type { AlarmVector } from '../alarm-vectors';
-import { NAMESPACE, type Sample, WirePlatform } from './wire-platform';
+import { NAMESPACE, type Sample, WireAccount } from './wire-account';
 
 /** A row of the tables with one treatment of missing data and the state that the alarm is in before. */
 export interface AlarmCase {
@@ -19,13 +18,13 @@ export const valuesOf = ({ data }: AlarmVector): (number | undefined)[] =>
   data.split(' ').map((point) => (point === '-' ? undefined : point === 'X' ? 11 : 9));
 
 /**
- * The state of every case's alarm after one evaluation by the sidecar, in the order of the cases.
+ * The state of every case's alarm after one evaluation by the emulator, in the order of the cases.
  *
  * An alarm comes into the state before by a first definition with data of its own, and is then changed to the table's: a changed
  * alarm keeps its state.
  */
 export async function evaluateOverTheWire(cases: readonly AlarmCase[]): Promise<AlarmState[]> {
-  const wire = await WirePlatform.start(START_SECONDS);
+  const wire = await WireAccount.start(START_SECONDS);
   try {
     await putAlarms(wire, 'before', cases.map(alarmBefore));
     await wire.putSamples([before('OK', 9), before('ALARM', 11)]);
@@ -37,20 +36,22 @@ export async function evaluateOverTheWire(cases: readonly AlarmCase[]): Promise<
     await putAlarms(wire, 'table', cases.map(alarmOfTable));
     await wire.putSamples([...new Set(cases.map(({ vector }) => vector))].flatMap(samplesOf));
     const states = statesOf(await wire.goTo(START_SECONDS + 120), cases);
-    await wire.platform.sidecar.flush();
-    checkTold(wire, cases, states);
+    await wire.account.emulator.flush();
+    checkEngine(wire, cases, states);
     return states;
   } finally {
     await wire.stop();
   }
 }
 
-/** Puts the alarms into the engine and waits until the sidecar has read them, which a last alarm shows. */
-async function putAlarms(wire: WirePlatform, round: string, alarms: MetricAlarm[]): Promise<void> {
-  const { engine, sidecar } = wire.platform;
+/** Puts the alarms into the engine and lets the emulator read them; a last alarm shows that it has. */
+async function putAlarms(wire: WireAccount, round: string, alarms: MetricAlarm[]): Promise<void> {
+  const { engine, emulator } = wire.account;
   engine.alarms = [...alarms, { ...alarms[0], AlarmName: round }];
-  await wire.platform.post('/hooks/alarms-changed', {});
-  await until(`the alarms ${round}`, () => sidecar.snapshot().alarms.some(({ name }) => name === round));
+  await wire.account.post('/hooks/alarms-changed', {});
+  await wire.account.settle();
+  const known = emulator.snapshot().alarms.some(({ name }) => name === round);
+  if (!known) throw new Error(`the alarms ${round} are not known`);
 }
 
 const nameOf = (index: number): string => `case-${index}`;
@@ -96,16 +97,16 @@ function samplesOf(vector: AlarmVector): Sample[] {
   );
 }
 
-function statesOf({ alarms }: PlatformSnapshot, cases: readonly AlarmCase[]): AlarmState[] {
+function statesOf({ alarms }: AccountSnapshot, cases: readonly AlarmCase[]): AlarmState[] {
   const byName = new Map(alarms.map(({ name, state }) => [name, state as AlarmState]));
   return cases.map((_case, index) => byName.get(nameOf(index))!);
 }
 
-/** Every state is the last one that the engine was told, too. */
-function checkTold(wire: WirePlatform, cases: readonly AlarmCase[], states: readonly AlarmState[]): void {
-  const told = new Map(wire.platform.engine.alarmStates.map(({ alarmName, state }) => [alarmName, state]));
+/** Throws unless the engine has every alarm in the same state. */
+function checkEngine(wire: WireAccount, cases: readonly AlarmCase[], states: readonly AlarmState[]): void {
+  const inEngine = new Map(wire.account.engine.alarmStates.map(({ alarmName, state }) => [alarmName, state]));
   cases.forEach((_case, index) => {
-    const state = told.get(nameOf(index)) ?? 'INSUFFICIENT_DATA';
-    if (state !== states[index]) throw new Error(`the engine was told that ${nameOf(index)} is ${state}`);
+    const state = inEngine.get(nameOf(index)) ?? 'INSUFFICIENT_DATA';
+    if (state !== states[index]) throw new Error(`${nameOf(index)} is ${state} in the engine`);
   });
 }

@@ -1,18 +1,18 @@
 import { DescribeScalingActivitiesCommand, PutScheduledActionCommand } from '@aws-sdk/client-application-auto-scaling';
 import type { ScheduleVector } from '../schedule-vectors';
-import { targetOf, WirePlatform } from './wire-platform';
+import { targetOf, WireAccount } from './wire-account';
 
-/** What a schedule did over the wire. */
+/** Effects of a schedule over the wire. */
 export interface WiredSchedule {
   /** Instances one second before the run and at it; for a schedule without runs, at both ends of an hour. */
   readonly before: number;
   readonly after: number;
-  /** When `DescribeScalingActivities` says that capacity changed. */
+  /** Moments at which the capacity changed, by `DescribeScalingActivities`. */
   readonly changedAt: readonly string[];
 }
 
-/** The metrics of every 10 seconds are played too, so waits are cut: the schedule is put this long before its run. A rate counts from there. */
-const LONGEST_WAIT_SECONDS = 3600;
+/** Maximum time that is played before a run, as metrics are published every 10 seconds. A rate counts from the start of that time. */
+const MAX_WAIT_SECONDS = 3600;
 
 const seconds = (iso: string): number => Date.parse(iso) / 1000;
 
@@ -20,12 +20,12 @@ const seconds = (iso: string): number => Date.parse(iso) / 1000;
 export async function scheduleOverTheWire({ schedule, timezone, after, runs }: ScheduleVector): Promise<WiredSchedule> {
   const run = runs[0] === undefined ? undefined : seconds(runs[0]);
   const isRate = schedule.startsWith('rate');
-  const putAt = isRate ? seconds(after) : Math.max(seconds(after), (run ?? 0) - LONGEST_WAIT_SECONDS);
-  const wire = await WirePlatform.start(putAt);
+  const putAt = isRate ? seconds(after) : Math.max(seconds(after), (run ?? 0) - MAX_WAIT_SECONDS);
+  const wire = await WireAccount.start(putAt);
   try {
     await wire.createEndpoint('chat', 1, false);
     await wire.register('chat', 1, 9);
-    await wire.platform.scaling.send(
+    await wire.account.scaling.send(
       new PutScheduledActionCommand({
         ...targetOf('chat'),
         ScheduledActionName: 'action',
@@ -36,8 +36,8 @@ export async function scheduleOverTheWire({ schedule, timezone, after, runs }: S
     );
     await wire.goTo(run === undefined ? putAt + 1 : run - 1);
     const before = await wire.capacity('chat');
-    await wire.goTo(run ?? putAt + LONGEST_WAIT_SECONDS);
-    const { ScalingActivities } = await wire.platform.scaling.send(
+    await wire.goTo(run ?? putAt + MAX_WAIT_SECONDS);
+    const { ScalingActivities } = await wire.account.scaling.send(
       new DescribeScalingActivitiesCommand(targetOf('chat')),
     );
     const changedAt = ScalingActivities!.map(({ StartTime }) => `${StartTime!.toISOString().slice(0, 19)}Z`);

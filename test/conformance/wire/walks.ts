@@ -5,30 +5,29 @@ import {
   PutScheduledActionCommand,
 } from '@aws-sdk/client-application-auto-scaling';
 import type { ScalingPolicy, StepPolicy, TargetTrackingPolicy } from '../../../lib/scaling/decide/plan';
-import { until } from '../../local/sidecar/platform';
 import { valueFor } from '../walk-runners';
 import { WALK_START_SECONDS, type Walk } from '../vectors';
-import { NAMESPACE, type Sample, targetOf, WirePlatform } from './wire-platform';
+import { NAMESPACE, type Sample, targetOf, WireAccount } from './wire-account';
 
-/** What became of a walk over the wire. */
+/** Result of a walk over the wire. */
 export interface WiredWalk {
   /** Instances after each minute, by `DescribeEndpoint`. */
   readonly capacities: readonly number[];
-  /** The changes that `DescribeScalingActivities` tells of in those minutes, oldest first. */
+  /** Changes of capacity in those minutes, by `DescribeScalingActivities`, oldest first. */
   readonly changes: readonly { readonly from: number; readonly to: number }[];
 }
 
-/** Endpoints of one sidecar; fewer than the connections that a client of the SDK opens. */
+/** Endpoints of one emulator; fewer than the connections that a client of the SDK opens. */
 const WALKS_AT_ONCE = 40;
 
-/** Why a walk cannot be walked over the API; undefined for those that can. */
+/** Reason for which a walk cannot be made over the API; undefined for those that can. */
 export function notOnTheWire({ policies }: Walk): string | undefined {
   const limited = policies.some((policy) => policy.kind === 'target-tracking' && policy.maxScaleInPerDecision);
   return limited ? 'maxScaleInPerDecision is an option of Tidegate, PutScalingPolicy has none' : undefined;
 }
 
 /**
- * Every walk through a sidecar over HTTP, each on an endpoint of its own.
+ * Every walk through an emulator over HTTP, each on an endpoint of its own.
  *
  * A target-tracking policy of the API has the alarms that the service gives it: 3 datapoints above the target, 15 below 0.9 of it. A
  * walk's minute has one value. So before each minute the policy is put again on a metric of that minute, whose last twenty minutes
@@ -44,13 +43,14 @@ export async function walkOverTheWire(walks: readonly Walk[]): Promise<ReadonlyM
 }
 
 async function walkTogether(walks: readonly Walk[]): Promise<[string, WiredWalk][]> {
-  const wire = await WirePlatform.start(WALK_START_SECONDS);
+  const wire = await WireAccount.start(WALK_START_SECONDS);
   try {
     const wired = walks.map((walk, index) => ({ walk, name: `walk-${index}`, capacities: [] as number[] }));
     await Promise.all(wired.map(({ walk, name }) => begin(wire, walk, name)));
-    const stepAlarms = wire.platform.engine.alarms.length;
-    await wire.platform.post('/hooks/alarms-changed', {});
-    await until('the alarms of the step policies', () => wire.platform.sidecar.snapshot().alarms.length >= stepAlarms);
+    const stepAlarms = wire.account.engine.alarms.length;
+    await wire.account.post('/hooks/alarms-changed', {});
+    await wire.account.settle();
+    expect(wire.account.emulator.snapshot().alarms.length).toBeGreaterThanOrEqual(stepAlarms);
 
     const longest = Math.max(...walks.map(({ minutes }) => minutes.length));
     for (let minute = 0; minute < longest; minute++) {
@@ -75,7 +75,7 @@ async function walkTogether(walks: readonly Walk[]): Promise<[string, WiredWalk]
   }
 }
 
-async function begin(wire: WirePlatform, walk: Walk, name: string): Promise<void> {
+async function begin(wire: WireAccount, walk: Walk, name: string): Promise<void> {
   const { start, min = 1, max = 20, suspended } = walk;
   await wire.createEndpoint(name, start, min === 0);
   // The limits of a fleet outside them are set after its first minute, so that a walk can begin there.
@@ -88,7 +88,7 @@ async function begin(wire: WirePlatform, walk: Walk, name: string): Promise<void
     if (policy.kind === 'step') await putStepPolicy(wire, name, policy, walk.lowAlarms?.includes(policy.policyName));
   }
   for (const action of walk.schedules ?? []) {
-    await wire.platform.scaling.send(
+    await wire.account.scaling.send(
       new PutScheduledActionCommand({
         ...targetOf(name),
         ScheduledActionName: action.scheduledActionName,
@@ -100,11 +100,11 @@ async function begin(wire: WirePlatform, walk: Walk, name: string): Promise<void
   }
 }
 
-async function meantLimits(wire: WirePlatform, { start, min = 1, max = 20, schedules }: Walk, name: string) {
+async function meantLimits(wire: WireAccount, { start, min = 1, max = 20, schedules }: Walk, name: string) {
   if (schedules === undefined && (start < min || start > max)) await wire.register(name, min, max);
 }
 
-async function beginMinute(wire: WirePlatform, walk: Walk, name: string, minute: number): Promise<Sample[]> {
+async function beginMinute(wire: WireAccount, walk: Walk, name: string, minute: number): Promise<Sample[]> {
   const samples: Sample[] = [];
   const seenUntil = WALK_START_SECONDS + 60 * minute;
   for (const policy of walk.policies) {
@@ -124,12 +124,12 @@ const metricOf = (name: string, policy: ScalingPolicy, minute: number): string =
   policy.kind === 'step' ? `${name}-${policy.policyName}` : `${name}-${policy.policyName}-${minute}`;
 
 async function putTrackingPolicy(
-  wire: WirePlatform,
+  wire: WireAccount,
   name: string,
   policy: TargetTrackingPolicy,
   MetricName: string,
 ): Promise<void> {
-  await wire.platform.scaling.send(
+  await wire.account.scaling.send(
     new PutScalingPolicyCommand({
       ...targetOf(name),
       PolicyName: policy.policyName,
@@ -145,8 +145,8 @@ async function putTrackingPolicy(
   );
 }
 
-async function putStepPolicy(wire: WirePlatform, name: string, policy: StepPolicy, low = false): Promise<void> {
-  const { PolicyARN } = await wire.platform.scaling.send(
+async function putStepPolicy(wire: WireAccount, name: string, policy: StepPolicy, low = false): Promise<void> {
+  const { PolicyARN } = await wire.account.scaling.send(
     new PutScalingPolicyCommand({
       ...targetOf(name),
       PolicyName: policy.policyName,
@@ -163,7 +163,7 @@ async function putStepPolicy(wire: WirePlatform, name: string, policy: StepPolic
       },
     }),
   );
-  wire.platform.engine.alarms.push({
+  wire.account.engine.alarms.push({
     AlarmName: `${name}-${policy.policyName}`,
     Namespace: NAMESPACE,
     MetricName: metricOf(name, policy, 0),
@@ -177,9 +177,9 @@ async function putStepPolicy(wire: WirePlatform, name: string, policy: StepPolic
   });
 }
 
-async function changesOf(wire: WirePlatform, walk: Walk, name: string): Promise<WiredWalk['changes']> {
+async function changesOf(wire: WireAccount, walk: Walk, name: string): Promise<WiredWalk['changes']> {
   const end = WALK_START_SECONDS + 60 * walk.minutes.length;
-  const { ScalingActivities } = await wire.platform.scaling.send(new DescribeScalingActivitiesCommand(targetOf(name)));
+  const { ScalingActivities } = await wire.account.scaling.send(new DescribeScalingActivitiesCommand(targetOf(name)));
   return ScalingActivities!
     .filter(({ StartTime }) => StartTime!.getTime() / 1000 <= end)
     .map(({ Details, StatusCode, ActivityId }) => {

@@ -1,0 +1,70 @@
+import { spawn, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { projectDirectory } from '../architecture/imports';
+import { chatTemplate } from '../simulation/blueprint/chat-template';
+
+let folder: string;
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-pipe-'));
+  fs.writeFileSync(path.join(folder, 'Chat.template.json'), JSON.stringify(chatTemplate()));
+  fs.writeFileSync(path.join(folder, 'short.csv'), `# step_seconds=60\nrequests\n${'90\n'.repeat(30)}`);
+  fs.writeFileSync(path.join(folder, 'trace.csv'), `# step_seconds=1\nrequests\n${'2\n'.repeat(14_400)}`);
+});
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** Runs the command as a program whose reader waits before it reads. */
+function read(waitMs: number): Promise<{ readonly text: string; readonly code: number | null }> {
+  const command = path.join(projectDirectory, 'bin/tidegate.mjs');
+  const flags = ['--template', 'Chat.template.json', '--trace', 'trace.csv', '--json', '--no-advice'];
+  const child = spawn(process.execPath, [command, 'simulate', ...flags], {
+    cwd: folder,
+    env: { ...process.env, TIDEGATE_SET_UP: '1' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  child.stdout.pause();
+  setTimeout(() => child.stdout.resume(), waitMs);
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ text, code })));
+}
+
+test('a result longer than a pipe holds arrives whole at a slow reader', async () => {
+  const { text, code } = await read(4000);
+  expect(code).toBe(0);
+  expect(text.length).toBeGreaterThan(200_000);
+  expect(() => JSON.parse(text) as unknown).not.toThrow();
+}, 60_000);
+
+/** Runs lines of bash, in which `tidegate` is the command. */
+function bash(lines: string): { readonly stdout: string; readonly stderr: string } {
+  const command = path.join(projectDirectory, 'bin/tidegate.mjs');
+  return spawnSync('bash', ['-c', `tidegate() { "$NODE" "${command}" "$@"; }\n${lines}`], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, TIDEGATE_SET_UP: '1', NODE: process.execPath },
+  });
+}
+
+test('a reader that leaves early ends the command without a word', () => {
+  const { stdout, stderr } = bash('tidegate prove --rules | true; echo ${PIPESTATUS[0]}; tidegate --help | sed 1q');
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^(0|141)\nUsage: tidegate .*\n$/);
+}, 60_000);
+
+test('a template and a trace come from standard input', () => {
+  const { stdout, stderr } = bash(
+    [
+      'cat Chat.template.json | tidegate prove - --format markdown',
+      'tidegate simulate Chat.template.json --trace - --no-advice <short.csv | sed -n 1,2p',
+      'tidegate simulate - --trace - <short.csv',
+    ].join('\n'),
+  );
+  expect(stdout).toMatch(/`stdin` `/);
+  expect(stdout).toMatch(/\nendpoint\/chat\/variant\/main {2}\(Chat\.template\.json\)\n/);
+  expect(stderr).toBe(
+    'tidegate: a template and --trace are both -, and standard input is read once; give one of them as a file\n',
+  );
+  expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('tidegate-trace-'))).toEqual([]);
+}, 60_000);

@@ -1,0 +1,43 @@
+// Which folders are mutated, and which tests belong to each.
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Tests of a folder that lie elsewhere than its path says: `lambda/x` in `test/lambda/x`, `lib/x/decide` in `test/x/decide`. */
+const TESTS = {
+  'lambda/clients': [
+    'test/lambda/clients',
+    'test/lambda/capacity-forecaster/clients.test.ts',
+    'test/lambda/cost-guard/clients.test.ts',
+    'test/lambda/scale-events/clients.test.ts',
+    'test/lambda/stream-consumer/endpoint-runtime.test.ts',
+  ],
+  'lib/ingestion/decide': ['test/ingestion/checkpoint.test.ts', 'test/ingestion/drain-rate.test.ts'],
+  'lib/scaling/decide': ['test/scaling/decide'],
+  'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
+  'lib/training/decide': ['test/training/capacity-failure.test.ts'],
+};
+
+function subfolders(folder) {
+  return fs
+    .readdirSync(path.join(projectDirectory, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${folder}/${entry.name}`)
+    .sort();
+}
+
+/** Every folder of the handlers, and every folder of decisions. */
+export function mutationFolders() {
+  const decisions = subfolders('lib')
+    .map((room) => `${room}/decide`)
+    .filter((folder) => fs.existsSync(path.join(projectDirectory, folder)));
+  return [...subfolders('lambda'), ...decisions.flatMap((folder) => [folder, ...subfolders(folder)])];
+}
+
+/** Test files and folders whose tests have to notice a change in the folder. */
+export function testsOf(folder) {
+  const own = folder.startsWith('lambda/') ? `test/${folder}` : `test/${folder.replace(/^lib\//, '')}`;
+  return TESTS[folder] ?? [own];
+}

