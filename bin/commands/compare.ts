@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
 import {
   COMPARISON_DEFAULTS,
@@ -132,7 +133,7 @@ export function compareCommand({
       );
       if (report !== undefined) {
         const options = await reportOptions(command, usedFiles(flags));
-        fs.writeFileSync(report, comparisonHtml(comparison, { runs, demand }, options));
+        writeWholeFile(report, comparisonHtml(comparison, { runs, demand }, options));
         stderr.write(`tidegate: the report is in ${report}\n`);
       }
     });
@@ -171,5 +172,5 @@ function makeFolder(folder: string): void {
 }
 
 function writeTimeline(folder: string, run: PolicyRun): void {
-  fs.writeFileSync(path.join(folder, `${run.policy}-${run.seed}.csv`), timelineCsv(run));
+  writeWholeFile(path.join(folder, `${run.policy}-${run.seed}.csv`), timelineCsv(run));
 }

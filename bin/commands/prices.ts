@@ -9,6 +9,7 @@ import {
 } from '../../lib/catalog/price-list';
 import { servingImage } from '../../lib/catalog/serving-images';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import { readPriceFile } from '../../lib/cost/price-file';
 import { withExamples, type Example } from '../examples';
 import { regionsFlag } from '../flags';
@@ -65,7 +66,7 @@ export function pricesCommand(
       const prices = readings.flatMap((reading) => reading.prices);
       const before: PriceFile = fs.existsSync(flags.out) ? readPriceFile(flags.out) : {};
       const file = withListedPrices(before, inOneList(prices));
-      fs.writeFileSync(flags.out, formatPriceFile(file, priceLists));
+      writeWholeFile(flags.out, formatPriceFile(file, priceLists));
       const regions = [...new Set(prices.map(({ region }) => region))];
       stdout.write(`${prices.length} prices of ${regions.join(', ')} are in ${flags.out}\n`);
     });

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import * as fs from 'node:fs';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import { hindsight } from '../../lib/simulation/compare';
 import type { Provisioning } from '../../lib/simulation/fleet';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
@@ -236,7 +236,7 @@ async function simulate(
   });
   if (flags.report !== undefined) {
     const files = usedFiles({ ...flags, template, inputs: given.map(({ inputs }) => inputs) });
-    fs.writeFileSync(flags.report, rehearsalHtml(results, await reportOptions(command, files)));
+    writeWholeFile(flags.report, rehearsalHtml(results, await reportOptions(command, files)));
     stderr.write(`tidegate: the report is in ${flags.report}\n`);
   }
   return crossed.length === 0 ? 0 : 1;

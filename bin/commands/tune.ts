@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { CACHED_PROVISIONING } from '../../lib/catalog/provisioning-times';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
 import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/traffic/service-profile';
 import type { ServiceTimes } from '../../lib/simulation/traffic/service-times';
@@ -189,7 +190,7 @@ async function tune(
   );
   if (flags.report !== undefined) {
     const files = usedFiles({ ...flags, template, inputs: given.map(({ inputs }) => inputs) });
-    fs.writeFileSync(flags.report, tuningHtml(tunings, await reportOptions(command, files)));
+    writeWholeFile(flags.report, tuningHtml(tunings, await reportOptions(command, files)));
     stderr.write(`tidegate: the report is in ${flags.report}\n`);
   }
   return tunings.some(({ verdict }) => verdict === 'none-keeps') ? 1 : 0;

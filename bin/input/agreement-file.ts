@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseJson } from '../../lib/core/parse';
+import { writeWholeFile } from '../../lib/files/write-file';
 import type { Inspection } from '../../lib/inspection/contract';
 import type { Agreement } from '../../lib/simulation/agree';
 import { inspectedFolder, type InspectedFolder } from './inspected-folder';
@@ -11,7 +12,7 @@ const AGREEMENT_FILE = 'agreement.json';
 /** Writes the result of `tidegate agree` into the folder; one that cannot be written is computed again with the next run. */
 export function writeAgreement(folder: string, { madeAt }: Inspection, agreements: readonly Agreement[]): void {
   try {
-    fs.writeFileSync(path.join(folder, AGREEMENT_FILE), `${JSON.stringify({ madeAt, agreements }, null, 2)}\n`);
+    writeWholeFile(path.join(folder, AGREEMENT_FILE), `${JSON.stringify({ madeAt, agreements }, null, 2)}\n`);
   } catch {
     // A folder that may only be read has its agreement on stdout.
   }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { writingError } from '../../lib/files/write-file';
 import { STANDARD_INPUT } from './template-paths';
 
 const CHUNK_BYTES = 1 << 20;
@@ -23,7 +24,13 @@ export function traceFile(trace: string, templates: readonly string[] = []): str
   const file = path.join(folder, 'stdin');
   const copy = fs.openSync(file, 'w');
   const chunk = Buffer.alloc(CHUNK_BYTES);
-  for (let bytes = fs.readSync(0, chunk); bytes > 0; bytes = fs.readSync(0, chunk)) fs.writeSync(copy, chunk, 0, bytes);
+  for (let bytes = fs.readSync(0, chunk); bytes > 0; bytes = fs.readSync(0, chunk)) {
+    try {
+      fs.writeFileSync(copy, chunk.subarray(0, bytes));
+    } catch (error) {
+      throw writingError(file, error as NodeJS.ErrnoException);
+    }
+  }
   fs.closeSync(copy);
   return file;
 }

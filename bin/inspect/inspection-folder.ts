@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import { INSPECTION_FILE, parseInspection } from '../../lib/inspection/contract';
 
 /**
@@ -31,13 +32,13 @@ export function writeInspectionFolder(folder: string, files: ReadonlyMap<string,
     fs.mkdirSync(folder, { recursive: true });
     for (const name of earlier) if (!files.has(name)) fs.rmSync(path.join(folder, name), { force: true });
     for (const [name, text] of [...files].filter(([name]) => name !== INSPECTION_FILE)) {
-      fs.writeFileSync(path.join(folder, name), text);
+      writeWholeFile(path.join(folder, name), text);
     }
-    fs.writeFileSync(path.join(folder, INSPECTION_FILE), files.get(INSPECTION_FILE)!);
+    writeWholeFile(path.join(folder, INSPECTION_FILE), files.get(INSPECTION_FILE)!);
   } catch (error) {
-    throw new InputError(
-      `--out is '${folder}', which cannot be written (${(error as NodeJS.ErrnoException).code}); check the path and its permissions`,
-    );
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new InputError(`--out is '${folder}', which cannot be written (${code}); check the path and its permissions`);
   }
 }
 

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { writeWholeFile } from '../../lib/files/write-file';
 import type { CommandSurroundings } from '../commands/surroundings';
 import { NO_COLOURS, type Colours } from './colours';
 
@@ -57,7 +58,7 @@ export function writeResult(
     stdout.write(rendered(colours));
     return;
   }
-  fs.writeFileSync(out, rendered(NO_COLOURS));
+  writeWholeFile(out, rendered(NO_COLOURS));
   stdout.write(renderings.text(colours));
   stderr.write(`tidegate: the result is in ${out}\n`);
 }

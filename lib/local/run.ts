@@ -1,10 +1,11 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { variantResourceId } from '../catalog/scalable-resource';
 import { throwProblems } from '../core/errors';
 import { refuseRealCredentials } from '../emulator/credentials';
 import type { ModelServerProcess } from '../emulator/model-server/model-server-process';
 import { linkedController, pause } from '../emulator/repeat';
+import { fullDiskNote } from '../files/free-space';
+import { writeWholeFile } from '../files/write-file';
 import { generateWorkload, type Workload } from '../simulation/traffic';
 import { openWorkload } from '../traffic-file/open-workload';
 import { readAssembly, type AssemblyStack } from './deploy/assembly';
@@ -63,7 +64,7 @@ export async function runLocal(options: LocalRunOptions, context: RunContext): P
     return await run.complete();
   } catch (error) {
     run.recordFailure(error);
-    throw run.isInterrupted() ? context.signal.reason : error;
+    throw run.isInterrupted() ? context.signal.reason : run.explained(error);
   } finally {
     await run.stop();
   }
@@ -159,6 +160,14 @@ class LocalRun {
   public recordFailure(error: unknown): void {
     const message = this.isInterrupted() ? 'interrupted' : error instanceof Error ? error.message : String(error);
     this.recorder.failRunningStep(message.split('\n')[0]!);
+  }
+
+  /** Error of the run, with the full disk from which others follow far away: an engine that cannot store answers that nothing is there. */
+  public explained(error: unknown): unknown {
+    const note = fullDiskNote(this.dataDirectory);
+    return note === undefined || !(error instanceof Error)
+      ? error
+      : new Error(`${note}; free some space, then run the command again. The run failed with: ${error.message}`);
   }
 
   /** Stops everything that the run started, in reverse order, also after an error. */
@@ -303,14 +312,17 @@ class LocalRun {
     const { outDirectory, projectDirectory } = this.options;
     this.recorder.step('report', 'done', path.join(outDirectory, 'report.html'));
     this.recorder.finish(summarise(report));
-    fs.mkdirSync(outDirectory, { recursive: true });
-    fs.writeFileSync(path.join(outDirectory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    writeWholeFile(path.join(outDirectory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
     const page = readPage(path.join(projectDirectory, 'dist', 'page.html'));
-    fs.writeFileSync(path.join(outDirectory, 'report.html'), embedRecording(page, this.recorder.recording()));
+    writeWholeFile(path.join(outDirectory, 'report.html'), embedRecording(page, this.recorder.recording()));
     this.terminal.line(
       `  Report: ${path.relative(process.cwd(), path.join(outDirectory, 'report.html'))}, report.json`,
     );
-    if (!report.ok) this.terminal.line(`  Logs: ${path.relative(process.cwd(), this.dataDirectory)}`);
+    if (!report.ok) {
+      const note = fullDiskNote(this.dataDirectory);
+      if (note !== undefined) this.terminal.line(`  ${note}; free some space, then run the command again`);
+      this.terminal.line(`  Logs: ${path.relative(process.cwd(), this.dataDirectory)}`);
+    }
   }
 
   /** Keeps everything running until Ctrl-C. */

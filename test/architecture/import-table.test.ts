@@ -75,8 +75,9 @@ const TABLE: readonly Rule[] = [
   {
     name: 'lib/emulator',
     applies: /^lib\/emulator\//,
-    may: () => [...PURE, room('simulation'), room('emulator'), NODE, AWS_SDK, /^zod$/],
+    may: () => [...PURE, room('simulation'), room('emulator'), room('files'), NODE, AWS_SDK, /^zod$/],
   },
+  { name: 'lib/files', applies: /^lib\/files\//, may: () => [CORE, NODE, room('files')] },
   { name: 'lib/runtime', applies: /^lib\/runtime\//, may: () => [CDK, NODE, CORE, CATALOG, room('runtime')] },
   {
     name: 'lib/local',
@@ -86,6 +87,7 @@ const TABLE: readonly Rule[] = [
       room('simulation'),
       room('traffic-file'),
       room('emulator'),
+      room('files'),
       room('local'),
       NODE,
       AWS_SDK,

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { DEPENDENT_PERMISSIONS } from '../../catalog/dependent-permissions';
 import { InputError } from '../../core/errors';
 import type { EpochSeconds } from '../../core/time';
+import { writeWholeFile } from '../../files/write-file';
 import type { LocalClock } from '../clock';
 import { LOCAL_ACCOUNT, LOCAL_REGION, localCredentials, refuseRealCredentials } from '../credentials';
 import { stateDirectory } from '../state-directory';
@@ -91,8 +92,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const url = `http://${HOST}:${port}`;
   const temporary = path.join(options.dataDirectory, 'tmp');
   fs.rmSync(temporary, { recursive: true, force: true });
-  fs.mkdirSync(temporary, { recursive: true });
-  fs.writeFileSync(path.join(temporary, PERMISSIONS_FILE), JSON.stringify(DEPENDENT_PERMISSIONS));
+  writeWholeFile(path.join(temporary, PERMISSIONS_FILE), JSON.stringify(DEPENDENT_PERMISSIONS));
   const logFile = path.join(options.dataDirectory, 'engine.log');
   const log = fs.openSync(logFile, 'w');
 

@@ -1,7 +1,7 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { refuseRealCredentials } from '../../emulator/credentials';
 import { linkedController } from '../../emulator/repeat';
+import { writeWholeFile } from '../../files/write-file';
 import { TOUR_STATES, type TourState } from '../../platform/contract';
 import { readAssembly } from '../deploy/assembly';
 import { createAwsClients, type AwsClients } from '../deploy/aws';
@@ -137,9 +137,8 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
       resources: { declared: verification.declared, verified: verification.verified },
       steps,
     };
-    fs.mkdirSync(outDirectory, { recursive: true });
     const file = path.join(outDirectory, 'tour.json');
-    fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+    writeWholeFile(file, `${JSON.stringify(report, null, 2)}\n`);
     printReport(terminal, report, file);
     return report;
   } catch (error) {
