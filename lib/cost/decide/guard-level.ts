@@ -73,7 +73,7 @@ export interface GuardOutcome {
  * @throws InputError when no budget was ever read
  */
 export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): GuardOutcome {
-  const { plan, ownersLimits, unknown } = withOwnersLimits(stated, seen, memory);
+  const { plan, ownersLimits, unread } = withOwnersLimits(stated, seen, memory);
   const atSeconds = Math.max(seen.atSeconds, memory?.atSeconds ?? seen.atSeconds);
   const inForce = budgetInForce(seen.budget, memory?.budget, atSeconds);
   if (inForce === undefined)
@@ -108,7 +108,7 @@ export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: Gu
   const open = haltJobs(plan, level, admission.open);
   const stops = stopsOf(plan, seen, open, memory?.training);
 
-  const limits = decideLimits(plan, unknown, level, seen, memory, metered.fleets);
+  const limits = decideLimits(plan, unread, level, seen, memory, metered.fleets);
   const settings = [...settingProblems(plan, seen, budget, period, metered), ...unregisteredFleets(stated, seen)];
   const notices = noticesOf(plan, settings, inForce, open, memory);
   const budgetStep: GuardStep = {
@@ -142,7 +142,7 @@ export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: Gu
       stops,
       notices: notices.filter((notice) => memory?.notices.includes(notice) !== true),
       steps: [...periodSteps(memory, period), ...metered.steps, budgetStep, ...stopSteps(stops), ...limits.steps],
-      problems: [...settings, ...metered.problems, ...limitProblems(seen)],
+      problems: [...settings, ...metered.problems, ...limitProblems(seen, unread)],
     },
     memory: {
       atSeconds,
@@ -197,7 +197,7 @@ interface LimitDecisions {
 /** Decides the limits of the fleets of the plan, and those to restore of fleets that have left it. */
 function decideLimits(
   plan: GuardPlan,
-  unknown: ReadonlySet<string>,
+  unread: ReadonlySet<string>,
   level: GuardLevel,
   seen: GuardSeen,
   memory: GuardMemory | undefined,
@@ -217,16 +217,23 @@ function decideLimits(
     actions.push(outcome.action);
     if (outcome.before !== undefined) before[resourceId] = outcome.before;
   };
+  const keep = (resourceId: string, held: HeldLimits | undefined): void => {
+    if (held !== undefined) holds[resourceId] = held;
+    const reason = 'the limits of its owner are not known now, so the guard changes none';
+    steps.push({ stage: `limit:${resourceId}`, reason });
+  };
   const limitsOf = (resourceId: string): LimitsSeen =>
     seen.fleets.find((fleet) => fleet.resourceId === resourceId)?.limits ?? { kind: 'unreadable' };
 
   for (const fleet of plan.fleets) {
     const { resourceId, minCapacity, maxCapacity } = fleet;
     const held = memory?.holds[resourceId];
-    if (unknown.has(resourceId)) {
-      fleets[resourceId] = metered[resourceId]!;
-      const reason = 'the limits of its owner were never read, so the guard sets none';
-      steps.push({ stage: `limit:${resourceId}`, reason });
+    if (unread.has(resourceId)) {
+      const isFrozen = levelRank(level) >= levelRank('freeze-growth');
+      fleets[resourceId] = isFrozen ? metered[resourceId]! : { ...metered[resourceId]!, frozenCapacity: null };
+      const rehearsed = memory?.rehearsedHolds[resourceId];
+      if (rehearsed !== undefined && plan.dryRun) rehearsedHolds[resourceId] = rehearsed;
+      keep(resourceId, held);
     } else if (plan.dryRun) {
       const present = held && { ...held, declared: { minCapacity, maxCapacity } };
       if (present !== undefined)
@@ -242,9 +249,11 @@ function decideLimits(
       take(resourceId, outcome);
     }
   }
-  for (const [resourceId, held] of Object.entries(memory?.holds ?? {}))
-    if (!plan.fleets.some((fleet) => fleet.resourceId === resourceId))
-      take(resourceId, restoreLimits(resourceId, held, limitsOf(resourceId), 'the fleet is no longer guarded'));
+  for (const [resourceId, held] of Object.entries(memory?.holds ?? {})) {
+    if (plan.fleets.some((fleet) => fleet.resourceId === resourceId)) continue;
+    if (unread.has(resourceId)) keep(resourceId, held);
+    else take(resourceId, restoreLimits(resourceId, held, limitsOf(resourceId), 'the fleet is no longer guarded'));
+  }
   return { fleets, holds, rehearsedHolds, actions, before, withheldActions, steps };
 }
 
@@ -263,10 +272,14 @@ function rehearse(
   return outcome.held?.status === 'set' ? outcome : { ...outcome, held: undefined };
 }
 
-function limitProblems(seen: GuardSeen): readonly string[] {
+function limitProblems(seen: GuardSeen, unread: ReadonlySet<string>): readonly string[] {
   return seen.fleets
     .filter(({ limits }) => limits.kind === 'unreadable')
-    .map(({ resourceId }) => `the limits of ${resourceId} could not be read; those that the guard set last count`);
+    .map(({ resourceId }) =>
+      unread.has(resourceId)
+        ? `the limits of ${resourceId} could not be read; they are its owner's, so the guard changes none until they can be`
+        : `the limits of ${resourceId} could not be read; those that the guard set last count`,
+    );
 }
 
 /** Returns the memory after actions of which some failed: they may have had their effect, and the next evaluation tries again. */

@@ -10,8 +10,11 @@ export interface KnownPlan {
   readonly plan: GuardPlan;
   /** To remember until the next evaluation. */
   readonly ownersLimits: OwnersLimits;
-  /** Fleets whose limits were never read: nothing is known that could be restored, so the guard sets none. */
-  readonly unknown: ReadonlySet<string>;
+  /**
+   * Resource ids whose owner's limits were not read in this evaluation: setting any would overwrite limits that nobody knows, and that
+   * could not be restored, so the guard changes none until they can be read.
+   */
+  readonly unread: ReadonlySet<string>;
 }
 
 /**
@@ -20,18 +23,32 @@ export interface KnownPlan {
  */
 export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): KnownPlan {
   const ownersLimits: { [resourceId: string]: CapacityLimits } = {};
-  const unknown = new Set<string>();
+  const unread = new Set<string>();
+  const limitsOf = (resourceId: string): LimitsSeen =>
+    seen.fleets.find((one) => one.resourceId === resourceId)?.limits ?? { kind: 'unreadable' };
   const fleets = plan.fleets.map((fleet): GuardedFleet => {
     const { resourceId, protectedFloor, minCapacity, maxCapacity } = fleet;
     if (minCapacity !== null && maxCapacity !== null) return { ...fleet, minCapacity, maxCapacity };
-    const limits = seen.fleets.find((one) => one.resourceId === resourceId)?.limits ?? { kind: 'unreadable' };
+    const limits = limitsOf(resourceId);
     const held = memory?.holds[resourceId];
     const known = ownersLimitsOf(limits, held, memory?.ownersLimits[resourceId] ?? held?.declared);
-    if (known === undefined) unknown.add(resourceId);
-    else ownersLimits[resourceId] = known;
+    if (known === undefined || limits.kind === 'unreadable') unread.add(resourceId);
+    if (known !== undefined) ownersLimits[resourceId] = known;
     return { ...fleet, ...(known ?? { minCapacity: protectedFloor, maxCapacity: protectedFloor }) };
   });
-  return { plan: { ...plan, fleets }, ownersLimits, unknown };
+  for (const resourceId of departedOfOwners(plan, memory)) {
+    ownersLimits[resourceId] = memory!.ownersLimits[resourceId]!;
+    if (limitsOf(resourceId).kind === 'unreadable') unread.add(resourceId);
+  }
+  return { plan: { ...plan, fleets }, ownersLimits, unread };
+}
+
+/** Resource ids of fleets of other owners that have left the plan while the guard holds their limits. */
+function departedOfOwners(plan: StatedPlan, memory: GuardMemory | undefined): readonly string[] {
+  return Object.keys(memory?.ownersLimits ?? {}).filter(
+    (resourceId) =>
+      memory?.holds[resourceId] !== undefined && !plan.fleets.some((fleet) => fleet.resourceId === resourceId),
+  );
 }
 
 function ownersLimitsOf(

@@ -73,13 +73,37 @@ describe('limits of somebody else', () => {
     expect(guarded.look(TIGHT)).toEqual({ minCapacity: 1, maxCapacity: 1 });
   });
 
-  test('are remembered: a read that fails at the moment of the level delays nothing', () => {
+  test('that cannot be read are not overwritten: the owner may have changed them since, and the next look makes up for it', () => {
     const guarded = new Guarded();
     guarded.look(AMPLE);
+    guarded.limits = { minCapacity: 4, maxCapacity: 12 };
     guarded.readable = false;
-    expect(guarded.look(TIGHT)).toEqual({ minCapacity: 1, maxCapacity: 1 });
+    expect(guarded.look(TIGHT)).toEqual({ minCapacity: 4, maxCapacity: 12 });
+    expect(guarded.problems).toContainEqual(expect.stringContaining("they are its owner's, so the guard changes none"));
     guarded.readable = true;
-    expect(guarded.look(AMPLE)).toEqual({ minCapacity: 3, maxCapacity: 6 });
+    expect(guarded.look(TIGHT)).toEqual({ minCapacity: 1, maxCapacity: 1 });
+    expect(guarded.look(AMPLE)).toEqual({ minCapacity: 4, maxCapacity: 12 });
+  });
+
+  test('are restored once they can be read, and never above what the owner has lowered meanwhile', () => {
+    const guarded = new Guarded();
+    guarded.look(TIGHT);
+    guarded.readable = false;
+    guarded.limits = { minCapacity: 1, maxCapacity: 2 };
+    expect(guarded.look(AMPLE)).toEqual({ minCapacity: 1, maxCapacity: 2 });
+    guarded.readable = true;
+    expect(guarded.look(AMPLE)!.maxCapacity).toBe(2);
+  });
+
+  test('of a fleet that leaves the guard while they cannot be read are restored by the first look that reads them', () => {
+    const guarded = new Guarded();
+    guarded.look(TIGHT);
+    guarded.readable = false;
+    const after = new Guarded({ ...foreign, fleets: [] });
+    Object.assign(after, { memory: guarded.memory, limits: guarded.limits, minute: 1, readable: false });
+    for (let look = 0; look < 4; look++) expect(after.look(TIGHT)).toEqual({ minCapacity: 1, maxCapacity: 1 });
+    after.readable = true;
+    expect(after.look(TIGHT)).toEqual({ minCapacity: 3, maxCapacity: 6 });
   });
 
   test('of a fleet that the guard held with limits of its own deployment are those, not the ones it is held at', () => {
