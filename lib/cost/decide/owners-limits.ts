@@ -11,8 +11,8 @@ export interface KnownPlan {
   /** To remember until the next evaluation. */
   readonly ownersLimits: OwnersLimits;
   /**
-   * Resource ids whose owner's limits were not read in this evaluation: setting any would overwrite limits that nobody knows, and that
-   * could not be restored, so the guard changes none until they can be read.
+   * Resource ids whose owner's limits were not read in this evaluation: setting any would overwrite unknown limits, which could not be
+   * restored, so the guard changes none until they can be read.
    */
   readonly unread: ReadonlySet<string>;
 }
