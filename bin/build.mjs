@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Bundles with esbuild: every Lambda handler into assets/<name>/index.js, the live page into dist/page.html, the command
-// line into dist/tidegate.cjs and its threads into dist/tune-worker.cjs, the CDK app into dist/app/index.cjs, parts of the AWS SDK for
-// the local engine's Lambda runtime into dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
+// line and its threads into dist/cli, the CDK app into dist/app/index.cjs, parts of the AWS SDK for the local engine's Lambda runtime into
+// dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
 // changed since the last build.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -66,28 +66,32 @@ async function buildHandlers() {
       if (!names.includes(left)) fs.rmSync(inProject('assets', left), { recursive: true });
 }
 
+/**
+ * Bundles the command line, the threads of `tidegate tune` and what they share. The code of each command is in files of its own, so that
+ * a command reads no other's.
+ */
 async function buildCommandLine() {
+  fs.rmSync(inProject('dist', 'cli'), { recursive: true, force: true });
   const result = await esbuild({
     ...common,
-    ...WITH_MODULE_URL,
-    entryPoints: ['bin/tidegate.ts'],
-    outfile: 'dist/tidegate.cjs',
+    format: 'esm',
+    splitting: true,
+    entryPoints: ['bin/tidegate.ts', 'bin/commands/tune-worker.ts'],
+    entryNames: '[name]',
+    chunkNames: 'part-[hash]',
+    outdir: 'dist/cli',
+    outExtension: { '.js': '.mjs' },
+    // Packages that are CommonJS ask for modules of Node.js in this way.
+    banner: {
+      js: `import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);`,
+    },
+    define: { __dirname: 'import.meta.dirname' },
     sourcemap: 'linked',
     minifyWhitespace: true,
+    minifySyntax: true,
     mainFields: ['module', 'main'],
   });
   writeMetafile('command-line', result.metafile);
-  // The threads of `tidegate tune` start from a file of their own.
-  const worker = await esbuild({
-    ...common,
-    ...WITH_MODULE_URL,
-    entryPoints: ['bin/commands/tune-worker.ts'],
-    outfile: 'dist/tune-worker.cjs',
-    sourcemap: 'linked',
-    minifyWhitespace: true,
-    mainFields: ['module', 'main'],
-  });
-  writeMetafile('tune-worker', worker.metafile);
 }
 
 /** The CDK stays outside: it finds files of its own beside its modules, and the app shares it with whoever installed the package. */

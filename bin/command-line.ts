@@ -2,18 +2,9 @@ import { Command, CommanderError } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../lib/core/errors';
-import { agreeCommand } from './commands/agree';
-import { compareCommand } from './commands/compare';
-import { completionCommand } from './commands/completion';
-import { helpCommand, versionCommand } from './commands/help';
-import { inspectCommand } from './commands/inspect';
-import { localCommand, type LocalSurroundings } from './commands/local';
-import { pricesCommand } from './commands/prices';
+import { COMMANDS, neededCommands } from './command-list';
+import type { LocalSurroundings } from './commands/local';
 import type { ProgressStream } from './commands/progress-bar';
-import { preflightCommand } from './commands/preflight';
-import { proveCommand } from './commands/prove';
-import { simulateCommand } from './commands/simulate';
-import { tuneCommand } from './commands/tune';
 import { withExamples } from './examples';
 import { coloursFor, NO_COLOUR_FLAG, NO_COLOURS, type Colours } from './output/colours';
 
@@ -39,11 +30,12 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
   const onExitCode = (given: number): void => {
     code = given;
   };
-  const program = createProgram(surroundings, onExitCode, coloursFor({ stream: stdout, environment, args }));
   const say = (message: string): void => {
     const colours = coloursFor({ stream: stderr, environment, args });
     stderr.write(`${colours.red('tidegate:')} ${message}\n`);
   };
+  const colours = coloursFor({ stream: stdout, environment, args });
+  const program = await createProgram(surroundings, onExitCode, { colours, needed: neededCommands(args) });
   if (args.every((arg) => arg === NO_COLOUR_FLAG)) {
     program.outputHelp();
     return EXIT.ok;
@@ -92,13 +84,16 @@ function partsOf(program: Command): string[][] {
   return program.commands.flatMap((command) => command.commands.map((part) => [command.name(), part.name()]));
 }
 
-/** Returns the program with all of its commands. */
-export function createProgram(
+/** Returns the program with all of its commands; only the needed ones have flags, arguments and actions. */
+export async function createProgram(
   surroundings: CommandLineSurroundings,
   onExitCode: (code: number) => void,
-  colours: Colours = NO_COLOURS,
-): Command {
-  const { projectDirectory, stdout, stderr } = surroundings;
+  {
+    colours = NO_COLOURS,
+    needed = COMMANDS.map(({ name }) => name),
+  }: { readonly colours?: Colours; readonly needed?: readonly string[] } = {},
+): Promise<Command> {
+  const { projectDirectory, stdout } = surroundings;
   const version = packageVersion(projectDirectory);
   const program = new Command('tidegate')
     .description('Autoscaling infrastructure for AI, as code.')
@@ -111,6 +106,8 @@ export function createProgram(
       getOutHasColors: () => colours.isColorSupported,
     })
     .configureHelp({
+      // Flags and arguments are those of the help of each command.
+      subcommandTerm: (command) => command.name(),
       styleTitle: (text) => colours.bold(text),
       styleCommandText: (text) => colours.cyan(text),
       styleSubcommandText: (text) => colours.cyan(text),
@@ -119,20 +116,12 @@ export function createProgram(
     })
     .showSuggestionAfterError()
     .helpCommand(false);
-  for (const command of [
-    localCommand({ ...surroundings, onExitCode }),
-    inspectCommand({ ...surroundings, onExitCode, version }),
-    agreeCommand({ stdout, stderr, onExitCode }),
-    simulateCommand({ stdout, stderr, onExitCode, colours }),
-    compareCommand({ stdout, stderr, colours }),
-    tuneCommand({ stdout, stderr, onExitCode, colours }),
-    proveCommand({ stdout, stderr, onExitCode, colours, version }),
-    preflightCommand({ ...surroundings, onExitCode, colours }),
-    pricesCommand({ stdout, stderr }),
-    completionCommand({ stdout }, program),
-    helpCommand(program),
-    versionCommand(program, (text) => void stdout.write(text)),
-  ]) {
+  for (const { name, description, load } of COMMANDS) {
+    const isNeeded = needed.includes(name);
+    const command = isNeeded
+      ? await load({ ...surroundings, onExitCode, colours, version, program })
+      : new Command(name);
+    command.description(description);
     program.addCommand(command);
     inherit(command, program);
   }

@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 // The `tidegate` command: in a clone it first installs and builds what is missing, then runs the bundled command line.
-import { createRequire } from 'node:module';
+import * as module from 'node:module';
+import * as os from 'node:os';
 import * as path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { projectDirectory, setUp } from './setup.mjs';
 
+// Node.js 22 and newer keep the compiled code. Its default, a folder of everybody's, would let others write code that runs here.
+const cacheDirectory = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+module.enableCompileCache?.(path.join(cacheDirectory, 'tidegate', 'compiled'));
 await setUp();
 process.env.TIDEGATE_PROJECT_DIRECTORY = projectDirectory;
-createRequire(import.meta.url)(path.join(projectDirectory, 'dist', 'tidegate.cjs'));
+await import(pathToFileURL(path.join(projectDirectory, 'dist', 'cli', 'tidegate.mjs')).href);

@@ -1,5 +1,3 @@
-import { runLocal } from '../lib/local/run';
-import { runTour } from '../lib/local/tour/tour';
 import { EXIT, findProjectDirectory, runCommandLine } from './command-line';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
@@ -23,8 +21,9 @@ void runCommandLine(process.argv.slice(2), {
   stderr: process.stderr,
   environment: process.env,
   signal: interrupt.signal,
-  runLocal,
-  runTour,
+  // The local engine is read only where it runs.
+  runLocal: async (...given) => (await import('../lib/local/run')).runLocal(...given),
+  runTour: async (...given) => (await import('../lib/local/tour/tour')).runTour(...given),
 }).then((given) => {
   code = given;
   // A pipe takes its time.

@@ -20,10 +20,13 @@ import { readFleets } from '../input/fleet-selection';
 import { inspectedFolder } from '../input/inspected-folder';
 import { givenPrices, namingPriceFlag } from '../input/prices';
 import { readServiceProfile } from '../input/service-profile-file';
+import { junitOfAgreements, markdownOfAgreements } from '../output/agree-formats';
+import { colouredAgreement } from '../output/result-colours';
+import { checkResultFlags, takesResultFlags, writeResult, type ResultFlags } from '../output/result-output';
 import { barWhile, progressBar } from './progress-bar';
 import type { CommandSurroundings } from './surroundings';
 
-interface AgreeFlags {
+interface AgreeFlags extends ResultFlags {
   readonly fleet?: string;
   readonly profile?: string;
   readonly provisioning?: Provisioning;
@@ -32,7 +35,6 @@ interface AgreeFlags {
   readonly minAgreement: number;
   readonly price?: { readonly [instanceType: string]: number };
   readonly prices?: string;
-  readonly json?: true;
 }
 
 const EXAMPLES: readonly Example[] = [
@@ -49,8 +51,7 @@ const EXAMPLES: readonly Example[] = [
  * The exit code is 0 if every compared fleet agrees, 1 if one does not; bad input is thrown as an InputError.
  */
 export function agreeCommand(surroundings: CommandSurroundings): Command {
-  return withExamples(new Command('agree'), EXAMPLES)
-    .description('replay the recorded days of an inspection: how far a rehearsal is from what really happened')
+  const command = withExamples(new Command('agree'), EXAMPLES)
     .argument('<folder>', 'folder that tidegate inspect wrote')
     .option('--fleet <name>', 'only the fleet whose resource id contains this')
     .option('--profile <file>', 'service times as JSON (default: those that the inspection measured)')
@@ -72,14 +73,17 @@ export function agreeCommand(surroundings: CommandSurroundings): Command {
       DEFAULT_MIN_AGREEMENT_PERCENT,
     )
     .addOption(pricesOption())
-    .addOption(priceOption())
-    .option('--json', 'print the whole result as JSON')
-    .action(async (folder: string, flags: AgreeFlags) => {
+    .addOption(priceOption());
+  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+    async (folder: string, flags: AgreeFlags) => {
       surroundings.onExitCode(await agree(folder, flags, surroundings));
-    });
+    },
+  );
 }
 
-async function agree(folder: string, flags: AgreeFlags, { stdout, stderr }: CommandSurroundings): Promise<0 | 1> {
+async function agree(folder: string, flags: AgreeFlags, surroundings: CommandSurroundings): Promise<0 | 1> {
+  checkResultFlags(flags);
+  const { stderr } = surroundings;
   const manifest = inspectedFolder(folder)?.manifest;
   if (manifest === undefined) {
     throw new InputError(`'${folder}' has no ${INSPECTION_FILE}; give a folder that tidegate inspect wrote`);
@@ -101,11 +105,12 @@ async function agree(folder: string, flags: AgreeFlags, { stdout, stderr }: Comm
     );
   }
   if (flags.fleet === undefined) writeAgreement(folder, manifest, compared);
-  stdout.write(
-    flags.json === true
-      ? `${JSON.stringify({ agreements: compared, notCompared: left }, null, 2)}\n`
-      : `${compared.map(agreementText).join('\n\n')}\n`,
-  );
+  writeResult(flags, surroundings, {
+    text: (colours) => `${colouredAgreement(compared.map(agreementText).join('\n\n'), colours)}\n`,
+    json: () => `${JSON.stringify({ agreements: compared, notCompared: left }, null, 2)}\n`,
+    junit: () => junitOfAgreements(compared),
+    markdown: () => markdownOfAgreements(compared, left),
+  });
   return compared.every(({ agrees }) => agrees) ? 0 : 1;
 }
 

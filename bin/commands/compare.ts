@@ -17,13 +17,19 @@ import { numberFlag, timezoneFlag } from '../flags';
 import { onlyInspectedFleet } from '../input/inspected-folder';
 import { reportOptions, usedFiles } from '../input/report-origin';
 import { withTraceFile } from '../input/trace-file';
-import { NO_COLOURS } from '../output/colours';
+import { markdownOfComparison } from '../output/compare-formats';
 import { colouredComparison } from '../output/result-colours';
-import { checkWritable } from '../output/result-output';
+import {
+  checkResultFlags,
+  checkWritable,
+  takesResultFlags,
+  writeResult,
+  type ResultFlags,
+} from '../output/result-output';
 import { barWhile, progressBar } from './progress-bar';
 import type { CommandSurroundings } from './surroundings';
 
-interface CompareFlags {
+interface CompareFlags extends ResultFlags {
   readonly trace?: string;
   readonly fleet?: string;
   readonly from: number;
@@ -36,7 +42,6 @@ interface CompareFlags {
   readonly timeline?: string;
   readonly timezone?: string;
   readonly report?: string;
-  readonly json: boolean;
 }
 
 const EXAMPLES: readonly Example[] = [
@@ -52,14 +57,10 @@ const EXAMPLES: readonly Example[] = [
  *
  * The table or the JSON goes to stdout, progress to stderr; bad input is thrown as an InputError.
  */
-export function compareCommand({
-  stdout,
-  stderr,
-  colours = NO_COLOURS,
-}: Omit<CommandSurroundings, 'onExitCode'>): Command {
+export function compareCommand(surroundings: Omit<CommandSurroundings, 'onExitCode'>): Command {
   const defaults = COMPARISON_DEFAULTS;
-  return withExamples(new Command('compare'), EXAMPLES)
-    .description('play every scaling policy over a window of a trace, beside a clairvoyant and a certified bound')
+  const { stderr } = surroundings;
+  const command = withExamples(new Command('compare'), EXAMPLES)
     .argument('[inspection]', 'folder of tidegate inspect, with traffic, service times and concurrency')
     .option(
       '--trace <file>',
@@ -91,10 +92,11 @@ export function compareCommand({
     .option('--timeline <dir>', 'also write POLICY-SEED.csv with every change of the fleet')
     .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
     .option('--report <file>', 'write one HTML file with the table, costs against requests on time, and timelines')
-    .option('--json', 'print JSON', false)
-    .allowExcessArguments(false)
-    .action(async (folder: string | undefined, given: CompareFlags, command: Command) => {
-      const flags = withTraceFile(withInspected(folder, given, command), []);
+    .allowExcessArguments(false);
+  return takesResultFlags(command, ['text', 'json', 'markdown']).action(
+    async (folder: string | undefined, given: CompareFlags, self: Command) => {
+      const flags = withTraceFile(withInspected(folder, given, self), []);
+      checkResultFlags(flags);
       if (flags.report !== undefined) checkWritable('--report', flags.report);
       const workload = await openWorkload({ trace: flags.trace, seed: 1 });
       const bar = progressBar(stderr, 'compare');
@@ -126,17 +128,18 @@ export function compareCommand({
           flags.timezone,
         ),
       );
-      stdout.write(
-        flags.json
-          ? `${JSON.stringify(comparison, null, 2)}\n`
-          : colouredComparison(comparisonText(comparison), colours),
-      );
+      writeResult(flags, surroundings, {
+        text: (colours) => colouredComparison(comparisonText(comparison), colours),
+        json: () => `${JSON.stringify(comparison, null, 2)}\n`,
+        markdown: () => markdownOfComparison(comparison),
+      });
       if (report !== undefined) {
-        const options = await reportOptions(command, usedFiles(flags));
+        const options = await reportOptions(self, usedFiles(flags));
         writeWholeFile(report, comparisonHtml(comparison, { runs, demand }, options));
         stderr.write(`tidegate: the report is in ${report}\n`);
       }
-    });
+    },
+  );
 }
 
 /** Flags with what an inspection has in place of those that are not given. */

@@ -7,6 +7,12 @@ import { zshCompletion } from '../completion/zsh';
 import { withExamples } from '../examples';
 import type { CommandSurroundings } from './surroundings';
 
+/** Surroundings of `tidegate completion`. */
+export interface CompletionSurroundings extends Pick<CommandSurroundings, 'stdout'> {
+  /** Program with all of its commands. */
+  readonly program: Command;
+}
+
 const SHELLS: { readonly [shell: string]: (program: CompletedCommand) => string } = {
   bash: bashCompletion,
   zsh: zshCompletion,
@@ -15,9 +21,8 @@ const SHELLS: { readonly [shell: string]: (program: CompletedCommand) => string 
 };
 
 /** `tidegate completion`: prints a script that completes commands, flags, their choices and files. */
-export function completionCommand({ stdout }: Pick<CommandSurroundings, 'stdout'>, program: Command): Command {
+export function completionCommand({ stdout, program }: CompletionSurroundings): Command {
   const command = new Command('completion')
-    .description('print the script that completes commands, flags and files in a shell')
     .addArgument(new Argument('<shell>', 'shell of the script').choices(Object.keys(SHELLS)))
     .allowExcessArguments(false)
     .action((shell: string) => void stdout.write(SHELLS[shell]!(commandTree(program))));

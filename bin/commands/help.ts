@@ -6,7 +6,6 @@ import { withExamples } from '../examples';
 /** `tidegate help`: prints the help of the program, or of a command. */
 export function helpCommand(program: Command): Command {
   const command = new Command('help')
-    .description('print the help of a command')
     .argument('[command...]', 'command, such as prove or prices update')
     .action((names: string[]) => commandNamed(names, program).outputHelp());
   return withExamples(command, [
@@ -30,9 +29,6 @@ function commandNamed(names: readonly string[], program: Command): Command {
 
 /** `tidegate version`: prints the version, as `--version` does. */
 export function versionCommand(program: Command, write: (text: string) => void): Command {
-  const command = new Command('version')
-    .description('print the version')
-    .allowExcessArguments(false)
-    .action(() => write(`${program.version()}\n`));
+  const command = new Command('version').allowExcessArguments(false).action(() => write(`${program.version()}\n`));
   return withExamples(command, [['tidegate version', 'the same as tidegate --version and tidegate -V']]);
 }

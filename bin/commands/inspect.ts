@@ -20,9 +20,11 @@ import { timeOf, textOf } from '../../lib/inspection/reading';
 import { terraformEndpoint } from '../../lib/inspection/terraform';
 import { withExamples, type Example } from '../examples';
 import { numberFlag, regionFlag } from '../flags';
-import { AccountReader } from '../inspect/account-reader';
+import type { AccountReader } from '../inspect/account-reader';
 import { checkInspectionFolder, writeInspectionFolder } from '../inspect/inspection-folder';
 import { readSavedFolder, savedText } from '../inspect/saved-folder';
+import { NO_COLOURS } from '../output/colours';
+import { colouredInspection } from '../output/result-colours';
 import { progressBar } from './progress-bar';
 import type { CommandSurroundings } from './surroundings';
 
@@ -63,9 +65,6 @@ const EXAMPLES: readonly Example[] = [
  */
 export function inspectCommand(surroundings: InspectSurroundings): Command {
   return withExamples(new Command('inspect'), EXAMPLES)
-    .description(
-      'write what already runs as a folder for prove, simulate, tune and compare: template, traffic, service times',
-    )
     .option('--endpoint <name>', 'endpoint of SageMaker, made by whatever tool', endpointNameFlag)
     .option('--variant <name>', 'only this variant (default: the whole endpoint)', variantNameFlag)
     .option('--region <name>', 'region of the endpoint (default: AWS_REGION, then the AWS profile)', regionFlag)
@@ -141,7 +140,9 @@ async function inspect(flags: InspectFlags, surroundings: InspectSurroundings): 
   for (const line of missingLines(found, manifest.region)) stderr.write(`tidegate: ${line}\n`);
   for (const note of manifest.notes) stderr.write(`tidegate: ${note}\n`);
   stdout.write(
-    flags.json === true ? (files.get('inspection.json') ?? '') : summaryText(manifest, out, [...files.keys()]),
+    flags.json === true
+      ? (files.get('inspection.json') ?? '')
+      : colouredInspection(summaryText(manifest, out, [...files.keys()]), surroundings.colours ?? NO_COLOURS),
   );
 }
 
@@ -152,7 +153,7 @@ async function fromAccount(flags: InspectFlags, { signal, stderr }: InspectSurro
       '--endpoint is missing; name the endpoint, or read saved responses with --from or --terraform',
     );
   }
-  const reader = new AccountReader(flags.region, signal);
+  const reader = await accountReader(flags.region, signal);
   const bar = progressBar(stderr, 'inspect');
   try {
     const region = await reader.region();
@@ -274,9 +275,15 @@ async function commandsText(flags: InspectFlags, { signal }: InspectSurroundings
   return calls.map((call) => `${awsCommand({ ...call, file: path.join(from, call.file) }, asked)}\n`).join('');
 }
 
+/** Loads the clients of AWS, which only some inspections need, and returns a reader of an account. */
+async function accountReader(region: string | undefined, signal: AbortSignal): Promise<AccountReader> {
+  const { AccountReader: Reader } = await import('../inspect/account-reader');
+  return new Reader(region, signal);
+}
+
 /** Region of the environment or the AWS profile, as the AWS CLI would take it. */
 async function usualRegion(signal: AbortSignal): Promise<string> {
-  const reader = new AccountReader(process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'], signal);
+  const reader = await accountReader(process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'], signal);
   try {
     return await reader.region();
   } finally {

@@ -8,11 +8,12 @@ import {
   DEFAULT_PAGE_PORT,
   DEFAULT_SEED,
   DEFAULT_SPEED,
+  TOUR_SPEED,
   type LocalRunOptions,
 } from '../../lib/local/options';
 import type { RunReport } from '../../lib/local/report/run-report';
 import type { TerminalOutput } from '../../lib/local/report/terminal';
-import { TOUR_SPEED, type TourOptions, type TourReport } from '../../lib/local/tour/tour';
+import type { TourOptions, TourReport } from '../../lib/local/tour/tour';
 import { DEFAULT_STAGE } from '../../lib/platform/contract';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../../lib/simulation/aws/sagemaker-metrics';
 import { withExamples, type Example } from '../examples';
@@ -74,7 +75,6 @@ export function localCommand({
   onExitCode,
 }: LocalSurroundings): Command {
   return withExamples(new Command('local'), EXAMPLES)
-    .description('deploy the platform on this machine, drive traffic through it and report what happened')
     .option('--trace <file>', 'traffic to replay: requests, counts per step or a CloudWatch export; plain or gzipped')
     .addOption(
       new Option('--tour <what>', 'instead: deploy one endpoint of every kind and see each of them scale').choices([

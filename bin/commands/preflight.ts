@@ -9,18 +9,21 @@ import { CdkCommand } from '../../lib/local/deploy/cdk-command';
 import { DEFAULT_STAGE } from '../../lib/platform/contract';
 import { accountNeeds } from '../../lib/preflight/account-needs';
 import type { AccountFacts } from '../../lib/preflight/contract';
-import { checkAccount, type CheckRow, type CheckStatus } from '../../lib/preflight/decide/check-account';
+import { checkAccount } from '../../lib/preflight/decide/check-account';
 import type { TemplateDocument } from '../../lib/template';
 import { contextFlag, endpointFlag, priceFlag, regionFlag, stageFlag, takesTemplates } from '../flags';
 import { withExamples, type Example } from '../examples';
-import { NO_COLOURS, type Colours } from '../output/colours';
+import type { Colours } from '../output/colours';
+import { exitCodeOf, junitOfChecks, markdownOfChecks, rowsText } from '../output/preflight-formats';
+import { checkResultFlags, takesResultFlags, writeResult, type ResultFlags } from '../output/result-output';
+import type { ProgressStream } from './progress-bar';
 import { readTemplates } from '../input/template-files';
-import { callerRegion, readAccountFacts } from '../preflight/account-facts';
 
 /** Process around the command. */
 export interface PreflightSurroundings {
   readonly projectDirectory: string;
   readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressStream;
   readonly signal: AbortSignal;
   /** @default - none */
   readonly colours?: Colours;
@@ -28,7 +31,7 @@ export interface PreflightSurroundings {
   readonly onExitCode: (code: 0 | 1 | 2) => void;
 }
 
-interface PreflightFlags {
+interface PreflightFlags extends ResultFlags {
   readonly context?: { readonly [name: string]: string };
   readonly stage?: string;
   readonly region?: string;
@@ -36,7 +39,6 @@ interface PreflightFlags {
   readonly price?: { readonly [instanceType: string]: number };
   readonly prices?: string;
   readonly endpoint?: string;
-  readonly json?: true;
 }
 
 const EXAMPLES: readonly Example[] = [
@@ -52,10 +54,7 @@ const EXAMPLES: readonly Example[] = [
  * an account that cannot be asked, are thrown as an InputError (the command line exits with 2).
  */
 export function preflightCommand(surroundings: PreflightSurroundings): Command {
-  return withExamples(takesTemplates(new Command('preflight')), EXAMPLES)
-    .description(
-      'ask an account and a region, read-only, for what a stage or templates need: quotas, bootstrap, images, permissions',
-    )
+  const command = withExamples(takesTemplates(new Command('preflight')), EXAMPLES)
     .option(
       '-c, --context <name=value>',
       'context of the app, as for cdk deploy: stage=NAME, region=REGION, prices=FILE',
@@ -69,9 +68,10 @@ export function preflightCommand(surroundings: PreflightSurroundings): Command {
     )
     .option('--prices <file>', 'price file of `tidegate prices update`; also -c prices=FILE')
     .option('--price <type=usd>', 'price of an instance hour, USD; may be repeated', priceFlag)
-    .option('--endpoint <url>', 'ask a local AWS engine instead of AWS', endpointFlag)
-    .option('--json', 'print the rows as JSON')
-    .action(async (names: string[], flags: PreflightFlags) => {
+    .option('--endpoint <url>', 'ask a local AWS engine instead of AWS', endpointFlag);
+  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+    async (names: string[], flags: PreflightFlags) => {
+      checkResultFlags(flags);
       const template = [...names, ...(flags.template ?? [])];
       const priceFile = flags.prices ?? flags.context?.['prices'];
       const prices = priceOverrides(flags.price ?? {}, priceFile);
@@ -79,6 +79,7 @@ export function preflightCommand(surroundings: PreflightSurroundings): Command {
         template.length > 0 ? givenTemplatesOf(template, flags) : await stageTemplates(flags, priceFile, surroundings);
       const region = regionOf(templates);
       const needs = accountNeeds(templates);
+      const { readAccountFacts } = await import('../preflight/account-facts');
       let facts: AccountFacts;
       try {
         facts = await readAccountFacts(needs, {
@@ -91,14 +92,17 @@ export function preflightCommand(surroundings: PreflightSurroundings): Command {
         );
       }
       const rows = checkAccount(needs, facts, { region, prices });
-      const { accountId } = facts;
-      surroundings.stdout.write(
-        flags.json === true
-          ? `${JSON.stringify({ accountId, region, rows }, null, 2)}\n`
-          : rowsText(accountId, region, rows, surroundings.colours),
-      );
+      const checked = { accountId: facts.accountId, region, rows };
+      writeResult(flags, surroundings, {
+        text: (colours) => rowsText(checked, colours),
+        json: () => `${JSON.stringify(checked, null, 2)}
+`,
+        junit: () => junitOfChecks(checked),
+        markdown: () => markdownOfChecks(checked),
+      });
       surroundings.onExitCode(exitCodeOf(rows));
-    });
+    },
+  );
 }
 
 /** Reads the given templates. */
@@ -120,6 +124,7 @@ async function stageTemplates(
 ): Promise<TemplateDocument[]> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-preflight-'));
   try {
+    const { callerRegion } = await import('../preflight/account-facts');
     // Synthesis calls no endpoint.
     const ownRegion = await callerRegion();
     const cdk = new CdkCommand({
@@ -156,36 +161,4 @@ function regionOf(templates: readonly TemplateDocument[]): string {
     );
   }
   throw new InputError('the templates name no region; give --region');
-}
-
-/** Worst status first: a failure tells more than what could not be read. */
-export function exitCodeOf(rows: readonly CheckRow[]): 0 | 1 | 2 {
-  const has = (wanted: CheckStatus): boolean => rows.some(({ status }) => status === wanted);
-  if (has('fails')) return 1;
-  return has('unknown') ? 2 : 0;
-}
-
-/** Returns the rows as a table, failures with their ways out. */
-export function rowsText(
-  accountId: string,
-  region: string,
-  rows: readonly CheckRow[],
-  colours: Colours = NO_COLOURS,
-): string {
-  const colourOf: { readonly [status in CheckStatus]: (text: string) => string } = {
-    ok: colours.green,
-    warning: colours.yellow,
-    unknown: colours.yellow,
-    fails: colours.red,
-  };
-  const width = Math.max(...rows.map(({ check }) => check.length));
-  const lines = rows.flatMap(({ status, check, found, remedy }) => [
-    `${colourOf[status](status.padEnd(7))}  ${check.padEnd(width)}  ${found}`,
-    ...(remedy === undefined ? [] : [`${' '.repeat(9)}${' '.repeat(width)}  -> ${remedy}`]),
-  ]);
-  const count = (status: CheckStatus): number => rows.filter((row) => row.status === status).length;
-  const counts = (['fails', 'unknown', 'warning', 'ok'] as const)
-    .map((status) => `${count(status)} ${status}`)
-    .join(', ');
-  return `account ${accountId}, ${region}\n\n${lines.join('\n')}\n\n${counts}\n`;
 }

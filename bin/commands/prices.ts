@@ -70,8 +70,7 @@ export function pricesCommand(
       const regions = [...new Set(prices.map(({ region }) => region))];
       stdout.write(`${prices.length} prices of ${regions.join(', ')} are in ${flags.out}\n`);
     });
-  const prices = new Command('prices').description('prices of SageMaker instances, from the AWS Price List');
-  return withExamples(prices, EXAMPLES).helpCommand(false).addCommand(update);
+  return withExamples(new Command('prices'), EXAMPLES).helpCommand(false).addCommand(update);
 }
 
 /** Prices of several documents as one list; documents that disagree are refused. */

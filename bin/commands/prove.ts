@@ -33,7 +33,6 @@ const EXAMPLES: readonly Example[] = [
  */
 export function proveCommand(surroundings: CommandSurroundings): Command {
   const command = withExamples(takesTemplates(new Command('prove')), EXAMPLES)
-    .description('check the scaling of synthesized templates: unpublished metrics, impossible zeros, lost counts …')
     .option(
       '--quota <type=count...>',
       'maximum number of instances in the account, for example ml.g5.xlarge=8',

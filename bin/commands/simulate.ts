@@ -107,9 +107,6 @@ const EXAMPLES: readonly Example[] = [
  */
 export function simulateCommand(surroundings: CommandSurroundings): Command {
   const command = withExamples(takesTemplates(new Command('simulate')), EXAMPLES)
-    .description(
-      'rehearse the fleets of synthesized templates under recorded traffic: latency, drops, dollars, what to change',
-    )
     .option(
       '--trace <file>',
       'traffic: requests (CSV, parquet, JSON Lines), client windows, counts per step or a CloudWatch export; - for stdin (default: that of the inspection)',

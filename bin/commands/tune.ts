@@ -45,9 +45,15 @@ import { withTraceFile } from '../input/trace-file';
 import { givenPrices, namingPriceFlag } from '../input/prices';
 import { reportOptions, usedFiles } from '../input/report-origin';
 import { readServiceProfile } from '../input/service-profile-file';
-import { NO_COLOURS } from '../output/colours';
 import { colouredTuning } from '../output/result-colours';
-import { checkWritable } from '../output/result-output';
+import {
+  checkResultFlags,
+  checkWritable,
+  takesResultFlags,
+  writeResult,
+  type ResultFlags,
+} from '../output/result-output';
+import { junitOfTunings, markdownOfTunings } from '../output/tune-formats';
 import type { CommandSurroundings } from './surroundings';
 import { pooledExecutor, TuneWorkerPool } from './tune-pool';
 
@@ -57,7 +63,7 @@ export interface TuneSurroundings extends CommandSurroundings {
   readonly workerFile?: string;
 }
 
-interface TuneFlags {
+interface TuneFlags extends ResultFlags {
   readonly template?: string[];
   readonly trace?: string;
   readonly fleet?: string;
@@ -77,7 +83,6 @@ interface TuneFlags {
   readonly workers?: number;
   readonly timezone?: string;
   readonly report?: string;
-  readonly json?: true;
 }
 
 const MAX_WORKERS = 16;
@@ -99,8 +104,7 @@ const EXAMPLES: readonly Example[] = [
  * the objective; bad input is thrown as an InputError (the command line exits with 2).
  */
 export function tuneCommand(surroundings: TuneSurroundings): Command {
-  return withExamples(takesTemplates(new Command('tune')), EXAMPLES)
-    .description('search the cheapest scaling policy that keeps the objective, and print the construct to paste')
+  const command = withExamples(takesTemplates(new Command('tune')), EXAMPLES)
     .option(
       '--trace <file>',
       'traffic: requests, counts per step or a CloudWatch export; plain or gzipped; - for stdin (default: that of the inspection)',
@@ -149,12 +153,13 @@ export function tuneCommand(surroundings: TuneSurroundings): Command {
       wholeNumberFlag('--workers', 0, MAX_WORKERS),
     )
     .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
-    .option('--report <file>', 'write one HTML file with the result, the candidates and the construct to paste')
-    .option('--json', 'print the whole result as JSON')
-    .action(async (templates: string[], flags: TuneFlags, command: Command) => {
+    .option('--report <file>', 'write one HTML file with the result, the candidates and the construct to paste');
+  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+    async (templates: string[], flags: TuneFlags, self: Command) => {
       const template = givenTemplates(templates, flags);
-      surroundings.onExitCode(await tune(template, withTraceFile(flags, template), command, surroundings));
-    });
+      surroundings.onExitCode(await tune(template, withTraceFile(flags, template), self, surroundings));
+    },
+  );
 }
 
 async function tune(
@@ -165,8 +170,9 @@ async function tune(
 ): Promise<0 | 1> {
   // Bad input is refused before anything that takes long.
   checkServiceFlags(flags);
+  checkResultFlags(flags);
   if (flags.report !== undefined) checkWritable('--report', flags.report);
-  const { stdout, stderr, colours = NO_COLOURS } = surroundings;
+  const { stderr } = surroundings;
   const { fleets, notes } = tunableFleets({ ...flags, template });
   const given = withInputs(fleets, template, flags);
   for (const fleet of fleets) {
@@ -183,11 +189,12 @@ async function tune(
   for (const group of byInputs(given)) tunings.push(...(await tuneGroup(group, flags, regions[0]!, surroundings)));
   for (const note of [...notes, ...agreementNotes(template)]) stderr.write(`tidegate: ${note}\n`);
   stderr.write(trafficNote(given.filter(({ inputs }) => !inputs.isOwnTrace).map(({ fleet }) => fleet)));
-  stdout.write(
-    flags.json === true
-      ? `${JSON.stringify({ tunings }, null, 2)}\n`
-      : `${colouredTuning(tunings.map(tuningText).join('\n\n'), colours)}\n`,
-  );
+  writeResult(flags, surroundings, {
+    text: (colours) => `${colouredTuning(tunings.map(tuningText).join('\n\n'), colours)}\n`,
+    json: () => `${JSON.stringify({ tunings }, null, 2)}\n`,
+    junit: () => junitOfTunings(tunings),
+    markdown: () => markdownOfTunings(tunings),
+  });
   if (flags.report !== undefined) {
     const files = usedFiles({ ...flags, template, inputs: given.map(({ inputs }) => inputs) });
     writeWholeFile(flags.report, tuningHtml(tunings, await reportOptions(command, files)));
@@ -309,6 +316,6 @@ function defaultWorkers(): number {
 
 /** Worker beside the bundled command line; undefined where the sources themselves run. */
 function bundledWorker(): string | undefined {
-  const file = path.join(__dirname, 'tune-worker.cjs');
+  const file = path.join(__dirname, 'tune-worker.mjs');
   return fs.existsSync(file) ? file : undefined;
 }

@@ -45,3 +45,26 @@ export function colouredComparison(text: string, colours: Colours): string {
     [/ (100\.00 %) /, colours.green],
   ]);
 }
+
+/** Colours the text of an agreement. */
+export function colouredAgreement(text: string, colours: Colours): string {
+  return coloured(text, [
+    [/^(?:endpoint|inference-component)\/.*$/, colours.bold],
+    [/^ {2}agrees: .*$/, colours.green],
+    [/^ {2}does not agree: .*$/, colours.red],
+    [/^ {2}figure .*$/, colours.bold],
+    [/^ {2}(?:compared|within one|profile)(?= {2})/, colours.dim],
+  ]);
+}
+
+/** Colours the summary of an inspection. */
+export function colouredInspection(text: string, colours: Colours): string {
+  return coloured(text, [
+    [/^endpoint (\S+)/, colours.bold],
+    [/, (scaling unknown),/, colours.yellow],
+    [/, (no service times measured)$/, colours.yellow],
+    [/^ {2}(\S+): (?=real-time|async|serverless|inference)/, colours.bold],
+    [/^ {2}(npx tidegate .*)$/, colours.cyan],
+    [/^next:$/, colours.bold],
+  ]);
+}

@@ -1,7 +1,7 @@
 import { InputError } from '../../lib/core/errors';
 import { linkedController } from '../../lib/emulator/repeat';
 import type { CheckRow } from '../../lib/preflight/decide/check-account';
-import { exitCodeOf, rowsText } from '../commands/preflight';
+import { exitCodeOf, rowsText } from '../output/preflight-formats';
 import { LIMIT_MINUTES, type CostBound } from './cost';
 
 /** Facts that are known before anything is deployed. */
@@ -77,7 +77,7 @@ export async function runSmokeTest(
 ): Promise<0 | 1> {
   const { write, signal } = surroundings;
   const plan = await target.plan(signal);
-  write(`${rowsText(plan.accountId, plan.region, plan.rows)}\n`);
+  write(`${rowsText(plan)}\n`);
   if (plan.refusals.length > 0) throw new InputError(plan.refusals.join('\n'));
   if (exitCodeOf(plan.rows) === 1) {
     write('The preflight fails; nothing was deployed.\n');

@@ -35,6 +35,8 @@ export interface LocalRunOptions {
 }
 
 export const DEFAULT_SPEED = 30;
+/** Default speed of a tour, local seconds per real second: higher than that of a run, because the steps wait for fleets to scale in. */
+export const TOUR_SPEED = 60;
 export const DEFAULT_SEED = 1;
 export const DEFAULT_OUT_DIRECTORY = path.join('.local', 'report');
 export const DEFAULT_PAGE_PORT = 4580;

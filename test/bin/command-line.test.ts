@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { stringify } from 'yaml';
 import { createProgram } from '../../bin/command-line';
+import { COMMANDS } from '../../bin/command-list';
 import { coloursFor } from '../../bin/output/colours';
 import { projectDirectory } from '../architecture/imports';
 import { chatTemplate } from '../simulation/blueprint/chat-template';
@@ -31,7 +32,7 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true });
 });
 
-const program = (): Command =>
+const program = (): Promise<Command> =>
   createProgram(
     { projectDirectory, stdout: { write: () => undefined }, stderr: { write: () => undefined } } as never,
     () => undefined,
@@ -42,6 +43,10 @@ function commandsOf(command: Command, names: readonly string[] = []): { names: r
   if (command.commands.length === 0) return [{ names, command }];
   return command.commands.flatMap((part) => commandsOf(part, [...names, part.name()]));
 }
+
+/** Commands with parts, which do nothing themselves. */
+const PARTS: { readonly [name: string]: readonly string[] } = { prices: ['prices update'] };
+const NAMES = COMMANDS.flatMap(({ name }) => PARTS[name] ?? [name]);
 
 /** Examples of a help text, without what other programs do in them. */
 function examplesOf(help: string): string[][] {
@@ -56,27 +61,28 @@ async function helpOf(names: readonly string[]): Promise<string> {
 }
 
 describe('help', () => {
-  test.each(commandsOf(program()).map(({ names }) => names.join(' ')))(
-    'of %s has examples that parse',
-    async (names) => {
-      const help = await helpOf(names.split(' '));
-      expect(help).toMatch(new RegExp(`^Usage: tidegate ${names} `));
-      expect(help).toContain('--no-color');
-      expect(await runTidegate([...names.split(' '), '--help'])).toEqual({ stdout: help, stderr: '', code: 0 });
-      const examples = examplesOf(help);
-      expect(examples.length).toBeGreaterThan(0);
-      const used: string[] = [];
-      for (const [, ...args] of examples) {
-        const parsed = program();
-        const seen: string[] = [];
-        for (const one of commandsOf(parsed)) one.command.action(() => void seen.push(one.names.join(' ')));
-        await parsed.parseAsync(args, { from: 'user' });
-        expect(seen).toHaveLength(1);
-        used.push(...seen);
-      }
-      expect(used).toContain(names);
-    },
-  );
+  test('is tested for every command', async () => {
+    expect(commandsOf(await program()).map(({ names }) => names.join(' '))).toEqual(NAMES);
+  });
+
+  test.each(NAMES)('of %s has examples that parse', async (names) => {
+    const help = await helpOf(names.split(' '));
+    expect(help).toMatch(new RegExp(`^Usage: tidegate ${names} `));
+    expect(help).toContain('--no-color');
+    expect(await runTidegate([...names.split(' '), '--help'])).toEqual({ stdout: help, stderr: '', code: 0 });
+    const examples = examplesOf(help);
+    expect(examples.length).toBeGreaterThan(0);
+    const used: string[] = [];
+    for (const [, ...args] of examples) {
+      const parsed = await program();
+      const seen: string[] = [];
+      for (const one of commandsOf(parsed)) one.command.action(() => void seen.push(one.names.join(' ')));
+      await parsed.parseAsync(args, { from: 'user' });
+      expect(seen).toHaveLength(1);
+      used.push(...seen);
+    }
+    expect(used).toContain(names);
+  });
 
   test.each(['prove', 'simulate', 'tune', 'compare', 'completion', 'help', 'version', 'local'])(
     'has examples of %s that work as they stand',
@@ -105,13 +111,32 @@ describe('help', () => {
     const help = await runTidegate(['help']);
     expect(await runTidegate([])).toEqual(help);
     expect(await runTidegate(['--help'])).toEqual(help);
-    for (const { names } of commandsOf(program())) expect(help.stdout).toMatch(new RegExp(`^ {2}${names[0]} `, 'm'));
+    for (const { name } of COMMANDS) expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   });
 
   test('has every command in the README', () => {
     const readme = fs.readFileSync(path.join(projectDirectory, 'bin/README.md'), 'utf8');
-    for (const { names } of commandsOf(program()))
-      expect(readme).toMatch(new RegExp(`^\\|.*\`${names.join(' ')}\\b`, 'm'));
+    for (const name of NAMES) expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\\b`, 'm'));
+  });
+
+  test('offers the forms of a result in the same flags wherever there is one', async () => {
+    // The --out of inspect is its folder, and its result is a file in it.
+    const withResult = commandsOf(await program()).filter(
+      ({ names, command }) => names[0] !== 'inspect' && command.options.some(({ long }) => long === '--json'),
+    );
+    expect(withResult.map(({ names }) => names.join(' '))).toEqual([
+      'agree',
+      'simulate',
+      'compare',
+      'tune',
+      'prove',
+      'preflight',
+    ]);
+    for (const { command } of withResult) {
+      const format = command.options.find(({ long }) => long === '--format');
+      expect(format?.argChoices).toEqual(expect.arrayContaining(['text', 'json', 'markdown']));
+      expect(command.options.some(({ long }) => long === '--out')).toBe(true);
+    }
   });
 
   test('tells the version in every way in which people ask', async () => {

@@ -2,7 +2,6 @@ import { toBeValidSarifLog } from '@microsoft/jest-sarif';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { SaxesParser } from 'saxes';
 import { stringify } from 'yaml';
 import { TemplateLines } from '../../bin/input/template-lines';
 import { junitXml } from '../../bin/output/junit';
@@ -11,6 +10,7 @@ import { RULES } from '../../lib/proof/prove';
 import { realTime, variantTarget } from '../proof/support/templates';
 import { CHAT, chatTemplate } from '../simulation/blueprint/chat-template';
 import { runTidegate } from '../support/command-line';
+import { elementsOf } from '../support/xml';
 
 expect.extend({ toBeValidSarifLog });
 const isSarif = (log: unknown): void => (expect(log) as unknown as { toBeValidSarifLog(): void }).toBeValidSarifLog();
@@ -67,27 +67,6 @@ interface Sarif {
 async function sarif(...args: string[]): Promise<{ log: Sarif; code: number }> {
   const { stdout, code } = await runTidegate(['prove', ...args, '--format', 'sarif']);
   return { log: JSON.parse(stdout) as Sarif, code };
-}
-
-/** Names and attributes of the elements of an XML text, and its text; not well-formed XML is an error. */
-function elementsOf(xml: string): { name: string; attributes: { readonly [name: string]: string }; text: string }[] {
-  const elements: ReturnType<typeof elementsOf> = [];
-  const open: ReturnType<typeof elementsOf> = [];
-  const parser = new SaxesParser();
-  parser.on('error', (error) => {
-    throw error;
-  });
-  parser.on('opentag', ({ name, attributes }) => {
-    const element = { name, attributes: attributes as { readonly [name: string]: string }, text: '' };
-    elements.push(element);
-    open.push(element);
-  });
-  parser.on('text', (text) => {
-    if (open.length > 0) open.at(-1)!.text += text;
-  });
-  parser.on('closetag', () => void open.pop());
-  parser.write(xml).close();
-  return elements;
 }
 
 describe('SARIF', () => {
@@ -296,6 +275,8 @@ describe('--format and --out', () => {
     ['prove Sound.template.json --format xml', 'Allowed choices are text, json, sarif, junit, markdown.'],
     ['prove Sound.template.json --json --format sarif', '--json and --format sarif exclude each other; leave one out'],
     ['prove --rules --format sarif', "--format is 'sarif', which this result does not have; it has text and json"],
+    ['tune Chat.template.json --trace none.csv --out .', "--out is '.', which cannot be written (EISDIR)"],
+    ['compare --trace none.csv --json --format markdown', '--json and --format markdown exclude each other'],
     ['prove Sound.template.json --out .', "--out is '.', which cannot be written (EISDIR)"],
     ['prove Sound.template.json --out Sound.template.json/x', 'cannot be written (EEXIST)'],
     ['simulate Chat.template.json --trace none.csv --out .', "--out is '.', which cannot be written (EISDIR)"],

@@ -8,7 +8,7 @@ import type { Tuning } from '../../lib/simulation/tune';
 import { projectDirectory } from '../architecture/imports';
 import { CHAT, chatTemplate } from '../simulation/blueprint/chat-template';
 
-const WORKER_FILE = path.join(projectDirectory, 'dist', 'tune-worker.cjs');
+const WORKER_FILE = path.join(projectDirectory, 'dist', 'cli', 'tune-worker.mjs');
 
 let folder: string;
 let template: string;

@@ -31,9 +31,6 @@ export interface TourOptions {
   readonly outDirectory: string;
 }
 
-/** Default speed of a tour, local seconds per real second: higher than that of a run, because the steps wait for fleets to scale in. */
-export const TOUR_SPEED = 60;
-
 /** Result of one step of the tour: one kind of endpoint. */
 export interface TourStepReport {
   readonly id: string;

@@ -10,6 +10,6 @@ export {
   type TuningExecutor,
   type TuningProgress,
 } from './tune-fleet';
-export type { Tuning, TuningSettings, TuningVerdict } from './tuning';
+export type { TunedPolicy, Tuning, TuningSettings, TuningVerdict } from './tuning';
 export { tuningHtml } from './tuning-html';
-export { tuningText } from './tuning-text';
+export { bestTitle, tuningText, verdictText } from './tuning-text';

@@ -32,15 +32,17 @@ async function bundled() {
       entryPoints: [entry],
       bundle: true,
       platform: 'node',
-      format: 'cjs',
+      format: 'esm',
       target: 'node20',
+      banner: { js: `import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);` },
+      define: { __dirname: 'import.meta.dirname' },
       mainFields: ['module', 'main'],
       logLevel: 'silent',
-      outfile: path.join(workDirectory, `${name}.cjs`),
+      outfile: path.join(workDirectory, `${name}.mjs`),
     });
   }
   await stop();
-  return path.join(workDirectory, 'tidegate.cjs');
+  return path.join(workDirectory, 'tidegate.mjs');
 }
 
 /** Requests per minute of the generated trace, the same in every run: up to about 45 per second. */
