@@ -23,6 +23,8 @@ export interface InstanceType {
   /** Left out on types without one. */
   readonly accelerator?: Accelerator;
   readonly vcpus: number;
+  /** Memory of the host in GiB. */
+  readonly memoryGib: number;
   /**
    * True for types with local NVMe disks, which the hardware encrypts. SageMaker refuses a KMS key on an endpoint configuration with
    * such a type, and its volume size is fixed.
@@ -37,6 +39,9 @@ interface Family {
   readonly accelerator?: Omit<Accelerator, 'count'>;
   readonly localNvme: boolean;
   readonly burstable?: boolean;
+  /** Memory of the host in GiB for each vCPU; sizes that differ have it in {@link memoryGib}. */
+  readonly gibPerVcpu: number;
+  readonly memoryGib?: { readonly [size: string]: number };
   /** size → [vCPUs, accelerators] */
   readonly sizes: { readonly [size: string]: readonly [vcpus: number, accelerators: number] };
 }
@@ -69,11 +74,12 @@ const CPU_SIZES: Family['sizes'] = {
  * Families with an accelerator for hosting and training, and common CPU families.
  *
  * Sources: the values of `ProductionVariantInstanceType` in the SageMaker API, and the accelerated-computing pages of Amazon EC2 for
- * vCPUs and accelerator memory; compared on 2026-11-23.
+ * vCPUs, memory and accelerator memory; compared on 2026-11-23.
  */
 const FAMILIES: readonly Family[] = [
   {
     name: 'g4dn',
+    gibPerVcpu: 4,
     accelerator: gpu('T4', 16),
     localNvme: true,
     sizes: {
@@ -85,11 +91,13 @@ const FAMILIES: readonly Family[] = [
       '16xlarge': [64, 1],
     },
   },
-  { name: 'g5', accelerator: gpu('A10G', 24), localNvme: true, sizes: G_SIZES },
-  { name: 'g6', accelerator: gpu('L4', 24), localNvme: true, sizes: G_SIZES },
-  { name: 'g6e', accelerator: gpu('L40S', 48), localNvme: true, sizes: G_SIZES },
+  { name: 'g5', gibPerVcpu: 4, accelerator: gpu('A10G', 24), localNvme: true, sizes: G_SIZES },
+  { name: 'g6', gibPerVcpu: 4, accelerator: gpu('L4', 24), localNvme: true, sizes: G_SIZES },
+  { name: 'g6e', gibPerVcpu: 8, accelerator: gpu('L40S', 48), localNvme: true, sizes: G_SIZES },
   {
     name: 'g7e',
+    gibPerVcpu: 8,
+    memoryGib: { '12xlarge': 512, '24xlarge': 1024, '48xlarge': 2048 },
     accelerator: gpu('RTX PRO 6000', 96),
     localNvme: true,
     sizes: {
@@ -101,35 +109,64 @@ const FAMILIES: readonly Family[] = [
       '48xlarge': [192, 8],
     },
   },
-  { name: 'p4d', accelerator: gpu('A100', 40), localNvme: true, sizes: { '24xlarge': [96, 8] } },
-  { name: 'p4de', accelerator: gpu('A100', 80), localNvme: true, sizes: { '24xlarge': [96, 8] } },
-  { name: 'p5', accelerator: gpu('H100', 80), localNvme: true, sizes: { '4xlarge': [16, 1], '48xlarge': [192, 8] } },
-  { name: 'p5e', accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
-  { name: 'p5en', accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
-  { name: 'p6-b200', accelerator: gpu('B200', 180), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  { name: 'p4d', gibPerVcpu: 12, accelerator: gpu('A100', 40), localNvme: true, sizes: { '24xlarge': [96, 8] } },
+  { name: 'p4de', gibPerVcpu: 12, accelerator: gpu('A100', 80), localNvme: true, sizes: { '24xlarge': [96, 8] } },
+  {
+    name: 'p5',
+    gibPerVcpu: 16,
+    memoryGib: { '48xlarge': 2048 },
+    accelerator: gpu('H100', 80),
+    localNvme: true,
+    sizes: { '4xlarge': [16, 1], '48xlarge': [192, 8] },
+  },
+  { name: 'p5e', gibPerVcpu: 32 / 3, accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  { name: 'p5en', gibPerVcpu: 32 / 3, accelerator: gpu('H200', 141), localNvme: true, sizes: { '48xlarge': [192, 8] } },
+  {
+    name: 'p6-b200',
+    gibPerVcpu: 32 / 3,
+    accelerator: gpu('B200', 180),
+    localNvme: true,
+    sizes: { '48xlarge': [192, 8] },
+  },
   {
     name: 'inf1',
+    gibPerVcpu: 2,
     accelerator: neuron('Inferentia', 8),
     localNvme: false,
     sizes: { xlarge: [4, 1], '2xlarge': [8, 1], '6xlarge': [24, 4], '24xlarge': [96, 16] },
   },
   {
     name: 'inf2',
+    gibPerVcpu: 4,
     accelerator: neuron('Inferentia2', 32),
     localNvme: false,
     sizes: { xlarge: [4, 1], '8xlarge': [32, 1], '24xlarge': [96, 6], '48xlarge': [192, 12] },
   },
   {
     name: 'trn1',
+    gibPerVcpu: 4,
     accelerator: neuron('Trainium', 32),
     localNvme: true,
     sizes: { '2xlarge': [8, 1], '32xlarge': [128, 16] },
   },
-  { name: 'trn1n', accelerator: neuron('Trainium', 32), localNvme: true, sizes: { '32xlarge': [128, 16] } },
-  { name: 'trn2', accelerator: neuron('Trainium2', 96), localNvme: true, sizes: { '48xlarge': [192, 16] } },
-  { name: 'm5', localNvme: false, sizes: CPU_SIZES },
+  {
+    name: 'trn1n',
+    gibPerVcpu: 4,
+    accelerator: neuron('Trainium', 32),
+    localNvme: true,
+    sizes: { '32xlarge': [128, 16] },
+  },
+  {
+    name: 'trn2',
+    gibPerVcpu: 32 / 3,
+    accelerator: neuron('Trainium2', 96),
+    localNvme: true,
+    sizes: { '48xlarge': [192, 16] },
+  },
+  { name: 'm5', gibPerVcpu: 4, localNvme: false, sizes: CPU_SIZES },
   {
     name: 'c5',
+    gibPerVcpu: 2,
     localNvme: false,
     sizes: {
       large: [2, 0],
@@ -142,6 +179,8 @@ const FAMILIES: readonly Family[] = [
   },
   {
     name: 't2',
+    gibPerVcpu: 2,
+    memoryGib: { large: 8, xlarge: 16, '2xlarge': 32 },
     localNvme: false,
     burstable: true,
     sizes: { medium: [2, 0], large: [2, 0], xlarge: [4, 0], '2xlarge': [8, 0] },
@@ -159,6 +198,7 @@ const TYPES: ReadonlyMap<string, InstanceType> = new Map(
           family: family.name,
           ...(family.accelerator === undefined ? {} : { accelerator: { ...family.accelerator, count } }),
           vcpus,
+          memoryGib: Math.round(family.memoryGib?.[size] ?? vcpus * family.gibPerVcpu),
           localNvme: family.localNvme,
           burstable: family.burstable ?? false,
         },

@@ -15,6 +15,13 @@ import { POLICY_RULES } from './rules/policies';
 import { STATISTIC_RULES } from './rules/statistics';
 import { STREAM_RULES } from './rules/streams';
 import { TARGET_RULES } from './rules/targets';
+import { DELIVERY_RULES } from './rules/deliveries';
+import { FEATURE_RULES } from './rules/features';
+import { GUARDRAIL_RULES } from './rules/guardrails';
+import { MOVEMENT_RULES } from './rules/movement';
+import { NAME_RULES } from './rules/names';
+import { ORDER_RULES } from './rules/order';
+import { TRACKING_RULES } from './rules/tracking';
 import { VARIANT_RULES } from './rules/variants';
 import { WAKE_RULES } from './rules/wake';
 import type { ProofRule } from './rule-support/rule';
@@ -22,19 +29,26 @@ import type { ProofRule } from './rule-support/rule';
 /** Every rule, in the order of the catalogue. */
 export const RULES: readonly ProofRule[] = [
   ...METRIC_RULES,
+  ...NAME_RULES,
+  ...TRACKING_RULES,
   ...STATISTIC_RULES,
   ...MATH_RULES,
   ...ALARM_RULES,
   ...TARGET_RULES,
   ...CAPACITY_RULES,
   ...STREAM_RULES,
+  ...DELIVERY_RULES,
   ...WAKE_RULES,
   ...COMPONENT_RULES,
   ...VARIANT_RULES,
   ...HOST_RULES,
+  ...GUARDRAIL_RULES,
+  ...FEATURE_RULES,
   ...POLICY_RULES,
+  ...MOVEMENT_RULES,
   ...INSTANCE_RULES,
   ...DEPLOYMENT_RULES,
+  ...ORDER_RULES,
   ...PERMISSION_RULES,
 ];
 

@@ -108,6 +108,12 @@ export class TemplateModel {
       : nearest(this.componentsByName.of(nameIn(name, 'inference-component')), user);
   }
 
+  /** Resource whose generated name or attribute a deploy-time name is; undefined for any other text. */
+  public generatedBy(text: string): Resource | undefined {
+    const [, index, logicalId] = /^<(\d+) ([A-Za-z0-9]+)(?:\.[^<>]+)?>$/.exec(text) ?? [];
+    return logicalId === undefined ? undefined : this.readers[Number(index)]?.resource(logicalId);
+  }
+
   /** Model that a configuration names, by reference or by name. */
   public modelNamed({ reader }: Resource, name: unknown): Resource | undefined {
     const referenced = reader.referenced(name);

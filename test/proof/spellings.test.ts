@@ -171,7 +171,10 @@ describe('spellings that say the same', () => {
         Events: { Records: { Type: 'Kinesis', Properties: { Stream: { 'Fn::GetAtt': ['Stream', 'Arn'] } } } },
       }),
     };
-    expect(told({ Globals, Resources })).toEqual(['warning stream-outpaces-endpoint Scorer']);
+    expect(told({ Globals, Resources })).toEqual([
+      'warning stream-outpaces-endpoint Scorer',
+      'warning record-retried-for-ever Scorer',
+    ]);
     expect(told({ Resources })).toEqual([]);
   });
 });

@@ -81,6 +81,7 @@ function* minAboveMax(model: TemplateModel): Iterable<RuleViolation> {
       };
     }
   }
+  yield* scheduleOutsideLimits(model);
   for (const { config, property, properties } of model.variants()) {
     const managed = config.reader.object(properties['ManagedInstanceScaling']);
     const min = config.reader.number(managed?.['MinInstanceCount']);
@@ -93,6 +94,45 @@ function* minAboveMax(model: TemplateModel): Iterable<RuleViolation> {
       remedy: 'lower MinInstanceCount or raise MaxInstanceCount',
     };
   }
+}
+
+/** Scheduled actions with one limit, which is beyond the other limit at every time. */
+function* scheduleOutsideLimits(model: TemplateModel): Iterable<RuleViolation> {
+  for (const target of model.targets) {
+    const { reader, properties } = target.resource;
+    const all = limitsOf(target);
+    // An action without a limit leaves the one that is in force; an unknown limit may be any.
+    if (!reader.isCertainList(properties['ScheduledActions'])) continue;
+    if (!areKnown(target, 'MaxCapacity') || !areKnown(target, 'MinCapacity')) continue;
+    const highest = Math.max(...all.map(({ max }) => max ?? -Infinity));
+    const lowest = Math.min(...all.map(({ min }) => min ?? Infinity));
+    for (const { property, min, max } of all.slice(1)) {
+      if (min !== undefined && max === undefined && min > highest) {
+        yield {
+          at: target.resource,
+          property: `${property}MinCapacity`,
+          message: `MinCapacity (${min}) is above MaxCapacity (${highest}), which no scheduled action raises: the action fails whenever it runs`,
+          remedy: 'give the action a MaxCapacity too',
+        };
+      }
+      if (max !== undefined && min === undefined && max < lowest) {
+        yield {
+          at: target.resource,
+          property: `${property}MaxCapacity`,
+          message: `MaxCapacity (${max}) is below MinCapacity (${lowest}), which no scheduled action lowers: the action fails whenever it runs`,
+          remedy: 'give the action a MinCapacity too',
+        };
+      }
+    }
+  }
+}
+
+/** True if a limit is known or absent in a target and all its scheduled actions. */
+function areKnown({ resource: { reader, properties } }: DeclaredTarget, name: string): boolean {
+  const actions = reader
+    .objects(properties['ScheduledActions'])
+    .map((action) => reader.object(action['ScalableTargetAction'])?.[name]);
+  return [properties[name], ...actions].every((one) => reader.isAbsent(one) || reader.number(one) !== undefined);
 }
 
 function* fixedCapacity(model: TemplateModel): Iterable<RuleViolation> {
@@ -226,12 +266,47 @@ function* quotaExceeded(model: TemplateModel, { quotas = {} }: ProofOptions): It
       0,
     );
     const first = users[0]?.resource ?? fixed[0]?.at;
-    if (total <= quota || first === undefined) continue;
+    if (first === undefined) continue;
+    if (total <= quota) {
+      yield* doublingAboveQuota(model, { instanceType, quota, total, users });
+      continue;
+    }
     yield {
       at: first,
       property: users.length > 0 ? 'MaxCapacity' : 'ProductionVariants',
       message: `all fleets together may need ${total} × ${instanceType}, above the quota of ${quota}`,
       remedy: `lower the maxima to ${quota} together, or request a higher quota (a blue/green deployment needs up to twice as many)`,
+    };
+  }
+}
+
+/** Fleets of an instance type together, against its quota. */
+interface QuotaUse {
+  readonly instanceType: string;
+  readonly quota: number;
+  readonly total: number;
+  readonly users: readonly DeclaredTarget[];
+}
+
+/** Blue/green updates, which launch a second fleet beside the first. */
+function* doublingAboveQuota(
+  model: TemplateModel,
+  { instanceType, quota, total, users }: QuotaUse,
+): Iterable<RuleViolation> {
+  for (const endpoint of model.endpoints) {
+    const { reader, properties } = endpoint.resource;
+    const rollout = reader.object(properties['DeploymentConfig']);
+    if (reader.object(rollout?.['BlueGreenUpdatePolicy']) === undefined) continue;
+    const again = users
+      .filter((target) => target.endpoint === endpoint)
+      .reduce((sum, target) => sum + (maximumOf(target) ?? 0), 0);
+    if (again === 0 || total + again <= quota) continue;
+    yield {
+      at: endpoint.resource,
+      property: 'DeploymentConfig.BlueGreenUpdatePolicy',
+      message: `a blue/green update at the maximum needs ${total + again} × ${instanceType}, above the quota of ${quota}: it launches a second fleet beside the first`,
+      remedy: 'use RollingUpdatePolicy, lower the maximum, or request a higher quota',
+      severity: 'warning',
     };
   }
 }

@@ -1,22 +1,10 @@
-import { findInstanceType } from '../../catalog/instance-types';
+import { findInstanceType, type InstanceType } from '../../catalog/instance-types';
 import { INFERENCE_AMIS } from '../../catalog/serving-images';
-import type { Json } from '../../core/parse';
 import type { RuleViolation } from '../finding';
-import type { Resource, DeclaredTarget, TemplateModel, DeclaredVariant } from '../../template';
+import type { DeclaredComponent, Resource, TemplateModel, DeclaredVariant } from '../../template';
+import { imagesOf } from '../rule-support/containers';
 import { limitsOf } from '../rule-support/limits';
 import type { ProofRule } from '../rule-support/rule';
-
-function variantOf({ component }: DeclaredTarget): DeclaredVariant | undefined {
-  if (component?.endpoint?.hasAllVariants !== true) return undefined;
-  const { resource, endpoint } = component;
-  const name = resource.reader.text(resource.properties['VariantName']);
-  const { variants } = endpoint;
-  return name === undefined
-    ? variants.length === 1
-      ? variants[0]
-      : undefined
-    : variants.find((one) => one.name === name);
-}
 
 /** Maximum number of instances of a variant; undefined where it is unknown. */
 function maxInstances(model: TemplateModel, variant: DeclaredVariant): number | undefined {
@@ -32,27 +20,79 @@ function maxInstances(model: TemplateModel, variant: DeclaredVariant): number | 
     : reader.number(settings['MaxInstanceCount']);
 }
 
+/** Resources of a host that one copy of a component takes. Source: SageMaker API reference, InferenceComponentComputeResourceRequirements. */
+const NEEDS: readonly {
+  readonly property: string;
+  readonly of: (type: InstanceType) => number;
+  readonly text: (amount: number) => string;
+}[] = [
+  {
+    property: 'NumberOfAcceleratorDevicesRequired',
+    of: ({ accelerator }) => accelerator?.count ?? 0,
+    text: (amount) => `${amount} accelerator${amount === 1 ? '' : 's'}`,
+  },
+  { property: 'NumberOfCpuCoresRequired', of: ({ vcpus }) => vcpus, text: (amount) => `${amount} vCPUs` },
+  {
+    property: 'MinMemoryRequiredInMb',
+    of: ({ memoryGib }) => memoryGib * 1024,
+    text: (amount) => `${amount} MiB of memory`,
+  },
+];
+
+/** Copies of a component that fit on one instance, and the resource that limits them; undefined where it is unknown. */
+function copiesPerInstance(
+  { resource: { reader, properties } }: DeclaredComponent,
+  typeName: string,
+): { readonly copies: number; readonly each: string; readonly has: string; readonly property: string } | undefined {
+  const type = findInstanceType(typeName);
+  const specification = reader.object(properties['Specification']);
+  const requirements = reader.object(specification?.['ComputeResourceRequirements']);
+  if (type === undefined || requirements === undefined) return undefined;
+  const fits = NEEDS.flatMap(({ property, of, text }) => {
+    const each = reader.number(requirements[property]);
+    const all = of(type);
+    if (each === undefined || each <= 0) return [];
+    return [{ copies: Math.floor(all / each), each: text(each), has: text(all), property }];
+  });
+  return fits.sort((one, other) => one.copies - other.copies)[0];
+}
+
+function* componentAboveHost(model: TemplateModel): Iterable<RuleViolation> {
+  for (const component of model.components) {
+    const types = component.variant?.instanceTypes ?? [];
+    const fits = types.map((name) => copiesPerInstance(component, name));
+    const tight = fits.findIndex((fit) => fit?.copies === 0);
+    const fit = fits[tight];
+    if (fit === undefined) continue;
+    const isNever = fits.every((one) => one?.copies === 0);
+    yield {
+      at: component.resource,
+      property: `Specification.ComputeResourceRequirements.${fit.property}`,
+      message: `a copy needs ${fit.each}, and ${types[tight]} has ${fit.has}: it is never placed there`,
+      remedy: 'lower the requirement, or choose larger instances',
+      severity: isNever ? 'error' : 'warning',
+    };
+  }
+}
+
 function* copiesAboveHost(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
-    const variant = target.dimension === 'component' ? variantOf(target) : undefined;
-    if (variant === undefined || target.component === undefined) continue;
-    const { reader, properties } = target.component.resource;
-    const specification = reader.object(properties['Specification']);
-    const requirements = reader.object(specification?.['ComputeResourceRequirements']);
-    const each = reader.number(requirements?.['NumberOfAcceleratorDevicesRequired']);
+    const { component } = target;
+    const variant = target.dimension === 'component' ? component?.variant : undefined;
+    if (variant === undefined || component === undefined || component.endpoint?.hasAllVariants !== true) continue;
     const instances = maxInstances(model, variant);
-    const devices = variant.instanceTypes.map((name) => findInstanceType(name)?.accelerator?.count);
+    const fits = variant.instanceTypes.map((name) => copiesPerInstance(component, name));
     const wanted = Math.max(...limitsOf(target).map(({ max }) => max ?? 0));
-    if (each === undefined || each <= 0 || instances === undefined || devices.length === 0) continue;
-    if (devices.some((count) => count === undefined)) continue;
-    const perInstance = Math.max(...devices.map((count) => Math.floor((count ?? 0) / each)));
-    if (wanted <= instances * perInstance) continue;
+    if (instances === undefined || fits.length === 0 || fits.includes(undefined)) continue;
+    const best = fits.reduce((most, one) => (one!.copies > most!.copies ? one : most))!;
+    // A copy that fits nowhere has a finding of its own.
+    if (best.copies === 0 || wanted <= instances * best.copies) continue;
     yield {
       at: target.resource,
       property: 'MaxCapacity',
       message:
-        `${wanted} copies of ${each} accelerator${each === 1 ? '' : 's'} each do not fit: ${instances} instances of ` +
-        `${variant.instanceTypes.join(' or ')} hold ${instances * perInstance}`,
+        `${wanted} copies of ${best.each} each do not fit: ${instances} instances of ` +
+        `${variant.instanceTypes.join(' or ')} hold ${instances * best.copies}`,
     };
   }
 }
@@ -145,53 +185,47 @@ function* amiTooOld(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
-/** Images of the model of a variant. */
-function imagesOf(model: TemplateModel, { config, properties }: DeclaredVariant): string[] {
-  const found = model.modelNamed(config, properties['ModelName']);
-  if (found === undefined) return [];
-  const { reader } = found;
-  const containers: Json[] = [
-    ...[reader.object(found.properties['PrimaryContainer'])].filter((one) => one !== undefined),
-    ...reader.objects(found.properties['Containers']),
-  ];
-  return containers.map((one) => reader.text(one['Image'])).filter((one) => one !== undefined);
-}
+/** Processor in the tag or repository of an image of AWS. */
+const PROCESSORS: readonly (readonly [image: RegExp, processor: 'gpu' | 'neuron' | 'cpu' | 'graviton'])[] = [
+  [/neuronx?/i, 'neuron'],
+  [/graviton|arm64/i, 'graviton'],
+  [/[-_.:]gpu[-_.]|[-_.]cu1[0-3]\d(?!\d)|[-_.]gpu$/i, 'gpu'],
+  [/[-_.:]cpu([-_.]|$)/i, 'cpu'],
+];
 
-function* rolloutInvalid(model: TemplateModel): Iterable<RuleViolation> {
-  for (const { resource } of model.endpoints) {
-    const { reader, properties } = resource;
-    const rollout = reader.object(properties['DeploymentConfig']);
-    const both = ['BlueGreenUpdatePolicy', 'RollingUpdatePolicy'].every(
-      (name) => reader.object(rollout?.[name]) !== undefined,
-    );
-    if (both) {
+/** Images of AWS: others may carry such words by chance. */
+const OF_AWS = /^\d{12}\.dkr\.ecr\.[^/]+\/(.+)$/;
+
+function* imageOfOther(model: TemplateModel): Iterable<RuleViolation> {
+  for (const variant of model.variants()) {
+    if (variant.instanceTypes.length === 0) continue;
+    const processors = variant.instanceTypes.map(processorOf);
+    for (const image of imagesOf(model, variant)) {
+      const [, name = ''] = OF_AWS.exec(image) ?? [];
+      const built = PROCESSORS.find(([pattern]) => pattern.test(name))?.[1];
+      if (built === undefined || processors.some((one) => one === undefined || one === built)) continue;
       yield {
-        at: resource,
-        property: 'DeploymentConfig',
-        message: 'the deployment is both blue/green and rolling; the service accepts one',
-      };
-    }
-    for (const [path, least, most] of STEP_LIMITS_PERCENT) {
-      const size = path.split('.').reduce<Json | undefined>((at, name) => reader.object(at?.[name]), rollout);
-      const value = reader.number(size?.['Value']);
-      if (reader.text(size?.['Type']) !== 'CAPACITY_PERCENT' || value === undefined) continue;
-      if (value >= least && value <= most) continue;
-      yield {
-        at: resource,
-        property: `DeploymentConfig.${path}.Value`,
-        message: `${path.split('.').pop()} is ${value} % of the fleet; the service accepts ${least} to ${most} %`,
-        remedy: `set it to a value from ${least} to ${most}`,
+        at: variant.config,
+        property: `${variant.property}.InstanceType`,
+        message: `the image ${name} is built for ${LABELS[built]}, and ${variant.instanceTypes.join(', ')} ${variant.instanceTypes.length === 1 ? 'has' : 'have'} ${LABELS[processors[0]!]}`,
       };
     }
   }
 }
 
-/** Limits of the part of a fleet that is replaced at a time, in percent. Source: SageMaker API reference, RollingUpdatePolicy, TrafficRoutingConfig. */
-const STEP_LIMITS_PERCENT: readonly (readonly [path: string, least: number, most: number])[] = [
-  ['RollingUpdatePolicy.MaximumBatchSize', 5, 50],
-  ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize', 1, 50],
-  ['BlueGreenUpdatePolicy.TrafficRoutingConfiguration.LinearStepSize', 10, 50],
-];
+const LABELS = { gpu: 'GPUs', neuron: 'Neuron devices', cpu: 'CPUs alone', graviton: 'Graviton processors' } as const;
+
+type Processor = keyof typeof LABELS;
+
+function processorOf(typeName: string): Processor | undefined {
+  const family = typeName.split('.')[1] ?? '';
+  const kind = findInstanceType(typeName)?.accelerator?.kind;
+  if (kind !== undefined) return kind;
+  if (/^[cmr]\d+g[a-z]*$/.test(family)) return 'graviton';
+  if (/^(g|gr|p)\d/.test(family)) return 'gpu';
+  if (/^(inf|trn)\d/.test(family)) return 'neuron';
+  return /^[cmrtz]\d/.test(family) ? 'cpu' : undefined;
+}
 
 /** Rules about the instances under replicas. */
 export const HOST_RULES: readonly ProofRule[] = [
@@ -203,6 +237,22 @@ export const HOST_RULES: readonly ProofRule[] = [
     source:
       'SageMaker API reference: InferenceComponentComputeResourceRequirements, ProductionVariantManagedInstanceScaling',
     check: copiesAboveHost,
+  },
+  {
+    id: 'component-above-host',
+    severity: 'error',
+    reason: 'a copy takes its accelerators, cores and memory from one instance',
+    remedy: 'lower the requirement, or choose larger instances',
+    source: 'SageMaker API reference: InferenceComponentComputeResourceRequirements; EC2 instance types (memory)',
+    check: componentAboveHost,
+  },
+  {
+    id: 'image-of-other-processor',
+    severity: 'warning',
+    reason: 'an image is built for one kind of processor, and fails or leaves the accelerator idle on another',
+    remedy: 'choose the image for the instances, or the instances for the image',
+    source: 'AWS Deep Learning Containers: available images (tags cpu, gpu, neuronx, graviton)',
+    check: imageOfOther,
   },
   {
     id: 'provisioned-above-concurrency',
@@ -228,13 +278,5 @@ export const HOST_RULES: readonly ProofRule[] = [
     source:
       'SageMaker API reference: ProductionVariant, InferenceAmiVersion; AWS Deep Learning Containers, release notes',
     check: amiTooOld,
-  },
-  {
-    id: 'rollout-invalid',
-    severity: 'error',
-    reason: 'an endpoint is updated either blue/green or rolling, in steps of at most half the fleet',
-    remedy: 'keep BlueGreenUpdatePolicy or RollingUpdatePolicy',
-    source: 'SageMaker API reference: DeploymentConfig, RollingUpdatePolicy, TrafficRoutingConfig',
-    check: rolloutInvalid,
   },
 ];

@@ -122,15 +122,29 @@ function* wrongDimensions(model: TemplateModel): Iterable<RuleViolation> {
         names.every((name) => set.includes(name!) || OPTIONAL_DIMENSIONS.includes(name!)),
     );
     if (fits) continue;
+    const wake = wakesComponent(model, use);
     yield {
       at: use.resource,
       property: within(use, 'Dimensions'),
       message:
         `${use.metricName} is published with ${either([...new Set(published.map((set) => set.join(' + ')))])}, ` +
         `not with ${names.length === 0 ? 'no dimension' : names.join(' + ')}: no datapoint matches`,
-      remedy: `give ${published[0]!.join(' and ')}, and nothing else`,
+      remedy: wake
+        ? `a fleet at zero is scaled by NoCapacityInvocationFailures with InferenceComponentName alone; ${use.metricName} has no data without a copy`
+        : `give ${published[0]!.join(' and ')}, and nothing else`,
     };
   }
+}
+
+/** True if an alarm is meant to scale a component from zero, with a metric that has no data there. */
+function wakesComponent(model: TemplateModel, { resource, metricName }: MetricUse): boolean {
+  const targets = model.scaledBy(resource);
+  return (
+    resource.type === 'AWS::CloudWatch::Alarm' &&
+    metricName !== 'NoCapacityInvocationFailures' &&
+    targets.length > 0 &&
+    targets.every(({ dimension, min }) => dimension === 'component' && min === 0)
+  );
 }
 
 function* metricOfNothing(model: TemplateModel): Iterable<RuleViolation> {

@@ -166,6 +166,7 @@ function* fullAccess(model: TemplateModel): Iterable<RuleViolation> {
 const INVOKE = 'sagemaker:invokeendpoint';
 const ASYNC = 'sagemaker:invokeendpointasync';
 const STREAM = 'sagemaker:invokeendpointwithresponsestream';
+const CONVERSATION = 'sagemaker:invokeendpointwithbidirectionalstream';
 
 function grants(statement: Statement, action: string): boolean {
   return statement.actions.some((one) => matches(one, action));
@@ -210,7 +211,7 @@ function* invokeIncomplete(model: TemplateModel): Iterable<RuleViolation> {
         // The pattern may match endpoints of other templates.
         severity: isRefused ? 'error' : 'warning',
       };
-    } else if (all.some((endpoint) => streams(model, endpoint)) && !may(STREAM)) {
+    } else if (all.some((endpoint) => streams(model, endpoint)) && !may(STREAM) && !may(CONVERSATION)) {
       yield {
         at,
         property,
@@ -238,6 +239,29 @@ function* grantedByName(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
+/** Grants of streams in both directions alone, on endpoints that have none. */
+function* conversationAlone(model: TemplateModel): Iterable<RuleViolation> {
+  const statements = [...allowed(model)];
+  for (const statement of statements) {
+    if (!grants(statement, CONVERSATION) || grants(statement, INVOKE) || grants(statement, ASYNC)) continue;
+    const together = statements.filter(({ principals }) =>
+      principals.some((one) => statement.principals.includes(one)),
+    );
+    const { exact } = endpointsOf(model, statement.resources);
+    const [first] = exact;
+    if (first === undefined || !exact.every(({ kind }) => kind === 'async' || kind === 'serverless')) continue;
+    const action = first.kind === 'async' ? ASYNC : INVOKE;
+    if (together.some((one) => grants(one, action))) continue;
+    yield {
+      at: statement.at,
+      property: `${statement.property}.Action`,
+      message: `endpoint ${first.resource.logicalId} is ${first.kind} and has no streams in both directions, and ${action === ASYNC ? 'InvokeEndpointAsync' : 'InvokeEndpoint'} is not granted`,
+      remedy: `grant sagemaker:${action === ASYNC ? 'InvokeEndpointAsync' : 'InvokeEndpoint'}`,
+      severity: 'error',
+    };
+  }
+}
+
 /** Grants of asynchronous invocations alone, on endpoints that reject them. */
 function* asyncAlone(model: TemplateModel): Iterable<RuleViolation> {
   const statements = [...allowed(model)];
@@ -246,7 +270,7 @@ function* asyncAlone(model: TemplateModel): Iterable<RuleViolation> {
     const together = statements.filter(({ principals }) =>
       principals.some((one) => statement.principals.includes(one)),
     );
-    if (together.some((one) => grants(one, INVOKE) || grants(one, STREAM))) continue;
+    if (together.some((one) => [INVOKE, STREAM, CONVERSATION].some((action) => grants(one, action)))) continue;
     const { exact } = endpointsOf(model, statement.resources);
     if (exact.length === 0 || !exact.every(({ kind }) => kind !== undefined && kind !== 'async')) continue;
     yield {
@@ -323,6 +347,7 @@ export const PERMISSION_RULES: readonly ProofRule[] = [
     check: function* (model) {
       yield* invokeIncomplete(model);
       yield* asyncAlone(model);
+      yield* conversationAlone(model);
       yield* grantedByName(model);
     },
   },

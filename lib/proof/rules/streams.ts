@@ -1,14 +1,13 @@
-import { isObject } from '../../core/parse';
 import type { RuleViolation } from '../finding';
 import {
   type DeclaredEndpoint,
   type Resource,
   type DeclaredTarget,
   type TemplateModel,
-  type TemplateReader,
   testedConcurrency,
   type DeclaredVariant,
 } from '../../template';
+import { calledBy, eventSources } from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
 
 /** A function that reads a Kinesis stream. */
@@ -22,89 +21,20 @@ interface Consumption {
   readonly sum: string;
 }
 
-const FUNCTIONS = ['AWS::Lambda::Function', 'AWS::Serverless::Function'];
-
-/** Function that a mapping names by reference, alias, ARN or name. */
-function functionNamed(model: TemplateModel, reader: TemplateReader, value: unknown): Resource | undefined {
-  const named = reader.referenced(value);
-  if (named !== undefined && FUNCTIONS.includes(named.type)) return named;
-  if (named?.type === 'AWS::Lambda::Alias' || named?.type === 'AWS::Lambda::Version') {
-    return functionNamed(model, named.reader, named.properties['FunctionName']);
-  }
-  const written = reader.text(value);
-  if (written === undefined) return undefined;
-  const wanted = written.replace(/^arn:.*?:function:/, '');
-  return FUNCTIONS.flatMap((type) => model.ofType(type)).find((one) => {
-    const declared = one.properties['FunctionName'];
-    const names = [
-      one.reader.text({ Ref: one.logicalId }),
-      one.reader.text({ 'Fn::GetAtt': [one.logicalId, 'Arn'] }),
-      one.reader.isAbsent(declared) ? undefined : one.reader.text(declared),
-    ];
-    return names.some((name) => name !== undefined && (wanted === name || wanted.startsWith(`${name}:`)));
-  });
-}
-
-/** Stream that an event source names, directly or through an enhanced fan-out consumer. */
-function streamNamed({ reader }: Resource, value: unknown): Resource | undefined {
-  const named = reader.referenced(value);
-  return named?.type === 'AWS::Kinesis::StreamConsumer' ? streamNamed(named, named.properties['StreamARN']) : named;
-}
-
-function consumption(
-  at: Resource,
-  where: string,
-  consumer: Resource | undefined,
-  source: unknown,
-  settings: { readonly [name: string]: unknown },
-): Consumption[] {
-  const { reader } = at;
-  const stream = streamNamed(at, source);
-  if (consumer === undefined || stream?.type !== 'AWS::Kinesis::Stream') return [];
-  if (!reader.isAbsent(settings['Enabled']) && reader.flag(settings['Enabled']) !== true) return [];
-  const shards = stream.reader.number(stream.properties['ShardCount']);
-  const declared = settings['ParallelizationFactor'];
-  const perShard = reader.isAbsent(declared) ? 1 : reader.number(declared);
-  if (shards === undefined || perShard === undefined) return [];
-  const reserved = consumer.reader.number(consumer.properties['ReservedConcurrentExecutions']) ?? Infinity;
-  const sum = `${shards} shards × ${perShard} batches`;
-  const atOnce = Math.min(shards * perShard, reserved);
-  return [
-    { at, where, consumer, atOnce, sum: reserved < shards * perShard ? `${reserved} executions of ${sum}` : sum },
-  ];
-}
-
 function consumptionsOf(model: TemplateModel): Consumption[] {
-  const mappings = model.ofType('AWS::Lambda::EventSourceMapping').flatMap((mapping) => {
-    const { properties, reader } = mapping;
-    const consumer = functionNamed(model, reader, properties['FunctionName']);
-    return consumption(mapping, '', consumer, properties['EventSourceArn'], properties);
+  return eventSources(model).flatMap(({ at, where, settings, source, consumer, isEnabled }) => {
+    if (consumer === undefined || source?.type !== 'AWS::Kinesis::Stream' || isEnabled !== true) return [];
+    const shards = source.reader.number(source.properties['ShardCount']);
+    const declared = settings['ParallelizationFactor'];
+    const perShard = at.reader.isAbsent(declared) ? 1 : at.reader.number(declared);
+    if (shards === undefined || perShard === undefined) return [];
+    const reserved = consumer.reader.number(consumer.properties['ReservedConcurrentExecutions']) ?? Infinity;
+    const sum = `${shards} shards × ${perShard} batches`;
+    const atOnce = Math.min(shards * perShard, reserved);
+    return [
+      { at, where, consumer, atOnce, sum: reserved < shards * perShard ? `${reserved} executions of ${sum}` : sum },
+    ];
   });
-  // Functions of the Serverless Application Model list their event sources.
-  const events = model.ofType('AWS::Serverless::Function').flatMap((consumer) => {
-    const { reader, properties } = consumer;
-    return Object.entries(reader.object(properties['Events']) ?? {}).flatMap(([name, event]) => {
-      const written = reader.object(event);
-      const settings = reader.object(written?.['Properties']);
-      if (settings === undefined || reader.text(written?.['Type']) !== 'Kinesis') return [];
-      return consumption(consumer, `Events.${name}.Properties.`, consumer, settings['Stream'], settings);
-    });
-  });
-  return [...mappings, ...events];
-}
-
-/** Endpoints whose names a function has in its environment. */
-function calledBy(model: TemplateModel, consumer: Resource): DeclaredEndpoint[] {
-  const { reader, properties } = consumer;
-  const variablesOf = (environment: unknown): unknown[] =>
-    Object.values(reader.object(reader.object(environment)?.['Variables']) ?? {});
-  const globals = consumer.type === 'AWS::Serverless::Function' ? reader.globals['Function'] : undefined;
-  const values = [
-    ...variablesOf(properties['Environment']),
-    ...variablesOf(isObject(globals) ? globals['Environment'] : undefined),
-  ];
-  const called = values.map((value) => model.endpointNamed(reader.text(value)));
-  return [...new Set(called.filter((endpoint) => endpoint !== undefined))];
 }
 
 /** Concurrent requests of one instance, from its tested concurrency or the target of a policy; undefined where neither is declared. */

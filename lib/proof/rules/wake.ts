@@ -3,9 +3,9 @@ import type { DeclaredPolicy, TemplateModel } from '../../template';
 import { limitsOf } from '../rule-support/limits';
 import type { ProofRule } from '../rule-support/rule';
 
-/** Metrics that need a running replica: they have no data for a fleet at zero. */
+/** Metrics that need a running replica: they have no data for a fleet at zero, and neither have the errors that replicas answer. */
 const SILENT_AT_ZERO =
-  /^(Invocations|InvocationsPerInstance|InvocationsPerCopy|ConcurrentRequestsPer(Model|Copy)|ModelLatency|OverheadLatency|(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?)$/;
+  /^(Invocations|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|ModelSetupTime|FirstChunk\w*Latency|ContainerLatency|InvocationsPerInstance|InvocationsPerCopy|ConcurrentRequestsPer(Model|Copy)|ModelLatency|OverheadLatency|(CPU|GPU|GPUMemory|Memory|Disk)Utilization(Normalized)?)$/;
 
 function* zeroWithoutWake(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {

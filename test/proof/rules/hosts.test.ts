@@ -1,6 +1,6 @@
 import { HOST_RULES } from '../../../lib/proof/rules/hosts';
 import { provisioned } from '../support/fleets';
-import { testRules } from '../support/rule-cases';
+import { severityOf, testRules } from '../support/rule-cases';
 import {
   components,
   componentTarget,
@@ -27,8 +27,18 @@ const withImage = (Image: string, variant: Properties): Resources => ({
   ...realTime(variant),
   Model: resource('AWS::SageMaker::Model', { PrimaryContainer: { Image } }),
 });
-const rollout = (DeploymentConfig: Properties): Resources => realTime({}, {}, { DeploymentConfig });
-const percent = (Value: number): Properties => ({ Type: 'CAPACITY_PERCENT', Value });
+const ecr = '763104351884.dkr.ecr.us-east-1.amazonaws.com';
+const onType = (InstanceType: string): Properties => ({ InstancePools: undefined, InstanceType });
+const needing = (ComputeResourceRequirements: Properties, InstanceType = 'ml.g5.xlarge'): Resources => {
+  const { Component, ...host } = components(onType(InstanceType));
+  return {
+    ...host,
+    Component: resource('AWS::SageMaker::InferenceComponent', {
+      ...Component!.Properties,
+      Specification: { ComputeResourceRequirements },
+    }),
+  };
+};
 
 testRules(HOST_RULES, {
   'copies-above-host': [
@@ -69,22 +79,81 @@ testRules(HOST_RULES, {
       withImage('x.amazonaws.com/own:cuda-13', { InferenceAmiVersion: 'al2030-ami-sagemaker-inference-gpu-9' }),
     ],
   ],
-  'rollout-invalid': [
+  'component-above-host': [
+    [needing({ MinMemoryRequiredInMb: 65_536 }), needing({ MinMemoryRequiredInMb: 12_288 })],
+    [needing({ NumberOfCpuCoresRequired: 8 }), needing({ NumberOfCpuCoresRequired: 4 })],
     [
-      realTime({}, {}, { DeploymentConfig: { BlueGreenUpdatePolicy: { a: 1 }, RollingUpdatePolicy: { a: 1 } } }),
-      realTime({}, {}, { DeploymentConfig: { RollingUpdatePolicy: { a: 1 } } }),
+      needing({ NumberOfAcceleratorDevicesRequired: 4 }),
+      needing({ NumberOfAcceleratorDevicesRequired: 4 }, 'ml.g5.12xlarge'),
     ],
     [
-      rollout({ RollingUpdatePolicy: { MaximumBatchSize: percent(80), WaitIntervalInSeconds: 60 } }),
-      rollout({ RollingUpdatePolicy: { MaximumBatchSize: percent(50), WaitIntervalInSeconds: 60 } }),
+      needing({ NumberOfAcceleratorDevicesRequired: 1 }, 'ml.m5.xlarge'),
+      needing({ NumberOfAcceleratorDevicesRequired: { Ref: 'Devices' } }, 'ml.m5.xlarge'),
     ],
     [
-      rollout({ BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: { Type: 'CANARY', CanarySize: percent(90) } } }),
-      rollout({
-        BlueGreenUpdatePolicy: {
-          TrafficRoutingConfiguration: { Type: 'CANARY', CanarySize: { Type: 'INSTANCE_COUNT', Value: 90 } },
-        },
-      }),
+      needing({ MinMemoryRequiredInMb: 20_000 }, 'ml.inf1.2xlarge'),
+      needing({ MinMemoryRequiredInMb: 20_000 }, 'ml.inf1.6xlarge'),
     ],
   ],
+  'image-of-other-processor': [
+    [
+      withImage(`${ecr}/pytorch-inference:2.6.0-gpu-py312-cu124-ubuntu22.04-sagemaker`, onType('ml.c7i.2xlarge')),
+      withImage(`${ecr}/pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker`, onType('ml.c7i.2xlarge')),
+    ],
+    [
+      withImage(
+        `${ecr}/huggingface-pytorch-inference-neuronx:2.1-transformers4.43-neuronx-py310`,
+        onType('ml.g5.xlarge'),
+      ),
+      withImage(
+        `${ecr}/huggingface-pytorch-inference-neuronx:2.1-transformers4.43-neuronx-py310`,
+        onType('ml.inf2.xlarge'),
+      ),
+    ],
+    [
+      withImage(`${ecr}/pytorch-inference-graviton:2.4.0-cpu-py311-ubuntu22.04-sagemaker`, onType('ml.c6i.xlarge')),
+      withImage(`${ecr}/pytorch-inference-graviton:2.4.0-cpu-py311-ubuntu22.04-sagemaker`, onType('ml.c7g.xlarge')),
+    ],
+    [
+      withImage(`${ecr}/djl-inference:0.30.0-lmi12.0.0-cu124`, onType('ml.m5.4xlarge')),
+      withImage('registry.example/own-gpu-server:3', onType('ml.m5.4xlarge')),
+    ],
+  ],
+});
+
+test('a copy that some instances of a pool hold is a warning, and one that none holds an error', () => {
+  const { Component, ...host } = components({
+    InstancePools: [{ InstanceType: 'ml.g5.xlarge' }, { InstanceType: 'ml.g5.12xlarge' }],
+  });
+  const asking = (MinMemoryRequiredInMb: number): Resources => ({
+    ...host,
+    Component: resource('AWS::SageMaker::InferenceComponent', {
+      ...Component!.Properties,
+      Specification: { ComputeResourceRequirements: { MinMemoryRequiredInMb } },
+    }),
+  });
+  expect(severityOf(asking(100_000), 'component-above-host')).toBe('warning');
+  expect(severityOf(asking(1_000_000), 'component-above-host')).toBe('error');
+});
+
+test('memory limits the copies of an instance before its accelerators do', () => {
+  const fleet = (MaxCapacity: number): Resources => {
+    const { Component, ...host } = components({
+      ...onType('ml.g5.12xlarge'),
+      ManagedInstanceScaling: { MaxInstanceCount: 2 },
+    });
+    return {
+      ...host,
+      Component: resource('AWS::SageMaker::InferenceComponent', {
+        ...Component!.Properties,
+        Specification: {
+          ComputeResourceRequirements: { NumberOfAcceleratorDevicesRequired: 1, MinMemoryRequiredInMb: 98_304 },
+        },
+      }),
+      Target: componentTarget({ MaxCapacity }),
+    };
+  };
+  // 192 GiB hold 2 copies of 96 GiB, though there are 4 accelerators.
+  expect(severityOf(fleet(4), 'copies-above-host')).toBeUndefined();
+  expect(severityOf(fleet(5), 'copies-above-host')).toBe('warning');
 });

@@ -1,0 +1,181 @@
+import { isObject, type Json } from '../../core/parse';
+import type { DeclaredEndpoint, Resource, TemplateModel, TemplateReader } from '../../template';
+
+/** Services whose records a function is given in batches. */
+export type SourceKind = 'Kinesis' | 'DynamoDB' | 'SQS';
+
+/** A source of batches of a function, or of a pipe. */
+export interface EventSource {
+  /** Resource with the settings. */
+  readonly at: Resource;
+  /** Path of the settings in the resource, with a dot at the end. */
+  readonly where: string;
+  readonly settings: Json;
+  /** Undefined where it is unknown. */
+  readonly kind: SourceKind | undefined;
+  /** Stream, table or queue, as far as the templates declare it. */
+  readonly source: Resource | undefined;
+  readonly consumer: Resource | undefined;
+  /** Path in the settings of the destination of batches that fail for good. */
+  readonly failurePath: readonly string[];
+  /** False where it is certainly disabled; undefined where that is unknown. */
+  readonly isEnabled: boolean | undefined;
+}
+
+const FUNCTIONS = ['AWS::Lambda::Function', 'AWS::Serverless::Function'];
+
+/** Function that a mapping names by reference, alias, ARN or name. */
+function functionNamed(model: TemplateModel, reader: TemplateReader, value: unknown): Resource | undefined {
+  const named = reader.referenced(value);
+  if (named !== undefined && FUNCTIONS.includes(named.type)) return named;
+  if (named?.type === 'AWS::Lambda::Alias' || named?.type === 'AWS::Lambda::Version') {
+    return functionNamed(model, named.reader, named.properties['FunctionName']);
+  }
+  const written = reader.text(value);
+  if (written === undefined) return undefined;
+  const wanted = written.replace(/^arn:.*?:function:/, '');
+  return FUNCTIONS.flatMap((type) => model.ofType(type)).find((one) => {
+    const declared = one.properties['FunctionName'];
+    const names = [
+      one.reader.text({ Ref: one.logicalId }),
+      one.reader.text({ 'Fn::GetAtt': [one.logicalId, 'Arn'] }),
+      one.reader.isAbsent(declared) ? undefined : one.reader.text(declared),
+    ];
+    return names.some((name) => name !== undefined && (wanted === name || wanted.startsWith(`${name}:`)));
+  });
+}
+
+/** Stream, table or queue that a source names, directly or through an enhanced fan-out consumer. */
+function sourceNamed({ reader }: Resource, value: unknown): Resource | undefined {
+  const named = reader.referenced(value);
+  return named?.type === 'AWS::Kinesis::StreamConsumer' ? sourceNamed(named, named.properties['StreamARN']) : named;
+}
+
+const KIND_BY_TYPE: { readonly [type: string]: SourceKind } = {
+  'AWS::Kinesis::Stream': 'Kinesis',
+  'AWS::DynamoDB::Table': 'DynamoDB',
+  'AWS::DynamoDB::GlobalTable': 'DynamoDB',
+  'AWS::SQS::Queue': 'SQS',
+};
+
+const KIND_BY_ARN: readonly (readonly [arn: RegExp, kind: SourceKind])[] = [
+  [/^arn:[^:]*:kinesis:/, 'Kinesis'],
+  [/^arn:[^:]*:dynamodb:/, 'DynamoDB'],
+  [/^arn:[^:]*:sqs:/, 'SQS'],
+];
+
+function kindOf(source: Resource | undefined, arn: string | undefined): SourceKind | undefined {
+  if (source !== undefined) return KIND_BY_TYPE[source.type];
+  return KIND_BY_ARN.find(([pattern]) => pattern.test(arn ?? ''))?.[1];
+}
+
+/** Properties of an event of the Serverless Application Model that name its source. */
+const SAM_SOURCE: { readonly [kind in SourceKind]: string } = { Kinesis: 'Stream', DynamoDB: 'Stream', SQS: 'Queue' };
+
+/** Sources of batches of all functions and pipes in the templates. */
+export function eventSources(model: TemplateModel): EventSource[] {
+  return [...mappings(model), ...samEvents(model), ...pipes(model)];
+}
+
+function enabled({ reader }: Resource, settings: Json): boolean | undefined {
+  return reader.isAbsent(settings['Enabled']) ? true : reader.flag(settings['Enabled']);
+}
+
+function mappings(model: TemplateModel): EventSource[] {
+  return model.ofType('AWS::Lambda::EventSourceMapping').map((at) => {
+    const { properties, reader } = at;
+    const source = sourceNamed(at, properties['EventSourceArn']);
+    return {
+      at,
+      where: '',
+      settings: properties,
+      kind: kindOf(source, reader.text(properties['EventSourceArn'])),
+      source,
+      consumer: functionNamed(model, reader, properties['FunctionName']),
+      failurePath: ['DestinationConfig', 'OnFailure', 'Destination'],
+      isEnabled: enabled(at, properties),
+    };
+  });
+}
+
+function samEvents(model: TemplateModel): EventSource[] {
+  return model.ofType('AWS::Serverless::Function').flatMap((consumer) => {
+    const { reader, properties } = consumer;
+    return Object.entries(reader.object(properties['Events']) ?? {}).flatMap(([name, event]): EventSource[] => {
+      const written = reader.object(event);
+      const settings = reader.object(written?.['Properties']);
+      const kind = (['Kinesis', 'DynamoDB', 'SQS'] as const).find((one) => one === reader.text(written?.['Type']));
+      if (settings === undefined || kind === undefined) return [];
+      return [
+        {
+          at: consumer,
+          where: `Events.${name}.Properties.`,
+          settings,
+          kind,
+          source: sourceNamed(consumer, settings[SAM_SOURCE[kind]]),
+          consumer,
+          failurePath: ['DestinationConfig', 'OnFailure', 'Destination'],
+          isEnabled: enabled(consumer, settings),
+        },
+      ];
+    });
+  });
+}
+
+function pipes(model: TemplateModel): EventSource[] {
+  return model.ofType('AWS::Pipes::Pipe').flatMap((at) => {
+    const { properties, reader } = at;
+    const parameters = reader.object(properties['SourceParameters']) ?? {};
+    const source = sourceNamed(at, properties['Source']);
+    const kind = kindOf(source, reader.text(properties['Source']));
+    if (kind !== 'Kinesis' && kind !== 'DynamoDB') return [];
+    const name = kind === 'Kinesis' ? 'KinesisStreamParameters' : 'DynamoDBStreamParameters';
+    const settings = reader.object(parameters[name]);
+    const consumer = [properties['Target'], properties['Enrichment']]
+      .map((one) => functionNamed(model, reader, one))
+      .find((one) => one !== undefined && callsEndpoints(model, one));
+    if (settings === undefined) return [];
+    return [
+      {
+        at,
+        where: `SourceParameters.${name}.`,
+        settings,
+        kind,
+        source,
+        consumer,
+        failurePath: ['DeadLetterConfig', 'Arn'],
+        isEnabled: reader.text(properties['DesiredState']) !== 'STOPPED',
+      },
+    ];
+  });
+}
+
+/** Values of the environment of a function, by name, with those that the Serverless Application Model gives all functions. */
+function environmentOf({ reader, properties, type }: Resource): [name: string, value: unknown][] {
+  const variablesOf = (environment: unknown): [string, unknown][] =>
+    Object.entries(reader.object(reader.object(environment)?.['Variables']) ?? {});
+  const globals = type === 'AWS::Serverless::Function' ? reader.globals['Function'] : undefined;
+  return [
+    ...variablesOf(properties['Environment']),
+    ...variablesOf(isObject(globals) ? globals['Environment'] : undefined),
+  ];
+}
+
+/** Endpoints whose names a function has in its environment. */
+export function calledBy(model: TemplateModel, consumer: Resource): DeclaredEndpoint[] {
+  const called = environmentOf(consumer).map(([, value]) => model.endpointNamed(consumer.reader.text(value)));
+  return [...new Set(called.filter((endpoint) => endpoint !== undefined))];
+}
+
+/** True if a function is given an endpoint to invoke, or the permission to invoke one. */
+export function callsEndpoints(model: TemplateModel, consumer: Resource): boolean {
+  if (calledBy(model, consumer).length > 0) return true;
+  const { reader, properties } = consumer;
+  if (environmentOf(consumer).some(([name]) => /sagemaker.*endpoint|^(model_?)?endpoint_?name$/i.test(name))) {
+    return true;
+  }
+  const role = reader.referenced(properties['Role']);
+  const attached = role === undefined ? [] : role.reader.usersOf(role).filter(({ type }) => /^AWS::IAM::/.test(type));
+  const policies = [properties['Policies'], role?.properties['Policies'], ...attached.map((one) => one.properties)];
+  return /"sagemaker:invokeendpoint/i.test(JSON.stringify(policies));
+}

@@ -1,0 +1,147 @@
+import type { RuleViolation } from '../finding';
+import type { TemplateModel } from '../../template';
+import { callsEndpoints, eventSources, type EventSource } from '../rule-support/event-sources';
+import type { ProofRule } from '../rule-support/rule';
+
+/** Sources of functions and pipes that invoke endpoints, apart from disabled ones. */
+function sourcesOfEndpoints(model: TemplateModel): EventSource[] {
+  return eventSources(model).filter(
+    ({ consumer, isEnabled }) => isEnabled !== false && consumer !== undefined && callsEndpoints(model, consumer),
+  );
+}
+
+/** Limit of retries or of the age of records: a number, none, or unknown. */
+function limitOf({ at: { reader }, settings }: EventSource, name: string): number | 'none' | undefined {
+  if (reader.isAbsent(settings[name])) return 'none';
+  const value = reader.number(settings[name]);
+  return value === -1 ? 'none' : value;
+}
+
+/** True if batches that fail for good are certainly sent nowhere. */
+function isWithoutDestination({ at: { reader }, settings, failurePath }: EventSource): boolean {
+  let value: unknown = settings;
+  for (const name of failurePath) {
+    const part = reader.object(value)?.[name];
+    if (reader.isAbsent(part)) return reader.object(value) !== undefined;
+    value = part;
+  }
+  return false;
+}
+
+/** True if a part of a failed batch may be retried alone. */
+function splitsBatches({ at: { reader }, settings }: EventSource): boolean {
+  const bisects = settings['BisectBatchOnFunctionError'] ?? settings['OnPartialBatchItemFailure'];
+  return (
+    !reader.isAbsent(settings['FunctionResponseTypes']) ||
+    (!reader.isAbsent(bisects) && reader.text(bisects) !== 'false')
+  );
+}
+
+function* retriedForEver(model: TemplateModel): Iterable<RuleViolation> {
+  for (const one of sourcesOfEndpoints(model)) {
+    if (one.kind !== 'Kinesis' && one.kind !== 'DynamoDB') continue;
+    const limits = ['MaximumRetryAttempts', 'MaximumRecordAgeInSeconds'].map((name) => limitOf(one, name));
+    if (limits.some((limit) => limit !== 'none')) continue;
+    const lacking = [
+      'no limit of retries or age',
+      ...(splitsBatches(one) ? [] : ['no bisection']),
+      ...(isWithoutDestination(one) ? ['no destination on failure'] : []),
+    ];
+    yield {
+      at: one.at,
+      property: `${one.where}MaximumRetryAttempts`,
+      message: `${lacking.join(', ')}: a batch that the endpoint refuses is retried until its records expire, and its shard waits behind it`,
+    };
+  }
+}
+
+function* dropped(model: TemplateModel): Iterable<RuleViolation> {
+  for (const one of sourcesOfEndpoints(model)) {
+    if (one.kind !== 'Kinesis' && one.kind !== 'DynamoDB') continue;
+    const [retries, age] = ['MaximumRetryAttempts', 'MaximumRecordAgeInSeconds'].map((name) => limitOf(one, name));
+    const isLimited = typeof retries === 'number' || typeof age === 'number';
+    if (!isLimited || !isWithoutDestination(one)) continue;
+    const after = typeof retries === 'number' ? `${retries} retries` : `${age} s`;
+    yield {
+      at: one.at,
+      property: `${one.where}${one.failurePath[0]!}`,
+      message: `after ${after} a batch is dropped, its good records included: it has no destination on failure`,
+      remedy: `set ${one.failurePath.join('.')} to a queue or topic`,
+    };
+  }
+}
+
+/** Default visibility time-out of a queue and default time-out of a function, in seconds. Source: SQS and Lambda API references. */
+const DEFAULT_VISIBILITY_SECONDS = 30;
+const DEFAULT_FUNCTION_SECONDS = 3;
+
+function* queues(model: TemplateModel): Iterable<RuleViolation> {
+  for (const { at, where, source: queue, consumer } of sourcesOfEndpoints(model)) {
+    if (queue?.type !== 'AWS::SQS::Queue' || consumer === undefined) continue;
+    const { reader, properties } = queue;
+    const seconds = (one: typeof queue, name: string, otherwise: number): number | undefined =>
+      one.reader.isAbsent(one.properties[name]) ? otherwise : one.reader.number(one.properties[name]);
+    const visible = seconds(queue, 'VisibilityTimeout', DEFAULT_VISIBILITY_SECONDS);
+    // The Serverless Application Model may give a time-out to all functions.
+    const isOpen =
+      consumer.type === 'AWS::Serverless::Function' && consumer.reader.isAbsent(consumer.properties['Timeout']);
+    const timeout = isOpen ? undefined : seconds(consumer, 'Timeout', DEFAULT_FUNCTION_SECONDS);
+    if (visible !== undefined && timeout !== undefined && visible < timeout) {
+      yield {
+        at: queue,
+        property: 'VisibilityTimeout',
+        message: `VisibilityTimeout (${visible} s) is below the time-out of ${consumer.logicalId} (${timeout} s), so Lambda rejects the mapping`,
+        remedy: `set VisibilityTimeout to six times the time-out, ${6 * timeout}`,
+        severity: 'error',
+      };
+    }
+    if (reader.isAbsent(properties['RedrivePolicy'])) {
+      yield {
+        at: queue,
+        property: 'RedrivePolicy',
+        message:
+          'the queue has no dead-letter queue: a message that the endpoint refuses is retried until it expires, and is then lost',
+        remedy: 'set RedrivePolicy with a dead-letter queue and maxReceiveCount 5 or more',
+      };
+      continue;
+    }
+    const receives = reader.number(reader.object(properties['RedrivePolicy'])?.['maxReceiveCount']);
+    if (receives === undefined || receives > 1) continue;
+    yield {
+      at,
+      property: `${where}EventSourceArn`,
+      message: `${queue.logicalId} gives up on a message after ${receives} attempt: one throttled batch goes to the dead letters`,
+      remedy: 'set maxReceiveCount to 5 or more',
+    };
+  }
+}
+
+/** Rules about what becomes of records that an endpoint refuses. */
+export const DELIVERY_RULES: readonly ProofRule[] = [
+  {
+    id: 'record-retried-for-ever',
+    severity: 'warning',
+    reason: 'by default a failed batch of a stream is retried until its records expire, and blocks its shard',
+    remedy:
+      'set MaximumRetryAttempts or MaximumRecordAgeInSeconds, BisectBatchOnFunctionError, and a destination on failure',
+    source:
+      'Lambda developer guide: Kinesis and DynamoDB event source mappings, error handling; EventBridge Pipes: sources',
+    check: retriedForEver,
+  },
+  {
+    id: 'record-dropped',
+    severity: 'warning',
+    reason: 'a batch whose retries are spent is discarded unless it has a destination',
+    remedy: 'set a destination on failure',
+    source: 'Lambda developer guide: retain discarded records of an event source mapping',
+    check: dropped,
+  },
+  {
+    id: 'queue-loses-messages',
+    severity: 'warning',
+    reason: 'a queue in front of an endpoint needs time for the function, and a place for what keeps failing',
+    remedy: 'set VisibilityTimeout and RedrivePolicy',
+    source: 'Lambda developer guide: SQS event source mappings (visibility time-out, dead-letter queue)',
+    check: queues,
+  },
+];

@@ -1,0 +1,96 @@
+import { DELIVERY_RULES } from '../../../lib/proof/rules/deliveries';
+import { severityOf, testRules } from '../support/rule-cases';
+import { endpointName, type Properties, realTime, resource, type Resources } from '../support/templates';
+
+const consumer = (properties: Properties = {}): Resources => ({
+  ...realTime(),
+  Stream: resource('AWS::Kinesis::Stream', { ShardCount: 2 }),
+  Table: resource('AWS::DynamoDB::Table', { StreamSpecification: { StreamViewType: 'NEW_IMAGE' } }),
+  Dead: resource('AWS::SQS::Queue', {}),
+  Scorer: resource('AWS::Lambda::Function', {
+    Timeout: 60,
+    Environment: { Variables: { ENDPOINT: endpointName } },
+    ...properties,
+  }),
+});
+const destination = { DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['Dead', 'Arn'] } } } };
+const mapped = (settings: Properties, source: unknown = { 'Fn::GetAtt': ['Stream', 'Arn'] }): Resources => ({
+  ...consumer(),
+  Map: resource('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: source,
+    FunctionName: { Ref: 'Scorer' },
+    StartingPosition: 'LATEST',
+    ...settings,
+  }),
+});
+const careful = { MaximumRetryAttempts: 5, BisectBatchOnFunctionError: true, ...destination };
+const sam = (settings: Properties): Resources => ({
+  ...consumer(),
+  Scorer: resource('AWS::Serverless::Function', {
+    Environment: { Variables: { ENDPOINT: endpointName } },
+    Events: { In: { Type: 'Kinesis', Properties: { Stream: { 'Fn::GetAtt': ['Stream', 'Arn'] }, ...settings } } },
+  }),
+});
+const piped = (settings: Properties): Resources => ({
+  ...consumer(),
+  Pipe: resource('AWS::Pipes::Pipe', {
+    Source: { 'Fn::GetAtt': ['Stream', 'Arn'] },
+    SourceParameters: { KinesisStreamParameters: { StartingPosition: 'LATEST', ...settings } },
+    Target: { 'Fn::GetAtt': ['Scorer', 'Arn'] },
+  }),
+});
+const queued = (queue: Properties, properties: Properties = {}): Resources => ({
+  ...consumer(properties),
+  Queue: resource('AWS::SQS::Queue', queue),
+  Map: resource('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+    FunctionName: { 'Fn::GetAtt': ['Scorer', 'Arn'] },
+  }),
+});
+const redrive = (maxReceiveCount: number): Properties => ({
+  VisibilityTimeout: 360,
+  RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount },
+});
+
+testRules(DELIVERY_RULES, {
+  'record-retried-for-ever': [
+    [mapped({ BatchSize: 500 }), mapped(careful)],
+    [mapped({ MaximumRetryAttempts: -1 }), mapped({ MaximumRecordAgeInSeconds: 3600, ...destination })],
+    [mapped({}, { 'Fn::GetAtt': ['Table', 'StreamArn'] }), mapped(careful, { 'Fn::GetAtt': ['Table', 'StreamArn'] })],
+    [mapped({ ...destination, MaximumRecordAgeInSeconds: -1 }), mapped({ MaximumRetryAttempts: { Ref: 'Retries' } })],
+    [mapped({}, 'arn:aws:kinesis:eu-west-1:111122223333:stream/clicks'), mapped({ Enabled: false })],
+    [sam({}), sam({ MaximumRetryAttempts: 3, ...destination })],
+    [piped({}), piped({ MaximumRetryAttempts: 3, DeadLetterConfig: { Arn: { 'Fn::GetAtt': ['Dead', 'Arn'] } } })],
+    [
+      mapped({}),
+      // A function that has nothing to do with an endpoint.
+      { ...mapped({}), Scorer: resource('AWS::Lambda::Function', { Environment: { Variables: { TABLE: 't' } } }) },
+    ],
+  ],
+  'record-dropped': [
+    [mapped({ MaximumRetryAttempts: 0 }), mapped({ MaximumRetryAttempts: 0, ...destination })],
+    [mapped({ MaximumRecordAgeInSeconds: 60 }), mapped({ MaximumRecordAgeInSeconds: 60, ...destination })],
+    [sam({ MaximumRetryAttempts: 2 }), sam({ MaximumRetryAttempts: 2, ...destination })],
+    [
+      mapped({ MaximumRetryAttempts: 2, DestinationConfig: { OnFailure: {} } }),
+      mapped({
+        MaximumRetryAttempts: 2,
+        DestinationConfig: { 'Fn::If': ['C', destination.DestinationConfig, { Ref: 'AWS::NoValue' }] },
+      }),
+    ],
+  ],
+  'queue-loses-messages': [
+    [queued({ VisibilityTimeout: 360 }), queued(redrive(5))],
+    [queued({ ...redrive(5), VisibilityTimeout: 30 }), queued({ ...redrive(5), VisibilityTimeout: 60 })],
+    [
+      queued({ RedrivePolicy: redrive(5)['RedrivePolicy'] }),
+      queued({ RedrivePolicy: redrive(5)['RedrivePolicy'] }, { Timeout: 20 }),
+    ],
+    [queued(redrive(1)), queued(redrive(3))],
+  ],
+});
+
+test('a mapping that Lambda rejects is an error, and lost messages are a warning', () => {
+  expect(severityOf(queued({ ...redrive(5), VisibilityTimeout: 30 }), 'queue-loses-messages')).toBe('error');
+  expect(severityOf(queued({ VisibilityTimeout: 360 }), 'queue-loses-messages')).toBe('warning');
+});

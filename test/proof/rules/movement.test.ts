@@ -1,0 +1,78 @@
+import { MOVEMENT_RULES } from '../../../lib/proof/rules/movement';
+import { scaledRealTime } from '../support/fleets';
+import { testRules } from '../support/rule-cases';
+import { alarm, onVariant, type Properties, resource, type Resources, tracking } from '../support/templates';
+
+interface Move {
+  readonly step: number;
+  readonly cooldown: number;
+  readonly periods?: number;
+  readonly type?: string;
+}
+
+const move = (name: string, { step, cooldown, periods = 1, type = 'ChangeInCapacity' }: Move): Resources => ({
+  [name]: resource('AWS::ApplicationAutoScaling::ScalingPolicy', {
+    PolicyName: name,
+    PolicyType: 'StepScaling',
+    ScalingTargetId: { Ref: 'Target' },
+    StepScalingPolicyConfiguration: {
+      AdjustmentType: type,
+      Cooldown: cooldown,
+      StepAdjustments: [
+        step > 0
+          ? { MetricIntervalLowerBound: 0, ScalingAdjustment: step }
+          : { MetricIntervalUpperBound: 0, ScalingAdjustment: step },
+      ],
+    },
+  }),
+  [`${name}Alarm`]: alarm('ConcurrentRequestsPerModel', onVariant, {
+    EvaluationPeriods: periods,
+    ComparisonOperator: step > 0 ? 'GreaterThanThreshold' : 'LessThanThreshold',
+    AlarmActions: [{ Ref: name }],
+  }),
+});
+const pair = (out: Move, back: Move, max = 10): Resources =>
+  scaledRealTime({ ...move('Out', out), ...move('Back', back) }, { MaxCapacity: max });
+const suspended = (SuspendedState: unknown, more: Properties = {}): Resources =>
+  scaledRealTime({ P: tracking() }, { SuspendedState, ...more });
+const schedules = { ScheduledActions: [{ ScheduledActionName: 'am', ScalableTargetAction: { MinCapacity: 2 } }] };
+
+testRules(MOVEMENT_RULES, {
+  'steps-shrink-faster': [
+    [
+      pair({ step: 1, cooldown: 300 }, { step: -4, cooldown: 300 }),
+      pair({ step: 4, cooldown: 300 }, { step: -1, cooldown: 300 }),
+    ],
+    [
+      pair({ step: 1, cooldown: 600 }, { step: -1, cooldown: 60 }),
+      pair({ step: 1, cooldown: 300 }, { step: -1, cooldown: 300, periods: 15 }),
+    ],
+    [
+      pair(
+        { step: 10, cooldown: 300, type: 'PercentChangeInCapacity' },
+        { step: -50, cooldown: 300, type: 'PercentChangeInCapacity' },
+      ),
+      pair(
+        { step: 50, cooldown: 300, type: 'PercentChangeInCapacity' },
+        { step: -10, cooldown: 300, type: 'PercentChangeInCapacity' },
+      ),
+    ],
+    [
+      pair({ step: 1, cooldown: 300 }, { step: -50, cooldown: 300, type: 'PercentChangeInCapacity' }),
+      pair({ step: 2, cooldown: 300 }, { step: -50, cooldown: 300, type: 'PercentChangeInCapacity' }, 4),
+    ],
+    [
+      pair({ step: 1, cooldown: 300, periods: 10 }, { step: -1, cooldown: 120 }),
+      // An idle fleet is set to its minimum at once.
+      pair({ step: 1, cooldown: 300 }, { step: -0, cooldown: 60, type: 'ExactCapacity' }),
+    ],
+  ],
+  'scaling-suspended': [
+    [suspended({ DynamicScalingOutSuspended: true }), suspended({ DynamicScalingOutSuspended: false })],
+    [
+      suspended({ DynamicScalingInSuspended: 'true' }),
+      suspended({ DynamicScalingInSuspended: { 'Fn::If': ['C', true, false] } }),
+    ],
+    [suspended({ ScheduledScalingSuspended: true }, schedules), suspended({ ScheduledScalingSuspended: true })],
+  ],
+});
