@@ -67,7 +67,7 @@ async function buildHandlers() {
 }
 
 /**
- * Bundles the command line, the threads of `tidegate tune` and what they share. The code of each command is in files of its own, so that
+ * Bundles the command line, the threads of `tidegate tune` and of parquet files, and what they share. The code of each command is in files of its own, so that
  * a command reads no other's.
  */
 async function buildCommandLine() {
@@ -76,7 +76,7 @@ async function buildCommandLine() {
     ...common,
     format: 'esm',
     splitting: true,
-    entryPoints: ['bin/tidegate.ts', 'bin/commands/tune-worker.ts'],
+    entryPoints: ['bin/tidegate.ts', 'bin/commands/tune-worker.ts', 'lib/traffic-file/parquet-worker.ts'],
     entryNames: '[name]',
     chunkNames: 'part-[hash]',
     outdir: 'dist/cli',

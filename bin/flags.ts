@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { isPrice, PRICE_RANGE } from '../lib/catalog/prices';
 import { InputError } from '../lib/core/errors';
 import { DEFAULT_QUIET_METRICS, QUIET_METRICS } from '../lib/simulation/aws/sagemaker-metrics';
 import type { Provisioning } from '../lib/simulation/fleet';
@@ -83,8 +84,10 @@ export function priceFlag(
   earlier: { readonly [instanceType: string]: number } | undefined,
 ): { [instanceType: string]: number } {
   const [, instanceType, usd] = /^([\w.-]+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (instanceType === undefined || !(Number(usd) > 0)) {
-    throw new InputError(`--price is '${text}'; write a type and its USD per hour, such as ml.g5.xlarge=1.41`);
+  if (instanceType === undefined || !isPrice(Number(usd))) {
+    throw new InputError(
+      `--price is '${text}'; write a type and its USD per hour (${PRICE_RANGE}), such as ml.g5.xlarge=1.41`,
+    );
   }
   return { ...earlier, [instanceType]: Number(usd) };
 }

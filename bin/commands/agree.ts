@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { readText } from '../../lib/files/read-text';
 import { INSPECTION_FILE, parseRecording, type InspectedFleet } from '../../lib/inspection/contract';
 import {
   agreementOf,
@@ -128,7 +128,7 @@ async function compareFleet(
   stderr: CommandSurroundings['stderr'],
 ): Promise<Agreement> {
   const file = path.join(folder, recordingFile!);
-  const recording = parseRecording(file, readText(file));
+  const recording = parseRecording(file, recordingText(file));
   const traffic = await openWorkload({ trace: path.join(folder, trace!), seed: flags.seed });
   const pricesPerHourUsd = givenPrices(flags, fleet.region);
   const bar = progressBar(stderr, fleet.resourceId);
@@ -154,10 +154,14 @@ async function compareFleet(
   });
 }
 
-function readText(file: string): string {
+/** Maximum size of a recording: 455 days of a datapoint a minute. */
+const MAX_RECORDING_BYTES = 256 * 1024 * 1024;
+
+function recordingText(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file, MAX_RECORDING_BYTES);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(
       `${file} cannot be read (${(error as NodeJS.ErrnoException).code}); run tidegate inspect again`,
     );

@@ -9,6 +9,7 @@ import {
 } from '../../lib/catalog/price-list';
 import { servingImage } from '../../lib/catalog/serving-images';
 import { InputError } from '../../lib/core/errors';
+import { readText } from '../../lib/files/read-text';
 import { writeWholeFile } from '../../lib/files/write-file';
 import { readPriceFile } from '../../lib/cost/price-file';
 import { withExamples, type Example } from '../examples';
@@ -20,6 +21,9 @@ export const PRICE_LISTS = 'https://pricing.us-east-1.amazonaws.com/offers/v1.0/
 
 /** A list of one region has some megabytes. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+
+/** Maximum size of a saved list. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
 
 interface UpdateFlags {
   readonly region?: readonly string[];
@@ -129,8 +133,9 @@ async function fetchList(url: string): Promise<unknown> {
 function savedList(file: string): NamedDocument {
   let text: string;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    text = readText(file, MAX_LIST_BYTES);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(`--from is '${file}', which cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   try {

@@ -1,6 +1,6 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseJson } from '../../lib/core/parse';
+import { readText } from '../../lib/files/read-text';
 import { writeWholeFile } from '../../lib/files/write-file';
 import type { Inspection } from '../../lib/inspection/contract';
 import type { Agreement } from '../../lib/simulation/agree';
@@ -44,7 +44,7 @@ function disagreements({
 }: InspectedFolder): readonly Pick<Agreement, 'resourceId' | 'reasons'>[] | undefined {
   try {
     const name = path.join(folder, AGREEMENT_FILE);
-    return parseJson(name, fs.readFileSync(name, 'utf8'), 'a result of tidegate agree', (root) => {
+    return parseJson(name, readText(name), 'a result of tidegate agree', (root) => {
       root.at('madeAt').number('the time of the inspection', (moment) => moment === manifest.madeAt);
       return root
         .at('agreements')

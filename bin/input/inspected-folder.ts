@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { readText } from '../../lib/files/read-text';
 import { INSPECTION_FILE, parseInspection, type InspectedFleet, type Inspection } from '../../lib/inspection/contract';
 import type { FleetBlueprint } from '../../lib/simulation/blueprint';
 
@@ -18,7 +19,7 @@ export interface InspectedFolder {
 export function inspectedFolder(folder: string): InspectedFolder | undefined {
   const file = path.join(folder, INSPECTION_FILE);
   if (!fs.existsSync(file)) return undefined;
-  return { folder, manifest: parseInspection(file, fs.readFileSync(file, 'utf8')) };
+  return { folder, manifest: parseInspection(file, readText(file)) };
 }
 
 /** Traffic and service times of a fleet. */

@@ -1,6 +1,8 @@
-import * as fs from 'node:fs';
 import { InputError } from '../../lib/core/errors';
+import { isObject, parseValue, syntaxProblem, type JsonNode } from '../../lib/core/parse';
+import { readText } from '../../lib/files/read-text';
 import { checkServiceTimes, type ServiceTimes } from '../../lib/simulation/traffic/service-times';
+import { shownValue } from '../../lib/simulation/traffic/trace-text';
 import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/traffic/service-profile';
 
 const FORMS =
@@ -25,63 +27,56 @@ const DISTRIBUTIONS = ['constant', 'exponential', 'lognormal', 'gamma'] as const
  * @throws InputError naming the file, the field and what is allowed.
  */
 export function readServiceProfile(file: string): ServiceTimes {
-  let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(fs.readFileSync(file, 'utf8'));
+    text = readText(file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof InputError) throw error;
     throw new InputError(
-      code === undefined
-        ? `${file}: this is not JSON (${message}); write ${FORMS}`
-        : `--profile is '${file}', which cannot be read (${code}); check the path`,
+      `--profile is '${file}', which cannot be read (${(error as NodeJS.ErrnoException).code}); check the path`,
     );
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError(`${file}: a profile is an object such as ${FORMS}`);
-  }
-  const fields = value as { readonly [name: string]: unknown };
-  const unknown = Object.keys(fields).filter((name) => !KNOWN.includes(name));
-  if (unknown.length > 0) throw new InputError(`${file}: unknown field ${unknown.join(', ')}; write ${FORMS}`);
+  let value: unknown;
   try {
-    const service = serviceOf(fields, file);
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${file}: this is not JSON (${syntaxProblem(error)}); write ${FORMS}`);
+  }
+  if (!isObject(value)) throw new InputError(`${file}: a profile is an object such as ${FORMS}`);
+  const unknown = Object.keys(value).filter((name) => !KNOWN.includes(name));
+  if (unknown.length > 0) {
+    throw new InputError(`${file}: unknown field ${shownValue(unknown.join(', '))}; write ${FORMS}`);
+  }
+  const service = parseValue(file, value, serviceOf);
+  try {
     checkServiceTimes(service);
     return service;
   } catch (error) {
-    if (error instanceof InputError && !error.message.startsWith(file))
-      throw new InputError(`${file}: ${error.message}`);
-    throw error;
+    throw error instanceof InputError ? new InputError(`${file}: ${error.message}`) : error;
   }
 }
 
-function serviceOf(fields: { readonly [name: string]: unknown }, file: string): ServiceTimes {
-  const { measuredSeconds, distribution } = fields;
-  if (measuredSeconds !== undefined) {
-    if (!Array.isArray(measuredSeconds)) throw new InputError(`${file}: measuredSeconds is not a list; write ${FORMS}`);
-    return { kind: 'measured', seconds: measuredSeconds.map(Number) };
-  }
-  if (distribution !== undefined) {
-    const known = DISTRIBUTIONS.find((name) => name === distribution);
-    if (known === undefined) {
-      throw new InputError(`${file}: distribution is '${String(distribution)}'; there are ${DISTRIBUTIONS.join(', ')}`);
-    }
+function serviceOf(fields: JsonNode): ServiceTimes {
+  const measured = fields.at('measuredSeconds');
+  if (!measured.isAbsent) return { kind: 'measured', seconds: measured.items().map((one) => one.number('seconds')) };
+  const distribution = fields.at('distribution');
+  if (!distribution.isAbsent) {
+    const coefficientOfVariation = fields.at('coefficientOfVariation').optional((one) => one.number());
     return {
       kind: 'distribution',
-      distribution: known,
-      meanSeconds: Number(fields['meanSeconds']),
-      ...(fields['coefficientOfVariation'] !== undefined && {
-        coefficientOfVariation: Number(fields['coefficientOfVariation']),
-      }),
+      distribution: distribution.oneOf(DISTRIBUTIONS),
+      meanSeconds: fields.at('meanSeconds').number('a number of seconds'),
+      ...(coefficientOfVariation !== undefined && { coefficientOfVariation }),
     };
   }
-  const profile = { ...DEFAULT_SERVICE_PROFILE };
-  const read = (name: keyof typeof profile): number =>
-    fields[name] === undefined ? profile[name] : Number(fields[name]);
+  const speed = (name: keyof typeof DEFAULT_SERVICE_PROFILE): number =>
+    fields.at(name).optional((one) => one.number()) ?? DEFAULT_SERVICE_PROFILE[name];
   return {
     kind: 'tokens',
     profile: {
-      overheadSeconds: read('overheadSeconds'),
-      prefillTokensPerSecond: read('prefillTokensPerSecond'),
-      decodeTokensPerSecond: read('decodeTokensPerSecond'),
+      overheadSeconds: speed('overheadSeconds'),
+      prefillTokensPerSecond: speed('prefillTokensPerSecond'),
+      decodeTokensPerSecond: speed('decodeTokensPerSecond'),
     },
   };
 }

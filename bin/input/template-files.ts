@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { readText } from '../../lib/files/read-text';
 import { withFixedCapacity } from '../../lib/inspection/fixed-capacity';
 import { stackOfManifest, type TemplateDocument } from '../../lib/template';
 import { inspectedFolder, type InspectedFolder } from './inspected-folder';
@@ -13,9 +14,6 @@ export interface TemplateFlags {
   readonly template: readonly string[];
   readonly region?: string;
 }
-
-/** Maximum size of a template file; CloudFormation itself takes 1 MB. */
-const MAX_TEMPLATE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads templates, with the region and the name of their stacks from the cloud assembly or the inspection beside them. A given region
@@ -55,7 +53,7 @@ function inspectionOf(file: string): InspectedFolder | undefined {
 }
 
 function readTemplate(file: string): unknown {
-  return parseTemplateText(textOf(file).replace(/^\uFEFF/, ''), nameOf(file));
+  return parseTemplateText(textOf(file), nameOf(file));
 }
 
 function nameOf(file: string): string {
@@ -64,12 +62,7 @@ function nameOf(file: string): string {
 
 function textOf(file: string): string {
   try {
-    if (file === STANDARD_INPUT) return fs.readFileSync(0, 'utf8');
-    const { size } = fs.statSync(file);
-    if (size > MAX_TEMPLATE_BYTES) {
-      throw new InputError(`${file}: ${size} bytes are too many for a template (at most ${MAX_TEMPLATE_BYTES})`);
-    }
-    return fs.readFileSync(file, 'utf8');
+    return readText(file === STANDARD_INPUT ? 0 : file);
   } catch (error) {
     if (error instanceof InputError) throw error;
     const { code } = error as NodeJS.ErrnoException;

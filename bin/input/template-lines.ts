@@ -1,5 +1,5 @@
-import * as fs from 'node:fs';
 import { isCollection, isMap, LineCounter, parseDocument, type Node, type Pair } from 'yaml';
+import { readText } from '../../lib/files/read-text';
 
 /** A place in a template. */
 interface TemplatePlace {
@@ -62,7 +62,7 @@ function pairOf(place: Place | undefined, name: string): Place | undefined {
 
 function parsedTemplate(file: string): ParsedTemplate | undefined {
   try {
-    return new ParsedTemplate(fs.readFileSync(file, 'utf8'));
+    return new ParsedTemplate(readText(file));
   } catch {
     // Standard input has no lines to point at.
     return undefined;

@@ -8,23 +8,34 @@ import { STANDARD_INPUT } from './template-paths';
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * Path of a trace. Standard input, `-`, is copied into a file, which is read more than once and removed when the process ends.
+ * Path of a trace. Standard input, `-`, and pipes such as that of `<(zcat a.gz)` are copied into a file, which is read more than once and
+ * removed when the process ends.
  *
- * @throws InputError when a template is read from standard input too
+ * @throws InputError when a template is read from standard input too, and for devices, which may never end
  */
 export function traceFile(trace: string, templates: readonly string[] = []): string {
-  if (trace !== STANDARD_INPUT) return trace;
+  if (trace !== STANDARD_INPUT) {
+    const kind = fs.statSync(trace, { throwIfNoEntry: false });
+    if (kind?.isCharacterDevice() === true || kind?.isBlockDevice() === true) {
+      throw new InputError(`--trace is '${trace}', which is a device; give a file, or - for standard input`);
+    }
+    return kind?.isFIFO() === true ? copyOf(fs.openSync(trace, 'r')) : trace;
+  }
   if (templates.includes(STANDARD_INPUT)) {
     throw new InputError(
       'a template and --trace are both -, and standard input is read once; give one of them as a file',
     );
   }
+  return copyOf(0);
+}
+
+function copyOf(source: number): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-trace-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'stdin');
   const copy = fs.openSync(file, 'w');
   const chunk = Buffer.alloc(CHUNK_BYTES);
-  for (let bytes = fs.readSync(0, chunk); bytes > 0; bytes = fs.readSync(0, chunk)) {
+  for (let bytes = fs.readSync(source, chunk); bytes > 0; bytes = fs.readSync(source, chunk)) {
     try {
       fs.writeFileSync(copy, chunk.subarray(0, bytes));
     } catch (error) {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { readText } from '../../lib/files/read-text';
 import { writeWholeFile } from '../../lib/files/write-file';
 import { INSPECTION_FILE, parseInspection } from '../../lib/inspection/contract';
 
@@ -46,7 +47,7 @@ export function writeInspectionFolder(folder: string, files: ReadonlyMap<string,
 function earlierFiles(folder: string): string[] {
   try {
     const file = path.join(folder, INSPECTION_FILE);
-    const { template, fleets } = parseInspection(file, fs.readFileSync(file, 'utf8'));
+    const { template, fleets } = parseInspection(file, readText(file));
     return [template, ...fleets.flatMap(({ trace, profile, recording }) => [trace, profile, recording])].filter(
       (name) => name !== null,
     );

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
 import { isObject, syntaxProblem, type Json } from '../../lib/core/parse';
+import { readText } from '../../lib/files/read-text';
 import type { ReadPart } from '../../lib/inspection/facts';
 import { joinedParts, savedPart } from '../../lib/inspection/saved-part';
 
@@ -76,26 +77,15 @@ function filesOf(folder: string): string[] {
   }
 }
 
-/**
- * Text of a file in UTF-8, with or without its byte order mark, or in UTF-16, which Windows PowerShell writes for `>`
- * (https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_character_encoding).
- */
+/** Text of a file in UTF-8 or UTF-16. */
 export function savedText(file: string): string {
-  let bytes: Buffer;
   try {
-    const { size } = fs.statSync(file);
-    if (size > MAX_BYTES) {
-      throw new InputError(`${file}: ${size} bytes are too many (at most ${MAX_BYTES}); save fewer days`);
-    }
-    bytes = fs.readFileSync(file);
+    return readText(file, MAX_BYTES);
   } catch (error) {
     if (error instanceof InputError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new InputError(`${file} cannot be read (${code}); check the path and its permissions`);
   }
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
-  return new TextDecoder(encoding).decode(bytes);
 }
 
 /** @throws InputError naming the form that the AWS CLI should print */

@@ -1,6 +1,6 @@
 import { isObject } from '../core/parse';
 import { findInstanceType } from './instance-types';
-import { isPrice, PURPOSES, type PricePurpose } from './prices';
+import { isPrice, PRICE_RANGE, PURPOSES, type PricePurpose } from './prices';
 
 /**
  * Prices of SageMaker's instances in the documents of the AWS Price List API. Two shapes are read, which have the same products: the file of a
@@ -198,7 +198,7 @@ export function parsePriceFile(text: string): { readonly file: PriceFile; readon
         if (isPrice(price)) byPurpose[purpose][instanceType] = price;
         else
           problems.push(
-            `regions.${region}.${purpose}['${instanceType}'] is ${JSON.stringify(price)}; give a number of USD above 0, or leave it out`,
+            `regions.${region}.${purpose}['${instanceType}'] is ${JSON.stringify(price)}; give a number of USD ${PRICE_RANGE}, or leave it out`,
           );
       }
     }

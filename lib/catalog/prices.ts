@@ -11,9 +11,16 @@ export type PricePurpose = 'hosting' | 'training';
 /** Purposes that have prices. */
 export const PURPOSES: readonly PricePurpose[] = ['hosting', 'training'];
 
-/** True for a number of USD that something can cost: never 0. */
+/** Limits of a price: below, a sum of a month shows nothing, and above, it is no longer a number of dollars. */
+const MIN_USD_PER_HOUR = 1e-6;
+const MAX_USD_PER_HOUR = 1e6;
+
+/** The limits of a price for messages. */
+export const PRICE_RANGE = `from ${MIN_USD_PER_HOUR.toFixed(6)} to ${MAX_USD_PER_HOUR}`;
+
+/** True for a number of USD that an hour of an instance can cost: never 0. */
 export function isPrice(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0;
+  return typeof value === 'number' && Number.isFinite(value) && value >= MIN_USD_PER_HOUR && value <= MAX_USD_PER_HOUR;
 }
 
 /** A price that replaces the one of the table: from a private pricing agreement, a newer price list, or for another region. */
@@ -183,7 +190,7 @@ export function checkPriceOverrides(overrides: readonly PriceOverride[]): string
   for (const { instanceType, region, purpose, usdPerHour: price } of overrides) {
     const name = [instanceType, region ?? 'every region', purpose ?? 'hosting and training'].join(', ');
     if (!isPrice(price)) {
-      problems.push(`price override (${name}) is ${price}; give a number of USD above 0`);
+      problems.push(`price override (${name}) is ${price}; give a number of USD ${PRICE_RANGE}`);
     }
     const before = seen.get(name);
     if (before !== undefined && before !== price) {

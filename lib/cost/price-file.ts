@@ -1,14 +1,15 @@
-import * as fs from 'node:fs';
 import { parsePriceFile, type PriceFile } from '../catalog/price-list';
 import { PURPOSES, type PriceOverride, type PricePurpose } from '../catalog/prices';
 import { InputError, throwProblems } from '../core/errors';
+import { readText } from '../files/read-text';
 
 /** Reads a price file that `tidegate prices update` wrote; throws an {@link InputError} that names the file and everything wrong in it. */
 export function readPriceFile(path: string): PriceFile {
   let text: string;
   try {
-    text = fs.readFileSync(path, 'utf8');
+    text = readText(path);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(
       `the price file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); write it with tidegate prices update`,
     );

@@ -7,6 +7,9 @@ import { type Workload, workloadWindow } from '../simulation/traffic/workload';
 import { isGzip, traceFileError } from './file-errors';
 import { isParquet, parquetLines } from './parquet-lines';
 
+/** Maximum size of the text of a trace, also of one that a small archive holds: a minute's reading. */
+const MAX_TEXT_BYTES = 16 * 2 ** 30;
+
 export interface TraceFile {
   /** Path of the file: text or parquet, plain or gzipped. */
   readonly trace: string;
@@ -42,7 +45,16 @@ async function* textOf(file: string): AsyncGenerator<string> {
   const text = compressed ? bytes.pipe(createGunzip()) : bytes;
   if (compressed) bytes.on('error', (error) => text.destroy(error));
   const decoder = new TextDecoder('utf-8');
-  for await (const chunk of text) yield decoder.decode(chunk as Buffer, { stream: true });
+  let read = 0;
+  for await (const chunk of text) {
+    read += (chunk as Buffer).length;
+    if (read > MAX_TEXT_BYTES) {
+      throw new InputError(
+        `${file}: the trace has more than ${MAX_TEXT_BYTES / 2 ** 30} GiB of text; aggregate its requests to counts per step, or give a part of it`,
+      );
+    }
+    yield decoder.decode(chunk as Buffer, { stream: true });
+  }
   yield decoder.decode();
 }
 

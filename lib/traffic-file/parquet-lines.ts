@@ -1,11 +1,17 @@
 import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors';
+import type { ParquetReply } from './parquet-worker';
 
 /** First and last bytes of a parquet file. */
 const MAGIC = 'PAR1';
 
-/** Maximum number of rows to decode at a time, whatever the size of the file's row groups. */
-const MAX_ROWS_AT_ONCE = 100_000;
+/** Maximum time for the next 100,000 rows, which take 0.2 s on an idle machine: what takes longer does not end. */
+const MAX_SECONDS = 60;
+
+/** Maximum memory of the thread's values: 100,000 rows take a tenth of it. */
+const MAX_MIB = 1024;
 
 /** True for a parquet file, by its first bytes. */
 export async function isParquet(file: string): Promise<boolean> {
@@ -21,47 +27,56 @@ export async function isParquet(file: string): Promise<boolean> {
 /**
  * Rows of a parquet file as lines of a CSV, the header first, so that one parser reads both: row N of the file is line N + 1.
  *
+ * A thread of its own decodes them, under a limit of time and of memory, because a damaged file can make the decoding run without end.
+ *
  * @throws InputError when the file is damaged or has no plain columns
  */
-export async function* parquetLines(file: string): AsyncGenerator<string> {
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
-  const { compressors } = await import('hyparquet-compressors');
-  const buffer = await attempt(file, () => asyncBufferFromFile(file));
-  const metadata = await attempt(file, () => parquetMetadataAsync(buffer));
-  const columns = parquetSchema(metadata)
-    .children.filter(({ children }) => children.length === 0)
-    .map(({ element }) => element.name);
-  if (columns.length === 0) {
-    throw new InputError(`${file}: the parquet file has no plain column; give one with a timestamp and token counts`);
-  }
-  yield columns.map(cell).join(',');
-  const rows = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < rows; rowStart += MAX_ROWS_AT_ONCE) {
-    const rowEnd = Math.min(rows, rowStart + MAX_ROWS_AT_ONCE);
-    const part = await attempt(file, () =>
-      parquetReadObjects({ file: buffer, metadata, columns, rowStart, rowEnd, compressors }),
-    );
-    for (const row of part) yield columns.map((name) => cell(row[name])).join(',');
-  }
-}
-
-/** Cell of CSV. */
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  const text =
-    value instanceof Date
-      ? value.toISOString()
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value as string | number | bigint | boolean);
-  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
-}
-
-async function attempt<Result>(file: string, read: () => Promise<Result>): Promise<Result> {
+export async function* parquetLines(file: string, maxSeconds = MAX_SECONDS): AsyncGenerator<string> {
+  const worker = new Worker(workerFile(), { workerData: file, resourceLimits: { maxOldGenerationSizeMb: MAX_MIB } });
+  // Without a listener, an error while nobody waits would end the process.
+  worker.on('error', () => undefined);
   try {
-    return await read();
-  } catch (error) {
-    const { message } = error as Error;
-    throw new InputError(`${file}: the parquet data are damaged or cut off (${message}); fetch the file again`);
+    for (let line = 0; ;) {
+      const reply = await nextReply(worker, file, line, maxSeconds);
+      if (reply.kind === 'end') return;
+      if (reply.kind === 'error') throw reply.isInput ? new InputError(reply.message) : new Error(reply.message);
+      yield* reply.lines;
+      line += reply.lines.length;
+    }
+  } finally {
+    await worker.terminate();
   }
+}
+
+function nextReply(worker: Worker, file: string, line: number, maxSeconds: number): Promise<ParquetReply> {
+  return new Promise((resolve, reject) => {
+    const where = line === 0 ? 'its head' : `row ${line}`;
+    const refuse = (reason: string): void =>
+      settle(() =>
+        reject(
+          new InputError(
+            `${file}: the parquet data are damaged after ${where} (${reason}); fetch the file again, or give it as CSV`,
+          ),
+        ),
+      );
+    const timer = setTimeout(() => refuse(`decoding takes more than ${maxSeconds} s`), maxSeconds * 1000);
+    const onMessage = (reply: ParquetReply): void => settle(() => resolve(reply));
+    const onError = ({ message }: Error): void => refuse(message);
+    const onExit = (code: number): void => refuse(`the decoding ended with code ${code}`);
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      end();
+    };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+    worker.postMessage('next');
+  });
+}
+
+/** Bundle of the thread: beside that of the command line, or in the build of a clone. */
+function workerFile(): string {
+  const files = [__dirname, path.join(__dirname, '..', '..', 'dist', 'cli')].map((folder) =>
+    path.join(folder, 'parquet-worker.mjs'),
+  );
+  return files.find((file) => fs.existsSync(file)) ?? files[1]!;
 }

@@ -70,7 +70,14 @@ const TABLE: readonly Rule[] = [
   {
     name: 'lib/traffic-file',
     applies: /^lib\/traffic-file\//,
-    may: () => [CORE, /^lib\/simulation\/traffic\//, room('traffic-file'), NODE, /^(hyparquet|hyparquet-compressors)$/],
+    may: () => [
+      CORE,
+      /^lib\/simulation\/traffic\//,
+      room('files'),
+      room('traffic-file'),
+      NODE,
+      /^(hyparquet|hyparquet-compressors)$/,
+    ],
   },
   {
     name: 'lib/emulator',
@@ -107,12 +114,21 @@ const TABLE: readonly Rule[] = [
   {
     name: 'lib/rehearsal',
     applies: /^lib\/rehearsal\//,
-    may: (own) => [CDK, NODE, ...PURE, room('template'), room('simulation'), room('traffic-file'), room(own)],
+    may: (own) => [
+      CDK,
+      NODE,
+      ...PURE,
+      room('template'),
+      room('simulation'),
+      room('traffic-file'),
+      room('files'),
+      room(own),
+    ],
   },
   {
     name: 'lib/proof',
     applies: /^lib\/proof\//,
-    may: (own) => [CDK, NODE, ...PURE, room('template'), room(own)],
+    may: (own) => [CDK, NODE, ...PURE, room('template'), room('files'), room(own)],
   },
   {
     name: 'lib/index.ts',
@@ -122,7 +138,7 @@ const TABLE: readonly Rule[] = [
   {
     name: 'constructs',
     applies: new RegExp(`^lib/(${CONSTRUCT_ROOMS.join('|')})/`),
-    may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room(own)],
+    may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room('files'), room(own)],
   },
   {
     name: 'lambda/clients',

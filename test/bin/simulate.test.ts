@@ -325,17 +325,53 @@ describe('tidegate simulate', () => {
       [
         'a profile with unknown fields',
         () => [...usual(), '--profile', file('p2.json', '{"mean": 2}')()],
-        /p2.json: unknown field mean/,
+        /p2.json: unknown field "mean"/,
       ],
       [
         'a profile of a distribution that is none',
         () => [...usual(), '--profile', file('p3.json', '{"distribution":"pareto"}')()],
-        /p3.json: distribution is 'pareto'; there are constant/,
+        /p3.json:\n.*distribution is "pareto"; expected 'constant', /,
       ],
       [
         'a profile without mean',
         () => [...usual(), '--profile', file('p4.json', '{"distribution":"gamma"}')()],
         /p4.json.*meanSeconds/s,
+      ],
+      [
+        'a profile whose service times never end',
+        () => [...usual(), '--profile', file('p5.json', '{"overheadSeconds":1e308}')()],
+        /p5.json: .*overheadSeconds \(1e\+308\) must be a number from 0 to 86400/,
+      ],
+      [
+        'a profile whose draws never end',
+        () => [
+          ...usual(),
+          '--profile',
+          file('p6.json', '{"distribution":"gamma","meanSeconds":1,"coefficientOfVariation":1e-160}')(),
+        ],
+        /p6.json: .*coefficientOfVariation \(1e-160\) must be a number from 0.001 to 100; for none at all give/,
+      ],
+      [
+        'a profile of texts',
+        () => [...usual(), '--profile', file('p7.json', '{"overheadSeconds":"5","decodeTokensPerSecond":[3]}')()],
+        /p7.json:\n.*overheadSeconds is "5"; expected a number\n.*decodeTokensPerSecond is \[3\]/,
+      ],
+      [
+        'a profile with a method',
+        () => [...usual(), '--profile', file('p8.json', '{"distribution":{"toString":1},"measuredSeconds":null}')()],
+        /p8.json:\n.*distribution is \{"toString":1\}/,
+      ],
+      ['a profile without end', () => [...usual(), '--profile', '/dev/zero'], /\/dev\/zero has more; the maximum is/],
+      ['a trace without end', () => [...usual(), '--trace', '/dev/zero'], /'\/dev\/zero', which is a device/],
+      [
+        'an objective of next to nothing',
+        () => [...usual(), '--slo-wait', `0.${'0'.repeat(322)}5`],
+        /sloWaitSeconds \(5e-323\) must be a number from 0.001/,
+      ],
+      [
+        'a price beyond every price',
+        () => [...usual(), '--price', `ml.g5.xlarge=1${'0'.repeat(308)}`],
+        /--price is .*from 0.000001 to 1000000/,
       ],
       [
         'more instances than the maximum',
@@ -367,6 +403,18 @@ describe('tidegate simulate', () => {
       await expect(simulate('--template', template)).rejects.toThrow(/--trace/);
     });
   });
+
+  test.each(['0.05-0.3', '0.1-100.1', '100.3-200', '33.333-1199.999'])(
+    'ends with a capacity failure at fractions of a second: %s',
+    async (span) => {
+      const args = ['--no-advice', '--json', '--provisioning', '30', '--capacity-failure', `ml.g5.xlarge:${span}`];
+      const { rehearsals } = JSON.parse((await simulate(...usual(), ...args)).stdout) as { rehearsals: Rehearsal[] };
+      const { events } = rehearsals[0]!;
+      expect(events.filter(({ reason }) => reason === 'set by the scenario').map(({ second }) => second)).toEqual(
+        span.split('-').map(Number),
+      );
+    },
+  );
 
   test('shows the guard and its budget', async () => {
     const resources = guardResources({ amountUsd: 100, periodStart: null, periodEnd: null });

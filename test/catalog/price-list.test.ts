@@ -155,7 +155,7 @@ describe('a price file', () => {
     ['{"regions": {"eu-west-1": {"asOf": "today"}}}', /regions\.eu-west-1\.asOf is "today"; expected the date/],
     [
       '{"regions": {"eu-west-1": {"asOf": "2026-11-20", "hosting": {"ml.g5.xlarge": 0, "ml.g6.xlarge": "1"}}}}',
-      /hosting\['ml\.g5\.xlarge'\] is 0; give a number of USD above 0[^]*\['ml\.g6\.xlarge'\] is "1"/,
+      /hosting\['ml\.g5\.xlarge'\] is 0; give a number of USD from 0\.000001 to 1000000, or leave it out[^]*\['ml\.g6\.xlarge'\] is "1"/,
     ],
   ])('that is %s is refused', (text, message) => {
     expect(parsePriceFile(text).problems.join('\n')).toMatch(message);

@@ -100,7 +100,7 @@ describe('price overrides', () => {
   test.each([0, -1, NaN, Infinity])('of %p are refused', (price) => {
     const overrides = [{ instanceType: 'ml.g5.xlarge', usdPerHour: price }];
     expect(() => usdPerHour({ instanceType: 'ml.g5.xlarge', region: us, overrides })).toThrow(
-      /give a number of USD above 0/,
+      /give a number of USD from 0\.000001 to 1000000/,
     );
   });
 

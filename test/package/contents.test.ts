@@ -44,6 +44,7 @@ describe('the packed package', () => {
         'bin/app.mjs',
         'cdk.json',
         'dist/cli/tidegate.mjs',
+        'dist/cli/parquet-worker.mjs',
         'dist/cli/tune-worker.mjs',
         'dist/app/index.cjs',
         'dist/lambda-runtime/@aws-sdk/client-s3/index.js',

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
+import { parquetLines } from '../../lib/traffic-file/parquet-lines';
 import type { Workload } from '../../lib/simulation/traffic';
 
 let folder: string;
@@ -82,4 +83,19 @@ describe('a parquet trace', () => {
     fs.writeFileSync(file, damage(whole));
     await expect(open(file)).rejects.toThrow(`${file}: the parquet data are damaged or cut off`);
   });
+});
+
+test('a parquet file whose decoding does not end is refused when its time is up, with the row', async () => {
+  const file = await parquet('endless.parquet', [
+    { name: 'timestamp', data: seconds.slice(0, 5000), type: 'DOUBLE' },
+    { name: 'input_tokens', data: seconds.slice(0, 5000).map((_, index) => index % 3), type: 'INT32' },
+    { name: 'output_tokens', data: seconds.slice(0, 5000).map(() => 1), type: 'INT32' },
+  ]);
+  const lines: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const line of parquetLines(file, 0.000_001)) lines.push(line);
+  };
+  await expect(read()).rejects.toThrow(
+    /endless\.parquet: the parquet data are damaged after (its head|row 1) \(decoding takes more than 0\.000001 s\); fetch the file again/,
+  );
 });

@@ -70,7 +70,7 @@ export function checkSettings(workload: Workload, settings: ComparisonSettings):
   );
   check('--seeds', seeds, Number.isInteger(seeds) && seeds >= 1 && seeds <= 100, 'a whole number from 1 to 100');
   const mean = settings.serviceMeanSeconds;
-  check('--service-mean', mean, mean > 0 && mean <= 60, 'a number of seconds above 0 and at most 60');
+  check('--service-mean', mean, mean >= 0.001 && mean <= 60, 'a number of seconds from 0.001 to 60');
   throwProblems('compare', problems);
   if (settings.sloRatio <= 0 || settings.sloRatio >= 1) throw new InputError('sloRatio must lie between 0 and 1');
 }

@@ -187,7 +187,7 @@ function checkOptions(options: ResolvedOptions): void {
       problems.push(`${name} (${value}) must be a number from ${minimum} to ${maximum}`);
     }
   };
-  within('sloWaitSeconds', options.sloWaitSeconds, 0, 86_400);
+  if (options.sloWaitSeconds !== 0) within('sloWaitSeconds', options.sloWaitSeconds, 0.001, 86_400);
   within('sloPercent', options.sloPercent, 0, 100);
   within('requestTimeoutSeconds', options.requestTimeoutSeconds, 0.001, 7 * 86_400);
   within('startSeconds', options.startSeconds, 0, 1e10);
@@ -203,9 +203,9 @@ function checkOptions(options: ResolvedOptions): void {
     for (const seconds of provisioning.seconds) within('provisioning time', seconds, 0, 86_400);
   }
   for (const { instanceType, fromSeconds, toSeconds } of options.capacityFailures) {
-    if (!(fromSeconds >= 0 && toSeconds > fromSeconds)) {
+    if (!(fromSeconds >= 0 && toSeconds > fromSeconds && toSeconds <= 1e9)) {
       problems.push(
-        `the capacity failure of ${instanceType} runs from ${fromSeconds} to ${toSeconds} s; it must end later`,
+        `the capacity failure of ${instanceType} runs from ${fromSeconds} to ${toSeconds} s; it must end later than it begins, and by 1000000000 s`,
       );
     }
   }

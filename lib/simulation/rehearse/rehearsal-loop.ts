@@ -12,6 +12,7 @@ import { TimelineBuilder } from './timeline-builder';
 
 /** A moment at which the scenario changes the capacity of an instance type. */
 interface CapacityChange {
+  readonly at: EpochSeconds;
   readonly second: number;
   readonly instanceType: string;
   readonly state: 'available' | 'insufficient';
@@ -89,7 +90,7 @@ export class RehearsalLoop {
       now = this.nextMoment();
       const second = now - setup.startSeconds;
       engine.run(this.requests, second);
-      this.changeCapacity(second);
+      this.changeCapacity(now);
       if (now >= this.nextPublication || now >= end) this.publishMetrics(now);
       this.scale(now);
       if (this.guard !== undefined && now >= this.nextGuardEvaluation) this.evaluateGuard(this.guard, now);
@@ -106,13 +107,13 @@ export class RehearsalLoop {
       cloudWatch.nextEvaluationAt() ?? Infinity,
       scaling.nextEventAt() ?? Infinity,
       this.guard === undefined ? Infinity : this.nextGuardEvaluation,
-      this.setup.startSeconds + (this.capacityChanges[0]?.second ?? Infinity),
+      this.capacityChanges[0]?.at ?? Infinity,
     );
   }
 
-  private changeCapacity(second: number): void {
-    while (this.capacityChanges[0] !== undefined && this.capacityChanges[0].second <= second) {
-      const { instanceType, state } = this.capacityChanges.shift()!;
+  private changeCapacity(now: EpochSeconds): void {
+    while (this.capacityChanges[0] !== undefined && this.capacityChanges[0].at <= now) {
+      const { second, instanceType, state } = this.capacityChanges.shift()!;
       this.engine.setCapacity(instanceType, state);
       const title =
         state === 'insufficient' ? `no capacity for ${instanceType}` : `capacity for ${instanceType} available again`;
@@ -173,11 +174,12 @@ export class RehearsalLoop {
   }
 }
 
-function capacityChanges({ capacityFailures }: RehearsalSetup): CapacityChange[] {
+/** Changes in order of time, at moments of the clock of the run: a moment minus its start is not exact for fractions of a second. */
+function capacityChanges({ capacityFailures, startSeconds }: RehearsalSetup): CapacityChange[] {
   return capacityFailures
     .flatMap(({ instanceType, fromSeconds, toSeconds }) => [
-      { second: fromSeconds, instanceType, state: 'insufficient' as const },
-      { second: toSeconds, instanceType, state: 'available' as const },
+      { at: startSeconds + fromSeconds, second: fromSeconds, instanceType, state: 'insufficient' as const },
+      { at: startSeconds + toSeconds, second: toSeconds, instanceType, state: 'available' as const },
     ])
-    .sort((a, b) => a.second - b.second);
+    .sort((a, b) => a.at - b.at);
 }

@@ -18,6 +18,10 @@ interface ClientWindow {
 /** Length of a client's only window, in seconds, as in ServeGen. */
 const DEFAULT_WINDOW_SECONDS = 600;
 
+/** Maximum number of arrivals drawn for a window: a multiple of its rate, and what a short burst may have beyond. */
+const MAX_DRAWN_RATIO = 20;
+const MAX_DRAWN_BEYOND = 100_000;
+
 const COLUMNS = ['timestamp', 'rate', 'cv', 'pattern', 'shape', 'scale'];
 
 /** True if the first row is one of ServeGen's client windows, which have no header. */
@@ -118,10 +122,12 @@ export class ClientWindows implements TraceReader {
   }
 
   private drawArrivals({ startSeconds, line, rate, gap }: ClientWindow): void {
-    const endSeconds = startSeconds + this.lengthSeconds;
+    // The last window is as long as the one before, but not beyond the longest trace.
+    const endSeconds = Math.min(startSeconds + this.lengthSeconds, MAX_STEPS);
     this.grow(Math.ceil(endSeconds));
     if (rate === 0) return;
-    this.total += rate * this.lengthSeconds;
+    const expected = rate * this.lengthSeconds;
+    this.total += expected;
     if (this.total > MAX_COUNT) {
       throw traceError(
         this.settings.name,
@@ -130,7 +136,16 @@ export class ClientWindows implements TraceReader {
       );
     }
     let at = startSeconds + (this.random.uniform() * gap(this.random)) / rate;
-    while (at < endSeconds) {
+    // The more a window's arrivals differ from its rate, the fewer of them say anything; gaps of next to nothing would never reach its end.
+    const most = MAX_DRAWN_RATIO * expected + MAX_DRAWN_BEYOND;
+    for (let drawn = 1; at < endSeconds; drawn++) {
+      if (drawn > most) {
+        throw traceError(
+          this.settings.name,
+          line,
+          `the window has more than ${Math.round(most)} requests at a rate of ${rate} for ${this.lengthSeconds} s: its arrivals are too uneven; raise its shape`,
+        );
+      }
       this.counts[Math.floor(at)]!++;
       at += gap(this.random) / rate;
     }

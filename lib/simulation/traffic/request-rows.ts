@@ -1,11 +1,14 @@
 import { Random } from '../random';
 import { PackedRequests, RequestBatch } from './packed-requests';
 import { drawTokens, type TokenLengths } from './token-lengths';
-import { shownValue, traceError } from './trace-text';
+import { checkSpan, shownValue, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
 
 /** Maximum time by which a row may precede an earlier row of the file; servers write logs slightly out of order. */
 const MAX_DISORDER_SECONDS = 300;
+
+/** Maximum number of requests of a trace with one row per request: 1.5 GB of memory. Traces of counts have no such limit. */
+const MAX_REQUESTS = 250_000_000;
 
 /** Maximum number of tokens of a request. */
 export const MAX_TOKENS = 100_000_000;
@@ -37,6 +40,7 @@ const ROWS_AT_ONCE = 4096;
 export class RequestRows {
   private rows: PackedRequests;
   private earliest = Infinity;
+  private earliestLine = 0;
   private latest = -Infinity;
   private sorted = true;
 
@@ -73,7 +77,18 @@ export class RequestRows {
     } else {
       this.latest = seconds;
     }
-    if (seconds < this.earliest) this.earliest = seconds;
+    if (seconds < this.earliest) {
+      this.earliest = seconds;
+      this.earliestLine = line;
+    }
+    checkSpan(this.settings.name, { seconds: this.earliest, line: this.earliestLine }, { seconds, line });
+    if (this.rows.length >= MAX_REQUESTS) {
+      throw traceError(
+        this.settings.name,
+        line,
+        `the trace has more than ${MAX_REQUESTS} requests; aggregate them to counts per step, or give a part of the trace`,
+      );
+    }
     this.rows.add(seconds, contextTokens, generatedTokens);
   }
 

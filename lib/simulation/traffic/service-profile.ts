@@ -1,4 +1,5 @@
 import { throwProblems } from '../../core/errors';
+import { SECONDS_PER_DAY } from '../../core/time';
 
 /** Speed of a model server, from which token counts give the service time of a request. */
 export interface ServiceProfile {
@@ -20,6 +21,9 @@ export const DEFAULT_SERVICE_PROFILE: ServiceProfile = {
   decodeTokensPerSecond: 50,
 };
 
+const MIN_TOKENS_PER_SECOND = 0.001;
+const MAX_TOKENS_PER_SECOND = 1e9;
+
 /** Token counts of a request, which determine its service time. */
 export interface TokenCounts {
   readonly contextTokens: number;
@@ -36,18 +40,20 @@ export function serviceSeconds(profile: ServiceProfile, request: TokenCounts): n
 }
 
 /**
- * Checks that a profile gives finite service times of at least 0.
+ * Checks that a profile gives service times that a rehearsal can play.
  *
  * @throws InputError naming every invalid field.
  */
 export function checkServiceProfile(profile: ServiceProfile): void {
   const problems: string[] = [];
-  if (!(Number.isFinite(profile.overheadSeconds) && profile.overheadSeconds >= 0)) {
-    problems.push(`overheadSeconds (${profile.overheadSeconds}) must be a finite number of at least 0`);
+  if (!(profile.overheadSeconds >= 0 && profile.overheadSeconds <= SECONDS_PER_DAY)) {
+    problems.push(`overheadSeconds (${profile.overheadSeconds}) must be a number from 0 to ${SECONDS_PER_DAY}`);
   }
   for (const name of ['prefillTokensPerSecond', 'decodeTokensPerSecond'] as const) {
     const value = profile[name];
-    if (!(Number.isFinite(value) && value > 0)) problems.push(`${name} (${value}) must be a finite number above 0`);
+    if (!(value >= MIN_TOKENS_PER_SECOND && value <= MAX_TOKENS_PER_SECOND)) {
+      problems.push(`${name} (${value}) must be a number from ${MIN_TOKENS_PER_SECOND} to ${MAX_TOKENS_PER_SECOND}`);
+    }
   }
   throwProblems('service profile', problems);
 }

@@ -27,6 +27,12 @@ export interface MeasuredService {
 /** Time for which a request occupies a slot of an instance. */
 export type ServiceTimes = TokenService | DistributedService | MeasuredService;
 
+/** Minimum mean service time: a microsecond. */
+const MIN_MEAN_SECONDS = 1e-6;
+
+/** Minimum coefficient of variation; draws of a gamma distribution with less never end. */
+const MIN_VARIATION = 0.001;
+
 /**
  * Checks service times.
  *
@@ -40,11 +46,13 @@ export function checkServiceTimes(service: ServiceTimes): void {
     case 'distribution': {
       const problems: string[] = [];
       const { meanSeconds, coefficientOfVariation = 1 } = service;
-      if (!(meanSeconds > 0 && meanSeconds <= 86_400)) {
-        problems.push(`meanSeconds (${meanSeconds}) must be above 0 and at most 86400`);
+      if (!(meanSeconds >= MIN_MEAN_SECONDS && meanSeconds <= 86_400)) {
+        problems.push(`meanSeconds (${meanSeconds}) must be a number from ${MIN_MEAN_SECONDS} to 86400`);
       }
-      if (!(coefficientOfVariation > 0 && coefficientOfVariation <= 100)) {
-        problems.push(`coefficientOfVariation (${coefficientOfVariation}) must be above 0 and at most 100`);
+      if (!(coefficientOfVariation >= MIN_VARIATION && coefficientOfVariation <= 100)) {
+        problems.push(
+          `coefficientOfVariation (${coefficientOfVariation}) must be a number from ${MIN_VARIATION} to 100; for none at all give the distribution constant`,
+        );
       }
       throwProblems('service times', problems);
       return;

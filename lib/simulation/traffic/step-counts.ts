@@ -1,11 +1,14 @@
 import { Random } from '../random';
 import { EARLIEST_DATE, type TraceSettings } from './request-rows';
 import { drawTokens } from './token-lengths';
-import { traceError } from './trace-text';
+import { checkSpan, MAX_SPAN_SECONDS, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
 
 /** Maximum number of requests in a step. */
 export const MAX_COUNT = 1_000_000_000;
+
+/** Maximum number of requests of a trace. */
+const MAX_TOTAL = 1e12;
 
 /** Maximum number of steps of a trace: a year of seconds. */
 export const MAX_STEPS = 366 * 86_400;
@@ -51,6 +54,21 @@ export class StepCounts {
     dates?: Pick<Workload, 'startsAt' | 'utcOffsetSeconds'>,
   ): Workload {
     const { counts, length, total } = this;
+    if (length * stepSeconds > MAX_SPAN_SECONDS + stepSeconds) {
+      throw traceError(
+        settings.name,
+        lastLine,
+        `the trace has ${length} steps of ${stepSeconds} s, ${Math.round((length * stepSeconds) / 86_400)} days; ` +
+          `the maximum is ${MAX_SPAN_SECONDS / 86_400} days. Correct the length of a step, or give a part of the trace`,
+      );
+    }
+    if (total > MAX_TOTAL) {
+      throw traceError(
+        settings.name,
+        lastLine,
+        `the counts add up to ${total} requests; the maximum is ${MAX_TOTAL}. Correct the counts, or give a part of the trace`,
+      );
+    }
     if (total === 0) throw traceError(settings.name, lastLine, 'every count is 0; give a trace with requests');
     return {
       name: settings.name,
@@ -114,6 +132,8 @@ export function metricWorkload(
   if (stepSeconds === Infinity) stepSeconds = 60;
   const first = sorted[0];
   const last = sorted[sorted.length - 1];
+  const at = ({ atSeconds, line }: MetricPoint): { seconds: number; line: number } => ({ seconds: atSeconds, line });
+  checkSpan(settings.name, at(first), at(last));
   if ((last.atSeconds - first.atSeconds) / stepSeconds > MAX_STEPS) {
     throw traceError(
       settings.name,

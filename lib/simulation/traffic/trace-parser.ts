@@ -6,6 +6,9 @@ import { ACCEPTED_TRACES, commentedStepSeconds, tableReader } from './trace-tabl
 import { checkRow, checkText, traceError } from './trace-text';
 import type { Workload } from './workload';
 
+/** Maximum number of empty lines and comments of a trace. */
+const MAX_SKIPPED_LINES = 100_000;
+
 /** Parses a trace of any format line by line; see `parseTrace` for the formats. */
 export class TraceParser {
   private readonly settings: TraceSettings;
@@ -15,6 +18,7 @@ export class TraceParser {
   /** Last line that is not empty, and the first empty one since the first row. */
   private lastLine = 1;
   private emptyLine = 0;
+  private skipped = 0;
 
   /** @throws InputError if the token lengths are invalid. */
   public constructor({ name, seed = 1, tokens = DEFAULT_TOKEN_LENGTHS }: TraceOptions) {
@@ -33,9 +37,11 @@ export class TraceParser {
     const text = line === 1 && raw.startsWith('\ufeff') ? raw.slice(1) : raw;
     if (text.trim() === '') {
       if (this.emptyLine === 0) this.emptyLine = line;
+      this.skip(line);
       return;
     }
     if (text.startsWith('#')) {
+      this.skip(line);
       checkRow(text, { name, line });
       this.stepSeconds = commentedStepSeconds(text, line, name) ?? this.stepSeconds;
     } else if (this.reader === undefined) {
@@ -46,6 +52,16 @@ export class TraceParser {
       this.reader.take(text, line);
     }
     this.lastLine = line;
+  }
+
+  /** Counts a line that says nothing; a file of nothing else is no trace, however long it is. */
+  private skip(line: number): void {
+    if (++this.skipped <= MAX_SKIPPED_LINES) return;
+    throw traceError(
+      this.settings.name,
+      line,
+      `the file has more than ${MAX_SKIPPED_LINES} empty lines and comments; remove them`,
+    );
   }
 
   /**

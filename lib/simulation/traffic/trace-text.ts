@@ -6,12 +6,39 @@ const MAX_ROW_LENGTH = 65_536;
 /** Maximum characters of any line; a metric export may be one long line of JSON. */
 const MAX_LINE_LENGTH = 64 * 1024 * 1024;
 
+/**
+ * Maximum time that a trace spans: as long as CloudWatch keeps metrics, 455 days, and the day around it. Every command walks through all of
+ * it. Source: CloudWatch user guide, metrics retention.
+ */
+export const MAX_SPAN_SECONDS = 456 * 86_400;
+
 /** Decimal number; other forms that JavaScript accepts, such as hexadecimal or blanks, do not match. */
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** Returns an error at a line of a file, in the form that editors and terminals make clickable. */
 export function traceError(name: string, line: number, message: string): InputError {
   return new InputError(`${name}:${line}: ${message}`);
+}
+
+/**
+ * Checks that a trace ends soon enough after its start: one wild timestamp makes a trace of minutes one of a hundred years.
+ *
+ * @throws InputError naming both lines
+ */
+export function checkSpan(
+  name: string,
+  from: { readonly seconds: number; readonly line: number },
+  to: { readonly seconds: number; readonly line: number },
+): void {
+  const span = to.seconds - from.seconds;
+  if (span <= MAX_SPAN_SECONDS) return;
+  const days = span / 86_400 > 1e6 ? (span / 86_400).toExponential(1) : String(Math.round(span / 86_400));
+  throw traceError(
+    name,
+    to.line,
+    `the trace reaches from line ${from.line} to here over ${days} days; the maximum is ${MAX_SPAN_SECONDS / 86_400} days. ` +
+      'Correct the timestamp of one of the two lines, or give a part of the trace',
+  );
 }
 
 /** Returns a value for a message: quoted, without control characters, shortened. */

@@ -81,7 +81,31 @@ describe('a hostile trace', () => {
     ['a step that is no number', '# step_seconds=NaN\nrequests\n1', /^hostile\.csv:1: step_seconds is "NaN"/],
     ['nothing but zeros', `${COUNTS}\n0\n0`, /^hostile\.csv:4: every count is 0; give a trace with requests/],
     ['two rows of one period', 'timestamp,value\n5,1\n65,1\n65,2', /^hostile\.csv:4: two rows have this timestamp/],
-    ['countless periods', 'timestamp,value\n0,1\n1,1\n99999999999,1', /^hostile\.csv:4: the rows span .* more than/],
+    [
+      'countless periods',
+      'timestamp,value\n0,1\n1,1\n99999999999,1',
+      /^hostile\.csv:4: the trace reaches from line 2 to here over 1\.2e\+6 days/,
+    ],
+    [
+      'one wild timestamp',
+      `${AZURE}\n0,1,1\n1767571200,1,1\n1767571201,1,1`,
+      /^hostile\.csv:3: the trace reaches from line 2 to here over 20458 days; the maximum is 456 days\. Correct the timestamp/,
+    ],
+    [
+      'steps of a day for a thousand years',
+      `# step_seconds=86400\nrequests\n${'1\n'.repeat(1000)}`,
+      /^hostile\.csv:1002: the trace has 1000 steps of 86400 s, 1000 days; the maximum is 456 days/,
+    ],
+    [
+      'windows of arrivals that never end',
+      '0,1,1,Weibull,0.0086,1\n600,1,1,Weibull,0.0086,1',
+      /^hostile\.csv:[12]: the window has more than \d+ requests at a rate of 1 for 600 s/,
+    ],
+    [
+      'nothing but comments',
+      '# more\n'.repeat(100_001),
+      /^hostile\.csv:100001: the file has more than 100000 empty lines and comments/,
+    ],
     ['an open quote', `${AZURE}\n"0,1,1`, /^hostile\.csv:2: the quotes in .* do not match/],
     ['a broken JSON line', `${LINES}\n{"timestamp": 1`, /^hostile\.csv:2: the line is not valid JSON/],
     ['a JSON line that is no object', `${LINES}\n7`, /^hostile\.csv:2: the line is "7"; it must be an object/],

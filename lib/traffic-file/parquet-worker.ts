@@ -1,0 +1,26 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { InputError } from '../core/errors';
+import { parquetParts } from './parquet-rows';
+
+// Entry point of the thread that reads a parquet file for `parquetLines`: one part of it for each message.
+
+/** Message from the thread: lines of the next part, the end, or the reason why there are none. */
+export type ParquetReply =
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'error'; readonly message: string; readonly isInput: boolean };
+
+const port = parentPort!;
+const parts = parquetParts(workerData as string);
+
+port.on('message', () => void nextPart().then((reply) => port.postMessage(reply)));
+
+async function nextPart(): Promise<ParquetReply> {
+  try {
+    const { done, value } = await parts.next();
+    return done === true ? { kind: 'end' } : { kind: 'lines', lines: value };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'error', message, isInput: error instanceof InputError };
+  }
+}
