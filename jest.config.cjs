@@ -1,6 +1,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.cjs',
+  runtime: '<rootDir>/test/support/runtime.cjs',
   roots: ['<rootDir>/test'],
   // Tests that download much, or take minutes, are a leg of their own: npm run test:real.
   testMatch: process.env.TIDEGATE_TEST_LEG === 'real' ? ['**/*.real.test.ts'] : ['**/!(*.real).test.ts'],

@@ -38,6 +38,7 @@ function optionsOf(folder) {
         testMatch: tests.map((test) => `<rootDir>/${test}${test.endsWith('.ts') ? '' : '/**/*.test.ts'}`),
         setupFiles: ['<rootDir>/test/support/jest-setup.ts', '<rootDir>/test/support/first-counterexample.cjs'],
         globalSetup: null, // bundles, which these tests do not load
+        testEnvironment: 'node', // which Stryker extends
         testTimeout: 30_000,
       },
     },
