@@ -92,6 +92,8 @@ export interface AccountFacts {
   readonly quotas: Fact<ReadonlyMap<string, number>>;
   /** Instances by type that endpoints of other stacks, or of none, run or ask for. */
   readonly hosted: Fact<ReadonlyMap<string, number>>;
+  /** Instances of training jobs in progress by the name of the quota that they use. */
+  readonly training: Fact<ReadonlyMap<string, number>>;
   readonly lambda: Fact<LambdaConcurrency>;
   /** Null where the region is not bootstrapped. */
   readonly bootstrapVersion: Fact<number | null>;

@@ -50,6 +50,7 @@ const FACTS: AccountFacts = {
     ]),
   ),
   hosted: known(new Map()),
+  training: known(new Map()),
   lambda: known({ concurrentExecutions: 1000, unreserved: 1000 }),
   bootstrapVersion: known(30),
   hasScalingRole: known(true),
@@ -142,6 +143,32 @@ describe('the check of an account', () => {
     expect(row(rows, 'training').found).toContain(found);
   });
 
+  test.each([
+    [{ spot: 1 }, 'ok', 'ml.g5.xlarge for spot training job usage: 1 (1 in use by jobs in progress)', undefined],
+    [
+      { spot: 1, demand: 1 },
+      'warning',
+      'no training job can start until one of them ends',
+      "raise 'ml.g5.xlarge for spot training job usage' to 2 in Service Quotas (us-east-1)",
+    ],
+  ] as const)('training jobs in progress (%j) use up quotas: %s', (running, status, found, remedy) => {
+    const used = new Map<string, number>([
+      ['ml.g5.xlarge for spot training job usage', running.spot],
+      ['ml.g5.xlarge for training job usage', 'demand' in running ? running.demand : 0],
+    ]);
+    const checked = row(check({ training: known(used) }), 'training by');
+    expect(checked).toMatchObject({ status });
+    expect(checked.found).toContain(found);
+    expect(checked.remedy).toBe(remedy);
+  });
+
+  test('training jobs in progress that could not be counted are unknown', () => {
+    const training = { kind: 'unknown', action: 'sagemaker:ListTrainingJobs', reason: 'not allowed' } as const;
+    const rows = check({ training });
+    expect(row(rows, 'training by').status).toBe('ok');
+    expect(row(rows, 'training jobs that use the quotas already')).toMatchObject({ status: 'unknown' });
+  });
+
   test('a reservation in the pool of a new account fails, because Lambda keeps 100 unreserved', () => {
     const lambda = known({ concurrentExecutions: 10, unreserved: 10 });
     expect(row(check({ lambda }, { reservedConcurrency: 1 }), 'Lambda')).toMatchObject({
@@ -223,6 +250,7 @@ describe('the check of an account', () => {
     const unknown = { kind: 'unknown', action: 'some:Action', reason: 'some:Action could not be read' } as const;
     const rows = check({
       quotas: unknown,
+      training: unknown,
       lambda: unknown,
       bootstrapVersion: unknown,
       hasScalingRole: unknown,

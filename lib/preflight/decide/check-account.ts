@@ -31,7 +31,7 @@ export function checkAccount(
   return [
     ...checkBootstrap(needs, facts),
     ...checkHosting(needs.fleets, facts, options.region),
-    ...checkTraining(needs.training, facts.quotas, options.region),
+    ...checkTraining(needs.training, facts, options.region),
     ...checkLambda(needs, facts),
     ...checkScalingRole(needs, facts),
     ...checkImages(needs, facts),
@@ -163,28 +163,50 @@ function checkFleet(fleet: FleetNeed, remaining: Remaining, region: string): Che
   return { check, status: 'ok', found };
 }
 
-/** Checks the alternatives of each state machine: the job runs on the first that has room, so one is enough. */
-function checkTraining(training: readonly TrainingNeed[], quotas: AccountFacts['quotas'], region: string): CheckRow[] {
+/**
+ * Checks the alternatives of each state machine: the job runs on the first that has room, so one is enough. Jobs in progress leave their room
+ * again, so a quota that they use up is a warning.
+ */
+function checkTraining(
+  training: readonly TrainingNeed[],
+  { quotas, training: inProgress }: Pick<AccountFacts, 'quotas' | 'training'>,
+  region: string,
+): CheckRow[] {
   if (training.length === 0) return [];
   if (quotas.kind === 'unknown') return [unread('quotas of training', quotas)];
-  return [...new Set(training.map(({ stateMachine }) => stateMachine))].map((stateMachine): CheckRow => {
+  const used = inProgress.kind === 'known' ? inProgress.value : new Map<string, number>();
+  const rows = [...new Set(training.map(({ stateMachine }) => stateMachine))].map((stateMachine): CheckRow => {
     const check = `training by ${stateMachine}`;
     const alternatives = training
       .filter((one) => one.stateMachine === stateMachine)
-      .map((one) => ({ ...one, quota: quotas.value.get(instanceQuotaName(one.instanceType, one.use)) }));
-    const texts = alternatives.map(
-      ({ instanceType, use, quota, instances }) =>
-        `${instanceQuotaName(instanceType, use)}: ${quota ?? 'not listed'}${instances > 1 ? ` (needs ${instances})` : ''}`,
-    );
+      .map(({ instanceType, use, instances }) => {
+        const name = instanceQuotaName(instanceType, use);
+        return { name, instances, quota: quotas.value.get(name), running: used.get(name) ?? 0 };
+      });
+    const texts = alternatives.map(({ name, quota, instances, running }) => {
+      const details = [
+        ...(instances > 1 ? [`needs ${instances}`] : []),
+        ...(running > 0 ? [`${running} in use by jobs in progress`] : []),
+      ];
+      return `${name}: ${quota ?? 'not listed'}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
+    });
     const found = [...new Set(texts)].join('; ');
     const able = alternatives.filter(({ quota, instances }) => quota !== undefined && quota >= instances);
     const first = alternatives[0]!;
-    const remedy = `raise '${instanceQuotaName(first.instanceType, first.use)}' to ${first.instances} in Service Quotas (${region})`;
-    if (able.length === 0) return { check, status: 'fails', found: `${found}: no training job can start`, remedy };
+    const remedy = (count: number): string => `raise '${first.name}' to ${count} in Service Quotas (${region})`;
+    if (able.length === 0)
+      return { check, status: 'fails', found: `${found}: no training job can start`, remedy: remedy(first.instances) };
     if (able.length < alternatives.length)
-      return { check, status: 'warning', found: `${found}: fewer ways to start`, remedy };
+      return { check, status: 'warning', found: `${found}: fewer ways to start`, remedy: remedy(first.instances) };
+    if (alternatives.every(({ quota, instances, running }) => quota! - running < instances)) {
+      const waiting = `${found}: no training job can start until one of them ends`;
+      return { check, status: 'warning', found: waiting, remedy: remedy(first.running + first.instances) };
+    }
     return { check, status: 'ok', found };
   });
+  return inProgress.kind === 'known'
+    ? rows
+    : [...rows, unread('training jobs that use the quotas already', inProgress)];
 }
 
 function checkLambda({ reservedConcurrency, streamConcurrency }: AccountNeeds, { lambda }: AccountFacts): CheckRow[] {

@@ -1,5 +1,7 @@
+import * as fs from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as path from 'node:path';
 import { readAccountFacts } from '../../../bin/preflight/account-facts';
 import type { AccountNeeds } from '../../../lib/preflight/contract';
 
@@ -7,7 +9,7 @@ const IMAGE = '763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:1';
 
 const NEEDS: AccountNeeds = {
   fleets: [],
-  training: [],
+  training: [{ stateMachine: 'Training', instanceType: 'ml.g5.xlarge', instances: 1, use: 'training' }],
   images: [{ uri: IMAGE, account: '763104351884', region: 'us-east-1', repository: 'vllm', tag: '1' }],
   bootstrap: { parameterName: '/cdk-bootstrap/hnb659fds/version', qualifier: 'hnb659fds', minimumVersion: 6 },
   reservedConcurrency: 0,
@@ -78,7 +80,18 @@ const simulated = (decide: (action: string, resource: string) => Decision) => (b
   );
 };
 
+const iamXml = (action: string, result: string): Reply =>
+  xml(
+    `<${action}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><${action}Result>${result}</${action}Result></${action}Response>`,
+  );
+const EXECUTION_ROLE = 'cdk-hnb659fds-cfn-exec-role-111122223333-us-east-1';
+
 const endpointArn = (name: string): string => `arn:aws:sagemaker:us-east-1:111122223333:endpoint/${name}`;
+const policyVersion = (...Statement: readonly object[]): Reply =>
+  iamXml(
+    'GetPolicyVersion',
+    `<PolicyVersion><VersionId>v3</VersionId><Document>${encodeURIComponent(JSON.stringify({ Statement }))}</Document></PolicyVersion>`,
+  );
 const GOOD: Replies = {
   ListEndpoints: json({
     Endpoints: ['plain', 'pooled', 'own'].map((EndpointName) => ({
@@ -105,6 +118,37 @@ const GOOD: Replies = {
       ],
     }),
   DescribeEndpointConfig: json({ ProductionVariants: [{ VariantName: 'main', InstanceType: 'ml.g5.xlarge' }] }),
+  ListTrainingJobs: (body) => {
+    const page = (names: readonly string[], NextToken?: string): Reply =>
+      json({ TrainingJobSummaries: names.map((TrainingJobName) => ({ TrainingJobName })), NextToken });
+    if (!body.includes('"StatusEquals":"InProgress"')) return page(['ended', 'demand', 'spot', 'groups']);
+    return body.includes('page-2') ? page(['spot', 'groups']) : page(['demand'], 'page-2');
+  },
+  DescribeTrainingJob: (body) =>
+    json(
+      body.includes('groups')
+        ? {
+            ResourceConfig: {
+              InstanceGroups: [
+                { InstanceGroupName: 'a', InstanceType: 'ml.g5.xlarge', InstanceCount: 2 },
+                { InstanceGroupName: 'b', InstanceType: 'ml.c5.xlarge', InstanceCount: 1 },
+              ],
+            },
+          }
+        : {
+            ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 3 },
+            EnableManagedSpotTraining: body.includes('spot'),
+          },
+    ),
+  [`GetRole ${EXECUTION_ROLE}`]: role(EXECUTION_ROLE),
+  ListRolePolicies: iamXml('ListRolePolicies', '<IsTruncated>false</IsTruncated><PolicyNames/>'),
+  ListAttachedRolePolicies: iamXml(
+    'ListAttachedRolePolicies',
+    '<IsTruncated>false</IsTruncated><AttachedPolicies><member><PolicyName>P</PolicyName>' +
+      '<PolicyArn>arn:aws:iam::111122223333:policy/P</PolicyArn></member></AttachedPolicies>',
+  ),
+  GetPolicy: iamXml('GetPolicy', '<Policy><DefaultVersionId>v3</DefaultVersionId></Policy>'),
+  GetPolicyVersion: policyVersion({ Effect: 'Allow', Action: '*', Resource: '*' }),
   GetCallerIdentity: identity,
   ListAWSDefaultServiceQuotas: json({
     Quotas: [
@@ -140,16 +184,20 @@ describe('the facts of an account', () => {
   let server: http.Server;
   let replies: Replies;
   let bodies: { readonly call: string; readonly body: string }[];
+  let called: Set<string>;
 
   beforeEach(async () => {
     replies = { ...GOOD };
     bodies = [];
+    called = new Set();
     server = http.createServer((request, response) => {
       let body = '';
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
         const call = callOf(request, body);
         bodies.push({ call, body });
+        const service = /Credential=[^/]+\/\d+\/[\w-]+\/(\w+)\//.exec(String(request.headers.authorization))![1]!;
+        called.add(`${service}:${call === 'account-settings' ? 'GetAccountSettings' : call.split(' ')[0]}`);
         const found = replies[call];
         if (found === null) return;
         const reply =
@@ -192,7 +240,7 @@ describe('the facts of an account', () => {
     expect(facts.images.get(IMAGE)).toEqual({ kind: 'known', value: true });
     expect(facts.permissions).toEqual([
       { role: PERSON, denied: { kind: 'known', value: [] } },
-      { role: 'cdk-hnb659fds-cfn-exec-role-111122223333-us-east-1', denied: { kind: 'known', value: [] } },
+      { role: EXECUTION_ROLE, denied: { kind: 'known', value: [] } },
     ]);
   });
 
@@ -300,6 +348,106 @@ describe('the facts of an account', () => {
       kind: 'known',
       value: [{ action: 'sagemaker:CreateEndpoint', isCertain }],
     });
+  });
+
+  const notResource = (Action: string | readonly string[]) => ({
+    Effect: 'Deny',
+    Action,
+    NotResource: 'arn:aws:s3:::x',
+  });
+  test.each<[string, Partial<Replies>, boolean]>([
+    [
+      'reaches every resource',
+      { GetPolicyVersion: policyVersion({ Effect: 'Deny', Action: '*', Resource: '*' }) },
+      true,
+    ],
+    ['leaves resources out', { GetPolicyVersion: policyVersion(notResource('SageMaker:Create*')) }, false],
+    [
+      'leaves resources out of other actions',
+      { GetPolicyVersion: policyVersion(notResource(['s3:*', 'iam:?'])) },
+      true,
+    ],
+    [
+      'leaves resources and actions out',
+      { GetPolicyVersion: policyVersion({ Effect: 'Deny', NotAction: 'iam:*', NotResource: '*' }) },
+      false,
+    ],
+    ['cannot be read', { GetPolicyVersion: iamError('AccessDenied', 403) }, false],
+    [
+      'is in the policy of the role itself, and leaves resources out',
+      {
+        ListRolePolicies: iamXml(
+          'ListRolePolicies',
+          '<IsTruncated>false</IsTruncated><PolicyNames><member>own</member></PolicyNames>',
+        ),
+        GetRolePolicy: iamXml(
+          'GetRolePolicy',
+          `<RoleName>r</RoleName><PolicyName>own</PolicyName><PolicyDocument>${encodeURIComponent(
+            JSON.stringify({ Statement: notResource('*') }),
+          )}</PolicyDocument>`,
+        ),
+      },
+      false,
+    ],
+  ])('a denial whose statement %s is certain or not', async (_case, others, isCertain) => {
+    const SimulatePrincipalPolicy = simulated((action) => ({
+      decision: action === 'sagemaker:CreateEndpoint' ? 'explicitDeny' : 'allowed',
+    }));
+    replies = { ...replies, SimulatePrincipalPolicy, ...(others as Replies) };
+    expect((await read()).permissions[1]!.denied).toEqual({
+      kind: 'known',
+      value: [{ action: 'sagemaker:CreateEndpoint', isCertain }],
+    });
+  });
+
+  test('a denial by the organization, whose policies cannot be read, is not certain', async () => {
+    replies['SimulatePrincipalPolicy'] = (body) => {
+      const reply = simulated((action) => ({
+        decision: action === 'sagemaker:CreateEndpoint' ? 'explicitDeny' : 'allowed',
+      }))(body);
+      const byOrganization =
+        '<EvalDecision>explicitDeny</EvalDecision><OrganizationsDecisionDetail>' +
+        '<AllowedByOrganizations>false</AllowedByOrganizations></OrganizationsDecisionDetail>';
+      return { ...reply, body: reply.body.replace('<EvalDecision>explicitDeny</EvalDecision>', byOrganization) };
+    };
+    expect((await read()).permissions[1]!.denied).toMatchObject({ value: [{ isCertain: false }] });
+  });
+
+  test('training jobs in progress are counted by their quota: spot and on-demand, and every group of instances', async () => {
+    expect((await read()).training).toEqual({
+      kind: 'known',
+      value: new Map([
+        ['ml.g5.xlarge for training job usage', 3 + 2],
+        ['ml.g5.xlarge for spot training job usage', 3],
+        ['ml.c5.xlarge for training job usage', 1],
+      ]),
+    });
+  });
+
+  test('more training jobs than it can describe are not counted, and the reason says so', async () => {
+    const many = Array.from({ length: 101 }, (_, index) => ({ TrainingJobName: `job-${index}` }));
+    replies['ListTrainingJobs'] = json({ TrainingJobSummaries: many });
+    expect((await read()).training).toMatchObject({
+      kind: 'unknown',
+      reason: expect.stringContaining('more than 100 training jobs in progress are too many to count') as string,
+    });
+    expect(bodies.filter(({ call }) => call === 'DescribeTrainingJob')).toEqual([]);
+  });
+
+  test('the README lists the actions that the caller needs, and no other', async () => {
+    replies['SimulatePrincipalPolicy'] = simulated(() => ({ decision: 'explicitDeny' }));
+    replies['ListRolePolicies'] = iamXml(
+      'ListRolePolicies',
+      '<IsTruncated>false</IsTruncated><PolicyNames><member>own</member></PolicyNames>',
+    );
+    replies['GetRolePolicy'] = iamXml(
+      'GetRolePolicy',
+      '<RoleName>r</RoleName><PolicyName>own</PolicyName><PolicyDocument>%7B%7D</PolicyDocument>',
+    );
+    await read();
+    const readme = fs.readFileSync(path.resolve(__dirname, '../../../lib/preflight/README.md'), 'utf8');
+    const listed = /## Permissions[\s\S]*?```\n([\s\S]*?)```/.exec(readme)![1]!.trim().split(/\s+/);
+    expect([...called].sort()).toEqual([...listed, 'sts:GetCallerIdentity'].sort());
   });
 
   test('the region of the request is part of the simulation', async () => {
