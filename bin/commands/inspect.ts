@@ -5,7 +5,7 @@ import { isObject, syntaxProblem, type Json } from '../../lib/core/parse';
 import type { EpochSeconds } from '../../lib/core/time';
 import { awsCommand, inspectionScript } from '../../lib/inspection/aws-command';
 import { MAX_DAYS, windowBefore } from '../../lib/inspection/calls';
-import type { InspectedFleet, Inspection, InspectionSource, InspectionWindow } from '../../lib/inspection/contract';
+import type { InspectionSource, InspectionWindow } from '../../lib/inspection/contract';
 import {
   checkedName,
   endpointFacts,
@@ -18,11 +18,13 @@ import {
 import { inspectionFiles } from '../../lib/inspection/inspect';
 import { timeOf, textOf } from '../../lib/inspection/reading';
 import { terraformEndpoint } from '../../lib/inspection/terraform';
+import { durationText } from '../../lib/simulation/number-text';
 import { withExamples, type Example } from '../examples';
 import { numberFlag, regionFlag } from '../flags';
 import type { AccountReader } from '../inspect/account-reader';
 import { checkInspectionFolder, writeInspectionFolder } from '../inspect/inspection-folder';
 import { readSavedFolder, savedText } from '../inspect/saved-folder';
+import { summaryText, unpricedTypes } from '../inspect/summary';
 import { NO_COLOURS } from '../output/colours';
 import { colouredInspection } from '../output/result-colours';
 import { progressBar } from './progress-bar';
@@ -69,7 +71,11 @@ export function inspectCommand(surroundings: InspectSurroundings): Command {
     .option('--variant <name>', 'only this variant (default: the whole endpoint)', variantNameFlag)
     .option('--region <name>', 'region of the endpoint (default: AWS_REGION, then the AWS profile)', regionFlag)
     .option('--days <n>', 'days of metrics to read, up to 455', numberFlag('--days', 0.01, MAX_DAYS), 14)
-    .option('--end <time>', 'end of the metrics, such as 2026-01-31T12:00:00Z (default: now)', endFlag)
+    .option(
+      '--end <time>',
+      'end of the metrics, such as 2026-01-31T12:00:00Z (default: now, or the newest ones if they are later)',
+      endFlag,
+    )
     .option('--from <folder>', 'read the responses that the AWS CLI saved in a folder, and call nothing')
     .option(
       '--terraform <file>',
@@ -142,7 +148,10 @@ async function inspect(flags: InspectFlags, surroundings: InspectSurroundings): 
   stdout.write(
     flags.json === true
       ? (files.get('inspection.json') ?? '')
-      : colouredInspection(summaryText(manifest, out, [...files.keys()]), surroundings.colours ?? NO_COLOURS),
+      : colouredInspection(
+          summaryText(manifest, out, [...files.keys()], unpricedTypes(found.facts, manifest.region)),
+          surroundings.colours ?? NO_COLOURS,
+        ),
   );
 }
 
@@ -157,10 +166,21 @@ async function fromAccount(flags: InspectFlags, { signal, stderr }: InspectSurro
   const bar = progressBar(stderr, 'inspect');
   try {
     const region = await reader.region();
-    const window = windowBefore(end ?? Date.now() / 1000, days);
-    const wanted: FactsWanted = { window, ...(variant !== undefined && { variantName: variant }) };
-    const parts = await reader.read(endpoint, wanted, ({ what }, share) => bar.show(share, what));
-    return { facts: endpointFacts(parts, endpoint, wanted), source: 'account', region, window, notes: [] };
+    const now = Date.now() / 1000;
+    const { parts, wanted } = await reader.read(
+      endpoint,
+      { window: windowBefore(end ?? now, days), ...(variant !== undefined && { variantName: variant }) },
+      ({ what }, share) => bar.show(share, what),
+      end === undefined ? days : undefined,
+    );
+    const { window } = wanted;
+    const notes =
+      end === undefined && window.end > now
+        ? [
+            `the newest metrics are ${durationText(window.end - now)} ahead of this machine's clock, as those of a local engine; they are read up to there`,
+          ]
+        : [];
+    return { facts: endpointFacts(parts, endpoint, wanted), source: 'account', region, window, notes };
   } finally {
     bar.end();
     reader.close();
@@ -319,44 +339,3 @@ function commandText({ variant, region, days, end, from, terraform, out }: Inspe
   ];
   return words.join(' ');
 }
-
-function summaryText(manifest: Inspection, out: string, files: readonly string[]): string {
-  const { endpointName, region, accountId, window, fleets } = manifest;
-  const place = `${region}${accountId === null ? '' : `, account ${accountId}`}`;
-  const span =
-    window === null
-      ? 'no metrics'
-      : `metrics from ${timeText(window.start)} to ${timeText(window.end)}, every ${window.periodSeconds} s`;
-  const lines = [
-    `endpoint ${endpointName} (${place}), ${span}`,
-    ...fleets.map(fleetLine),
-    `written to ${out}: ${files.join(', ')}`,
-    '',
-    'next:',
-    ...nextCommands(manifest, out).map((command) => `  npx tidegate ${command}`),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function nextCommands({ fleets }: Inspection, out: string): string[] {
-  const hasTrace = fleets.some(({ trace }) => trace !== null);
-  return [
-    `prove ${out}`,
-    ...(hasTrace ? [`agree ${out}`] : []),
-    ...['simulate', 'tune'].map((command) => `${command} ${out}${hasTrace ? '' : ' --trace FILE'}`),
-  ];
-}
-
-function fleetLine({ name, kind, scaling, currentCapacity, slotsPerInstance, service }: InspectedFleet): string {
-  const unit = kind === 'inference-component' ? 'copies' : 'instances';
-  const capacity = currentCapacity === null ? '' : `, ${currentCapacity} ${unit}`;
-  const scaled = { registered: 'scaled', none: 'not scaled', unknown: 'scaling unknown' }[scaling];
-  const times =
-    service === null
-      ? 'no service times measured'
-      : `a request takes ${service.meanSeconds} s (${service.method === 'little' ? 'concurrency ÷ rate' : 'ModelLatency'} of ${service.periods} periods, ` +
-        `80 % of them from ${service.p10Seconds} to ${service.p90Seconds} s)`;
-  return `  ${name}: ${kind}${capacity}, ${scaled}, ${slotsPerInstance} requests at once in one of them, ${times}`;
-}
-
-const timeText = (at: EpochSeconds): string => new Date(at * 1000).toISOString().replace(':00.000Z', 'Z');

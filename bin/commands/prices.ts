@@ -14,6 +14,7 @@ import { writeWholeFile } from '../../lib/files/write-file';
 import { readPriceFile } from '../../lib/cost/price-file';
 import { withExamples, type Example } from '../examples';
 import { regionsFlag } from '../flags';
+import { DEFAULT_PRICE_FILE } from '../input/prices';
 import type { CommandSurroundings } from './surroundings';
 
 /** Lists of SageMaker's prices by region, public and without credentials. */
@@ -57,7 +58,7 @@ export function pricesCommand(
       '--from <files...>',
       'read lists that you saved instead: region files, or output of `aws pricing get-products --service-code AmazonSageMaker`',
     )
-    .option('--out <file>', 'price file; its other regions are kept', 'tidegate.prices.json')
+    .option('--out <file>', 'price file; its other regions are kept', DEFAULT_PRICE_FILE)
     .allowExcessArguments(false)
     .action(async (flags: UpdateFlags) => {
       const documents =

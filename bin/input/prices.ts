@@ -2,6 +2,9 @@ import { UnknownPriceError } from '../../lib/catalog/prices';
 import { InputError } from '../../lib/core/errors';
 import { readPriceFile } from '../../lib/cost/price-file';
 
+/** Price file that `tidegate prices update` writes unless told otherwise. */
+export const DEFAULT_PRICE_FILE = 'tidegate.prices.json';
+
 /** Prices of hosting that the flags give for a region: those of `--price` before those of the file of `--prices`. */
 export function givenPrices(
   flags: { readonly price?: { readonly [instanceType: string]: number }; readonly prices?: string },

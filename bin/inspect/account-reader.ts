@@ -17,7 +17,8 @@ import {
 import { awsClient } from '../../lambda/clients/aws-client';
 import { InputError } from '../../lib/core/errors';
 import type { Json } from '../../lib/core/parse';
-import { MAX_ALARM_NAMES, type InspectionCall } from '../../lib/inspection/calls';
+import type { EpochSeconds } from '../../lib/core/time';
+import { futureCall, MAX_ALARM_NAMES, windowUpTo, type InspectionCall } from '../../lib/inspection/calls';
 import { nextCalls, type FactsWanted, type ReadPart } from '../../lib/inspection/facts';
 import { textOf } from '../../lib/inspection/reading';
 
@@ -98,26 +99,56 @@ export class AccountReader {
   /**
    * Makes every call that the responses give rise to. Refused ones become missing parts.
    *
+   * @param untilNewest days up to the newest datapoint, where that is later than the window: the clock of a local engine runs ahead. @default - the window
    * @throws InputError without credentials or network, and for an endpoint that does not exist
    */
   public async read(
     endpointName: string,
     wanted: FactsWanted,
     onCall: (call: InspectionCall, share: number) => void,
-  ): Promise<Map<string, ReadPart>> {
+    untilNewest?: number,
+  ): Promise<{ readonly parts: Map<string, ReadPart>; readonly wanted: FactsWanted }> {
     const parts = new Map<string, ReadPart>();
-    for (let calls = nextCalls(parts, endpointName, wanted); calls.length > 0;) {
+    let asked = wanted;
+    let isEndKnown = untilNewest === undefined;
+    for (let calls = nextCalls(parts, endpointName, asked); calls.length > 0;) {
+      const metrics = calls.filter(({ operation }) => operation === 'GetMetricData');
+      if (!isEndKnown && metrics.length > 0) {
+        isEndKnown = true;
+        const newest = await this.newestDatapoint(metrics);
+        if (newest !== undefined) asked = { ...wanted, window: windowUpTo(newest, untilNewest!) };
+        calls = nextCalls(parts, endpointName, asked);
+      }
       for (const call of calls) {
         onCall(call, parts.size / (parts.size + calls.length));
         parts.set(call.file, await this.part(call));
       }
-      calls = nextCalls(parts, endpointName, wanted);
+      calls = nextCalls(parts, endpointName, asked);
     }
-    return parts;
+    return { parts, wanted: asked };
   }
 
   public close(): void {
     for (const client of [this.sageMaker, this.scaling, this.cloudWatch]) client.destroy();
+  }
+
+  /** Newest moment with requests after the window of the metrics; undefined without one, or without permission. */
+  private async newestDatapoint(metrics: readonly InspectionCall[]): Promise<EpochSeconds | undefined> {
+    let newest: EpochSeconds | undefined;
+    for (const call of metrics) {
+      const { operation, input } = futureCall(call);
+      try {
+        const { MetricDataResults = [] } = plain(await this.operations[operation]!(input)) as {
+          readonly MetricDataResults?: readonly { readonly Timestamps?: readonly string[] }[];
+        };
+        for (const { Timestamps = [] } of MetricDataResults)
+          for (const time of Timestamps) newest = Math.max(newest ?? 0, Date.parse(time) / 1000);
+      } catch (error) {
+        // The call for the window tells the reason.
+        if (this.signal.aborted) throw error;
+      }
+    }
+    return newest;
   }
 
   private async part(call: InspectionCall): Promise<ReadPart> {

@@ -241,6 +241,16 @@ describe('tidegate agree', () => {
     });
   });
 
+  test('begins with the first metric, as an endpoint is younger than the days that are asked for', async () => {
+    const late = (values: readonly (number | null)[]) => values.map((value, minute) => (minute < 120 ? null : value));
+    const record = ({ series, ...rest }: FleetRecording): FleetRecording => ({
+      ...rest,
+      series: recordedSeries((name) => late(series[name])),
+    });
+    const found = await agreement(await inspected({ record }));
+    expect(found).toMatchObject({ code: 0, periods: MINUTES - 120, comparedPercent: 100 });
+  });
+
   test('prints a table for people, and takes another threshold', async () => {
     const folder = await inspected({ meanSeconds: 6 });
     const { stdout, stderr, code } = await agree(folder, '--min-agreement', '1');

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseInspection, parseRecording } from '../../lib/inspection/contract';
 import { runTidegate } from '../support/command-line';
+import { getProducts } from '../support/price-lists';
 import { pastResponses, PAST_RESOURCE, PAST_SECRET, PAST_START, saveResponses } from '../support/saved-responses';
 
 let folder: string;
@@ -59,6 +60,32 @@ describe('tidegate inspect --from', () => {
     const recording = parseRecording('recording.json', read('now', 'recording.json'));
     expect(new Set(recording.series.instances)).toEqual(new Set([2]));
     expect(recording.series.modelLatencySeconds[0]).toBeCloseTo(0.6, 9);
+  });
+
+  test('names commands to run next that run as they stand, with a price file where the table has no price', async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const { stdout } = await tidegate('inspect', '--from', 'saved', '--out', 'now');
+      const next = [...stdout.matchAll(/^ {2}npx tidegate (.*)$/gm)].map(([, line]) => line!);
+      expect(next).toEqual([
+        'prove now',
+        'prices update --region eu-west-1',
+        'agree now --prices tidegate.prices.json',
+        'simulate now --prices tidegate.prices.json',
+        'tune now --prices tidegate.prices.json',
+      ]);
+      expect((await tidegate('simulate', 'now')).stderr).toContain('no hosting price is known');
+      // The list as the download would have it.
+      fs.writeFileSync('list.json', JSON.stringify(getProducts([{ instanceType: 'ml.g5.xlarge', usd: '1.57' }])));
+      expect((await tidegate('prices', 'update', '--from', 'list.json')).code).toBe(0);
+      for (const line of [next[0]!, next[2]!, `${next[3]!} --no-advice`, `${next[4]!} --candidates 2 --workers 0`]) {
+        const { code, stderr } = await tidegate(...line.split(' '));
+        expect({ line, stderr, worked: code < 2 }).toMatchObject({ line, worked: true });
+      }
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test('copies no value that may be a secret', () => {

@@ -39,6 +39,9 @@ export interface LiveEndpoint {
   readonly read: (...names: string[]) => string;
   /** Flags of the window with the traffic: the clock runs on between two inspections. */
   readonly window: () => string[];
+  readonly account: () => LocalAccount;
+  /** Requests that the endpoint has answered. */
+  readonly requests: () => number;
 }
 
 /** Declares tests of an endpoint in the local engine, after a quarter of an hour of traffic. */
@@ -49,6 +52,7 @@ export function describeLiveEndpoint(name: string, tests: (live: LiveEndpoint) =
     let folder: string;
     let account: LocalAccount;
     let end: string;
+    let requests = 0;
 
     beforeAll(async () => {
       folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-inspect-account-'));
@@ -178,6 +182,7 @@ export function describeLiveEndpoint(name: string, tests: (live: LiveEndpoint) =
               }),
             }),
           );
+          requests++;
         }
       };
       await Promise.all(Array.from({ length: 6 }, (_, number) => client(number)));
@@ -190,6 +195,6 @@ export function describeLiveEndpoint(name: string, tests: (live: LiveEndpoint) =
     const read = (...names: string[]): string => fs.readFileSync(at(...names), 'utf8');
     const window = (): string[] => ['--days', '0.05', '--end', end];
 
-    tests({ tidegate, at, read, window });
+    tests({ tidegate, at, read, window, account: () => account, requests: () => requests });
   });
 }

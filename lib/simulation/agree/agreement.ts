@@ -34,7 +34,7 @@ export interface ProfileError {
 export interface Agreement {
   readonly resourceId: string;
   readonly periodSeconds: number;
-  /** Periods of the recording, and those of them that have a number of instances and are rehearsed. */
+  /** Periods of the recording from its first metric on, and those of them that have a number of instances and are rehearsed. */
   readonly periods: number;
   readonly comparedPeriods: number;
   readonly comparedPercent: number;
@@ -88,7 +88,10 @@ export function agreementOf(
     rehearsed.map((one) => (isWhole(one) ? one : undefined)),
   );
 
-  const count = series.instances.length;
+  // Before its first metric the fleet did not exist, or CloudWatch has forgotten it.
+  const recorded = Object.values<RecordedSeries>(series);
+  const begin = series.instances.findIndex((_, index) => recorded.some((values) => values[index] != null));
+  const count = begin < 0 ? 0 : series.instances.length - begin;
   const comparedPercent = count === 0 ? 0 : (100 * instances.length) / count;
   const within = withinPercent(instances, 1);
   const first = instances[0]?.[0];
