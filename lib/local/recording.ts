@@ -1,3 +1,5 @@
+import type { EpochSeconds } from '../core/time';
+
 /**
  * Recording of a local run, which the live page draws and the HTML report contains.
  * Seconds are local seconds since the first request; before it they are negative.
@@ -65,6 +67,8 @@ export interface RunHeader {
   readonly chaos: boolean;
   /** Planned length of the traffic, local seconds. */
   readonly trafficSeconds: number;
+  /** Moment of second 0 on the clock of the run, which is faster than the machine's; null before it. */
+  readonly firstRequestAt: EpochSeconds | null;
 }
 
 /** Labelled value of the summary. */

@@ -19,6 +19,7 @@ import { PLATFORM_OUTPUTS, readFunctionNames, readOutputs, type PlatformOutputs 
 import { requireVerified, verificationText, verifyResources, type Verification } from './deploy/verify-resources';
 import { checkOptions, DEFAULT_DURATION_SECONDS, type LocalRunOptions } from './options';
 import { Recorder } from './recorder';
+import { formatMoment } from './report/format-clock';
 import { embedRecording, readPage } from './report/html-report';
 import { startLivePage, type LivePage } from './report/live-page';
 import { MemoryWatch } from './report/process-memory';
@@ -107,6 +108,7 @@ class LocalRun {
         budgetUsd: options.budgetUsd,
         chaos: options.chaos,
         trafficSeconds: workload.durationSeconds,
+        firstRequestAt: null,
       },
       STEPS,
     );
@@ -275,6 +277,7 @@ class LocalRun {
       speed: platform.clock.speed,
       traffic: this.workload.description,
       trafficSeconds: this.workload.durationSeconds,
+      firstRequestAt: formatMoment(anchor),
       requests: {
         ...outcomes.totals(),
         queued: traffic.queued,

@@ -4,7 +4,16 @@ import type { LiveMessage, Sample } from '../../lib/local/recording';
 import { apply, EMPTY } from '../../lib/local/report/page/store';
 import { finishedRecording } from './report/page/recorded-run';
 
-const HEADER = { stage: 'local', traffic: '', seed: 1, speed: 30, budgetUsd: null, chaos: false, trafficSeconds: 60 };
+const HEADER = {
+  stage: 'local',
+  traffic: '',
+  seed: 1,
+  speed: 30,
+  budgetUsd: null,
+  chaos: false,
+  trafficSeconds: 60,
+  firstRequestAt: null,
+};
 const STEPS = [
   { id: 'a', title: 'A' },
   { id: 'b', title: 'B' },

@@ -19,6 +19,8 @@ export interface RunReport {
   readonly speed: number;
   readonly traffic: string;
   readonly trafficSeconds: number;
+  /** Date and time of second 0 on the clock of the run. */
+  readonly firstRequestAt: string;
   readonly resources: { readonly declared: number; readonly verified: number };
   readonly requests: RequestTotals & {
     readonly queued: number;

@@ -1,5 +1,6 @@
 import pc from 'picocolors';
-import { formatClock } from './format-clock';
+import type { EpochSeconds } from '../../core/time';
+import { formatClock, formatMoment } from './format-clock';
 import type { EventKind, LiveMessage, RunSummary, Sample, StepProgress } from '../recording';
 
 export interface TerminalOutput {
@@ -28,6 +29,7 @@ const MARKS: { readonly [kind in EventKind]: (text: string) => string } = {
 export class Terminal {
   private status = '';
   private lastStatusMs = Number.NEGATIVE_INFINITY;
+  private firstRequestAt: EpochSeconds | null = null;
   private readonly printed = new Map<string, string>();
 
   public constructor(
@@ -60,7 +62,15 @@ export class Terminal {
       case 'summary':
         this.summary(message.summary);
         break;
-      case 'header':
+      case 'header': {
+        const { firstRequestAt, speed } = message.header;
+        if (firstRequestAt === null || firstRequestAt === this.firstRequestAt) break;
+        this.firstRequestAt = firstRequestAt;
+        this.line(
+          pc.dim(`  first request at ${formatMoment(firstRequestAt)} on a clock x ${speed}; times count from it`),
+        );
+        break;
+      }
       case 'recording':
         break;
     }

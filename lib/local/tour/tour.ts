@@ -80,7 +80,7 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
   const { projectDirectory, stage, speed, seed, outDirectory } = options;
   const ending = linkedController(context.signal);
   const recorder = new Recorder(
-    { stage, traffic: 'tour', seed, speed, budgetUsd: null, chaos: false, trafficSeconds: 0 },
+    { stage, traffic: 'tour', seed, speed, budgetUsd: null, chaos: false, trafficSeconds: 0, firstRequestAt: null },
     STEPS,
   );
   const terminal = new Terminal(context.output);

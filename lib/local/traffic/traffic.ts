@@ -48,6 +48,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
   const { run, workload, platform, aws, outputs, recorder, signal } = options;
   const drop = run.chaos ? await planCapacityDrop(options) : undefined;
   const anchor = platform.clock.now();
+  recorder.setHeader({ firstRequestAt: anchor });
   const trafficSeconds = workload.durationSeconds;
   await writeBudget(aws, outputs, run.budgetUsd, anchor, trafficSeconds);
 

@@ -6,6 +6,7 @@ const RESULTS: RunResults = {
   speed: 30,
   traffic: 'generated',
   trafficSeconds: 3000,
+  firstRequestAt: '2026-11-30 22:05:00 UTC',
   requests: { in: 100, answered: 93, deadLettered: 5, queued: 2, retries: 7, spilled: 1 },
   scaling: { out: 2, in: 1, peakInstances: 5, events: [] },
   guard: {

@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import type { Recording, Sample } from '../../recording';
-import { formatClock } from '../format-clock';
+import { formatClock, formatTimeOfDay } from '../format-clock';
 import { formatDollars, formatNumber } from './format';
 
 type Row = (number | null)[];
@@ -60,12 +60,18 @@ function blended(hex: string, alpha: number): string {
   return `rgb(${channel(1)} ${channel(3)} ${channel(5)})`;
 }
 
+/** Moment of second 0; 0 where the recording has none, so that times are elapsed ones. */
+function originOf({ header }: Recording): number {
+  return header.firstRequestAt ?? 0;
+}
+
 /** Chart that is redrawn when its data, its width or the colour scheme changes. */
 class Chart {
   private plot: uPlot | undefined;
   private shape = '';
   private drawing: Drawing | undefined;
-  private seconds: number[] = [];
+  private times: number[] = [];
+  private isDated = false;
 
   public constructor(
     private readonly element: HTMLElement,
@@ -74,11 +80,13 @@ class Chart {
     new ResizeObserver(() => this.resize()).observe(element);
   }
 
-  public update(recording: Recording, seconds: number[], restyle: boolean): void {
-    this.seconds = seconds;
+  public update(recording: Recording, restyle: boolean): void {
+    const origin = originOf(recording);
+    this.times = recording.samples.map(({ second }) => origin + second);
+    this.isDated = recording.header.firstRequestAt !== null;
     this.drawing = this.draw(recording);
     this.element.setAttribute('aria-label', this.drawing.describe);
-    const shape = this.drawing.lines.map(({ label }) => label).join('|');
+    const shape = [this.isDated, ...this.drawing.lines.map(({ label }) => label)].join('|');
     if (this.plot === undefined || shape !== this.shape || restyle) {
       this.plot?.destroy();
       this.plot = new uPlot(this.options(this.drawing), this.data(), this.element);
@@ -89,7 +97,11 @@ class Chart {
   }
 
   private data(): uPlot.AlignedData {
-    return [this.seconds, ...this.drawing!.lines.map(({ values }) => values)];
+    return [this.times, ...this.drawing!.lines.map(({ values }) => values)];
+  }
+
+  private timeText(at: number): string {
+    return this.isDated ? formatTimeOfDay(at) : formatClock(at);
   }
 
   private width(): number {
@@ -121,7 +133,7 @@ class Chart {
           space: 64,
           size: 30,
           incrs: [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400],
-          values: (_plot, ticks) => ticks.map(formatClock),
+          values: (_plot, ticks) => ticks.map((tick) => this.timeText(tick).replace(/^(..:..):00$/, '$1')),
         },
         {
           stroke: quiet,
@@ -136,7 +148,7 @@ class Chart {
       cursor: { sync: { key: 'tidegate' }, points: { size: 7 }, drag: { x: false, y: false } },
       legend: { live: true },
       series: [
-        { label: 'Elapsed', value: (_plot, second) => (second == null ? '–' : formatClock(second)) },
+        { label: this.isDated ? 'UTC' : 'Elapsed', value: (_plot, at) => (at == null ? '–' : this.timeText(at)) },
         ...drawing.lines.map((line, index): uPlot.Series => {
           const color = cssColor(line.color);
           return {
@@ -172,7 +184,7 @@ function scaleMarks(recording: Recording): (plot: uPlot) => void {
     ctx.save();
     for (const { kind, second } of recording.events) {
       if (kind !== 'scale-out' && kind !== 'scale-in') continue;
-      const x = plot.valToPos(second, 'x', true);
+      const x = plot.valToPos(originOf(recording) + second, 'x', true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       const up = kind === 'scale-out';
       const y = bbox.top + size * 0.4;
@@ -195,7 +207,9 @@ function scaleMarks(recording: Recording): (plot: uPlot) => void {
 }
 
 /** Bands behind the spend for the levels of the cost guard above `ok`. */
-function guardBands(samples: readonly Sample[]): (plot: uPlot) => void {
+function guardBands(recording: Recording): (plot: uPlot) => void {
+  const { samples } = recording;
+  const at = (sample: Sample): number => originOf(recording) + sample.second;
   return (plot) => {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -205,8 +219,8 @@ function guardBands(samples: readonly Sample[]): (plot: uPlot) => void {
       while (to < samples.length && samples[to]!.guardLevel === level) to += 1;
       const color = LEVEL_COLORS[level];
       if (color !== undefined) {
-        const left = plot.valToPos(samples[from]!.second, 'x', true);
-        const right = plot.valToPos(samples[Math.min(to, samples.length - 1)]!.second, 'x', true);
+        const left = plot.valToPos(at(samples[from]!), 'x', true);
+        const right = plot.valToPos(at(samples[Math.min(to, samples.length - 1)]!), 'x', true);
         ctx.fillStyle = transparent(cssColor(color), 0.16);
         ctx.fillRect(left, bbox.top, right - left, bbox.height);
       }
@@ -285,7 +299,8 @@ function instances({ samples }: Recording): Drawing {
   };
 }
 
-function spend({ samples, header }: Recording): Drawing {
+function spend(recording: Recording): Drawing {
+  const { samples, header } = recording;
   const last = samples.at(-1);
   const budget: Line[] =
     header.budgetUsd === null
@@ -295,7 +310,7 @@ function spend({ samples, header }: Recording): Drawing {
     lines: [{ label: 'Spend', color: '--c1', values: samples.map((s) => s.spendUsd), fill: true }, ...budget],
     format: formatDollars,
     describe: `Spent ${formatDollars(last?.spendUsd)} of ${header.budgetUsd === null ? 'no budget set' : formatDollars(header.budgetUsd)}, guard at ${last?.guardLevel ?? 'ok'}`,
-    under: guardBands(samples),
+    under: guardBands(recording),
     minTop: 0.001,
   };
 }
@@ -325,7 +340,6 @@ export function createCharts(): (recording: Recording, restyle: boolean) => void
   };
   const charts = Object.entries(drawings).map(([id, draw]) => new Chart(document.getElementById(`chart-${id}`)!, draw));
   return (recording, restyle) => {
-    const seconds = recording.samples.map(({ second }) => second);
-    for (const chart of charts) chart.update(recording, seconds, restyle);
+    for (const chart of charts) chart.update(recording, restyle);
   };
 }

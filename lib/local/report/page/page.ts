@@ -52,7 +52,7 @@ function render(): void {
   renderSummary(recording.summary);
   renderSteps(recording.steps);
   renderTiles(recording);
-  eventList.update(recording.events);
+  eventList.update(recording.events, recording.header.firstRequestAt);
   drawCharts(recording, restyle);
   announce();
   restyle = false;

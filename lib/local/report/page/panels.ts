@@ -1,5 +1,6 @@
+import type { EpochSeconds } from '../../../core/time';
 import type { EventKind, Recording, RunSummary, StepProgress, TimelineEvent } from '../../recording';
-import { formatClock } from '../format-clock';
+import { formatClock, formatMoment, formatTimeOfDay } from '../format-clock';
 import { formatDollars, formatNumber } from './format';
 
 const STATUS_WORDS = { waiting: 'waiting', running: 'running', done: 'done', failed: 'failed' } as const;
@@ -59,7 +60,10 @@ function tilesOf({ header, samples }: Recording): Tile[] {
     {
       label: 'Elapsed',
       value: last === undefined ? '–' : formatClock(last.second),
-      note: header.trafficSeconds > 0 ? `of ${formatClock(header.trafficSeconds)} of traffic` : '',
+      note: [
+        ...(header.trafficSeconds > 0 ? [`of ${formatClock(header.trafficSeconds)} of traffic`] : []),
+        ...(header.firstRequestAt === null ? [] : [`since ${formatMoment(header.firstRequestAt)}`]),
+      ].join(', '),
     },
     {
       label: 'Traffic',
@@ -127,11 +131,14 @@ export class EventList {
   private readonly hidden = new Set<EventKind>(HIDDEN_AT_FIRST);
   private readonly kinds = new Set<EventKind>();
   private events: readonly TimelineEvent[] = [];
+  private origin: EpochSeconds | null = null;
   private shown = 0;
 
-  public update(events: readonly TimelineEvent[]): void {
-    const grown = events.length >= this.events.length && events[0] === this.events[0];
+  /** @param origin moment of second 0; null shows elapsed times */
+  public update(events: readonly TimelineEvent[], origin: EpochSeconds | null): void {
+    const grown = events.length >= this.events.length && events[0] === this.events[0] && origin === this.origin;
     this.events = events;
+    this.origin = origin;
     for (const { kind } of events) this.addFilter(kind);
     if (!grown) this.rebuild();
     else this.append();
@@ -167,7 +174,7 @@ export class EventList {
       const text = document.createElement('div');
       text.append(element('p', event.title), element('p', event.reason, { class: 'quiet' }));
       item.append(
-        element('time', formatClock(event.second)),
+        element('time', this.origin === null ? formatClock(event.second) : formatTimeOfDay(this.origin + event.second)),
         element('span', KIND_WORDS[event.kind], { class: 'badge', 'data-kind': event.kind }),
         text,
       );

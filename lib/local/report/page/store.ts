@@ -4,7 +4,16 @@ import type { LiveMessage, Recording } from '../../recording';
 const MAX_SAMPLES = 4800;
 
 export const EMPTY: Recording = {
-  header: { stage: '', traffic: '', seed: 0, speed: 1, budgetUsd: null, chaos: false, trafficSeconds: 0 },
+  header: {
+    stage: '',
+    traffic: '',
+    seed: 0,
+    speed: 1,
+    budgetUsd: null,
+    chaos: false,
+    trafficSeconds: 0,
+    firstRequestAt: null,
+  },
   steps: [],
   samples: [],
   events: [],

@@ -49,9 +49,12 @@ describe('the page', () => {
       }
       expect(await page.textContent('#tiles')).toContain('$4.42');
       expect(await page.textContent('#tiles')).toContain('shrink');
-      expect(await page.textContent('#tiles')).toContain('Elapsed50:00of 50:00 of traffic');
-      expect(await page.textContent('#chart-demand .u-legend')).toContain('Elapsed');
-      expect(await page.textContent('footer')).toContain('Times are elapsed since the first request');
+      expect(await page.textContent('#tiles')).toContain(
+        'Elapsed50:00of 50:00 of traffic, since 2026-11-30 22:05:00 UTC',
+      );
+      expect(await page.textContent('#chart-demand .u-legend')).toContain('UTC');
+      expect(await page.textContent('#events')).toContain('22:40:00');
+      expect(await page.textContent('footer')).toContain('Times of day are UTC on the clock of the run');
       expect(await page.textContent('#events')).toContain('the scalable maximum was lowered to 2');
       expect(await page.textContent('#steps')).toContain('58 of 58 resources verified');
       expect(complaints).toEqual([]);

@@ -52,6 +52,8 @@ export function recordedRun(options: { readonly finished: boolean }): Recorder {
       budgetUsd: BUDGET_USD,
       chaos: true,
       trafficSeconds: TRAFFIC_SECONDS,
+      // 2026-11-30T22:05:00Z.
+      firstRequestAt: 1_796_076_300,
     },
     [
       { id: 'prepare', title: 'Prepare' },
