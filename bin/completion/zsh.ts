@@ -45,8 +45,10 @@ function flagSpec({ names, description, value, isRepeatable }: CompletedFlag): s
   const text = `[${description.replace(/[[\]\\]/g, '\\$&').replaceAll(':', '\\:')}]`;
   const rest = value.kind === 'none' ? '' : `:value:${actionOf(value)}`;
   const repeat = isRepeatable ? '*' : '';
-  if (names.length === 1) return quoted(`${repeat}${names[0]!}${text}${rest}`);
-  return `${quoted(`${repeat === '' ? `(${names.join(' ')})` : repeat}`)}{${names.join(',')}}${quoted(`${text}${rest}`)}`;
+  // A long flag takes its value after a sign of equality too.
+  const forms = names.map((name) => (value.kind !== 'none' && name.startsWith('--') ? `${name}=` : name));
+  if (names.length === 1) return quoted(`${repeat}${forms[0]!}${text}${rest}`);
+  return `${quoted(`${repeat === '' ? `(${names.join(' ')})` : repeat}`)}{${forms.join(',')}}${quoted(`${text}${rest}`)}`;
 }
 
 function actionOf(value: CompletedValue): string {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { runTidegate } from '../support/command-line';
+import { testWith } from '../support/needs';
 
 let folder: string;
 let scripts: string;
@@ -95,6 +96,86 @@ test('bash completes commands, flags, their choices and files', () => {
         .sort(),
     ]),
   ).toEqual(CASES.map(([words, expected]) => [words, [...expected].sort()]));
+});
+
+/** Command lines as they are typed; bash alone takes a sign of equality for a word. */
+const LINES = CASES.map(([words]) => words.join(' ').replace(/ = ?/, '='));
+
+/** Completions as the words that they stand for: without quotes, the flag before a sign of equality, and the slash after a folder. */
+const plainCompletions = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((one) => one !== '')
+    .map((one) => one.replaceAll('\\', '').replace(/^--\w+=(?=.)|[/=]$/g, ''))
+    .sort();
+
+const EXPECTED = CASES.map(([, expected], index) => [LINES[index], [...expected].sort()]);
+
+testWith(isInstalled('fish') ? undefined : 'fish: apt-get install fish')('fish completes the same', () => {
+  const lines = LINES.map((line) => `complete -C '${line}' | cut -f 1; echo =`);
+  const { stdout, stderr } = spawnSync(
+    'fish',
+    ['--no-config', '-c', [`source '${scripts}/fish'`, ...lines].join('\n')],
+    {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, HOME: scripts },
+    },
+  );
+  expect(stderr).toBe('');
+  const completions = stdout.split('=\n').slice(0, -1);
+  expect(completions.map((text, index) => [LINES[index], plainCompletions(text)])).toEqual(EXPECTED);
+});
+
+/** Start of an interactive zsh that prints the matches of a Tab between two marks, and ends. */
+const ZSHRC = String.raw`
+PROMPT=$'\x02'
+autoload -Uz compinit; compinit -C -d $ZDOTDIR/compdump
+source $TIDEGATE_SCRIPT
+bindkey '^I' complete-word
+mark() { print -rn -- $'\x01' }
+compprefuncs=(mark); comppostfuncs=(mark exit)
+zstyle ':completion:*' insert-tab false
+compadd() {
+  if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return $?; fi
+  local -a hits
+  local hit
+  builtin compadd -A hits "$@"
+  for hit in $hits; do print -r -- "$hit"; done
+}
+`.replaceAll('\\$', '$');
+
+/** Types each line of standard input and a Tab into a zsh of its own. */
+const TYPED = String.raw`
+zmodload zsh/zpty
+while IFS= read -r line; do
+  zpty z zsh -d -i
+  zpty -r z out $'*\x02'
+  zpty -w -n z "$line"$'\t'
+  zpty -r z out $'*\x01*\x01'
+  out=\${out#*$'\x01'}
+  print -r -- "\${\${out%%$'\x01'*}//$'\r'/}"
+  print -r -- =
+  zpty -d z
+done
+`.replaceAll('\\$', '$');
+
+testWith(isInstalled('zsh') ? undefined : 'zsh: apt-get install zsh')('zsh completes the same', () => {
+  fs.writeFileSync(path.join(scripts, '.zshrc'), ZSHRC);
+  const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', TYPED], {
+    cwd: folder,
+    encoding: 'utf8',
+    input: `${LINES.join('\n')}\n`,
+    env: { ...process.env, ZDOTDIR: scripts, TIDEGATE_SCRIPT: path.join(scripts, 'zsh'), TERM: 'xterm' },
+  });
+  expect(stderr).toBe('');
+  const completions = stdout.split(/^=\n/m).slice(0, -1);
+  // Where nothing can follow, zsh offers the flags.
+  const found = completions.map((text, index) => {
+    const words = plainCompletions(text);
+    return [LINES[index], LINES[index]!.endsWith(' ') ? words.filter((word) => !word.startsWith('-')) : words];
+  });
+  expect(found).toEqual(EXPECTED);
 });
 
 test.each(['bash', 'zsh', 'fish'].filter(isInstalled))('%s accepts its script', (shell) => {
