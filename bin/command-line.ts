@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../lib/core/errors';
@@ -22,6 +22,9 @@ const NO_COLOUR_TEXT = 'print without colours, as with NO_COLOR=1';
 
 /** Columns of help that is not printed on a terminal. */
 const HELP_COLUMNS = 100;
+
+/** Columns below which descriptions stand under their flags, as nothing is left beside them. */
+const NARROW_COLUMNS = 72;
 
 /** Runs the command line and returns its exit code; every failure is one message on stderr. */
 export async function runCommandLine(args: readonly string[], surroundings: CommandLineSurroundings): Promise<number> {
@@ -108,6 +111,14 @@ export async function createProgram(
     .configureHelp({
       // Flags and arguments are those of the help of each command.
       subcommandTerm: (command) => command.name(),
+      minWidthToWrap: 20,
+      formatItem(term, termWidth, description, helper) {
+        const columns = helper.helpWidth ?? HELP_COLUMNS;
+        if (columns >= NARROW_COLUMNS || description === '')
+          return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+        const text = helper.boxWrap(description, columns - 6);
+        return `  ${term}\n${text.replace(/^/gm, '      ')}`;
+      },
       styleTitle: (text) => colours.bold(text),
       styleCommandText: (text) => colours.cyan(text),
       styleSubcommandText: (text) => colours.cyan(text),

@@ -21,6 +21,7 @@ import { terraformEndpoint } from '../../lib/inspection/terraform';
 import { durationText } from '../../lib/simulation/number-text';
 import { withExamples, type Example } from '../examples';
 import { numberFlag, regionFlag } from '../flags';
+import { inspectedFolder } from '../input/inspected-folder';
 import type { AccountReader } from '../inspect/account-reader';
 import { checkInspectionFolder, writeInspectionFolder } from '../inspect/inspection-folder';
 import { readSavedFolder, savedText } from '../inspect/saved-folder';
@@ -188,6 +189,11 @@ async function fromAccount(flags: InspectFlags, { signal, stderr }: InspectSurro
 }
 
 function fromFolder(folder: string, flags: InspectFlags): Found {
+  if (inspectedFolder(folder) !== undefined) {
+    throw new InputError(
+      `--from is '${folder}', which tidegate inspect wrote; the commands take it as it is, for example tidegate simulate ${folder}`,
+    );
+  }
   const { parts, endpointName, wanted, request, notes } = savedParts(folder, flags);
   return {
     facts: endpointFacts(parts, endpointName, wanted),

@@ -24,7 +24,7 @@ export function writeAgreement(folder: string, { madeAt }: Inspection, agreement
  */
 export function agreementNotes(templates: readonly string[]): string[] {
   const inspections = templates.flatMap((name) => inspectedFolder(name) ?? inspectedFolder(path.dirname(name)) ?? []);
-  return inspections.flatMap((inspection) => {
+  const notes = inspections.flatMap((inspection) => {
     const { folder } = inspection;
     const found = disagreements(inspection);
     if (found === undefined)
@@ -35,6 +35,7 @@ export function agreementNotes(templates: readonly string[]): string[] {
         `(tidegate agree ${folder})`,
     );
   });
+  return [...new Set(notes)];
 }
 
 /** Fleets that do not agree; undefined without a result for this inspection. */

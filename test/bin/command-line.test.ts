@@ -32,9 +32,9 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true });
 });
 
-const program = (): Promise<Command> =>
+const program = (columns?: number): Promise<Command> =>
   createProgram(
-    { projectDirectory, stdout: { write: () => undefined }, stderr: { write: () => undefined } } as never,
+    { projectDirectory, stdout: { write: () => undefined, columns }, stderr: { write: () => undefined } } as never,
     () => undefined,
   );
 
@@ -112,6 +112,17 @@ describe('help', () => {
     expect(await runTidegate([])).toEqual(help);
     expect(await runTidegate(['--help'])).toEqual(help);
     for (const { name } of COMMANDS) expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+  });
+
+  test('of every command fits a narrow terminal: descriptions stand under their flags', async () => {
+    const columns = 40;
+    const narrow = await program(columns);
+    for (const { command } of [{ command: narrow }, ...commandsOf(narrow)]) {
+      const [body] = command.helpInformation().split('\nExamples:\n');
+      const described = body!.split('\n').filter((line) => line.startsWith('      '));
+      expect(described.length).toBeGreaterThan(1);
+      expect(described.filter((line) => line.length > columns)).toEqual([]);
+    }
   });
 
   test('has every command in the README', () => {

@@ -88,6 +88,13 @@ describe('tidegate inspect --from', () => {
     }
   });
 
+  test('refuses a folder that it wrote itself, which needs nothing more', async () => {
+    const { code, stderr } = await tidegate('inspect', '--from', at('now'), '--out', at('again'));
+    expect(code).toBe(2);
+    expect(stderr).toContain(`for example tidegate simulate ${at('now')}`);
+    expect(fs.existsSync(at('again'))).toBe(false);
+  });
+
   test('copies no value that may be a secret', () => {
     for (const file of fs.readdirSync(at('now'))) expect(read('now', file)).not.toContain(PAST_SECRET);
   });
