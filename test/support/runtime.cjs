@@ -13,6 +13,18 @@ function refuseImport() {
   throw new TypeError('import() needs node --experimental-vm-modules under Jest; use require');
 }
 
+/** Compiles a module; undefined when its syntax is wrong. */
+function scriptOf(source, file, parameters) {
+  const head = `(function (${parameters.join(', ')}) {`;
+  try {
+    // The offset leaves the columns of the first line where source maps have them.
+    const options = { filename: file, columnOffset: -head.length, importModuleDynamically: refuseImport };
+    return new vm.Script(`${head}${source}\n})`, options);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Jest's modules, compiled once a process.
  *
@@ -32,23 +44,20 @@ module.exports = class extends Runtime {
       return source;
     };
     const compile = executor.compile.bind(executor);
-    const head = `(function (${executor.injectedModuleParameters.join(', ')}) {`;
+    const parameters = executor.injectedModuleParameters;
+    const ofModules = parameters.slice(0, parameters.length - executor.config.sandboxInjectedGlobals.length);
     executor.compile = (source, file) => {
       const context = executor.environment.getVmContext();
-      // Jest's own way for modules of Node.js, for a torn-down context and for errors of syntax, which it explains.
+      // Jest's own way for modules of Node.js and for a torn-down context.
       if (context === null || executor.resolution.isCoreModule(file)) return compile(source, file);
-      let script = scripts.get(file);
-      if (script?.source !== source) {
-        try {
-          // The offset leaves the columns of the first line where source maps have them.
-          const options = { filename: file, columnOffset: -head.length, importModuleDynamically: refuseImport };
-          script = { source, code: new vm.Script(`${head}${source}\n})`, options) };
-        } catch {
-          return compile(source, file);
-        }
-        scripts.set(file, script);
+      if (scripts.get(file)?.source !== source) {
+        // A module may have an own constant of the name of an injected global: it gets none.
+        const code = scriptOf(source, file, parameters) ?? scriptOf(source, file, ofModules);
+        // Jest explains errors of syntax.
+        if (code === undefined) return compile(source, file);
+        scripts.set(file, { source, code });
       }
-      return script.code.runInContext(context);
+      return scripts.get(file).code.runInContext(context);
     };
   }
 };
