@@ -80,7 +80,8 @@ export class CdkCommand {
   /** Environment of a command that reaches the local engine only, without the AWS settings of the caller. */
   private localEnvironment(engineUrl: string): NodeJS.ProcessEnv {
     const region = this.options.region ?? LOCAL_REGION;
-    const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|CDK_)/.test(name));
+    // CDK_VALIDATION is about the synthesis, not about an account.
+    const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|CDK_(?!VALIDATION$))/.test(name));
     const emptyFile = process.platform === 'win32' ? 'NUL' : '/dev/null';
     return {
       ...Object.fromEntries(kept),
