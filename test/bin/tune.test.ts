@@ -166,7 +166,7 @@ describe('tidegate tune', () => {
   }, 60_000);
 
   test('draws a progress bar on a terminal and takes it away', async () => {
-    const { stderr } = await tune(usual(), { isTTY: true });
+    const { stderr } = await tune(usual('--candidates', '5'), { isTTY: true });
     expect(stderr).toContain('\rtune'.slice(1));
     expect(stderr.endsWith('\r\u001b[2K')).toBe(true);
   });

@@ -110,8 +110,9 @@ describe('a stage', () => {
   const notice = Match.stringLikeRegexp('the alarms and the cost guard of stage .* have no recipient');
 
   test.each(['dev', 'prod'])('%s without recipients says so, with both ways to give one', (name) => {
-    Annotations.fromStack(stackOf(name)).hasInfo(`/Tidegate-${name}/Platform`, notice);
-    Annotations.fromStack(stackOf(name)).hasInfo('*', Match.stringLikeRegexp('-c notifyEmail=ADDRESS'));
+    const annotations = Annotations.fromStack(stackOf(name));
+    annotations.hasInfo(`/Tidegate-${name}/Platform`, notice);
+    annotations.hasInfo('*', Match.stringLikeRegexp('-c notifyEmail=ADDRESS'));
   });
 
   test('local runs in front of a person and says nothing', () => {

@@ -21,7 +21,6 @@ function servingIn(stack: Stack): { readonly modelServer: ModelServer; readonly 
 const cpuServer = ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3');
 const pools = [{ instanceType: 'ml.g5.xlarge' }, { instanceType: 'ml.g6.xlarge' }];
 
-// In one file, because each file that validates templates starts the validation anew, which takes seconds.
 test.each<[string, (stack: Stack) => void]>([
   [
     'an asynchronous endpoint that scales to zero',

@@ -9,7 +9,18 @@ const { context: flags } = JSON.parse(fs.readFileSync(path.join(projectDirectory
   readonly context: object;
 };
 
-function runApp(context: object, profileRegion = '') {
+type AppRun = ReturnType<typeof startApp>;
+const runs = new Map<string, AppRun>();
+
+/** Runs the app, once for the same context and region. */
+function runApp(context: object, profileRegion = ''): AppRun {
+  const key = JSON.stringify([context, profileRegion]);
+  const run = runs.get(key) ?? startApp(context, profileRegion);
+  runs.set(key, run);
+  return run;
+}
+
+function startApp(context: object, profileRegion: string) {
   const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-app-'));
   try {
     const environment: NodeJS.ProcessEnv = {

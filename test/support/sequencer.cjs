@@ -1,9 +1,11 @@
 const Sequencer = require('@jest/test-sequencer').default;
 const path = require('node:path');
 
-/** Files that take longest, and wait more than they compute: begun first, so that none is left running alone at the end. */
+/** Files that take longest: begun first, so that none is left running alone at the end. */
 const FIRST = [
   'test/local/platform.test.ts',
+  'test/nag/nag.test.ts',
+  'test/bin/inspect-account.test.ts',
   'test/bin/preflight/preflight.test.ts',
   'test/emulator/model-server/container-contract.test.ts',
 ];
