@@ -125,7 +125,6 @@ describe('a first deployment of the stage prod that fails', () => {
     const status = await eventually(
       () => statusOf('first'),
       (now) => !now.endsWith('_IN_PROGRESS'),
-      60_000,
     );
 
     expect(status).toBe('ROLLBACK_COMPLETE');

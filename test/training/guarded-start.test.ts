@@ -107,7 +107,6 @@ describe('a pipeline behind a cost guard', () => {
     const { error } = await eventually(
       () => aws.stepFunctions.send(new DescribeExecutionCommand({ executionArn })),
       ({ status }) => status !== 'RUNNING',
-      45_000,
     );
     return { error, jobs: created() - before };
   }

@@ -58,9 +58,10 @@ describe('the live page server', () => {
 
   test('stops at once although a reader is connected', async () => {
     await fetch(`${page.url}events`);
-    const started = Date.now();
+    const started = performance.now();
     await page.stop();
-    expect(Date.now() - started).toBeLessThan(1500);
+    // A connection that is kept alive ends by itself after 5 s; one of a reader never does.
+    expect(performance.now() - started).toBeLessThan(4000);
     await expect(fetch(page.url)).rejects.toThrow();
   });
 });
