@@ -15,6 +15,7 @@ const TESTS = {
     'test/lambda/stream-consumer/endpoint-runtime.test.ts',
   ],
   'lib/ingestion/decide': ['test/ingestion/checkpoint.test.ts', 'test/ingestion/drain-rate.test.ts'],
+  'lib/preflight/decide': ['test/preflight'],
   'lib/scaling/decide': ['test/scaling/decide'],
   'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
   'lib/training/decide': ['test/training/capacity-failure.test.ts'],

@@ -135,11 +135,16 @@ export class World {
         return new Promise(() => undefined);
       }
       if (fault === 'fails') throw new Error(`${what} is broken`);
-      const result = effect();
       if (fault === 'dies after its effect') {
         dead = true;
+        try {
+          effect();
+        } catch {
+          // A refusal of the service is not received either.
+        }
         return new Promise(() => undefined);
       }
+      const result = effect();
       if (fault === 'fails after its effect') throw new Error(`${what} is broken after its effect`);
       return result;
     };
