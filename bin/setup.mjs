@@ -30,12 +30,32 @@ export function isClone() {
   return fs.existsSync(path.join(projectDirectory, 'tsconfig.json'));
 }
 
+/**
+ * True if npm's list of installed packages has exactly those of a lock file, after an `npm ci` by hand as well. Optional packages are for
+ * some platforms only.
+ *
+ * @param installed text of `node_modules/.package-lock.json`
+ */
+export function hasPackages(installed, lock) {
+  const found = JSON.parse(installed).packages;
+  return Object.entries(JSON.parse(lock).packages).every(([folder, { version, integrity, optional }]) => {
+    if (folder === '') return true;
+    const own = found[folder];
+    return own === undefined ? optional === true : own.version === version && own.integrity === integrity;
+  });
+}
+
 /** Installs the npm packages of the lock file unless exactly these are installed already. */
 export function installPackages() {
   const lockFile = path.join(projectDirectory, 'package-lock.json');
   const stampFile = path.join(projectDirectory, 'node_modules', '.tidegate-lock');
+  const installedFile = path.join(projectDirectory, 'node_modules', '.package-lock.json');
   const lock = fs.readFileSync(lockFile, 'utf8');
   if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === lock) return;
+  if (fs.existsSync(installedFile) && hasPackages(fs.readFileSync(installedFile, 'utf8'), lock)) {
+    fs.writeFileSync(stampFile, lock);
+    return;
+  }
   process.stderr.write('Installing npm packages (once, about half a minute) …\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
