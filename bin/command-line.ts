@@ -56,8 +56,9 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
       say('interrupted; everything was stopped');
       return EXIT.interrupted;
     }
-    say(error instanceof Error ? error.message : String(error));
-    return error instanceof InputError ? EXIT.badInput : EXIT.failed;
+    const problem = pathProblem(error);
+    say(problem ?? (error instanceof Error ? error.message : String(error)));
+    return problem !== undefined || error instanceof InputError ? EXIT.badInput : EXIT.failed;
   }
 }
 
@@ -163,4 +164,17 @@ export function findProjectDirectory(from: string, environment: NodeJS.ProcessEn
     if (fs.existsSync(path.join(directory, 'package.json'))) return directory;
     if (directory === path.dirname(directory)) throw new Error(`no package.json is above ${from}`);
   }
+}
+
+/** System calls that fail because of the path that somebody gave. */
+const READING_CALLS = ['open', 'stat', 'lstat', 'scandir', 'read', 'realpath', 'access'];
+
+/** Message about a path that the system refuses, for reasons that no reader of files expects; undefined for any other error. */
+function pathProblem(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, path: file } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined || file === undefined || !READING_CALLS.includes(syscall))
+    return undefined;
+  const shown = file.length > 200 ? `${file.slice(0, 200)}...` : file;
+  return `'${shown}' cannot be read (${code}); check the path and its permissions`;
 }

@@ -6,6 +6,7 @@
 //   node bin/setup.mjs test:real …    … the tests that download much, or take minutes
 //   node bin/setup.mjs test:faults …    … every protection against a fault taken out, to see its test fail
 //   node bin/setup.mjs test:mutation …    … the code of a folder changed place by place, to see its tests fail
+//   node bin/setup.mjs test:hostile …    … inputs of every form that nobody meant well given to the readers and commands
 //   node bin/setup.mjs smoke:aws …    … a stage deployed to a real account, checked and deleted; asks before it spends
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -92,7 +93,11 @@ export async function setUp() {
 }
 
 /** Tests of the tests, below `test/`. */
-const SCRIPTS = { 'test:faults': ['faults', 'run.mjs'], 'test:mutation': ['mutation', 'run.mjs'] };
+const SCRIPTS = {
+  'test:faults': ['faults', 'run.mjs'],
+  'test:mutation': ['mutation', 'run.mjs'],
+  'test:hostile': ['hostile', 'run.mjs'],
+};
 
 async function main([command = 'install', ...rest]) {
   if (command === 'install') {
@@ -107,7 +112,7 @@ async function main([command = 'install', ...rest]) {
     const env = { ...process.env, ...(command === 'test:real' && { TIDEGATE_TEST_LEG: 'real' }) };
     const result = spawnSync(process.execPath, [jest, ...rest], { cwd: projectDirectory, stdio: 'inherit', env });
     process.exit(result.status ?? 1);
-  } else if (command === 'test:faults' || command === 'test:mutation') {
+  } else if (command in SCRIPTS) {
     await setUp();
     const script = path.join(projectDirectory, 'test', ...SCRIPTS[command]);
     const result = spawnSync(process.execPath, [script, ...rest], { cwd: projectDirectory, stdio: 'inherit' });
@@ -118,7 +123,7 @@ async function main([command = 'install', ...rest]) {
     process.exit(await runSmoke(projectDirectory, rest));
   } else {
     refuse(
-      `unknown command '${command}'; known are install, build, test, test:real, test:faults, test:mutation and smoke:aws`,
+      `unknown command '${command}'; known are install, build, test, test:real, test:faults, test:mutation, test:hostile and smoke:aws`,
     );
   }
 }

@@ -103,12 +103,12 @@ function listed(
   publicationDate: unknown,
 ): ListedProduct {
   const attributes = isObject(product['attributes']) ? product['attributes'] : {};
-  return { sku: String(product['sku']), attributes, onDemand, publicationDate };
+  return { sku: textIn(product['sku']), attributes, onDemand, publicationDate };
 }
 
 /** Returns the price of a product, its problem, or undefined where it is no instance for hosting or training. */
 function priceOf({ sku, attributes, onDemand, publicationDate }: ListedProduct): ListedPrice | string | undefined {
-  const purpose = COMPONENTS[String(attributes['component'])];
+  const purpose = COMPONENTS[textIn(attributes['component'])];
   // Some lists have the name with the component behind it as `instanceType`.
   const named = attributes['instanceName'] ?? attributes['instanceType'];
   const instanceType = typeof named === 'string' ? named.replace(/-(Hosting|Training)$/, '') : '';
@@ -118,7 +118,7 @@ function priceOf({ sku, attributes, onDemand, publicationDate }: ListedProduct):
     findInstanceType(instanceType) === undefined ? undefined : `${instanceType} for ${purpose} (${sku}) ${what}`;
   const region = attributes['regionCode'];
   if (typeof region !== 'string' || region === '') return problem('has no regionCode');
-  const asOf = /^\d{4}-\d{2}-\d{2}/.exec(String(publicationDate))?.[0];
+  const asOf = /^\d{4}-\d{2}-\d{2}/.exec(textIn(publicationDate))?.[0];
   if (asOf === undefined) return problem(`has no date: publicationDate is ${JSON.stringify(publicationDate)}`);
 
   const dimensions = (isObject(onDemand) ? Object.values(onDemand) : []).flatMap((term) =>
@@ -127,7 +127,7 @@ function priceOf({ sku, attributes, onDemand, publicationDate }: ListedProduct):
   if (dimensions.length === 0) return problem(`has no price on demand in ${region}`);
   const values = dimensions.map((dimension) => {
     const usd = objectAt(dimension, 'pricePerUnit')?.['USD'];
-    const unit = isObject(dimension) ? String(dimension['unit']) : '';
+    const unit = isObject(dimension) ? textIn(dimension['unit']) : '';
     return /^(hrs?|hours?)$/i.test(unit) && typeof usd === 'string' && usd.trim() !== '' ? Number(usd) : NaN;
   });
   const distinct = [...new Set(values)];
@@ -202,7 +202,7 @@ export function parsePriceFile(text: string): { readonly file: PriceFile; readon
           );
       }
     }
-    file[region] = { asOf: String(asOf), ...byPurpose };
+    file[region] = { asOf: textIn(asOf), ...byPurpose };
   }
   return { file, problems };
 }
@@ -210,4 +210,9 @@ export function parsePriceFile(text: string): { readonly file: PriceFile; readon
 /** Text of a price file. */
 export function formatPriceFile(file: PriceFile, source: string): string {
   return `${JSON.stringify({ source, regions: file }, null, 2)}\n`;
+}
+
+/** Text of a document; empty where it has none. */
+function textIn(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -5,9 +5,33 @@
  */
 export class InputError extends Error {
   public constructor(message: string) {
-    super(message);
+    super(printable(message));
     this.name = 'InputError';
   }
+}
+
+/** Maximum characters of a line of a message, of which the beginning names the place and the end the way out, and of all lines. */
+const MAX_LINE_LENGTH = 2000;
+const MAX_LENGTH = 16_000;
+
+/**
+ * Returns a message that a terminal can show: values from outside may be as long as a file, and hold characters that move the cursor, set
+ * colours or turn the direction of the text.
+ */
+function printable(message: string): string {
+  const lines = message
+    .replace(/[^\P{C}\n\t]/gu, '\ufffd')
+    .split('\n')
+    .map((line) =>
+      line.length <= MAX_LINE_LENGTH
+        ? line
+        : `${line.slice(0, MAX_LINE_LENGTH / 2)} ... ${line.slice(-MAX_LINE_LENGTH / 2)}`,
+    );
+  let shown = 0;
+  for (let length = 0; shown < lines.length; shown++) if ((length += lines[shown]!.length) > MAX_LENGTH) break;
+  return [...lines.slice(0, shown), ...(shown < lines.length ? [`(${lines.length - shown} more lines)`] : [])].join(
+    '\n',
+  );
 }
 
 /** Throws one {@link InputError} that lists every problem; returns when there is none. */

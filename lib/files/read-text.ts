@@ -6,7 +6,7 @@ const CHUNK_BYTES = 64 * 1024;
 const MIB = 1024 * 1024;
 
 /** Maximum size of a file of settings, which commands hold in memory. */
-export const MAX_SETTINGS_BYTES = 64 * MIB;
+const MAX_SETTINGS_BYTES = 64 * MIB;
 
 /**
  * Reads a text as a whole: UTF-8 or UTF-16 by its byte order mark, which is left out.

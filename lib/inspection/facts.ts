@@ -212,7 +212,7 @@ function selectedVariants(config: Json, variantName: string | undefined): Json[]
   if (variantName === undefined) return variants;
   const chosen = variants.filter(({ VariantName }) => VariantName === variantName);
   if (chosen.length > 0) return chosen;
-  const names = variants.map(({ VariantName }) => String(VariantName)).join(', ');
+  const names = variants.map(({ VariantName }) => textOf(VariantName) ?? 'one without a name').join(', ');
   throw new InputError(`--variant is '${variantName}', and the endpoint has no such variant; it has ${names}`);
 }
 

@@ -49,7 +49,9 @@ export function readMetrics(document: Json, kind: EndpointKind, name: string): R
       into.set(at, value);
     });
     if (status !== undefined && status !== 'Complete' && !isContinued(document, result)) {
-      problems.push(`${name}: ${id} is incomplete (${String(status)}): CloudWatch had more values than it returned`);
+      problems.push(
+        `${name}: ${id} is incomplete (${textOf(status) ?? 'its status is unknown'}): CloudWatch had more values than it returned`,
+      );
     }
   }
   if (textOf(document['NextToken']) !== undefined) {

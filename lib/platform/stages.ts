@@ -10,6 +10,7 @@ import { priceOverrides } from '../cost/price-file';
 import { checkNotificationRecipients } from '../monitoring/notification-checks';
 import { ForecastMode } from '../scaling';
 import type { StageConfiguration } from './stage-configuration';
+import { checkStageTypes } from './stage-types';
 
 /** Region of stages that name none. */
 export const DEFAULT_REGION = 'us-east-1';
@@ -65,6 +66,8 @@ export function stageConfiguration(name: string): StageConfiguration {
 
 /** Returns every problem of a stage's settings; none if it can be deployed. */
 export function checkStageConfiguration(stage: StageConfiguration): string[] {
+  const types = checkStageTypes(stage);
+  if (types.length > 0) return types;
   const problems = [...checkName(stage), ...checkCapacity(stage), ...checkForecast(stage)];
   for (const problem of checkNotificationRecipients(stage.notifications ?? {}))
     problems.push(`notifications.${problem}`);

@@ -36,7 +36,9 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 
 function typesOf(document: unknown): string[] {
   const resources = isObject(document) && isObject(document['Resources']) ? Object.values(document['Resources']) : [];
-  return resources.flatMap((resource) => (isObject(resource) ? [String(resource['Type'])] : []));
+  return resources.flatMap((resource) =>
+    isObject(resource) && typeof resource['Type'] === 'string' ? [resource['Type']] : [],
+  );
 }
 
 function fleetsOf(model: TemplateModel, endpoint: DeclaredEndpoint): FleetNeed[] {
@@ -172,7 +174,9 @@ function bootstrapOf(templates: readonly TemplateDocument[]): BootstrapNeed | un
     const parameters = isObject(document) && isObject(document['Parameters']) ? document['Parameters'] : {};
     const parameter = parameters['BootstrapVersion'];
     const parameterName = isObject(parameter) ? parameter['Default'] : undefined;
-    const qualifier = /^\/cdk-bootstrap\/([^/]+)\/version$/.exec(String(parameterName))?.[1];
+    const qualifier = /^\/cdk-bootstrap\/([^/]+)\/version$/.exec(
+      typeof parameterName === 'string' ? parameterName : '',
+    )?.[1];
     if (qualifier === undefined) continue;
     const refused = refusedVersions((document as Json)['Rules']);
     return { parameterName: String(parameterName), qualifier, minimumVersion: Math.max(0, ...refused) + 1 };

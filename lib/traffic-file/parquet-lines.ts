@@ -33,7 +33,7 @@ export async function isParquet(file: string): Promise<boolean> {
  */
 export async function* parquetLines(file: string, maxSeconds = MAX_SECONDS): AsyncGenerator<string> {
   const worker = new Worker(workerFile(), { workerData: file, resourceLimits: { maxOldGenerationSizeMb: MAX_MIB } });
-  // Without a listener, an error while nobody waits would end the process.
+  // An error without a listener ends the process, also between two parts.
   worker.on('error', () => undefined);
   try {
     for (let line = 0; ;) {

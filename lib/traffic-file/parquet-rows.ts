@@ -62,10 +62,18 @@ function dateText(date: Date): string {
   return Number.isNaN(date.getTime()) ? 'no date' : date.toISOString();
 }
 
+/** Reason that a reader can use: the library's own errors, but not those of JavaScript where it reads what is not there. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'it cannot be decoded';
+  return error instanceof TypeError || error instanceof RangeError
+    ? 'a part of its structure is missing'
+    : error.message;
+}
+
 async function attempt<Result>(file: string, read: () => Promise<Result>): Promise<Result> {
   try {
     return await read();
   } catch (error) {
-    throw damaged(file, error instanceof Error ? error.message : String(error));
+    throw damaged(file, reasonOf(error));
   }
 }

@@ -42,7 +42,7 @@ describe('checkStageConfiguration refuses', () => {
     ['no instance type', { instanceTypes: [] }, /instanceTypes is empty/],
     ['a type without a price', { instanceTypes: ['ml.p4de.24xlarge'] }, /no hosting price .* ml\.p4de\.24xlarge/],
     ['a region without prices', { region: 'eu-central-1' }, /no hosting price .* in eu-central-1/],
-    ['a price of zero', { pricesPerHourUsd: { 'ml.g5.xlarge': 0 } }, /above 0/],
+    ['a price of zero', { pricesPerHourUsd: { 'ml.g5.xlarge': 0 } }, /a number of USD from 0\.000001 to 1000000/],
     ['a budget that is no amount', { budgetUsd: -5 }, /budgetUsd \(-5\) must be above 0/],
     // 1 x 1.127 USD/h (the cheaper type) x 744 h
     [
@@ -64,6 +64,18 @@ describe('checkStageConfiguration refuses', () => {
     ['a name that is no part of a stack name', { name: 'dev_1' }, /name \('dev_1'\) cannot be part/],
     ['a name that differs from another in case alone', { name: 'Dev' }, /name \('Dev'\) cannot be part.*lower-case/],
     ['a name with two hyphens in a row', { name: 'dev--b' }, /name \('dev--b'\) cannot be part.*single hyphens/],
+    ['a name that is none', { name: ['dev'] as never }, /^name is \["dev"\]; give text$/],
+    [
+      'types in a text',
+      { instanceTypes: 'ml.g5.xlarge' as never },
+      /^instanceTypes is 'ml\.g5\.xlarge'; give a list of texts$/,
+    ],
+    ['no budget', { budgetUsd: undefined }, /^budgetUsd is missing; give a number$/],
+    [
+      'recipients of another type',
+      { notifications: { emailAddresses: 'oncall@example.com' as never } },
+      /^notifications\.emailAddresses is 'oncall@example\.com'; give a list of texts$/,
+    ],
     ['the name of a tour', { name: 'dev-tour' }, /name \('dev-tour'\) ends in -tour/],
   ])('%s', (_, overrides, message) => {
     expect(problemsOf(overrides).join('\n')).toMatch(message);

@@ -104,12 +104,14 @@ function stepProblem(step: Json, reader: TemplateReader): string | undefined {
   for (const { lower, upper } of sorted) {
     if (lower === -Infinity && upper === Infinity && sorted.length > 1)
       return 'a step without bounds is not the only one';
-    if (lower >= upper) return `a step goes from ${lower} to ${upper}, which is empty`;
+    if (lower >= upper) return `a step goes from ${boundText(lower)} to ${boundText(upper)}, which is empty`;
   }
   for (let index = 1; index < sorted.length; index++) {
     const [before, after] = [sorted[index - 1]!, sorted[index]!];
-    if (before.upper < after.lower) return `the steps leave a gap between ${before.upper} and ${after.lower}`;
-    if (before.upper > after.lower) return `the steps overlap between ${after.lower} and ${before.upper}`;
+    if (before.upper < after.lower)
+      return `the steps leave a gap between ${boundText(before.upper)} and ${boundText(after.lower)}`;
+    if (before.upper > after.lower)
+      return `the steps overlap between ${boundText(after.lower)} and ${boundText(before.upper)}`;
   }
   const [first, last] = [sorted[0]!, sorted[sorted.length - 1]!];
   if (first.lower < 0 && first.lower !== -Infinity) {
@@ -354,3 +356,8 @@ export const POLICY_RULES: readonly ProofRule[] = [
     check: neverScalesIn,
   },
 ];
+
+/** Bound of a step for messages. */
+function boundText(bound: number): string {
+  return Number.isFinite(bound) ? String(bound) : bound > 0 ? '+∞' : '-∞';
+}

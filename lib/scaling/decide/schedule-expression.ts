@@ -19,6 +19,9 @@ const RATE_UNITS: { readonly [unit: string]: number } = {
   days: SECONDS_PER_DAY,
 };
 
+/** Maximum time between two moments of a rate: a hundred years. */
+const MAX_RATE_SECONDS = 36_525 * SECONDS_PER_DAY;
+
 /**
  * Parses `at(yyyy-mm-ddThh:mm:ss)`, `rate(value unit)` and `cron(fields)`; `at` and `cron` are in the time zone.
  *
@@ -128,6 +131,9 @@ function parseRate(text: string): number {
     throw new InputError(
       `rate(${text}) is not understood; use a value of at least 1 and minutes, hours or days, for example rate(15 minutes)`,
     );
+  }
+  if (value * unit > MAX_RATE_SECONDS) {
+    throw new InputError(`rate(${text}) is above ${MAX_RATE_SECONDS / SECONDS_PER_DAY} days; use a shorter time`);
   }
   return value * unit;
 }

@@ -172,6 +172,12 @@ function poolsOf(variant: KnownProperties): FleetPool[] {
   return instanceType === undefined ? [] : [{ instanceType, priority: 1 }];
 }
 
+/** Maximum concurrency of an instance; SageMaker's own limit, for asynchronous endpoints, is 1,000. */
+const MAX_SLOTS = 100_000;
+
+/** Maximum weight of a variant; only the ratio of weights counts. */
+const MAX_WEIGHT = 1e9;
+
 function slotsOf(
   config: KnownProperties,
   asyncConfig: KnownProperties | undefined,
@@ -194,9 +200,9 @@ function slotsOf(
 
 function slotCount(properties: KnownProperties, name: string, template: string): number {
   const slots = properties.requiredNumber(name);
-  if (Number.isInteger(slots) && slots >= 1) return slots;
+  if (Number.isInteger(slots) && slots >= 1 && slots <= MAX_SLOTS) return slots;
   throw new InputError(
-    `${template}: the concurrency of one instance (${slots}) must be a whole number of at least 1; correct ${name}`,
+    `${template}: the concurrency of one instance (${slots}) must be a whole number from 1 to ${MAX_SLOTS}; correct ${name}`,
   );
 }
 
@@ -205,8 +211,8 @@ function shareOf(variants: readonly KnownProperties[], index: number, place: str
   if (variants.length < 2) return undefined;
   const weights = variants.map((one) => {
     const weight = one.number('InitialVariantWeight') ?? 1;
-    if (weight >= 0) return weight;
-    throw new InputError(`${place}: InitialVariantWeight (${weight}) must be 0 or more`);
+    if (weight >= 0 && weight <= MAX_WEIGHT) return weight;
+    throw new InputError(`${place}: InitialVariantWeight (${weight}) must be a number from 0 to ${MAX_WEIGHT}`);
   });
   const sum = weights.reduce((all, weight) => all + weight, 0);
   const before = weights.slice(0, index).reduce((all, weight) => all + weight, 0);

@@ -51,6 +51,9 @@ const MEASURES: { readonly [name: string]: Measure } = {
 
 const FORM = /^([a-z0-9-]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(?:(?:%|s|usd)\s*)?(\/\s*month)?$/i;
 
+/** Maximum number of a condition, above every measure. */
+const MAX_LIMIT = 1e15;
+
 /**
  * Parses a condition such as `slo<99`, `cost>1200/month` or `wait-p99>1`.
  *
@@ -64,18 +67,20 @@ export function parseThreshold(text: string): FailureThreshold {
     );
   }
   const measure = match[1]!.toLowerCase();
-  if (MEASURES[measure] === undefined) {
+  if (!Object.hasOwn(MEASURES, measure)) {
     throw new InputError(
       `--fail-if is '${text}', and there is no measure '${measure}'; nearest: ${nearestNames(measure, Object.keys(MEASURES)).join(', ')}`,
     );
   }
   const perMonth = match[4] !== undefined;
   if (perMonth && measure !== 'cost') throw new InputError(`--fail-if is '${text}'; only cost can be given per month`);
+  const limit = Number(match[3]);
+  if (!(Math.abs(limit) <= MAX_LIMIT)) throw new InputError(`--fail-if is '${text}'; its number is above ${MAX_LIMIT}`);
   return {
     text: text.trim(),
     measure,
     operator: match[2] as FailureThreshold['operator'],
-    limit: Number(match[3]),
+    limit,
     perMonth,
   };
 }

@@ -1,0 +1,285 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { readServiceProfile } from '../../../bin/input/service-profile-file';
+import { runCommandLine } from '../../../bin/command-line';
+import { InputError } from '../../../lib/core/errors';
+import type { Random } from '../../../lib/simulation/random';
+import { chatTemplate } from '../../simulation/blueprint/chat-template';
+import { pastResponses } from '../../support/saved-responses';
+import { bytesOf, textOf, type Form, type HostileInput } from '../form';
+import { mutated, mutatedJsonText, NUMBERS } from '../mutations';
+
+/** Project that the command line belongs to. */
+const PROJECT = process.cwd();
+
+/** Runs a command in this process; bad input becomes an InputError again, and a failure an error. */
+async function run(args: readonly string[]): Promise<unknown> {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCommandLine(args, {
+    projectDirectory: PROJECT,
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+    environment: {},
+    signal: new AbortController().signal,
+    runLocal: () => Promise.resolve({ ok: true } as never),
+    runTour: () => Promise.resolve({ ok: true } as never),
+  });
+  if (code === 2) throw new InputError(stderr);
+  // 1 is an answer too, such as a fault that was proven, when there is a result.
+  if (code !== 0 && !(code === 1 && stdout !== '')) throw new Error(`exit code ${code}: ${stderr}`);
+  return { stdout, stderr };
+}
+
+function write(folder: string, name: string, content: HostileInput): string {
+  const file = path.join(folder, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, bytesOf(content));
+  return file;
+}
+
+const SAVED = pastResponses({ minutes: 30 });
+const SAVED_NAMES = Object.keys(SAVED);
+
+/** A saved response that was changed, after the line with its name. */
+const savedForm: Form = {
+  name: 'saved responses of the AWS CLI',
+  share: 2,
+  input: (random) => {
+    const name = SAVED_NAMES[Math.floor(random.uniform() * SAVED_NAMES.length)]!;
+    return `${name}\n${mutatedJsonText(SAVED[name], random)}`;
+  },
+  read: async (input, folder) => {
+    const text = textOf(input);
+    const end = text.indexOf('\n');
+    const saved = path.join(folder, 'saved');
+    const out = path.join(folder, 'out');
+    for (const one of [saved, out]) fs.rmSync(one, { recursive: true, force: true });
+    for (const [name, document] of Object.entries(SAVED)) write(saved, name, JSON.stringify(document));
+    const name = text.slice(0, end);
+    // Shrinking may cut the name, too.
+    if (SAVED_NAMES.includes(name)) write(saved, name, text.slice(end + 1));
+    return run(['inspect', '--from', saved, '--out', out, '--json']);
+  },
+};
+
+const values = (type: string, given: object): object => ({
+  address: `${type}.chat`,
+  mode: 'managed',
+  type,
+  name: 'chat',
+  values: given,
+});
+
+const TERRAFORM = {
+  format_version: '1.2',
+  values: {
+    root_module: {
+      resources: [
+        values('aws_sagemaker_endpoint', { name: 'chat', endpoint_config_name: 'chat-config', arn: null }),
+        values('aws_sagemaker_endpoint_configuration', {
+          name: 'chat-config',
+          arn: 'arn:aws:sagemaker:eu-west-3:111122223333:endpoint-config/chat-config',
+          production_variants: [
+            {
+              variant_name: 'AllTraffic',
+              instance_type: 'ml.g5.xlarge',
+              initial_instance_count: 2,
+              initial_variant_weight: 1,
+              routing_config: [{ routing_strategy: 'LEAST_OUTSTANDING_REQUESTS' }],
+              managed_instance_scaling: [],
+            },
+          ],
+          tags_all: { 'tidegate:max-concurrency-per-instance': '6' },
+        }),
+        values('aws_appautoscaling_target', {
+          service_namespace: 'sagemaker',
+          resource_id: 'endpoint/chat/variant/AllTraffic',
+          scalable_dimension: 'sagemaker:variant:DesiredInstanceCount',
+          min_capacity: 1,
+          max_capacity: 8,
+        }),
+        values('aws_appautoscaling_policy', {
+          name: 'tracking',
+          policy_type: 'TargetTrackingScaling',
+          service_namespace: 'sagemaker',
+          resource_id: 'endpoint/chat/variant/AllTraffic',
+          scalable_dimension: 'sagemaker:variant:DesiredInstanceCount',
+          target_tracking_scaling_policy_configuration: [
+            {
+              target_value: 70,
+              predefined_metric_specification: [{ predefined_metric_type: 'SageMakerVariantInvocationsPerInstance' }],
+            },
+          ],
+        }),
+      ],
+    },
+  },
+};
+
+const PROFILES = [
+  { overheadSeconds: 0.05, prefillTokensPerSecond: 8000, decodeTokensPerSecond: 50 },
+  { distribution: 'gamma', meanSeconds: 2, coefficientOfVariation: 1 },
+  { measuredSeconds: [1.2, 0.8] },
+];
+
+/** Flags with good values; `%` stands for a file of the good inputs. */
+const COMMANDS: readonly (readonly string[])[] = [
+  [
+    'simulate',
+    '%template',
+    '--trace',
+    '%trace',
+    '--no-advice',
+    '--seed',
+    '1',
+    '--from',
+    '0',
+    '--to',
+    '240',
+    '--slo-wait',
+    '1',
+  ],
+  [
+    'simulate',
+    '%template',
+    '--trace',
+    '%trace',
+    '--no-advice',
+    '--capacity-failure',
+    'ml.g5.xlarge:10.5-100',
+    '--timeout',
+    '60',
+    '--slo',
+    '99',
+  ],
+  [
+    'simulate',
+    '%template',
+    '--trace',
+    '%trace',
+    '--no-advice',
+    '--price',
+    'ml.g5.xlarge=1.41',
+    '--provisioning',
+    '30,60',
+    '--queue-limit',
+    '5',
+  ],
+  [
+    'simulate',
+    '%template',
+    '--trace',
+    '%trace',
+    '--no-advice',
+    '--start',
+    '2026-01-05T00:00:00Z',
+    '--timezone',
+    'Europe/Berlin',
+    '--start-instances',
+    '2',
+  ],
+  [
+    'simulate',
+    '%template',
+    '--trace',
+    '%trace',
+    '--no-advice',
+    '--fail-if',
+    'slo<99',
+    '--format',
+    'markdown',
+    '--region',
+    'eu-west-1',
+  ],
+  ['prove', '%template', '--format', 'sarif'],
+  ['prove', '%template', '--region', 'eu-west-3', '--format', 'junit'],
+  ['compare', '--trace', '%trace', '--slots', '8', '--service-mean', '0.6', '--seeds', '1', '--from', '0'],
+  ['local', '--speed', '30', '--seed', '1', '--budget', '2.5', '--duration', '600', '--port', '4580'],
+  ['completion', 'bash'],
+  ['help', 'simulate'],
+];
+
+const FLAG_VALUES = [
+  ...NUMBERS,
+  '',
+  ' ',
+  '-',
+  '--',
+  '-1',
+  'x'.repeat(300),
+  '\u001b[31m',
+  '%template',
+  '%trace',
+  '/dev/null',
+  '/',
+  '.',
+  'ml.g5.xlarge:0.1-0.3',
+];
+
+function flagsInput(random: Random): string {
+  const args = [...COMMANDS[Math.floor(random.uniform() * COMMANDS.length)]!];
+  for (let round = 1 + Math.floor(random.uniform() * 2); round > 0; round--) {
+    const at = Math.floor(random.uniform() * args.length);
+    const kind = Math.floor(random.uniform() * 4);
+    if (kind === 0) args.splice(at, 1);
+    else if (kind === 1) args.splice(at, 0, FLAG_VALUES[Math.floor(random.uniform() * FLAG_VALUES.length)]!);
+    else if (kind === 2) args[at] = FLAG_VALUES[Math.floor(random.uniform() * FLAG_VALUES.length)]!;
+    else args[at] = mutated(args[at]!, random).slice(0, 2000);
+  }
+  // An argument of a process has no NUL character.
+  return JSON.stringify(args.map((arg) => arg.replaceAll('\u0000', '')));
+}
+
+async function readFlags(input: HostileInput, folder: string): Promise<unknown> {
+  let args: unknown;
+  try {
+    args = JSON.parse(textOf(input));
+  } catch {
+    throw new InputError('these are no arguments');
+  }
+  if (!Array.isArray(args)) throw new InputError('these are no arguments');
+  const template = path.join(folder, 'flags.template.json');
+  const trace = path.join(folder, 'flags.csv');
+  if (!fs.existsSync(template)) {
+    write(folder, 'flags.template.json', JSON.stringify(chatTemplate()));
+    write(folder, 'flags.csv', `# step_seconds=60\nrequests\n${'40\n'.repeat(12)}`);
+  }
+  const given = args.map((arg) => String(arg).replaceAll('%template', template).replaceAll('%trace', trace));
+  // Nothing is written outside of the folder, and nothing asks an account.
+  if (
+    given.some(
+      (arg) => /^(--?(out|report|timeline|endpoint)|inspect|preflight|prices|agree|tune)/.test(arg) || arg === '-',
+    )
+  ) {
+    throw new InputError('left to the tests of these commands');
+  }
+  return run(given);
+}
+
+export const COMMAND_FORMS: readonly Form[] = [
+  savedForm,
+  {
+    name: 'terraform show -json',
+    share: 3,
+    input: (random) => mutatedJsonText(TERRAFORM, random),
+    read: (input, folder) => {
+      fs.rmSync(path.join(folder, 'out'), { recursive: true, force: true });
+      return run([
+        'inspect',
+        '--terraform',
+        write(folder, 'show.json', input),
+        '--out',
+        path.join(folder, 'out'),
+        '--json',
+      ]);
+    },
+  },
+  {
+    name: 'service profiles',
+    share: 4,
+    input: (random) => mutatedJsonText(PROFILES[Math.floor(random.uniform() * PROFILES.length)], random),
+    read: (input, folder) => readServiceProfile(write(folder, 'profile.json', input)),
+  },
+  { name: 'flags of the command line', share: 2, input: flagsInput, read: readFlags },
+];

@@ -1,0 +1,291 @@
+import { parseBatch, payloadText } from '../../../lambda/stream-consumer/batch';
+import { parsePriceFile, readPriceList } from '../../../lib/catalog/price-list';
+import { InputError } from '../../../lib/core/errors';
+import {
+  parseBudget,
+  parseGuardConfiguration,
+  parseGuardRecord,
+  parseGuardState,
+  guardPlan,
+} from '../../../lib/cost/contract';
+import { parseSweeperConfiguration } from '../../../lib/inference/contract';
+import {
+  formatResultLine,
+  parseDeadLetter,
+  parseInferenceRequest,
+  parseInferenceResponse,
+  parseResultLine,
+} from '../../../lib/ingestion/contract';
+import { parseInspection, parseRecording } from '../../../lib/inspection/contract';
+import { checkStageConfiguration, stageConfiguration } from '../../../lib/platform/stages';
+import { parseForecasterConfiguration, parseScaleNotice, parseWatchedFleets } from '../../../lib/scaling/contract';
+import { parseForecastState } from '../../../lib/scaling/decide/forecast/capacity-forecast';
+import { parseThreshold } from '../../../lib/simulation/rehearse';
+import { getProducts, regionFile } from '../../support/price-lists';
+import { bytesOf, textOf, type Form } from '../form';
+import { mutated, mutatedJson, mutatedJsonText } from '../mutations';
+
+const json = (name: string, share: number, good: readonly unknown[], read: (text: string) => unknown): Form => ({
+  name,
+  share,
+  input: (random) => mutatedJsonText(good[Math.floor(random.uniform() * good.length)], random),
+  read: (input) => read(textOf(input)),
+});
+
+const GUARD = {
+  name: 'guard',
+  dryRun: false,
+  fleets: [
+    {
+      resourceId: 'endpoint/chat/variant/main',
+      endpointName: 'chat',
+      variantName: 'main',
+      scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+      minCapacity: 1,
+      maxCapacity: 8,
+      protectedFloor: 1,
+      pricesPerHourUsd: { 'ml.g5.xlarge': 1.4 },
+    },
+  ],
+  training: { jobNamePrefix: 'tg-', runningJobs: 'STOP', pricesPerHourUsd: { 'ml.g5.xlarge': 1.4 } },
+  thresholds: { warnAtPercent: 80, freezeAtPercent: 90, shrinkAtPercent: 100, releasePercent: 5 },
+  forecastSmoothingSeconds: 3600,
+};
+
+const FORECASTER = {
+  active: true,
+  resourceId: 'endpoint/chat/variant/main',
+  scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+  serviceNamespace: 'sagemaker',
+  demand: {
+    namespace: 'AWS/SageMaker',
+    metricName: 'Invocations',
+    dimensions: { EndpointName: 'chat', VariantName: 'main' },
+    statistic: 'Sum',
+  },
+  settings: { slotsPerInstance: 8, serviceSeconds: 2, provisioningSeconds: 258, minCapacity: 1, maxCapacity: 20 },
+};
+
+const RECORD = {
+  eventID: 'shardId-000000000000:4954',
+  eventSourceARN: 'arn:aws:kinesis:us-east-1:111122223333:stream/requests',
+  kinesis: { sequenceNumber: '4954', partitionKey: 'k', approximateArrivalTimestamp: 1_767_571_200 },
+};
+
+const REQUEST = { id: 'r-1', key: 'k', context_tokens: 100, generated_tokens: 20, sent_at: 1.5e9 };
+
+const RESULT = {
+  id: 'r',
+  key: 'k',
+  context_tokens: 1,
+  generated_tokens: 2,
+  sent_at: null,
+  answered_at: 3,
+  service_seconds: 0.5,
+  queue_seconds: 0,
+};
+
+const EVENTS = [
+  { 'detail-type': 'Scheduled Event', time: '2026-01-05T00:00:00Z', detail: {} },
+  {
+    'detail-type': 'SageMaker Endpoint State Change',
+    time: '2026-01-05T00:00:00Z',
+    detail: {
+      EndpointName: 'chat',
+      EndpointStatus: 'IN_SERVICE',
+      LastModifiedTime: 1_767_571_200_000,
+      FailureReason: 'none',
+    },
+  },
+  {
+    'detail-type': 'Application Auto Scaling Scaling Activity State Change',
+    time: '2026-01-05T00:00:00Z',
+    detail: {
+      resourceId: 'endpoint/chat/variant/main',
+      oldDesiredCapacity: '1',
+      newDesiredCapacity: '2',
+      maxCapacity: '8',
+      startTime: '2026-01-05T00:00:00Z',
+    },
+  },
+];
+
+/** Values that JSON does not have, which a configuration in TypeScript may. */
+const BEYOND_JSON: readonly unknown[] = [
+  NaN,
+  Infinity,
+  -Infinity,
+  undefined,
+  () => 1,
+  Symbol('x'),
+  10n,
+  new Date(NaN),
+  new Map(),
+];
+
+/** Settings of a stage, some of them beyond JSON: the input is the text from which both come. */
+function readStage(text: string): unknown {
+  const { settings, beyond, name } = JSON.parse(text) as {
+    settings: { [name: string]: unknown };
+    beyond: number | null;
+    name: string;
+  };
+  const stage = { ...settings };
+  if (beyond !== null) stage[name] = BEYOND_JSON[beyond];
+  const problems = checkStageConfiguration(stage as never);
+  if (problems.length > 0) throw new InputError(problems.join('\n'));
+  return stage;
+}
+
+const STAGES = ['local', 'dev', 'prod'].map(
+  (name) => JSON.parse(JSON.stringify(stageConfiguration(name))) as { [name: string]: unknown },
+);
+
+const STAGE_FORM: Form = {
+  name: 'stages and context of the app',
+  share: 6,
+  input: (random) => {
+    const settings = mutatedJson(STAGES[Math.floor(random.uniform() * STAGES.length)], random);
+    const names = Object.keys(STAGES[2]!);
+    const beyond = random.uniform() < 0.3 ? Math.floor(random.uniform() * BEYOND_JSON.length) : null;
+    return JSON.stringify({ settings, beyond, name: names[Math.floor(random.uniform() * names.length)] });
+  },
+  read: (input) => readStage(textOf(input)),
+};
+
+const listed = [
+  { instanceType: 'ml.g5.xlarge', usd: '1.408' },
+  { instanceType: 'ml.g6.xlarge', usd: '1.1' },
+] as never;
+
+const parsedProblems = ({ problems, ...rest }: { readonly problems: readonly string[] }): unknown => {
+  if (problems.length > 0) throw new InputError(problems.join('\n'));
+  return rest;
+};
+
+export const CONTRACTS: readonly Form[] = [
+  json('settings of the guard', 6, [GUARD], (text) => guardPlan(parseGuardConfiguration(text))),
+  json(
+    'the budget',
+    5,
+    [
+      { amountUsd: 500, periodStart: null, periodEnd: null },
+      { amountUsd: 5, periodStart: 1_767_571_200, periodEnd: 1_770_000_000 },
+    ],
+    (text) => parseBudget(text, 1_767_600_000),
+  ),
+  json('state and records of the guard', 3, [{ level: 'ok', previousLevel: 'warn', spentUsd: 1 }], (text) => [
+    parseGuardRecord(text),
+    parseGuardState(1, text, '[]'),
+  ]),
+  json('settings of the forecaster', 5, [FORECASTER], parseForecasterConfiguration),
+  json(
+    'state of the forecaster',
+    3,
+    [
+      {
+        version: 1,
+        settings: 'x',
+        lastMinute: 5,
+        capacity: 1,
+        requests: 3,
+        minutes: {},
+        phases: {},
+        quantile: {},
+        fleets: [],
+      },
+    ],
+    (text) => parseForecastState(parsedJson(text)),
+  ),
+  json(
+    'watched fleets and the sweeper',
+    3,
+    [
+      [
+        {
+          resourceId: 'r',
+          scalableDimension: 'd',
+          serviceNamespace: 's',
+          fleetName: 'f',
+          initialCapacity: '2',
+          hasState: true,
+        },
+      ],
+      {
+        hosts: [{ kind: 'variant', name: 'n' }],
+        declaredConfigNames: ['a'],
+        declaredModelNames: [],
+        retentionSeconds: 60,
+      },
+    ],
+    (text) => (text.trimStart().startsWith('[') ? parseWatchedFleets(text) : parseSweeperConfiguration(text)),
+  ),
+  json('events of EventBridge', 4, EVENTS, (text) => parseScaleNotice(parsedJson(text))),
+  {
+    // The envelope is that of AWS, the payload that of whoever may write to the stream.
+    name: 'records of Kinesis',
+    share: 6,
+    input: (random) => mutatedJsonText(REQUEST, random),
+    read: (input) => {
+      const data = bytesOf(input).toString('base64');
+      const event = { Records: [{ ...RECORD, kinesis: { ...RECORD.kinesis, data } }] };
+      return parseBatch(event as never)?.records.map((record) => parseInferenceRequest(payloadText(record)));
+    },
+  },
+  json(
+    'requests, responses and results',
+    6,
+    [RESULT, { id: 'r', key: 'k', context_tokens: 1, generated_tokens: 2, sent_at: 3 }],
+    (text) => [
+      parseInferenceResponse(text),
+      text.includes('answered_at') ? formatResultLine(parseResultLine(text)) : parseInferenceRequest(text),
+    ],
+  ),
+  json(
+    'dead letters',
+    2,
+    [{ sequence_number: '1', partition_key: 'k', payload_base64: 'e30=', error: 'x', at: 1 }],
+    parseDeadLetter,
+  ),
+  json(
+    'price files',
+    4,
+    [
+      {
+        regions: {
+          'eu-west-1': { asOf: '2026-11-20', hosting: { 'ml.g5.xlarge': 1.5 }, training: { 'ml.g5.xlarge': 1.5 } },
+        },
+      },
+    ],
+    (text) => parsedProblems(parsePriceFile(text)),
+  ),
+  json('price lists of AWS', 3, [getProducts(listed), regionFile(listed)], (text) =>
+    parsedProblems(readPriceList(parsedJson(text), 'hostile.json')),
+  ),
+  json(
+    'manifests and recordings of inspections',
+    3,
+    [
+      { kind: 'tidegate-inspection', format: 1, fleets: [] },
+      { start: 0, series: {} },
+    ],
+    (text) => [parseInspection('inspection.json', text), parseRecording('recording.json', text)],
+  ),
+  STAGE_FORM,
+  {
+    name: 'thresholds',
+    share: 2,
+    input: (random) =>
+      mutated(['slo<99', 'cost>1200/month', 'wait-p99>1', 'drops>0.1'][Math.floor(random.uniform() * 4)]!, random),
+    read: (input) => parseThreshold(textOf(input)),
+  },
+];
+
+/** Value of a JSON text; text that is none is refused before the reader, by Lambda or by the command. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError('this is not JSON');
+  }
+}
