@@ -65,6 +65,27 @@ export default tseslint.config(
     },
   },
   {
+    // A date may go back or jump, and a duration by it with it. The files left out need the date itself.
+    files: [
+      'bin/**/*.ts',
+      'lib/{emulator,files,local,traffic-file}/**/*.ts',
+      'test/support/**/*.ts',
+      'test/hostile/**/*.ts',
+    ],
+    ignores: ['bin/input/report-origin.ts', 'lib/emulator/clock.ts', 'lib/local/report/page/**'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Date',
+          property: 'now',
+          message:
+            'Durations take performance.now() or monotonicMs(); dates take the systemClock of lambda/support/clock.',
+        },
+      ],
+    },
+  },
+  {
     files: ['lambda/**/*.ts'],
     ignores: ['lambda/support/clock.ts'],
     rules: {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import * as path from 'node:path';
+import { systemClock } from '../../lambda/support/clock';
 import { InputError } from '../../lib/core/errors';
 import { isObject, syntaxProblem, type Json } from '../../lib/core/parse';
 import type { EpochSeconds } from '../../lib/core/time';
@@ -138,7 +139,7 @@ async function inspect(flags: InspectFlags, surroundings: InspectSurroundings): 
     source: found.source,
     version,
     command: commandText(flags, found.facts.endpointName),
-    madeAt: Math.floor(Date.now() / 1000),
+    madeAt: Math.floor(systemClock.now()),
     ...(found.region !== undefined && { region: found.region }),
     ...(found.window !== undefined && { window: found.window }),
   });
@@ -167,7 +168,7 @@ async function fromAccount(flags: InspectFlags, { signal, stderr }: InspectSurro
   const bar = progressBar(stderr, 'inspect');
   try {
     const region = await reader.region();
-    const now = Date.now() / 1000;
+    const now = systemClock.now();
     const { parts, wanted } = await reader.read(
       endpoint,
       { window: windowBefore(end ?? now, days), ...(variant !== undefined && { variantName: variant }) },
@@ -231,7 +232,7 @@ function savedParts(folder: string, { endpoint, variant, days, end }: InspectFla
   }
   const window = requestedWindow(request);
   const wanted: FactsWanted = {
-    window: window ?? windowBefore(end ?? Date.now() / 1000, days),
+    window: window ?? windowBefore(end ?? systemClock.now(), days),
     ...(variant !== undefined && { variantName: variant }),
   };
   const name = checkedName(endpointName, 'the name of the endpoint');
@@ -288,7 +289,7 @@ async function commandsText(flags: InspectFlags, { signal }: InspectSurroundings
     return inspectionScript({
       endpointName: endpoint,
       region: region ?? (await usualRegion(signal)),
-      window: windowBefore(end ?? Date.now() / 1000, days),
+      window: windowBefore(end ?? systemClock.now(), days),
       folder: `${endpoint}-saved`,
     });
   }

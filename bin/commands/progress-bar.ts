@@ -25,10 +25,10 @@ export interface ProgressStream {
  */
 export function progressBar(stderr: ProgressStream, title: string): ProgressBar {
   if (stderr.isTTY !== true) return { show: () => undefined, end: () => undefined };
-  let drawnAt = 0;
+  let drawnAt = -Infinity;
   return {
     show: (share, doing) => {
-      const now = Date.now();
+      const now = performance.now();
       if (now - drawnAt < MIN_MILLISECONDS_BETWEEN) return;
       drawnAt = now;
       const ratio = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
@@ -39,8 +39,8 @@ export function progressBar(stderr: ProgressStream, title: string): ProgressBar 
       stderr.write(`\r\u001b[2K${line.length < columns ? line : `${line.slice(0, columns - 2)}…`}`);
     },
     end: () => {
-      if (drawnAt > 0) stderr.write('\r\u001b[2K');
-      drawnAt = 0;
+      if (drawnAt >= 0) stderr.write('\r\u001b[2K');
+      drawnAt = -Infinity;
     },
   };
 }

@@ -1,8 +1,9 @@
 import type { EpochSeconds } from '../core/time';
+import { monotonicMs } from './monotonic';
 
 /** Environment variables that carry the clock to the engine and to every handler process. */
 const CLOCK_ENVIRONMENT = {
-  realStartMs: 'TIDEGATE_CLOCK_REAL_START_MS',
+  monotonicStartMs: 'TIDEGATE_CLOCK_MONOTONIC_START_MS',
   localStartSeconds: 'TIDEGATE_CLOCK_LOCAL_START_SECONDS',
   speed: 'TIDEGATE_CLOCK_SPEED',
 } as const;
@@ -42,21 +43,21 @@ export function sleepUntil(clock: RunClock, localSeconds: EpochSeconds, signal?:
   });
 }
 
-/** Maximum real time of one timer: longer waits are split, so that a step of the machine's clock never delays a callback for long. */
+/** Maximum real time of one timer: longer waits are split, so that a machine that slept delays a callback no longer. */
 const MAX_TIMER_MS = 250;
 
 export interface LocalClockOptions {
-  /** The machine's time at which the local clock starts, milliseconds since the epoch. */
-  readonly realStartMs: number;
+  /** Reading of {@link monotonicMs} at which the local clock starts. */
+  readonly monotonicStartMs: number;
   /** Local time at that moment. */
   readonly localStartSeconds: EpochSeconds;
   /** Local seconds per real second, above 0. */
   readonly speed: number;
 }
 
-/** The clock of a local run: it starts at a chosen moment and runs a fixed factor faster than the machine's. */
+/** The clock of a local run: it starts at a chosen moment, runs a fixed factor faster than the machine's, and never goes back. */
 export class LocalClock implements RunClock {
-  public readonly realStartMs: number;
+  public readonly monotonicStartMs: number;
   public readonly localStartSeconds: EpochSeconds;
   public readonly speed: number;
 
@@ -64,19 +65,18 @@ export class LocalClock implements RunClock {
     if (!Number.isFinite(options.speed) || options.speed <= 0) {
       throw new RangeError(`speed (${options.speed}) must be a number above 0`);
     }
-    this.realStartMs = options.realStartMs;
+    this.monotonicStartMs = options.monotonicStartMs;
     this.localStartSeconds = options.localStartSeconds;
     this.speed = options.speed;
   }
 
   /** Returns a clock that starts now, at the machine's time. */
   public static startingNow(speed: number): LocalClock {
-    const realStartMs = Date.now();
-    return new LocalClock({ realStartMs, localStartSeconds: realStartMs / 1000, speed });
+    return new LocalClock({ monotonicStartMs: monotonicMs(), localStartSeconds: Date.now() / 1000, speed });
   }
 
   public now(): EpochSeconds {
-    return this.localStartSeconds + ((Date.now() - this.realStartMs) / 1000) * this.speed;
+    return this.localStartSeconds + ((monotonicMs() - this.monotonicStartMs) / 1000) * this.speed;
   }
 
   /** Real milliseconds until a local moment; 0 when it has passed. */
@@ -106,7 +106,7 @@ export class LocalClock implements RunClock {
 
   public toEnvironment(): { [name: string]: string } {
     return {
-      [CLOCK_ENVIRONMENT.realStartMs]: String(this.realStartMs),
+      [CLOCK_ENVIRONMENT.monotonicStartMs]: String(this.monotonicStartMs),
       [CLOCK_ENVIRONMENT.localStartSeconds]: String(this.localStartSeconds),
       [CLOCK_ENVIRONMENT.speed]: String(this.speed),
     };

@@ -1,6 +1,7 @@
 import type { PlayedActors } from '../../lib/emulator/actor';
 import { LocalClock } from '../../lib/emulator/clock';
 import { Driver } from '../../lib/emulator/driver';
+import { monotonicMs } from '../../lib/emulator/monotonic';
 import { HandClock } from '../support/hand-clock';
 
 /** A timeline with an event at each of its moments. */
@@ -46,7 +47,7 @@ test('a timer wakes the timeline for its next event, and only for that', () => {
 
 test('a change from outside comes after every earlier event, and may bring an earlier one', () => {
   // 2 s late at thirty times the speed: 60 local seconds.
-  const clock = new LocalClock({ realStartMs: Date.now() - 2000, localStartSeconds: 1000, speed: 30 });
+  const clock = new LocalClock({ monotonicStartMs: monotonicMs() - 2000, localStartSeconds: 1000, speed: 30 });
   const beats = new Beats([1010, 1020, 1060, 9000]);
   const driver = new Driver(clock, fail);
   driver.start(beats);

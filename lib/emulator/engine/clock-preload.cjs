@@ -4,9 +4,11 @@ const speed = Number(process.env.TIDEGATE_CLOCK_SPEED);
 if (speed > 0 && !globalThis[Symbol.for('tidegate.clock')]) {
   globalThis[Symbol.for('tidegate.clock')] = true;
   const RealDate = Date;
-  const realStartMs = Number(process.env.TIDEGATE_CLOCK_REAL_START_MS);
+  const startMs = Number(process.env.TIDEGATE_CLOCK_MONOTONIC_START_MS);
+  // Not the date of the machine, which may be set back during a run.
+  const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
   const localStartMs = Number(process.env.TIDEGATE_CLOCK_LOCAL_START_SECONDS) * 1000;
-  const now = () => Math.floor(localStartMs + (RealDate.now() - realStartMs) * speed);
+  const now = () => Math.floor(localStartMs + (monotonicMs() - startMs) * speed);
   const LocalDate = new Proxy(RealDate, {
     construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
     apply: () => new RealDate(now()).toString(),

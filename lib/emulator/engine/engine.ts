@@ -8,6 +8,7 @@ import type { EpochSeconds } from '../../core/time';
 import { writeWholeFile } from '../../files/write-file';
 import type { LocalClock } from '../clock';
 import { LOCAL_ACCOUNT, LOCAL_REGION, localCredentials, refuseRealCredentials } from '../credentials';
+import { monotonicMs } from '../monotonic';
 import { stateDirectory } from '../state-directory';
 import { engineDirectory } from './python-environment';
 
@@ -234,14 +235,14 @@ async function freePort(port: number): Promise<number> {
 }
 
 async function responding(url: string, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = monotonicMs() + START_TIMEOUT_MS;
   while (!signal.aborted) {
     try {
       if ((await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok) return;
     } catch {
       // not up yet
     }
-    if (Date.now() > deadline)
+    if (monotonicMs() > deadline)
       throw new InputError(`the local AWS engine did not respond on ${url} within ${START_TIMEOUT_MS / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -4,6 +4,7 @@ import * as http from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { InputError } from '../../core/errors';
+import { monotonicMs } from '../monotonic';
 import { pause } from '../repeat';
 import { exchange, type Exchange } from './exchange';
 
@@ -93,8 +94,8 @@ export async function startEnclosedServer(options: EnclosedServerOptions): Promi
     },
     stop,
   };
-  for (const deadline = Date.now() + startSeconds * 1000; (await server.ping()) !== 200; await pause(50)) {
-    if (!hasEnded && Date.now() < deadline) continue;
+  for (const deadline = monotonicMs() + startSeconds * 1000; (await server.ping()) !== 200; await pause(50)) {
+    if (!hasEnded && monotonicMs() < deadline) continue;
     const reason = hasEnded ? undefined : `it did not respond to /ping with 200 within ${startSeconds} s`;
     // Read before the stop, which may add further lines to the log.
     const failure = startFailure(options, logFile, reason);

@@ -1,4 +1,5 @@
 import * as http from 'node:http';
+import { monotonicMs } from '../monotonic';
 import { pause } from '../repeat';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -18,11 +19,11 @@ export interface Exchange {
  * @throws Error when there is no response within 30 seconds, or no connection
  */
 export async function exchange(options: http.RequestOptions, content = ''): Promise<Exchange> {
-  for (const deadline = Date.now() + REQUEST_TIMEOUT_MS; ; await pause(RETRY_MS)) {
+  for (const deadline = monotonicMs() + REQUEST_TIMEOUT_MS; ; await pause(RETRY_MS)) {
     try {
       return await exchangeOnce(options, content);
     } catch (error) {
-      if (!(error instanceof UnseenRequest) || Date.now() > deadline) throw error;
+      if (!(error instanceof UnseenRequest) || monotonicMs() > deadline) throw error;
     }
   }
 }

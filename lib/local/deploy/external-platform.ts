@@ -20,6 +20,7 @@ import { LOCAL_REGION, localCredentials } from '../../emulator/credentials';
 import type { DeniedCall, StreamBacklog } from '../../emulator/engine/engine';
 import type { InvokeReply } from './invoke';
 import type { FleetView, LocalPlatform } from './local-platform';
+import { monotonicMs } from '../../emulator/monotonic';
 import { linkedController, repeat } from '../../emulator/repeat';
 import type { AccountEvent, ScalingActivitySnapshot } from '../../emulator';
 
@@ -257,15 +258,20 @@ export async function attachPlatform(url: string): Promise<LocalPlatform> {
   return new ExternalPlatform(url, LocalClock.startingNow(1), false);
 }
 
+const HEALTH_TIMEOUT_MS = 5000;
+
 /** Returns the clock of an engine of ours on this machine; undefined for anything else. */
 export async function engineClock(url: string): Promise<LocalClock | undefined> {
   try {
-    const response = await fetch(`${url}/_tidegate/health`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`${url}/_tidegate/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
     if (!response.ok) return undefined;
     const { clock } = (await response.json()) as { readonly clock?: { readonly [name: string]: unknown } };
-    const { realMs, localSeconds, speed } = clock ?? {};
-    if (typeof realMs !== 'number' || typeof localSeconds !== 'number' || typeof speed !== 'number') return undefined;
-    return new LocalClock({ realStartMs: realMs, localStartSeconds: localSeconds, speed });
+    const { monotonicMs: at, localSeconds, speed } = clock ?? {};
+    if (typeof at !== 'number' || typeof localSeconds !== 'number' || typeof speed !== 'number') return undefined;
+    const now = monotonicMs();
+    // An engine in a virtual machine has a clock of its own; its answer is then a moment old.
+    const isSameClock = at <= now && now - at < HEALTH_TIMEOUT_MS;
+    return new LocalClock({ monotonicStartMs: isSameClock ? at : now, localStartSeconds: localSeconds, speed });
   } catch {
     return undefined;
   }

@@ -7,26 +7,32 @@ intervals are real seconds.
 
 import datetime
 import os
+import sys
 import time
 
-real_time = time.time
+# The clock of Node.js: it never goes back, whatever is done to the date of the machine, and runs on while a Mac sleeps.
+if sys.platform == "darwin":
+    def monotonic() -> float:
+        return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+else:
+    monotonic = time.monotonic
 real_sleep = time.sleep
 _real_datetime = datetime.datetime
 
-_real_start = float(os.environ.get("TIDEGATE_CLOCK_REAL_START_MS") or real_time() * 1000) / 1000
-_local_start = float(os.environ.get("TIDEGATE_CLOCK_LOCAL_START_SECONDS") or _real_start)
+_start = float(os.environ.get("TIDEGATE_CLOCK_MONOTONIC_START_MS") or monotonic() * 1000) / 1000
+_local_start = float(os.environ.get("TIDEGATE_CLOCK_LOCAL_START_SECONDS") or time.time())
 speed = float(os.environ.get("TIDEGATE_CLOCK_SPEED") or 1)
 
 
 def now() -> float:
     """Local time, in seconds since the epoch."""
-    return _local_start + (real_time() - _real_start) * speed
+    return _local_start + (monotonic() - _start) * speed
 
 
 def reading() -> dict:
-    """A moment on the machine's clock and on the local one, and the speed: whoever is on this machine has the same clock."""
-    real = real_time()
-    return {"realMs": real * 1000, "localSeconds": _local_start + (real - _real_start) * speed, "speed": speed}
+    """A moment on the machine's clock and on the local one, and the speed: every process of this machine has the same clock."""
+    at = monotonic()
+    return {"monotonicMs": at * 1000, "localSeconds": _local_start + (at - _start) * speed, "speed": speed}
 
 
 class _LocalDatetimeType(type):

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../../core/errors';
 import { ensurePythonEnvironment, isInstalled, type PythonPackages } from '../../engine/python-environment';
+import { monotonicMs } from '../../monotonic';
 import { pause } from '../../repeat';
 import { modelServerDirectory, startEnclosedServer, type EnclosedServer } from '../enclosed-server';
 import { exportNetwork } from '../export-network';
@@ -102,10 +103,10 @@ async function startTorchServe(options: ModelServerStart): Promise<ModelServerPr
 
 /** Waits until the worker has loaded the model, by the management interface: `/ping` returns 200 earlier. */
 async function loaded(server: EnclosedServer, logFile: string): Promise<void> {
-  for (const deadline = Date.now() + START_SECONDS * 1000; ; await pause(100)) {
+  for (const deadline = monotonicMs() + START_SECONDS * 1000; ; await pause(100)) {
     const { body } = await server.exchange('management', { path: `/models/${MODEL}` }).catch(() => ({ body: '' }));
     if (/"status": *"READY"/.test(body)) return;
-    if ((await server.ping()) === 200 && Date.now() < deadline) continue;
+    if ((await server.ping()) === 200 && monotonicMs() < deadline) continue;
     await server.stop();
     throw new InputError(`${TITLE} did not load its model (log: ${logFile})`);
   }
