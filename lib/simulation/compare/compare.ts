@@ -1,9 +1,9 @@
 import { TARGET_UTILIZATION } from '../../scaling/decide';
 import { Clock, datedClock, type DatedClock } from '../clock';
-import { undisturbedOccupancy } from '../fleet/pooled/occupancy';
 import type { Workload } from '../traffic/workload';
 import { checkSettings, type ComparisonSettings } from './comparison-settings';
 import { evaluatePolicy, type PolicyRun } from './evaluation';
+import { maximumIn, occupiedSlots } from './oracle/peaks';
 import { concurrencyTracking, invocationsTracking, stepScaling } from './policies/aws';
 import { awsPredictive } from './policies/aws-predictive';
 import { forecastPolicy } from './policies/forecast';
@@ -13,6 +13,7 @@ import type { CapacityPolicy } from './policies/policy';
 import { trialOf, type Trial } from './trial';
 import {
   boundInstanceHours,
+  CLAIRVOYANT,
   HINDSIGHT_TARGETS,
   hindsightConstants,
   hindsightTracking,
@@ -47,7 +48,8 @@ export interface Comparison {
   };
   readonly settings: { readonly [name: string]: number | string };
   readonly bound: { readonly instanceHours: number };
-  readonly clairvoyant: { readonly instanceHours: number; readonly sloRatio: number };
+  /** Cheapest schedule found that keeps the objective. If none is (`isFound` is false), the largest fleet that was tried. */
+  readonly clairvoyant: { readonly isFound: boolean; readonly instanceHours: number; readonly sloRatio: number };
   readonly policies: readonly PolicyResult[];
 }
 
@@ -101,19 +103,14 @@ export function comparePolicies(
   const of = settings.seeds * (policies.length + 2) + HINDSIGHT_TARGETS;
   let done = 0;
   const progress = (activity: string): void => observer.progress?.({ done: done++, of, activity });
-  const runs = new Map<string, PolicyRun[]>();
+  const runs = new Map<string, PolicyRun[]>([[CLAIRVOYANT, []]]);
   const keep = (run: PolicyRun): void => {
     runs.set(run.policy, [...(runs.get(run.policy) ?? []), run]);
     observer.run?.(run);
   };
-  const bounds: number[] = [];
   const trials = Array.from({ length: settings.seeds }, (_, index) => trialOf(workload, settings, index + 1));
   observer.demand?.(neededInstances(trials[0], settings));
   for (const trial of trials) {
-    progress(`bound, seed ${trial.seed}`);
-    bounds.push(boundInstanceHours(trial, settings));
-    progress(`clairvoyant, seed ${trial.seed}`);
-    keep(runClairvoyant(trial, settings));
     for (const policy of policies) {
       progress(`${policy.name}, seed ${trial.seed}`);
       keep(evaluatePolicy(policy, trial));
@@ -123,7 +120,20 @@ export function comparePolicies(
     for (const trial of trials) keep(evaluatePolicy(policy, trial));
   }
   for (const run of hindsightTracking(trials, settings, progress)) keep(run);
-  return comparisonOf(workload, settings, trials, runs, bounds, timezone);
+  const bounds: number[] = [];
+  const found: boolean[] = [];
+  for (const trial of trials) {
+    progress(`clairvoyant, seed ${trial.seed}`);
+    const others = [...runs.values()].flat().filter(({ seed }) => seed === trial.seed);
+    const { run, isFound } = runClairvoyant(trial, settings, others);
+    keep(run);
+    found.push(isFound);
+    progress(`bound, seed ${trial.seed}`);
+    const bound = boundInstanceHours(trial, settings);
+    // A schedule that costs less is the better evidence.
+    bounds.push(isFound ? Math.min(bound, run.instanceHours) : bound);
+  }
+  return comparisonOf(workload, settings, trials, runs, bounds, found.every(Boolean), timezone);
 }
 
 function comparisonOf(
@@ -132,10 +142,11 @@ function comparisonOf(
   trials: readonly Trial[],
   runs: ReadonlyMap<string, readonly PolicyRun[]>,
   bounds: readonly number[],
+  isFound: boolean,
   timezone: string | undefined,
 ): Comparison {
   const { fromSeconds: from, toSeconds: to, ...rest } = settings;
-  const clairvoyant = runs.get('clairvoyant')!;
+  const clairvoyant = runs.get(CLAIRVOYANT)!;
   const sums = trials[0].arrivalSums;
   const clock = datedClock(workload.startsAt, timezone, workload.utcOffsetSeconds);
   const times = new Clock(clock, workload.durationSeconds);
@@ -149,9 +160,13 @@ function comparisonOf(
       ...(clock !== null && { toAt: times.iso(to)! }),
       requests: sums[to] - sums[from],
     },
-    settings: { ...rest, engine: 'aggregated-second' },
+    settings: {
+      ...rest,
+      engine: trials.every(({ requests }) => requests !== undefined) ? 'requests' : 'aggregated-second',
+    },
     bound: { instanceHours: Math.min(...bounds) },
     clairvoyant: {
+      isFound,
       instanceHours: Math.max(...clairvoyant.map(({ instanceHours }) => instanceHours)),
       sloRatio: Math.min(...clairvoyant.map(({ sloRatio }) => sloRatio)),
     },
@@ -176,8 +191,8 @@ function comparisonOf(
 
 /** Instances that the busiest second of each minute of the window needs at full use. */
 function neededInstances(trial: Trial, { slotsPerInstance }: ComparisonSettings): number[] {
-  const occupancy = undisturbedOccupancy(trial);
-  return Array.from({ length: Math.ceil((occupancy.length - 1) / 60) }, (_, minute) =>
-    Math.ceil(Math.max(...occupancy.subarray(minute * 60, minute * 60 + 60)) / slotsPerInstance),
+  const occupied = occupiedSlots(trial);
+  return Array.from({ length: Math.ceil(occupied.length / 60) }, (_, minute) =>
+    Math.ceil(maximumIn(occupied.subarray(minute * 60, minute * 60 + 60)) / slotsPerInstance),
   );
 }

@@ -87,11 +87,18 @@ function tiles(comparison: Comparison): string {
       `${own.costRatio.toFixed(3)} ×`,
       `the clairvoyant's cost; ${percentText(100 * own.sloRatio)} on time`,
     ),
-    tileHtml(
-      'Best schedule in hindsight',
-      hours(clairvoyant.instanceHours),
-      `instance-hours; lower bound of every schedule ${hours(bound.instanceHours)}`,
-    ),
+    clairvoyant.isFound
+      ? tileHtml(
+          'Best schedule in hindsight',
+          hours(clairvoyant.instanceHours),
+          `instance-hours; lower bound of every schedule ${hours(bound.instanceHours)}`,
+        )
+      : tileHtml(
+          'Best schedule in hindsight',
+          'not found',
+          `no schedule has ${percentText(objective)} on time; costs are those of the largest fleet tried`,
+          'bad',
+        ),
     tileHtml('Requests', numberText(Math.round(window.requests)), `in ${durationText(window.to - window.from)}`),
   ].join('')}</dl>`;
 }

@@ -3,6 +3,12 @@ import { numberText, percentText } from '../number-text';
 import type { Comparison } from './compare';
 import type { PolicyRun } from './evaluation';
 
+/** Engines by their name in the settings. */
+const ENGINE_TEXT: Readonly<Record<string, string>> = {
+  requests: 'played request by request',
+  'aggregated-second': 'played second by second: too many requests to play them one by one',
+};
+
 /** A comparison as a table for a terminal. */
 export function comparisonText(comparison: Comparison): string {
   const { trace, settings, bound, clairvoyant, policies } = comparison;
@@ -32,7 +38,10 @@ export function comparisonText(comparison: Comparison): string {
     line(header),
     ...rows.map(line),
     '',
-    `clairvoyant: ${clairvoyant.instanceHours.toFixed(1)} instance-hours; lower bound of every schedule: ${bound.instanceHours.toFixed(1)}`,
+    clairvoyant.isFound
+      ? `clairvoyant: ${clairvoyant.instanceHours.toFixed(1)} instance-hours; lower bound of every schedule: ${bound.instanceHours.toFixed(1)}`
+      : `clairvoyant: no schedule found that has ${percentText(100 * Number(settings.sloRatio))} on time; costs are those of the largest fleet tried`,
+    ENGINE_TEXT[String(settings.engine)],
     '',
   ].join('\n');
 }

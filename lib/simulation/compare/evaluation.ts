@@ -1,8 +1,9 @@
-import { AggregatedFleet, type FleetChange } from '../fleet/pooled/aggregated-fleet';
+import { RequestFleet } from '../fleet/engine/request-fleet';
+import type { FleetChange, SecondFleet } from '../fleet/pooled/second-fleet';
 import { round } from '../number-text';
 import { startCost } from './oracle/schedule-search';
 import type { CapacityPolicy, PolicyView } from './policies/policy';
-import type { Trial } from './trial';
+import { fleetOf, type Trial } from './trial';
 
 /** Result of one policy with one seed. */
 export interface PolicyRun {
@@ -18,7 +19,7 @@ export interface PolicyRun {
 
 /** Runs one policy over the window of a trial. */
 export function evaluatePolicy(policy: CapacityPolicy, trial: Trial): PolicyRun {
-  const fleet = new AggregatedFleet(trial);
+  const fleet = fleetOf(trial);
   const view = new FleetView(fleet, trial);
   const running = policy.start(trial.settings);
   fleet.begin(running.initial(view));
@@ -41,8 +42,19 @@ export function evaluateSchedule(
   provisioningSeconds: number,
   trial: Trial,
 ): PolicyRun {
-  const fleet = new AggregatedFleet(trial);
-  const { fromSeconds, toSeconds } = trial;
+  const fleet = fleetOf(trial);
+  playSchedule(fleet, instances, provisioningSeconds, trial);
+  return runOf(name, trial.seed, fleet);
+}
+
+/** Plays a schedule; stops when more than `allowed` requests are late. */
+function playSchedule(
+  fleet: SecondFleet,
+  instances: Int16Array,
+  provisioningSeconds: number,
+  { fromSeconds, toSeconds }: Trial,
+  allowed = Infinity,
+): void {
   fleet.begin(instances[0]);
   const minutes = instances.length;
   // Instances that are ready when a minute begins were launched a provisioning time earlier, or when the window began.
@@ -60,13 +72,29 @@ export function evaluateSchedule(
     if (since > 0 && since % 60 === 0 && since / 60 < minutes) {
       const fewer = instances[since / 60 - 1] - instances[since / 60];
       if (fewer > 0) fleet.releaseServing(fewer);
+      if (fleet.requests.missed > allowed) return;
     }
     fleet.step();
   }
-  return runOf(name, trial.seed, fleet);
 }
 
-function runOf(policy: string, seed: number, fleet: AggregatedFleet): PolicyRun {
+/** Returns true if a schedule of instances per minute meets the objective; stops at the first request too many that is late. */
+export function keepsObjective(instances: Int16Array, sloRatio: number, trial: Trial): boolean {
+  const { fromSeconds, toSeconds, arrivalSums } = trial;
+  const allowed = (1 - sloRatio) * (arrivalSums[toSeconds] - arrivalSums[fromSeconds]) * (1 + 1e-9);
+  const fleet = fleetOf(trial);
+  if (fleet instanceof RequestFleet) {
+    fleet.begin(instances[0]);
+    for (let minute = 0; minute < instances.length; minute++) {
+      const end = minute + 1 === instances.length ? toSeconds : fromSeconds + (minute + 1) * 60;
+      fleet.playTo(end, instances[minute]);
+      if (fleet.requests.missed > allowed) return false;
+    }
+  } else playSchedule(fleet, instances, 0, trial, allowed);
+  return fleet.slo() >= sloRatio;
+}
+
+function runOf(policy: string, seed: number, fleet: SecondFleet): PolicyRun {
   const wait = (rank: number): number => round(fleet.wait.quantile(rank), 3);
   return {
     policy,
@@ -82,7 +110,7 @@ function runOf(policy: string, seed: number, fleet: AggregatedFleet): PolicyRun 
 /** Metrics of a fleet, as a policy reads them. */
 class FleetView implements PolicyView {
   public constructor(
-    private readonly fleet: AggregatedFleet,
+    private readonly fleet: SecondFleet,
     private readonly trial: Trial,
   ) {}
 

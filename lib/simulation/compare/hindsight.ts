@@ -13,10 +13,10 @@ const MIN_SECONDS = 600;
 
 /**
  * Cost of the same traffic with the best schedule that can be found when all of it is known. The schedule pays for provisioning and for
- * whole instances, stays within the fleet's limits, and meets the objective if possible. Service times are lognormal with the rehearsal's
+ * whole instances, stays within the fleet's limits, and meets the objective. Service times are lognormal with the rehearsal's
  * mean.
  *
- * Undefined if no schedule is found that costs less than a fleet that keeps the objective itself; and for runs shorter than ten minutes or longer than a day, for copies of a component, and for one of several variants.
+ * Undefined if no schedule is found that meets the objective, or none that costs less than a fleet that keeps it itself; and for runs shorter than ten minutes or longer than a day, for copies of a component, and for one of several variants.
  */
 export function hindsight(blueprint: FleetBlueprint, traffic: Workload, rehearsal: Rehearsal): Hindsight | undefined {
   const { settings, cost } = rehearsal;
@@ -44,7 +44,8 @@ export function hindsight(blueprint: FleetBlueprint, traffic: Workload, rehearsa
     maxCapacity: blueprint.plan.maxCapacity,
     seeds: 1,
   };
-  const run = runClairvoyant(trialOf(traffic, comparison, 1), comparison);
+  const { run, isFound } = runClairvoyant(trialOf(traffic, comparison, 1), comparison);
+  if (!isFound) return undefined;
   const price = cost.pricesPerHourUsd[blueprint.pools[0]!.instanceType]!;
   const usdPerMonth = (run.instanceHours * price * HOURS_PER_MONTH * 3600) / length;
   const fleetKeeps = rehearsal.sloPercent >= settings.sloPercent;

@@ -1,9 +1,15 @@
 import { undisturbedOccupancy } from '../fleet/pooled/occupancy';
 import { endingShares, releasedSeconds } from '../fleet/pooled/service-spread';
 import { meanProvisioningSeconds, type ComparisonSettings } from './comparison-settings';
-import { evaluatePolicy, evaluateSchedule, type PolicyRun } from './evaluation';
+import type { RequestList } from '../fleet/engine/request-list';
+import { evaluatePolicy, evaluateSchedule, keepsObjective, type PolicyRun } from './evaluation';
 import { clairvoyantSchedule } from './oracle/clairvoyant';
-import { lowerBound } from './oracle/lower-bound';
+import { fluidMisses } from './oracle/fluid-misses';
+import { lowerBound, maximumOf } from './oracle/lower-bound';
+import { minuteQueues } from './oracle/minute-queues';
+import { maximumIn, occupiedSlots } from './oracle/peaks';
+import { improveSchedule } from './oracle/schedule-improvement';
+import { cheapestAtPrice, scheduleCost, type ScheduleSearch } from './oracle/schedule-search';
 import { invocationsTracking } from './policies/aws';
 import { constantPolicy } from './policies/constant';
 import type { CapacityPolicy } from './policies/policy';
@@ -15,29 +21,149 @@ const HINDSIGHT_TARGET_RATIOS = Array.from({ length: 14 }, (_, index) => Math.ro
 /** Number of targets that {@link hindsightTracking} tries. */
 export const HINDSIGHT_TARGETS = HINDSIGHT_TARGET_RATIOS.length;
 
-/** Run of the best schedule that is found with all traffic known. */
-export function runClairvoyant(trial: Trial, settings: ComparisonSettings): PolicyRun {
-  const provisioningSeconds = meanProvisioningSeconds(settings);
-  const run = (instances: Int16Array): PolicyRun =>
-    evaluateSchedule('clairvoyant', instances, provisioningSeconds, trial);
-  const schedule = clairvoyantSchedule({
-    arrivals: trial.arrivals.subarray(settings.fromSeconds, settings.toSeconds),
-    occupancy: undisturbedOccupancy(trial),
-    slotsPerInstance: settings.slotsPerInstance,
-    serviceMeanSeconds: settings.serviceMeanSeconds,
-    sloWaitSeconds: settings.sloWaitSeconds,
-    sloRatio: settings.sloRatio,
-    provisioningSeconds,
-    drainSeconds: releasedSeconds(trial.service, settings.slotsPerInstance),
-    minCapacity: settings.minCapacity,
-    maxCapacity: settings.maxCapacity,
-    onTimeRatio: (instances) => run(instances).sloRatio,
-  });
-  return run(schedule);
+/** Result of {@link runClairvoyant}. */
+export interface ClairvoyantRun {
+  readonly run: PolicyRun;
+  /** False if nothing keeps the objective: the run is that of the largest fleet that was tried. */
+  readonly isFound: boolean;
 }
+
+/** Returns the cheapest run found with all traffic known: a schedule, or one of the given runs of the same trial. */
+export function runClairvoyant(
+  trial: Trial,
+  settings: ComparisonSettings,
+  others: readonly PolicyRun[] = [],
+): ClairvoyantRun {
+  const { slotsPerInstance, minCapacity, maxCapacity, sloRatio } = settings;
+  const minutes = Math.floor((settings.toSeconds - settings.fromSeconds) / 60);
+  const provisioningSeconds = meanProvisioningSeconds(settings);
+  const prices = { provisioningSeconds, drainSeconds: releasedSeconds(trial.service, slotsPerInstance) };
+  const peak = Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance);
+  const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * LARGEST_PER_PEAK + 4));
+  const schedule = clairvoyantSchedule({
+    propose: proposals(trial, settings, prices),
+    keeps: (instances) => keepsObjective(instances, sloRatio, trial),
+    costOf: (instances) => scheduleCost(instances, prices),
+    minutes,
+    minInstances: minCapacity,
+    maxInstances,
+    raises: trial.requests === undefined ? [0] : [0, 1, 2, 4],
+    trials: Math.min(MAX_TRIMS, Math.floor(TRIMMED_REQUESTS / (trial.requests?.at.length ?? Infinity))),
+  });
+  const runs = others.filter((run) => run.sloRatio >= sloRatio).map((run) => ({ ...run, policy: CLAIRVOYANT }));
+  const largest = new Int16Array(minutes).fill(maxInstances);
+  const run = evaluateSchedule(CLAIRVOYANT, schedule ?? largest, provisioningSeconds, trial);
+  if (schedule !== undefined) runs.unshift(run);
+  if (runs.length === 0) return { run, isFound: false };
+  return {
+    run: runs.reduce((best, other) => (other.instanceHours < best.instanceHours ? other : best)),
+    isFound: true,
+  };
+}
+
+/** Requests played to take instances away from a schedule, and the maximum number of intervals tried. */
+const TRIMMED_REQUESTS = 1e7;
+const MAX_TRIMS = 80;
+
+/** Name of the runs of {@link runClairvoyant}. */
+export const CLAIRVOYANT = 'clairvoyant';
+
+/** Largest constant fleet that is tried ÷ the fleet that the peak needs: queues in single instances can need more than one pool. */
+const LARGEST_PER_PEAK = 2;
+
+/** Returns the schedules that are cheapest at a price of a miss, by the requests themselves or, for too many of them, by the load. */
+function proposals(
+  trial: Trial,
+  settings: ComparisonSettings,
+  prices: Pick<ScheduleSearch, 'provisioningSeconds' | 'drainSeconds'>,
+): (price: number) => Int16Array {
+  const minutes = Math.floor((settings.toSeconds - settings.fromSeconds) / 60);
+  if (trial.requests !== undefined) {
+    const search = { ...prices, ...queueSearch(trial, trial.requests, settings) };
+    return (price) => cheapestAtPrice(search, price).instances;
+  }
+  const { fromSeconds, toSeconds, minCapacity } = settings;
+  const flow = {
+    ...settings,
+    ...prices,
+    arrivals: trial.arrivals.subarray(fromSeconds, toSeconds),
+    occupancy: undisturbedOccupancy(trial),
+  };
+  const needed = Math.ceil((maximumIn(occupiedSlots(trial)) / settings.slotsPerInstance) * 1.15) + 1;
+  const maxInstances = Math.min(settings.maxCapacity, Math.max(minCapacity, needed));
+  const search = {
+    ...prices,
+    minutes,
+    minInstances: minCapacity,
+    maxInstances,
+    misses: [fluidMisses(flow, minutes, maxInstances)],
+  };
+  return (price) => {
+    const { instances } = cheapestAtPrice(search, price);
+    improveSchedule(instances, { ...flow, minutes, maxInstances }, price);
+    return instances;
+  };
+}
+
+/** Tables of late requests for a search over the schedules of a window. */
+function queueSearch(
+  trial: Trial,
+  requests: RequestList,
+  settings: ComparisonSettings,
+): Pick<ScheduleSearch, 'minutes' | 'minInstances' | 'maxInstances' | 'misses'> {
+  const { fromSeconds, toSeconds, minCapacity, maxCapacity, serviceMeanSeconds, slotsPerInstance } = settings;
+  const minutes = Math.floor((toSeconds - fromSeconds) / 60);
+  const present = queueSearches.get(trial);
+  if (present !== undefined) return present;
+  const options = {
+    ...settings,
+    requests,
+    minutes,
+    earlierMinutes: serviceMeanSeconds <= 5 ? 1 : serviceMeanSeconds <= 30 ? 2 : 4,
+    minInstances: minCapacity,
+    maxInstances: Math.min(
+      maxCapacity,
+      Math.max(minCapacity, Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance)),
+    ),
+  };
+  const { maxInstances } = options;
+  const search = { minutes, minInstances: minCapacity, maxInstances, misses: minuteQueues(options) };
+  queueSearches.set(trial, search);
+  return search;
+}
+
+/** Tables of {@link queueSearch}, which the clairvoyant and the bound share. */
+const queueSearches = new WeakMap<
+  Trial,
+  Pick<ScheduleSearch, 'minutes' | 'minInstances' | 'maxInstances' | 'misses'>
+>();
 
 /** Lower bound of the instance-hours of every schedule that meets the objective. */
 export function boundInstanceHours(trial: Trial, settings: ComparisonSettings): number {
+  const byLoad = loadBound(trial, settings);
+  const byQueues = trial.requests === undefined ? 0 : queueBound(trial, trial.requests, settings);
+  return Math.max(byLoad, byQueues) / 3600;
+}
+
+/**
+ * Bound by the queues of single minutes. For every price of a miss, the cheapest schedule's cost + price × (its late requests - allowed ones)
+ * is at most the cost of the best schedule that meets the objective, because each minute begins as well as it can.
+ */
+function queueBound(trial: Trial, requests: RequestList, settings: ComparisonSettings): number {
+  const { fromSeconds, toSeconds, sloRatio } = settings;
+  const search = {
+    ...queueSearch(trial, requests, settings),
+    provisioningSeconds: meanProvisioningSeconds(settings),
+    drainSeconds: 0,
+  };
+  const allowed = (1 - sloRatio) * (trial.arrivalSums[toSeconds] - trial.arrivalSums[fromSeconds]);
+  return maximumOf((price) => {
+    const { cost, misses } = cheapestAtPrice(search, price);
+    return cost + price * (misses - allowed);
+  }).instanceSeconds;
+}
+
+function loadBound(trial: Trial, settings: ComparisonSettings): number {
   const { fromSeconds, toSeconds } = settings;
   const length = Math.floor((toSeconds - fromSeconds) / 60) * 60;
   const arrivals = new Float64Array(length + 60);
@@ -64,12 +190,12 @@ export function boundInstanceHours(trial: Trial, settings: ComparisonSettings): 
     provisioningSeconds: meanProvisioningSeconds(settings),
     minCapacity: settings.minCapacity,
   });
-  return bound.instanceSeconds / 3600;
+  return bound.instanceSeconds;
 }
 
 /** Constant fleets sized, in hindsight, for the busiest second and for the 99th percentile of seconds. */
 export function hindsightConstants(trial: Trial, settings: ComparisonSettings): CapacityPolicy[] {
-  const occupancy = undisturbedOccupancy(trial).sort();
+  const occupancy = occupiedSlots(trial).sort();
   const instances = (present: number): number => Math.ceil(present / settings.slotsPerInstance);
   return [
     constantPolicy('static-peak', instances(occupancy[occupancy.length - 1])),

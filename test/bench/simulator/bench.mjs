@@ -2,6 +2,7 @@
 // The simulator's speed: a long trace through a whole rehearsal (least-outstanding routing, quantile sketch, policies on), and the same
 // queue in SimPy beside it.
 //   node test/bench/simulator/bench.mjs [--trace FILE] [--json]
+// Fails if the mean waits of both programs are more than 0.5 % apart at any load.
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -12,13 +13,17 @@ import { build, stop } from 'esbuild';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const projectDirectory = path.resolve(here, '../../..');
 const workDirectory = path.join(projectDirectory, '.local', 'bench-simulator');
-const DEFAULT_TRACE = path.resolve(projectDirectory, '../shared/traces/servegen-m-large-d0-7.csv.gz');
+const DEFAULT_TRACE = path.resolve(projectDirectory, '../shared/traces/servegen-m-large-d0-7-offset.csv.gz');
 const GOAL_REQUESTS_PER_SECOND = 5e6;
 const SIMPY = 'simpy==4.1.1';
-/** Instances, slots each, requests a second, mean service in seconds: 90 % of the slots in use. */
-const QUEUE = ['4', '4', '7.2', '2'];
-const ENGINE_REQUESTS = '20000000';
-const SIMPY_REQUESTS = '500000';
+/** Instances, slots each, and mean service in seconds, of the queue that both programs play. */
+const [INSTANCES, SLOTS, SERVICE] = [4, 4, 2];
+/** Shares of the slots in use. */
+const LOADS = [0.5, 0.7, 0.8, 0.9, 0.95];
+const REQUESTS = 200_000;
+/** Requests of the queue whose mean wait a formula gives. */
+const FORMULA_REQUESTS = 10_000_000;
+const AGREEMENT_PERCENT = 0.5;
 
 const args = process.argv.slice(2);
 const asJson = args.includes('--json');
@@ -92,21 +97,50 @@ say(
   `result  ${rehearsal.sloPercent} % waited at most 1 s, ${rehearsal.meanInstances} instances on average, ${rehearsal.scaleActions} changes of capacity`,
 );
 
-const [instances, slots, rate, service] = QUEUE;
+/** Mean wait of M/M/c: Erlang C, by the recursion of Erlang B. */
+function erlangWait(servers, offered, meanService) {
+  let blocked = 1;
+  for (let server = 1; server <= servers; server++) blocked = (offered * blocked) / (server + offered * blocked);
+  const waits = blocked / (1 - (offered / servers) * (1 - blocked));
+  return (waits * meanService) / (servers - offered);
+}
+
 say(
-  `queue   ${instances} instances x ${slots} slots, ${rate} requests/s, service exponential with mean ${service} s, least outstanding`,
+  `queue   ${INSTANCES} instances x ${SLOTS} slots, service exponential with mean ${SERVICE} s, least outstanding; ` +
+    'both programs play the same arrivals and service times',
 );
-const engine = measured(process.execPath, [await bundled('queue-bench'), ...QUEUE, ENGINE_REQUESTS]);
-say(`ours    ${millions(engine.requestsPerSecond)} requests/s, mean wait ${engine.meanWaitSeconds.toFixed(4)} s`);
 const python = pythonWithSimpy();
-let simpy = null;
-if (python !== undefined) {
-  simpy = measured(python, [path.join(here, 'simpy_queue.py'), ...QUEUE, SIMPY_REQUESTS]);
-  say(`SimPy   ${millions(simpy.requestsPerSecond)} requests/s, mean wait ${simpy.meanWaitSeconds.toFixed(4)} s`);
-  say(`ratio   ${(engine.requestsPerSecond / simpy.requestsPerSecond).toFixed(0)} times SimPy`);
+const queueBench = await bundled('queue-bench');
+const requestFile = path.join(workDirectory, 'requests.bin');
+const queue = [];
+for (const load of LOADS) {
+  const rate = (load * INSTANCES * SLOTS) / SERVICE;
+  const engine = measured(process.execPath, [
+    queueBench,
+    ...[INSTANCES, SLOTS, rate, SERVICE, REQUESTS].map(String),
+    requestFile,
+  ]);
+  const simpy =
+    python === undefined
+      ? null
+      : measured(python, [path.join(here, 'simpy_queue.py'), String(INSTANCES), String(SLOTS), requestFile]);
+  const apart = simpy === null ? null : 100 * (engine.meanWaitSeconds / simpy.meanWaitSeconds - 1);
+  queue.push({ load, engine, simpy, percentApart: apart });
+  say(
+    `  ${(100 * load).toFixed(0)} %   ours ${engine.meanWaitSeconds.toFixed(5)} s mean wait, ${millions(engine.requestsPerSecond)} requests/s` +
+      (simpy === null
+        ? ''
+        : `; SimPy ${simpy.meanWaitSeconds.toFixed(5)} s, ${millions(simpy.requestsPerSecond)} requests/s; ${apart.toFixed(3)} % apart`),
+  );
+  if (apart !== null && Math.abs(apart) > AGREEMENT_PERCENT) process.exitCode = 1;
 }
-if (asJson) {
-  const ratio = simpy === null ? null : engine.requestsPerSecond / simpy.requestsPerSecond;
-  process.stdout.write(`${JSON.stringify({ rehearsal, queue: { engine, simpy, ratio } }, null, 2)}\n`);
-}
+const servers = INSTANCES * SLOTS;
+const rate = (0.9 * servers) / SERVICE;
+const pooled = measured(process.execPath, [queueBench, ...[1, servers, rate, SERVICE, FORMULA_REQUESTS].map(String)]);
+const formula = erlangWait(servers, 0.9 * servers, SERVICE);
+say(
+  `formula one instance x ${servers} slots at 90 %: ours ${pooled.meanWaitSeconds.toFixed(4)} s, Erlang C ${formula.toFixed(4)} s, ` +
+    `${(100 * (pooled.meanWaitSeconds / formula - 1)).toFixed(2)} % apart over ${millions(FORMULA_REQUESTS)} requests`,
+);
+if (asJson) process.stdout.write(`${JSON.stringify({ rehearsal, queue, formula: { ...pooled, formula } }, null, 2)}\n`);
 await stop();

@@ -70,7 +70,7 @@ export function lowerBound(options: LowerBoundOptions): LowerBound {
     for (let n = 0; n <= maxInstances; n++)
       misses[minute * width + n] = Math.fround(Math.max(0, load - n * perInstance));
   }
-  const search = { minutes, minInstances: options.minCapacity, maxInstances, drainSeconds: 0, misses };
+  const search = { minutes, minInstances: options.minCapacity, maxInstances, drainSeconds: 0, misses: [misses] };
   // Requests in service in a released instance end outside n; every release except of the first instances had a start.
   const outside = (slotsPerInstance * options.residualSeconds) / serviceMeanSeconds;
   const allowed = (1 - sloRatio) * arrived + outside * maxInstances;
@@ -83,7 +83,7 @@ export function lowerBound(options: LowerBoundOptions): LowerBound {
 }
 
 /** Maximum of a concave function of a price, by golden section over its logarithm; every value found is a valid bound. */
-function maximumOf(dual: (price: number) => number): LowerBound {
+export function maximumOf(dual: (price: number) => number): LowerBound {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let low = Math.log(1e-3);
   let high = Math.log(1e3);

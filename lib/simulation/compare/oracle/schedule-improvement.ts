@@ -1,4 +1,4 @@
-import { startCost } from './schedule-search';
+import { scheduleCost } from './schedule-search';
 
 /** Traffic and fleet of an improvement, for a queue that is carried from second to second. */
 export interface QueueFlow {
@@ -21,10 +21,8 @@ const MAX_PASSES = 2;
 
 /**
  * Moves intervals of a schedule up and down by one instance while cost + price × misses falls; changes the schedule in place.
- *
- * @returns the billed instance-seconds
  */
-export function improveSchedule(instances: Int16Array, flow: QueueFlow, price: number): number {
+export function improveSchedule(instances: Int16Array, flow: QueueFlow, price: number): void {
   const { minutes } = flow;
   const queue = new QueueModel(flow);
   queue.evaluate(instances);
@@ -38,20 +36,6 @@ export function improveSchedule(instances: Int16Array, flow: QueueFlow, price: n
     }
     if (moved < minutes / 2000) break;
   }
-  return scheduleCost(instances, flow, 0, minutes);
-}
-
-/** Billed instance-seconds of the minutes [from, to), with the start or release at the beginning of each. */
-function scheduleCost(instances: Int16Array, flow: QueueFlow, from: number, to: number): number {
-  let cost = 0;
-  for (let minute = from; minute < Math.min(to, flow.minutes); minute++) {
-    cost += 60 * instances[minute];
-    if (minute === 0) continue;
-    const more = instances[minute] - instances[minute - 1];
-    if (more > 0) cost += more * startCost(minute, flow.provisioningSeconds);
-    else cost -= more * flow.drainSeconds;
-  }
-  return cost;
 }
 
 function tryMove(

@@ -94,13 +94,15 @@ export class DepartureWheel {
 
   private takeAll(): number[] {
     const rows = this.far.splice(0);
-    if (this.held > 0) {
-      for (let slot = 0; slot < WHEEL; slot++) {
-        for (let row = this.heads[slot]; row !== NONE; row = this.table.next[row]) rows.push(row);
-        this.heads[slot] = NONE;
+    // The next ends are in the buckets ahead: the rest of the wheel is empty once all are found.
+    for (let ahead = 0; this.held > 0; ahead++) {
+      const slot = (this.bucket + ahead) & WHEEL_MASK;
+      for (let row = this.heads[slot]; row !== NONE; row = this.table.next[row]) {
+        rows.push(row);
+        this.held--;
       }
+      this.heads[slot] = NONE;
     }
-    this.held = 0;
     return rows;
   }
 }

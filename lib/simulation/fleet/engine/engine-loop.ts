@@ -80,7 +80,7 @@ export class EngineLoop {
     const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
     const { heads, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
     const { heads: lineHeads, shared } = lines;
-    const { timeout } = timeOuts;
+    const { longestService } = timeOuts;
     const { since } = meter;
     const spanFrom = instances.outstanding.from;
     const maxLoad = firstWith.length - 2;
@@ -288,7 +288,7 @@ export class EngineLoop {
         }
         inFlight++;
         startedAtOnce++;
-        if (seconds > timeout) {
+        if (seconds > longestService) {
           table.service[row] = seconds;
           timeOuts.watch(row, moment);
           deadline = timeOuts.first();

@@ -80,6 +80,11 @@ export class EngineMeter {
   /** @param sloWait maximum wait within the objective, in seconds. */
   public constructor(public readonly sloWait: number) {}
 
+  /** Requests missed since the start of the run. */
+  public get missed(): number {
+    return this.before.missed + this.since.missed;
+  }
+
   /** Adds the wait of a request whose service begins. */
   public addWait(seconds: number): void {
     const { since } = this;

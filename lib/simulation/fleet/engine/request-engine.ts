@@ -24,6 +24,12 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
   readonly queue?: 'instance' | 'shared';
   /** Maximum wait for a slot within the objective. @default 1 */
   readonly sloWaitSeconds?: number;
+  /**
+   * Time that `requestTimeoutSeconds` limits: from arrival to response, or the wait for a slot alone.
+   *
+   * @default 'response'
+   */
+  readonly timeOutOf?: 'response' | 'wait';
   /** Seeds random routing. @default 1 */
   readonly seed?: number | string;
   /** Expected requests per second; a good estimate saves the first adjustment. @default 100 */
@@ -85,7 +91,14 @@ export class RequestEngine {
       instances,
       wheel,
       lines,
-      timeOuts: new TimeOuts(options.requestTimeoutSeconds ?? 60, table, instances, lines, meter),
+      timeOuts: new TimeOuts(
+        options.requestTimeoutSeconds ?? 60,
+        options.timeOutOf === 'wait',
+        table,
+        instances,
+        lines,
+        meter,
+      ),
       meter,
       roster,
     });
@@ -121,6 +134,19 @@ export class RequestEngine {
   /** Requests since the start. */
   public get totals(): EngineTotals {
     return { ...this.meter.totals(), present: this.lines.length + this.loop.inFlight };
+  }
+
+  /** Requests since the start that waited longer than the objective, timed out or were rejected. */
+  public get missed(): number {
+    return this.meter.missed;
+  }
+
+  /** Returns the mean of the requests present since the last call or span; cheaper than {@link takeSpan}, whose mean begins again. */
+  public takeMeanOutstanding(): number {
+    const { outstanding } = this.instances;
+    const mean = outstanding.meanUntil(this.now);
+    outstanding.restart(this.now);
+    return Math.max(0, mean);
   }
 
   /** Sets the desired number of instances (absolute); `warm` ones are in service at once. */

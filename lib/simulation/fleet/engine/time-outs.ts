@@ -19,11 +19,18 @@ export class TimeOuts {
   public constructor(
     /** Seconds from arrival to time-out. */
     public readonly timeout: number,
+    /** True if a request whose service has begun no longer times out. */
+    private readonly onlyWaiting: boolean,
     private readonly table: RequestTable,
     private readonly instances: InstanceOrder,
     private readonly lines: WaitingLines,
     private readonly meter: EngineMeter,
   ) {}
+
+  /** Maximum seconds of service of a request that starts at once. */
+  public get longestService(): number {
+    return this.onlyWaiting ? Infinity : this.timeout;
+  }
 
   /** Adds a request that may time out. */
   public watch(row: number, arrived: EpochSeconds): void {
@@ -38,9 +45,11 @@ export class TimeOuts {
   /** Returns the moment of the next time-out; Infinity if there is none. */
   public first(): EpochSeconds {
     while (this.count > 0) {
-      const { head } = this;
+      const { head, table } = this;
       const arrived = this.arrivals[head];
-      if (this.table.arrived[this.rows[head]] === arrived) return arrived + this.timeout;
+      const row = this.rows[head];
+      const isSafe = this.onlyWaiting && table.finish[row] !== Infinity;
+      if (table.arrived[row] === arrived && !isSafe) return arrived + this.timeout;
       this.head = (head + 1) & (this.rows.length - 1);
       this.count--;
     }

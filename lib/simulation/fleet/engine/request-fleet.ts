@@ -1,0 +1,104 @@
+import type { RequestSource } from '../../traffic/request-source';
+import { SecondFleet, type SecondFleetOptions } from '../pooled/second-fleet';
+import type { SecondsHistogram } from '../seconds-histogram';
+import { RequestEngine } from './request-engine';
+import { firstFrom, listSource, type RequestList } from './request-list';
+
+/** Settings of a fleet of single requests. */
+export interface RequestFleetOptions extends SecondFleetOptions {
+  /** Requests of the window, and those before it that may still occupy a slot when it begins. */
+  readonly requests: RequestList;
+}
+
+/** One fleet, scaled second by second, whose requests are played one by one by the {@link RequestEngine}. */
+export class RequestFleet extends SecondFleet {
+  private readonly engine: RequestEngine;
+  private readonly source: RequestSource;
+  private readonly end: number;
+  private readonly first: number;
+  private next: number;
+  private waitingAtEnd = 0;
+  private isFinished = false;
+
+  public constructor(private readonly options: RequestFleetOptions) {
+    super(options);
+    const { fromSeconds, toSeconds, requests, slotsPerInstance, sloWaitSeconds, requestTimeoutSeconds = 60 } = options;
+    const first = firstFrom(requests.at, fromSeconds);
+    const count = firstFrom(requests.at, toSeconds) - first;
+    this.engine = new RequestEngine({
+      pools: [{ instanceType: 'any', priority: 1 }],
+      slotsPerInstance,
+      provisioning: () => 0,
+      startAt: fromSeconds - 1,
+      sloWaitSeconds,
+      requestTimeoutSeconds,
+      timeOutOf: 'wait',
+      requestsPerSecond: Math.max(1, count / (toSeconds - fromSeconds)),
+    });
+    this.source = listSource(requests, first, first + count);
+    this.first = first;
+    this.next = first;
+    this.end = toSeconds;
+  }
+
+  public get wait(): SecondsHistogram {
+    return this.engine.wait;
+  }
+
+  public get requests(): { readonly arrived: number; readonly missed: number } {
+    this.finish();
+    const { at } = this.options.requests;
+    while (this.next < at.length && at[this.next] < this.now) this.next++;
+    return { arrived: this.next - this.first, missed: this.engine.missed + this.waitingAtEnd };
+  }
+
+  /** Plays to a later second with a number of instances in service from now on, without measurements of each second. */
+  public playTo(second: number, instances: number): void {
+    this.engine.setDesired(instances, true);
+    this.inService = instances;
+    this.engine.run(this.source, second);
+    this.now = second;
+  }
+
+  protected get draining(): number {
+    return this.engine.roster.draining;
+  }
+
+  protected occupy(count: number): void {
+    const { engine, options } = this;
+    const { requests, fromSeconds, slotsPerInstance } = options;
+    engine.setDesired(count, true);
+    const early = { at: [] as number[], service: [] as number[] };
+    const before = firstFrom(requests.at, fromSeconds);
+    for (let index = before - 1; index >= 0 && early.at.length < count * slotsPerInstance; index--) {
+      const left = requests.at[index] + requests.service[index] - fromSeconds;
+      if (left <= 0) continue;
+      early.at.push(fromSeconds - 0.5);
+      early.service.push(left + 0.5);
+    }
+    engine.run(listSource({ at: Float64Array.from(early.at), service: Float64Array.from(early.service) }), fromSeconds);
+    engine.takeSpan();
+    engine.wait.clear();
+  }
+
+  protected enter(count: number): void {
+    this.engine.setDesired(this.inService + count, true);
+  }
+
+  protected leave(count: number): void {
+    this.engine.setDesired(this.inService - count);
+  }
+
+  protected playSecond(): number {
+    this.engine.run(this.source, this.now + 1);
+    return this.engine.takeMeanOutstanding();
+  }
+
+  /** Plays on without arrivals after the window's end, until each of its requests has started in time or not. */
+  private finish(): void {
+    if (this.isFinished || this.now < this.end) return;
+    this.isFinished = true;
+    this.engine.run(undefined, this.end + this.options.sloWaitSeconds);
+    this.waitingAtEnd = this.engine.waiting;
+  }
+}
