@@ -62,11 +62,8 @@ export function controlPlane(
     scaling,
     target,
     limits: () => {
-      const [described] = scaling.describeScalableTargets({
-        serviceNamespace: SAGEMAKER_SERVICE_NAMESPACE,
-        resourceId,
-      });
-      return { minCapacity: described!.minCapacity, maxCapacity: described!.maxCapacity };
+      const { minCapacity, maxCapacity } = scaling.scalableTarget(target)!;
+      return { minCapacity, maxCapacity };
     },
   };
 }

@@ -132,6 +132,11 @@ export class ApplicationAutoScaling {
     this.targets.delete(keyText(key));
   }
 
+  /** Returns one target; undefined if none is registered. */
+  public scalableTarget(key: TargetKey): ScalableTarget | undefined {
+    return this.targets.get(keyText(key))?.target;
+  }
+
   public describeScalableTargets(
     filter: DescribeFilter & { readonly resourceIds?: readonly string[] },
   ): ScalableTarget[] {

@@ -41,7 +41,10 @@ export function evaluateAlarm(
   const verdict = (state: AlarmState): AlarmVerdict => ({
     state,
     datapoints,
-    reason: reasonText(rule, state, present, datapoints, breaching, missing),
+    // Written when it is read: most evaluations change nothing.
+    get reason() {
+      return reasonText(rule, state, present, datapoints, breaching, missing);
+    },
   });
 
   if (breaching >= needed) return verdict('ALARM');

@@ -35,6 +35,8 @@ export function metricKey(metric: MetricId): string {
  */
 export class MetricStore {
   private readonly series = new Map<string, Series>();
+  /** The same by the object that names the metric: publishers and alarms use theirs again and again. */
+  private readonly seriesByObject = new WeakMap<MetricId, Series>();
 
   public constructor(private readonly retentionSeconds: number = DEFAULT_RETENTION_SECONDS) {}
 
@@ -48,7 +50,13 @@ export class MetricStore {
   /** Adds samples. @throws RangeError for a datapoint without samples or with a value that is not finite. */
   public put(datapoint: Datapoint): void {
     const { metric, atSeconds, sum, sampleCount, minimum, maximum } = datapoint;
-    if (![atSeconds, sum, sampleCount, minimum, maximum].every(Number.isFinite) || sampleCount <= 0) {
+    const isFinite =
+      Number.isFinite(atSeconds) &&
+      Number.isFinite(sum) &&
+      Number.isFinite(sampleCount) &&
+      Number.isFinite(minimum) &&
+      Number.isFinite(maximum);
+    if (!isFinite || sampleCount <= 0) {
       throw new RangeError(`metric ${metric.metricName}: a datapoint needs finite numbers and a sampleCount above 0`);
     }
     const series = this.seriesOf(metric);
@@ -82,7 +90,7 @@ export class MetricStore {
     periodSeconds: number,
     count: number,
   ): (number | undefined)[] {
-    const series = this.series.get(metricKey(metric));
+    const series = this.seriesByObject.get(metric) ?? this.series.get(metricKey(metric));
     const values = new Array<number | undefined>(count).fill(undefined);
     if (series === undefined) return values;
     let index = lowerBound(series, start);
@@ -111,12 +119,15 @@ export class MetricStore {
   }
 
   private seriesOf(metric: MetricId): Series {
+    const known = this.seriesByObject.get(metric);
+    if (known !== undefined) return known;
     const key = metricKey(metric);
     let series = this.series.get(key);
     if (series === undefined) {
       series = { cells: [], first: 0, retentionSeconds: this.retentionSeconds };
       this.series.set(key, series);
     }
+    this.seriesByObject.set(metric, series);
     return series;
   }
 

@@ -29,7 +29,7 @@ interface Alarm {
   definition: AlarmDefinition;
   compiled: CompiledMetrics;
   state: AlarmState;
-  reason: string;
+  reasonFrom: { readonly reason: string };
   stateUpdatedAtSeconds: EpochSeconds;
   value: number | null;
   isCurrent: boolean;
@@ -97,7 +97,7 @@ export class CloudWatch {
       definition,
       compiled,
       state: 'INSUFFICIENT_DATA',
-      reason: 'Unchecked: Initial alarm creation',
+      reasonFrom: { reason: 'Unchecked: Initial alarm creation' },
       stateUpdatedAtSeconds: now ?? 0,
       value: null,
       isCurrent: false,
@@ -183,7 +183,7 @@ export class CloudWatch {
     if (invokesActions) alarm.actionsInvokedAtSeconds = atSeconds;
     if (changed) alarm.stateUpdatedAtSeconds = atSeconds;
     alarm.state = verdict.state;
-    alarm.reason = verdict.reason;
+    alarm.reasonFrom = verdict;
     alarm.datapoints = verdict.datapoints;
     alarm.value = verdict.datapoints[verdict.datapoints.length - 1] ?? null;
     return {
@@ -195,7 +195,9 @@ export class CloudWatch {
       datapoints: alarm.datapoints,
       threshold: alarm.definition.threshold,
       invokesActions,
-      reason: verdict.reason,
+      get reason() {
+        return verdict.reason;
+      },
     };
   }
 
@@ -259,8 +261,8 @@ function frequencyOf(definition: AlarmDefinition): number {
 }
 
 function statusOf(alarm: Alarm): AlarmStatus {
-  const { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints } = alarm;
-  return { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
+  const { definition, state, reasonFrom, stateUpdatedAtSeconds, value, isCurrent, datapoints } = alarm;
+  return { definition, state, reason: reasonFrom.reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
 }
 
 function checkAlarm(definition: AlarmDefinition): void {
