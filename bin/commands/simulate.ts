@@ -44,7 +44,13 @@ import { withTraceFile } from '../input/trace-file';
 import { givenPrices, namingPriceFlag } from '../input/prices';
 import { barWhile, progressBar } from './progress-bar';
 import { reportOptions, usedFiles } from '../input/report-origin';
-import { readServiceProfile } from '../input/service-profile-file';
+import {
+  assumedServiceNotes,
+  checkServiceFlags,
+  givenService,
+  serviceMeanOption,
+  type ServiceFlags,
+} from '../input/service-flags';
 import { colouredRehearsal } from '../output/result-colours';
 import {
   checkResultFlags,
@@ -56,10 +62,9 @@ import {
 import { junitOfRehearsals, markdownOfRehearsals } from '../output/simulate-formats';
 import type { CommandSurroundings } from './surroundings';
 
-interface SimulateFlags extends ResultFlags {
+interface SimulateFlags extends ResultFlags, ServiceFlags {
   readonly template?: string[];
   readonly trace?: string;
-  readonly profile?: string;
   readonly provisioning?: Provisioning;
   readonly seed: number;
   readonly fleet?: string;
@@ -115,6 +120,7 @@ export function simulateCommand(surroundings: CommandSurroundings): Command {
       '--profile <file>',
       'service times as JSON: token speeds, a distribution or measured seconds (default: those of the inspection)',
     )
+    .addOption(serviceMeanOption())
     .option(
       '--provisioning <seconds>',
       'median start-up of an instance, or a comma-separated list of measured ones (default: 258)',
@@ -201,20 +207,25 @@ async function simulate(
   const { stderr } = surroundings;
   // Bad input is refused before anything that takes long.
   const options = optionsOf(flags);
+  checkServiceFlags(flags);
   checkResultFlags(flags);
   if (flags.report !== undefined) checkWritable('--report', flags.report);
   const { fleets, notes } = readFleets({ ...flags, template });
   const given = withInputs(fleets, template, flags);
   const results: Rehearsal[] = [];
+  const assumed = new Set<string>();
   let opened: { readonly trace: string; readonly traffic: Workload } | undefined;
   for (const { fleet, inputs } of given) {
-    const { trace, profile } = inputs;
+    const { trace } = inputs;
     if (opened?.trace !== trace) opened = { trace, traffic: await openWorkload({ trace, seed: flags.seed }) };
-    const service = profile === undefined ? {} : { service: readServiceProfile(profile) };
-    results.push(rehearseFleet(fleet, opened.traffic, { ...options, ...service }, flags, stderr));
+    const service = givenService(flags, inputs);
+    for (const note of assumedServiceNotes(opened.traffic, service)) assumed.add(note);
+    results.push(
+      rehearseFleet(fleet, opened.traffic, { ...options, ...(service !== undefined && { service }) }, flags, stderr),
+    );
   }
 
-  for (const note of [...notes, ...agreementNotes(template)]) stderr.write(`tidegate: ${note}\n`);
+  for (const note of [...notes, ...assumed, ...agreementNotes(template)]) stderr.write(`tidegate: ${note}\n`);
   stderr.write(trafficNote(given.filter(({ inputs }) => !inputs.isOwnTrace).map(({ fleet }) => fleet)));
   const crossed = results.flatMap((rehearsal) =>
     (flags.failIf ?? []).flatMap((threshold) =>

@@ -44,7 +44,13 @@ import { withInputs, type FleetInputs, type FleetWithInputs } from '../input/ins
 import { withTraceFile } from '../input/trace-file';
 import { givenPrices, namingPriceFlag } from '../input/prices';
 import { reportOptions, usedFiles } from '../input/report-origin';
-import { readServiceProfile } from '../input/service-profile-file';
+import {
+  assumedServiceNotes,
+  checkServiceFlags,
+  givenService,
+  serviceMeanOption,
+  type ServiceFlags,
+} from '../input/service-flags';
 import { colouredTuning } from '../output/result-colours';
 import {
   checkResultFlags,
@@ -63,12 +69,10 @@ export interface TuneSurroundings extends CommandSurroundings {
   readonly workerFile?: string;
 }
 
-interface TuneFlags extends ResultFlags {
+interface TuneFlags extends ResultFlags, ServiceFlags {
   readonly template?: string[];
   readonly trace?: string;
   readonly fleet?: string;
-  readonly profile?: string;
-  readonly serviceMean?: number;
   readonly provisioning?: Provisioning;
   readonly slo: number;
   readonly sloWait: number;
@@ -114,11 +118,7 @@ export function tuneCommand(surroundings: TuneSurroundings): Command {
       '--profile <file>',
       'service times as JSON: token speeds, a distribution or measured seconds (default: those of the inspection)',
     )
-    .option(
-      '--service-mean <seconds>',
-      'lognormal service times with this mean, in place of --profile',
-      numberFlag('--service-mean', 0.001, 86_400),
-    )
+    .addOption(serviceMeanOption())
     .option(
       '--provisioning <seconds>',
       'median start-up of an instance, or a comma-separated list of measured ones (default: 258)',
@@ -226,6 +226,7 @@ async function tuneGroup(
   const pricesPerHourUsd = givenPrices(flags, region);
   const { service, requestTimeoutSeconds, sloPercent, sloWaitSeconds } = settings;
   const traffic = await openWorkload({ trace, seed });
+  for (const note of assumedServiceNotes(traffic, givenService(flags, inputs))) stderr.write(`tidegate: ${note}\n`);
   const bar = progressBar(stderr, 'tune');
   const threads = new TuneWorkerPool(traffic, flags.workers ?? defaultWorkers(), workerFile ?? bundledWorker(), {
     trace,
@@ -285,17 +286,8 @@ function settingsOf(flags: TuneFlags, inputs: FleetInputs): TuningSettings {
   };
 }
 
-function checkServiceFlags({ profile, serviceMean }: TuneFlags): void {
-  if (profile === undefined || serviceMean === undefined) return;
-  throw new InputError(
-    `--profile is '${profile}' and --service-mean is ${serviceMean}; both say how long requests take, so leave one out`,
-  );
-}
-
-function serviceOf({ serviceMean }: TuneFlags, { profile }: FleetInputs): ServiceTimes {
-  if (profile !== undefined) return readServiceProfile(profile);
-  if (serviceMean === undefined) return { kind: 'tokens', profile: DEFAULT_SERVICE_PROFILE };
-  return { kind: 'distribution', distribution: 'lognormal', meanSeconds: serviceMean, coefficientOfVariation: 1 };
+function serviceOf(flags: TuneFlags, inputs: FleetInputs): ServiceTimes {
+  return givenService(flags, inputs) ?? { kind: 'tokens', profile: DEFAULT_SERVICE_PROFILE };
 }
 
 /** Fleets that can be tuned; an error where none of the selected ones can. */

@@ -57,7 +57,7 @@ test('a template and a trace come from standard input', () => {
   const { stdout, stderr } = bash(
     [
       'cat Chat.template.json | tidegate prove - --format markdown',
-      'tidegate simulate Chat.template.json --trace - --no-advice <short.csv | sed -n 1,2p',
+      'tidegate simulate Chat.template.json --trace - --service-mean 2 --no-advice <short.csv | sed -n 1,2p',
       'tidegate simulate - --trace - <short.csv',
     ].join('\n'),
   );

@@ -52,7 +52,19 @@ describe('tidegate simulate', () => {
     expect(stdout).toMatch(/^endpoint\/chat\/variant\/main {2}\(.*Chat\.template\.json\)\n/);
     for (const word of ['traffic', 'served well', 'wait', 'drops', 'cost', 'scaling actions', 'recommended changes'])
       expect(stdout).toContain(word);
+    expect(stderr).toMatch(/^tidegate: neither the traffic nor a flag says how long requests take[^\n]*\n$/);
+  });
+
+  test('takes the mean time of a request as a flag, in place of a profile, and assumes nothing then', async () => {
+    const { stdout, stderr } = await simulate(...usual(), '--no-advice', '--service-mean', '0.6');
     expect(stderr).toBe('');
+    expect(stdout).toContain('service lognormal, mean 0.6 s');
+    const withTokens = write('tokens.csv', 'TIMESTAMP,ContextTokens,GeneratedTokens\n0,100,50\n1,200,60\n');
+    const own = await simulate('--template', template, '--trace', withTokens, '--no-advice');
+    expect(own.stderr).toBe('');
+    await expect(simulate(...usual(), '--service-mean', '1', '--profile', 'x.json')).rejects.toThrow(
+      "--profile is 'x.json' and --service-mean is 1; both say how long requests take",
+    );
   });
 
   test('prints the whole result as JSON, the same bytes for the same seed', async () => {
