@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isUpToDate, markUpToDate } from './build-stamp.mjs';
+import { lockSetUp } from './set-up-lock.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const inProject = (...parts) => path.join(projectDirectory, ...parts);
@@ -181,6 +182,16 @@ export async function buildScript(entryPoint, outfile) {
 
 export async function build() {
   if (isUpToDate(projectDirectory)) return;
+  const release = lockSetUp(projectDirectory);
+  try {
+    // Another command may have built meanwhile.
+    if (!isUpToDate(projectDirectory)) await buildAll();
+  } finally {
+    release();
+  }
+}
+
+async function buildAll() {
   fs.mkdirSync(inProject('dist'), { recursive: true });
   const { stop } = await import('esbuild');
   try {

@@ -12,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { lockSetUp } from './set-up-lock.mjs';
 
 export const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -52,11 +53,20 @@ export function installPackages() {
   const stampFile = path.join(projectDirectory, 'node_modules', '.tidegate-lock');
   const installedFile = path.join(projectDirectory, 'node_modules', '.package-lock.json');
   const lock = fs.readFileSync(lockFile, 'utf8');
-  if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === lock) return;
-  if (fs.existsSync(installedFile) && hasPackages(fs.readFileSync(installedFile, 'utf8'), lock)) {
+  const isInstalled = () => {
+    if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, 'utf8') === lock) return true;
+    if (!fs.existsSync(installedFile) || !hasPackages(fs.readFileSync(installedFile, 'utf8'), lock)) return false;
     fs.writeFileSync(stampFile, lock);
-    return;
-  }
+    return true;
+  };
+  if (isInstalled()) return;
+  const release = lockSetUp(projectDirectory);
+  // Another command may have installed them meanwhile.
+  if (!isInstalled()) install(stampFile, lock);
+  release();
+}
+
+function install(stampFile, lock) {
   process.stderr.write('Installing npm packages (once, about half a minute) …\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {

@@ -17,7 +17,7 @@ const TEXTS: SettingType = { expected: 'a list of texts', accepts: isTexts };
 const FLAG: SettingType = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
 const NUMBER: SettingType = {
   expected: 'a number',
-  accepts: (value) => typeof value === 'number',
+  accepts: (value) => typeof value === 'number' && Number.isFinite(value),
 };
 const PRICES: SettingType = {
   expected: 'USD per hour by instance type',

@@ -36,7 +36,7 @@ describe('checkStageConfiguration refuses', () => {
     ['a floor above the maximum', { protectedFloor: 9 }, /protectedFloor \(9\) is above maxCapacity \(8\)/],
     ['no instance', { minCapacity: 0 }, /minCapacity \(0\) must be a whole number from 1/],
     ['half an instance', { maxCapacity: 2.5 }, /maxCapacity \(2.5\) must be a whole number/],
-    ['a capacity that is no number', { maxCapacity: NaN }, /maxCapacity \(NaN\)/],
+    ['a capacity that is no number', { maxCapacity: NaN }, /^maxCapacity is NaN; give a number$/],
     ['an unknown instance type', { instanceTypes: ['ml.g5.xlarg'] }, /ml\.g5\.xlarg[^]*ml\.g5\.xlarge/],
     ['an unknown type for training', { trainingInstanceTypes: ['ml.p9.big'] }, /ml\.p9\.big/],
     ['no instance type', { instanceTypes: [] }, /instanceTypes is empty/],
