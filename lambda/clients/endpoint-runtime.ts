@@ -9,31 +9,40 @@ import { awsClient } from './aws-client';
 /** SageMaker responds within 60 s or times out (developer guide, hosting container contract); the rest is for the network. */
 const REQUEST_TIMEOUT_MS = 65_000;
 
-/** The record causes the error: the endpoint will never accept it. */
-export class RecordRejectedError extends PermanentError {
-  public constructor(message: string, options?: { readonly cause?: unknown }) {
+/**
+ * The container or the service refused one request (4xx), failed on it (5xx) or did not answer it in time. The record may cause it, or the
+ * model that is deployed: the error does not tell which.
+ */
+export class RequestFailedError extends RetryableError {
+  public constructor(
+    message: string,
+    /** HTTP status of the container or the service; 0 when the container did not answer in time. */
+    public readonly status: number,
+    options?: { readonly cause?: unknown },
+  ) {
     super(message, options);
-    this.name = 'RecordRejectedError';
+    this.name = 'RequestFailedError';
   }
 }
 
-/** The model failed on the request (a 5xx of its container): a retry may help, but not for every record. */
-export class ModelFailedError extends RetryableError {
-  public constructor(message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.name = 'ModelFailedError';
-  }
+/** Response of the endpoint, its bytes as they came. */
+export interface EndpointAnswer {
+  readonly status: number;
+  readonly body: Uint8Array;
+  readonly contentType?: string;
+  /** Production variant that answered. */
+  readonly variant?: string;
 }
 
-/** Endpoint that receives and returns JSON. */
+/** Endpoint that takes any bytes. */
 export interface EndpointRuntime {
   /**
-   * Sends one request and returns the body of the response.
+   * Sends the bytes of one request, unchanged.
    *
-   * Throws {@link RecordRejectedError} when the record causes the error, {@link ModelFailedError} when the model failed on it, another
-   * {@link RetryableError} when the endpoint is busy or missing, and {@link PermanentError} when the call is not allowed.
+   * Throws {@link RequestFailedError} when the request was refused or failed, another {@link RetryableError} when the endpoint is busy or
+   * missing, and {@link PermanentError} when the call is not allowed.
    */
-  invoke(body: string, signal?: AbortSignal): Promise<string>;
+  invoke(body: Uint8Array, signal?: AbortSignal): Promise<EndpointAnswer>;
 }
 
 interface ServiceError {
@@ -61,12 +70,11 @@ const DENIED: ReadonlySet<string> = new Set([
 function classifyModelError(error: ServiceError, options: { readonly cause: unknown }): Error {
   const status = error.OriginalStatusCode ?? 500;
   const message = `the model returned ${status}: ${error.OriginalMessage ?? error.message ?? 'no message'}`;
-  // Status 0: the container timed out, which load explains better than the record.
-  if (BUSY_STATUS.has(status) || status < 400) return new RetryableError(message, options);
-  return status < 500 ? new RecordRejectedError(message, options) : new ModelFailedError(message, options);
+  if (BUSY_STATUS.has(status)) return new RetryableError(message, options);
+  return new RequestFailedError(message, status, options);
 }
 
-/** Classifies an error of `InvokeEndpoint` by its cause: the record, the model, a transient condition or the caller. */
+/** Classifies an error of `InvokeEndpoint`: the request or its model, a transient condition, or the caller. */
 export function classifyInvocationError(thrown: unknown): Error {
   const error = thrown as ServiceError;
   const options = { cause: thrown };
@@ -80,7 +88,7 @@ export function classifyInvocationError(thrown: unknown): Error {
   if (!isClientError || isThrottled || ENDPOINT_MISSING.test(message)) return new RetryableError(message, options);
   return status === 401 || status === 403
     ? new PermanentError(message, options)
-    : new RecordRejectedError(message, options);
+    : new RequestFailedError(message, status, options);
 }
 
 /** {@link EndpointRuntime} of SageMaker. Retries of the SDK are off: the handler decides by the time that is left. */
@@ -90,6 +98,10 @@ export function createEndpointRuntime(
     readonly maxConnections: number;
     /** Inference component, where the endpoint has components. */
     readonly componentName?: string;
+    /** Media type of the requests. */
+    readonly contentType: string;
+    /** Media type of the responses that the container is asked for. */
+    readonly accept: string;
     readonly client?: SageMakerRuntimeClientConfig;
   },
 ): EndpointRuntime {
@@ -100,13 +112,18 @@ export function createEndpointRuntime(
       const command = new InvokeEndpointCommand({
         EndpointName: endpointName,
         InferenceComponentName: options.componentName,
-        ContentType: 'application/json',
-        Accept: 'application/json',
+        ContentType: options.contentType,
+        Accept: options.accept,
         Body: body,
       });
       try {
         const response = await client.send(command, { abortSignal: signal });
-        return new TextDecoder().decode(response.Body);
+        return {
+          status: response.$metadata?.httpStatusCode ?? 200,
+          body: response.Body ?? new Uint8Array(),
+          contentType: response.ContentType,
+          variant: response.InvokedProductionVariant,
+        };
       } catch (error) {
         throw classifyInvocationError(error);
       }

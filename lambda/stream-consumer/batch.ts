@@ -1,22 +1,43 @@
+import { createHash } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { InputError } from '../../lib/core/errors';
+import type { EpochSeconds } from '../../lib/core/time';
+import { readPath, type RecordFieldSource } from '../../lib/ingestion/decide/record-field';
+import { deaggregate } from './aggregated-record';
 
-/** One record of the stream, its payload undecoded. */
+/** One record of a producer; an aggregated record of the stream is several of them. */
 export interface StreamRecord {
+  /** Sequence number of the record of the stream. */
   readonly sequenceNumber: string;
+  /** Place within the shard: the sequence number, and the number of the part where the record is aggregated. Sorts as text. */
+  readonly position: string;
   readonly partitionKey: string;
-  readonly payloadBase64: string;
+  readonly payload: Buffer;
+  readonly arrivedAt: EpochSeconds;
+  readonly id: string;
+  /** Records of one order key are sent one after the other. */
+  readonly key: string;
 }
 
-/** Records of one invocation: consecutive, of one shard, in order. */
+/** Records of one invocation, of one shard, in order. */
 export interface Batch {
   readonly streamName: string;
   readonly shardId: string;
   readonly records: readonly StreamRecord[];
 }
 
+/** Sources of the id and the order key of records. */
+export interface RecordFields {
+  readonly id: RecordFieldSource;
+  readonly key: RecordFieldSource;
+}
+
+/** Digits of a sequence number; a shorter one gets zeros in front. */
+const SEQUENCE_DIGITS = 56;
+const PART_DIGITS = 6;
+
 /** Parses an event of the Kinesis event source mapping; `undefined` when it has no record. */
-export function parseBatch(event: KinesisStreamEvent): Batch | undefined {
+export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): Batch | undefined {
   const first = event.Records[0];
   if (first === undefined) return undefined;
   const streamName = first.eventSourceARN.split(':stream/')[1];
@@ -24,15 +45,61 @@ export function parseBatch(event: KinesisStreamEvent): Batch | undefined {
   if (!streamName || !shardId) {
     throw new InputError(`the event names no stream or shard (ARN '${first.eventSourceARN}', id '${first.eventID}')`);
   }
-  const records = event.Records.map(({ kinesis }) => ({
-    sequenceNumber: kinesis.sequenceNumber,
-    partitionKey: kinesis.partitionKey,
-    payloadBase64: kinesis.data,
-  }));
+  const records = event.Records.flatMap(({ kinesis }) => {
+    const { sequenceNumber, partitionKey, approximateArrivalTimestamp: arrivedAt } = kinesis;
+    const position = sequenceNumber.padStart(SEQUENCE_DIGITS, '0');
+    const payload = Buffer.from(kinesis.data, 'base64');
+    const read = (part: Pick<StreamRecord, 'position' | 'partitionKey' | 'payload'>): StreamRecord => ({
+      sequenceNumber,
+      arrivedAt,
+      ...part,
+      ...identify(part, shardId, fields),
+    });
+    const parts = deaggregate(payload);
+    if (parts === undefined) return [read({ position, partitionKey, payload })];
+    return parts.map((part, index) =>
+      read({
+        position: `${position}.${String(index).padStart(PART_DIGITS, '0')}`,
+        partitionKey: part.partitionKey,
+        payload: part.data,
+      }),
+    );
+  });
   return { streamName, shardId, records };
 }
 
-/** Returns the payload as text. */
-export function payloadText(record: StreamRecord): string {
-  return Buffer.from(record.payloadBase64, 'base64').toString('utf8');
+/** Reads id and order key; a payload without the configured field has the place in the stream as id, the partition key as order key. */
+function identify(
+  { position, partitionKey, payload }: Pick<StreamRecord, 'position' | 'partitionKey' | 'payload'>,
+  shardId: string,
+  fields: RecordFields,
+): { id: string; key: string } {
+  const needsJson = fields.id.kind === 'json' || fields.key.kind === 'json';
+  const body = needsJson ? jsonOf(payload) : undefined;
+  const read = (source: RecordFieldSource): string | undefined => {
+    switch (source.kind) {
+      case 'partition-key':
+        return partitionKey;
+      case 'sequence-number':
+        return undefined;
+      case 'payload-hash':
+        return createHash('sha256').update(payload).digest('hex');
+      case 'json':
+        return readPath(body, source.path);
+    }
+  };
+  const place = `${shardId}:${position}`;
+  return {
+    id: read(fields.id) ?? place,
+    key: fields.key.kind === 'sequence-number' ? place : (read(fields.key) ?? partitionKey),
+  };
+}
+
+/** Returns the value of JSON bytes; undefined for anything else. */
+export function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }

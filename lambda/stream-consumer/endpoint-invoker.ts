@@ -1,21 +1,22 @@
-import { InputError, RetryableError } from '../../lib/core/errors';
-import {
-  parseInferenceRequest,
-  parseInferenceResponse,
-  type InferenceRequest,
-  type InferenceResult,
-} from '../../lib/ingestion/contract';
+import { RetryableError } from '../../lib/core/errors';
 import type { RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
-import { ModelFailedError, RecordRejectedError, type EndpointRuntime } from '../clients/endpoint-runtime';
+import { RequestFailedError, type EndpointAnswer, type EndpointRuntime } from '../clients/endpoint-runtime';
 import type { WallClock } from '../support/clock';
+import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
+import type { TimedAnswer } from './answers';
 import { backoffMilliseconds } from './backoff';
-import { payloadText, type StreamRecord } from './batch';
+import type { StreamRecord } from './batch';
+import type { EndpointEvidence } from './endpoint-evidence';
 
 export interface EndpointInvokerOptions {
   readonly endpoint: EndpointRuntime;
+  readonly evidence: EndpointEvidence;
+  readonly streamName: string;
+  readonly shardId: string;
   readonly clock: WallClock;
   readonly sleep: Sleep;
+  readonly logger: Logger;
   /** Returns a number in [0, 1). */
   readonly random: () => number;
   /** Returns the milliseconds left for invocations. */
@@ -23,6 +24,8 @@ export interface EndpointInvokerOptions {
   /** Ends invocations in flight when the time is up. */
   readonly signal: AbortSignal;
   readonly maxModelFailures: number;
+  /** Maximum size of a payload, bytes. */
+  readonly maxRecordBytes: number;
 }
 
 /** Minimum time for another attempt. */
@@ -30,42 +33,47 @@ const MIN_ATTEMPT_MS = 50;
 
 /** Invokes the endpoint for the records of one batch. */
 export class EndpointInvoker {
-  private succeeded = 0;
+  private probing: Promise<boolean> | undefined;
 
   public constructor(private readonly options: EndpointInvokerOptions) {}
 
   /**
-   * Invokes the endpoint for one record; retries transient failures while there is time and `isWanted()`.
+   * Invokes the endpoint for one record; retries failures while there is time and `isWanted()`.
+   *
+   * A record is rejected when it failed `maxModelFailures` times, and after each of these failures the endpoint answered a request that
+   * was sent later: another record's, or the control request. Without such an answer the endpoint is to blame, whatever its status says,
+   * and the record stays pending.
    *
    * Throws only errors that no record causes, such as a denied permission.
    */
-  public async invoke(record: StreamRecord, isWanted: () => boolean): Promise<RecordOutcome> {
-    let request: InferenceRequest;
-    const body = payloadText(record);
-    try {
-      request = parseInferenceRequest(body);
-    } catch (error) {
-      if (error instanceof InputError) return { kind: 'rejected', error: error.message };
-      throw error;
+  public async invoke(record: StreamRecord, isWanted: () => boolean): Promise<RecordOutcome<TimedAnswer>> {
+    const { evidence, maxModelFailures, maxRecordBytes } = this.options;
+    if (record.payload.length > maxRecordBytes) {
+      const error = `the payload is ${record.payload.length} bytes; at most ${maxRecordBytes} are allowed (maxRecordSize of the ingestion)`;
+      return { kind: 'rejected', error, status: null };
     }
-    let modelFailures = 0;
+    const place = `${this.options.shardId}:${record.position}`;
     let lastError = 'there was no time to send it';
     for (let attempt = 1; ; attempt++) {
-      if (this.isTimeUp() || !isWanted()) return { kind: 'pending', error: lastError };
+      const endTurn = await evidence.turn();
       try {
-        return { kind: 'succeeded', result: await this.send(request, body) };
-      } catch (error) {
-        if (error instanceof RecordRejectedError) return { kind: 'rejected', error: error.message };
-        if (!(error instanceof RetryableError)) throw error;
-        lastError = error.message;
-        if (error instanceof ModelFailedError) modelFailures++;
+        if (this.isTimeUp() || !isWanted()) return { kind: 'pending', error: lastError };
+        const outcome = await this.attempt(record);
+        if ('answer' in outcome) {
+          evidence.settle(place);
+          return { kind: 'succeeded', answer: outcome };
+        }
+        lastError = outcome.message;
+        const failedBefore = evidence.upcomingSend;
+        await this.pause(Math.max(attempt, evidence.failuresWhileFailing));
+        if (!(outcome instanceof RequestFailedError) || !(await this.hasAnsweredOthers(failedBefore))) continue;
+        if (evidence.strike(place) < maxModelFailures) continue;
+        evidence.settle(place);
+        const error = `${lastError} (${maxModelFailures} times, while other requests were answered)`;
+        return { kind: 'rejected', error, status: outcome.status };
+      } finally {
+        endTurn();
       }
-      // A model that fails on this record while others succeed will fail on it again.
-      if (modelFailures >= this.options.maxModelFailures && this.succeeded > 0) {
-        return { kind: 'rejected', error: `${lastError} (${modelFailures} times, while other records succeeded)` };
-      }
-      const { sleep, random, remainingMs, signal } = this.options;
-      await sleep(Math.min(backoffMilliseconds(attempt, random()), Math.max(0, remainingMs())), signal);
     }
   }
 
@@ -73,21 +81,58 @@ export class EndpointInvoker {
     return this.options.signal.aborted || this.options.remainingMs() < MIN_ATTEMPT_MS;
   }
 
-  private async send(request: InferenceRequest, body: string): Promise<InferenceResult> {
-    const { endpoint, clock, signal } = this.options;
+  private pause(attempt: number): Promise<void> {
+    const { sleep, random, remainingMs, signal } = this.options;
+    return sleep(Math.min(backoffMilliseconds(attempt, random()), Math.max(0, remainingMs())), signal);
+  }
+
+  /** Returns the answer, or an error after which a retry may succeed. */
+  private async attempt(record: StreamRecord): Promise<TimedAnswer | RetryableError> {
+    const { clock } = this.options;
     const startedAt = clock.now();
-    const response = parseInferenceResponse(await endpoint.invoke(body, signal));
-    const answeredAt = clock.now();
-    this.succeeded++;
-    return {
-      id: request.id,
-      key: request.key,
-      contextTokens: request.contextTokens,
-      generatedTokens: response.generatedTokens ?? request.generatedTokens,
-      sentAt: request.sentAt ?? null,
-      answeredAt,
-      serviceSeconds: response.serviceSeconds ?? answeredAt - startedAt,
-      queueSeconds: response.queueSeconds ?? 0,
-    };
+    try {
+      const answer = await this.send(record.payload);
+      const answeredAt = clock.now();
+      return { answer, answeredAt, requestSeconds: Math.max(0, answeredAt - startedAt) };
+    } catch (error) {
+      if (error instanceof RetryableError) return error;
+      throw error;
+    }
+  }
+
+  private async send(payload: Uint8Array): Promise<EndpointAnswer> {
+    const { endpoint, evidence, signal } = this.options;
+    const number = evidence.nextSend();
+    try {
+      const answer = await endpoint.invoke(payload, signal);
+      evidence.answered(number, payload);
+      return answer;
+    } catch (error) {
+      if (!signal.aborted) evidence.failed();
+      throw error;
+    }
+  }
+
+  /** True if the endpoint answered a request that was sent at or after a number; sends the control request to find out. */
+  private async hasAnsweredOthers(since: number): Promise<boolean> {
+    const { evidence } = this.options;
+    if (evidence.hasAnsweredSince(since)) return true;
+    if (this.isTimeUp()) return false;
+    this.probing ??= this.probe().finally(() => (this.probing = undefined));
+    await this.probing;
+    return evidence.hasAnsweredSince(since);
+  }
+
+  private async probe(): Promise<boolean> {
+    const { evidence, streamName, logger, signal } = this.options;
+    try {
+      const control = await evidence.controlRequest(streamName, signal);
+      if (control === undefined) return false;
+      await this.send(control);
+      return true;
+    } catch (error) {
+      logger.warn('the control request failed too', { error });
+      return false;
+    }
   }
 }

@@ -33,10 +33,12 @@ export async function inKeyOrder<T>(
 
   let endsBefore = Infinity;
   let failure: { readonly error: unknown } | undefined;
-  const inFlight = new Set<Promise<void>>();
+  let inFlight = 0;
+  let wake: () => void = () => undefined;
   const start = (entry: (typeof ready)[number]): void => {
     const index = indexOf(entry);
-    const running: Promise<void> = job(items[index]!, index)
+    inFlight += 1;
+    void job(items[index]!, index)
       .then(
         (continues) => {
           if (!continues) endsBefore = Math.min(endsBefore, index);
@@ -46,17 +48,19 @@ export async function inKeyOrder<T>(
           failure ??= { error };
         },
       )
-      .finally(() => inFlight.delete(running));
-    inFlight.add(running);
+      .then(() => {
+        inFlight -= 1;
+        wake();
+      });
   };
 
   for (;;) {
-    while (failure === undefined && inFlight.size < options.limit && ready.length > 0) {
+    while (failure === undefined && inFlight < options.limit && ready.length > 0) {
       if (indexOf(ready[0]!) > endsBefore) break;
       start(ready.shift()!);
     }
-    if (inFlight.size === 0) break;
-    await Promise.race(inFlight);
+    if (inFlight === 0) break;
+    await new Promise<void>((resolve) => (wake = resolve));
   }
   if (failure !== undefined) throw failure.error;
 }

@@ -1,9 +1,12 @@
 import { METRIC_NAMESPACE } from '../../lib/core/metric-namespace';
 import {
   DEAD_LETTERS_METRIC,
+  DEFAULT_MEDIA_TYPE,
   INGESTION_ENVIRONMENT as names,
   STREAM_NAME_DIMENSION,
+  UNANSWERED_BATCHES_METRIC,
 } from '../../lib/ingestion/contract';
+import { parseRecordField } from '../../lib/ingestion/decide/record-field';
 import { createEndpointRuntime } from '../clients/endpoint-runtime';
 import { createMetrics } from '../clients/metrics';
 import { createObjectStore } from '../clients/object-store';
@@ -20,6 +23,8 @@ export const handler = createHandler({
   endpoint: createEndpointRuntime(requiredEnv(names.endpointName), {
     maxConnections: concurrency,
     componentName: optionalEnv(names.componentName),
+    contentType: optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE,
+    accept: optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE,
   }),
   results: createObjectStore(requiredEnv(names.resultsBucketName)),
   clock: systemClock,
@@ -28,17 +33,25 @@ export const handler = createHandler({
   logger,
   concurrency,
   maxModelFailures: requiredNumberEnv(names.maxModelFailures),
-  countDeadLetters: (streamName, value, signal) =>
+  recordFields: {
+    id: parseRecordField(optionalEnv(names.recordId) ?? 'sequence-number'),
+    key: parseRecordField(optionalEnv(names.orderKey) ?? 'partition-key'),
+  },
+  maxRecordBytes: requiredNumberEnv(names.maxRecordBytes),
+  publish: (streamName, { deadLetters, unanswered }, signal) =>
     metrics.put(
       [
-        {
-          metricName: DEAD_LETTERS_METRIC,
+        { metricName: DEAD_LETTERS_METRIC, value: deadLetters },
+        { metricName: UNANSWERED_BATCHES_METRIC, value: unanswered },
+      ]
+        .filter(({ value }) => value > 0)
+        .map(({ metricName, value }) => ({
+          metricName,
           value,
-          unit: 'Count',
+          unit: 'Count' as const,
           atSeconds: systemClock.now(),
           dimensions: { [STREAM_NAME_DIMENSION]: streamName },
-        },
-      ],
+        })),
       signal,
     ),
 });

@@ -1,28 +1,43 @@
-import type { InferenceResult } from '../../lib/ingestion/contract';
+import type { TimedAnswer } from './answers';
 
-const MAX_RECORDS = 20_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Memory of an answer beside its body, roughly. */
+const OVERHEAD_BYTES = 500;
 
 /**
- * Results of records behind one that is pending. Lambda delivers those records again; in the same execution environment the model is
- * not invoked for them a second time. Beyond the maximum number the oldest results are discarded.
+ * Answers to records behind one that is pending. Lambda delivers those records again; in the same execution environment the model is not
+ * invoked for them a second time. Beyond the maximum size the oldest answers are discarded.
  */
 export class SeenRecords {
-  private readonly results = new Map<string, InferenceResult>();
+  private readonly answers = new Map<string, TimedAnswer>();
+  private bytes = 0;
 
-  public constructor(private readonly maxRecords: number = MAX_RECORDS) {}
+  public constructor(private readonly maxBytes: number = MAX_BYTES) {}
 
-  public get(shardId: string, sequenceNumber: string): InferenceResult | undefined {
-    return this.results.get(`${shardId}:${sequenceNumber}`);
+  public get(shardId: string, position: string): TimedAnswer | undefined {
+    return this.answers.get(`${shardId}:${position}`);
   }
 
-  public add(shardId: string, sequenceNumber: string, result: InferenceResult): void {
-    this.results.set(`${shardId}:${sequenceNumber}`, result);
-    if (this.results.size <= this.maxRecords) return;
-    const oldest = this.results.keys().next();
-    if (!oldest.done) this.results.delete(oldest.value);
+  public add(shardId: string, position: string, answer: TimedAnswer): void {
+    this.delete(shardId, position);
+    this.answers.set(`${shardId}:${position}`, answer);
+    this.bytes += sizeOf(answer);
+    for (const oldest of this.answers.keys()) {
+      if (this.bytes <= this.maxBytes) return;
+      this.remove(oldest);
+    }
   }
 
-  public delete(shardId: string, sequenceNumber: string): void {
-    this.results.delete(`${shardId}:${sequenceNumber}`);
+  public delete(shardId: string, position: string): void {
+    this.remove(`${shardId}:${position}`);
+  }
+
+  private remove(key: string): void {
+    const answer = this.answers.get(key);
+    if (answer === undefined) return;
+    this.answers.delete(key);
+    this.bytes -= sizeOf(answer);
   }
 }
+
+const sizeOf = ({ answer }: TimedAnswer): number => answer.body.length + OVERHEAD_BYTES;

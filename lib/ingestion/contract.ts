@@ -16,24 +16,49 @@ export const INGESTION_ENVIRONMENT = {
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
   /** Maximum number of keys of a batch in flight at once. */
   concurrency: 'TIDEGATE_CONCURRENCY',
-  /** Maximum number of model errors on one record, while other records succeed, before it becomes a dead letter. */
+  /** Maximum number of failures of one record, while other records are answered, before it becomes a dead letter. */
   maxModelFailures: 'TIDEGATE_MAX_MODEL_FAILURES',
+  /** Media type of the payloads. */
+  contentType: 'TIDEGATE_CONTENT_TYPE',
+  /** Media type of the response that the endpoint is asked for. */
+  accept: 'TIDEGATE_ACCEPT',
+  /** Field whose value orders the records; a text of `parseRecordField`. */
+  orderKey: 'TIDEGATE_ORDER_KEY',
+  /** Field whose value identifies a record; a text of `parseRecordField`. */
+  recordId: 'TIDEGATE_RECORD_ID',
+  /** Maximum size of a payload, bytes. */
+  maxRecordBytes: 'TIDEGATE_MAX_RECORD_BYTES',
 } as const;
 
 /** Default of the maximum number of keys of a batch in flight at once. */
 export const DEFAULT_CONCURRENCY = 64;
 
-/** Default of the maximum number of model errors on one record. */
-export const DEFAULT_MAX_MODEL_FAILURES = 8;
+/** Default of the maximum number of failures of one record while other records are answered. */
+export const DEFAULT_MAX_MODEL_FAILURES = 5;
 
-/** Key prefix of results in the results bucket. */
+/** Default of the media type of payloads and responses. */
+export const DEFAULT_MEDIA_TYPE = 'application/json';
+
+/** Key prefix of results in the results bucket: one line for every record. */
 export const RESULTS_PREFIX = 'results/';
+
+/** Key prefix of responses that are too large for a line, or no text. */
+export const RESPONSES_PREFIX = 'responses/';
+
+/** Key prefix of the measurements of responses, from which service times are learned. */
+export const MEASUREMENTS_PREFIX = 'measurements/';
 
 /** Key prefix of dead letters in the results bucket. */
 export const DEAD_LETTERS_PREFIX = 'dead-letters/';
 
-/** Key prefix of Lambda's failure destination: batches after the last retry, with their payload. */
+/** Key prefix of requests that the endpoint answered, which tell its faults from those of a record. */
+export const CONTROL_REQUESTS_PREFIX = 'control-requests/';
+
+/** Key prefix of Lambda's failure destination: batches that are older than the maximum age, with their payload. */
 export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
+
+/** Maximum size of a response within a result line, bytes; a larger one is an object beside the line. */
+export const MAX_INLINE_RESPONSE_BYTES = 64 * 1024;
 
 /** Dimension of the consumer's own metrics. */
 export const STREAM_NAME_DIMENSION = 'StreamName';
@@ -41,7 +66,13 @@ export const STREAM_NAME_DIMENSION = 'StreamName';
 /** Number of dead letters, counted when they are written. */
 export const DEAD_LETTERS_METRIC = 'DeadLetters';
 
-/** Inference request: the JSON body of a stream record and of a direct call. */
+/** Number of deliveries of a batch in which the endpoint answered nothing. */
+export const UNANSWERED_BATCHES_METRIC = 'UnansweredBatches';
+
+/**
+ * Request of the local services and of examples that measure: a JSON body whose fields tell the work in it. The stream consumer needs none
+ * of its fields.
+ */
 export interface InferenceRequest {
   /** Id of the request, unique in the stream; its result has the same id. */
   readonly id: string;
@@ -65,8 +96,43 @@ export interface InferenceResponse {
   readonly predictedSeconds?: number;
 }
 
-/** Result of a request: a line of a result object. */
-export interface InferenceResult {
+/** Outcome of a record: a line of a result object. Every record of the stream has exactly one. */
+export interface RecordResult {
+  /** Identity of the record: its place in the stream, or what the ingestion is configured to take. */
+  readonly id: string;
+  /** Records of one key are processed in the order of the stream. */
+  readonly key: string;
+  /** Sequence number of the record; within an aggregated record followed by a point and the number of the part. */
+  readonly position: string;
+  /** Time at which the stream received the record. */
+  readonly arrivedAt: EpochSeconds;
+  /** Time of the response, or of the decision that the record is a dead letter. */
+  readonly answeredAt: EpochSeconds;
+  /** Time of the request that was answered, seconds; null for a dead letter. */
+  readonly requestSeconds: number | null;
+  /** HTTP status of the response; null if there was none. */
+  readonly status: number | null;
+  /** Model that the response names; null if it names none. */
+  readonly model: string | null;
+  /** Production variant that answered. */
+  readonly variant: string | null;
+  readonly contentType: string | null;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  /** Size of the response, bytes; null for a dead letter. */
+  readonly responseBytes: number | null;
+  /** Text of the response as it came; null if it is an object, or for a dead letter. */
+  readonly response: string | null;
+  /** Key of the object with the response as it came, in the same bucket. */
+  readonly responseObject: string | null;
+  /** Reason why the record is a dead letter; null for an answered record. */
+  readonly error: string | null;
+  /** Key of the dead letter, in the same bucket. */
+  readonly deadLetter: string | null;
+}
+
+/** RequestMeasurement of an answered request whose tokens are known: a line of a measurement object. */
+export interface RequestMeasurement {
   readonly id: string;
   readonly key: string;
   readonly contextTokens: number;
@@ -147,30 +213,80 @@ export function formatInferenceResponse(id: string, response: InferenceResponse)
 }
 
 /** Formats a line of a result object, without the line break. */
-export function formatResultLine(result: InferenceResult): string {
+export function formatResultLine(result: RecordResult): string {
   return JSON.stringify({
     id: result.id,
     key: result.key,
-    context_tokens: result.contextTokens,
-    generated_tokens: result.generatedTokens,
-    sent_at: result.sentAt,
+    sequence_number: result.position,
+    arrived_at: result.arrivedAt,
     answered_at: result.answeredAt,
-    service_seconds: result.serviceSeconds,
-    queue_seconds: result.queueSeconds,
+    request_seconds: result.requestSeconds,
+    status: result.status,
+    model: result.model,
+    variant: result.variant,
+    content_type: result.contentType,
+    input_tokens: result.inputTokens,
+    output_tokens: result.outputTokens,
+    response_bytes: result.responseBytes,
+    response: result.response,
+    response_object: result.responseObject,
+    error: result.error,
+    dead_letter: result.deadLetter,
   });
 }
 
 /** Parses a line of a result object; throws an {@link InputError} that names the invalid fields. */
-export function parseResultLine(line: string): InferenceResult {
-  return parseJson('the result line', line, 'an object', (result) => ({
-    id: result.at('id').text(),
-    key: result.at('key').text(),
-    contextTokens: result.at('context_tokens').count(),
-    generatedTokens: result.at('generated_tokens').count(),
-    sentAt: result.at('sent_at').optional((node) => node.number()) ?? null,
-    answeredAt: result.at('answered_at').number(),
-    serviceSeconds: result.at('service_seconds').number(),
-    queueSeconds: result.at('queue_seconds').number(),
+export function parseResultLine(line: string): RecordResult {
+  return parseJson('the result line', line, 'an object', (result) => {
+    const text = (name: string): string | null => result.at(name).optional((node) => node.anyText()) ?? null;
+    const count = (name: string): number | null => result.at(name).optional((node) => node.count()) ?? null;
+    return {
+      id: result.at('id').text(),
+      key: result.at('key').text(),
+      position: result.at('sequence_number').text(),
+      arrivedAt: result.at('arrived_at').number(),
+      answeredAt: result.at('answered_at').number(),
+      requestSeconds: result.at('request_seconds').optional((node) => node.number()) ?? null,
+      status: count('status'),
+      model: text('model'),
+      variant: text('variant'),
+      contentType: text('content_type'),
+      inputTokens: count('input_tokens'),
+      outputTokens: count('output_tokens'),
+      responseBytes: count('response_bytes'),
+      response: text('response'),
+      responseObject: text('response_object'),
+      error: text('error'),
+      deadLetter: text('dead_letter'),
+    };
+  });
+}
+
+/** Formats a line of a measurement object, without the line break. */
+export function formatMeasurementLine(measurement: RequestMeasurement): string {
+  return JSON.stringify({
+    id: measurement.id,
+    key: measurement.key,
+    context_tokens: measurement.contextTokens,
+    generated_tokens: measurement.generatedTokens,
+    sent_at: measurement.sentAt,
+    answered_at: measurement.answeredAt,
+    service_seconds: measurement.serviceSeconds,
+    queue_seconds: measurement.queueSeconds,
+  });
+}
+
+/** Parses a line of a measurement object; throws an {@link InputError} that names the invalid fields. */
+export function parseMeasurementLine(line: string): RequestMeasurement {
+  return parseJson('the measurement line', line, 'an object', (measurement) => ({
+    id: measurement.at('id').text(),
+    key: measurement.at('key').text(),
+    contextTokens: measurement.at('context_tokens').count(),
+    generatedTokens: measurement.at('generated_tokens').count(),
+    sentAt: measurement.at('sent_at').optional((node) => node.number()) ?? null,
+    answeredAt: measurement.at('answered_at').number(),
+    serviceSeconds: measurement.at('service_seconds').number(),
+    queueSeconds: measurement.at('queue_seconds').number(),
   }));
 }
 
@@ -191,20 +307,41 @@ export function parseDeadLetter(text: string): DeadLetter {
   }));
 }
 
+/** Key prefix of the results of a shard. */
+export function resultsOfShard(streamName: string, shardId: string): string {
+  return `${RESULTS_PREFIX}${streamName}/${shardId}/`;
+}
+
 /**
- * Key of the result object of a sequence of records. The same records always have the same key, so a retry overwrites; successive
- * sequences do not overlap.
+ * Key of the result object of a sequence of records. The last position comes first, so that the objects of a shard that end at or after a
+ * record are those that a listing returns after that record's position.
  */
-export function resultObjectKey(
-  streamName: string,
-  shardId: string,
-  firstSequence: string,
-  lastSequence: string,
-): string {
-  return `${RESULTS_PREFIX}${streamName}/${shardId}/${firstSequence}-${lastSequence}.jsonl`;
+export function resultObjectKey(streamName: string, shardId: string, first: string, last: string): string {
+  return `${resultsOfShard(streamName, shardId)}${last}-${first}.jsonl`;
+}
+
+/** Positions of the first and the last record of a result object; undefined for the key of another object. */
+export function parseResultObjectKey(key: string): { readonly first: string; readonly last: string } | undefined {
+  const match = /\/([0-9.]+)-([0-9.]+)\.jsonl$/.exec(key);
+  return match === null ? undefined : { first: match[2]!, last: match[1]! };
+}
+
+/** Key of the measurements of a result object. */
+export function measurementObjectKey(resultKey: string): string {
+  return `${MEASUREMENTS_PREFIX}${resultKey.slice(RESULTS_PREFIX.length)}`;
+}
+
+/** Key of the response of a record. */
+export function responseObjectKey(streamName: string, shardId: string, position: string): string {
+  return `${RESPONSES_PREFIX}${streamName}/${shardId}/${position}`;
 }
 
 /** Key of the dead letter of a record, so a retry overwrites it. */
-export function deadLetterObjectKey(streamName: string, shardId: string, sequenceNumber: string): string {
-  return `${DEAD_LETTERS_PREFIX}${streamName}/${shardId}/${sequenceNumber}.json`;
+export function deadLetterObjectKey(streamName: string, shardId: string, position: string): string {
+  return `${DEAD_LETTERS_PREFIX}${streamName}/${shardId}/${position}.json`;
+}
+
+/** Key of the control request of a stream. */
+export function controlRequestObjectKey(streamName: string): string {
+  return `${CONTROL_REQUESTS_PREFIX}${streamName}.json`;
 }

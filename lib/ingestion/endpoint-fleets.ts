@@ -34,3 +34,11 @@ function isReplicaFleet(construct: IConstruct): construct is IScalableFleet {
     (construct as IScalableFleet).predefinedMetrics.provisionedConcurrencyUtilization === undefined
   );
 }
+
+/** True for a serverless endpoint, as far as the app declares it. */
+export function isServerless(endpoint: IInvocableEndpoint): boolean {
+  return (
+    'predefinedMetrics' in endpoint &&
+    (endpoint as unknown as IScalableFleet).predefinedMetrics.provisionedConcurrencyUtilization !== undefined
+  );
+}

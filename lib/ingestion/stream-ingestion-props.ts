@@ -1,9 +1,10 @@
-import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
-import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES } from './contract';
+import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
 import { checkDrainRate, ON_DEMAND_SHARDS_AT_START } from './decide/drain-rate';
 import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
+import { RecordField } from './record-field';
 
 /** Properties of {@link StreamIngestion}. */
 export interface StreamIngestionProps {
@@ -23,6 +24,43 @@ export interface StreamIngestionProps {
    * @default Duration.days(7)
    */
   readonly retention?: Duration;
+
+  /**
+   * Media type of the payloads. The endpoint receives the bytes of a record unchanged.
+   *
+   * @default 'application/json'
+   */
+  readonly contentType?: string;
+
+  /**
+   * Media type of the responses that the container is asked for.
+   *
+   * @default 'application/json'
+   */
+  readonly accept?: string;
+
+  /**
+   * Field that orders records: those with the same value are sent one after the other. Lambda keeps the order within a partition key only,
+   * so records with the same value need the same partition key, or a stream of one shard with a `parallelizationFactor` of 1.
+   *
+   * @default RecordField.partitionKey()
+   */
+  readonly orderKey?: RecordField;
+
+  /**
+   * Field that identifies a record in the results; with a value that the producer chose, readers recognise a record that was put twice.
+   *
+   * @default RecordField.sequenceNumber()
+   */
+  readonly recordId?: RecordField;
+
+  /**
+   * Maximum size of a record, 1 to 4 MiB: Kinesis refuses larger ones. Lambda passes a batch of 6 MB at most, in which a payload of 4 MiB
+   * takes 5.6 MB as text.
+   *
+   * @default Size.mebibytes(1)
+   */
+  readonly maxRecordSize?: Size;
 
   /**
    * Maximum number of records in a batch, 1 to 10,000.
@@ -54,17 +92,18 @@ export interface StreamIngestionProps {
   readonly concurrency?: number;
 
   /**
-   * Maximum number of model errors (5xx) on one record, while other records succeed, before it becomes a dead letter; 1 to 100.
+   * Maximum number of failures of one record (any error of the container, or no response in time), each of them followed by a response to
+   * another request, before it becomes a dead letter; 1 to 100. A record that fails while nothing else is answered is retried.
    *
-   * @default 8
+   * @default 5
    */
   readonly maxModelFailures?: number;
 
   /**
    * Maximum number of retries of a batch before the rest of it goes to the failure destination, 0 to 10,000. Each retry takes at most
-   * `timeout`.
+   * `timeout`, so that a number ends the retries earlier than `maxRecordAge`.
    *
-   * @default 100
+   * @default - no maximum: records are retried until they are older than `maxRecordAge`
    */
   readonly retryAttempts?: number;
 
@@ -137,12 +176,17 @@ export interface StreamIngestionProps {
 export function ingestionSettings(props: StreamIngestionProps) {
   return {
     retention: props.retention ?? Duration.days(7),
+    contentType: props.contentType ?? DEFAULT_MEDIA_TYPE,
+    accept: props.accept ?? DEFAULT_MEDIA_TYPE,
+    orderKey: props.orderKey ?? RecordField.partitionKey(),
+    recordId: props.recordId ?? RecordField.sequenceNumber(),
+    maxRecordSize: props.maxRecordSize ?? Size.mebibytes(1),
     batchSize: props.batchSize ?? 100,
     maxBatchingWindow: props.maxBatchingWindow ?? Duration.seconds(1),
     parallelizationFactor: props.parallelizationFactor ?? 2,
     concurrency: props.concurrency ?? DEFAULT_CONCURRENCY,
     maxModelFailures: props.maxModelFailures ?? DEFAULT_MAX_MODEL_FAILURES,
-    retryAttempts: props.retryAttempts ?? 100,
+    retryAttempts: props.retryAttempts,
     maxRecordAge: props.maxRecordAge ?? Duration.days(1),
     timeout: props.timeout ?? Duration.minutes(2),
     memorySize: props.memorySize ?? Size.mebibytes(512),
@@ -162,6 +206,42 @@ function outsideWhole(name: string, value: number | undefined, from: number, to:
 }
 
 const DAY_SECONDS = 86_400;
+
+const MEDIA_TYPE = /^[\w.+*-]+\/[\w.+*-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
+const KIB = 1024;
+/** Maximum record of a batch, in which Lambda passes it as base64: 6 MB x 3 / 4, and room for the record's other fields. */
+const MAX_RECORD_KIB = 4 * KIB;
+/** Maximum request of a serverless endpoint: 4 MB (https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html). */
+const MAX_SERVERLESS_KIB = Math.floor(4_000_000 / KIB);
+
+/** Returns every problem of the size of records: Kinesis takes 10 MiB, Lambda and some endpoints less. */
+export function checkRecordSize({ maxRecordSize }: IngestionSettings, isServerless: boolean): string[] {
+  const kib = maxRecordSize.toKibibytes({ rounding: SizeRoundingBehavior.NONE });
+  if (Token.isUnresolved(kib)) return [];
+  const problems = outside('maxRecordSize', kib / KIB, 1, MAX_RECORD_KIB / KIB, ' MiB').map(
+    (problem) =>
+      `${problem}: Lambda passes a batch of 6 MB at most, and a payload takes a third more in it; put larger payloads into S3 and ` +
+      'their keys into the stream, or call InvokeEndpointAsync',
+  );
+  if (isServerless && kib > MAX_SERVERLESS_KIB && problems.length === 0) {
+    problems.push(
+      `maxRecordSize (${kib} KiB) is above the ${MAX_SERVERLESS_KIB} KiB (4 MB) that a serverless endpoint takes; lower it`,
+    );
+  }
+  return problems;
+}
+
+/** Returns the problem of an order key that Lambda does not keep in order. */
+export function checkOrderKey(props: StreamIngestionProps, settings: IngestionSettings): string[] {
+  const { shardCount, parallelizationFactor } = consumerShape(props, settings);
+  if (settings.orderKey.expression === RecordField.partitionKey().expression) return [];
+  if (Token.isUnresolved(shardCount) || shardCount * parallelizationFactor === 1) return [];
+  return [
+    `orderKey is ${settings.orderKey.expression}, and Lambda delivers ${shardCount} shards x ${parallelizationFactor} batches at once: order is ` +
+      'kept among records that have the partition key in common too; use the same value as partition key, or shardCount: 1 and ' +
+      'parallelizationFactor: 1',
+  ];
+}
 
 /** Refuses an asynchronous endpoint: its response is not part of the reply to the consumer. */
 export function checkIngestionEndpoint({ endpoint }: StreamIngestionProps): string[] {
@@ -193,6 +273,15 @@ export function checkIngestionProps(props: StreamIngestionProps, settings: Inges
     problems.push(
       `maxRecordAge (${recordAge} s) is above retention (${retention} s): records would expire in the stream before they reach the ` +
         'failure destination; lower maxRecordAge or raise retention',
+    );
+  }
+  for (const [name, type] of [
+    ['contentType', settings.contentType],
+    ['accept', settings.accept],
+  ] as const) {
+    if (Token.isUnresolved(type) || MEDIA_TYPE.test(type)) continue;
+    problems.push(
+      `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
     );
   }
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {

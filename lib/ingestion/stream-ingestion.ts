@@ -18,30 +18,37 @@ import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import {
+  CONTROL_REQUESTS_PREFIX,
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
   FAILED_BATCHES_PREFIX,
   INGESTION_ENVIRONMENT,
+  MEASUREMENTS_PREFIX,
+  RESPONSES_PREFIX,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
+  UNANSWERED_BATCHES_METRIC,
 } from './contract';
-import { fleetsAtMaximum } from './endpoint-fleets';
+import { fleetsAtMaximum, isServerless } from './endpoint-fleets';
 import {
   checkExpectations,
   checkFleetConcurrency,
   checkIngestionEndpoint,
   checkIngestionProps,
+  checkOrderKey,
+  checkRecordSize,
   consumerConcurrency,
   ingestionSettings,
   type StreamIngestionProps,
 } from './stream-ingestion-props';
 
 /**
- * Kinesis stream of requests with results in S3: each record is sent to the endpoint, records of one partition key strictly in order, and
- * every record ends as a result, as a dead letter with its payload, or in the failure destination. No record is lost.
+ * Kinesis stream of requests with the model's responses in S3: each record is sent to the endpoint as it is, records of one key strictly in
+ * order, and every record ends as one result line: an answer, or a dead letter with its payload. Records older than `maxRecordAge` end in
+ * the failure destination. No record is lost.
  *
  * Creates an encrypted stream that keeps records for seven days, a consumer function with a hardened event source mapping (partial batch
- * responses, bisection, bounded retries and record age, payloads kept on failure), and an encrypted, versioned bucket.
+ * responses, bisection, retries bounded by the age of records, payloads kept on failure), and an encrypted, versioned bucket.
  *
  * @example
  * const requests = new ingestion.StreamIngestion(this, 'Requests', { endpoint });
@@ -55,6 +62,9 @@ export class StreamIngestion extends Construct {
 
   /** Key prefix of the results in the bucket. */
   public readonly resultsPrefix: string = RESULTS_PREFIX;
+
+  /** Key prefix of the measurements of answered requests, from which service times are learned. */
+  public readonly measurementsPrefix: string = MEASUREMENTS_PREFIX;
 
   /** Key prefix of the dead letters in the bucket. */
   public readonly deadLettersPrefix: string = DEAD_LETTERS_PREFIX;
@@ -75,8 +85,11 @@ export class StreamIngestion extends Construct {
     throwProblems(this.node.path, [
       ...checkIngestionEndpoint(props),
       ...checkIngestionProps(props, settings),
+      ...checkRecordSize(settings, isServerless(props.endpoint)),
       ...(isProvisioned ? drainProblems : []),
     ]);
+    for (const problem of checkOrderKey(props, settings))
+      Annotations.of(this).addWarningV2('tidegate:ingestionOrderKey', problem);
     if (!isProvisioned) {
       for (const problem of drainProblems) Annotations.of(this).addWarningV2('tidegate:ingestionDrainRate', problem);
     }
@@ -88,6 +101,9 @@ export class StreamIngestion extends Construct {
       encryption: kinesis.StreamEncryption.MANAGED,
       removalPolicy,
     });
+    // The construct of the CDK has no property for it.
+    const resource = this.stream.node.defaultChild as kinesis.CfnStream;
+    if (props.maxRecordSize !== undefined) resource.maxRecordSizeInKiB = settings.maxRecordSize.toKibibytes();
     this.resultsBucket =
       props.resultsBucket ??
       hardenedBucket(this, 'Results', {
@@ -110,6 +126,11 @@ export class StreamIngestion extends Construct {
           produce: () => String(consumerConcurrency(props, settings, fleetsAtMaximum(props.endpoint))),
         }),
         [INGESTION_ENVIRONMENT.maxModelFailures]: String(settings.maxModelFailures),
+        [INGESTION_ENVIRONMENT.contentType]: settings.contentType,
+        [INGESTION_ENVIRONMENT.accept]: settings.accept,
+        [INGESTION_ENVIRONMENT.orderKey]: settings.orderKey.expression,
+        [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
+        [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
       },
     });
     acknowledgeControl(
@@ -174,14 +195,17 @@ export class StreamIngestion extends Construct {
    * @default - sum over one minute
    */
   public metricDeadLetters(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return new cloudwatch.Metric({
-      namespace: METRIC_NAMESPACE,
-      metricName: DEAD_LETTERS_METRIC,
-      dimensionsMap: { [STREAM_NAME_DIMENSION]: this.stream.streamName },
-      statistic: cloudwatch.Stats.SUM,
-      period: Duration.minutes(1),
-      ...options,
-    });
+    return this.ownMetric(DEAD_LETTERS_METRIC, options);
+  }
+
+  /**
+   * Number of deliveries of a batch in which the endpoint answered nothing; the batch is retried.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricUnansweredBatches(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(UNANSWERED_BATCHES_METRIC, options);
   }
 
   /**
@@ -198,10 +222,22 @@ export class StreamIngestion extends Construct {
     });
   }
 
-  /** Grants the consumer least privilege: read the stream, invoke the endpoint, write below three prefixes, publish metrics. */
+  private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [STREAM_NAME_DIMENSION]: this.stream.streamName },
+      statistic: cloudwatch.Stats.SUM,
+      period: Duration.minutes(1),
+      ...options,
+    });
+  }
+
+  /** Grants the consumer least privilege: read the stream, invoke the endpoint, read and write below prefixes, publish metrics. */
   private grantConsumer(props: StreamIngestionProps): iam.Policy {
     const below = (prefix: string): string => this.resultsBucket.arnForObjects(`${prefix}*`);
-    const objects = [RESULTS_PREFIX, DEAD_LETTERS_PREFIX].map(below);
+    const read = [RESULTS_PREFIX, CONTROL_REQUESTS_PREFIX].map(below);
+    const objects = [...read, ...[RESPONSES_PREFIX, MEASUREMENTS_PREFIX, DEAD_LETTERS_PREFIX].map(below)];
     const failedBatches = below(FAILED_BATCHES_PREFIX);
     const mapping: CheckedCall = {
       call: 'lambda:CreateEventSourceMapping',
@@ -213,10 +249,12 @@ export class StreamIngestion extends Construct {
     };
     const policy = new iam.Policy(this, 'ConsumerPolicy', {
       statements: [
+        // Among them s3:ListBucket, which the consumer needs too: it looks for the results of an earlier delivery.
         ...dependentStatements(this, [mapping]),
+        new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
         new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
         new iam.PolicyStatement({
-          sid: 'CountDeadLetters',
+          sid: 'PublishCounts',
           actions: ['cloudwatch:PutMetricData'],
           resources: ['*'],
           conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
@@ -224,7 +262,7 @@ export class StreamIngestion extends Construct {
       ],
     });
     policy.attachToRole(this.consumer.role!);
-    grantKeyUse(this.resultsBucket.encryptionKey, this.consumer, 's3:PutObject')?.applyBefore(policy);
+    grantKeyUse(this.resultsBucket.encryptionKey, this.consumer, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
     props.endpoint.grantInvoke(this.consumer);
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(

@@ -35,6 +35,20 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
         whatToDo: 'Correct the producer, or put the corrected records into the stream again, then delete the objects.',
       },
     },
+    UnansweredBatches: {
+      metric: ingestion.metricUnansweredBatches({ period: Duration.minutes(5) }),
+      threshold: 1,
+      evaluationPeriods: 3,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'The endpoint answers no record of the stream, for 15 minutes or longer. Nothing is lost or becomes a dead letter: records are ' +
+          'retried, one at a time, until they are older than the maximum age.',
+        lookAt: 'The log of the consumer for the error; the status and the log of the endpoint; its last deployment.',
+        whatToDo:
+          'Repair or roll back the endpoint within the maximum age of records; the backlog is then processed in order.',
+      },
+    },
     ThrottledPuts: {
       metric: ingestion.metricThrottledPuts(),
       threshold: 1,

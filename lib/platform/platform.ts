@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { servingImage } from '../catalog/serving-images';
 import { CostGuard } from '../cost';
 import { ConfigurationSweeper, GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
-import { StreamIngestion } from '../ingestion';
+import { RecordField, StreamIngestion } from '../ingestion';
 import { Notifications, PlatformAlarms, PlatformDashboard } from '../monitoring';
 import { recipientCount } from '../monitoring/notification-checks';
 import { acknowledgeControl } from '../runtime/acknowledge';
@@ -102,6 +102,8 @@ export class Platform extends Construct {
     this.ingestion = new StreamIngestion(this, 'Ingestion', {
       endpoint: this.endpoint,
       shardCount: stage.shardCount,
+      // Producers of the platform give each request an id; one that is put twice keeps it.
+      recordId: RecordField.jsonPath('$.id'),
       accessLogsBucket,
       removalPolicy,
     });
@@ -173,7 +175,7 @@ export class Platform extends Construct {
     if (instanceTypes === undefined) return undefined;
     return new TrainingPipeline(this, 'Training', {
       trainingData: this.ingestion.resultsBucket,
-      trainingDataPrefix: this.ingestion.resultsPrefix,
+      trainingDataPrefix: this.ingestion.measurementsPrefix,
       instanceTypes,
       trainingImage: stage.trainingImage,
       inferenceImage: stage.servingImage,

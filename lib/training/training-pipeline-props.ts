@@ -13,7 +13,7 @@ export interface TrainingPipelineProps {
   /**
    * Key prefix of the training data.
    *
-   * @default results/ - results of `StreamIngestion`
+   * @default measurements/ - measurements of `StreamIngestion`
    */
   readonly trainingDataPrefix?: string;
 
@@ -148,7 +148,7 @@ export interface TrainingPipelineProps {
 export function trainingSettings(props: TrainingPipelineProps) {
   const spot = props.spot ?? true;
   return {
-    trainingDataPrefix: props.trainingDataPrefix ?? 'results/',
+    trainingDataPrefix: props.trainingDataPrefix ?? 'measurements/',
     spot,
     maxWait: spot ? (props.maxWait ?? Duration.seconds(2 * props.maxRuntime.toSeconds())) : undefined,
     checkpoints: props.checkpoints ?? true,

@@ -245,7 +245,7 @@ export const FAULTS: readonly Fault[] = [
         removals: cut('lib/ingestion/stream-ingestion.ts', 'bisectBatchOnError: true,'),
         test: held(
           'ingestion/stream-ingestion',
-          'the event source mapping reports single failures, bisects, bounds retries and age, and keeps what fails',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
         ),
       },
       {
@@ -253,30 +253,54 @@ export const FAULTS: readonly Fault[] = [
         removals: cut('lib/ingestion/stream-ingestion.ts', 'reportBatchItemFailures: true,'),
         test: held(
           'ingestion/stream-ingestion',
-          'the event source mapping reports single failures, bisects, bounds retries and age, and keeps what fails',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
         ),
       },
       {
-        protection: 'a record that does not parse becomes a dead letter, its neighbours results',
+        protection: 'a record that fails while others are answered becomes a dead letter',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
-          "if (error instanceof InputError) return { kind: 'rejected', error: error.message };\n      throw",
-          'throw',
+          'if (evidence.strike(place) < maxModelFailures) continue;',
+          'if (evidence.strike(place) < Infinity) continue;',
         ),
         test: held(
-          'lambda/stream-consumer/handler',
-          'the stream consumer writes a dead letter with the payload of a record that does not parse, and the results of its neighbours',
+          'lambda/stream-consumer/blame',
+          'a record that fails with %d while others are answered becomes a dead letter within 15 seconds, and holds nobody back',
         ),
       },
       {
-        protection: 'a record that the model refuses becomes a dead letter, its neighbours results',
+        protection: 'a record without others beside it is compared with a request that was answered before',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
-          "if (error instanceof RecordRejectedError) return { kind: 'rejected', error: error.message };",
+          'await this.send(control);',
+          'if (control.length >= 0) return false;',
         ),
         test: held(
-          'lambda/stream-consumer/handler',
-          'the stream consumer writes a dead letter for a record that the model rejects, without a retry',
+          'lambda/stream-consumer/blame',
+          'a record that fails alone in its batch is found out by the request that was answered last',
+        ),
+      },
+      {
+        protection: 'that request is stored for environments that have seen no answer yet',
+        removals: cut(
+          'lambda/stream-consumer/endpoint-evidence.ts',
+          "await this.store.put(controlRequestObjectKey(streamName), body, 'application/json', signal);",
+        ),
+        test: held(
+          'lambda/stream-consumer/blame',
+          'a record that fails alone in a new environment is found out by the request that another environment stored',
+        ),
+      },
+      {
+        protection: 'a delivery that is repeated finds the outcomes that an earlier one wrote',
+        removals: cut(
+          'lambda/stream-consumer/handler.ts',
+          'const found = await log.find(batch, signal);',
+          'const found = { ...(await log.find(batch, signal)), lines: new Map<string, RecordResult>() };',
+        ),
+        test: held(
+          'lambda/stream-consumer/laws',
+          'the stream consumer under a poller that repeats and bisects gives every record one line, in whatever delivery it dies, keeps the order of every key and sets exactly the poison aside',
         ),
       },
     ],
@@ -293,8 +317,8 @@ export const FAULTS: readonly Fault[] = [
         protection: 'a dead letter keeps the payload',
         removals: cut(
           'lambda/stream-consumer/handler.ts',
-          'sequenceNumber, partitionKey, payloadBase64, error: next.error',
-          'sequenceNumber, partitionKey, payloadBase64: payloadBase64.slice(0, 0), error: next.error',
+          "payloadBase64: record.payload.toString('base64'),",
+          "payloadBase64: '',",
         ),
         test: held(
           'lambda/stream-consumer/laws',
@@ -309,7 +333,7 @@ export const FAULTS: readonly Fault[] = [
         ),
         test: held(
           'ingestion/stream-ingestion',
-          'the event source mapping reports single failures, bisects, bounds retries and age, and keeps what fails',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
         ),
       },
       {
@@ -784,14 +808,22 @@ export const FAULTS: readonly Fault[] = [
       },
       {
         protection: 'no record is given up while the model fails on every one',
+        removals: cut('lambda/stream-consumer/endpoint-invoker.ts', '|| !(await this.hasAnsweredOthers(failedBefore))'),
+        test: held(
+          'lambda/stream-consumer/blame',
+          'an endpoint that fails with %d for everything makes no dead letter, and is asked one request at a time',
+        ),
+      },
+      {
+        protection: 'retries are bounded by the age of records, not by a number',
         removals: cut(
-          'lambda/stream-consumer/endpoint-invoker.ts',
-          'this.options.maxModelFailures && this.succeeded > 0)',
-          'this.options.maxModelFailures)',
+          'lib/ingestion/stream-ingestion-props.ts',
+          'retryAttempts: props.retryAttempts,',
+          'retryAttempts: props.retryAttempts ?? 100,',
         ),
         test: held(
-          'lambda/stream-consumer/handler',
-          'the stream consumer writes no dead letter while the model fails on every record',
+          'ingestion/stream-ingestion',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
         ),
       },
       {

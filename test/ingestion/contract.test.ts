@@ -5,11 +5,14 @@ import {
   formatDeadLetter,
   formatInferenceResponse,
   formatInferenceRequest,
+  formatMeasurementLine,
   formatResultLine,
   parseDeadLetter,
   parseInferenceResponse,
   parseInferenceRequest,
+  parseMeasurementLine,
   parseResultLine,
+  parseResultObjectKey,
   resultObjectKey,
 } from '../../lib/ingestion/contract';
 
@@ -91,8 +94,47 @@ describe('a response', () => {
 });
 
 describe('a result line', () => {
-  test('reads back as it was written', () => {
+  const perhaps = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value);
+
+  test('reads back as it was written, whatever the response', () => {
     const result = fc.record({
+      id: text,
+      key: text,
+      position: text,
+      arrivedAt: seconds,
+      answeredAt: seconds,
+      requestSeconds: perhaps(seconds),
+      status: perhaps(tokens),
+      model: perhaps(text),
+      variant: perhaps(text),
+      contentType: perhaps(text),
+      inputTokens: perhaps(tokens),
+      outputTokens: perhaps(tokens),
+      responseBytes: perhaps(tokens),
+      response: perhaps(fc.string({ unit: 'binary' })),
+      responseObject: perhaps(text),
+      error: perhaps(text),
+      deadLetter: perhaps(text),
+    });
+    fc.assert(
+      fc.property(result, (given) => {
+        const line = formatResultLine(given);
+        expect(line).not.toContain('\n');
+        expect(parseResultLine(line)).toEqual(given);
+      }),
+    );
+  });
+
+  test('without its times is refused', () => {
+    expect(() => parseResultLine('{"id":"r","key":"k","sequence_number":"1"}')).toThrow(
+      'answered_at is missing; expected a number',
+    );
+  });
+});
+
+describe('a measurement line', () => {
+  test('reads back as it was written', () => {
+    const measurement = fc.record({
       id: text,
       key: text,
       contextTokens: tokens,
@@ -102,12 +144,9 @@ describe('a result line', () => {
       serviceSeconds: seconds,
       queueSeconds: seconds,
     });
-    fc.assert(fc.property(result, (given) => expect(parseResultLine(formatResultLine(given))).toEqual(given)));
-  });
-
-  test('without its times is refused', () => {
-    const line = '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}';
-    expect(() => parseResultLine(line)).toThrow('answered_at is missing; expected a number');
+    fc.assert(
+      fc.property(measurement, (given) => expect(parseMeasurementLine(formatMeasurementLine(given))).toEqual(given)),
+    );
   });
 });
 
@@ -125,12 +164,18 @@ describe('a dead letter', () => {
 });
 
 describe('object names', () => {
+  const shard = 'shardId-000000000000';
+
   test('depend on the records alone', () => {
-    expect(resultObjectKey('requests', 'shardId-000000000000', '10', '19')).toBe(
-      'results/requests/shardId-000000000000/10-19.jsonl',
-    );
-    expect(deadLetterObjectKey('requests', 'shardId-000000000000', '12')).toBe(
-      'dead-letters/requests/shardId-000000000000/12.json',
-    );
+    expect(resultObjectKey('requests', shard, '10', '19')).toBe('results/requests/shardId-000000000000/19-10.jsonl');
+    expect(deadLetterObjectKey('requests', shard, '12')).toBe('dead-letters/requests/shardId-000000000000/12.json');
+  });
+
+  test('of results tell the first and the last record', () => {
+    expect(parseResultObjectKey(resultObjectKey('requests', shard, '10.000001', '19'))).toEqual({
+      first: '10.000001',
+      last: '19',
+    });
+    expect(parseResultObjectKey('results/requests/notes.txt')).toBeUndefined();
   });
 });

@@ -4,9 +4,9 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
-import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer } from '../../lib/inference';
+import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
 import { INGESTION_ENVIRONMENT } from '../../lib/ingestion/contract';
-import { StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
+import { RecordField, StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
 const endpointArn = 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat';
@@ -148,7 +148,7 @@ describe('the stream', () => {
 });
 
 describe('the event source mapping', () => {
-  test('reports single failures, bisects, bounds retries and age, and keeps what fails', () => {
+  test('reports single failures, bisects, retries until records are a day old, and keeps what fails', () => {
     const { stack, ingestion, template } = deploy();
     template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       EventSourceArn: stack.resolve(ingestion.stream.streamArn),
@@ -157,7 +157,7 @@ describe('the event source mapping', () => {
       BatchSize: 100,
       MaximumBatchingWindowInSeconds: 1,
       ParallelizationFactor: 2,
-      MaximumRetryAttempts: 100,
+      MaximumRetryAttempts: Match.absent(),
       MaximumRecordAgeInSeconds: 86_400,
       StartingPosition: 'TRIM_HORIZON',
       DestinationConfig: { OnFailure: { Destination: stack.resolve(ingestion.resultsBucket.bucketArn) } },
@@ -217,12 +217,17 @@ describe('the consumer', () => {
           TIDEGATE_RESULTS_BUCKET: stack.resolve(ingestion.resultsBucket.bucketName),
           TIDEGATE_CONCURRENCY: '16',
           TIDEGATE_MAX_MODEL_FAILURES: '2',
+          TIDEGATE_CONTENT_TYPE: 'application/json',
+          TIDEGATE_ACCEPT: 'application/json',
+          TIDEGATE_ORDER_KEY: 'partition-key',
+          TIDEGATE_RECORD_ID: 'sequence-number',
+          TIDEGATE_MAX_RECORD_BYTES: '1048576',
         },
       },
     });
   });
 
-  test('may read the stream, write below three prefixes, count, and invoke the endpoint', () => {
+  test('may read the stream, read and write below its prefixes, count, and invoke the endpoint', () => {
     const { stack, ingestion, template } = deploy();
     const bucketArn = stack.resolve(ingestion.resultsBucket.bucketArn) as object;
     const below = (prefix: string) => ({ 'Fn::Join': ['', [bucketArn, `/${prefix}*`]] });
@@ -243,13 +248,19 @@ describe('the consumer', () => {
           { Effect: 'Allow', Action: 's3:PutObject', Resource: below('aws/lambda/') },
           { Effect: 'Allow', Action: 's3:ListBucket', Resource: bucketArn },
           {
+            Sid: 'ReadObjects',
+            Effect: 'Allow',
+            Action: 's3:GetObject',
+            Resource: [below('results/'), below('control-requests/')],
+          },
+          {
             Sid: 'WriteObjects',
             Effect: 'Allow',
             Action: 's3:PutObject',
-            Resource: [below('results/'), below('dead-letters/')],
+            Resource: ['results/', 'control-requests/', 'responses/', 'measurements/', 'dead-letters/'].map(below),
           },
           {
-            Sid: 'CountDeadLetters',
+            Sid: 'PublishCounts',
             Effect: 'Allow',
             Action: 'cloudwatch:PutMetricData',
             Resource: '*',
@@ -296,7 +307,7 @@ describe('the results bucket', () => {
     Template.fromStack(stack).resourceCountIs('AWS::S3::Bucket', 0);
   });
 
-  test('can have a key of its own, which the consumer may then use for its writes and those of the mapping', () => {
+  test('can have a key of its own, which the consumer may then use for what it reads and writes, and the mapping for its writes', () => {
     const stack = new Stack(new App(), 'Test');
     const encryptionKey = new kms.Key(stack, 'Key');
     const resultsBucket = new s3.Bucket(stack, 'Landing', { encryptionKey });
@@ -304,7 +315,11 @@ describe('the results bucket', () => {
     Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
         Statement: Match.arrayWith([
-          { Effect: 'Allow', Action: 'kms:GenerateDataKey', Resource: stack.resolve(encryptionKey.keyArn) },
+          {
+            Effect: 'Allow',
+            Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
+            Resource: stack.resolve(encryptionKey.keyArn),
+          },
         ]),
       },
       Roles: [stack.resolve(consumer.role!.roleName)],
@@ -324,8 +339,59 @@ describe('the results bucket', () => {
   });
 });
 
+describe('the payload', () => {
+  test('has the media types, fields and size that are given, in the stream and in the consumer', () => {
+    const { template } = deploy({
+      shardCount: 1,
+      parallelizationFactor: 1,
+      contentType: 'application/jsonlines',
+      accept: 'application/octet-stream',
+      orderKey: RecordField.jsonPath('$.user'),
+      recordId: RecordField.payloadHash(),
+      maxRecordSize: Size.mebibytes(4),
+    });
+    template().hasResourceProperties('AWS::Kinesis::Stream', { MaxRecordSizeInKiB: 4096 });
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          TIDEGATE_CONTENT_TYPE: 'application/jsonlines',
+          TIDEGATE_ACCEPT: 'application/octet-stream',
+          TIDEGATE_ORDER_KEY: '$.user',
+          TIDEGATE_RECORD_ID: 'payload-hash',
+          TIDEGATE_MAX_RECORD_BYTES: String(4 * 1024 * 1024),
+        }),
+      },
+    });
+  });
+
+  test('has the size that Kinesis allows by default', () => {
+    deploy().template().hasResourceProperties('AWS::Kinesis::Stream', { MaxRecordSizeInKiB: Match.absent() });
+  });
+
+  test('cannot be larger than a serverless endpoint takes', () => {
+    const stack = new Stack(new App(), 'Test');
+    const small = ServerlessEndpoint.fromEndpointName(stack, 'Small', 'small', 'main');
+    const define = (id: string, maxRecordSize: Size) =>
+      new StreamIngestion(stack, id, { endpoint: small, maxRecordSize });
+    expect(() => define('Large', Size.mebibytes(4))).toThrow(
+      'maxRecordSize (4096 KiB) is above the 3906 KiB (4 MB) that a serverless endpoint takes',
+    );
+    expect(() => define('Fitting', Size.mebibytes(3))).not.toThrow();
+  });
+
+  test.each<[string, Partial<StreamIngestionProps>, boolean]>([
+    ['with more than one batch at a time', { shardCount: 1, parallelizationFactor: 2 }, true],
+    ['on demand', { parallelizationFactor: 1 }, true],
+    ['with one batch at a time', { shardCount: 1, parallelizationFactor: 1 }, false],
+  ])('that orders the records of a stream %s is warned about as Lambda delivers: %j', (_, props, isWarned) => {
+    const { stack } = deploy({ orderKey: RecordField.jsonPath('$.user'), ...props });
+    const found = Annotations.fromStack(stack).findWarning('/Test/Ingestion', Match.stringLikeRegexp('orderKey is'));
+    expect(found).toHaveLength(isWarned ? 1 : 0);
+  });
+});
+
 describe('the metrics', () => {
-  test('are the lag, the dead letters and the throttled puts', () => {
+  test('are the lag, the dead letters, the batches without an answer and the throttled puts', () => {
     const { stack, ingestion } = deploy();
     const of = (metric: { toMetricConfig(): { metricStat?: object } }) =>
       stack.resolve(metric.toMetricConfig().metricStat) as object;
@@ -341,6 +407,11 @@ describe('the metrics', () => {
       statistic: 'Sum',
       dimensions: [{ name: 'StreamName', value: stack.resolve(ingestion.stream.streamName) as object }],
     });
+    expect(of(ingestion.metricUnansweredBatches())).toMatchObject({
+      namespace: 'Tidegate',
+      metricName: 'UnansweredBatches',
+      statistic: 'Sum',
+    });
     expect(of(ingestion.metricThrottledPuts({ period: Duration.minutes(5) }))).toMatchObject({
       metricName: 'WriteProvisionedThroughputExceeded',
       period: Duration.minutes(5),
@@ -353,6 +424,12 @@ describe('a plan that cannot work', () => {
     ['a batch of none', { batchSize: 0 }, 'batchSize (0) is out of range; 1 to 10000 is allowed'],
     ['half a shard', { shardCount: 0.5 }, 'shardCount (0.5) must be a whole number'],
     ['eleven batches a shard', { parallelizationFactor: 11 }, 'parallelizationFactor (11) is out of range'],
+    [
+      'a record that no batch can carry',
+      { maxRecordSize: Size.mebibytes(10) },
+      'maxRecordSize (10 MiB) is out of range; 1 to 4 MiB is allowed: Lambda passes a batch of 6 MB at most',
+    ],
+    ['a media type that is none', { contentType: 'json' }, "contentType ('json') is no media type; give one such as"],
     ['endless retries', { retryAttempts: -1 }, 'retryAttempts (-1) is out of range; 0 to 10000'],
     ['a timeout no function has', { timeout: Duration.hours(1) }, 'timeout (3600 s) is out of range'],
     [

@@ -98,6 +98,7 @@ describe('PlatformAlarms', () => {
       'ForecastDeadLetters',
       'IteratorAge',
       'DeadLetters',
+      'UnansweredBatches',
       'ThrottledPuts',
       'ConsumerHandlerErrors',
       'GuardLimits',
@@ -154,7 +155,7 @@ describe('PlatformAlarms', () => {
   test('gives every alarm a runbook entry, a topic, and a treatment of missing data', () => {
     const { stack } = watchEverything();
     const alarms = alarmsOf(stack);
-    expect(alarms).toHaveLength(19);
+    expect(alarms).toHaveLength(20);
     for (const alarm of alarms) {
       expect(alarm['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
       expect(alarm['AlarmActions']).toHaveLength(1);

@@ -333,7 +333,7 @@ async function commandsOf(
       'cost-guard-release': fleets.map(deletionOf),
       'capacity-forecaster': [{}, {}],
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
-      'stream-consumer': [kinesisEvent()],
+      'stream-consumer': kinesisEvents(),
     };
     for (const [index, event] of events[handlerName]!.entries()) {
       // Hours apart, so that the budget is spent between two looks of the guard.
@@ -369,6 +369,7 @@ function replies(
   const put = (item: Json): void => void items.set(keyOf(item), item);
   if (heldFleets.length > 0) put(guardStateItem(heldFleets));
   const jobs: string[] = [];
+  const failures = ['first'];
   const jobPrefixOfGuard = /"jobNamePrefix":"([^"]+)"/.exec(Object.values(environment).join())?.[1] ?? '';
   const known: { readonly [name: string]: (input: Json) => Json } = {
     ListEndpointConfigs: () => ({
@@ -428,7 +429,20 @@ function replies(
     GetParameter: () => ({
       Parameter: { Value: JSON.stringify({ amountUsd: 1, periodStart: null, periodEnd: null }) },
     }),
-    InvokeEndpoint: () => ({ Body: new TextEncoder().encode('{"generated_tokens":1}') }),
+    // A request that fails once, one whose response is no text, and others.
+    InvokeEndpoint: ({ Body }) => {
+      const text = Buffer.from(Body as Uint8Array).toString();
+      if (text === FAILS_ONCE && failures.splice(0, 1).length > 0) {
+        throw Object.assign(new Error('failed'), { name: 'ModelError', OriginalStatusCode: 500 });
+      }
+      return { Body: text === 'image' ? new Uint8Array([255]) : Buffer.from('{"generated_tokens":1}') };
+    },
+    // An object that may have outcomes of the batch.
+    ListObjectsV2: ({ Prefix }) => ({ Contents: [{ Key: `${Prefix}${positionOf('1')}-${positionOf('1')}.jsonl` }] }),
+    GetObject: ({ Key }) => {
+      const text = String(Key).startsWith('results/') ? '' : '{"payloadBase64":"e30="}';
+      return { Body: { transformToString: () => Promise.resolve(text) } };
+    },
     // One more job with every look: those that start while fleets may not grow are stopped.
     ListTrainingJobs: () => {
       jobs.push(`${jobPrefixOfGuard}${jobs.length}`);
@@ -492,14 +506,26 @@ function sweptHost(environment: { [name: string]: string }): string | undefined 
   return hostedBy(parseSweeperConfiguration(configuration).hosts[0]!);
 }
 
-/** Two records: a request, and one that no model can read. */
-function kinesisEvent(): Json {
+const FAILS_ONCE = 'fails once';
+
+/** Position of a record by its sequence number. */
+const positionOf = (sequenceNumber: string): string => sequenceNumber.padStart(56, '0');
+
+/** A batch whose record fails, and one with a request, one whose response is no text, and one that is too large. */
+function kinesisEvents(): readonly Json[] {
   const record = (sequenceNumber: string, data: string): Json => ({
     eventID: `shardId-000000000000:${sequenceNumber}`,
     eventSourceARN: `arn:aws:kinesis:${LOCAL_REGION}:${LOCAL_ACCOUNT}:stream/requests`,
-    kinesis: { sequenceNumber, partitionKey: `k${sequenceNumber}`, data: Buffer.from(data).toString('base64') },
+    kinesis: {
+      sequenceNumber,
+      partitionKey: `k${sequenceNumber}`,
+      data: Buffer.from(data).toString('base64'),
+      approximateArrivalTimestamp: 1_700_000_000,
+    },
   });
-  return {
-    Records: [record('1', '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}'), record('2', 'no JSON')],
-  };
+  const request = '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}';
+  return [
+    { Records: [record('1', FAILS_ONCE)] },
+    { Records: [record('1', request), record('2', 'image'), record('3', 'x'.repeat(1024 * 1024 + 1))] },
+  ];
 }

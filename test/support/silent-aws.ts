@@ -20,8 +20,8 @@ export interface SilentAws {
   close(): Promise<void>;
 }
 
-/** Starts a server that sends what `answer` returns as JSON, and nothing, ever, where it returns undefined. */
-export async function startSilentAws(answer: (request: AwsRequest) => object | undefined): Promise<SilentAws> {
+/** Starts a server that sends what `answer` returns: text as it is, an object as JSON, and nothing, ever, where it returns undefined. */
+export async function startSilentAws(answer: (request: AwsRequest) => object | string | undefined): Promise<SilentAws> {
   const calls: AwsRequest[] = [];
   const sockets = new Set<Socket>();
   const server = http.createServer((request, response) => {
@@ -32,7 +32,8 @@ export async function startSilentAws(answer: (request: AwsRequest) => object | u
       calls.push(call);
       const body = answer(call);
       if (body === undefined) return;
-      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' });
+      response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });
   });
   server.on('connection', (socket) => {

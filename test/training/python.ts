@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { formatResultLine } from '../../lib/ingestion/contract';
+import { formatMeasurementLine } from '../../lib/ingestion/contract';
 import { PackedAsset } from '../../lib/training';
 
 const script = path.join(PackedAsset.trainingSourcePath(), 'train.py');
@@ -28,7 +28,7 @@ export function resultLines(truth: Truth, from: number, count: number): string[]
       truth.secondsPerContextToken * contextTokens +
       truth.secondsPerGeneratedToken * generatedTokens +
       noise;
-    return formatResultLine({
+    return formatMeasurementLine({
       id: `r-${index}`,
       key: `key-${index % 10}`,
       contextTokens,

@@ -1,34 +1,20 @@
-import type { InferenceResult } from '../contract';
-
 /** State of one record at the end of an invocation of the stream consumer. */
-export type RecordOutcome =
-  | { readonly kind: 'succeeded'; readonly result: InferenceResult }
+export type RecordOutcome<Answer> =
+  | { readonly kind: 'succeeded'; readonly answer: Answer }
   /** No retry can help: the record becomes a dead letter. */
-  | { readonly kind: 'rejected'; readonly error: string }
+  | { readonly kind: 'rejected'; readonly error: string; readonly status: number | null }
+  /** An earlier delivery has written the record's outcome. */
+  | { readonly kind: 'written' }
   /** To be retried: the time ran out, or an earlier record failed. */
   | { readonly kind: 'pending'; readonly error: string };
 
-/** Checkpoint of a batch, with the results and rejections of the records before it. */
-export interface CheckpointDecision {
-  /** Index of the first record to retry; the number of records when all are done. */
-  readonly checkpoint: number;
-  readonly results: readonly InferenceResult[];
-  readonly rejected: readonly { readonly index: number; readonly error: string }[];
-}
-
 /**
- * Sets the checkpoint at the first record that is pending or was never started. Later outcomes are not part of the decision, because
- * Lambda delivers every record from the checkpoint on again.
+ * Returns the index of the first record that is pending or was never started, the number of records when all are done. Later outcomes are
+ * not written, because Lambda delivers every record from the checkpoint on again.
  *
  * @param outcomes one for each record of the batch, in order; undefined for a record that was not started
  */
-export function decideCheckpoint(outcomes: readonly (RecordOutcome | undefined)[]): CheckpointDecision {
+export function decideCheckpoint(outcomes: readonly (RecordOutcome<unknown> | undefined)[]): number {
   const first = outcomes.findIndex((outcome) => outcome === undefined || outcome.kind === 'pending');
-  const checkpoint = first === -1 ? outcomes.length : first;
-  const done = outcomes.slice(0, checkpoint);
-  return {
-    checkpoint,
-    results: done.flatMap((outcome) => (outcome?.kind === 'succeeded' ? [outcome.result] : [])),
-    rejected: done.flatMap((outcome, index) => (outcome?.kind === 'rejected' ? [{ index, error: outcome.error }] : [])),
-  };
+  return first === -1 ? outcomes.length : first;
 }

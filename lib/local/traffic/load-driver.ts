@@ -71,7 +71,7 @@ export class LoadDriver {
     const sent: InferenceRequest = { ...request, sentAt: clock.now() };
     this.sentUntil = atSeconds;
     this.recent.push({ at: atSeconds, serviceSeconds });
-    outcomes.addSent(index);
+    outcomes.addSent(index, clock.now());
     if (channel === 'direct') direct.send(sent);
     else this.sendToStream(sent);
   }

@@ -24,6 +24,7 @@ const RELATIVE_ERROR = 0.005;
  */
 export class Outcomes {
   private states = new Uint8Array(4096);
+  private sentAt = new Float64Array(4096);
   private sent = 0;
   private answered = 0;
   private deadLettered = 0;
@@ -33,12 +34,18 @@ export class Outcomes {
   private readonly all = new QuantileSketch(RELATIVE_ERROR);
   private recent: { readonly seenAt: EpochSeconds; readonly seconds: number }[] = [];
 
-  public addSent(index: number): void {
+  /** Records a request and the time at which it was sent first. */
+  public addSent(index: number, at: EpochSeconds): void {
     if (index >= this.states.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.states.length * 2));
-      larger.set(this.states);
-      this.states = larger;
+      const length = Math.max(index + 1, this.states.length * 2);
+      const states = new Uint8Array(length);
+      states.set(this.states);
+      this.states = states;
+      const sentAt = new Float64Array(length);
+      sentAt.set(this.sentAt);
+      this.sentAt = sentAt;
     }
+    this.sentAt[index] = at;
     this.sent += 1;
   }
 
@@ -53,6 +60,13 @@ export class Outcomes {
     const seconds = Math.max(0, latencySeconds);
     this.all.add(seconds);
     this.recent.push({ seenAt, seconds });
+  }
+
+  /** Records the result of a request, with the time of its response. */
+  public addAnswer(id: string, answeredAt: EpochSeconds, seenAt: EpochSeconds): void {
+    const index = requestIndex(id);
+    const sentAt = index === undefined ? undefined : this.sentAt[index];
+    this.addResponse(id, sentAt === undefined ? null : answeredAt - sentAt, seenAt);
   }
 
   /** Records a dead letter; `id` is null if the payload has none. */

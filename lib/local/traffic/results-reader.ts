@@ -122,10 +122,11 @@ export class ResultsReader {
   private readResults(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { id, sentAt, answeredAt } = parseResultLine(line);
-      if ((sentAt ?? answeredAt) < this.options.since) continue;
+      const { id, answeredAt, deadLetter } = parseResultLine(line);
+      // The dead letter itself is read too, with the payload in it.
+      if (answeredAt < this.options.since || deadLetter !== null) continue;
       this.rows += 1;
-      this.options.outcomes.addResponse(id, sentAt === null ? null : answeredAt - sentAt, this.options.now());
+      this.options.outcomes.addAnswer(id, answeredAt, this.options.now());
     }
   }
 

@@ -1,4 +1,4 @@
-import { parseBatch, payloadText } from '../../../lambda/stream-consumer/batch';
+import { parseBatch } from '../../../lambda/stream-consumer/batch';
 import { parsePriceFile, readPriceList } from '../../../lib/catalog/price-list';
 import { InputError } from '../../../lib/core/errors';
 import {
@@ -16,6 +16,7 @@ import {
   parseInferenceResponse,
   parseResultLine,
 } from '../../../lib/ingestion/contract';
+import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
 import { parseInspection, parseRecording } from '../../../lib/inspection/contract';
 import { checkStageConfiguration, stageConfiguration } from '../../../lib/platform/stages';
 import { parseForecasterConfiguration, parseScaleNotice, parseWatchedFleets } from '../../../lib/scaling/contract';
@@ -77,13 +78,24 @@ const REQUEST = { id: 'r-1', key: 'k', context_tokens: 100, generated_tokens: 20
 const RESULT = {
   id: 'r',
   key: 'k',
-  context_tokens: 1,
-  generated_tokens: 2,
-  sent_at: null,
-  answered_at: 3,
-  service_seconds: 0.5,
-  queue_seconds: 0,
+  sequence_number: '1',
+  arrived_at: 3,
+  answered_at: 4,
+  request_seconds: 1,
+  status: 200,
+  model: null,
+  variant: 'main',
+  content_type: 'application/json',
+  input_tokens: 1,
+  output_tokens: 2,
+  response_bytes: 2,
+  response: '{}',
+  response_object: null,
+  error: null,
+  dead_letter: null,
 };
+
+const RECORD_FIELDS = { id: parseRecordField('$.id'), key: parseRecordField('$.key') };
 
 const EVENTS = [
   { 'detail-type': 'Scheduled Event', time: '2026-01-05T00:00:00Z', detail: {} },
@@ -229,7 +241,8 @@ export const CONTRACTS: readonly Form[] = [
     read: (input) => {
       const data = bytesOf(input).toString('base64');
       const event = { Records: [{ ...RECORD, kinesis: { ...RECORD.kinesis, data } }] };
-      return parseBatch(event as never)?.records.map((record) => parseInferenceRequest(payloadText(record)));
+      const batch = parseBatch(event as never, RECORD_FIELDS);
+      return batch?.records.map(({ payload }) => parseInferenceRequest(payload.toString('utf8')));
     },
   },
   json(

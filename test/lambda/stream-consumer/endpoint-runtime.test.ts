@@ -2,8 +2,7 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   classifyInvocationError,
-  ModelFailedError,
-  RecordRejectedError,
+  RequestFailedError,
   createEndpointRuntime,
 } from '../../../lambda/clients/endpoint-runtime';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
@@ -21,13 +20,13 @@ describe('an error of InvokeEndpoint', () => {
     ['a lost connection passes', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), RetryableError],
     ['a busy container passes', serviceError('ModelError', 424, { OriginalStatusCode: 503 }), RetryableError],
     [
-      'a model that does not answer in time passes',
+      'a model that does not answer in time',
       serviceError('ModelError', 424, { OriginalStatusCode: 0 }),
-      RetryableError,
+      RequestFailedError,
     ],
-    ['a model that breaks may pass', serviceError('ModelError', 424, { OriginalStatusCode: 500 }), ModelFailedError],
-    ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RecordRejectedError],
-    ['a request the service refuses', serviceError('ValidationError', 400), RecordRejectedError],
+    ['a model that breaks may pass', serviceError('ModelError', 424, { OriginalStatusCode: 500 }), RequestFailedError],
+    ['a request the model refuses', serviceError('ModelError', 424, { OriginalStatusCode: 422 }), RequestFailedError],
+    ['a request the service refuses', serviceError('ValidationError', 400), RequestFailedError],
     ['a refused permission', serviceError('AccessDeniedException', 400), PermanentError],
     ['a refused signature', serviceError('IncompleteSignature', 403), PermanentError],
   ])('%s', (_, error, expected) => {
@@ -48,14 +47,20 @@ describe('an error of InvokeEndpoint', () => {
 describe('the client of the endpoint', () => {
   let server: http.Server;
   let answer: { status: number; body: string; headers?: { [name: string]: string } };
-  const requests: { url?: string; body: string; component?: unknown }[] = [];
+  const requests: { url?: string; body: string; component?: unknown; types?: unknown[] }[] = [];
 
   beforeAll(async () => {
     server = http.createServer((request, response) => {
-      let body = '';
-      request.on('data', (part: Buffer) => (body += part.toString()));
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
-        requests.push({ url: request.url, body, component: request.headers['x-amzn-sagemaker-inference-component'] });
+        const { headers } = request;
+        requests.push({
+          url: request.url,
+          body: Buffer.concat(parts).toString('latin1'),
+          component: headers['x-amzn-sagemaker-inference-component'],
+          types: [headers['content-type'], headers.accept],
+        });
         response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body);
       });
     });
@@ -70,6 +75,8 @@ describe('the client of the endpoint', () => {
     createEndpointRuntime('chat', {
       maxConnections: 2,
       componentName,
+      contentType: 'application/jsonlines',
+      accept: 'text/csv',
       client: {
         endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
         region: 'us-east-1',
@@ -77,34 +84,44 @@ describe('the client of the endpoint', () => {
       },
     });
 
-  test('sends the body unchanged and returns the response', async () => {
-    answer = { status: 200, body: '{"id":"r-1"}' };
-    expect(await runtime().invoke('{"id":"r-1","key":"a"}')).toBe('{"id":"r-1"}');
-    expect(requests.at(-1)).toEqual({ url: '/endpoints/chat/invocations', body: '{"id":"r-1","key":"a"}' });
+  test('sends the bytes unchanged, with their media type, and returns the response with what tells where it came from', async () => {
+    answer = {
+      status: 200,
+      body: '{"id":"r-1"}',
+      headers: { 'x-amzn-invoked-production-variant': 'main', 'content-type': 'text/csv' },
+    };
+    const { body, ...rest } = await runtime().invoke(Buffer.from([0, 255, 10, 137]));
+    expect(Buffer.from(body).toString()).toBe('{"id":"r-1"}');
+    expect(rest).toEqual({ status: 200, contentType: 'text/csv', variant: 'main' });
+    expect(requests.at(-1)).toEqual({
+      url: '/endpoints/chat/invocations',
+      body: '\u0000\u00ff\n\u0089',
+      types: ['application/jsonlines', 'text/csv'],
+    });
   });
 
   test('names the inference component where there is one', async () => {
     answer = { status: 200, body: '{}' };
-    await runtime('small').invoke('{}');
+    await runtime('small').invoke(Buffer.from('{}'));
     expect(requests.at(-1)).toMatchObject({ url: '/endpoints/chat/invocations', component: 'small' });
   });
 
   test('tries again where a component is at zero copies', async () => {
     const body = JSON.stringify({ Message: 'Inference component small has no capacity to process this request' });
     answer = { status: 400, body, headers: { 'x-amzn-errortype': 'ValidationError' } };
-    await expect(runtime('small').invoke('{}')).rejects.toThrow(RetryableError);
+    await expect(runtime('small').invoke(Buffer.from('{}'))).rejects.toThrow(RetryableError);
   });
 
   test('leaves repeating to the caller', async () => {
     answer = { status: 503, body: '{"Message":"busy"}', headers: { 'x-amzn-errortype': 'ServiceUnavailable' } };
     const before = requests.length;
-    await expect(runtime().invoke('{}')).rejects.toThrow(RetryableError);
+    await expect(runtime().invoke(Buffer.from('{}'))).rejects.toThrow(RetryableError);
     expect(requests.length - before).toBe(1);
   });
 
   test("reads the model's own status from a model error", async () => {
     const body = JSON.stringify({ Message: 'failed', OriginalStatusCode: 422, OriginalMessage: 'prompt too long' });
     answer = { status: 424, body, headers: { 'x-amzn-errortype': 'ModelError' } };
-    await expect(runtime().invoke('{}')).rejects.toThrow('the model returned 422: prompt too long');
+    await expect(runtime().invoke(Buffer.from('{}'))).rejects.toThrow('the model returned 422: prompt too long');
   });
 });

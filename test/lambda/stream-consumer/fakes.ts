@@ -1,11 +1,14 @@
-import { createHandler, type StreamConsumerDependencies } from '../../../lambda/stream-consumer/handler';
-import type { ObjectStore } from '../../../lambda/clients/object-store';
-import { createLogger } from '../../../lambda/support/logger';
+import type { EndpointAnswer } from '../../../lambda/clients/endpoint-runtime';
 import {
-  formatInferenceResponse,
-  formatInferenceRequest,
-  parseInferenceRequest,
-} from '../../../lib/ingestion/contract';
+  createHandler,
+  type BatchCounts,
+  type StreamConsumerDependencies,
+} from '../../../lambda/stream-consumer/handler';
+import { createLogger } from '../../../lambda/support/logger';
+import { RetryableError } from '../../../lib/core/errors';
+import { formatInferenceRequest } from '../../../lib/ingestion/contract';
+import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
+import { MemoryStore } from './memory-store';
 import { type PutRecord, sequenceNumber } from './poller-model';
 import { VirtualTime } from './virtual-time';
 
@@ -14,66 +17,65 @@ export function requestRecord(index: number, key: string, id = `r-${index}`): Pu
   return { sequenceNumber: sequenceNumber(index), partitionKey: key, payload: formatInferenceRequest(request) };
 }
 
-export class MemoryStore implements ObjectStore {
-  public readonly objects = new Map<string, string>();
-  /** Called before each write; throws to let the write fail. */
-  public beforePut: (key: string) => void = () => undefined;
-
-  public put(key: string, body: string): Promise<void> {
-    return Promise.resolve().then(() => {
-      this.beforePut(key);
-      this.objects.set(key, body);
-    });
-  }
-
-  public keysBelow(prefix: string): string[] {
-    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
-  }
-
-  /** The ids of all result lines, in order of object name, repetitions included. */
-  public resultIds(): string[] {
-    return this.keysBelow('results/').flatMap((key) =>
-      this.objects
-        .get(key)!
-        .trimEnd()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as { id: string }).id),
-    );
+/** Id in a payload; the whole payload as text where it has none. */
+export function idOf(payload: Uint8Array): string {
+  const text = Buffer.from(payload).toString();
+  try {
+    return (JSON.parse(text) as { id?: string }).id ?? text;
+  } catch {
+    return text;
   }
 }
 
-/** Behaviour of a test's endpoint for a request: its duration, and an error in place of a response. */
-export type Behaviour = (id: string, attempt: number) => { readonly milliseconds?: number; readonly error?: Error };
+/** Sources of the fields of test records: the id in the payload, and the partition key. */
+export const recordFields = { id: parseRecordField('$.id'), key: parseRecordField('partition-key') };
+
+/** Behaviour of a test's endpoint for a request: its duration, its response, and an error in place of one. */
+export type Behaviour = (
+  id: string,
+  attempt: number,
+) => { readonly milliseconds?: number; readonly error?: Error; readonly answer?: Partial<EndpointAnswer> };
 
 /** Consumer with simulated dependencies, in virtual time. */
 export function rehearsal(
   behaviour: Behaviour,
   overrides: Partial<
-    Pick<StreamConsumerDependencies, 'concurrency' | 'maxModelFailures' | 'random' | 'countDeadLetters'>
+    Pick<
+      StreamConsumerDependencies,
+      'concurrency' | 'maxModelFailures' | 'random' | 'publish' | 'recordFields' | 'maxRecordBytes'
+    >
   > = {},
 ) {
   const time = new VirtualTime();
   const store = new MemoryStore();
   const logLines: { level: string; message: string; [field: string]: unknown }[] = [];
   const sent: string[] = [];
+  const payloads: Uint8Array[] = [];
   const attempts = new Map<string, number>();
+  const published: BatchCounts[] = [];
   let inFlight = 0;
   let peakInFlight = 0;
-  let deadLettersCounted = 0;
   const dependencies: StreamConsumerDependencies = {
     endpoint: {
       async invoke(body, signal) {
-        const { id, generatedTokens } = parseInferenceRequest(body);
+        const id = idOf(body);
         sent.push(id);
+        payloads.push(body);
         const attempt = (attempts.get(id) ?? 0) + 1;
         attempts.set(id, attempt);
-        const { milliseconds = 100, error } = behaviour(id, attempt);
+        const { milliseconds = 100, error, answer } = behaviour(id, attempt);
         peakInFlight = Math.max(peakInFlight, ++inFlight);
         await time.sleep(milliseconds, signal);
         inFlight--;
-        signal?.throwIfAborted();
+        if (signal?.aborted) throw new RetryableError('aborted');
         if (error !== undefined) throw error;
-        return formatInferenceResponse(id, { generatedTokens, serviceSeconds: milliseconds / 1000, queueSeconds: 0 });
+        const text = JSON.stringify({
+          id,
+          generated_tokens: 20,
+          service_seconds: milliseconds / 1000,
+          queue_seconds: 0,
+        });
+        return { status: 200, body: Buffer.from(text), contentType: 'application/json', variant: 'main', ...answer };
       },
     },
     results: store,
@@ -83,8 +85,10 @@ export function rehearsal(
     logger: createLogger((line) => logLines.push(JSON.parse(line) as (typeof logLines)[number])),
     concurrency: 64,
     maxModelFailures: 3,
-    countDeadLetters: (_streamName, count) => {
-      deadLettersCounted += count;
+    recordFields,
+    maxRecordBytes: 1024 * 1024,
+    publish: (_streamName, counts) => {
+      published.push(counts);
       return Promise.resolve();
     },
     ...overrides,
@@ -93,9 +97,10 @@ export function rehearsal(
     time,
     store,
     sent,
+    payloads,
     logLines,
+    published,
     peakInFlight: () => peakInFlight,
-    deadLettersCounted: () => deadLettersCounted,
     /** New execution environment, without state. */
     environment: () => createHandler(dependencies),
   };

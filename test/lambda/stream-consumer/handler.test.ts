@@ -1,16 +1,19 @@
-import { ModelFailedError, RecordRejectedError } from '../../../lambda/clients/endpoint-runtime';
+import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
 import { SeenRecords } from '../../../lambda/stream-consumer/seen-records';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
-import { parseDeadLetter, parseResultLine } from '../../../lib/ingestion/contract';
+import { parseDeadLetter, parseMeasurementLine, resultObjectKey } from '../../../lib/ingestion/contract';
+import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
 import { rehearsal, requestRecord } from './fakes';
 import { kinesisEvent, type PutRecord, sequenceNumber } from './poller-model';
 
 const MINUTE_MS = 60_000;
 const busy = new RetryableError('ServiceUnavailable: busy');
+const refusal = new RequestFailedError('the model returned 422: too long', 422);
 
+const SHARD = 'shardId-000000000000';
 const resultKey = (first: number, last: number): string =>
-  `results/requests/shardId-000000000000/${sequenceNumber(first)}-${sequenceNumber(last)}.jsonl`;
-const letterKey = (index: number): string => `dead-letters/requests/shardId-000000000000/${sequenceNumber(index)}.json`;
+  resultObjectKey('requests', SHARD, sequenceNumber(first), sequenceNumber(last));
+const letterKey = (index: number): string => `dead-letters/requests/${SHARD}/${sequenceNumber(index)}.json`;
 const failuresFrom = (index: number) => ({ batchItemFailures: [{ itemIdentifier: sequenceNumber(index) }] });
 const allDone = { batchItemFailures: [] };
 
@@ -18,13 +21,40 @@ const allDone = { batchItemFailures: [] };
 const batch = (keys: string): PutRecord[] => [...keys].map((key, index) => requestRecord(index, key));
 
 describe('the stream consumer', () => {
-  test('writes the results of a batch as one object named for its first and last record', async () => {
+  test('writes the outcomes of a batch as one object named for its last and first record', async () => {
     const { time, store, environment } = rehearsal(() => ({ milliseconds: 250 }));
     const records = batch('ab');
     expect(await time.until(environment()(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(allDone);
-    expect([...store.objects.keys()]).toEqual([resultKey(0, 1)]);
-    const [first, second] = store.objects.get(resultKey(0, 1))!.trimEnd().split('\n').map(parseResultLine);
+    expect(store.keysBelow('results/')).toEqual([resultKey(0, 1)]);
+    const [first, second] = store.lines();
     expect(first).toEqual({
+      id: 'r-0',
+      key: 'a',
+      position: sequenceNumber(0),
+      arrivedAt: 1_700_000_000,
+      answeredAt: 1_700_000_000.25,
+      requestSeconds: 0.25,
+      status: 200,
+      model: null,
+      variant: 'main',
+      contentType: 'application/json',
+      inputTokens: 100,
+      outputTokens: 20,
+      responseBytes: 75,
+      response: '{"id":"r-0","generated_tokens":20,"service_seconds":0.25,"queue_seconds":0}',
+      responseObject: null,
+      error: null,
+      deadLetter: null,
+    });
+    expect(second!.id).toBe('r-1');
+  });
+
+  test('writes the measurements beside the results', async () => {
+    const { time, store, environment } = rehearsal(() => ({ milliseconds: 250 }));
+    await time.until(environment()(kinesisEvent(batch('a')), time.context(MINUTE_MS)));
+    const [key] = store.keysBelow('measurements/');
+    expect(key).toBe(resultKey(0, 0).replace('results/', 'measurements/'));
+    expect(parseMeasurementLine(store.objects.get(key!)!.trim())).toEqual({
       id: 'r-0',
       key: 'a',
       contextTokens: 100,
@@ -34,15 +64,6 @@ describe('the stream consumer', () => {
       serviceSeconds: 0.25,
       queueSeconds: 0,
     });
-    expect(second!.id).toBe('r-1');
-  });
-
-  test('measures the service time when the response does not contain it', async () => {
-    const { time, store, environment } = rehearsal(() => ({}));
-    const handler = environment();
-    const records = [requestRecord(0, 'a')];
-    await time.until(handler(kinesisEvent(records), time.context(MINUTE_MS)));
-    expect(parseResultLine(store.objects.get(resultKey(0, 0))!.trim()).serviceSeconds).toBeCloseTo(0.1);
   });
 
   test('does nothing with an event without records', async () => {
@@ -78,7 +99,7 @@ describe('the stream consumer', () => {
     const { time, store, sent, environment } = rehearsal((id) => (id === 'r-1' ? { error: busy } : {}));
     const response = await time.until(environment()(kinesisEvent(batch('abba')), time.context(MINUTE_MS)));
     expect(response).toEqual(failuresFrom(1));
-    expect([...store.objects.keys()]).toEqual([resultKey(0, 0)]);
+    expect(store.keysBelow('results/')).toEqual([resultKey(0, 0)]);
     expect(sent).not.toContain('r-2');
   });
 
@@ -96,7 +117,7 @@ describe('the stream consumer', () => {
     const handler = environment();
     const records = batch('abc');
     expect(await time.until(handler(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(failuresFrom(0));
-    expect(store.objects.size).toBe(0);
+    expect(store.keysBelow('results/')).toEqual([]);
     well = true;
     sent.length = 0;
     expect(await time.until(handler(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(allDone);
@@ -104,43 +125,31 @@ describe('the stream consumer', () => {
     expect(store.resultIds()).toEqual(['r-0', 'r-1', 'r-2']);
   });
 
-  test('writes a dead letter with the payload of a record that does not parse, and the results of its neighbours', async () => {
-    const { time, store, deadLettersCounted, logLines, environment } = rehearsal(() => ({}));
-    const records = batch('aaa');
-    records[1] = { ...records[1]!, payload: '{"id":"r-1","key":"a","context_tokens":"many","generated_tokens":1}' };
+  test('writes a dead letter with the payload of a record that the model refuses, and the results of its neighbours', async () => {
+    const { time, store, sent, published, logLines, environment } = rehearsal((id) =>
+      id === 'r-1' ? { error: refusal, milliseconds: 5 } : {},
+    );
+    const records = batch('abb');
     expect(await time.until(environment()(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(allDone);
     expect(store.resultIds()).toEqual(['r-0', 'r-2']);
+    expect(store.deadLetterIds()).toEqual(['r-1']);
+    expect(sent.filter((id) => id === 'r-1')).toHaveLength(3);
+    expect(store.lines()[1]).toMatchObject({ status: 422, response: null, deadLetter: letterKey(1) });
     const letter = parseDeadLetter(store.objects.get(letterKey(1))!);
-    expect(letter).toMatchObject({ sequenceNumber: sequenceNumber(1), partitionKey: 'a' });
-    expect(letter.error).toBe('the request: context_tokens is "many"; expected a whole number of at least 0');
-    expect(Buffer.from(letter.payloadBase64, 'base64').toString()).toBe(records[1].payload);
-    expect(deadLettersCounted()).toBe(1);
+    expect(letter).toMatchObject({ sequenceNumber: sequenceNumber(1), partitionKey: 'b' });
+    expect(letter.error).toBe('the model returned 422: too long (3 times, while other requests were answered)');
+    expect(Buffer.from(letter.payloadBase64, 'base64').toString()).toBe(records[1]!.payload);
+    expect(published).toEqual([{ deadLetters: 1, unanswered: 0 }]);
     expect(logLines.map(({ message }) => message)).toContain('dead letter written');
   });
 
-  test('writes a dead letter for a record that the model rejects, without a retry', async () => {
-    const refusal = new RecordRejectedError('the model returned 422: too long');
-    const { time, store, sent, environment } = rehearsal((id) => (id === 'r-0' ? { error: refusal } : {}));
-    expect(await time.until(environment()(kinesisEvent(batch('aa')), time.context(MINUTE_MS)))).toEqual(allDone);
-    expect(sent).toEqual(['r-0', 'r-1']);
-    expect(parseDeadLetter(store.objects.get(letterKey(0))!).error).toBe('the model returned 422: too long');
-  });
-
-  test('writes a dead letter for a record on which the model keeps failing while others succeed', async () => {
-    const broken = new ModelFailedError('the model returned 500: boom');
-    const { time, store, sent, environment } = rehearsal((id) => (id === 'r-0' ? { error: broken } : {}));
-    expect(await time.until(environment()(kinesisEvent(batch('ab')), time.context(MINUTE_MS)))).toEqual(allDone);
-    expect(sent.filter((id) => id === 'r-0')).toHaveLength(3);
-    expect(store.keysBelow('dead-letters/')).toEqual([letterKey(0)]);
-  });
-
-  test('writes no dead letter while the model fails on every record', async () => {
-    const broken = new ModelFailedError('the model returned 500: boom');
-    const { time, store, environment } = rehearsal(() => ({ error: broken }));
-    expect(await time.until(environment()(kinesisEvent(batch('ab')), time.context(MINUTE_MS)))).toEqual(
-      failuresFrom(0),
+  test('rejects a payload above the maximum size without a request', async () => {
+    const { time, store, sent, environment } = rehearsal(() => ({}), { maxRecordBytes: 10 });
+    await time.until(environment()(kinesisEvent(batch('a')), time.context(MINUTE_MS)));
+    expect(sent).toEqual([]);
+    expect(parseDeadLetter(store.objects.get(letterKey(0))!).error).toMatch(
+      /payload is \d+ bytes; at most 10 are allowed/,
     );
-    expect(store.objects.size).toBe(0);
   });
 
   test('fails at once when the call is not allowed', async () => {
@@ -177,10 +186,10 @@ describe('the stream consumer', () => {
 
   test('goes on when dead letters cannot be counted', async () => {
     const { time, store, environment } = rehearsal(() => ({}), {
-      countDeadLetters: () => Promise.reject(new Error('Throttling')),
+      maxRecordBytes: 10,
+      publish: () => Promise.reject(new Error('Throttling')),
     });
-    const records = [{ ...requestRecord(0, 'a'), payload: '' }];
-    expect(await time.until(environment()(kinesisEvent(records), time.context(MINUTE_MS)))).toEqual(allDone);
+    expect(await time.until(environment()(kinesisEvent(batch('a')), time.context(MINUTE_MS)))).toEqual(allDone);
     expect(store.keysBelow('dead-letters/')).toEqual([letterKey(0)]);
   });
 
@@ -202,20 +211,108 @@ describe('the stream consumer', () => {
   });
 });
 
-describe('seen records', () => {
-  const result = parseResultLine(
-    '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1,"sent_at":null,"answered_at":1,"service_seconds":1,"queue_seconds":0}',
-  );
+describe('a payload', () => {
+  const bytesOf = (...payloads: readonly (string | Buffer)[]): PutRecord[] =>
+    payloads.map((payload, index) => ({ sequenceNumber: sequenceNumber(index), partitionKey: `p-${index}`, payload }));
 
-  test('drops the oldest results beyond its maximum', () => {
-    const seen = new SeenRecords(2);
-    ['1', '2', '3'].forEach((sequence) => seen.add('shard', sequence, result));
-    expect(['1', '2', '3'].map((sequence) => seen.get('shard', sequence))).toEqual([undefined, result, result]);
+  test.each<[string, string | Buffer]>([
+    ['any JSON', '{"id":"1","key":"u","prompt":"Hello","max_tokens":10}'],
+    ['a chat request', '{"model":"m","messages":[{"role":"user","content":"Grüße 🙂"}]}'],
+    ['JSON lines', '{"a":1}\n{"a":2}\n'],
+    ['JSON in Latin-1', Buffer.from('{"name":"J\xfcrgen"}', 'latin1')],
+    ['no text', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255, 254])],
+    ['empty', ''],
+  ])('that is %s reaches the endpoint byte for byte', async (_, payload) => {
+    const { time, payloads, store, environment } = rehearsal(() => ({}));
+    expect(await time.until(environment()(kinesisEvent(bytesOf(payload)), time.context(MINUTE_MS)))).toEqual(allDone);
+    expect(payloads.map((body) => Buffer.from(body))).toEqual([Buffer.from(payload as string)]);
+    expect(store.lines()).toHaveLength(1);
+  });
+
+  test('without the configured id has its place in the stream as id, its partition key as key', async () => {
+    const { time, store, environment } = rehearsal(() => ({}));
+    await time.until(environment()(kinesisEvent(bytesOf('{"id":{}}', 'no JSON')), time.context(MINUTE_MS)));
+    expect(store.lines().map(({ id, key }) => [id, key])).toEqual([
+      [`${SHARD}:${sequenceNumber(0)}`, 'p-0'],
+      [`${SHARD}:${sequenceNumber(1)}`, 'p-1'],
+    ]);
+  });
+
+  test.each([
+    ['the hash of its bytes', 'payload-hash', '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'],
+    ['the partition key', 'partition-key', 'p-0'],
+    ['the place in the stream', 'sequence-number', `${SHARD}:${sequenceNumber(0)}`],
+  ])('can have %s as id', async (_, field, id) => {
+    const fields = { id: parseRecordField(field), key: parseRecordField('partition-key') };
+    const { time, store, environment } = rehearsal(() => ({}), { recordFields: fields });
+    await time.until(environment()(kinesisEvent(bytesOf('hello')), time.context(MINUTE_MS)));
+    expect(store.lines().map((line) => line.id)).toEqual([id]);
+  });
+
+  test('can have its order key in it: records of one key are sent one after the other, whatever their partition keys', async () => {
+    const fields = { id: parseRecordField('$.id'), key: parseRecordField('$.user.name') };
+    const { time, peakInFlight, environment } = rehearsal(() => ({}), { recordFields: fields });
+    const records = bytesOf('{"id":"1","user":{"name":"a"}}', '{"id":"2","user":{"name":"a"}}');
+    await time.until(environment()(kinesisEvent(records), time.context(MINUTE_MS)));
+    expect(peakInFlight()).toBe(1);
+  });
+});
+
+describe('a response', () => {
+  const writtenFor = async (body: Buffer, contentType = 'application/json') => {
+    const { time, store, environment } = rehearsal(() => ({ answer: { body, contentType } }));
+    await time.until(environment()(kinesisEvent(batch('a')), time.context(MINUTE_MS)));
+    return { line: store.lines()[0]!, store };
+  };
+
+  test('is part of the line as it came, with the model and the tokens that it tells', async () => {
+    const text =
+      '{ "model": "llama", "choices": [{"message": {"content": "Paris \\ud83d"}}], "big": 12345678901234567890,\n "usage": {"prompt_tokens": 9, "completion_tokens": 3}}';
+    const { line } = await writtenFor(Buffer.from(text));
+    expect(line).toMatchObject({
+      response: text,
+      model: 'llama',
+      inputTokens: 9,
+      outputTokens: 3,
+      responseObject: null,
+    });
+  });
+
+  test.each([
+    ['is no text', Buffer.from([0, 255, 1]), 'application/octet-stream'],
+    ['is longer than 64 KiB', Buffer.alloc(64 * 1024 + 1, 'a'), 'text/plain'],
+  ])('that %s is an object beside the line', async (_, body, contentType) => {
+    const { line, store } = await writtenFor(body, contentType);
+    expect(line).toMatchObject({ response: null, contentType, responseBytes: body.length });
+    expect(Buffer.from(store.bytes.get(line.responseObject!)!)).toEqual(body);
+  });
+
+  test.each(['12.5', '1e300', '-1', '"7"', 'null'])(
+    'with %s tokens has no measurement, and is kept',
+    async (tokens) => {
+      const { line, store } = await writtenFor(Buffer.from(`{"generated_tokens":${tokens}}`));
+      expect(line).toMatchObject({ outputTokens: null, response: `{"generated_tokens":${tokens}}` });
+      expect(store.keysBelow('measurements/')).toEqual([]);
+    },
+  );
+});
+
+describe('seen records', () => {
+  const answer = (size: number) => ({
+    answer: { status: 200, body: new Uint8Array(size) },
+    answeredAt: 1,
+    requestSeconds: 1,
+  });
+
+  test('drops the oldest answers beyond its maximum size', () => {
+    const seen = new SeenRecords(4_000);
+    ['1', '2', '3'].forEach((position) => seen.add('shard', position, answer(1_000)));
+    expect(['1', '2', '3'].map((position) => seen.get('shard', position) !== undefined)).toEqual([false, true, true]);
   });
 
   test('keeps shards apart', () => {
     const seen = new SeenRecords();
-    seen.add('shard-1', '1', result);
+    seen.add('shard-1', '1', answer(1));
     expect(seen.get('shard-2', '1')).toBeUndefined();
   });
 });

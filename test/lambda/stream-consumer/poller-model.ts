@@ -4,7 +4,7 @@ import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda'
 export interface PutRecord {
   readonly sequenceNumber: string;
   readonly partitionKey: string;
-  readonly payload: string;
+  readonly payload: string | Buffer;
 }
 
 export interface PollerSettings {
@@ -16,11 +16,11 @@ export interface PollerSettings {
 export const streamName = 'requests';
 export const shardId = 'shardId-000000000000';
 
-export function kinesisEvent(records: readonly PutRecord[]): KinesisStreamEvent {
+export function kinesisEvent(records: readonly PutRecord[], shard = shardId): KinesisStreamEvent {
   return {
     Records: records.map(({ sequenceNumber, partitionKey, payload }) => ({
       awsRegion: 'us-east-1',
-      eventID: `${shardId}:${sequenceNumber}`,
+      eventID: `${shard}:${sequenceNumber}`,
       eventName: 'aws:kinesis:record',
       eventSource: 'aws:kinesis',
       eventSourceARN: `arn:aws:kinesis:us-east-1:123456789012:stream/${streamName}`,
@@ -28,7 +28,7 @@ export function kinesisEvent(records: readonly PutRecord[]): KinesisStreamEvent 
       invokeIdentityArn: 'arn:aws:iam::123456789012:role/consumer',
       kinesis: {
         approximateArrivalTimestamp: 1_700_000_000,
-        data: Buffer.from(payload, 'utf8').toString('base64'),
+        data: Buffer.from(payload as string, 'utf8').toString('base64'),
         kinesisSchemaVersion: '1.0',
         partitionKey,
         sequenceNumber,
@@ -43,8 +43,9 @@ export function sequenceNumber(index: number): string {
 
 /**
  * The event source mapping of one shard as the Lambda developer guide describes it ("Using AWS Lambda with Amazon Kinesis"): batches in
- * order, one at a time; a thrown error repeats the batch, in halves when bisection is on; a reported failure repeats from the lowest
- * reported sequence number on; used-up retries send what is left of the batch to the failure destination, payload included.
+ * order, one at a time; a thrown error repeats the batch, in halves when bisection is on, which consumes no retry; a reported failure repeats
+ * from the lowest reported sequence number on; used-up retries send what is left of the batch to the failure destination, payload included.
+ * https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
  */
 export async function pollShard(
   records: readonly PutRecord[],
@@ -60,14 +61,12 @@ export async function pollShard(
     try {
       failures = (await invoke(kinesisEvent(batch))).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
     } catch {
-      if (retriesLeft === 0) {
-        toFailureDestination.push(...batch);
-        return;
-      }
-      const middle = settings.bisectBatchOnFunctionError ? Math.ceil(batch.length / 2) : batch.length;
-      for (const part of [batch.slice(0, middle), batch.slice(middle)]) {
-        if (part.length > 0) await run(part, retriesLeft - 1);
-      }
+      if (settings.bisectBatchOnFunctionError && batch.length > 1) {
+        const middle = Math.ceil(batch.length / 2);
+        await run(batch.slice(0, middle), settings.maximumRetryAttempts);
+        await run(batch.slice(middle), settings.maximumRetryAttempts);
+      } else if (retriesLeft === 0) toFailureDestination.push(...batch);
+      else await run(batch, retriesLeft - 1);
       return;
     }
     const lowest = batch.findIndex((record) => failures.includes(record.sequenceNumber));

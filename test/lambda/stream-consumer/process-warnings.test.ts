@@ -32,7 +32,9 @@ test('many batches with many records in flight leave no warning of Node.js in th
   const bundle = path.join(folder, 'index.js');
   const entry = path.join(__dirname, '..', '..', '..', 'lambda', 'stream-consumer', 'index.ts');
   buildSync({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', logLevel: 'error' });
-  const aws = await startSilentAws(() => ({ generated_tokens: 7 }));
+  const aws = await startSilentAws(({ operation }) =>
+    operation.includes('list-type=2') ? '<ListBucketResult/>' : { generated_tokens: 7 },
+  );
   const Records = Array.from({ length: RECORDS }, (_, index) => requestRecord(index, `key-${index}`)).map(
     ({ sequenceNumber, partitionKey, payload }) => ({
       eventSourceARN: 'arn:aws:kinesis:us-east-1:123456789012:stream/requests',
@@ -41,7 +43,9 @@ test('many batches with many records in flight leave no warning of Node.js in th
         sequenceNumber,
         partitionKey,
         // A dead letter each for a third of them, which are written at once.
-        data: Buffer.from(Number(partitionKey.slice(4)) % 3 === 0 ? 'bad' : payload).toString('base64'),
+        data: Buffer.from(Number(partitionKey.slice(4)) % 3 === 0 ? 'x'.repeat(1_001) : (payload as string)).toString(
+          'base64',
+        ),
       },
     }),
   );
@@ -64,6 +68,7 @@ test('many batches with many records in flight leave no warning of Node.js in th
       [names.resultsBucketName]: 'results',
       [names.concurrency]: String(RECORDS),
       [names.maxModelFailures]: '3',
+      [names.maxRecordBytes]: '1000',
     },
   );
   await aws.close();

@@ -3,7 +3,7 @@ import { requestId } from '../../../lib/local/traffic/request-plan';
 
 function sent(count: number): Outcomes {
   const outcomes = new Outcomes();
-  for (let index = 0; index < count; index++) outcomes.addSent(index);
+  for (let index = 0; index < count; index++) outcomes.addSent(index, 0);
   return outcomes;
 }
 

@@ -43,16 +43,25 @@ class Bucket {
   }
 }
 
-function line(index: number, sentAt: number, answeredAt: number): string {
+function line(index: number, answeredAt: number, deadLetter: string | null = null): string {
   return formatResultLine({
     id: requestId(index),
     key: 'k',
-    contextTokens: 1,
-    generatedTokens: 1,
-    sentAt,
+    position: sequence(index),
+    arrivedAt: answeredAt - 1,
     answeredAt,
-    serviceSeconds: 1,
-    queueSeconds: 0,
+    requestSeconds: 1,
+    status: 200,
+    model: null,
+    variant: null,
+    contentType: 'application/json',
+    inputTokens: 1,
+    outputTokens: 1,
+    responseBytes: 2,
+    response: '{}',
+    responseObject: null,
+    error: null,
+    deadLetter,
   });
 }
 
@@ -61,7 +70,7 @@ const sequence = (number: number): string => String(number).padStart(20, '0');
 function setUp(count: number) {
   const bucket = new Bucket();
   const outcomes = new Outcomes();
-  for (let index = 0; index < count; index++) outcomes.addSent(index);
+  for (let index = 0; index < count; index++) outcomes.addSent(index, 101);
   const reader = new ResultsReader({
     s3: bucket as never,
     bucketName: 'b',
@@ -76,11 +85,11 @@ describe('ResultsReader', () => {
   test('counts the results of every object once, however often it polls', async () => {
     const { bucket, outcomes, reader } = setUp(200);
     for (let index = 0; index < 100; index++) {
-      bucket.objects.set(resultObjectKey('s', SHARD, sequence(index), sequence(index)), `${line(index, 101, 103)}\n`);
+      bucket.objects.set(resultObjectKey('s', SHARD, sequence(index), sequence(index)), `${line(index, 103)}\n`);
     }
     await reader.poll();
     for (let index = 100; index < 200; index++) {
-      bucket.objects.set(resultObjectKey('s', SHARD, sequence(index), sequence(index)), `${line(index, 101, 103)}\n`);
+      bucket.objects.set(resultObjectKey('s', SHARD, sequence(index), sequence(index)), `${line(index, 103)}\n`);
     }
     await reader.poll();
     await reader.poll(true);
@@ -91,12 +100,19 @@ describe('ResultsReader', () => {
     expect(reader.resultRows()).toBe(200);
   });
 
+  test('counts no answer for the line of a dead letter', async () => {
+    const { bucket, outcomes, reader } = setUp(1);
+    bucket.objects.set(resultObjectKey('s', SHARD, sequence(0), sequence(0)), `${line(0, 103, 'dead-letters/x')}\n`);
+    await reader.poll(true);
+    expect(outcomes.unresolved()).toBe(1);
+  });
+
   test('finds at the end what was overwritten with more', async () => {
     const { bucket, outcomes, reader } = setUp(2);
     const key = resultObjectKey('s', SHARD, sequence(0), sequence(9));
-    bucket.objects.set(key, `${line(0, 101, 103)}\n`);
+    bucket.objects.set(key, `${line(0, 103)}\n`);
     await reader.poll();
-    bucket.objects.set(key, `${line(0, 101, 103)}\n${line(1, 101, 104)}\n`);
+    bucket.objects.set(key, `${line(0, 103)}\n${line(1, 104)}\n`);
     await reader.poll(true);
     expect(outcomes.unresolved()).toBe(0);
   });
@@ -131,7 +147,7 @@ describe('ResultsReader', () => {
 
   test('leaves out what another run left in the bucket', async () => {
     const { bucket, outcomes, reader } = setUp(1);
-    bucket.objects.set(resultObjectKey('s', SHARD, sequence(0), sequence(0)), `${line(0, 50, 60)}\n`);
+    bucket.objects.set(resultObjectKey('s', SHARD, sequence(0), sequence(0)), `${line(0, 60)}\n`);
     await reader.poll(true);
     expect(outcomes.unresolved()).toBe(1);
   });
