@@ -21,6 +21,8 @@ const TESTS = {
     'test/ingestion/requests-in-flight.test.ts',
     'test/ingestion/response-facts.test.ts',
   ],
+  // The response of a custom resource is tested with the handler that sends it.
+  'lambda/support': ['test/lambda/support', 'test/lambda/cost-guard-release'],
   'lib/preflight/decide': ['test/preflight'],
   'lib/scaling/decide': ['test/scaling/decide'],
   'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
