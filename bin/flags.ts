@@ -5,6 +5,7 @@ import { DEFAULT_QUIET_METRICS, QUIET_METRICS } from '../lib/simulation/aws/sage
 import type { Provisioning } from '../lib/simulation/fleet';
 import { checkZone } from '../lib/simulation/clock';
 import { parseThreshold, type CapacityFailure, type FailureThreshold } from '../lib/simulation/rehearse';
+import type { TimeUnit, ValueKind } from '../lib/simulation/traffic';
 import type { ParameterValues } from '../lib/template';
 
 /** Lets a command take templates, as arguments or with `--template`. */
@@ -158,6 +159,40 @@ export function quietMetricsOption(): Option {
     '--quiet-metrics <what>',
     `metrics of requests that SageMaker publishes without any (default: ${DEFAULT_QUIET_METRICS})`,
   ).choices(QUIET_METRICS);
+}
+
+/** Flags about the units of a trace. */
+export interface TraceUnitFlags {
+  readonly timeUnit?: TimeUnit;
+  readonly rate?: 'second' | 'minute' | 'step';
+}
+
+/** Meanings of the numbers of a metric, by the value of `--rate`. */
+const RATES = { second: 'per-second', minute: 'per-minute', step: 'count' } as const;
+
+/** Adds the flags about the units of a trace. */
+export function takesTraceUnits(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--time-unit <unit>',
+        'unit of timestamps that are numbers (default: by magnitude, name and fractions)',
+      ).choices(['s', 'ms', 'us', 'ns']),
+    )
+    .addOption(
+      new Option(
+        '--rate <per>',
+        'numbers of a metric are requests per second, per minute or per step (default: by name and fractions)',
+      ).choices(Object.keys(RATES)),
+    );
+}
+
+/** Units of a trace as the reader takes them. */
+export function traceUnits({ timeUnit, rate }: TraceUnitFlags): {
+  readonly timeUnit?: TimeUnit;
+  readonly valueKind?: ValueKind;
+} {
+  return { ...(timeUnit !== undefined && { timeUnit }), ...(rate !== undefined && { valueKind: RATES[rate] }) };
 }
 
 /** Flag with the price file. */

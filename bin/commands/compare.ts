@@ -13,7 +13,7 @@ import {
   type PolicyRun,
 } from '../../lib/simulation/compare';
 import { withExamples, type Example } from '../examples';
-import { numberFlag, timezoneFlag } from '../flags';
+import { numberFlag, takesTraceUnits, timezoneFlag, type TraceUnitFlags, traceUnits } from '../flags';
 import { onlyInspectedFleet } from '../input/inspected-folder';
 import { reportOptions, usedFiles } from '../input/report-origin';
 import { withTraceFile } from '../input/trace-file';
@@ -29,7 +29,7 @@ import {
 import { barWhile, progressBar } from './progress-bar';
 import type { CommandSurroundings } from './surroundings';
 
-interface CompareFlags extends ResultFlags {
+interface CompareFlags extends ResultFlags, TraceUnitFlags {
   readonly trace?: string;
   readonly fleet?: string;
   readonly from: number;
@@ -93,12 +93,13 @@ export function compareCommand(surroundings: Omit<CommandSurroundings, 'onExitCo
     .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
     .option('--report <file>', 'write one HTML file with the table, costs against requests on time, and timelines')
     .allowExcessArguments(false);
-  return takesResultFlags(command, ['text', 'json', 'markdown']).action(
+  return takesResultFlags(takesTraceUnits(command), ['text', 'json', 'markdown']).action(
     async (folder: string | undefined, given: CompareFlags, self: Command) => {
       const flags = withTraceFile(withInspected(folder, given, self), []);
       checkResultFlags(flags);
       if (flags.report !== undefined) checkWritable('--report', flags.report);
-      const workload = await openWorkload({ trace: flags.trace, seed: 1 });
+      const workload = await openWorkload({ trace: flags.trace, seed: 1, ...traceUnits(flags) });
+      for (const note of workload.notes ?? []) stderr.write(`tidegate: ${note}\n`);
       const bar = progressBar(stderr, 'compare');
       const { timeline, report } = flags;
       const runs: PolicyRun[] = [];

@@ -33,7 +33,10 @@ import {
   regionFlag,
   startFlag,
   takesTemplates,
+  takesTraceUnits,
   timezoneFlag,
+  type TraceUnitFlags,
+  traceUnits,
   wholeNumberFlag,
 } from '../flags';
 import { withExamples, type Example } from '../examples';
@@ -62,7 +65,7 @@ import {
 import { junitOfRehearsals, markdownOfRehearsals } from '../output/simulate-formats';
 import type { CommandSurroundings } from './surroundings';
 
-interface SimulateFlags extends ResultFlags, ServiceFlags {
+interface SimulateFlags extends ResultFlags, ServiceFlags, TraceUnitFlags {
   readonly template?: string[];
   readonly trace?: string;
   readonly provisioning?: Provisioning;
@@ -190,7 +193,7 @@ export function simulateCommand(surroundings: CommandSurroundings): Command {
       failIfFlag,
     )
     .option('--no-advice', 'do not rehearse changes to recommend');
-  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+  return takesResultFlags(takesTraceUnits(command), ['text', 'json', 'junit', 'markdown']).action(
     async (templates: string[], flags: SimulateFlags, self: Command) => {
       const template = givenTemplates(templates, flags);
       surroundings.onExitCode(await simulate(template, withTraceFile(flags, template), self, surroundings));
@@ -217,7 +220,8 @@ async function simulate(
   let opened: { readonly trace: string; readonly traffic: Workload } | undefined;
   for (const { fleet, inputs } of given) {
     const { trace } = inputs;
-    if (opened?.trace !== trace) opened = { trace, traffic: await openWorkload({ trace, seed: flags.seed }) };
+    if (opened?.trace !== trace)
+      opened = { trace, traffic: await openWorkload({ trace, seed: flags.seed, ...traceUnits(flags) }) };
     const service = givenService(flags, inputs);
     for (const note of assumedServiceNotes(opened.traffic, service)) assumed.add(note);
     results.push(

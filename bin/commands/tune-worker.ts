@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../../lib/core/errors';
 import type { Demand } from '../../lib/simulation/tune';
 import { runTask, type TuneResult, type TuneTask } from '../../lib/simulation/tune/task';
+import type { TimeUnit, ValueKind } from '../../lib/simulation/traffic';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
 
 // Entry point of one thread of `tidegate tune`: it computes the tasks that the pool of the main thread sends.
@@ -10,6 +11,8 @@ import { openWorkload } from '../../lib/traffic-file/open-workload';
 export interface WorkerStart {
   readonly trace: string;
   readonly seed: number;
+  readonly timeUnit?: TimeUnit;
+  readonly valueKind?: ValueKind;
 }
 
 /** Message to a worker: first the demand, then tasks. */
@@ -22,10 +25,10 @@ export type WorkerReply =
   | { readonly id: number; readonly result: TuneResult }
   | { readonly id: number; readonly error: string; readonly badInput: boolean };
 
-const { trace, seed } = workerData as WorkerStart;
+const start = workerData as WorkerStart;
 const port = parentPort!;
 // Every worker reads the trace itself, while the main thread walks through it.
-const opened = openWorkload({ trace, seed });
+const opened = openWorkload(start);
 opened.catch(() => undefined);
 let demand: Demand | undefined;
 

@@ -36,6 +36,9 @@ import {
   takesTemplates,
   timezoneFlag,
   wholeNumberFlag,
+  takesTraceUnits,
+  type TraceUnitFlags,
+  traceUnits,
 } from '../flags';
 import { withExamples, type Example } from '../examples';
 import { agreementNotes } from '../input/agreement-file';
@@ -69,7 +72,7 @@ export interface TuneSurroundings extends CommandSurroundings {
   readonly workerFile?: string;
 }
 
-interface TuneFlags extends ResultFlags, ServiceFlags {
+interface TuneFlags extends ResultFlags, ServiceFlags, TraceUnitFlags {
   readonly template?: string[];
   readonly trace?: string;
   readonly fleet?: string;
@@ -154,7 +157,7 @@ export function tuneCommand(surroundings: TuneSurroundings): Command {
     )
     .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
     .option('--report <file>', 'write one HTML file with the result, the candidates and the construct to paste');
-  return takesResultFlags(command, ['text', 'json', 'junit', 'markdown']).action(
+  return takesResultFlags(takesTraceUnits(command), ['text', 'json', 'junit', 'markdown']).action(
     async (templates: string[], flags: TuneFlags, self: Command) => {
       const template = givenTemplates(templates, flags);
       surroundings.onExitCode(await tune(template, withTraceFile(flags, template), self, surroundings));
@@ -225,12 +228,15 @@ async function tuneGroup(
   const settings = settingsOf(flags, inputs);
   const pricesPerHourUsd = givenPrices(flags, region);
   const { service, requestTimeoutSeconds, sloPercent, sloWaitSeconds } = settings;
-  const traffic = await openWorkload({ trace, seed });
+  const units = traceUnits(flags);
+  const traffic = await openWorkload({ trace, seed, ...units });
+  for (const note of traffic.notes ?? []) stderr.write(`tidegate: ${note}\n`);
   for (const note of assumedServiceNotes(traffic, givenService(flags, inputs))) stderr.write(`tidegate: ${note}\n`);
   const bar = progressBar(stderr, 'tune');
   const threads = new TuneWorkerPool(traffic, flags.workers ?? defaultWorkers(), workerFile ?? bundledWorker(), {
     trace,
     seed,
+    ...units,
   });
   try {
     const walk = (share: TrafficShare | undefined): Demand => {

@@ -10,6 +10,7 @@ import {
   type Node,
 } from 'yaml';
 import { InputError } from '../../lib/core/errors';
+import { indentFlows } from './flow-indent';
 
 /** Maximum number of values, far above that of CloudFormation; aliases of aliases exceed it in a few lines. */
 const MAX_NODES = 2_000_000;
@@ -17,12 +18,15 @@ const MAX_NODES = 2_000_000;
 /** Tags that do not stand for `Fn::`. */
 const PLAIN_FUNCTIONS = ['Ref', 'Condition'];
 
-/** Functions with a short form. Source: CloudFormation template reference, intrinsic functions. */
+/** Functions with a short form. Source: CloudFormation template reference, intrinsic functions and rule-specific functions. */
 const FUNCTIONS = [
   ...PLAIN_FUNCTIONS,
   'And',
   'Base64',
   'Cidr',
+  'Contains',
+  'EachMemberEquals',
+  'EachMemberIn',
   'Equals',
   'FindInMap',
   'GetAtt',
@@ -34,29 +38,41 @@ const FUNCTIONS = [
   'Length',
   'Not',
   'Or',
+  'RefAll',
   'Select',
   'Split',
   'Sub',
   'ToJsonString',
   'Transform',
+  'ValueOf',
+  'ValueOfAll',
 ];
 
 /**
  * Parses a CloudFormation template from JSON or YAML. Short forms such as `!GetAtt` become the functions for which they stand.
  *
+ * @param warn is told of repeated keys
  * @throws InputError with the file and the line, when the text is neither
  */
-export function parseTemplateText(text: string, file: string): unknown {
+export function parseTemplateText(text: string, file: string, warn: Warn = warnOnStderr): unknown {
   if (/^\s*[{[]/.test(text)) {
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
+      const comment = commentLine(text);
+      if (comment !== undefined) {
+        throw new InputError(
+          `${file}:${comment}: JSON has no comments, and CloudFormation refuses them; remove it, or write the template in YAML with #`,
+        );
+      }
+      const yaml = isDeep(text) ? undefined : flowYaml(text, file, warn);
+      if (yaml !== undefined) return yaml;
       throw new InputError(`${file} is not JSON (${(error as Error).message}); synthesize the template again`);
     }
   }
   let template: unknown;
   try {
-    template = parseYaml(text, file);
+    template = parseYaml(text, file, warn);
   } catch (error) {
     if (error instanceof InputError) throw error;
     // Deep nesting exceeds the stack, in the parser or here.
@@ -69,10 +85,57 @@ export function parseTemplateText(text: string, file: string): unknown {
   );
 }
 
-function parseYaml(text: string, file: string): unknown {
-  const lineCounter = new LineCounter();
-  // Of several documents in a file the parser takes the first, with an error only at this level.
-  const document = parseDocument(text, { lineCounter, logLevel: 'error' });
+/** Receiver of warnings about a template that is read nevertheless. */
+type Warn = (message: string) => void;
+
+function warnOnStderr(message: string): void {
+  process.stderr.write(`tidegate: ${message}\n`);
+}
+
+/** Number of the first line with a comment outside of texts; undefined without one. */
+function commentLine(text: string): number | undefined {
+  const found = /^(?:[^"/#]|"(?:[^"\\]|\\.)*")*?(\/\/|\/\*)/.exec(text)?.[0];
+  return found === undefined ? undefined : found.split('\n').length;
+}
+
+/** Maximum nesting of brackets in a template. */
+const MAX_BRACKETS = 500;
+
+/** True if brackets are nested more deeply than in any template. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (const letter of text) {
+    if (letter === '[' || letter === '{') depth++;
+    else if (letter === ']' || letter === '}') depth--;
+    if (depth > MAX_BRACKETS) return true;
+  }
+  return false;
+}
+
+/** Template of YAML that begins like JSON; undefined where it is none. */
+function flowYaml(text: string, file: string, warn: Warn): unknown {
+  try {
+    const template = parseYaml(text, file, warn);
+    return typeof template === 'object' && template !== null ? template : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseYaml(text: string, file: string, warn: Warn): unknown {
+  let lineCounter = new LineCounter();
+  const parse = (source: string): Document.Parsed =>
+    // Of several documents in a file the parser takes the first, with an error only at this level.
+    parseDocument(source, { lineCounter, logLevel: 'error', uniqueKeys: false });
+  let document = parse(text);
+  // CloudFormation and SAM take brackets and quoted texts at any indent; lines stay as they are.
+  if (document.errors.some(({ code }) => LAYOUT_ERRORS.includes(code)) && !isDeep(text)) {
+    const before = lineCounter;
+    lineCounter = new LineCounter();
+    const indented = parse(indentFlows(text));
+    if (indented.errors.length === 0) document = indented;
+    else lineCounter = before;
+  }
   const [error] = document.errors;
   if (error !== undefined) {
     const [what = ''] = error.message.split('\n');
@@ -85,8 +148,11 @@ function parseYaml(text: string, file: string): unknown {
     }
     throw new InputError(`${file}:${line}: this is not YAML (${what}); repair the line`);
   }
-  return new YamlReader(document, lineCounter, file).value(document.contents);
+  return new YamlReader(document, lineCounter, file, warn).value(document.contents);
 }
+
+/** Errors of YAML about the indent of brackets and quoted texts. */
+const LAYOUT_ERRORS: readonly string[] = ['BAD_INDENT', 'MISSING_CHAR', 'TAB_AS_INDENT'];
 
 class YamlReader {
   private nodes = 0;
@@ -97,6 +163,7 @@ class YamlReader {
     private readonly document: Document,
     private readonly lineCounter: LineCounter,
     private readonly file: string,
+    private readonly warn: Warn,
   ) {}
 
   public value(node: unknown): unknown {
@@ -118,7 +185,20 @@ class YamlReader {
   }
 
   private plain(node: unknown): unknown {
-    if (isMap(node)) return Object.fromEntries(node.items.map(({ key, value }) => [this.key(key), this.value(value)]));
+    if (isMap(node)) {
+      const entries = new Map<string, unknown>();
+      for (const { key, value } of node.items) {
+        const name = this.key(key);
+        if (entries.has(name)) {
+          const { line } = this.lineCounter.linePos((key as Node).range?.[0] ?? 0);
+          this.warn(
+            `${this.file}:${line}: ${name} is there twice, and the later one counts, as in CloudFormation; remove one`,
+          );
+        }
+        entries.set(name, this.value(value));
+      }
+      return Object.fromEntries(entries);
+    }
     if (isSeq(node)) return node.items.map((item) => this.value(item));
     return isScalar(node) ? node.value : null;
   }

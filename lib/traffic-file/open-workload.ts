@@ -1,7 +1,9 @@
 import * as fs from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../core/errors';
+import type { TimeUnit } from '../simulation/traffic/time-unit';
 import { parseTrace } from '../simulation/traffic/trace';
+import type { ValueKind } from '../simulation/traffic/trace-columns';
 import { splitLines } from '../simulation/traffic/trace-text';
 import { type Workload, workloadWindow } from '../simulation/traffic/workload';
 import { isGzip, traceFileError } from './file-errors';
@@ -14,6 +16,10 @@ export interface TraceFile {
   /** Path of the file: text or parquet, plain or gzipped. */
   readonly trace: string;
   readonly seed: number;
+  /** Unit of timestamps that are numbers. @default - by magnitude, name and fractions */
+  readonly timeUnit?: TimeUnit;
+  /** Meaning of the numbers of a metric. @default - by name and fractions */
+  readonly valueKind?: ValueKind;
   /** Seconds from the trace's start to keep. @default the whole trace */
   readonly durationSeconds?: number;
 }
@@ -23,8 +29,8 @@ export interface TraceFile {
  *
  * @throws InputError when the file cannot be read, is not a trace (with the line) or has no request
  */
-export async function openWorkload({ trace, seed, durationSeconds = Infinity }: TraceFile): Promise<Workload> {
-  const workload = await parseTrace(linesOf(trace), { name: trace, seed });
+export async function openWorkload({ trace, durationSeconds = Infinity, ...options }: TraceFile): Promise<Workload> {
+  const workload = await parseTrace(linesOf(trace), { name: trace, ...options });
   if (workload.requestCount === 0) {
     throw new InputError(`${trace}: the trace has no request; give a trace with at least one, or leave out --trace`);
   }

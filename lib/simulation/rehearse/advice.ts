@@ -79,18 +79,41 @@ function missAdvice(blueprint: FleetBlueprint, rehearsal: Rehearsal): Advice[] {
             title: 'raise the budget or the protected floor',
             reason: `${share} arrived while the cost guard limited the fleet`,
           };
+        case 'suspended':
+          return {
+            title: 'lift the suspension of scaling out (DynamicScalingOutSuspended)',
+            reason: `${share} arrived while scaling out was suspended, so no policy could add capacity`,
+          };
         case 'no-capacity':
           return {
             title: 'add another instance type as a further pool',
             reason: `${share} arrived while no pool had capacity`,
           };
         default:
-          return {
-            title: 'keep a minimum of 1',
-            reason: `${share} arrived while no instance was in service: requests fail until one has started`,
-          };
+          return withoutInstance(blueprint, share);
       }
     });
+}
+
+/** Remedy for a fleet at zero, by its kind. */
+function withoutInstance({ kind }: FleetBlueprint, share: string): Advice {
+  switch (kind) {
+    case 'async':
+      return {
+        title: 'wake the fleet: a step policy with an alarm on HasBacklogWithoutCapacity >= 1, or a minimum of 1',
+        reason: `${share} arrived while no instance was in service: they wait until the backlog is above the target, possibly for ever`,
+      };
+    case 'inference-component':
+      return {
+        title: 'wake the fleet: a step policy with an alarm on NoCapacityInvocationFailures >= 1, or a minimum of 1',
+        reason: `${share} arrived while no copy was in service: they fail until one has started`,
+      };
+    case 'real-time':
+      return {
+        title: 'keep a minimum of 1',
+        reason: `${share} arrived while no instance was in service: requests fail until one has started`,
+      };
+  }
 }
 
 function maximumMissed({ plan, slotsPerInstance }: FleetBlueprint, rehearsal: Rehearsal, share: string): Advice {
@@ -222,7 +245,13 @@ function bestChange(changes: readonly Change[], base: Rehearsal, rehearseAgain: 
     effect: { sloPercent: result.sloPercent, usdPerMonth: result.cost.usdPerMonth },
   });
   if (base.sloPercent >= objective) {
-    if (cheapest === undefined || cheapest.result.cost.usd > (1 - MIN_SAVING_RATIO) * base.cost.usd) return undefined;
+    // A fleet that costs nothing cannot cost less.
+    if (
+      base.cost.usd <= 0 ||
+      cheapest === undefined ||
+      cheapest.result.cost.usd > (1 - MIN_SAVING_RATIO) * base.cost.usd
+    )
+      return undefined;
     const saved = round(100 * (1 - cheapest.result.cost.usd / base.cost.usd), 1);
     return adviceFor(
       cheapest,

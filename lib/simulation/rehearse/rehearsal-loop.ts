@@ -91,6 +91,7 @@ export class RehearsalLoop {
       const second = now - setup.startSeconds;
       engine.run(this.requests, second);
       this.changeCapacity(now);
+      if (now >= end) engine.countWaiting();
       if (now >= this.nextPublication || now >= end) this.publishMetrics(now);
       this.scale(now);
       if (this.guard !== undefined && now >= this.nextGuardEvaluation) this.evaluateGuard(this.guard, now);

@@ -23,11 +23,18 @@ export class RehearsalRecord {
   /** Seconds of service that the arrived requests need. */
   public workSeconds = 0;
   private readonly startSeconds: number;
+  private readonly isOutSuspended: boolean;
   private readonly seenActivities = new Set<string>();
 
   public constructor({ blueprint, pricesPerHourUsd, startSeconds }: RehearsalSetup) {
     this.startSeconds = startSeconds;
-    this.notes = [...blueprint.notes, ...variantNotes(blueprint), ...guardPriceNotes(blueprint, pricesPerHourUsd)];
+    this.isOutSuspended = blueprint.plan.suspended?.dynamicScalingOutSuspended === true;
+    this.notes = [
+      ...blueprint.notes,
+      ...suspensionNotes(blueprint),
+      ...variantNotes(blueprint),
+      ...guardPriceNotes(blueprint, pricesPerHourUsd),
+    ];
   }
 
   /** Records a scaling activity that changed the capacity; repetitions are ignored. */
@@ -70,17 +77,38 @@ export class RehearsalRecord {
     this.busySeconds += span.meanBusy * seconds;
     this.workSeconds += span.workArrived;
     if (span.missed === 0) return;
-    const cause = missCause(span, engine, maximum, guarded);
+    const cause = missCause(span, engine, { maximum, guarded, isOutSuspended: this.isOutSuspended });
     this.missedBy[cause] = (this.missedBy[cause] ?? 0) + span.missed;
   }
 }
 
-function missCause({ inService }: EngineSpan, { roster }: RequestEngine, maximum: number, guarded: boolean): MissCause {
+/** Facts about the scaling of a fleet during a span. */
+interface ScalingState {
+  readonly maximum: number;
+  readonly guarded: boolean;
+  readonly isOutSuspended: boolean;
+}
+
+function missCause(
+  { inService }: EngineSpan,
+  { roster }: RequestEngine,
+  { maximum, guarded, isOutSuspended }: ScalingState,
+): MissCause {
+  if (isOutSuspended && roster.desired < maximum) return 'suspended';
   if (inService === 0) return 'no-instance';
   if (roster.missing > 0) return 'no-capacity';
   if (roster.provisioning > 0) return 'provisioning';
   if (roster.desired < maximum) return 'reaction';
   return guarded ? 'guard' : 'maximum';
+}
+
+/** Notes on suspended activities, with what they leave undone. */
+function suspensionNotes({ plan: { suspended } }: FleetBlueprint): string[] {
+  return [
+    ...(suspended?.dynamicScalingOutSuspended === true ? ['scaling out is suspended: no policy adds capacity'] : []),
+    ...(suspended?.dynamicScalingInSuspended === true ? ['scaling in is suspended: no policy removes capacity'] : []),
+    ...(suspended?.scheduledScalingSuspended === true ? ['scheduled scaling is suspended: no schedule runs'] : []),
+  ];
 }
 
 function variantNotes({ share }: FleetBlueprint): string[] {

@@ -8,6 +8,7 @@ const CAUSES: { readonly [cause in MissCause]: string } = {
   provisioning: 'instances still starting',
   guard: 'limited by the cost guard',
   maximum: 'fleet at its maximum',
+  suspended: 'scaling out suspended',
   reaction: 'before a policy scaled out',
 };
 

@@ -34,6 +34,8 @@ export type MissCause =
   | 'guard'
   /** The fleet was at its maximum. */
   | 'maximum'
+  /** Scaling out is suspended. */
+  | 'suspended'
   /** No policy had scaled out yet. */
   | 'reaction';
 

@@ -92,8 +92,25 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
     events: record.events.map(dated),
     timeline: timeline.points().map(dated),
     advice: [],
-    notes: [...record.notes, ...slotNotes(blueprint), ...clockNotes(setup)],
+    notes: [
+      ...(traffic.notes ?? []),
+      ...unansweredNotes(engine.totals),
+      ...record.notes,
+      ...slotNotes(blueprint),
+      ...clockNotes(setup),
+    ],
   };
+}
+
+/** Minimum part of unanswered requests that a note tells. */
+const MIN_UNANSWERED = 0.05;
+
+/** Note on requests without an answer at the end. */
+function unansweredNotes({ arrived, completed, present }: RehearsalLoop['engine']['totals']): string[] {
+  if (present < MIN_UNANSWERED * arrived || present === 0) return [];
+  return [
+    `${completed} of ${arrived} requests were answered by the end; ${present} were not, and those that had waited longer than the objective are not served well`,
+  ];
 }
 
 /** Note on an assumed start, where schedules or a budget depend on it. */

@@ -5,3 +5,5 @@ export { DEFAULT_TOKEN_LENGTHS, type TokenLengthDistribution, type TokenLengths 
 export { parseTrace } from './trace';
 export { splitLines } from './trace-text';
 export * from './workload';
+export type { TimeUnit } from './time-unit';
+export type { ValueKind } from './trace-columns';

@@ -1,6 +1,8 @@
 import { Random } from '../random';
 import { PackedRequests, RequestBatch } from './packed-requests';
 import { drawTokens, type TokenLengths } from './token-lengths';
+import type { TimeUnit } from './time-unit';
+import type { ValueKind } from './trace-columns';
 import { checkSpan, shownValue, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
 
@@ -21,6 +23,10 @@ export interface TraceOptions {
   readonly seed?: number | string;
   /** Token lengths of requests without them. @default DEFAULT_TOKEN_LENGTHS */
   readonly tokens?: TokenLengths;
+  /** Unit of timestamps that are numbers. @default - by magnitude, name and fractions */
+  readonly timeUnit?: TimeUnit;
+  /** Meaning of the numbers of a metric. @default - by name and fractions */
+  readonly valueKind?: ValueKind;
 }
 
 /** Minimum timestamp read as a date (2001-09-09); smaller numbers count from another moment. */
@@ -31,6 +37,8 @@ export interface TraceSettings {
   readonly name: string;
   readonly seed: number | string;
   readonly tokens: TokenLengths;
+  readonly timeUnit?: TimeUnit;
+  readonly valueKind?: ValueKind;
 }
 
 /** Requests decoded at once. */
@@ -96,8 +104,9 @@ export class RequestRows {
    * Returns the workload of all rows; its clock starts with the first request.
    *
    * @param utcOffsetSeconds offset from UTC with which dates are written.
+   * @param notes sentences about what was guessed.
    */
-  public toWorkload(utcOffsetSeconds = 0): Workload {
+  public toWorkload(utcOffsetSeconds = 0, notes: readonly string[] = []): Workload {
     if (!this.sorted) {
       this.rows = inOrderOfTime(this.rows, this.hasTokens);
       this.sorted = true;
@@ -112,6 +121,7 @@ export class RequestRows {
       durationSeconds,
       requestCount: count,
       tokens: settings.tokens,
+      ...(notes.length > 0 && { notes }),
       ...(first >= EARLIEST_DATE && { startsAt: first, utcOffsetSeconds }),
       columns: { kind: 'requests', rows, first, hasTokens, lengths: settings.tokens },
       *requests(): IterableIterator<WorkloadRequest> {

@@ -1,6 +1,7 @@
 import { Random } from '../random';
 import { EARLIEST_DATE, type TraceSettings } from './request-rows';
 import { drawTokens } from './token-lengths';
+import type { ValueKind } from './trace-columns';
 import { checkSpan, MAX_SPAN_SECONDS, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
 
@@ -52,6 +53,7 @@ export class StepCounts {
     format: string,
     lastLine: number,
     dates?: Pick<Workload, 'startsAt' | 'utcOffsetSeconds'>,
+    notes: readonly string[] = [],
   ): Workload {
     const { counts, length, total } = this;
     if (length * stepSeconds > MAX_SPAN_SECONDS + stepSeconds) {
@@ -76,6 +78,7 @@ export class StepCounts {
       durationSeconds: length * stepSeconds,
       requestCount: total,
       tokens: settings.tokens,
+      ...(notes.length > 0 && { notes }),
       ...((dates?.startsAt ?? 0) >= EARLIEST_DATE && dates),
       columns: { kind: 'counts', stepSeconds, counts, steps: length },
       *requests(): IterableIterator<WorkloadRequest> {
@@ -106,32 +109,44 @@ export interface MetricPoint {
   readonly line: number;
 }
 
+/** Facts about a metric export that its points do not have. */
+export interface MetricFacts {
+  /** Offset from UTC with which dates are written. */
+  readonly utcOffsetSeconds: number;
+  /** Meaning of the numbers, by the name of their column. @default 'count' */
+  readonly kind?: ValueKind;
+  /** True if the timestamps count from another moment than 1970, in an unknown unit. @default false */
+  readonly isRelative?: boolean;
+  /** Sentences about what was guessed already. @default - none */
+  readonly notes?: readonly string[];
+}
+
 /**
- * Returns the workload of a metric export, in any order. The step is the minimum distance of two points; steps without a point have no
- * traffic, because CloudWatch has no datapoint without reports.
+ * Returns the workload of a metric export, in any order. Steps without a point have no traffic, because CloudWatch has no datapoint without
+ * reports. Rates are multiplied by the step; fractions without a name are rates per second, because counts are whole.
  *
- * @param utcOffsetSeconds offset from UTC with which dates are written.
  * @throws InputError for two points of the same moment, and for points that span more than {@link MAX_STEPS} steps.
  */
 export function metricWorkload(
-  points: MetricPoint[],
+  points: readonly MetricPoint[],
   settings: TraceSettings,
   format: string,
-  utcOffsetSeconds: number,
+  { utcOffsetSeconds, kind = 'count', isRelative = false, notes = [] }: MetricFacts,
 ): Workload {
-  const sorted = [...points].sort((a, b) => a.atSeconds - b.atSeconds);
-  let stepSeconds = Infinity;
-  for (let index = 1; index < sorted.length; index++) {
-    const distance = sorted[index].atSeconds - sorted[index - 1].atSeconds;
-    if (distance === 0) {
-      const line = Math.max(sorted[index].line, sorted[index - 1].line);
-      throw traceError(settings.name, line, 'two rows have this timestamp; export one metric with one row per period');
-    }
-    stepSeconds = Math.min(stepSeconds, distance);
+  const given = [...points].sort((a, b) => a.atSeconds - b.atSeconds);
+  const distances = given.slice(1).map(({ atSeconds }, index) => atSeconds - given[index]!.atSeconds);
+  const double = distances.findIndex((distance) => distance === 0);
+  if (double >= 0) {
+    const line = Math.max(given[double]!.line, given[double + 1]!.line);
+    throw traceError(settings.name, line, 'two rows have this timestamp; export one metric with one row per period');
   }
-  if (stepSeconds === Infinity) stepSeconds = 60;
-  const first = sorted[0];
-  const last = sorted[sorted.length - 1];
+  const written = stepOf(distances);
+  // No service publishes every thousand seconds, and many write milliseconds.
+  const isMilliseconds = isRelative && written >= 1000 && written % 1000 === 0;
+  const sorted = isMilliseconds ? given.map((one) => ({ ...one, atSeconds: one.atSeconds / 1000 })) : given;
+  const stepSeconds = isMilliseconds ? written / 1000 : written;
+  const first = sorted[0]!;
+  const last = sorted[sorted.length - 1]!;
   const at = ({ atSeconds, line }: MetricPoint): { seconds: number; line: number } => ({ seconds: atSeconds, line });
   checkSpan(settings.name, at(first), at(last));
   if ((last.atSeconds - first.atSeconds) / stepSeconds > MAX_STEPS) {
@@ -142,14 +157,78 @@ export function metricWorkload(
         'export with one period, at most a year of seconds',
     );
   }
+  const meaning = meaningOf(sorted, settings, kind);
   const counts = new StepCounts();
-  for (const point of sorted) {
+  let before = meaning.kind === 'counter' ? first.value : 0;
+  let waiting = 0;
+  let gaps = 0;
+  const perValue = { count: 1, counter: 1, 'per-second': stepSeconds, 'per-minute': stepSeconds / 60 }[meaning.kind];
+  for (const [index, point] of sorted.entries()) {
     const step = Math.round((point.atSeconds - first.atSeconds) / stepSeconds);
+    // A counter that falls has been reset.
+    const value = meaning.kind !== 'counter' ? point.value : point.value < before ? point.value : point.value - before;
+    if (meaning.kind === 'counter') before = point.value;
+    const isAlone = index === sorted.length - 1 || stepAfter(sorted[index + 1]!, first, stepSeconds) > step;
+    waiting += value * perValue;
+    if (!isAlone) continue;
+    if (counts.steps < step) gaps += step - counts.steps;
     while (counts.steps < step) counts.add(0);
-    counts.add(point.value);
+    // A rate is rounded to the nearest request, and what that adds or leaves out is made up for in the next step.
+    const count = perValue === 1 ? waiting : Math.max(0, Math.round(waiting));
+    counts.add(count);
+    waiting -= count;
   }
-  return counts.toWorkload(settings, stepSeconds, format, last.line, {
-    startsAt: first.atSeconds,
-    utcOffsetSeconds,
-  });
+  const told = [
+    ...notes,
+    ...(isMilliseconds ? ['the timestamps have no date, taken for milliseconds; say otherwise with --time-unit'] : []),
+    ...(meaning.note === undefined ? [] : [meaning.note]),
+    ...(gaps > 0 ? [`${gaps} of ${counts.steps} steps have no row, and are taken to have no requests`] : []),
+  ];
+  const dates = { startsAt: first.atSeconds, utcOffsetSeconds };
+  return counts.toWorkload(settings, stepSeconds, format, last.line, dates, told);
+}
+
+function stepAfter(point: MetricPoint, first: MetricPoint, stepSeconds: number): number {
+  return Math.round((point.atSeconds - first.atSeconds) / stepSeconds);
+}
+
+/** Default step of a single point, in seconds. */
+const DEFAULT_STEP_SECONDS = 60;
+
+/** Step of points in order: the shortest distance if the others are multiples of it, and the median where clocks jitter. */
+function stepOf(distances: readonly number[]): number {
+  if (distances.length === 0) return DEFAULT_STEP_SECONDS;
+  const sorted = [...distances].sort((a, b) => a - b);
+  const least = sorted[0]!;
+  const isMultiple = sorted.every((distance) => Math.abs(distance / least - Math.round(distance / least)) < 0.01);
+  if (isMultiple) return least;
+  const median = sorted[Math.floor(sorted.length / 2)]!;
+  if (least < median * 0.5) return least;
+  const steps = distances.reduce((sum, distance) => sum + Math.round(distance / median), 0);
+  return Math.max(1, Math.round(distances.reduce((sum, distance) => sum + distance, 0) / steps));
+}
+
+/** Meaning of the numbers of a metric: that of the flags, of the column, or of the numbers themselves. */
+function meaningOf(
+  points: readonly MetricPoint[],
+  { valueKind }: TraceSettings,
+  named: ValueKind,
+): { readonly kind: ValueKind; readonly note?: string } {
+  if (valueKind !== undefined) return { kind: valueKind };
+  if (named === 'counter') {
+    const rises = points.slice(1).filter(({ value }, index) => value >= points[index]!.value).length;
+    const isCounter = points.length > 2 && rises >= 0.9 * (points.length - 1);
+    return isCounter
+      ? {
+          kind: 'counter',
+          note: 'the numbers only rise, and are taken for a counter: each step has the difference; say otherwise with --rate step',
+        }
+      : { kind: 'count' };
+  }
+  if (named !== 'count') return { kind: named };
+  if (points.every(({ value }) => Number.isInteger(value))) return { kind: 'count' };
+  return {
+    kind: 'per-second',
+    note: 'the numbers have fractions, and are taken for requests per second; say otherwise with --rate minute or --rate step',
+  };
 }

@@ -1,5 +1,6 @@
 import { dayNumber, daysInMonth } from '../../core/calendar';
 import { type EpochSeconds, SECONDS_PER_DAY } from '../../core/time';
+import { epochUnit, type TimeUnit, UNITS_PER_SECOND } from './time-unit';
 import { shownValue, traceError } from './trace-text';
 
 const DATE_TIME =
@@ -74,14 +75,42 @@ function parseUtcDateTime(text: string): EpochSeconds | undefined {
   return dayNumber(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second + fraction;
 }
 
+/** Day.month.year, as spreadsheets of many countries write it. */
+const DOTTED = /^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\S.*))?$/;
+
+/** Month/day/year with AM or PM, as spreadsheets of the United States write it. */
+const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),?\s+(\d{1,2})(:\d{2}(?::\d{2})?)\s*([AP])M$/i;
+
+/** Day/month name/year, as web servers write it. */
+const NAMED = /^(\d{1,2})[/ -]([A-Za-z]{3})[/ -](\d{4})[: ](.*)$/;
+
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+
+/** Date with its year first; any other text as it is. Slashes between numbers of unknown order stay, as day and month could be swapped. */
+function isoOrder(text: string): string {
+  const dotted = DOTTED.exec(text);
+  if (dotted !== null) {
+    const [, day, month, year, time] = dotted;
+    return `${year}-${month}-${day}${time === undefined ? '' : ` ${time}`}`;
+  }
+  const american = AMERICAN.exec(text);
+  if (american !== null) {
+    const [, month, day, year, hour, rest, half] = american;
+    return `${year}-${month}-${day} ${(Number(hour) % 12) + (/p/i.test(half!) ? 12 : 0)}${rest}`;
+  }
+  const named = NAMED.exec(text);
+  const month = named === null ? -1 : MONTHS.indexOf(named[2]!.toLowerCase());
+  return month < 0 ? text : `${named![3]}-${month + 1}-${named![1]} ${named![4]}`;
+}
+
 /**
  * Returns the moment of a date and time such as `2023-11-16 18:15:46.6805900`, `2023-11-16T18:15:46Z`, `2023/11/16 18:15` or
- * `2023-11-16T18:15:46+01:00`; undefined for any other text. Without a zone it is UTC.
+ * `2023-11-16T18:15:46+01:00`, `16.11.2023 18:15`, `11/16/2023 6:15 PM` or `16/Nov/2023:18:15:46 +0000`; undefined for any other text. Without a zone it is UTC.
  */
 export function parseDateTime(text: string): EpochSeconds | undefined {
   const common = parseUtcDateTime(text);
   if (common !== undefined) return common;
-  const match = DATE_TIME.exec(text);
+  const match = DATE_TIME.exec(isoOrder(text));
   if (match === null) return undefined;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
@@ -94,23 +123,32 @@ export function parseDateTime(text: string): EpochSeconds | undefined {
 
 /** Offset from UTC with which a date is written, in seconds; 0 for a date without a zone and for any other text. */
 export function writtenOffset(text: string): number {
-  return zoneSeconds(DATE_TIME.exec(text)?.[8]);
+  return zoneSeconds(DATE_TIME.exec(isoOrder(text))?.[8]);
 }
 
 /**
- * Parses a column of timestamps into seconds. The first one decides for all: dates, or numbers in seconds; larger numbers (from the year
- * 5138 on) are milliseconds, microseconds or nanoseconds since 1970.
+ * Parses a column of timestamps into seconds. The first one decides for all: dates; numbers since 1970, whose unit their magnitude tells;
+ * or numbers from another moment, which stay in their unit unless it is given.
  */
 export class TimestampColumn {
   private kind: 'undecided' | 'date' | 'number' = 'undecided';
   private unitsPerSecond = 1;
   private offset = 0;
+  private relative = false;
 
-  public constructor(private readonly name: string) {}
+  public constructor(
+    private readonly name: string,
+    private readonly unit?: TimeUnit,
+  ) {}
 
   /** Offset from UTC with which the first date is written, in seconds. */
   public get utcOffsetSeconds(): number {
     return this.offset;
+  }
+
+  /** True for numbers from another moment than 1970 in an unknown unit: they are read as they are. */
+  public get isRelative(): boolean {
+    return this.relative;
   }
 
   /** @throws InputError naming the text if it is not a timestamp, or of another kind than the first. */
@@ -131,10 +169,12 @@ export class TimestampColumn {
 
   private decide(text: string, numeric: boolean): void {
     this.kind = numeric ? 'number' : 'date';
-    if (!numeric) this.offset = writtenOffset(text);
-    const first = numeric ? Number(text) : 0;
-    if (first >= 1e17) this.unitsPerSecond = 1e9;
-    else if (first >= 1e14) this.unitsPerSecond = 1e6;
-    else if (first >= 1e11) this.unitsPerSecond = 1e3;
+    if (!numeric) {
+      this.offset = writtenOffset(text);
+      return;
+    }
+    const unit = this.unit ?? epochUnit(Number(text));
+    this.relative = unit === undefined;
+    this.unitsPerSecond = UNITS_PER_SECOND[unit ?? 's'];
   }
 }

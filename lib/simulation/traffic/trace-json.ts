@@ -1,7 +1,10 @@
-import { isObject, syntaxProblem } from '../../core/parse';
+import { isObject, type Json, syntaxProblem } from '../../core/parse';
+import { foreignForm } from './foreign-forms';
 import { MAX_TOKENS, RequestRows, type TraceSettings } from './request-rows';
 import { MAX_COUNT, metricWorkload, type MetricPoint } from './step-counts';
+import { epochUnit, RelativeRows, unitInName, UNITS_PER_SECOND } from './time-unit';
 import { parseDateTime, writtenOffset } from './timestamps';
+import { traceColumns } from './trace-columns';
 import type { TraceReader } from './trace-reader';
 import { ACCEPTED_TRACES } from './trace-table';
 import { checkNumber, checkRow, checkText, shownValue, traceError } from './trace-text';
@@ -10,8 +13,17 @@ import type { Workload } from './workload';
 /** Maximum characters of a JSON document; get-metric-data returns at most 100,800 values at once. */
 const MAX_DOCUMENT_LENGTH = 64 * 1024 * 1024;
 
+/** Units of metrics that count requests. */
+const COUNT_UNITS: readonly string[] = ['Count', 'None', 'Count/Second'];
+
+/** Metrics of hosting that do not count the requests of an endpoint. */
+const NO_COUNT =
+  /(^|[\s/.])((Model|Overhead|Container|FirstChunk\w*)Latency|\w+Utilization(Normalized)?|InvocationsPer(Instance|Copy)|ConcurrentRequestsPer(Model|Copy)|Invocation(4XX|5XX|Model)Errors|ModelSetupTime|ApproximateBacklog\w+|HasBacklogWithoutCapacity|TimeInBacklog)$/;
+
 /** Returns the reader of JSON Lines or of a JSON document, depending on the first line. */
 export function jsonReader(firstLine: string, settings: TraceSettings): TraceReader {
+  const foreign = foreignForm(firstLine);
+  if (foreign !== undefined) throw traceError(settings.name, 1, foreign);
   let parsed: unknown;
   try {
     parsed = JSON.parse(firstLine);
@@ -22,12 +34,22 @@ export function jsonReader(firstLine: string, settings: TraceSettings): TraceRea
   return document ? new MetricDocument(settings) : new RequestLines(settings);
 }
 
-/** One request per line: `{"timestamp": milliseconds, "input_length": tokens, "output_length": tokens}`. */
-class RequestLines implements TraceReader {
-  private readonly rows: RequestRows;
+/** Usual names of the fields of a request. */
+const FIELDS = ['timestamp', 'input_length', 'output_length'] as const;
 
-  public constructor(private readonly settings: TraceSettings) {
+/** One request per line: `{"timestamp": milliseconds or seconds or a date, "input_length": tokens, "output_length": tokens}`. */
+class RequestLines implements TraceReader {
+  private readonly settings: TraceSettings;
+  private rows: RequestRows;
+  private relative: RelativeRows;
+  private fields: readonly [time: string, context: string | undefined, generated: string | undefined] | undefined;
+  private unitsPerSecond: number | undefined;
+  private utcOffsetSeconds = 0;
+
+  public constructor(settings: TraceSettings) {
+    this.settings = settings;
     this.rows = new RequestRows(settings, true, 'JSON Lines');
+    this.relative = new RelativeRows(this.rows, 'ms');
   }
 
   public take(text: string, line: number): void {
@@ -46,17 +68,49 @@ class RequestLines implements TraceReader {
         `the line is ${shownValue(text)}; it must be an object with timestamp, input_length, output_length`,
       );
     }
-    const milliseconds = checkNumber(row.timestamp, row.timestamp, 'timestamp', { minimum: 0, maximum: 1e15 }, at);
+    const [time, context, generated] = (this.fields ??= this.fieldsOf(row));
     const limits = { minimum: 0, maximum: MAX_TOKENS };
-    const context = Math.round(checkNumber(row.input_length, row.input_length, 'input_length', limits, at));
-    const generated = Math.round(checkNumber(row.output_length, row.output_length, 'output_length', limits, at));
-    this.rows.add(milliseconds / 1000, context, generated, row.timestamp, line);
+    const tokens = (field: string | undefined): number =>
+      field === undefined ? 0 : Math.round(checkNumber(row[field], row[field], field, limits, at));
+    const written = row[time];
+    const moment = typeof written === 'string' ? parseDateTime(written) : undefined;
+    const value =
+      moment === undefined ? checkNumber(written, written, time, { minimum: 0, maximum: MAX_TIMESTAMP }, at) : 0;
+    const [contextTokens, generatedTokens] = [tokens(context), tokens(generated)];
+    if (moment !== undefined) {
+      if (this.rows.length === 0) this.utcOffsetSeconds = writtenOffset(written as string);
+      this.rows.add(moment, contextTokens, generatedTokens, written, line);
+      return;
+    }
+    if (this.rows.length + this.relative.length === 0) {
+      const unit = this.settings.timeUnit ?? unitInName(time) ?? epochUnit(value);
+      this.unitsPerSecond = unit === undefined ? undefined : UNITS_PER_SECOND[unit];
+    }
+    if (this.unitsPerSecond === undefined) this.relative.add(value, contextTokens, generatedTokens, written, line);
+    else this.rows.add(value / this.unitsPerSecond, contextTokens, generatedTokens, written, line);
   }
 
   public finish(): Workload {
-    return this.rows.toWorkload();
+    this.relative.decide();
+    return this.rows.toWorkload(this.utcOffsetSeconds, this.relative.notes);
+  }
+
+  /** Fields of the first row; the usual names where it has none that are known. */
+  private fieldsOf(row: Json): readonly [string, string | undefined, string | undefined] {
+    const names = Object.keys(row);
+    const { time, context, generated } = traceColumns(names);
+    const isWithoutTokens = time >= 0 && context < 0 && generated < 0;
+    if (isWithoutTokens) {
+      this.rows = new RequestRows(this.settings, false, 'JSON Lines');
+      this.relative = new RelativeRows(this.rows, 'ms');
+      return [names[time]!, undefined, undefined];
+    }
+    return [names[time] ?? FIELDS[0], names[context] ?? FIELDS[1], names[generated] ?? FIELDS[2]];
   }
 }
+
+/** Maximum number of a timestamp: nanoseconds until the year 2286. */
+const MAX_TIMESTAMP = 1e19;
 
 /** Output of get-metric-statistics or get-metric-data, in one line or several. */
 class MetricDocument implements TraceReader {
@@ -85,6 +139,7 @@ class MetricDocument implements TraceReader {
   public finish(line: number): Workload {
     const { name } = this.settings;
     const document = this.parse(line);
+    if (isObject(document)) this.checkWhole(document);
     const points = isObject(document)
       ? Array.isArray(document.Datapoints)
         ? this.statisticsPoints(document.Datapoints)
@@ -98,7 +153,51 @@ class MetricDocument implements TraceReader {
     if (points.length === 0) {
       throw traceError(name, line, 'the export has no datapoint; check the metric, its dimensions and the time range');
     }
-    return metricWorkload(points, this.settings, 'metric export (JSON)', this.utcOffsetSeconds ?? 0);
+    return metricWorkload(points, this.settings, 'metric export (JSON)', {
+      utcOffsetSeconds: this.utcOffsetSeconds ?? 0,
+    });
+  }
+
+  /** @throws InputError for a part of a result, and for metrics that count no requests */
+  private checkWhole(document: Json): void {
+    const refuse = (key: string, message: string): never => {
+      throw traceError(this.settings.name, this.linesOf(key, 1)[0]!, message);
+    };
+    if (typeof document.NextToken === 'string' && document.NextToken !== '') {
+      refuse(
+        '"NextToken"',
+        'the export is cut off (NextToken); leave out --max-items and --no-paginate, so that the AWS CLI reads all pages',
+      );
+    }
+    const results = Array.isArray(document.MetricDataResults) ? (document.MetricDataResults as unknown[]) : [];
+    for (const result of results) {
+      if (!isObject(result)) continue;
+      const { StatusCode: status, Label: label } = result;
+      if (status !== undefined && status !== 'Complete') {
+        refuse(
+          '"StatusCode"',
+          `the export is not whole (StatusCode ${shownValue(status)}); export it again, in shorter parts of time if that stays`,
+        );
+      }
+      this.checkMetric(label, refuse);
+    }
+    this.checkMetric(document.Label, refuse);
+    const points = Array.isArray(document.Datapoints) ? (document.Datapoints as unknown[]) : [];
+    const unit = points.map((point) => (isObject(point) ? point.Unit : undefined)).find((one) => one !== undefined);
+    if (typeof unit === 'string' && !COUNT_UNITS.includes(unit)) {
+      refuse(
+        '"Unit"',
+        `the datapoints are in ${unit}, and requests are a count; export Invocations with the statistic Sum`,
+      );
+    }
+  }
+
+  private checkMetric(label: unknown, refuse: (key: string, message: string) => never): void {
+    if (typeof label !== 'string' || !NO_COUNT.test(label)) return;
+    refuse(
+      '"Label"',
+      `the metric is ${shownValue(label)}, which counts no requests; export Invocations with the statistic Sum`,
+    );
   }
 
   private parse(lastLine: number): unknown {

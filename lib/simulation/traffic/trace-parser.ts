@@ -21,9 +21,9 @@ export class TraceParser {
   private skipped = 0;
 
   /** @throws InputError if the token lengths are invalid. */
-  public constructor({ name, seed = 1, tokens = DEFAULT_TOKEN_LENGTHS }: TraceOptions) {
+  public constructor({ seed = 1, tokens = DEFAULT_TOKEN_LENGTHS, ...more }: TraceOptions) {
     checkTokenLengths(tokens);
-    this.settings = { name, seed, tokens };
+    this.settings = { ...more, seed, tokens };
   }
 
   /**

@@ -106,20 +106,33 @@ export function checkText(text: string, at: { readonly name: string; readonly li
   }
 }
 
-/** Splits one line of CSV; a cell in double quotes may contain commas, and doubled quotes. */
-export function splitCells(text: string, at: { readonly name: string; readonly line: number }): string[] {
+/** Characters between the cells of a row. */
+export type Delimiter = ',' | ';' | '\t';
+
+/** Patterns of the next cell for each delimiter, in quotes and plain. */
+const CELLS: { readonly [delimiter in Delimiter]: readonly [quoted: RegExp, plain: RegExp] } = {
+  ',': [/\s*"((?:[^"]|"")*)"\s*(,|$)/y, /([^",]*)(,|$)/y],
+  ';': [/\s*"((?:[^"]|"")*)"\s*(;|$)/y, /([^";]*)(;|$)/y],
+  '\t': [/ *"((?:[^"]|"")*)" *(\t|$)/y, /([^"\t]*)(\t|$)/y],
+};
+
+/** Splits one line of a table; a cell in double quotes may contain the delimiter, and doubled quotes. */
+export function splitCells(
+  text: string,
+  at: { readonly name: string; readonly line: number },
+  delimiter: Delimiter = ',',
+): string[] {
   const cells: string[] = [];
   if (!text.includes('"')) {
     let start = 0;
-    for (let end = text.indexOf(','); end >= 0; end = text.indexOf(',', start)) {
+    for (let end = text.indexOf(delimiter); end >= 0; end = text.indexOf(delimiter, start)) {
       cells.push(text.slice(start, end).trim());
       start = end + 1;
     }
     cells.push(text.slice(start).trim());
     return cells;
   }
-  const quoted = /\s*"((?:[^"]|"")*)"\s*(,|$)/y;
-  const plain = /([^",]*)(,|$)/y;
+  const [quoted, plain] = CELLS[delimiter];
   for (let next = 0; ;) {
     quoted.lastIndex = plain.lastIndex = next;
     const match = quoted.exec(text) ?? plain.exec(text);

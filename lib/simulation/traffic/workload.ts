@@ -52,6 +52,8 @@ export interface Workload {
   readonly startsAt?: EpochSeconds;
   /** Offset from UTC with which the first date is written. @default 0 */
   readonly utcOffsetSeconds?: number;
+  /** Sentences about what was guessed of the file. @default - nothing was */
+  readonly notes?: readonly string[];
   /** Token lengths drawn where the trace has none. */
   readonly tokens?: TokenLengths;
   /** The same requests in columns, if stored so; `requestSource` reads them many times faster than {@link requests}. */
@@ -74,6 +76,7 @@ export function workloadWindow(workload: Workload, fromSeconds: number, toSecond
     description: `${workload.description}, seconds ${fromSeconds} to ${end}`,
     durationSeconds,
     requestCount: Math.round(workload.requestCount * share),
+    ...(workload.notes !== undefined && { notes: workload.notes }),
     *requests() {
       for (const request of workload.requests()) {
         if (request.atSeconds < fromSeconds) continue;

@@ -48,7 +48,6 @@ describe('a template as text', () => {
   test.each<[string, string, string]>([
     ['a function that does not exist', 'A:\n  B: !Reff C\n', 'stack.yaml:2: !Reff is not a function of CloudFormation'],
     ['an attribute without a name', 'A: !GetAtt B\n', 'stack.yaml:1: !GetAtt B names no attribute'],
-    ['a key twice', 'A: 1\nA: 2\n', 'stack.yaml:2: this is not YAML (Map keys must be unique'],
     ['a key that is a list', '? [a]\n: 1\n', 'stack.yaml:1: a key is not text'],
     ['an anchor that is not there', 'A: *b\n', 'stack.yaml:1: *b names no anchor'],
     ['an anchor inside itself', 'A: &a [*a]\n', 'stack.yaml is nested too deeply'],
@@ -71,5 +70,79 @@ describe('a template as text', () => {
 
   test('refuses what is nested without end', () => {
     expect(() => read(`A: ${'['.repeat(200_000)}`)).toThrow(/^stack.yaml/);
+  });
+});
+
+describe('layouts that CloudFormation and SAM take', () => {
+  const wanted = {
+    A: { Statement: [{ Effect: 'Allow', Principal: { Service: 's' } }], Text: 'one two', After: 3 },
+    B: 'x',
+  };
+
+  test.each<[string, string]>([
+    [
+      'brackets that end at the indent of their key',
+      'A:\n  Statement: [{\n    "Effect": "Allow",\n    "Principal": {"Service": "s"}\n  }]\n  Text: one two\n  After: 3\nB: x\n',
+    ],
+    [
+      'brackets without any indent',
+      'A:\n  Statement: [\n{Effect: Allow,\nPrincipal: {Service: s}}\n]\n  Text: one two\n  After: 3\nB: x\n',
+    ],
+    [
+      'quoted texts that go on at a lower indent',
+      'A:\n  Statement: [{Effect: Allow, Principal: {Service: s}}]\n  Text: "one\ntwo"\n  After: 3\nB: x\n',
+    ],
+    [
+      'brackets in items of a list, with comments in them',
+      "A:\n  Statement:\n  - {\n    Effect: 'Allow', # a comment with a ]\n    Principal: {Service: s}\n  }\n  Text: one two\n  After: 3\nB: x\n",
+    ],
+  ])('%s', (_what, text) => {
+    expect(read(text)).toEqual(wanted);
+  });
+
+  test('brackets in a block of text stay text', () => {
+    const text = 'A:\n  Code: |\n    x = [\n    1]\n  List: [\n  1\n  ]\nB: it is [not] a list\n';
+    expect(read(text)).toEqual({ A: { Code: 'x = [\n1]\n', List: [1] }, B: 'it is [not] a list' });
+  });
+
+  test('functions of rules', () => {
+    const text =
+      'Rules:\n  R:\n    RuleCondition: !Contains [[prod], !Ref Stage]\n    Assertions:\n      - Assert: !EachMemberEquals [!ValueOf [Subnets, VpcId], !Ref VpcId]\n      - Assert: !EachMemberIn [!ValueOfAll [T, A], !RefAll T]\n';
+    expect(read(text)).toEqual({
+      Rules: {
+        R: {
+          RuleCondition: { 'Fn::Contains': [['prod'], { Ref: 'Stage' }] },
+          Assertions: [
+            { Assert: { 'Fn::EachMemberEquals': [{ 'Fn::ValueOf': ['Subnets', 'VpcId'] }, { Ref: 'VpcId' }] } },
+            { Assert: { 'Fn::EachMemberIn': [{ 'Fn::ValueOfAll': ['T', 'A'] }, { 'Fn::RefAll': 'T' }] } },
+          ],
+        },
+      },
+    });
+  });
+
+  test('a key twice: the later one counts, and its line is told', () => {
+    const told: string[] = [];
+    expect(parseTemplateText('A: 1\nB: 2\nA: 3\n', 'stack.yaml', (message) => told.push(message))).toEqual({
+      A: 3,
+      B: 2,
+    });
+    expect(told).toEqual([
+      'stack.yaml:3: A is there twice, and the later one counts, as in CloudFormation; remove one',
+    ]);
+  });
+
+  test('brackets at the root with what JSON has not', () => {
+    expect(read("{Resources: {A: {Type: 'T'}},}")).toEqual({ Resources: { A: { Type: 'T' } } });
+  });
+
+  test('comments in JSON are named', () => {
+    expect(() =>
+      read('{\n  "Resources": {\n    // the endpoint\n    "A": {"Type": "T", "Url": "https://x"}\n  }\n}'),
+    ).toThrow('stack.yaml:3: JSON has no comments');
+  });
+
+  test('what is no layout of anything is still refused with its line', () => {
+    expect(() => read('A:\n  B: [1, 2\nC: 3\n')).toThrow(/^stack\.yaml:\d: this is not YAML/);
   });
 });

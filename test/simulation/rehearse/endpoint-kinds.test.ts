@@ -1,4 +1,4 @@
-import { rehearse } from '../../../lib/simulation/rehearse';
+import { advise, crossedThresholds, parseThreshold, rehearse } from '../../../lib/simulation/rehearse';
 import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
 import type { Workload } from '../../../lib/simulation/traffic';
 import { chatTemplate, type ChatTemplate } from '../blueprint/chat-template';
@@ -140,4 +140,58 @@ test('copies of a component are billed by the instances under them', () => {
   // 3 copies, 2 on an instance: 2 instances x 1 h x 7 USD = 14 USD.
   expect(capacity).toMatchObject({ instanceHours: 2, peakInstances: 2 });
   expect(cost.usd).toBeCloseTo(14, 6);
+});
+
+describe('a fleet that answers nothing', () => {
+  /** Asynchronous fleet whose only policy is target tracking: it stays at zero. */
+  const asleep = (): FleetBlueprint => {
+    const { plan, ...rest } = scalingFromZero();
+    return {
+      ...rest,
+      plan: { ...plan, policies: plan.policies.filter(({ kind }) => kind === 'target-tracking') },
+    };
+  };
+
+  test('serves nothing well, has waited to the end, and is not advised to save', () => {
+    const traffic = at([600, 1800, 3000], 7200);
+    const options = { service: TEN_SECONDS, startInstances: 0 };
+    const rehearsal = rehearse(asleep(), traffic, options);
+    expect(rehearsal.requests).toMatchObject({ arrived: 3, completed: 0, unfinished: 3 });
+    expect(rehearsal.sloPercent).toBe(0);
+    expect(rehearsal.waitSeconds.maximum).toBe(6600);
+    expect(rehearsal.missedBy).toEqual({ 'no-instance': 3 });
+    expect(rehearsal.notes).toContain(
+      '0 of 3 requests were answered by the end; 3 were not, and those that had waited longer than the objective are not served well',
+    );
+    expect(crossedThresholds(rehearsal, [parseThreshold('slo<99'), parseThreshold('wait-max>60')])).toHaveLength(2);
+    const advice = advise(asleep(), rehearsal, (changed) => rehearse(changed, traffic, { service: TEN_SECONDS }));
+    expect(advice[0]!.title).toBe(
+      'wake the fleet: a step policy with an alarm on HasBacklogWithoutCapacity >= 1, or a minimum of 1',
+    );
+    expect(JSON.stringify(advice)).not.toMatch(/NaN|costs .* less/);
+  });
+
+  test('a request of the last moment counts as neither', () => {
+    const rehearsal = rehearse(asleep(), at([0, 99.5], 100), { service: TEN_SECONDS, startInstances: 0 });
+    expect(rehearsal.sloPercent).toBe(50);
+  });
+});
+
+test('a suspended fleet is told of as suspended, not as slow to react', () => {
+  const fleet = scalingFromZero();
+  const blueprint = {
+    ...fleet,
+    plan: { ...fleet.plan, minCapacity: 1, suspended: { dynamicScalingOutSuspended: true } },
+  };
+  const traffic = at(
+    Array.from({ length: 600 }, (_one, index) => index * 2),
+    1800,
+  );
+  const service = { ...TEN_SECONDS, meanSeconds: 60 };
+  const rehearsal = rehearse(blueprint, traffic, { service, startInstances: 1 });
+  expect(rehearsal.notes).toContain('scaling out is suspended: no policy adds capacity');
+  expect(Object.keys(rehearsal.missedBy)).toEqual(['suspended']);
+  expect(advise(blueprint, rehearsal)[0]!.title).toBe(
+    'lift the suspension of scaling out (DynamicScalingOutSuspended)',
+  );
 });

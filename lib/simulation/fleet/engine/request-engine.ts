@@ -53,7 +53,7 @@ export class RequestEngine {
   public readonly slots: number;
   /** Seconds from arrival to response, of all completed requests. */
   public readonly latency: SecondsHistogram;
-  /** Seconds in a queue, of all requests whose service began. */
+  /** Seconds in a queue, of all requests whose service began, and of those that {@link countWaiting} found. */
   public readonly wait: SecondsHistogram;
 
   private readonly table: RequestTable;
@@ -205,6 +205,17 @@ export class RequestEngine {
     instances.restart(now);
     lines.inService.restart(now);
     return span;
+  }
+
+  /**
+   * Counts the requests that still wait, with their waits so far; those beyond the objective are missed. For the end of a run: what comes
+   * afterwards is not known, and a request without an answer is not served well.
+   */
+  public countWaiting(): void {
+    const { lines, meter, table, now } = this;
+    for (const head of lines.heads) {
+      for (let row = head; row !== NONE; row = table.next[row]) meter.addWait(now - table.arrived[row]);
+    }
   }
 
   /** Puts an instance into service; requests in the shared queue go to it. */
