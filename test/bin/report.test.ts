@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hindsight } from '../../lib/simulation/compare';
 import { advise, rehearsalHtml, rehearse, type Rehearsal } from '../../lib/simulation/rehearse';
-import { fleetsOfTemplates } from '../../lib/simulation/blueprint';
+import { type FleetBlueprint, fleetsOfTemplates } from '../../lib/simulation/blueprint';
 import { generateWorkload } from '../../lib/simulation/traffic';
 import { chatTemplate, guardResources } from '../simulation/blueprint/chat-template';
 import { describeReadability, inBrowser, TestBrowser } from '../support/browser';
@@ -42,8 +42,11 @@ function rehearsed(): Rehearsal {
     requestTimeoutSeconds: 20,
     capacityFailures: [{ instanceType: 'ml.g5.xlarge', fromSeconds: 600, toSeconds: 3000 }],
   });
-  return { ...rehearsal, advice: advise(fleet, rehearsal), hindsight: hindsight(fleet, traffic, rehearsal)! };
+  return { ...rehearsal, advice: advise(fleet, rehearsal), hindsight: hindsight(roomy(fleet), traffic, rehearsal)! };
 }
+
+/** The fleet with a maximum that suffices: the template's own keeps the objective with no schedule. */
+const roomy = (fleet: FleetBlueprint): FleetBlueprint => ({ ...fleet, plan: { ...fleet.plan, maxCapacity: 16 } });
 
 describe('the report of a rehearsal', () => {
   const rehearsal = rehearsed();
@@ -67,7 +70,7 @@ describe('the report of a rehearsal', () => {
     const { fleet, traffic } = scenario();
     const { usdPerMonth } = rehearsal.hindsight!;
     const costing = (sloPercent: number, fleetUsdPerMonth: number) =>
-      hindsight(fleet, traffic, {
+      hindsight(roomy(fleet), traffic, {
         ...rehearsal,
         sloPercent,
         cost: { ...rehearsal.cost, usdPerMonth: fleetUsdPerMonth },
@@ -75,6 +78,11 @@ describe('the report of a rehearsal', () => {
     expect(costing(100, usdPerMonth - 1)).toBeUndefined();
     expect(costing(100, usdPerMonth + 1)).toEqual(rehearsal.hindsight);
     expect(costing(50, usdPerMonth - 1)).toEqual(rehearsal.hindsight);
+  });
+
+  test('names no best schedule where none within the limits keeps the objective', () => {
+    const { fleet, traffic } = scenario();
+    expect(hindsight(fleet, traffic, rehearsal)).toBeUndefined();
   });
 
   test('never takes text of a rehearsal for markup', () => {

@@ -147,7 +147,7 @@ describe('the training job', () => {
     expect(job({ maxWait: Duration.hours(5) }).StoppingCondition).toMatchObject({ MaxWaitTimeInSeconds: 18_000 });
   });
 
-  test('runs the packaged script in script mode on the results of ingestion', () => {
+  test('runs the packaged script in script mode on the measurements of ingestion', () => {
     const parameters = job();
     expect(parameters.HyperParameters).toEqual({
       sagemaker_program: 'train.py',
@@ -161,7 +161,7 @@ describe('the training job', () => {
       TrainingInputMode: 'FastFile',
     });
     expect(parameters.InputDataConfig).toMatchObject([
-      { ChannelName: 'train', DataSource: { S3DataSource: { S3Uri: 's3://landed/results/' } } },
+      { ChannelName: 'train', DataSource: { S3DataSource: { S3Uri: 's3://landed/measurements/' } } },
     ]);
     expect(parameters.OutputDataConfig).toEqual({ S3OutputPath: 's3://<TrainingModels11524ABC>/models' });
   });
@@ -318,10 +318,10 @@ describe('the permissions', () => {
   test('of the jobs end at the data, the source, the models and the checkpoints', () => {
     const found = deploy().template();
     expect(statements(found, 'ReadData')[0]!.Action).toBe('s3:GetObject');
-    expect(JSON.stringify(statements(found, 'ReadData')[0]!.Resource)).toContain(':s3:::landed/results/*');
+    expect(JSON.stringify(statements(found, 'ReadData')[0]!.Resource)).toContain(':s3:::landed/measurements/*');
     expect(JSON.stringify(statements(found, 'ReadSource')[0]!.Resource)).toMatch(/[0-9a-f]{64}\.tar\.gz/);
     expect(JSON.stringify(statements(found, 'KeepModels')[0]!.Resource)).toMatch(/\/models\/\*.*\/checkpoints\/\*/);
-    expect(statements(found, 'FindData')[0]).toMatchObject({ Condition: { StringLike: { 's3:prefix': 'results/*' } } });
+    expect(statements(found, 'FindData')[0]).toMatchObject({ Condition: { StringLike: { 's3:prefix': 'measurements/*' } } });
   });
 
   test('of the jobs on a bucket with a key are to read with it, and where they write, to write with it', () => {

@@ -52,7 +52,7 @@ describe('several variants of an endpoint', () => {
 
   test.each([
     [[0, 0], 'the weights of all variants are 0'],
-    [[-1, 2], 'InitialVariantWeight (-1) must be 0 or more'],
+    [[-1, 2], 'InitialVariantWeight (-1) must be a number from 0 to 1000000000'],
   ])('are refused with weights %j', (weights, message) => {
     expect(() => fleetOf(both(weights))).toThrow(message);
   });
@@ -290,7 +290,7 @@ describe('a template', () => {
     [
       'a concurrency of zero',
       chatTemplate({ config: { Tags: [{ Key: 'tidegate:max-concurrency-per-instance', Value: '0' }] } }),
-      /whole number of at least 1/,
+      /\(0\) must be a whole number from 1 to 100000; correct /,
     ],
     [
       'a predictive policy',
