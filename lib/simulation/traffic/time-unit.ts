@@ -50,7 +50,7 @@ export interface UnitGuess {
  * Guesses the unit of relative timestamps: fractions are seconds; whole numbers have the usual unit of their format, unless that makes a
  * rate that no endpoint has.
  */
-export function guessUnit(values: readonly number[], usual: TimeUnit): UnitGuess {
+function guessUnit(values: readonly number[], usual: TimeUnit): UnitGuess {
   if (values.some((value) => !Number.isInteger(value))) return { unit: 's' };
   const span = values.reduce((most, value) => Math.max(most, value), 0) - (values[0] ?? 0);
   const rate = (unit: TimeUnit): number => (values.length * UNITS_PER_SECOND[unit]) / Math.max(span, 1);
