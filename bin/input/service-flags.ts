@@ -36,7 +36,7 @@ export function givenService({ serviceMean }: ServiceFlags, { profile }: FleetIn
   return { kind: 'distribution', distribution: 'lognormal', meanSeconds: serviceMean, coefficientOfVariation: 1 };
 }
 
-/** Note about requests whose length nobody knows; empty where the traffic has token lengths, or service times are given. */
+/** Note about requests of unknown length; empty where the traffic has token lengths, or service times are given. */
 export function assumedServiceNotes({ columns }: Workload, given: ServiceTimes | undefined): string[] {
   const hasTokens = columns === undefined || (columns.kind === 'requests' && columns.hasTokens);
   if (hasTokens || given !== undefined) return [];

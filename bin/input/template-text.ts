@@ -51,7 +51,7 @@ const FUNCTIONS = [
 /**
  * Parses a CloudFormation template from JSON or YAML. Short forms such as `!GetAtt` become the functions for which they stand.
  *
- * @param warn is told of repeated keys
+ * @param warn receives notes about repeated keys
  * @throws InputError with the file and the line, when the text is neither
  */
 export function parseTemplateText(text: string, file: string, warn: Warn = warnOnStderr): unknown {

@@ -321,7 +321,9 @@ describe('the permissions', () => {
     expect(JSON.stringify(statements(found, 'ReadData')[0]!.Resource)).toContain(':s3:::landed/measurements/*');
     expect(JSON.stringify(statements(found, 'ReadSource')[0]!.Resource)).toMatch(/[0-9a-f]{64}\.tar\.gz/);
     expect(JSON.stringify(statements(found, 'KeepModels')[0]!.Resource)).toMatch(/\/models\/\*.*\/checkpoints\/\*/);
-    expect(statements(found, 'FindData')[0]).toMatchObject({ Condition: { StringLike: { 's3:prefix': 'measurements/*' } } });
+    expect(statements(found, 'FindData')[0]).toMatchObject({
+      Condition: { StringLike: { 's3:prefix': 'measurements/*' } },
+    });
   });
 
   test('of the jobs on a bucket with a key are to read with it, and where they write, to write with it', () => {

@@ -39,7 +39,7 @@ export function runClairvoyant(
   const provisioningSeconds = meanProvisioningSeconds(settings);
   const prices = { provisioningSeconds, drainSeconds: releasedSeconds(trial.service, slotsPerInstance) };
   const peak = Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance);
-  const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * LARGEST_PER_PEAK + 4));
+  const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * MAX_FLEETS_PER_PEAK + 4));
   const schedule = clairvoyantSchedule({
     propose: proposals(trial, settings, prices),
     keeps: (instances) => keepsObjective(instances, sloRatio, trial),
@@ -69,7 +69,7 @@ const MAX_TRIMS = 80;
 export const CLAIRVOYANT = 'clairvoyant';
 
 /** Largest constant fleet that is tried ÷ the fleet that the peak needs: queues in single instances can need more than one pool. */
-const LARGEST_PER_PEAK = 2;
+const MAX_FLEETS_PER_PEAK = 2;
 
 /** Returns the schedules that are cheapest at a price of a miss, by the requests themselves or, for too many of them, by the load. */
 function proposals(

@@ -75,7 +75,7 @@ const workload = traffic();
 const MAX_CAPACITY = 2000;
 
 function readTemplate(input: HostileInput): unknown {
-  const document = parseTemplateText(textOf(input), 'hostile.template');
+  const document = parseTemplateText(textOf(input), 'hostile.template', () => undefined);
   const templates = [{ name: 'hostile.template', document }] as Parameters<typeof prove>[0];
   const findings = prove(templates);
   const { fleets, skipped } = fleetsOfTemplates(templates);

@@ -22,8 +22,8 @@ const MIN_PRICE = 1e-3;
 const MAX_PRICE = 1e6;
 const PRICE_ROUNDS = 7;
 const CROSSING_ROUNDS = 6;
-/** Minutes of the shortest interval that loses an instance. */
-const SHORTEST_INTERVAL = 4;
+/** Minimum length of an interval that loses an instance, in minutes. */
+const MIN_INTERVAL_MINUTES = 4;
 
 /**
  * Returns the cheapest schedule found on a one-minute grid that meets the objective, with all traffic known; undefined if none is found.
@@ -55,7 +55,7 @@ function trimmed(
   let best = schedule;
   let cost = costOf(best);
   let left = trials;
-  for (let length = minutes; length >= SHORTEST_INTERVAL && left > 0; length = Math.floor(length / 2)) {
+  for (let length = minutes; length >= MIN_INTERVAL_MINUTES && left > 0; length = Math.floor(length / 2)) {
     for (let from = 0; from < minutes && left > 0; from += length) {
       const fewer = best.slice();
       for (let minute = from; minute < Math.min(minutes, from + length); minute++) {

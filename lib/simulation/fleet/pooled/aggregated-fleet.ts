@@ -190,7 +190,7 @@ export class AggregatedFleet extends SecondFleet {
     this.missed += (arriving * late) / PARTS;
   }
 
-  /** Probability that a request is late with so many requests before it in its instance's queue: too few ends, which are Poisson. */
+  /** Probability that a request is late with this number of requests before it in its instance's queue: fewer of them end in time, by a Poisson count. */
   private lateWith(queued: number): number {
     const { late, endsInTime: mean } = this;
     for (let count = late.length; count <= queued; count++) {
