@@ -45,7 +45,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'compare',
-    description: 'play every scaling policy over a window of a trace, beside a clairvoyant and a certified bound',
+    description: 'play every scaling policy over a window of a trace, beside a clairvoyant and a lower bound',
     load: async (surroundings) => (await import('./commands/compare')).compareCommand(surroundings),
   },
   {

@@ -53,7 +53,7 @@ const EXAMPLES: readonly Example[] = [
 ];
 
 /**
- * `tidegate compare`: plays every policy, this package's forecast, a clairvoyant and a certified bound over a window of a trace.
+ * `tidegate compare`: plays every policy, this package's forecast, a clairvoyant and a lower bound over a window of a trace.
  *
  * The table or the JSON goes to stdout, progress to stderr; bad input is thrown as an InputError.
  */

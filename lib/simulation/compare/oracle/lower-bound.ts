@@ -27,7 +27,7 @@ export interface LowerBound {
 /**
  * Returns a lower bound of the instance-seconds of every schedule on a one-minute grid that meets the objective, even with all traffic known.
  *
- * Certified in two steps. (1) Slot-seconds: the requests of minute m that start in time use at least α of their service time within the
+ * In two steps. (1) Slot-seconds: the requests of minute m that start in time use at least α of their service time within the
  * minute (if all start as late as allowed) and at least β in the next one (if all start at once), so on-time requests x obey
  * α x[m] + β x[m-1] ≤ slots × 60 × n[m] ÷ mean service. Summed over minutes this bounds the misses of any schedule from below by a sum of terms
  * that each depend on one n[m]. (2) Lagrange: for every price of a miss, the cheapest schedule's cost + price × (its misses - allowed ones)
