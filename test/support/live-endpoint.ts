@@ -42,6 +42,8 @@ export interface LiveEndpoint {
   readonly account: () => LocalAccount;
   /** Requests that the endpoint has answered. */
   readonly requests: () => number;
+  /** Resolves when the minute under way has ended and the engine has its metrics. */
+  readonly published: () => Promise<void>;
 }
 
 /** Declares tests of an endpoint in the local engine, after a quarter of an hour of traffic. */
@@ -186,8 +188,19 @@ export function describeLiveEndpoint(name: string, tests: (live: LiveEndpoint) =
         }
       };
       await Promise.all(Array.from({ length: 6 }, (_, number) => client(number)));
-      await account.emulator.flush();
+      await published();
       runtime.destroy();
+    }
+
+    async function published(): Promise<void> {
+      const end = (Math.floor(clock.now() / 60) + 1) * 60;
+      await eventually(
+        () => clock.now(),
+        (now) => now > end,
+      );
+      // Asking for the state plays what is due, the publication of the minute among it.
+      account.emulator.snapshot();
+      await account.emulator.flush();
     }
 
     const tidegate = (...args: readonly string[]) => runTidegate(args);
@@ -195,6 +208,6 @@ export function describeLiveEndpoint(name: string, tests: (live: LiveEndpoint) =
     const read = (...names: string[]): string => fs.readFileSync(at(...names), 'utf8');
     const window = (): string[] => ['--days', '0.05', '--end', end];
 
-    tests({ tidegate, at, read, window, account: () => account, requests: () => requests });
+    tests({ tidegate, at, read, window, account: () => account, requests: () => requests, published });
   });
 }
