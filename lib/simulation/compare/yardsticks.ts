@@ -47,7 +47,10 @@ export function runClairvoyant(
     minutes,
     minInstances: minCapacity,
     maxInstances,
-    raises: trial.requests === undefined ? [0] : [0, 1, 2, 4],
+    raises:
+      trial.requests === undefined
+        ? RAISE_RATIOS.map((ratio) => (count: number) => Math.ceil(count * (1 + ratio)))
+        : RAISED_INSTANCES.map((more) => (count: number) => count + more),
     trials: Math.min(MAX_TRIMS, Math.floor(TRIMMED_REQUESTS / (trial.requests?.at.length ?? Infinity))),
   });
   const runs = others.filter((run) => run.sloRatio >= sloRatio).map((run) => ({ ...run, policy: CLAIRVOYANT }));
@@ -64,6 +67,12 @@ export function runClairvoyant(
 /** Requests played to take instances away from a schedule, and the maximum number of intervals tried. */
 const TRIMMED_REQUESTS = 1e7;
 const MAX_TRIMS = 80;
+
+/** Instances by which proposals made from single requests are raised. */
+const RAISED_INSTANCES = [0, 1, 2, 4];
+
+/** Ratios by which proposals made from the load are raised. */
+const RAISE_RATIOS = [0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.3, 0.5];
 
 /** Name of the runs of {@link runClairvoyant}. */
 export const CLAIRVOYANT = 'clairvoyant';

@@ -162,6 +162,23 @@ describe('the best schedule in hindsight', () => {
   );
 });
 
+test('more requests than are played singly have a schedule of their own that no policy beats', () => {
+  const workload = generateWorkload({
+    seed: 5,
+    durationSeconds: 1800,
+    lowRequestsPerSecond: 1500,
+    highRequestsPerSecond: 4500,
+    daySeconds: 1800,
+  });
+  const settings = { ...COMPARISON_DEFAULTS, fromSeconds: 0, toSeconds: 1800, seeds: 1 };
+  const { settings: used, clairvoyant, bound, policies } = comparePolicies(workload, settings);
+  expect(used.engine).toBe('aggregated-second');
+  const keeping = policies.filter(({ name, sloRatio }) => name !== 'clairvoyant' && sloRatio >= settings.sloRatio);
+  expect(keeping.length).toBeGreaterThan(1);
+  for (const { name, costRatio } of keeping) expect([name, costRatio > 1.01]).toEqual([name, true]);
+  expect(bound.instanceHours / clairvoyant.instanceHours).toBeGreaterThan(0.85);
+});
+
 describe('every run of a comparison', () => {
   test.each([
     [2, 16],

@@ -10,8 +10,8 @@ export interface ClairvoyantOptions {
   readonly minInstances: number;
   /** Largest fleet that is tried. */
   readonly maxInstances: number;
-  /** Numbers of instances by which whole proposals are raised, smallest first. */
-  readonly raises: readonly number[];
+  /** Returns the instances of a minute after each raise of whole proposals; the first raise is none, then the smallest first. */
+  readonly raises: readonly ((count: number) => number)[];
   /** Maximum number of intervals that are tried with an instance less. */
   readonly trials: number;
 }
@@ -30,19 +30,36 @@ const MIN_INTERVAL_MINUTES = 4;
  *
  * The price of a miss is multiplied until the schedule proposed at it meets the objective, divided until one does not, and then bisected:
  * whatever the model of the queues takes a miss for, the fleet decides. Between the last two prices, a schedule that changes from the dearer
- * to the cheaper one on the way uses up the misses that the objective allows. The same is tried with every minute raised by some instances,
- * because a model of a minute by itself knows no queue from the minute before; and the smallest constant fleet that meets it competes.
+ * to the cheaper one on the way uses up the misses that the objective allows. The same is tried with every minute raised,
+ * because a model of a minute by itself knows no queue from the minute before, and one of the load knows no queues of single instances; and the smallest constant fleet that meets it competes.
  * The cheapest of them loses instances for an interval wherever the objective allows it.
  */
 export function clairvoyantSchedule(options: ClairvoyantOptions): Int16Array | undefined {
   const { costOf } = options;
+  const proposed = new Map<number, Int16Array>();
+  const propose = (price: number): Int16Array => {
+    const schedule = proposed.get(price) ?? options.propose(price);
+    proposed.set(price, schedule);
+    return schedule;
+  };
   let best = smallestConstant(options);
-  for (const raise of options.raises) {
-    const found = cheapestRaised(options, raise);
-    if (found === undefined) continue;
-    const better = best === undefined || costOf(found) < costOf(best);
-    if (better) best = found;
-    else if (raise > 0) break;
+  let missing: Int16Array | undefined;
+  for (const [index, raise] of options.raises.entries()) {
+    const found = cheapestRaised({ ...options, propose }, raise);
+    if (found.missing !== undefined && (missing === undefined || costOf(found.missing) > costOf(missing))) {
+      missing = found.missing;
+    }
+    if (found.best === undefined) continue;
+    const better = best === undefined || costOf(found.best) < costOf(best);
+    if (better) best = found.best;
+    else if (index > 0) break;
+  }
+  if (best !== undefined && missing !== undefined && costOf(missing) < costOf(best)) {
+    cross(best, missing, (instances) => {
+      const kept = options.keeps(instances);
+      if (kept && costOf(instances) < costOf(best!)) best = instances;
+      return kept;
+    });
   }
   return best === undefined ? undefined : trimmed(best, options);
 }
@@ -86,7 +103,15 @@ function smallestConstant({ keeps, minutes, minInstances, maxInstances }: Clairv
   return constant(high);
 }
 
-function cheapestRaised(options: ClairvoyantOptions, raise: number): Int16Array | undefined {
+/** Schedules that a search over prices has come across. */
+interface Candidates {
+  /** The cheapest that meets the objective. */
+  readonly best: Int16Array | undefined;
+  /** The dearest that does not. */
+  readonly missing: Int16Array | undefined;
+}
+
+function cheapestRaised(options: ClairvoyantOptions, raise: (count: number) => number): Candidates {
   const { keeps, costOf, maxInstances } = options;
   let best: Int16Array | undefined;
   let missing: Int16Array | undefined;
@@ -97,7 +122,7 @@ function cheapestRaised(options: ClairvoyantOptions, raise: number): Int16Array 
     return kept;
   };
   const at = (price: number): boolean =>
-    tries(options.propose(price).map((count) => Math.min(maxInstances, count + raise)));
+    tries(options.propose(price).map((count) => Math.min(maxInstances, raise(count))));
   let high = FIRST_PRICE;
   let low: number;
   if (at(high)) {
@@ -110,7 +135,7 @@ function cheapestRaised(options: ClairvoyantOptions, raise: number): Int16Array 
     do {
       low = high;
       high *= PRICE_STEP;
-      if (low > MAX_PRICE) return undefined;
+      if (low > MAX_PRICE) return { best, missing };
     } while (!at(high));
   }
   for (let round = 0; round < PRICE_ROUNDS; round++) {
@@ -119,7 +144,7 @@ function cheapestRaised(options: ClairvoyantOptions, raise: number): Int16Array 
     else low = middle;
   }
   if (best !== undefined && missing !== undefined) cross(best, missing, tries);
-  return best;
+  return { best, missing };
 }
 
 /** Tries schedules that begin as one that meets the objective and end as a cheaper one that does not. */
