@@ -28,9 +28,9 @@ export interface LoadOptions {
 }
 
 const MAX_REFUSALS = 5;
-/** Draining stops after 12 s (real) without progress, or 30 s in total. */
-const DRAIN_STALLED_MS = 12_000;
-const MAX_DRAIN_MS = 30_000;
+/** Draining stops after 40 s (real) without progress, or 90 s in total: a record that fails is tried again until it is told from its endpoint. */
+const DRAIN_STALLED_MS = 40_000;
+const MAX_DRAIN_MS = 90_000;
 const DRAIN_POLL_MS = 100;
 
 /** Requests of a run: their plan, both senders, and their outcomes. */
