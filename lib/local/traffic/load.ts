@@ -28,7 +28,7 @@ export interface LoadOptions {
 }
 
 const MAX_REFUSALS = 5;
-/** Draining stops after 40 s (real) without progress, or 90 s in total: a record that fails is tried again until it is told from its endpoint. */
+/** Draining stops after 40 s (real) without progress, or 90 s in total: longer than the attempts of a record that the endpoint cannot answer. */
 const DRAIN_STALLED_MS = 40_000;
 const MAX_DRAIN_MS = 90_000;
 const DRAIN_POLL_MS = 100;
