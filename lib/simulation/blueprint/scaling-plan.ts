@@ -8,7 +8,14 @@ import type {
   ScheduledAction,
   SuspendedScaling,
 } from '../../scaling/decide/plan';
-import type { AlarmDefinition, ComparisonOperator, MetricDataQuery, MetricId, Statistic } from '../aws/cloudwatch';
+import {
+  parseExpression,
+  type AlarmDefinition,
+  type ComparisonOperator,
+  type MetricDataQuery,
+  type MetricId,
+  type Statistic,
+} from '../aws/cloudwatch';
 import { parseDateTime } from '../traffic/timestamps';
 import {
   displayText,
@@ -32,10 +39,14 @@ export function targetPlan(target: DeclaredTarget, remedy: ParameterRemedy): Tar
   const properties = KnownProperties.of(target.resource, remedy);
   const notes: string[] = [];
   const stepAlarms: BlueprintAlarm[] = [];
-  const policies = target.policies.map((policy) => {
+  const policies = target.policies.flatMap((policy) => {
     const read = readPolicy(policy, remedy);
     if (read.kind === 'step') stepAlarms.push(...alarmsOf(policy, read.policyName, remedy, notes));
-    return read;
+    const metric = read.kind === 'target-tracking' ? read.metric : undefined;
+    const problem = metric !== undefined && 'queries' in metric ? mathProblem(metric.queries) : undefined;
+    if (problem === undefined) return [read];
+    notes.push(`policy ${read.policyName} is left out: ${problem}`);
+    return [];
   });
   return {
     plan: {
@@ -145,13 +156,33 @@ function alarmsOf(
   }
   return alarms.flatMap((alarm) => {
     const properties = KnownProperties.of(alarm, remedy);
-    if (!properties.has('EvaluationCriteria')) return [{ policyName, alarm: readAlarm(alarm, properties) }];
+    if (!properties.has('EvaluationCriteria')) {
+      const definition = readAlarm(alarm, properties);
+      const problem = mathProblem(definition.metrics ?? []);
+      if (problem === undefined) return [{ policyName, alarm: definition }];
+      notes.push(`alarm ${alarm.logicalId} is left out, so it never runs step policy ${policyName} here: ${problem}`);
+      return [];
+    }
     notes.push(
       `alarm ${alarm.logicalId} asks with PromQL what the model servers publish, which a rehearsal does not have: step policy ` +
         `${policyName} never acts here`,
     );
     return [];
   });
+}
+
+/** Reason why metric math cannot be rehearsed; undefined where it can. */
+function mathProblem(queries: readonly { readonly expression?: string }[]): string | undefined {
+  for (const { expression } of queries) {
+    if (expression === undefined) continue;
+    try {
+      parseExpression(expression);
+    } catch (error) {
+      if (error instanceof InputError) return error.message;
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 /** True if an alarm names a policy in `AlarmActions`; other actions run it when the alarm recovers. */

@@ -243,11 +243,30 @@ describe('metric math', () => {
     ['-2 * -3', 6],
     ['2 - 3 - 4', -5],
     ['1.5e1', 15],
+    ['2 ^ 3 * 2', 16],
+    ['-2 ^ 2', -4],
+    ['1 + 1 == 2', 1],
+    ['3 != 3 OR 2 >= 2 AND 1 < 0', 0],
+    ['(3 != 3 || 2 >= 2) && 1 <= 1', 1],
+    ['5 > 4 AND 5', 1],
+    ['ABS(1 - 4) + CEIL(0.2) + FLOOR(1.8) + LOG10(100) + LOG(1)', 7],
+    ['IF(2 > 1, 7, 9)', 7],
+    ['IF(0, 7, 9)', 9],
   ])('computes %s', (text, expected) => expect(row(text, {}, 1)).toEqual([expected]));
 
   test('is missing where an operand is missing or divided by zero', () => {
     const rows = { a: [6, undefined, 6, 0], b: [2, 2, 0, 3] };
     expect(row('a / b', rows)).toEqual([3, undefined, undefined, 0]);
+  });
+
+  test('compares where both sides have data, and chooses by what is known', () => {
+    const rows = { a: [0, undefined, 3, 2], b: [1, 1, 1, undefined] };
+    expect(row('a >= 1 AND b', rows)).toEqual([0, undefined, 1, undefined]);
+    expect(row('FILL(a, 0) == 0 OR FILL(b, 0) == 0', rows)).toEqual([1, 1, 0, 1]);
+    expect(row('IF(a > 1, b)', rows)).toEqual([undefined, undefined, 1, undefined]);
+    expect(row('IF(a, b, 5)', rows)).toEqual([5, undefined, 1, undefined]);
+    expect(row('LOG(a - 3)', { a: [3, 2, 4, 4] })).toEqual([undefined, undefined, 0, 0]);
+    expect(parseExpression('IF(a > b, c, ABS(d))').ids).toEqual(['a', 'b', 'c', 'd']);
   });
 
   test('fills gaps with a number, the last value or a line', () => {
@@ -284,6 +303,12 @@ describe('metric math', () => {
     'm $ 2',
     'M1',
     ')',
+    'a = 1',
+    'a AND',
+    'AND a',
+    'IF(a)',
+    'IF(a, 1, 2, 3)',
+    'ABS(a, b)',
   ])('refuses %p', (text) => {
     expect(() => parseExpression(text)).toThrow(InputError);
   });

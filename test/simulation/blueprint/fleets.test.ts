@@ -240,6 +240,76 @@ describe('a fleet of a template', () => {
   });
 });
 
+describe('metric math of a fleet', () => {
+  const metric = (Id: string, MetricName: string) => ({
+    Id,
+    MetricStat: { Metric: { Namespace: 'AWS/SageMaker', MetricName }, Period: 60, Stat: 'Maximum' },
+    ReturnData: false,
+  });
+  const stepOn = (Expression: string) => ({
+    Surge: {
+      Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+      Properties: {
+        PolicyName: 'surge',
+        ScalingTargetId: { Ref: 'Target' },
+        StepScalingPolicyConfiguration: {
+          StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: 1 }],
+        },
+      },
+    },
+    Alarm: {
+      Type: 'AWS::CloudWatch::Alarm',
+      Properties: {
+        Metrics: [{ Id: 'both', Expression }, metric('load', 'Invocations'), metric('gpu', 'GPUUtilization')],
+        EvaluationPeriods: 1,
+        Threshold: 0.5,
+        ComparisonOperator: 'GreaterThanThreshold',
+        AlarmActions: [{ Ref: 'Surge' }],
+      },
+    },
+  });
+
+  test.each(['load > 10 AND gpu >= 80', 'IF(gpu < 5 || load == 0, 0, 1)', 'ABS(load - gpu) != 0 && FLOOR(gpu / 10)'])(
+    'is read: %s',
+    (expression) => {
+      const { stepAlarms, notes } = fleetOf({ resources: stepOn(expression) });
+      expect(stepAlarms).toHaveLength(1);
+      expect(notes).toEqual([]);
+    },
+  );
+
+  test('that a rehearsal cannot compute leaves out its alarm alone, and a note says so', () => {
+    const { stepAlarms, plan, notes } = fleetOf({ resources: stepOn('RATE(load) > 1') });
+    expect(stepAlarms).toEqual([]);
+    expect(plan.policies.map(({ policyName }) => policyName)).toEqual(['concurrency', 'surge']);
+    expect(notes).toEqual([
+      expect.stringMatching(/^alarm Alarm is left out, so it never runs step policy surge here: .*unknown function RATE/),
+    ]);
+  });
+
+  test('that a rehearsal cannot compute leaves out the policy that tracks it alone, and a note says so', () => {
+    const { plan, notes } = fleetOf({
+      resources: {
+        Math: {
+          Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+          Properties: {
+            PolicyName: 'by-math',
+            ScalingTargetId: { Ref: 'Target' },
+            TargetTrackingScalingPolicyConfiguration: {
+              TargetValue: 2,
+              CustomizedMetricSpecification: {
+                Metrics: [{ Id: 'sum', Expression: 'RUNNING_SUM(load)' }, metric('load', 'Invocations')],
+              },
+            },
+          },
+        },
+      },
+    });
+    expect(plan.policies.map(({ policyName }) => policyName)).toEqual(['concurrency']);
+    expect(notes).toEqual([expect.stringMatching(/^policy by-math is left out: .*unknown function RUNNING_SUM/)]);
+  });
+});
+
 describe('a template', () => {
   test('without fleets has none, and other services’ targets are not ours', () => {
     expect(read({ Resources: {} })).toEqual({ fleets: [], skipped: [], absent: [] });

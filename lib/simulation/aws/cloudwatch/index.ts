@@ -13,5 +13,6 @@ export type {
   Statistic,
   TreatMissingData,
 } from './types';
+export { parseExpression } from './metric-math';
 export { metricKey } from './metric-store';
 export * from './statistics';

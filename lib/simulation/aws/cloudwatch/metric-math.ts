@@ -14,12 +14,46 @@ export interface Expression {
 type Node =
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'id'; readonly id: string }
-  | { readonly kind: 'binary'; readonly operator: '+' | '-' | '*' | '/'; readonly left: Node; readonly right: Node }
+  | { readonly kind: 'binary'; readonly operator: Operator; readonly left: Node; readonly right: Node }
   | { readonly kind: 'negate'; readonly operand: Node }
+  | { readonly kind: 'each'; readonly compute: keyof typeof EACH; readonly operand: Node }
+  | { readonly kind: 'if'; readonly condition: Node; readonly then: Node; readonly otherwise?: Node }
   | { readonly kind: 'across'; readonly reduce: keyof typeof ACROSS; readonly operands: readonly Node[] }
   | { readonly kind: 'fill'; readonly operand: Node; readonly filler: number | 'REPEAT' | 'LINEAR' };
 
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][A-Za-z0-9_]*)|([-+*/(),[\]]))/y;
+const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][A-Za-z0-9_]*)|(&&|\|\||[=!<>]=|[-+*/^<>(),[\]]))/y;
+
+/** Operators of two operands. Comparisons and logic give 1 for true and 0 for false; any number but 0 is true. */
+const OPERATORS = {
+  '+': (left: number, right: number): number => left + right,
+  '-': (left: number, right: number): number => left - right,
+  '*': (left: number, right: number): number => left * right,
+  '/': (left: number, right: number): number | undefined => (right === 0 ? undefined : left / right),
+  '^': (left: number, right: number): number => left ** right,
+  '==': (left: number, right: number): number => Number(left === right),
+  '!=': (left: number, right: number): number => Number(left !== right),
+  '<=': (left: number, right: number): number => Number(left <= right),
+  '>=': (left: number, right: number): number => Number(left >= right),
+  '<': (left: number, right: number): number => Number(left < right),
+  '>': (left: number, right: number): number => Number(left > right),
+  AND: (left: number, right: number): number => Number(left !== 0 && right !== 0),
+  OR: (left: number, right: number): number => Number(left !== 0 || right !== 0),
+};
+
+type Operator = keyof typeof OPERATORS;
+
+/** Spellings of the operators, from those that bind least to those that bind most. */
+const LEVELS: readonly { readonly [spelling: string]: Operator }[] = [
+  { OR: 'OR', '||': 'OR' },
+  { AND: 'AND', '&&': 'AND' },
+  { '==': '==', '!=': '!=', '<=': '<=', '>=': '>=', '<': '<', '>': '>' },
+  { '+': '+', '-': '-' },
+  { '*': '*', '/': '/' },
+  { '^': '^' },
+];
+
+/** Functions of one value, period by period. */
+const EACH = { ABS: Math.abs, CEIL: Math.ceil, FLOOR: Math.floor, LOG: Math.log, LOG10: Math.log10 };
 
 /** Functions that combine several rows into one, from the values present in each period. */
 const ACROSS = {
@@ -30,10 +64,13 @@ const ACROSS = {
 };
 
 /**
- * Parses the part of CloudWatch metric math that alarms of scaling policies and rollouts use: numbers, ids, `+ - * /`, parentheses,
+ * Parses the part of CloudWatch metric math that alarms of scaling policies and rollouts use
+ * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html): numbers, ids, `+ - * / ^`, comparisons, `AND`
+ * and `OR` (also `&&` and `||`), parentheses, `IF(condition, x, y)`, `ABS`, `CEIL`, `FLOOR`, `LOG` and `LOG10` of a value,
  * `FILL(x, number | REPEAT | LINEAR)` and `AVG`, `MAX`, `MIN` and `SUM` of a list such as `[a, b]`.
  *
- * The result is missing where an operand is missing or the divisor is zero; a list combines the values that are present.
+ * The result is missing where an operand is missing, the divisor is zero or the value is no real number; a list combines the values that
+ * are present.
  *
  * @throws InputError for anything else.
  */
@@ -62,45 +99,62 @@ class Parser {
   }
 
   public parse(): Node {
-    const node = this.sum();
+    const node = this.expression();
     if (this.position < this.tokens.length) throw this.problem(`unexpected '${this.peek()}' at the end`);
     return node;
   }
 
-  private sum(): Node {
-    let left = this.product();
-    for (let operator = this.peek(); operator === '+' || operator === '-'; operator = this.peek()) {
+  /** Operands of one level of operators, joined from the left. */
+  private expression(level = 0): Node {
+    const spellings = LEVELS[level];
+    if (spellings === undefined) return this.factor();
+    let left = this.expression(level + 1);
+    for (let token = this.peek(); token !== undefined && Object.hasOwn(spellings, token); token = this.peek()) {
       this.position++;
-      left = { kind: 'binary', operator, left, right: this.product() };
-    }
-    return left;
-  }
-
-  private product(): Node {
-    let left = this.factor();
-    for (let operator = this.peek(); operator === '*' || operator === '/'; operator = this.peek()) {
-      this.position++;
-      left = { kind: 'binary', operator, left, right: this.factor() };
+      left = { kind: 'binary', operator: spellings[token]!, left, right: this.expression(level + 1) };
     }
     return left;
   }
 
   private factor(): Node {
     const token = this.take();
-    if (token === '-') return { kind: 'negate', operand: this.factor() };
+    if (token === '-') return { kind: 'negate', operand: this.expression(LEVELS.length - 1) };
     if (token === '(') {
-      const inner = this.sum();
+      const inner = this.expression();
       this.expect(')');
       return inner;
     }
     if (/^\d/.test(token)) return { kind: 'number', value: Number(token) };
     if (this.peek() === '(') {
       if (token === 'FILL') return this.fill();
+      if (token === 'IF') return this.choice();
       if (isAcross(token)) return { kind: 'across', reduce: token, operands: this.list(token) };
-      throw this.problem(`unknown function ${token}; known are ${Object.keys(ACROSS).join(', ')} and FILL`);
+      if (isEach(token)) {
+        this.expect('(');
+        const operand = this.expression();
+        this.expect(')');
+        return { kind: 'each', compute: token, operand };
+      }
+      const known = [...Object.keys(ACROSS), ...Object.keys(EACH), 'FILL', 'IF'];
+      throw this.problem(`unknown function ${token}; known are ${known.join(', ')}`);
     }
     if (/^[a-z]/.test(token)) return { kind: 'id', id: token };
     throw this.problem(`'${token}' is not an id (ids begin with a lower-case letter)`);
+  }
+
+  private choice(): Node {
+    this.expect('(');
+    const condition = this.expression();
+    this.expect(',');
+    const then = this.expression();
+    if (this.peek() !== ',') {
+      this.expect(')');
+      return { kind: 'if', condition, then };
+    }
+    this.position++;
+    const otherwise = this.expression();
+    this.expect(')');
+    return { kind: 'if', condition, then, otherwise };
   }
 
   private list(name: string): Node[] {
@@ -109,7 +163,7 @@ class Parser {
     const operands: Node[] = [];
     do {
       this.position++;
-      operands.push(this.sum());
+      operands.push(this.expression());
     } while (this.peek() === ',');
     this.expect(']');
     this.expect(')');
@@ -118,7 +172,7 @@ class Parser {
 
   private fill(): Node {
     this.expect('(');
-    const operand = this.sum();
+    const operand = this.expression();
     this.expect(',');
     const token = this.take();
     let filler: number | 'REPEAT' | 'LINEAR';
@@ -155,6 +209,10 @@ function isAcross(name: string): name is keyof typeof ACROSS {
   return Object.hasOwn(ACROSS, name);
 }
 
+function isEach(name: string): name is keyof typeof EACH {
+  return Object.hasOwn(EACH, name);
+}
+
 function collectIds(node: Node, ids: Set<string>): void {
   switch (node.kind) {
     case 'number':
@@ -169,7 +227,11 @@ function collectIds(node: Node, ids: Set<string>): void {
     case 'across':
       for (const operand of node.operands) collectIds(operand, ids);
       return;
+    case 'if':
+      for (const part of [node.condition, node.then, node.otherwise]) if (part !== undefined) collectIds(part, ids);
+      return;
     case 'negate':
+    case 'each':
     case 'fill':
       collectIds(node.operand, ids);
   }
@@ -190,6 +252,18 @@ function evaluate(node: Node, rowOf: (id: string) => Row, length: number): Row {
         return values.length === 0 ? undefined : ACROSS[node.reduce](values);
       });
     }
+    case 'each':
+      return evaluate(node.operand, rowOf, length).map((value) =>
+        value === undefined ? undefined : realNumber(EACH[node.compute](value)),
+      );
+    case 'if': {
+      const then = evaluate(node.then, rowOf, length);
+      const otherwise = node.otherwise === undefined ? [] : evaluate(node.otherwise, rowOf, length);
+      return evaluate(node.condition, rowOf, length).map((value, index) => {
+        if (value === undefined) return undefined;
+        return value !== 0 ? then[index] : otherwise[index];
+      });
+    }
     case 'fill':
       return fill(evaluate(node.operand, rowOf, length), node.filler);
     case 'binary': {
@@ -200,22 +274,13 @@ function evaluate(node: Node, rowOf: (id: string) => Row, length: number): Row {
   }
 }
 
-function apply(
-  operator: '+' | '-' | '*' | '/',
-  left: number | undefined,
-  right: number | undefined,
-): number | undefined {
+function apply(operator: Operator, left: number | undefined, right: number | undefined): number | undefined {
   if (left === undefined || right === undefined) return undefined;
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return right === 0 ? undefined : left / right;
-  }
+  return realNumber(OPERATORS[operator](left, right));
+}
+
+function realNumber(value: number | undefined): number | undefined {
+  return value !== undefined && Number.isFinite(value) ? value : undefined;
 }
 
 function fill(row: Row, filler: number | 'REPEAT' | 'LINEAR'): Row {
