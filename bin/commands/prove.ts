@@ -1,12 +1,19 @@
 import { Command } from 'commander';
-import type { Finding, Severity } from '../../lib/proof/finding';
-import { prove, RULES } from '../../lib/proof/prove';
+import type { Proof, Severity } from '../../lib/proof/finding';
+import { proofOf, RULES } from '../../lib/proof/prove';
 import { givenTemplates, quotaFlag, regionFlag, takesTemplates } from '../flags';
 import { withExamples, type Example } from '../examples';
 import { readTemplates } from '../input/template-files';
 import { TemplateLines } from '../input/template-lines';
 import type { Colours } from '../output/colours';
-import { findingCounts, junitOfFindings, markdownOfFindings, placeOf, sarifOfFindings } from '../output/prove-formats';
+import {
+  conditionalText,
+  findingCounts,
+  junitOfFindings,
+  markdownOfFindings,
+  placeOf,
+  sarifOfFindings,
+} from '../output/prove-formats';
 import { checkResultFlags, takesResultFlags, writeResult, type ResultFlags } from '../output/result-output';
 import type { CommandSurroundings } from './surroundings';
 
@@ -54,16 +61,18 @@ export function proveCommand(surroundings: CommandSurroundings): Command {
       const template = givenTemplates(templates, flags);
       const { region, quota: quotas } = flags;
       const documents = readTemplates({ template, ...(region !== undefined && { region }) });
-      const findings = prove(documents, quotas === undefined ? {} : { quotas });
+      const proof = proofOf(documents, quotas === undefined ? {} : { quotas });
+      const { findings, conditionalWarnings } = proof;
       const proven = {
         templates: documents.map(({ name }) => name),
         findings,
+        conditionalWarnings,
         lines: new TemplateLines(),
         version: surroundings.version,
       };
       writeResult(flags, surroundings, {
-        text: (colours) => findingsText(findings, colours),
-        json: () => `${JSON.stringify({ findings }, null, 2)}\n`,
+        text: (colours) => findingsText(proof, colours),
+        json: () => `${JSON.stringify(proof, null, 2)}\n`,
         sarif: () => sarifOfFindings(proven),
         junit: () => junitOfFindings(proven),
         markdown: () => markdownOfFindings(proven),
@@ -73,13 +82,14 @@ export function proveCommand(surroundings: CommandSurroundings): Command {
   );
 }
 
-function findingsText(findings: readonly Finding[], colours: Colours): string {
-  if (findings.length === 0) return `${colours.green('no findings')}\n`;
+function findingsText({ findings, conditionalWarnings }: Proof, colours: Colours): string {
+  const further = conditionalWarnings.map((one) => `${colours.yellow(conditionalText(one))}\n`).join('');
+  if (findings.length === 0) return `${colours.green('no findings')}\n${further}`;
   const blocks = findings.map(
     (finding) =>
       `${severityText(finding.severity, colours)} ${colours.bold(finding.rule)}\n  ${colours.cyan(`${finding.template}: ${placeOf(finding)}`)}\n  ${finding.message}\n  ${colours.green(finding.remedy)}\n`,
   );
-  return `${blocks.join('\n')}\n${findingCounts(findings)}\n`;
+  return `${blocks.join('\n')}\n${findingCounts(findings)}\n${further}`;
 }
 
 function severityText(severity: Severity, colours: Colours): string {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Finding } from '../../lib/proof/finding';
+import type { ConditionalWarnings, Finding } from '../../lib/proof/finding';
 import { RULES } from '../../lib/proof/prove';
 import type { TemplateLines } from '../input/template-lines';
 import { junitXml, type JunitCase } from './junit';
@@ -15,6 +15,7 @@ export interface ProvenTemplates {
   /** Names of all templates, those without a finding too. */
   readonly templates: readonly string[];
   readonly findings: readonly Finding[];
+  readonly conditionalWarnings: readonly ConditionalWarnings[];
   readonly lines: TemplateLines;
   readonly version: string | undefined;
 }
@@ -124,9 +125,10 @@ export function junitOfFindings({ templates, findings, lines }: ProvenTemplates)
 }
 
 /** Findings as a comment on a pull request. */
-export function markdownOfFindings({ templates, findings, lines }: ProvenTemplates): string {
+export function markdownOfFindings({ templates, findings, conditionalWarnings, lines }: ProvenTemplates): string {
   const counted = `${templates.length} ${templates.length === 1 ? 'template' : 'templates'}`;
-  if (findings.length === 0) return `### tidegate prove: no findings\n\n${counted} checked.\n`;
+  const further = conditionalWarnings.map((one) => `${markdownText(conditionalText(one))}.\n\n`).join('');
+  if (findings.length === 0) return `### tidegate prove: no findings\n\n${further}${counted} checked.\n`;
   const rows = findings.map((finding) => {
     const line = lines.lineOf(finding);
     return [
@@ -138,7 +140,7 @@ export function markdownOfFindings({ templates, findings, lines }: ProvenTemplat
     ];
   });
   const table = markdownTable(['', 'rule', 'where', 'problem', 'remedy'], rows);
-  return `### tidegate prove: ${findingCounts(findings)}\n\n${table}\n\n${counted} checked.\n`;
+  return `### tidegate prove: ${findingCounts(findings)}\n\n${table}\n\n${further}${counted} checked.\n`;
 }
 
 /** Errors and warnings in numbers. */
@@ -146,6 +148,13 @@ export function findingCounts(findings: readonly Finding[]): string {
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
   return `${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`;
+}
+
+/** Line about the warnings behind a condition, with their rules. */
+export function conditionalText({ condition, value, findings }: ConditionalWarnings): string {
+  const warnings = findings.length === 1 ? '1 more warning' : `${findings.length} more warnings`;
+  const rules = [...new Set(findings.map(({ rule, logicalId }) => `${rule} (${logicalId})`))].sort();
+  return `${warnings} when ${condition} is ${value}: ${rules.join(', ')}`;
 }
 
 /** Resource and property of a finding. */

@@ -15,6 +15,21 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** Warnings that hold under one truth value of a condition, and that the defaults of the parameters do not lead to. */
+export interface ConditionalWarnings {
+  /** Name of the condition. */
+  readonly condition: string;
+  readonly value: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Judgement of some templates. */
+export interface Proof {
+  readonly findings: readonly Finding[];
+  /** Warnings behind conditions; each is in one of the lists. */
+  readonly conditionalWarnings: readonly ConditionalWarnings[];
+}
+
 /** Violation of a rule at a place in a template. */
 export interface RuleViolation {
   readonly at: { readonly template: string; readonly logicalId: string };

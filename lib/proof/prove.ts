@@ -1,6 +1,6 @@
 import { branchesOf, JUDGED_TYPES, type Branch } from './branches';
 import { certainFindings, firstOfEach, type Judgement } from './judgement';
-import type { Finding, ProofOptions } from './finding';
+import type { ConditionalWarnings, Finding, Proof, ProofOptions } from './finding';
 import { checkNesting, declaredConditions, TemplateModel, type TemplateDocument } from '../template';
 import { ALARM_RULES } from './rules/alarms';
 import { CAPACITY_RULES } from './rules/capacity';
@@ -59,45 +59,76 @@ export const RULES: readonly ProofRule[] = [
  * @throws InputError when a document is not a template
  */
 export function prove(templates: readonly TemplateDocument[], options: ProofOptions = {}): Finding[] {
+  return [...proofOf(templates, options).findings];
+}
+
+/**
+ * Returns the same findings, and the warnings behind conditions that the defaults do not lead to.
+ *
+ * @throws InputError when a document is not a template
+ */
+export function proofOf(templates: readonly TemplateDocument[], options: ProofOptions = {}): Proof {
   checkNesting(templates);
   const branches = branchesOf(templates).map((branch) => ({ branch, ...judge(branch.templates, options) }));
   const byDefault = branches.filter(({ branch }) => branch.isDefault);
-  const found = firstOfEach([
+  const conditional = branches.length > 1 ? conditionalFindings(templates, branches, options) : [];
+  const lists = [
     certainFindings(branches),
     // Defaults of parameters count as their values.
     certainFindings(byDefault.length > 0 ? byDefault : branches),
-    branches.length > 1 ? conditionalErrors(templates, branches, options) : [],
-  ]);
-  return unique(found).sort(
+    conditional.flatMap(({ condition, value, findings }) =>
+      findings
+        .filter(({ severity }) => severity === 'error')
+        .map((finding) => ({
+          ...finding,
+          severity: 'warning' as const,
+          message: `when condition ${condition} is ${value}: ${finding.message}`,
+        })),
+    ),
+  ];
+  const found = firstOfEach(lists);
+  const findings = unique(found).sort(
     (a, b) => order(a) - order(b) || compare(a.template, b.template) || compare(a.logicalId, b.logicalId),
   );
+  return { findings, conditionalWarnings: furtherWarnings(found, conditional) };
 }
 
-function errorsOf(findings: readonly Finding[]): Finding[] {
-  return findings.filter(({ severity }) => severity === 'error');
+/** Warnings under each truth value of a condition that no list before has. */
+function furtherWarnings(
+  found: readonly Finding[],
+  conditional: readonly ConditionalFindings[],
+): readonly ConditionalWarnings[] {
+  const known = [...found];
+  return conditional.flatMap(({ condition, value, findings }) => {
+    const warnings = firstOfEach([known, findings.filter(({ severity }) => severity === 'warning')]).slice(
+      known.length,
+    );
+    known.push(...warnings);
+    return warnings.length === 0 ? [] : [{ condition, value, findings: warnings }];
+  });
 }
 
-/** Errors that the truth value of one condition causes, as warnings. Defaults do not count in branches to which they do not lead. */
-function conditionalErrors(
+/** Findings that hold under one truth value of a condition. */
+interface ConditionalFindings {
+  readonly condition: string;
+  readonly value: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Findings under each truth value of each condition. Defaults do not count in branches to which they do not lead. */
+function conditionalFindings(
   templates: readonly TemplateDocument[],
   branches: readonly (Judgement & { readonly branch: Branch })[],
   options: ProofOptions,
-): Finding[] {
+): ConditionalFindings[] {
   const judged = branches.map((one) =>
     one.branch.isDefault ? one : { branch: one.branch, ...judge(one.branch.templates, options, true) },
   );
-  return firstOfEach(
-    declaredConditions(templates, JUDGED_TYPES[0]).flatMap((declared) =>
-      [true, false].map((value) => {
-        const chosen = judged.filter(({ branch }) => branch.holds(declared) === value);
-        if (chosen.length === 0) return [];
-        return errorsOf(certainFindings(chosen)).map((finding) => ({
-          ...finding,
-          severity: 'warning' as const,
-          message: `when condition ${declared.name} is ${value}: ${finding.message}`,
-        }));
-      }),
-    ),
+  return declaredConditions(templates, JUDGED_TYPES[0]).flatMap((declared) =>
+    [true, false].flatMap((value) => {
+      const chosen = judged.filter(({ branch }) => branch.holds(declared) === value);
+      return chosen.length === 0 ? [] : [{ condition: declared.name, value, findings: certainFindings(chosen) }];
+    }),
   );
 }
 

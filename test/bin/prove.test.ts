@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { stringify } from 'yaml';
 import { proveCommand } from '../../bin/commands/prove';
-import type { Finding } from '../../lib/proof/finding';
+import type { Finding, Proof } from '../../lib/proof/finding';
 import { components, realTime, variantTarget, type Resources } from '../proof/support/templates';
 
 let folder: string;
@@ -66,6 +66,27 @@ describe('tidegate prove', () => {
         message: expect.stringContaining("'fixed' exists already") as string,
         remedy: expect.stringContaining('Fn::GetAtt') as string,
       },
+    ]);
+  });
+
+  test('says in a line which warnings a condition would add, in every form for reading', async () => {
+    const document = {
+      Parameters: { Scale: { Type: 'String', Default: 'no' } },
+      Conditions: { Scaled: { 'Fn::Equals': [{ Ref: 'Scale' }, 'yes'] } },
+      Resources: {
+        ...realTime({}, {}, { RetainAllVariantProperties: false }),
+        Target: { ...variantTarget(), Condition: 'Scaled' },
+      },
+    };
+    const file = write('conditional.json', JSON.stringify(document));
+    const line = '1 more warning when Scaled is true: counts-reset-on-deploy (Endpoint)';
+    expect(await run('--template', file)).toEqual({ stdout: `no findings\n${line}\n`, code: 0 });
+    expect((await run('--template', file, '--format', 'markdown')).stdout).toContain(
+      '1 more warning when Scaled is true',
+    );
+    const { conditionalWarnings } = JSON.parse((await run('--template', file, '--json')).stdout) as Proof;
+    expect(conditionalWarnings).toMatchObject([
+      { condition: 'Scaled', value: true, findings: [{ severity: 'warning' }] },
     ]);
   });
 

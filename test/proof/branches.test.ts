@@ -1,4 +1,4 @@
-import { prove } from '../../lib/proof/prove';
+import { proofOf, prove } from '../../lib/proof/prove';
 import { realTime, variantTarget, type Properties, type Resources } from './support/templates';
 
 describe('conditions', () => {
@@ -50,5 +50,62 @@ describe('conditions', () => {
     const names = Array.from({ length: 12 }, (_one, index) => `C${index}`);
     const nested = names.reduce<unknown>((inner, name) => ({ 'Fn::If': [name, inner, 1] }), 0);
     expect(judged({ ...realTime(), Target: variantTarget({ MinCapacity: nested }) }, {})).toEqual([]);
+  });
+});
+
+describe('warnings behind conditions', () => {
+  const isOn = (name: string) => ({ 'Fn::Equals': [{ Ref: name }, 'yes'] });
+  const off = { Type: 'String', Default: 'no' };
+  const proofUnder = (Resources: Resources, Parameters: Properties, Conditions: Properties) =>
+    proofOf([{ name: 't.json', document: { Parameters, Conditions, Resources } }]);
+  const summary = (Resources: Resources, Parameters: Properties, Conditions: Properties) => {
+    const { findings, conditionalWarnings } = proofUnder(Resources, Parameters, Conditions);
+    return {
+      findings: findings.map(({ rule }) => rule),
+      conditional: conditionalWarnings.map(
+        ({ condition, value, findings: more }) =>
+          `${condition} ${value}: ${more.map(({ rule, logicalId }) => `${rule} ${logicalId}`).join(', ')}`,
+      ),
+    };
+  };
+  const resets = realTime({}, {}, { RetainAllVariantProperties: false });
+
+  test('are listed by the condition that they need, where the defaults do not lead to them', () => {
+    const scaled = { ...resets, Target: { ...variantTarget(), Condition: 'Scaled' } };
+    expect(summary(scaled, { Scale: off }, { Scaled: isOn('Scale') })).toEqual({
+      findings: [],
+      conditional: ['Scaled true: counts-reset-on-deploy Endpoint'],
+    });
+  });
+
+  test('are listed for the other value of a condition too', () => {
+    const unscaled = { ...resets, Target: { ...variantTarget(), Condition: 'Fixed' } };
+    const Conditions = { Scaled: isOn('Scale'), Fixed: { 'Fn::Not': [{ Condition: 'Scaled' }] } };
+    const on = { Type: 'String', Default: 'yes' };
+    expect(summary(unscaled, { Scale: on }, Conditions).conditional).toEqual([
+      'Fixed true: counts-reset-on-deploy Endpoint',
+    ]);
+  });
+
+  test('are none where the defaults lead to them, or where nothing is behind a condition', () => {
+    const on = { Type: 'String', Default: 'yes' };
+    const scaled = { ...resets, Target: { ...variantTarget(), Condition: 'Scaled' } };
+    expect(summary(scaled, { Scale: on }, { Scaled: isOn('Scale') })).toEqual({
+      findings: ['counts-reset-on-deploy'],
+      conditional: [],
+    });
+    const good = { ...realTime(), Target: { ...variantTarget(), Condition: 'Scaled' } };
+    expect(summary(good, { Scale: off }, { Scaled: isOn('Scale') }).conditional).toEqual([]);
+  });
+
+  test('are listed once, under the first condition that has them', () => {
+    const twice = {
+      ...resets,
+      Target: { ...variantTarget({ MaxCapacity: { 'Fn::If': ['Large', 8, 4] } }), Condition: 'Scaled' },
+    };
+    const Conditions = { Scaled: isOn('Scale'), Large: { 'Fn::And': [{ Condition: 'Scaled' }, isOn('Size')] } };
+    expect(summary(twice, { Scale: off, Size: off }, Conditions).conditional).toEqual([
+      'Scaled true: counts-reset-on-deploy Endpoint',
+    ]);
   });
 });

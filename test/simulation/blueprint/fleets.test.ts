@@ -283,7 +283,9 @@ describe('metric math of a fleet', () => {
     expect(stepAlarms).toEqual([]);
     expect(plan.policies.map(({ policyName }) => policyName)).toEqual(['concurrency', 'surge']);
     expect(notes).toEqual([
-      expect.stringMatching(/^alarm Alarm is left out, so it never runs step policy surge here: .*unknown function RATE/),
+      expect.stringMatching(
+        /^alarm Alarm is left out, so it never runs step policy surge here: .*unknown function RATE/,
+      ),
     ]);
   });
 
