@@ -111,11 +111,31 @@ export function namedForComponents(ofVariant: MetricTable<EndpointLoad>): Metric
   );
 }
 
-/** Returns the metrics of an inference component: those of a variant and its own. */
+/**
+ * Returns the metrics of an inference component: those of a variant and its own. A request that finds no copy reaches no container: it
+ * counts in NoCapacityInvocationFailures alone, so that a component without a copy has no invocations and no errors to publish (developer
+ * guide, "Scale an endpoint to zero instances": https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html).
+ */
 export function componentMetrics(quiet: QuietMetrics): MetricTable<EndpointLoad> {
+  const ofRequests = Object.entries(namedForComponents(variantMetrics(quiet))).map(
+    ([name, statistics]): [string, (load: EndpointLoad) => StatisticSet] => [
+      name,
+      (load) => (load.concurrentRequests.sampleCount === 0 ? NO_SAMPLES : statistics(withCopy(load))),
+    ],
+  );
   return {
-    ...namedForComponents(variantMetrics(quiet)),
+    ...Object.fromEntries(ofRequests),
     NoCapacityInvocationFailures: ({ rejectedWithoutInstance }) => equalSamples(1, rejectedWithoutInstance),
+  };
+}
+
+/** Load of the requests that found a copy. */
+function withCopy(load: EndpointLoad): EndpointLoad {
+  const { invocations, errors5xx, rejectedWithoutInstance } = load;
+  return {
+    ...load,
+    invocations: Math.max(0, invocations - rejectedWithoutInstance),
+    errors5xx: Math.max(0, errors5xx - rejectedWithoutInstance),
   };
 }
 

@@ -35,9 +35,10 @@ export class AlarmMetrics {
   ) {
     // Of the utilizations that are assumed, memory alone: it tells a quiet fleet from a lost metric.
     const memory = { MemoryUtilization: FOLLOWING_UTILIZATION_METRICS.MemoryUtilization! };
+    const ofVariant = variantMetrics(quiet);
+    const ofComponent = componentMetrics(quiet);
     this.known = {
-      ...componentMetrics(quiet),
-      ...variantMetrics(quiet),
+      ...(placement === undefined ? { ...ofComponent, ...ofVariant } : { ...ofVariant, ...ofComponent }),
       ...memory,
       ...namedForComponents(memory),
     };

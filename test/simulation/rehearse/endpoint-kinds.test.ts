@@ -195,3 +195,133 @@ test('a suspended fleet is told of as suspended, not as slow to react', () => {
     'lift the suspension of scaling out (DynamicScalingOutSuspended)',
   );
 });
+
+/** Component of 0 to 4 copies whose step policy runs on an alarm about one metric. */
+function componentOn(metricName: string, dimensions: { readonly [name: string]: string }): FleetBlueprint {
+  return fleetOf({
+    target: {
+      ResourceId: 'inference-component/copies',
+      ScalableDimension: 'sagemaker:inference-component:DesiredCopyCount',
+      MinCapacity: 0,
+      MaxCapacity: 4,
+    },
+    resources: {
+      Tracking: null,
+      Component: {
+        Type: 'AWS::SageMaker::InferenceComponent',
+        Properties: {
+          InferenceComponentName: 'copies',
+          EndpointName: 'chat',
+          VariantName: 'main',
+          Specification: { ComputeResourceRequirements: { NumberOfAcceleratorDevicesRequired: 1 } },
+        },
+      },
+      Wake: {
+        Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+        Properties: {
+          PolicyName: 'wake',
+          ScalingTargetId: { Ref: 'Target' },
+          StepScalingPolicyConfiguration: {
+            AdjustmentType: 'ChangeInCapacity',
+            StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: 1 }],
+          },
+        },
+      },
+      WakeAlarm: {
+        Type: 'AWS::CloudWatch::Alarm',
+        Properties: {
+          Namespace: 'AWS/SageMaker',
+          MetricName: metricName,
+          Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+          Statistic: 'Sum',
+          Period: 60,
+          EvaluationPeriods: 1,
+          Threshold: 1,
+          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+          AlarmActions: [{ Ref: 'Wake' }],
+        },
+      },
+    },
+  });
+}
+
+describe('an inference component at zero', () => {
+  const traffic = at(
+    Array.from({ length: 300 }, (_one, index) => 60 + index * 4),
+    1800,
+  );
+  const options = {
+    service: TEN_SECONDS,
+    startInstances: 0,
+    provisioning: { kind: 'measured', seconds: [120] },
+  } as const;
+  const ofCopies = { InferenceComponentName: 'copies' };
+
+  test('scales for the requests that find no copy', () => {
+    const { scaling, requests } = rehearse(componentOn('NoCapacityInvocationFailures', ofCopies), traffic, options);
+    expect(scaling.actions[0]).toMatchObject({ from: 0, to: 1, decidedBy: 'wake' });
+    expect(requests.completed).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['Invocation5XXErrors', ofCopies],
+    ['Invocation4XXErrors', ofCopies],
+    ['InvocationModelErrors', { EndpointName: 'chat', VariantName: 'main' }],
+    ['Invocations', ofCopies],
+    ['ConcurrentRequestsPerCopy', ofCopies],
+  ])('stays there on an alarm about %s, which copies publish', (metricName, dimensions) => {
+    const { scaling, requests } = rehearse(componentOn(metricName, dimensions), traffic, options);
+    expect(scaling.actions).toEqual([]);
+    expect(requests).toMatchObject({ completed: 0, rejected: 300 });
+  });
+});
+
+describe('a fleet that follows how long or how badly it answers', () => {
+  const custom = (MetricName: string, TargetValue: number) => ({
+    Tracking: {
+      Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+      Properties: {
+        PolicyName: 'answers',
+        ScalingTargetId: { Ref: 'Target' },
+        TargetTrackingScalingPolicyConfiguration: {
+          TargetValue,
+          CustomizedMetricSpecification: {
+            Namespace: 'AWS/SageMaker',
+            MetricName,
+            Statistic: 'Average',
+            Dimensions: [],
+          },
+        },
+      },
+    },
+  });
+  // Half an hour of two requests a second, then three hours of one a minute.
+  const traffic = at(
+    [
+      ...Array.from({ length: 3600 }, (_one, index) => index / 2),
+      ...Array.from({ length: 180 }, (_one, index) => 1800 + index * 60),
+    ],
+    1800 + 3 * 3600,
+  );
+  const options = {
+    service: TEN_SECONDS,
+    startInstances: 6,
+    provisioning: { kind: 'measured', seconds: [120] },
+  } as const;
+  const adviceFor = (blueprint: FleetBlueprint) =>
+    advise(blueprint, rehearse(blueprint, traffic, options), (changed) => rehearse(changed, traffic, options));
+
+  test('is advised to follow its load, with what that saves', () => {
+    const [first] = adviceFor(fleetOf({ resources: custom('ModelLatency', 5_000_000) }));
+    expect(first!.title).toMatch(
+      /^let answers follow SageMakerVariantConcurrentRequestsPerModelHighResolution at [\d.]+ in place of ModelLatency$/,
+    );
+    expect(first!.reason).toContain('is a duration');
+    expect(first!.effect!.sloPercent).toBeGreaterThanOrEqual(99);
+  });
+
+  test('is not advised so where it follows a load', () => {
+    const advice = adviceFor(fleetOf({ resources: custom('ConcurrentRequestsPerModel', 5) }));
+    expect(advice.filter(({ title }) => title.startsWith('let '))).toEqual([]);
+  });
+});
