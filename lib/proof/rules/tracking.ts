@@ -1,20 +1,8 @@
-import { HOSTING_NAMESPACES } from '../../catalog/hosting-metrics';
+import { whyNoLoad } from '../../catalog/tracked-metrics';
 import type { RuleViolation } from '../finding';
 import type { DeclaredTarget, TemplateModel } from '../../template';
 import { metricStats } from '../../template';
 import type { ProofRule } from '../rule-support/rule';
-
-/** Metrics that say how long or how well, not how busy: they hardly fall when replicas are added, and have no data without requests. */
-const NOT_A_LOAD: readonly (readonly [metric: RegExp, why: string])[] = [
-  [
-    /Latency$|^(ModelSetupTime|TimeInBacklog|TotalProcessingTime|ModelLoadingTime|ModelLoadingWaitTime|ModelDownloadingTime|ModelUnloadingTime)$/,
-    'is a duration: it does not fall in proportion to the replicas, is the same at any load below saturation, and has no data without requests, so the fleet overshoots and does not shrink when traffic stops',
-  ],
-  [
-    /^(Invocation(4XX|5XX|Model)Errors|MidStreamErrors|InvocationFailures|NoCapacityInvocationFailures|ExpiredRequests)$/,
-    'counts failures: it is silent while requests succeed, so the fleet grows only when callers are already refused',
-  ],
-];
 
 function* notALoad(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
@@ -27,11 +15,7 @@ function* notALoad(model: TemplateModel): Iterable<RuleViolation> {
         ? [{ namespace: reader.text(custom['Namespace']), metricName: reader.text(custom['MetricName']) }]
         : metricStats(resource, `${where}.Metrics`, custom['Metrics']);
       // An expression over several metrics may make a load of a duration, as concurrency is rate times duration.
-      const whys = metrics.map(({ namespace, metricName }) =>
-        HOSTING_NAMESPACES.includes(namespace ?? '')
-          ? NOT_A_LOAD.find(([pattern]) => pattern.test(metricName ?? ''))?.[1]
-          : undefined,
-      );
+      const whys = metrics.map(({ namespace, metricName }) => whyNoLoad(namespace, metricName));
       const [why] = whys;
       if (why === undefined || whys.some((one) => one !== why)) continue;
       yield {

@@ -43,7 +43,10 @@ export function targetPlan(target: DeclaredTarget, remedy: ParameterRemedy): Tar
     const read = readPolicy(policy, remedy);
     if (read.kind === 'step') stepAlarms.push(...alarmsOf(policy, read.policyName, remedy, notes));
     const metric = read.kind === 'target-tracking' ? read.metric : undefined;
-    const problem = metric !== undefined && 'queries' in metric ? mathProblem(metric.queries) : undefined;
+    const problem =
+      metric !== undefined && 'queries' in metric
+        ? queriesProblem(metric.queries.map((query) => ({ ...query, statistic: query.metric?.statistic })))
+        : undefined;
     if (problem === undefined) return [read];
     notes.push(`policy ${read.policyName} is left out: ${problem}`);
     return [];
@@ -157,9 +160,8 @@ function alarmsOf(
   return alarms.flatMap((alarm) => {
     const properties = KnownProperties.of(alarm, remedy);
     if (!properties.has('EvaluationCriteria')) {
-      const definition = readAlarm(alarm, properties);
-      const problem = mathProblem(definition.metrics ?? []);
-      if (problem === undefined) return [{ policyName, alarm: definition }];
+      const problem = alarmProblem(properties);
+      if (problem === undefined) return [{ policyName, alarm: readAlarm(alarm, properties) }];
       notes.push(`alarm ${alarm.logicalId} is left out, so it never runs step policy ${policyName} here: ${problem}`);
       return [];
     }
@@ -171,9 +173,42 @@ function alarmsOf(
   });
 }
 
-/** Reason why metric math cannot be rehearsed; undefined where it can. */
-function mathProblem(queries: readonly { readonly expression?: string }[]): string | undefined {
-  for (const { expression } of queries) {
+const STATISTICS: readonly string[] = ['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount'];
+const OPERATORS: readonly string[] = [
+  'GreaterThanThreshold',
+  'GreaterThanOrEqualToThreshold',
+  'LessThanThreshold',
+  'LessThanOrEqualToThreshold',
+];
+
+/** Reason why an alarm cannot be rehearsed; undefined where it can. */
+function alarmProblem(properties: KnownProperties): string | undefined {
+  const operator = properties.text('ComparisonOperator') ?? '';
+  if (properties.has('ThresholdMetricId') || (operator !== '' && !OPERATORS.includes(operator))) {
+    return `it compares with ${operator}${properties.has('ThresholdMetricId') ? ' and a band of anomaly detection' : ''}; ${OPERATORS.join(', ')} and a number are rehearsed`;
+  }
+  const percentile = properties.text('ExtendedStatistic');
+  if (percentile !== undefined) return statisticProblem(percentile);
+  return queriesProblem(
+    properties.objects('Metrics').map((query) => ({
+      expression: query.text('Expression'),
+      statistic: query.object('MetricStat')?.text('Stat'),
+    })),
+  );
+}
+
+function statisticProblem(statistic: string): string | undefined {
+  if (STATISTICS.includes(statistic)) return undefined;
+  return `${statistic} is not kept by a rehearsal, which has ${STATISTICS.join(', ')}`;
+}
+
+/** Reason why queries cannot be rehearsed; undefined where they can. */
+function queriesProblem(
+  queries: readonly { readonly expression?: string | undefined; readonly statistic?: string | undefined }[],
+): string | undefined {
+  for (const { expression, statistic } of queries) {
+    const problem = statistic === undefined ? undefined : statisticProblem(statistic);
+    if (problem !== undefined) return problem;
     if (expression === undefined) continue;
     try {
       parseExpression(expression);

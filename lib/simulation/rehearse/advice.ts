@@ -1,4 +1,12 @@
-import { TARGET_UTILIZATION, type ScalingPolicy, type TargetTrackingPolicy } from '../../scaling/decide';
+import { SAGEMAKER_NAMESPACE } from '../../catalog/hosting-metrics';
+import { parseResourceId } from '../../catalog/scalable-resource';
+import { whyNoLoad } from '../../catalog/tracked-metrics';
+import {
+  TARGET_UTILIZATION,
+  type PolicyMetric,
+  type ScalingPolicy,
+  type TargetTrackingPolicy,
+} from '../../scaling/decide';
 import type { FleetBlueprint } from '../blueprint';
 import type { Advice, Rehearsal, TimelinePoint } from './rehearsal';
 import { Clock } from '../clock';
@@ -187,6 +195,7 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
       });
     }
   }
+  changes.push(...loadInsteadOfAnswers(blueprint));
   if (missesObjective) {
     const { minCapacity, maxCapacity } = plan;
     const usual = Math.round(rehearsal.capacity.meanInstances);
@@ -230,6 +239,66 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
     });
   }
   return changes;
+}
+
+/** Ratios of the slots of an instance at which a policy may hold its concurrency. */
+const LOAD_RATIOS = [0.8, TARGET_UTILIZATION, 0.6, 0.5, 0.4, 0.3];
+
+/** Policies that follow a latency or failures, changed to follow the load: the former neither fall with capacity nor exist without traffic. */
+function loadInsteadOfAnswers(blueprint: FleetBlueprint): Change[] {
+  return blueprint.plan.policies.flatMap((policy) => {
+    if (policy.kind !== 'target-tracking') return [];
+    const followed = metricsOf(policy).map(({ namespace, metricName }) => ({
+      metricName,
+      why: whyNoLoad(namespace, metricName),
+    }));
+    const [first] = followed;
+    if (first?.why === undefined || followed.some(({ why }) => why !== first.why)) return [];
+    const load = loadMetric(blueprint);
+    return LOAD_RATIOS.map((ratio): Change => {
+      const targetValue = round(ratio * blueprint.slotsPerInstance, 2);
+      return {
+        title: `let ${policy.policyName} follow ${load.name} at ${targetValue} in place of ${first.metricName}`,
+        reason: `${first.metricName} ${first.why}`,
+        blueprint: withPolicy(blueprint, { ...policy, metric: load.metric, targetValue }),
+      };
+    });
+  });
+}
+
+/** Metrics that a policy computes its value from. */
+function metricsOf({ metric }: TargetTrackingPolicy): { readonly namespace: string; readonly metricName: string }[] {
+  switch (metric?.kind) {
+    case 'custom':
+      return [metric];
+    case 'math':
+      return metric.queries.flatMap((query) => query.metric ?? []);
+    default:
+      return [];
+  }
+}
+
+/** Metric of how busy the fleet is, by its kind. */
+function loadMetric({ kind, resourceId }: FleetBlueprint): { readonly name: string; readonly metric: PolicyMetric } {
+  const predefined = (predefinedMetricType: string) => ({
+    name: predefinedMetricType,
+    metric: { kind: 'predefined' as const, predefinedMetricType },
+  });
+  if (kind === 'inference-component')
+    return predefined('SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution');
+  if (kind === 'real-time') return predefined('SageMakerVariantConcurrentRequestsPerModelHighResolution');
+  const named = parseResourceId(resourceId);
+  const name = 'ApproximateBacklogSizePerInstance';
+  return {
+    name,
+    metric: {
+      kind: 'custom',
+      namespace: SAGEMAKER_NAMESPACE,
+      metricName: name,
+      dimensions: named?.kind === 'variant' ? { EndpointName: named.endpointName } : {},
+      statistic: 'Average',
+    },
+  };
 }
 
 /** The cheapest change that meets the objective; if none does, the nearest one. */

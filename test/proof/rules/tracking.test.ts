@@ -43,5 +43,17 @@ testRules(TRACKING_RULES, {
       scaledRealTime({ P: trackingOf(custom('FirstChunkLatency')) }),
       scaledRealTime({ P: trackingOf(custom('QueueLatency', 'My/Own')) }),
     ],
+    [
+      scaledRealTime({ P: trackingOf(custom('Duration', 'AWS/Lambda')) }),
+      scaledRealTime({ P: trackingOf(custom('ConcurrentExecutions', 'AWS/Lambda')) }),
+    ],
+    [
+      scaledRealTime({ P: trackingOf(custom('TargetResponseTime', 'AWS/ApplicationELB')) }),
+      scaledRealTime({ P: trackingOf(custom('RequestCountPerTarget', 'AWS/ApplicationELB')) }),
+    ],
+    [
+      scaledRealTime({ P: trackingOf(custom('5XXError', 'AWS/ApiGateway')) }),
+      scaledRealTime({ P: trackingOf(custom('Count', 'AWS/ApiGateway')) }),
+    ],
   ],
 });

@@ -246,6 +246,9 @@ describe('metric math of a fleet', () => {
     MetricStat: { Metric: { Namespace: 'AWS/SageMaker', MetricName }, Period: 60, Stat: 'Maximum' },
     ReturnData: false,
   });
+  const withStat =
+    (Stat: string) =>
+    (query: ReturnType<typeof metric>): object => ({ ...query, MetricStat: { ...query.MetricStat, Stat } });
   const stepOn = (Expression: string) => ({
     Surge: {
       Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
@@ -287,6 +290,30 @@ describe('metric math of a fleet', () => {
         /^alarm Alarm is left out, so it never runs step policy surge here: .*unknown function RATE/,
       ),
     ]);
+  });
+
+  test.each<[string, object, string]>([
+    ['a percentile', { Metrics: undefined, MetricName: 'ModelLatency', ExtendedStatistic: 'p90' }, 'p90 is not kept'],
+    [
+      'a percentile in a query',
+      { Metrics: [{ ...metric('slow', 'ModelLatency'), ReturnData: true }].map(withStat('p99')) },
+      'p99 is not kept',
+    ],
+    [
+      'a band of anomaly detection',
+      { ComparisonOperator: 'GreaterThanUpperThreshold', ThresholdMetricId: 'band', Threshold: undefined },
+      'a band of anomaly detection',
+    ],
+  ])('and an alarm on %s is left out alone too', (_what, properties, reason) => {
+    const resources = stepOn('load > 10');
+    const { stepAlarms, notes } = fleetOf({
+      resources: {
+        ...resources,
+        Alarm: { ...resources.Alarm, Properties: { ...resources.Alarm.Properties, ...properties } },
+      },
+    });
+    expect(stepAlarms).toEqual([]);
+    expect(notes).toEqual([expect.stringContaining(reason)]);
   });
 
   test('that a rehearsal cannot compute leaves out the policy that tracks it alone, and a note says so', () => {
