@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import type { IPolicyValidationContext, IPolicyValidationPlugin, PolicyValidationPluginReport } from 'aws-cdk-lib';
 import { InputError } from '../core/errors';
+import { packageVersion } from '../files/package-version';
 import { synthesizedTemplates } from '../template';
 import { prove, RULES } from './prove';
 
@@ -41,6 +42,9 @@ export interface PolicyProofProps {
 export class PolicyProof implements IPolicyValidationPlugin {
   /** Name of the plugin in the validation report. */
   public readonly name = 'PolicyProof';
+
+  /** Version of this package. */
+  public readonly version?: string = packageVersion();
 
   /** Ids of the rules that it checks. */
   public readonly ruleIds?: string[];

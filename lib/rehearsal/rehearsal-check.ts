@@ -20,6 +20,7 @@ import { StepCounts } from '../simulation/traffic/step-counts';
 import type { RehearsalScenario } from './rehearsal-scenario';
 import { checkScenarios, scenarioSlug, thresholdsOf } from './scenario-checks';
 import { declaredFleets, firstResource, stackTemplates, type TemplatePlace } from './declared-fleets';
+import { packageVersion } from '../files/package-version';
 import type { ParameterValues } from '../template';
 import { readTraceFile } from '../traffic-file/read-trace';
 
@@ -54,6 +55,9 @@ export interface RehearsalCheckProps {
 export class RehearsalCheck implements IPolicyValidationPlugin {
   /** Name of the plugin in the validation report. */
   public readonly name = 'Rehearsal';
+
+  /** Version of this package. */
+  public readonly version?: string = packageVersion();
 
   /** Ids of the rules: `Rehearsal-SCENARIO-MEASURE`. */
   public readonly ruleIds?: string[];

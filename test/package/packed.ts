@@ -123,3 +123,18 @@ export function pythonWithWheel(): string {
   });
   return path.join(folder, 'bin', 'python');
 }
+
+/** A Python that has mypy; undefined where pip cannot install it. */
+export function mypy(): string | undefined {
+  const inFolder = (folder: string): string => path.join(folder, 'bin', 'python');
+  try {
+    const folder = once('mypy', (destination) => {
+      runProgram(process.env.PYTHON ?? 'python3', ['-m', 'venv', destination]);
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'mypy==2.4.1'];
+      runProgram(inFolder(destination), pip);
+    });
+    return inFolder(folder);
+  } catch {
+    return undefined;
+  }
+}

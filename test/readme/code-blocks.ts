@@ -33,6 +33,33 @@ export function examplePrograms(): CodeBlock[] {
   });
 }
 
+/** A program in Python and the one in TypeScript that it repeats. */
+export interface ProgramPair {
+  readonly python: CodeBlock;
+  readonly typescript: CodeBlock;
+}
+
+/** Every program in Python, of the READMEs and of examples/, with the one in TypeScript beside it: in a README the block before it. */
+export function pythonPrograms(): ProgramPair[] {
+  const blocks = readmeFiles()
+    .flatMap(codeBlocks)
+    .filter(({ language }) => language === 'ts' || language === 'python');
+  const pairs = blocks.flatMap((python, index) => {
+    if (python.language !== 'python') return [];
+    const typescript = blocks[index - 1];
+    if (typescript?.file !== python.file || typescript.language !== 'ts')
+      throw new Error(`${python.file}:${python.line} has no program in TypeScript before it`);
+    return [{ python, typescript }];
+  });
+  const examples = examplePrograms().flatMap((typescript) => {
+    const file = typescript.file.replace(/\.ts$/, '.py');
+    const place = path.join(projectDirectory, file);
+    if (!fs.existsSync(place)) return [];
+    return [{ python: { file, line: 1, language: 'python', code: fs.readFileSync(place, 'utf8') }, typescript }];
+  });
+  return [...pairs, ...examples];
+}
+
 /** Every fenced code block of a README, in order. */
 export function codeBlocks(file: string): CodeBlock[] {
   const blocks: CodeBlock[] = [];
