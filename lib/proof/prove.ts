@@ -15,6 +15,8 @@ import { POLICY_RULES } from './rules/policies';
 import { STATISTIC_RULES } from './rules/statistics';
 import { STREAM_RULES } from './rules/streams';
 import { TARGET_RULES } from './rules/targets';
+import { SCHEDULE_RULES } from './rules/schedules';
+import { THRESHOLD_RULES } from './rules/thresholds';
 import { DELIVERY_RULES } from './rules/deliveries';
 import { FEATURE_RULES } from './rules/features';
 import { GUARDRAIL_RULES } from './rules/guardrails';
@@ -34,7 +36,9 @@ export const RULES: readonly ProofRule[] = [
   ...STATISTIC_RULES,
   ...MATH_RULES,
   ...ALARM_RULES,
+  ...THRESHOLD_RULES,
   ...TARGET_RULES,
+  ...SCHEDULE_RULES,
   ...CAPACITY_RULES,
   ...STREAM_RULES,
   ...DELIVERY_RULES,

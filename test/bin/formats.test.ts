@@ -7,7 +7,7 @@ import { TemplateLines } from '../../bin/input/template-lines';
 import { junitXml } from '../../bin/output/junit';
 import { markdownCode, markdownTable, markdownText } from '../../bin/output/markdown';
 import { RULES } from '../../lib/proof/prove';
-import { realTime, variantTarget } from '../proof/support/templates';
+import { realTime, tracking, variantTarget } from '../proof/support/templates';
 import { CHAT, chatTemplate } from '../simulation/blueprint/chat-template';
 import { runTidegate } from '../support/command-line';
 import { elementsOf } from '../support/xml';
@@ -17,9 +17,13 @@ const isSarif = (log: unknown): void => (expect(log) as unknown as { toBeValidSa
 
 /** One error and one warning. */
 const FAULTY = {
-  Resources: { ...realTime({}, { EndpointConfigName: 'fixed' }), Target: variantTarget({ MinCapacity: 0 }) },
+  Resources: {
+    ...realTime({}, { EndpointConfigName: 'fixed' }),
+    P: tracking(),
+    Target: variantTarget({ MinCapacity: 0 }),
+  },
 };
-const SOUND = { Resources: { ...realTime(), Target: variantTarget() } };
+const SOUND = { Resources: { ...realTime(), P: tracking(), Target: variantTarget() } };
 
 let folder: string;
 const before = process.cwd();

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { stringify } from 'yaml';
 import { proveCommand } from '../../bin/commands/prove';
 import type { Finding, Proof } from '../../lib/proof/finding';
-import { components, realTime, variantTarget, type Resources } from '../proof/support/templates';
+import { components, realTime, tracking, variantTarget, type Resources } from '../proof/support/templates';
 
 let folder: string;
 
@@ -39,12 +39,12 @@ async function run(...args: readonly string[]): Promise<{ stdout: string; code: 
 
 describe('tidegate prove', () => {
   test('says nothing of a template that is in order', async () => {
-    const file = template('good.json', { ...realTime(), Target: variantTarget() });
+    const file = template('good.json', { ...realTime(), P: tracking(), Target: variantTarget() });
     expect(await run('--template', file)).toEqual({ stdout: 'no findings\n', code: 0 });
   });
 
   test('fails with errors, and tells each with its place and the way out', async () => {
-    const file = template('bad.json', { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) });
+    const file = template('bad.json', { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity: 0 }) });
     const { stdout, code } = await run('--template', file);
     expect(code).toBe(1);
     expect(stdout).toContain(`error zero-where-impossible\n  ${file}: Target.MinCapacity\n`);
@@ -76,6 +76,7 @@ describe('tidegate prove', () => {
       Resources: {
         ...realTime({}, {}, { RetainAllVariantProperties: false }),
         Target: { ...variantTarget(), Condition: 'Scaled' },
+        P: { ...tracking(), Condition: 'Scaled' },
       },
     };
     const file = write('conditional.json', JSON.stringify(document));
@@ -91,7 +92,7 @@ describe('tidegate prove', () => {
   });
 
   test('holds maxima against quotas', async () => {
-    const file = template('quota.json', { ...realTime(), Target: variantTarget() });
+    const file = template('quota.json', { ...realTime(), P: tracking(), Target: variantTarget() });
     expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=4')).code).toBe(0);
     expect((await run('--template', file, '--quota', 'ml.g5.xlarge=4', 'ml.g6.xlarge=3')).code).toBe(1);
     await expect(run('--template', file, '--quota', 'g5=many')).rejects.toThrow('for example ml.g5.xlarge=8');
@@ -121,8 +122,8 @@ describe('tidegate prove', () => {
   });
 
   test('takes templates as arguments too, before and after flags', async () => {
-    const good = template('good.json', { ...realTime(), Target: variantTarget() });
-    const bad = template('bad.json', { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) });
+    const good = template('good.json', { ...realTime(), P: tracking(), Target: variantTarget() });
+    const bad = template('bad.json', { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity: 0 }) });
     const byFlag = await run('--template', good, bad, '--json');
     expect(byFlag.code).toBe(1);
     expect(await run(good, bad, '--json')).toEqual(byFlag);
@@ -131,7 +132,7 @@ describe('tidegate prove', () => {
   });
 
   test('judges YAML as it judges JSON', async () => {
-    const resources = { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) };
+    const resources = { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity: 0 }) };
     const json = await run('--template', template('same.json', resources), '--json');
     const yaml = await run('--template', write('same.yaml', stringify({ Resources: resources })), '--json');
     expect(yaml.code).toBe(1);

@@ -1,5 +1,5 @@
 import { proofOf, prove } from '../../lib/proof/prove';
-import { realTime, variantTarget, type Properties, type Resources } from './support/templates';
+import { realTime, tracking, variantTarget, type Properties, type Resources } from './support/templates';
 
 describe('conditions', () => {
   const judged = (Resources: Resources, Conditions: Properties): string[] =>
@@ -9,12 +9,20 @@ describe('conditions', () => {
   const isProd = { 'Fn::Equals': [{ Ref: 'Stage' }, 'prod'] };
 
   test('what is wrong on every branch is certain', () => {
-    const zero = { ...realTime(), Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 0, '0'] } }) };
+    const zero = {
+      ...realTime(),
+      P: tracking(),
+      Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 0, '0'] } }),
+    };
     expect(judged(zero, { Prod: isProd })).toEqual(['zero-where-impossible Target']);
   });
 
   test('what a resource has wrong whenever it is there is certain', () => {
-    const optional = { ...realTime(), Target: { ...variantTarget({ MinCapacity: 0 }), Condition: 'Prod' } };
+    const optional = {
+      ...realTime(),
+      Target: { ...variantTarget({ MinCapacity: 0 }), Condition: 'Prod' },
+      P: { ...tracking(), Condition: 'Prod' },
+    };
     expect(judged(optional, { Prod: isProd })).toEqual(['zero-where-impossible Target']);
   });
 
@@ -25,6 +33,7 @@ describe('conditions', () => {
         { ModelName: { 'Fn::If': ['Dev', { Ref: 'AWS::NoValue' }, 'm'] } },
         { ExecutionRoleArn: { Ref: 'Role' } },
       ),
+      P: tracking(),
       Target: variantTarget({ MinCapacity: { 'Fn::If': ['Prod', 1, 0] } }),
     };
     expect(judged(either, Conditions)).toEqual([]);
@@ -41,6 +50,7 @@ describe('conditions', () => {
           },
         },
       ),
+      P: tracking(),
       Target: variantTarget({ MinCapacity: 0 }),
     };
     expect(judged(Resources, Conditions)).toEqual(['zero-where-impossible Target']);
@@ -49,7 +59,7 @@ describe('conditions', () => {
   test('more conditions than can be tried leave their values unknown', () => {
     const names = Array.from({ length: 12 }, (_one, index) => `C${index}`);
     const nested = names.reduce<unknown>((inner, name) => ({ 'Fn::If': [name, inner, 1] }), 0);
-    expect(judged({ ...realTime(), Target: variantTarget({ MinCapacity: nested }) }, {})).toEqual([]);
+    expect(judged({ ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity: nested }) }, {})).toEqual([]);
   });
 });
 
@@ -71,7 +81,11 @@ describe('warnings behind conditions', () => {
   const resets = realTime({}, {}, { RetainAllVariantProperties: false });
 
   test('are listed by the condition that they need, where the defaults do not lead to them', () => {
-    const scaled = { ...resets, Target: { ...variantTarget(), Condition: 'Scaled' } };
+    const scaled = {
+      ...resets,
+      Target: { ...variantTarget(), Condition: 'Scaled' },
+      P: { ...tracking(), Condition: 'Scaled' },
+    };
     expect(summary(scaled, { Scale: off }, { Scaled: isOn('Scale') })).toEqual({
       findings: [],
       conditional: ['Scaled true: counts-reset-on-deploy Endpoint'],
@@ -79,7 +93,11 @@ describe('warnings behind conditions', () => {
   });
 
   test('are listed for the other value of a condition too', () => {
-    const unscaled = { ...resets, Target: { ...variantTarget(), Condition: 'Fixed' } };
+    const unscaled = {
+      ...resets,
+      Target: { ...variantTarget(), Condition: 'Fixed' },
+      P: { ...tracking(), Condition: 'Fixed' },
+    };
     const Conditions = { Scaled: isOn('Scale'), Fixed: { 'Fn::Not': [{ Condition: 'Scaled' }] } };
     const on = { Type: 'String', Default: 'yes' };
     expect(summary(unscaled, { Scale: on }, Conditions).conditional).toEqual([
@@ -89,12 +107,20 @@ describe('warnings behind conditions', () => {
 
   test('are none where the defaults lead to them, or where nothing is behind a condition', () => {
     const on = { Type: 'String', Default: 'yes' };
-    const scaled = { ...resets, Target: { ...variantTarget(), Condition: 'Scaled' } };
+    const scaled = {
+      ...resets,
+      Target: { ...variantTarget(), Condition: 'Scaled' },
+      P: { ...tracking(), Condition: 'Scaled' },
+    };
     expect(summary(scaled, { Scale: on }, { Scaled: isOn('Scale') })).toEqual({
       findings: ['counts-reset-on-deploy'],
       conditional: [],
     });
-    const good = { ...realTime(), Target: { ...variantTarget(), Condition: 'Scaled' } };
+    const good = {
+      ...realTime(),
+      Target: { ...variantTarget(), Condition: 'Scaled' },
+      P: { ...tracking(), Condition: 'Scaled' },
+    };
     expect(summary(good, { Scale: off }, { Scaled: isOn('Scale') }).conditional).toEqual([]);
   });
 
@@ -102,6 +128,7 @@ describe('warnings behind conditions', () => {
     const twice = {
       ...resets,
       Target: { ...variantTarget({ MaxCapacity: { 'Fn::If': ['Large', 8, 4] } }), Condition: 'Scaled' },
+      P: { ...tracking(), Condition: 'Scaled' },
     };
     const Conditions = { Scaled: isOn('Scale'), Large: { 'Fn::And': [{ Condition: 'Scaled' }, isOn('Size')] } };
     expect(summary(twice, { Scale: off, Size: off }, Conditions).conditional).toEqual([

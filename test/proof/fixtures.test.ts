@@ -10,6 +10,7 @@ const WRONG: { readonly [file: string]: readonly string[] } = {
     'error arn-for-name Slow',
     'error scalable-target-invalid Fleet',
     'warning latency-in-microseconds Slow',
+    'warning target-without-policy Fleet',
   ],
   'async-on-invocations': ['error metric-not-published Follow', 'error predefined-metric-mismatch FollowToo'],
   'backlog-of-real-time': ['error metric-not-published QueueAlarm', 'error metric-wrong-dimensions QueueAlarm'],
@@ -26,6 +27,7 @@ const WRONG: { readonly [file: string]: readonly string[] } = {
     'error zero-where-impossible Fleet',
   ],
   'synthesis-time-in-names': [
+    'warning target-without-policy Fleet',
     'warning unstable-name ScorerConfig',
     'warning unstable-name ScorerEndpoint',
     'warning unstable-name ScorerModel',

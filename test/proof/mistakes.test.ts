@@ -57,12 +57,12 @@ const MISTAKES: readonly (readonly [what: string, template: Resources, rules: re
   ],
   [
     'a burstable type behind a scalable target',
-    { ...realTime({ InstancePools: undefined, InstanceType: 'ml.t3.medium' }), Target: variantTarget() },
+    { ...realTime({ InstancePools: undefined, InstanceType: 'ml.t3.medium' }), P: tracking(), Target: variantTarget() },
     ['burstable-instance-type'],
   ],
   [
     'a deployment that sets live counts back',
-    { ...realTime({}, {}, { RetainAllVariantProperties: false }), Target: variantTarget() },
+    { ...realTime({}, {}, { RetainAllVariantProperties: false }), P: tracking(), Target: variantTarget() },
     ['counts-reset-on-deploy'],
   ],
   [
@@ -77,7 +77,7 @@ const MISTAKES: readonly (readonly [what: string, template: Resources, rules: re
   ],
   [
     'zero instances behind a real-time endpoint',
-    { ...realTime(), Target: variantTarget({ MinCapacity: 0 }) },
+    { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity: 0 }) },
     ['zero-where-impossible'],
   ],
 ];
@@ -129,6 +129,7 @@ describe('what only a deployment decides', () => {
       'a switch that depends on one',
       {
         ...realTime({}, {}, { RetainAllVariantProperties: { 'Fn::If': ['P', true, false] } }),
+        P: tracking(),
         Target: variantTarget(),
       },
     ],

@@ -30,6 +30,7 @@ describe('what only the deployment gives', () => {
       {
         Resources: {
           ...realTime({ InstancePools: undefined, InstanceType: '{{resolve:ssm:/serving/type}}' }),
+          P: tracking(),
           Target: variantTarget(),
         },
       },
@@ -38,8 +39,8 @@ describe('what only the deployment gives', () => {
       'a dynamic reference in a resource id',
       {
         Resources: {
-          Target: variantTarget({ ResourceId: { 'Fn::Sub': 'endpoint/{{resolve:ssm:/serving/name:2}}/variant/main' } }),
           P: tracking(),
+          Target: variantTarget({ ResourceId: { 'Fn::Sub': 'endpoint/{{resolve:ssm:/serving/name:2}}/variant/main' } }),
         },
       },
     ],
@@ -47,10 +48,10 @@ describe('what only the deployment gives', () => {
       'an import whose name has slashes',
       {
         Resources: {
+          P: tracking(),
           Target: variantTarget({
             ResourceId: { 'Fn::Join': ['', ['endpoint/', { 'Fn::ImportValue': '/serving/name' }, '/variant/main']] },
           }),
-          P: tracking(),
         },
       },
     ],
@@ -80,6 +81,7 @@ describe('what only the deployment gives', () => {
         Mappings: { Least: { prod: { Count: 0 } } },
         Resources: {
           ...realTime(),
+          P: tracking(),
           Target: variantTarget({
             MinCapacity: { 'Fn::FindInMap': ['Least', { Ref: 'AWS::Region' }, 'Count', { DefaultValue: 0 }] },
           }),
@@ -94,6 +96,7 @@ describe('what only the deployment gives', () => {
             {},
             { 'Fn::Transform': { Name: 'AWS::Include', Parameters: { Location: 's3://parts/async.yaml' } } },
           ),
+          P: tracking(),
           Target: variantTarget({ MinCapacity: 0 }),
         },
       },
@@ -123,6 +126,7 @@ describe('what only the deployment gives', () => {
     const shadow = { VariantName: 'shadow', ModelName: 'm', InitialInstanceCount: 1, InstanceType: 'ml.m5.large' };
     const Resources = {
       ...realTime({}, { ShadowProductionVariants: [shadow] }),
+      P: tracking(),
       Target: variantTarget({ ResourceId: { 'Fn::Join': ['', ['endpoint/', endpointName, '/variant/shadow']] } }),
     };
     expect(told({ Resources })).toEqual([]);
@@ -132,13 +136,14 @@ describe('what only the deployment gives', () => {
 describe('spellings that say the same', () => {
   test('a map whose default of the language extensions stands', () => {
     const MinCapacity = { 'Fn::FindInMap': ['Least', 'test', 'Count', { DefaultValue: 0 }] };
-    const Resources = { ...realTime(), Target: variantTarget({ MinCapacity }) };
+    const Resources = { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity }) };
     expect(told({ Mappings: { Least: {} }, Resources })).toEqual(['error zero-where-impossible Target']);
   });
 
   test('the words of YAML 1.1 for true and false', () => {
     const scaled = (RetainAllVariantProperties: string): Resources => ({
       ...realTime({}, {}, { RetainAllVariantProperties }),
+      P: tracking(),
       Target: variantTarget(),
     });
     expect(told({ Resources: scaled('yes') })).toEqual([]);
@@ -148,6 +153,7 @@ describe('spellings that say the same', () => {
   test('a region decides what a map holds for it', () => {
     const Resources = {
       ...realTime(),
+      P: tracking(),
       Target: variantTarget({ MinCapacity: { 'Fn::FindInMap': ['Least', { Ref: 'AWS::Region' }, 'Count'] } }),
     };
     const Mappings = { Least: { 'eu-west-1': { Count: 0 }, 'us-east-1': { Count: 1 } } };
@@ -179,11 +185,24 @@ describe('spellings that say the same', () => {
   });
 });
 
+/** Limits that change by day, so that a target needs no policy. */
+const day = {
+  ScheduledActions: [
+    ['day', 'cron(0 8 * * ? *)', 2],
+    ['night', 'cron(0 20 * * ? *)', 1],
+  ].map(([ScheduledActionName, Schedule, MinCapacity]) => ({
+    ScheduledActionName,
+    Schedule,
+    ScalableTargetAction: { MinCapacity },
+  })),
+};
+
 describe('conditions and defaults', () => {
   const Parameters = { Stage: { Type: 'String', Default: 'dev' } };
   const Conditions = { IsProd: { 'Fn::Equals': [{ Ref: 'Stage' }, 'prod'] } };
   const least = (yes: unknown, no: unknown): Resources => ({
     ...realTime(),
+    P: tracking(),
     Target: variantTarget({ MinCapacity: { 'Fn::If': ['IsProd', yes, no] } }),
   });
 
@@ -204,7 +223,8 @@ describe('conditions and defaults', () => {
     };
     const Resources = {
       ...realTime({}, { AsyncInferenceConfig: { 'Fn::If': ['IsAsync', {}, { Ref: 'AWS::NoValue' }] } }),
-      Target: variantTarget({ MinCapacity: { 'Fn::If': ['IsProd', 0, 1] } }),
+
+      Target: variantTarget({ MinCapacity: { 'Fn::If': ['IsProd', 0, 1] }, ...day }),
     };
     expect(told({ ...two, Resources })).toEqual([]);
   });
@@ -215,7 +235,8 @@ describe('conditions and defaults', () => {
       Conditions: { IsAsync: { 'Fn::Equals': [{ Ref: 'Kind' }, 'async'] } },
       Resources: {
         ...realTime({}, { AsyncInferenceConfig: { 'Fn::If': ['IsAsync', {}, { Ref: 'AWS::NoValue' }] } }),
-        Target: variantTarget({ MinCapacity: { Ref: 'Least' } }),
+
+        Target: variantTarget({ MinCapacity: { Ref: 'Least' }, ...day }),
       },
     };
     expect(told(document)).toEqual([]);
@@ -245,9 +266,9 @@ describe('conditions and defaults', () => {
       Conditions: Object.fromEntries(names.map((name) => [name, { 'Fn::Equals': [{ Ref: `P${name}` }, 'yes'] }])),
     };
     const MinCapacity = names.reduce<unknown>((inner, name) => ({ 'Fn::If': [name, 1, inner] }), 0);
-    expect(told({ ...many, Resources: { ...realTime(), Target: variantTarget({ MinCapacity }) } })).toEqual([
-      'error zero-where-impossible Target',
-    ]);
+    expect(
+      told({ ...many, Resources: { ...realTime(), P: tracking(), Target: variantTarget({ MinCapacity }) } }),
+    ).toEqual(['error zero-where-impossible Target']);
   });
 });
 

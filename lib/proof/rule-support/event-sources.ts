@@ -2,7 +2,7 @@ import { isObject, type Json } from '../../core/parse';
 import type { DeclaredEndpoint, Resource, TemplateModel, TemplateReader } from '../../template';
 
 /** Services whose records a function is given in batches. */
-export type SourceKind = 'Kinesis' | 'DynamoDB' | 'SQS';
+export type SourceKind = 'Kinesis' | 'DynamoDB' | 'SQS' | 'Kafka';
 
 /** A source of batches of a function, or of a pipe. */
 export interface EventSource {
@@ -56,12 +56,15 @@ const KIND_BY_TYPE: { readonly [type: string]: SourceKind } = {
   'AWS::DynamoDB::Table': 'DynamoDB',
   'AWS::DynamoDB::GlobalTable': 'DynamoDB',
   'AWS::SQS::Queue': 'SQS',
+  'AWS::MSK::Cluster': 'Kafka',
+  'AWS::MSK::ServerlessCluster': 'Kafka',
 };
 
 const KIND_BY_ARN: readonly (readonly [arn: RegExp, kind: SourceKind])[] = [
   [/^arn:[^:]*:kinesis:/, 'Kinesis'],
   [/^arn:[^:]*:dynamodb:/, 'DynamoDB'],
   [/^arn:[^:]*:sqs:/, 'SQS'],
+  [/^arn:[^:]*:kafka:/, 'Kafka'],
 ];
 
 function kindOf(source: Resource | undefined, arn: string | undefined): SourceKind | undefined {
@@ -70,7 +73,21 @@ function kindOf(source: Resource | undefined, arn: string | undefined): SourceKi
 }
 
 /** Properties of an event of the Serverless Application Model that name its source. */
-const SAM_SOURCE: { readonly [kind in SourceKind]: string } = { Kinesis: 'Stream', DynamoDB: 'Stream', SQS: 'Queue' };
+const SAM_SOURCE: { readonly [kind in SourceKind]: string } = {
+  Kinesis: 'Stream',
+  DynamoDB: 'Stream',
+  SQS: 'Queue',
+  Kafka: 'Stream',
+};
+
+/** Types of events of the Serverless Application Model, by the kind of their source. */
+const SAM_KINDS: { readonly [type: string]: SourceKind } = {
+  Kinesis: 'Kinesis',
+  DynamoDB: 'DynamoDB',
+  SQS: 'SQS',
+  MSK: 'Kafka',
+  SelfManagedKafka: 'Kafka',
+};
 
 /** Sources of batches of all functions and pipes in the templates. */
 export function eventSources(model: TemplateModel): EventSource[] {
@@ -89,7 +106,9 @@ function mappings(model: TemplateModel): EventSource[] {
       at,
       where: '',
       settings: properties,
-      kind: kindOf(source, reader.text(properties['EventSourceArn'])),
+      kind: reader.isAbsent(properties['SelfManagedEventSource'])
+        ? kindOf(source, reader.text(properties['EventSourceArn']))
+        : 'Kafka',
       source,
       consumer: functionNamed(model, reader, properties['FunctionName']),
       failurePath: ['DestinationConfig', 'OnFailure', 'Destination'],
@@ -104,7 +123,7 @@ function samEvents(model: TemplateModel): EventSource[] {
     return Object.entries(reader.object(properties['Events']) ?? {}).flatMap(([name, event]): EventSource[] => {
       const written = reader.object(event);
       const settings = reader.object(written?.['Properties']);
-      const kind = (['Kinesis', 'DynamoDB', 'SQS'] as const).find((one) => one === reader.text(written?.['Type']));
+      const kind = SAM_KINDS[reader.text(written?.['Type']) ?? ''];
       if (settings === undefined || kind === undefined) return [];
       return [
         {
@@ -148,6 +167,81 @@ function pipes(model: TemplateModel): EventSource[] {
       },
     ];
   });
+}
+
+/** A way in which events reach a function without a reply: Lambda retries failures twice and then discards the event. */
+export interface EventDelivery {
+  readonly consumer: Resource;
+  /** Resource and property that deliver the events. */
+  readonly at: Resource;
+  readonly property: string;
+}
+
+/** Deliveries of events of rules, topics and buckets to functions. */
+export function eventDeliveries(model: TemplateModel): EventDelivery[] {
+  const named = (at: Resource, property: string, value: unknown): EventDelivery[] => {
+    const consumer = functionNamed(model, at.reader, value);
+    return consumer === undefined ? [] : [{ consumer, at, property }];
+  };
+  // A schedule carries no request.
+  const rules = model
+    .ofType('AWS::Events::Rule')
+    .filter(({ reader, properties }) => !reader.isAbsent(properties['EventPattern']))
+    .flatMap((at) =>
+      at.reader
+        .objects(at.properties['Targets'])
+        .flatMap((target, index) => named(at, `Targets.${index}.Arn`, target['Arn'])),
+    );
+  const subscriptions = model
+    .ofType('AWS::SNS::Subscription')
+    .filter(({ reader, properties }) => reader.text(properties['Protocol']) === 'lambda')
+    .flatMap((at) => named(at, 'Endpoint', at.properties['Endpoint']));
+  const topics = model
+    .ofType('AWS::SNS::Topic')
+    .flatMap((at) =>
+      at.reader
+        .objects(at.properties['Subscription'])
+        .flatMap((one, index) =>
+          at.reader.text(one['Protocol']) === 'lambda'
+            ? named(at, `Subscription.${index}.Endpoint`, one['Endpoint'])
+            : [],
+        ),
+    );
+  const buckets = model.ofType('AWS::S3::Bucket').flatMap((at) => {
+    const list = at.reader.object(at.properties['NotificationConfiguration'])?.['LambdaConfigurations'];
+    return at.reader
+      .objects(list)
+      .flatMap((one, index) =>
+        named(at, `NotificationConfiguration.LambdaConfigurations.${index}.Function`, one['Function']),
+      );
+  });
+  const events = model.ofType('AWS::Serverless::Function').flatMap((consumer) =>
+    Object.entries(consumer.reader.object(consumer.properties['Events']) ?? {}).flatMap(([name, event]) => {
+      const type = consumer.reader.text(consumer.reader.object(event)?.['Type']) ?? '';
+      return /^(S3|SNS|EventBridgeRule|CloudWatchEvent)$/.test(type)
+        ? [{ consumer, at: consumer, property: `Events.${name}` }]
+        : [];
+    }),
+  );
+  return [...rules, ...subscriptions, ...topics, ...buckets, ...events];
+}
+
+/** True if a function keeps the events that it fails on, or may. */
+export function keepsFailedEvents(model: TemplateModel, consumer: Resource): boolean {
+  const { reader, properties } = consumer;
+  const globals = consumer.type === 'AWS::Serverless::Function' ? reader.globals['Function'] : undefined;
+  const own = { ...(isObject(globals) ? globals : {}), ...properties };
+  const isKept = (config: Json | undefined): boolean =>
+    !reader.isAbsent(reader.object(config?.['DestinationConfig'])?.['OnFailure']);
+  if (['DeadLetterConfig', 'DeadLetterQueue'].some((name) => !reader.isAbsent(own[name]))) return true;
+  if (isKept(reader.object(own['EventInvokeConfig']))) return true;
+  return model
+    .ofType('AWS::Lambda::EventInvokeConfig')
+    .some(
+      (config) =>
+        functionNamed(model, config.reader, config.properties['FunctionName']) === consumer &&
+        isKept(config.properties),
+    );
 }
 
 /** Values of the environment of a function, by name, with those that the Serverless Application Model gives all functions. */

@@ -1,7 +1,9 @@
+import { HOSTING_NAMESPACES } from '../../catalog/hosting-metrics';
 import { isObject, type Json } from '../../core/parse';
 import type { RuleViolation } from '../finding';
-import { isLiteral, type Resource, type TemplateModel, plainText } from '../../template';
+import { isLiteral, type MetricUse, type Resource, type TemplateModel, plainText } from '../../template';
 import { hostingAlarms } from '../rule-support/hosting-alarms';
+import { breachOf, LOADS } from '../rule-support/alarm-side';
 import { either, type ProofRule } from '../rule-support/rule';
 
 const ACTIONS = ['AlarmActions', 'OKActions', 'InsufficientDataActions'] as const;
@@ -142,25 +144,23 @@ function* actionWithoutArn(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
-/** Side of the threshold on which an alarm goes off. */
-function breachOf({ reader, properties }: Resource): 'above' | 'below' | undefined {
-  const operator = reader.text(properties['ComparisonOperator']) ?? '';
-  return /^GreaterThan(OrEqualTo)?Threshold$/.test(operator)
-    ? 'above'
-    : /^LessThan(OrEqualTo)?Threshold$/.test(operator)
-      ? 'below'
-      : undefined;
-}
-
 /** Metrics without datapoints while there are no requests. */
 const COMES_WITH_REQUESTS =
   /^(Invocations(PerInstance|PerCopy)?|(Model|Overhead|Container|FirstChunk\w*)Latency|Invocation(4XX|5XX|Model)Errors|MidStreamErrors|TimeInBacklog|TotalProcessingTime|InvocationFailures)$/;
+
+/** Reason why a gap in a metric is no load; undefined where it may be, and for expressions, which may fill gaps. */
+function whyGap({ metricName = '', namespace = '', property }: MetricUse): string | undefined {
+  if (COMES_WITH_REQUESTS.test(metricName)) return `${metricName} has no data without requests`;
+  const isLoad = property === '' && HOSTING_NAMESPACES.includes(namespace) && LOADS.test(metricName);
+  return isLoad ? `a gap in ${metricName} says nothing about the load` : undefined;
+}
 
 function* scalesWithoutData(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
     const alarm = use.resource;
     const { reader, properties, type } = alarm;
-    if (type !== 'AWS::CloudWatch::Alarm' || !COMES_WITH_REQUESTS.test(use.metricName ?? '')) continue;
+    const why = whyGap(use);
+    if (type !== 'AWS::CloudWatch::Alarm' || why === undefined) continue;
     if (reader.text(properties['TreatMissingData']) !== 'breaching' || breachOf(alarm) !== 'above') continue;
     const adding = model.targets
       .flatMap(({ policies }) => policies)
@@ -172,7 +172,7 @@ function* scalesWithoutData(model: TemplateModel): Iterable<RuleViolation> {
     yield {
       at: alarm,
       property: 'TreatMissingData',
-      message: `${use.metricName} has no data without requests: with 'breaching' the alarm then goes off, and ${adding.resource.logicalId} adds capacity for no request`,
+      message: `${why}: with 'breaching' the alarm then goes off, and ${adding.resource.logicalId} adds capacity for no request`,
     };
   }
 }

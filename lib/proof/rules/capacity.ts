@@ -135,6 +135,23 @@ function areKnown({ resource: { reader, properties } }: DeclaredTarget, name: st
   return [properties[name], ...actions].every((one) => reader.isAbsent(one) || reader.number(one) !== undefined);
 }
 
+function* initialAboveMax(model: TemplateModel): Iterable<RuleViolation> {
+  for (const target of model.targets) {
+    if (target.dimension !== 'variant' || target.variant === undefined) continue;
+    const { config, property, properties } = target.variant;
+    const initial = config.reader.number(properties['InitialInstanceCount']);
+    const highest = maximumOf(target);
+    if (initial === undefined || highest === undefined || initial <= highest || !areKnown(target, 'MaxCapacity'))
+      continue;
+    yield {
+      at: config,
+      property: `${property}.InitialInstanceCount`,
+      message: `InitialInstanceCount is ${initial}, above ${highest}, the MaxCapacity of ${target.resource.logicalId}: the first scaling action removes instances that the endpoint was made with`,
+      remedy: `set it to ${highest} or less, or raise MaxCapacity`,
+    };
+  }
+}
+
 function* fixedCapacity(model: TemplateModel): Iterable<RuleViolation> {
   for (const target of model.targets) {
     const { reader, properties } = target.resource;
@@ -465,6 +482,14 @@ export const CAPACITY_RULES: readonly ProofRule[] = [
     remedy: 'lower MinCapacity or raise MaxCapacity',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: minAboveMax,
+  },
+  {
+    id: 'initial-above-max',
+    severity: 'warning',
+    reason: 'a scaling action brings a fleet into its limits: instances above the maximum are launched to be removed',
+    remedy: 'set InitialInstanceCount within the limits',
+    source: 'Application Auto Scaling API reference: RegisterScalableTarget (MinCapacity, MaxCapacity)',
+    check: initialAboveMax,
   },
   {
     id: 'fixed-capacity',

@@ -1,6 +1,12 @@
 import type { RuleViolation } from '../finding';
 import type { TemplateModel } from '../../template';
-import { callsEndpoints, eventSources, type EventSource } from '../rule-support/event-sources';
+import {
+  callsEndpoints,
+  eventDeliveries,
+  eventSources,
+  keepsFailedEvents,
+  type EventSource,
+} from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
 
 /** Sources of functions and pipes that invoke endpoints, apart from disabled ones. */
@@ -39,7 +45,9 @@ function splitsBatches({ at: { reader }, settings }: EventSource): boolean {
 
 function* retriedForEver(model: TemplateModel): Iterable<RuleViolation> {
   for (const one of sourcesOfEndpoints(model)) {
-    if (one.kind !== 'Kinesis' && one.kind !== 'DynamoDB') continue;
+    if (one.kind === undefined || one.kind === 'SQS') continue;
+    // A destination takes what a batch of Kafka fails on.
+    if (one.kind === 'Kafka' && !isWithoutDestination(one)) continue;
     const limits = ['MaximumRetryAttempts', 'MaximumRecordAgeInSeconds'].map((name) => limitOf(one, name));
     if (limits.some((limit) => limit !== 'none')) continue;
     const lacking = [
@@ -50,14 +58,14 @@ function* retriedForEver(model: TemplateModel): Iterable<RuleViolation> {
     yield {
       at: one.at,
       property: `${one.where}MaximumRetryAttempts`,
-      message: `${lacking.join(', ')}: a batch that the endpoint refuses is retried until its records expire, and its shard waits behind it`,
+      message: `${lacking.join(', ')}: a batch that the endpoint refuses is retried until its records expire, and its ${one.kind === 'Kafka' ? 'partition' : 'shard'} waits behind it`,
     };
   }
 }
 
 function* dropped(model: TemplateModel): Iterable<RuleViolation> {
   for (const one of sourcesOfEndpoints(model)) {
-    if (one.kind !== 'Kinesis' && one.kind !== 'DynamoDB') continue;
+    if (one.kind === undefined || one.kind === 'SQS') continue;
     const [retries, age] = ['MaximumRetryAttempts', 'MaximumRecordAgeInSeconds'].map((name) => limitOf(one, name));
     const isLimited = typeof retries === 'number' || typeof age === 'number';
     if (!isLimited || !isWithoutDestination(one)) continue;
@@ -67,6 +75,20 @@ function* dropped(model: TemplateModel): Iterable<RuleViolation> {
       property: `${one.where}${one.failurePath[0]!}`,
       message: `after ${after} a batch is dropped, its good records included: it has no destination on failure`,
       remedy: `set ${one.failurePath.join('.')} to a queue or topic`,
+    };
+  }
+}
+
+/** Number of attempts that Lambda makes for an event without a reply. Source: Lambda developer guide, asynchronous invocation. */
+const EVENT_ATTEMPTS = 3;
+
+function* eventsDropped(model: TemplateModel): Iterable<RuleViolation> {
+  for (const { consumer, at, property } of eventDeliveries(model)) {
+    if (!callsEndpoints(model, consumer) || keepsFailedEvents(model, consumer)) continue;
+    yield {
+      at,
+      property,
+      message: `after ${EVENT_ATTEMPTS} failed attempts Lambda discards an event: ${consumer.logicalId} has no dead-letter queue and no destination on failure, so what the endpoint refuses is lost`,
     };
   }
 }
@@ -135,6 +157,15 @@ export const DELIVERY_RULES: readonly ProofRule[] = [
     remedy: 'set a destination on failure',
     source: 'Lambda developer guide: retain discarded records of an event source mapping',
     check: dropped,
+  },
+  {
+    id: 'event-dropped',
+    severity: 'warning',
+    reason: 'an event of a rule, a topic or a bucket is discarded when its attempts are spent',
+    remedy: 'set DeadLetterConfig of the function, or AWS::Lambda::EventInvokeConfig with a destination on failure',
+    source:
+      'Lambda developer guide: asynchronous invocation, error handling; retain records of asynchronous invocations',
+    check: eventsDropped,
   },
   {
     id: 'queue-loses-messages',

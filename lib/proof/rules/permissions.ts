@@ -1,6 +1,7 @@
 import type { Json } from '../../core/parse';
 import type { RuleViolation } from '../finding';
 import type { DeclaredEndpoint, Resource, TemplateModel } from '../../template';
+import { calledBy, eventSources } from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
 
 /** A statement of a policy document in a template. */
@@ -328,6 +329,39 @@ function streams(model: TemplateModel, endpoint: DeclaredEndpoint): boolean {
   });
 }
 
+/** Managed policies of AWS that functions have and that grant no invocation. */
+const WITHOUT_INVOCATION =
+  /(^|\/)(AWSLambda(Basic|VPCAccess|Kinesis|SQSQueue|DynamoDB|MSK)ExecutionRole|AWSXRayDaemonWriteAccess|AWSXrayWriteOnlyAccess|CloudWatchLambdaInsightsExecutionRolePolicy)$/;
+
+/** True if all that a role allows is known. */
+function isWhollyKnown(role: Resource, attached: readonly Resource[]): boolean {
+  const { reader, properties } = role;
+  const managed = properties['ManagedPolicyArns'];
+  const arns: readonly unknown[] = Array.isArray(managed) ? managed : reader.isAbsent(managed) ? [] : [managed];
+  const areKnown = arns.every((arn) => WITHOUT_INVOCATION.test(reader.text(arn) ?? ''));
+  const written = JSON.stringify([properties['Policies'], ...attached.map((one) => one.properties)]);
+  return areKnown && !/"NotAction"|"Action":(\{|\[[^\]]*\{)|"Fn::If"|"Fn::Transform"/.test(written);
+}
+
+/** Functions that are given requests and the name of an endpoint, and whose role certainly allows no invocation. */
+function* notGranted(model: TemplateModel): Iterable<RuleViolation> {
+  const statements = [...allowed(model)];
+  for (const consumer of new Set(eventSources(model).map((one) => one.consumer))) {
+    if (consumer?.type !== 'AWS::Lambda::Function' || calledBy(model, consumer).length === 0) continue;
+    const role = consumer.reader.referenced(consumer.properties['Role']);
+    if (role?.type !== 'AWS::IAM::Role') continue;
+    const attached = role.reader.usersOf(role).filter(({ type }) => /^AWS::IAM::/.test(type));
+    if (!isWhollyKnown(role, attached)) continue;
+    const own = statements.filter(({ principals, at }) => principals.includes(role) || attached.includes(at));
+    if (own.some((one) => [INVOKE, ASYNC, STREAM, CONVERSATION].some((action) => grants(one, action)))) continue;
+    yield {
+      at: consumer,
+      property: 'Role',
+      message: `${consumer.logicalId} is given records and the name of an endpoint, and ${role.logicalId} allows no invocation: every batch fails`,
+    };
+  }
+}
+
 /** Rules about permissions. */
 export const PERMISSION_RULES: readonly ProofRule[] = [
   {
@@ -337,6 +371,14 @@ export const PERMISSION_RULES: readonly ProofRule[] = [
     remedy: 'grant only the image, the files and the logs of the model',
     source: 'SageMaker developer guide: execution roles; IAM user guide: least privilege',
     check: fullAccess,
+  },
+  {
+    id: 'invoke-not-granted',
+    severity: 'warning',
+    reason: 'a consumer that may not invoke its endpoint fails on every record',
+    remedy: 'grant sagemaker:InvokeEndpoint on the endpoint to the role',
+    source: 'Service authorization reference: Amazon SageMaker (InvokeEndpoint)',
+    check: notGranted,
   },
   {
     id: 'invoke-grant-incomplete',

@@ -1,7 +1,5 @@
 import { isSageMakerTarget, parseResourceId } from '../../catalog/scalable-resource';
-import { InputError } from '../../core/errors';
 import { isObject, type Json } from '../../core/parse';
-import { parseSchedule } from '../../scaling/decide/schedule-expression';
 import type { RuleViolation } from '../finding';
 import {
   type DeclaredComponent,
@@ -12,6 +10,7 @@ import {
   type TemplateModel,
 } from '../../template';
 import type { ProofRule } from '../rule-support/rule';
+import { isScaledAtRunTime } from '../rule-support/run-time-scaling';
 
 const TARGET = 'AWS::ApplicationAutoScaling::ScalableTarget';
 
@@ -233,84 +232,26 @@ function* createdTooEarly(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
-function* scheduleInvalid(model: TemplateModel): Iterable<RuleViolation> {
-  for (const { resource } of model.targets) {
-    const { reader, properties } = resource;
-    const names = new Set<string>();
-    for (const [index, action] of reader.objects(properties['ScheduledActions']).entries()) {
-      const property = `ScheduledActions.${index}`;
-      const limits = reader.object(action['ScalableTargetAction']);
-      if (limits !== undefined && reader.isAbsent(limits['MinCapacity']) && reader.isAbsent(limits['MaxCapacity'])) {
-        yield {
-          at: resource,
-          property: `${property}.ScalableTargetAction`,
-          message: 'the action sets neither MinCapacity nor MaxCapacity',
-        };
-      }
-      const name = reader.text(action['ScheduledActionName']);
-      if (name !== undefined && names.has(name)) {
-        yield {
-          at: resource,
-          property: `${property}.ScheduledActionName`,
-          message: `two actions have the name '${name}': the later replaces the earlier`,
-          severity: 'warning',
-        };
-      }
-      if (name !== undefined) names.add(name);
-      const absent = ['ScheduledActionName', 'Schedule'].filter((one) => reader.isAbsent(action[one]));
-      if (absent.length > 0) {
-        yield {
-          at: resource,
-          property: `${property}.${absent[0]!}`,
-          message: `the action has no ${absent.join(' and no ')}`,
-          remedy: `set ${absent.join(' and ')}`,
-        };
-      }
-      const timezone = reader.text(action['Timezone']);
-      if (timezone !== undefined && isLiteral(timezone) && !isTimezone(timezone)) {
-        yield {
-          at: resource,
-          property: `${property}.Timezone`,
-          message: `'${timezone}' is not a time zone`,
-          remedy: 'write a name of the IANA time zone database, for example Europe/Zurich',
-        };
-      }
-      const schedule = reader.text(action['Schedule']);
-      if (schedule === undefined || !isLiteral(schedule)) continue;
-      const problem = problemOf(schedule);
-      if (problem === undefined) continue;
-      const isForm = !/^(at|rate|cron)\(.*\)$/.test(schedule.trim()) || /fields found/.test(problem);
-      yield {
-        at: resource,
-        property: `${property}.Schedule`,
-        message: problem,
-        // The documentation is inconsistent about details of cron.
-        severity: isForm ? 'error' : 'warning',
-      };
-    }
+function* targetWithoutPolicy(model: TemplateModel): Iterable<RuleViolation> {
+  // Policies that a function puts, a macro adds, or that name a resource known only at the deployment may belong to any target.
+  const isScaledElsewhere =
+    model.orphanPolicies.length > 0 ||
+    model.macroResources('AWS::ApplicationAutoScaling::ScalingPolicy').length > 0 ||
+    isScaledAtRunTime(model);
+  if (isScaledElsewhere) return;
+  for (const { resource, policies, dimension, endpoint, component, min, max } of model.targets) {
+    const isKnown = dimension !== undefined && (endpoint !== undefined || component !== undefined);
+    if (!isKnown || policies.length > 0 || !resource.reader.isAbsent(resource.properties['ScheduledActions'])) continue;
+    if (min === undefined || max === undefined || min >= max) continue;
+    yield {
+      at: resource,
+      property: 'MaxCapacity',
+      message: `no policy and no schedule of these templates moves the fleet between ${min} and ${max}: it stays at its first count`,
+    };
   }
 }
 
-function isTimezone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function problemOf(schedule: string): string | undefined {
-  try {
-    parseSchedule(schedule);
-    return undefined;
-  } catch (error) {
-    if (error instanceof InputError) return error.message;
-    throw error;
-  }
-}
-
-/** Rules about registrations and schedules. */
+/** Rules about registrations. */
 export const TARGET_RULES: readonly ProofRule[] = [
   {
     id: 'policy-without-target',
@@ -327,6 +268,14 @@ export const TARGET_RULES: readonly ProofRule[] = [
     remedy: 'keep one scalable target, with all policies and schedules',
     source: 'Application Auto Scaling API reference: RegisterScalableTarget',
     check: registeredTwice,
+  },
+  {
+    id: 'target-without-policy',
+    severity: 'warning',
+    reason: 'a scalable target alone gives limits to a fleet, and nothing that scales it',
+    remedy: 'add a scaling policy or scheduled actions, or remove the target',
+    source: 'Application Auto Scaling user guide: register a scalable target, then define a policy',
+    check: targetWithoutPolicy,
   },
   {
     id: 'target-of-nothing',
@@ -354,13 +303,5 @@ export const TARGET_RULES: readonly ProofRule[] = [
     source:
       'CloudFormation user guide: DependsOn attribute; Application Auto Scaling API reference: RegisterScalableTarget',
     check: createdTooEarly,
-  },
-  {
-    id: 'schedule-invalid',
-    severity: 'error',
-    reason: 'the service rejects an invalid schedule, and an action without limits',
-    remedy: 'write at(2026-12-24T08:00:00), rate(5 minutes) or cron(0 8 * * ? *)',
-    source: 'Application Auto Scaling user guide: scheduled scaling (cron expressions)',
-    check: scheduleInvalid,
   },
 ];

@@ -95,6 +95,16 @@ testRules(ALARM_RULES, {
       }),
     ],
     [
+      scaledRealTime({
+        Step: step(),
+        A: alarm('ConcurrentRequestsPerModel', onVariant, { TreatMissingData: 'breaching' }),
+      }),
+      scaledRealTime({
+        Step: step(),
+        A: alarm('ConcurrentRequestsPerModel', onVariant, { TreatMissingData: 'notBreaching' }),
+      }),
+    ],
+    [
       scaledRealTime({ Step: step(), A: alarm('ModelLatency', onVariant, { TreatMissingData: 'breaching' }) }),
       // Silence is a reason to give capacity up.
       scaledRealTime({

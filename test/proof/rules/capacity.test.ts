@@ -23,6 +23,31 @@ const concurrency = {
 testRules(
   CAPACITY_RULES,
   {
+    'initial-above-max': [
+      [scaledRealTime({}, {}, { InitialInstanceCount: 5 }), scaledRealTime({}, {}, { InitialInstanceCount: 4 })],
+      [
+        scaledRealTime({}, { MaxCapacity: 2 }, { InitialInstanceCount: 3 }),
+        // A schedule raises the maximum.
+        scaledRealTime(
+          {},
+          {
+            MaxCapacity: 2,
+            ScheduledActions: [
+              {
+                ScheduledActionName: 'day',
+                Schedule: 'cron(0 8 * * ? *)',
+                ScalableTargetAction: { MaxCapacity: 6 },
+              },
+            ],
+          },
+          { InitialInstanceCount: 3 },
+        ),
+      ],
+      [
+        scaledRealTime({}, { MaxCapacity: '3' }, { InitialInstanceCount: '8' }),
+        scaledRealTime({}, { MaxCapacity: { Ref: 'Most' } }, { InitialInstanceCount: 8 }),
+      ],
+    ],
     'scalable-target-invalid': [
       [scaledRealTime({}, { MaxCapacity: undefined }), scaledRealTime({}, { MaxCapacity: { Ref: 'Most' } })],
       [scaledRealTime({}, { ServiceNamespace: 'ecs' }), scaledRealTime({}, { ServiceNamespace: { Ref: 'Service' } })],

@@ -47,6 +47,38 @@ const queued = (queue: Properties, properties: Properties = {}): Resources => ({
     FunctionName: { 'Fn::GetAtt': ['Scorer', 'Arn'] },
   }),
 });
+const kafka = (settings: Properties, source: Properties = {}): Resources => ({
+  ...consumer(),
+  Map: resource('AWS::Lambda::EventSourceMapping', {
+    FunctionName: { Ref: 'Scorer' },
+    Topics: ['clicks'],
+    EventSourceArn: 'arn:aws:kafka:eu-west-1:111122223333:cluster/clicks/1',
+    ...source,
+    ...settings,
+  }),
+});
+const ownKafka = {
+  EventSourceArn: undefined,
+  SelfManagedEventSource: { Endpoints: { KafkaBootstrapServers: ['b:9092'] } },
+};
+const scorerArn = { 'Fn::GetAtt': ['Scorer', 'Arn'] };
+const dead = { DeadLetterConfig: { TargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] } } };
+const onRule = (rule: Properties, properties: Properties = {}): Resources => ({
+  ...consumer(properties),
+  Rule: resource('AWS::Events::Rule', { Targets: [{ Id: 'scorer', Arn: scorerArn }], ...rule }),
+});
+const onTopic = (Protocol: string): Resources => ({
+  ...consumer(),
+  Topic: resource('AWS::SNS::Topic', {}),
+  Subscription: resource('AWS::SNS::Subscription', { Protocol, Endpoint: scorerArn, TopicArn: { Ref: 'Topic' } }),
+});
+const onBucket = (more: Resources = {}): Resources => ({
+  ...consumer(),
+  Bucket: resource('AWS::S3::Bucket', {
+    NotificationConfiguration: { LambdaConfigurations: [{ Event: 's3:ObjectCreated:*', Function: scorerArn }] },
+  }),
+  ...more,
+});
 const redrive = (maxReceiveCount: number): Properties => ({
   VisibilityTimeout: 360,
   RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount },
@@ -60,11 +92,53 @@ testRules(DELIVERY_RULES, {
     [mapped({ ...destination, MaximumRecordAgeInSeconds: -1 }), mapped({ MaximumRetryAttempts: { Ref: 'Retries' } })],
     [mapped({}, 'arn:aws:kinesis:eu-west-1:111122223333:stream/clicks'), mapped({ Enabled: false })],
     [sam({}), sam({ MaximumRetryAttempts: 3, ...destination })],
+    [kafka({}), kafka(destination)],
+    [kafka({}, ownKafka), kafka({ MaximumRetryAttempts: 3, ...destination }, ownKafka)],
     [piped({}), piped({ MaximumRetryAttempts: 3, DeadLetterConfig: { Arn: { 'Fn::GetAtt': ['Dead', 'Arn'] } } })],
     [
       mapped({}),
       // A function that has nothing to do with an endpoint.
       { ...mapped({}), Scorer: resource('AWS::Lambda::Function', { Environment: { Variables: { TABLE: 't' } } }) },
+    ],
+  ],
+  'event-dropped': [
+    [onRule({ EventPattern: { source: ['x'] } }), onRule({ EventPattern: { source: ['x'] } }, dead)],
+    // A schedule carries no request.
+    [onRule({ EventPattern: { source: ['x'] } }), onRule({ ScheduleExpression: 'rate(5 minutes)' })],
+    [onTopic('lambda'), onTopic('sqs')],
+    [
+      onBucket(),
+      onBucket({
+        Failed: resource('AWS::Lambda::EventInvokeConfig', {
+          FunctionName: { Ref: 'Scorer' },
+          Qualifier: '$LATEST',
+          DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['Dead', 'Arn'] } } },
+        }),
+      }),
+    ],
+    [
+      onBucket({
+        Tried: resource('AWS::Lambda::EventInvokeConfig', { FunctionName: { Ref: 'Scorer' }, MaximumRetryAttempts: 1 }),
+      }),
+      // A function that has nothing to do with an endpoint.
+      { ...onBucket(), Scorer: resource('AWS::Lambda::Function', { Environment: { Variables: { TABLE: 't' } } }) },
+    ],
+    [
+      {
+        ...consumer(),
+        Scorer: resource('AWS::Serverless::Function', {
+          Environment: { Variables: { ENDPOINT: endpointName } },
+          Events: { Up: { Type: 'S3', Properties: { Bucket: { Ref: 'Bucket' } } } },
+        }),
+      },
+      {
+        ...consumer(),
+        Scorer: resource('AWS::Serverless::Function', {
+          Environment: { Variables: { ENDPOINT: endpointName } },
+          DeadLetterQueue: { Type: 'SQS', TargetArn: 'arn:aws:sqs:eu-west-1:111122223333:dead' },
+          Events: { Up: { Type: 'S3', Properties: { Bucket: { Ref: 'Bucket' } } } },
+        }),
+      },
     ],
   ],
   'record-dropped': [

@@ -21,6 +21,26 @@ const sharedModel = (Action: unknown): Resources => ({
   Grant: policy(Action, { Ref: 'Endpoint' }),
 });
 
+const grant = (Action: unknown) => ({
+  PolicyName: 'p',
+  PolicyDocument: { Statement: [{ Effect: 'Allow', Action, Resource: '*' }] },
+});
+const allow = (Action: unknown) => ({ Policies: [grant(Action)] });
+/** A consumer of a stream that knows the endpoint, with the permissions of its role. */
+const consumer = (permissions: object, more: Resources = {}): Resources => ({
+  ...realTime(),
+  CallerRole: role({ ...permissions }),
+  Scorer: resource('AWS::Lambda::Function', {
+    Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] },
+    Environment: { Variables: { ENDPOINT_NAME: endpointName } },
+  }),
+  Map: resource('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: 'arn:aws:kinesis:us-east-1:111122223333:stream/s',
+    FunctionName: { Ref: 'Scorer' },
+  }),
+  ...more,
+});
+
 testRules(PERMISSION_RULES, {
   'full-access-policy': [
     [
@@ -51,6 +71,26 @@ testRules(PERMISSION_RULES, {
         }),
       },
       { R: role({ Policies: [{ PolicyDocument: { Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] } }] }) },
+    ],
+  ],
+  'invoke-not-granted': [
+    [consumer(allow('sagemaker:DescribeEndpoint')), consumer(allow('sagemaker:InvokeEndpoint'))],
+    [consumer(allow('s3:GetObject')), consumer(allow('sagemaker:Invoke*'))],
+    [consumer({}), consumer({ ManagedPolicyArns: ['arn:aws:iam::111122223333:policy/invoke'] })],
+    [
+      consumer({ ManagedPolicyArns: ['arn:aws:iam::aws:policy/service-role/AWSLambdaKinesisExecutionRole'] }),
+      consumer(
+        {},
+        { Grant: resource('AWS::IAM::Policy', { ...grant('sagemaker:*'), Roles: [{ Ref: 'CallerRole' }] }) },
+      ),
+    ],
+    [
+      consumer(
+        {},
+        { Grant: resource('AWS::IAM::Policy', { ...grant('sns:Publish'), Roles: [{ Ref: 'CallerRole' }] }) },
+      ),
+      // A function that is given no records may only report.
+      { ...consumer({}), Map: resource('AWS::SNS::Topic', {}) },
     ],
   ],
   'invoke-grant-incomplete': [

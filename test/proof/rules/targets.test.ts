@@ -5,6 +5,7 @@ import {
   components,
   componentTarget,
   endpointName,
+  policy,
   type Properties,
   realTime,
   resource,
@@ -25,19 +26,6 @@ const byId = (properties: Properties): Resources[string] =>
       ...properties,
     },
   );
-const scheduled = (Schedule: unknown, limits: Properties = { MinCapacity: 2 }): Properties => ({
-  ScheduledActions: [{ ScheduledActionName: 'a', Schedule, ScalableTargetAction: limits }],
-});
-const night = (action: Properties): Properties => ({
-  ScheduledActions: [
-    {
-      ScheduledActionName: 'night',
-      Schedule: 'cron(0 22 * * ? *)',
-      ScalableTargetAction: { MinCapacity: 1, MaxCapacity: 2 },
-      ...action,
-    },
-  ],
-});
 const chat = (target: string, endpoint: Properties = { EndpointName: 'chat' }): Resources => ({
   ...realTime({}, {}, endpoint),
   Target: { ...variantTarget({ ResourceId: `endpoint/${target}/variant/AllTraffic` }), DependsOn: 'Endpoint' },
@@ -128,17 +116,34 @@ testRules(TARGET_RULES, {
       },
     ],
   ],
-  'schedule-invalid': [
-    [scaledRealTime({}, scheduled('cron(0 8 * * *)')), scaledRealTime({}, scheduled('cron(0 8 * * ? *)'))],
-    [scaledRealTime({}, scheduled('0 8 * * *')), scaledRealTime({}, scheduled('rate(1 day)'))],
+  'target-without-policy': [
+    [scaledRealTime(), scaledRealTime({ P: tracking() })],
     [
-      scaledRealTime({}, scheduled('at(2026-12-24T08:00:00)', {})),
-      scaledRealTime({}, scheduled({ 'Fn::Sub': 'cron(${Hour} * * ? *)' })),
+      { ...components(), Target: { ...componentTarget(), DependsOn: 'Component' } },
+      {
+        ...components(),
+        Target: {
+          ...componentTarget({
+            ScheduledActions: [
+              {
+                ScheduledActionName: 'day',
+                Schedule: 'cron(0 8 * * ? *)',
+                ScalableTargetAction: { MinCapacity: 2 },
+              },
+            ],
+          }),
+          DependsOn: 'Component',
+        },
+      },
     ],
+    // Its policies may be put by a function.
     [
-      scaledRealTime({}, night({ Timezone: 'Europe/Zuerich' })),
-      scaledRealTime({}, night({ Timezone: 'Europe/Zurich' })),
+      scaledRealTime({ Reader: policy('application-autoscaling:DescribeScalingPolicies', '*') }),
+      scaledRealTime({ Scaler: policy('application-autoscaling:PutScalingPolicy', '*') }),
     ],
-    [scaledRealTime({}, night({ Schedule: undefined })), scaledRealTime({}, night({ Schedule: { Ref: 'Schedule' } }))],
+    // A count that is held.
+    [scaledRealTime({}, { MinCapacity: 1 }), scaledRealTime({}, { MinCapacity: 4 })],
+    // The endpoint, and with it the policies, may be elsewhere.
+    [scaledRealTime(), { Target: variantTarget({ ResourceId: 'endpoint/chat/variant/AllTraffic' }) }],
   ],
 });
