@@ -1,4 +1,5 @@
 export * as cost from './cost';
+export * as features from './features';
 export * as inference from './inference';
 export * as ingestion from './ingestion';
 export * as monitoring from './monitoring';

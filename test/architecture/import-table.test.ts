@@ -28,6 +28,7 @@ const CONSTRUCT_ROOMS = [
   'inference',
   'scaling',
   'ingestion',
+  'features',
   'training',
   'cost',
   'gateway',

@@ -1,5 +1,8 @@
-import { type App, Size, Stack, Validations } from 'aws-cdk-lib';
+import { type App, Duration, Size, Stack, Validations } from 'aws-cdk-lib';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as events from 'aws-cdk-lib/aws-events';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import { SparkPipeline } from '../../lib/features';
 import {
   AsyncEndpoint,
   GpuEndpoint,
@@ -68,6 +71,16 @@ test.each<[string, (stack: Stack) => void]>([
       scaling.scaleOnConcurrency('concurrency');
       scaling.scaleToZero('wake');
     },
+  ],
+  [
+    'a Spark pipeline with every trigger',
+    (stack) =>
+      void new SparkPipeline(stack, 'Features', {
+        landingBucket: s3.Bucket.fromBucketName(stack, 'Landing', 'landed'),
+        schedule: events.Schedule.rate(Duration.hours(1)),
+        onNewObjects: {},
+        guardTable: dynamodb.Table.fromTableName(stack, 'Guard', 'guard'),
+      }),
   ],
 ])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
   const { error, violations } = synthesise((app: App) => {

@@ -1,0 +1,3 @@
+export * from './emr-release';
+export * from './spark-pipeline';
+export * from './spark-pipeline-props';
