@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Makes what is published beside the npm package, from its tarball:
 //   node bin/release/package.mjs python      the wheel and the source distribution for PyPI, into dist/python
-//   node bin/release/package.mjs languages   the code of Java, .NET and Go, not compiled, into dist/java, dist/dotnet and dist/go
+//   node bin/release/package.mjs languages   the code of Java, .NET and Go, which is not compiled here, into dist/java, dist/dotnet and dist/go
 //   node bin/release/package.mjs api         the API reference, dist/API.md
 // With --tarball FILE nothing is packed; the tarball's code, docs and assets are those that the packages get.
 import { execFileSync } from 'node:child_process';
@@ -13,8 +13,11 @@ import { parseArgs } from 'node:util';
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const distDirectory = path.join(projectDirectory, 'dist');
 
-/** Folder with a copy of the package under its own name, so that examples in it import `tidegate` as users do. */
-const stageDirectory = path.join(distDirectory, 'stage');
+const { values, positionals } = parseArgs({ options: { tarball: { type: 'string' } }, allowPositionals: true });
+const [name] = positionals;
+
+/** Folder, for this command alone, with a copy of the package under its own name, so that examples in it import `tidegate` as users do. */
+const stageDirectory = path.join(distDirectory, 'stage', String(name));
 const packageDirectory = path.join(stageDirectory, 'node_modules', 'tidegate');
 
 /** Runs a program of an npm package; its output is shown when it fails. */
@@ -118,8 +121,6 @@ const COMMANDS = {
   },
 };
 
-const { values, positionals } = parseArgs({ options: { tarball: { type: 'string' } }, allowPositionals: true });
-const [name] = positionals;
 if (positionals.length !== 1 || !Object.hasOwn(COMMANDS, name)) {
   process.stderr.write(
     `tidegate: packages are made for one of ${Object.keys(COMMANDS).join(', ')}; got '${positionals.join(' ')}'\n`,

@@ -85,6 +85,17 @@ export function pythonPackages(): string {
   });
 }
 
+/** The folder with the code that `npm run package:languages` generates of the tarball: `java`, `dotnet` and `go`. */
+export function languagePackages(): string {
+  const tarball = packedTarball();
+  pythonPackages(); // both keep what they translate in one file
+  return once('languages', (destination) => {
+    runProgram('npm', ['run', '--silent', 'package:languages', '--', '--tarball', tarball], { cwd: projectDirectory });
+    for (const language of ['java', 'dotnet', 'go'])
+      fs.cpSync(path.join(projectDirectory, 'dist', language), path.join(destination, language), { recursive: true });
+  });
+}
+
 /** A folder in which the tarball is installed beside a version of the CDK. */
 export function installedApp(cdk: string, constructs: string): string {
   const tarball = packedTarball();
@@ -124,17 +135,48 @@ export function pythonWithWheel(): string {
   return path.join(folder, 'bin', 'python');
 }
 
-/** A Python that has mypy; undefined where pip cannot install it. */
-export function mypy(): string | undefined {
-  const inFolder = (folder: string): string => path.join(folder, 'bin', 'python');
+/** Makes something of packages that a registry may not have; undefined where they cannot be had. */
+function onceIfPossible(name: string, make: (destination: string) => void): string | undefined {
   try {
-    const folder = once('mypy', (destination) => {
-      runProgram(process.env.PYTHON ?? 'python3', ['-m', 'venv', destination]);
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'mypy==2.4.1'];
-      runProgram(inFolder(destination), pip);
-    });
-    return inFolder(folder);
+    return once(name, make);
   } catch {
     return undefined;
   }
+}
+
+/** A Python that has mypy; undefined where pip cannot install it. */
+export function mypy(): string | undefined {
+  const inFolder = (folder: string): string => path.join(folder, 'bin', 'python');
+  const folder = onceIfPossible('mypy', (destination) => {
+    runProgram(process.env.PYTHON ?? 'python3', ['-m', 'venv', destination]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'mypy==2.4.1'];
+    runProgram(inFolder(destination), pip);
+  });
+  return folder === undefined ? undefined : inFolder(folder);
+}
+
+/** The class path of the CDK for Java, in the versions given by group and name; undefined where Maven cannot have them. */
+export function javaClassPath(artifacts: { readonly [groupAndName: string]: string }): string | undefined {
+  const folder = onceIfPossible('java', (destination) => {
+    runProgram('javac', ['-version']);
+    const dependencies = Object.entries(artifacts).map(([artifact, version]) => {
+      const [group, name] = artifact.split(':');
+      return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
+    });
+    const project = '<groupId>app</groupId><artifactId>app</artifactId><version>1</version>';
+    const pom = `<project><modelVersion>4.0.0</modelVersion>${project}<dependencies>${dependencies.join('')}</dependencies></project>`;
+    fs.writeFileSync(path.join(destination, 'pom.xml'), pom);
+    const flags = ['-q', '-B', 'dependency:build-classpath', '-Dmdep.outputFile=classpath.txt'];
+    runProgram('mvn', flags, { cwd: destination });
+  });
+  return folder === undefined ? undefined : fs.readFileSync(path.join(folder, 'classpath.txt'), 'utf8').trim();
+}
+
+/** A new Go module that requires others, which are downloaded, in the versions given; undefined where Go cannot have them. */
+export function goModule(requirements: { readonly [module: string]: string }): string | undefined {
+  return onceIfPossible('go-module', (destination) => {
+    const lines = Object.entries(requirements).map(([module, version]) => `require ${module} ${version}`);
+    fs.writeFileSync(path.join(destination, 'go.mod'), `module app\n\ngo 1.25\n\n${lines.join('\n')}\n`);
+    runProgram('go', ['mod', 'download'], { cwd: destination });
+  });
 }
