@@ -25,6 +25,8 @@ export interface AnsweredLine {
   readonly measurement?: RequestMeasurement;
 }
 
+type Shard = Pick<Batch, 'streamName' | 'shardId'>;
+
 /** Maximum size of a response whose facts are read, bytes. */
 const MAX_PARSED_BYTES = 1024 * 1024;
 
@@ -32,7 +34,7 @@ const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
 
 /** Returns the outcome of an answered record. The response is part of the line as text, or an object beside it: its bytes as they came. */
-export function answeredLine(batch: Batch, record: StreamRecord, timed: TimedAnswer): AnsweredLine {
+export function answeredLine(batch: Shard, record: StreamRecord, timed: TimedAnswer): AnsweredLine {
   const { answer, answeredAt, requestSeconds } = timed;
   const { body } = answer;
   const text = body.length <= MAX_INLINE_RESPONSE_BYTES ? exactText(body) : undefined;
@@ -60,7 +62,7 @@ export function answeredLine(batch: Batch, record: StreamRecord, timed: TimedAns
 
 /** Returns the outcome of a record that becomes a dead letter. */
 export function rejectedLine(
-  batch: Batch,
+  batch: Shard,
   record: StreamRecord,
   { error, status, at }: { readonly error: string; readonly status: number | null; readonly at: EpochSeconds },
 ): RecordResult {

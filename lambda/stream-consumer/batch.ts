@@ -3,6 +3,7 @@ import type { KinesisStreamEvent } from 'aws-lambda';
 import { InputError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
 import { readPath, type RecordFieldSource } from '../../lib/ingestion/decide/record-field';
+import type { ShardRecord } from '../clients/shard-reader';
 import { deaggregate } from './aggregated-record';
 
 /** One record of a producer; an aggregated record of the stream is several of them. */
@@ -21,6 +22,7 @@ export interface StreamRecord {
 
 /** Records of one invocation, of one shard, in order. */
 export interface Batch {
+  readonly streamArn: string;
   readonly streamName: string;
   readonly shardId: string;
   readonly records: readonly StreamRecord[];
@@ -47,25 +49,32 @@ export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): Bat
   }
   const records = event.Records.flatMap(({ kinesis }) => {
     const { sequenceNumber, partitionKey, approximateArrivalTimestamp: arrivedAt } = kinesis;
-    const position = sequenceNumber.padStart(SEQUENCE_DIGITS, '0');
     const payload = Buffer.from(kinesis.data, 'base64');
-    const read = (part: Pick<StreamRecord, 'position' | 'partitionKey' | 'payload'>): StreamRecord => ({
-      sequenceNumber,
-      arrivedAt,
-      ...part,
-      ...identify(part, shardId, fields),
-    });
-    const parts = deaggregate(payload);
-    if (parts === undefined) return [read({ position, partitionKey, payload })];
-    return parts.map((part, index) =>
-      read({
-        position: `${position}.${String(index).padStart(PART_DIGITS, '0')}`,
-        partitionKey: part.partitionKey,
-        payload: part.data,
-      }),
-    );
+    return recordsOf({ sequenceNumber, partitionKey, payload, arrivedAt }, shardId, fields);
   });
-  return { streamName, shardId, records };
+  return { streamArn: first.eventSourceARN, streamName, shardId, records };
+}
+
+/** Returns the records of producers in a record of the stream: one, or the parts of an aggregated record. */
+export function recordsOf(record: ShardRecord, shardId: string, fields: RecordFields): readonly StreamRecord[] {
+  const { sequenceNumber, partitionKey, arrivedAt } = record;
+  const position = sequenceNumber.padStart(SEQUENCE_DIGITS, '0');
+  const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.byteLength);
+  const read = (part: Pick<StreamRecord, 'position' | 'partitionKey' | 'payload'>): StreamRecord => ({
+    sequenceNumber,
+    arrivedAt,
+    ...part,
+    ...identify(part, shardId, fields),
+  });
+  const parts = deaggregate(payload);
+  if (parts === undefined) return [read({ position, partitionKey, payload })];
+  return parts.map((part, index) =>
+    read({
+      position: `${position}.${String(index).padStart(PART_DIGITS, '0')}`,
+      partitionKey: part.partitionKey,
+      payload: part.data,
+    }),
+  );
 }
 
 /** Reads id and order key; a payload without the configured field has the place in the stream as id, the partition key as order key. */

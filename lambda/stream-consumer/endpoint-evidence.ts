@@ -1,5 +1,7 @@
 import { parseJson } from '../../lib/core/parse';
+import type { EpochSeconds } from '../../lib/core/time';
 import { controlRequestObjectKey } from '../../lib/ingestion/contract';
+import type { FailuresOfRecord } from '../../lib/ingestion/decide/verdict';
 import type { ObjectStore } from '../clients/object-store';
 import type { WallClock } from '../support/clock';
 
@@ -22,7 +24,7 @@ export class EndpointEvidence {
   private control: Uint8Array | undefined;
   private isControlLoaded = false;
   private storedAt = -Infinity;
-  private readonly strikes = new Map<string, number>();
+  private readonly strikes = new Map<string, { readonly count: number; readonly firstAt: EpochSeconds }>();
   /** End of the one request in flight while the endpoint fails. */
   private trial: Promise<void> | undefined;
 
@@ -67,11 +69,12 @@ export class EndpointEvidence {
     this.failuresInARow += 1;
   }
 
-  /** Counts a failure of a record that others did not share; returns the number of them. */
-  public strike(record: string): number {
-    const strikes = (this.strikes.get(record) ?? 0) + 1;
-    this.strikes.set(record, strikes);
-    return strikes;
+  /** Counts a failure of a record that others did not share; returns those counted so far. */
+  public strike(record: string): FailuresOfRecord {
+    const now = this.clock.now();
+    const { count, firstAt } = this.strikes.get(record) ?? { count: 0, firstAt: now };
+    this.strikes.set(record, { count: count + 1, firstAt });
+    return { count: count + 1, secondsSinceFirst: now - firstAt };
   }
 
   /** Forgets the failures of a record that has its outcome. */

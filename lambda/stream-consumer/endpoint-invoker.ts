@@ -1,5 +1,6 @@
 import { RetryableError } from '../../lib/core/errors';
 import type { RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
+import { isRecordToBlame } from '../../lib/ingestion/decide/verdict';
 import { RequestFailedError, type EndpointAnswer, type EndpointRuntime } from '../clients/endpoint-runtime';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
@@ -23,6 +24,8 @@ export interface EndpointInvokerOptions {
   readonly remainingMs: () => number;
   /** Ends invocations in flight when the time is up. */
   readonly signal: AbortSignal;
+  /** Ends the pauses before retries. */
+  readonly pauseSignal: AbortSignal;
   readonly maxModelFailures: number;
   /** Maximum size of a payload, bytes. */
   readonly maxRecordBytes: number;
@@ -31,7 +34,7 @@ export interface EndpointInvokerOptions {
 /** Minimum time for another attempt. */
 const MIN_ATTEMPT_MS = 50;
 
-/** Invokes the endpoint for the records of one batch. */
+/** Invokes the endpoint for the records of one invocation. */
 export class EndpointInvoker {
   private probing: Promise<boolean> | undefined;
 
@@ -40,8 +43,8 @@ export class EndpointInvoker {
   /**
    * Invokes the endpoint for one record; retries failures while there is time and `isWanted()`.
    *
-   * A record is rejected when it failed `maxModelFailures` times, and after each of these failures the endpoint answered a request that
-   * was sent later: another record's, or the control request. Without such an answer the endpoint is to blame, whatever its status says,
+   * A record is rejected when it failed `maxModelFailures` times, or over a minute, and after each of these failures the endpoint answered a
+   * request that was sent later: another record's, or the control request. Without such an answer the endpoint is to blame, whatever its status says,
    * and the record stays pending.
    *
    * Throws only errors that no record causes, such as a denied permission.
@@ -67,9 +70,10 @@ export class EndpointInvoker {
         const failedBefore = evidence.upcomingSend;
         await this.pause(Math.max(attempt, evidence.failuresWhileFailing));
         if (!(outcome instanceof RequestFailedError) || !(await this.hasAnsweredOthers(failedBefore))) continue;
-        if (evidence.strike(place) < maxModelFailures) continue;
+        const failures = evidence.strike(place);
+        if (!isRecordToBlame(failures, maxModelFailures)) continue;
         evidence.settle(place);
-        const error = `${lastError} (${maxModelFailures} times, while other requests were answered)`;
+        const error = `${lastError} (${failures.count} times, while other requests were answered)`;
         return { kind: 'rejected', error, status: outcome.status };
       } finally {
         endTurn();
@@ -82,8 +86,8 @@ export class EndpointInvoker {
   }
 
   private pause(attempt: number): Promise<void> {
-    const { sleep, random, remainingMs, signal } = this.options;
-    return sleep(Math.min(backoffMilliseconds(attempt, random()), Math.max(0, remainingMs())), signal);
+    const { sleep, random, remainingMs, pauseSignal } = this.options;
+    return sleep(Math.min(backoffMilliseconds(attempt, random()), Math.max(0, remainingMs())), pauseSignal);
   }
 
   /** Returns the answer, or an error after which a retry may succeed. */

@@ -1,31 +1,25 @@
-import { setMaxListeners } from 'node:events';
 import type { Context, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
-import {
-  formatDeadLetter,
-  formatMeasurementLine,
-  measurementObjectKey,
-  type RequestMeasurement,
-  type RecordResult,
-} from '../../lib/ingestion/contract';
-import { decideCheckpoint, type RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
+import { decideCheckpoint } from '../../lib/ingestion/decide/checkpoint';
 import type { EndpointRuntime } from '../clients/endpoint-runtime';
 import type { ObjectStore } from '../clients/object-store';
+import type { ShardReader } from '../clients/shard-reader';
 import type { WallClock } from '../support/clock';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
-import { answeredLine, measurementOf, rejectedLine, type AnsweredLine, type TimedAnswer } from './answers';
 import { type Batch, parseBatch, type RecordFields } from './batch';
+import { DoneRecords } from './done-records';
 import { EndpointEvidence } from './endpoint-evidence';
-import { EndpointInvoker } from './endpoint-invoker';
-import { inKeyOrder } from './in-key-order';
-import { inBoundedParallel } from './bounded-parallel';
-import { OutcomeLog, type WrittenOutcomes } from './outcome-log';
+import { OutcomeLog } from './outcome-log';
+import { OutcomeWriter } from './outcome-writer';
 import { SeenRecords } from './seen-records';
+import { Session, type SessionOptions } from './session';
 
 export interface StreamConsumerDependencies {
   readonly endpoint: EndpointRuntime;
   readonly results: ObjectStore;
+  /** Reader of the shards; undefined where several invocations of one shard run at once, so that none may read ahead. */
+  readonly reader?: ShardReader;
   readonly clock: WallClock;
   readonly sleep: Sleep;
   /** Returns a number in [0, 1). */
@@ -61,134 +55,22 @@ const MAX_RESERVE_MS = 5_000;
 /** Time that is kept for the end of the invocation, and minimum time for the writes. */
 const END_MS = 500;
 
-type Outcome = RecordOutcome<TimedAnswer> | undefined;
-
 /**
  * Invokes the endpoint for every record of a batch and writes the outcomes: parse, look what is written, invoke, decide, write.
  *
- * Records of one key are sent strictly one after the other. A record that fails while others are answered becomes a dead letter with its
- * payload. Every record gets one line in one result object, which is written before the batch is reported; dead letters and measurements
- * follow from these lines. When a record stays pending, the lines before it are written and it is reported as the first failure, from which
- * Lambda delivers again: at least once. A repeated delivery finds the lines of an earlier one, and completes what follows from them.
+ * Records of one key are sent strictly one after the other. While responses are awaited the records behind the batch are read and sent too,
+ * so that the shard waits for none of them; Lambda delivers these later, and they are found written. A record that fails while others are
+ * answered becomes a dead letter with its payload. Every record gets one line in one result object, which is written before the batch is
+ * reported; dead letters and measurements follow from these lines. The first record of the batch that stays pending is reported as failure,
+ * from which Lambda delivers again: at least once. A repeated delivery finds the lines of an earlier one, and completes what follows from them.
  */
 export function createHandler(dependencies: StreamConsumerDependencies): StreamConsumer {
-  const { clock, logger, results, recordFields } = dependencies;
+  const { clock, logger, results, recordFields, reader } = dependencies;
   const seen = new SeenRecords();
+  const done = new DoneRecords();
+  const requests: SessionOptions['requests'] = new Map();
   const evidence = new EndpointEvidence(results, clock);
   const log = new OutcomeLog(results);
-
-  async function invoke(batch: Batch, written: WrittenOutcomes, remainingMs: () => number): Promise<Outcome[]> {
-    const outcomes: Outcome[] = batch.records.map(() => undefined);
-    const timeIsUp = new AbortController();
-    // Each record in flight waits on the signal, once in its request or once in its pause: Node.js warns from the eleventh on.
-    setMaxListeners(0, timeIsUp.signal);
-    const finished = new AbortController();
-    const { shardId, streamName } = batch;
-    const invoker = new EndpointInvoker({
-      ...dependencies,
-      evidence,
-      streamName,
-      shardId,
-      remainingMs,
-      signal: timeIsUp.signal,
-    });
-    let firstPending = Infinity;
-    const timer = dependencies.sleep(remainingMs(), finished.signal).then(() => timeIsUp.abort());
-    try {
-      await inKeyOrder(
-        batch.records,
-        { keyOf: (record) => record.key, limit: dependencies.concurrency },
-        async (record, index) => {
-          const known = seen.get(shardId, record.position);
-          let outcome: Outcome;
-          if (written.lines.has(record.position)) outcome = { kind: 'written' };
-          else if (known !== undefined) outcome = { kind: 'succeeded', answer: known };
-          else {
-            outcome = await invoker
-              .invoke(record, () => index < firstPending)
-              .catch((error: unknown) => {
-                // The error concerns every record: the ones in flight stop retrying.
-                firstPending = -1;
-                throw error;
-              });
-          }
-          outcomes[index] = outcome;
-          if (outcome.kind === 'succeeded') seen.add(shardId, record.position, outcome.answer);
-          if (outcome.kind === 'pending') firstPending = Math.min(firstPending, index);
-          return outcome.kind !== 'pending';
-        },
-      );
-    } catch (error) {
-      // No record causes this error: the outcomes so far are written; without any, the invocation fails.
-      logger.error('cannot invoke the endpoint', { error });
-      if (decideCheckpoint(outcomes) === 0) throw error;
-    } finally {
-      finished.abort();
-      await timer;
-    }
-    return outcomes;
-  }
-
-  /** Writes the outcomes before the checkpoint; returns the number of dead letters. */
-  async function write(batch: Batch, outcomes: readonly Outcome[], checkpoint: number, signal: AbortSignal) {
-    setMaxListeners(0, signal);
-    const answered: AnsweredLine[] = [];
-    const lines: RecordResult[] = [];
-    outcomes.slice(0, checkpoint).forEach((outcome, index) => {
-      const record = batch.records[index]!;
-      if (outcome?.kind === 'rejected') {
-        lines.push(rejectedLine(batch, record, { error: outcome.error, status: outcome.status, at: clock.now() }));
-      } else if (outcome?.kind === 'succeeded') {
-        const entry = answeredLine(batch, record, outcome.answer);
-        answered.push(entry);
-        lines.push(entry.line);
-      }
-    });
-    if (lines.length === 0) return 0;
-    const objects = answered.flatMap(({ object }) => object ?? []);
-    await inBoundedParallel(objects, ({ key, body, contentType }) => results.put(key, body, contentType, signal));
-    const inForce = await log.write(batch, lines, signal);
-    const isOwn = inForce.lines === lines;
-    await complete(
-      batch,
-      { ...inForce, measurements: isOwn ? answered.map(({ measurement }) => measurement) : undefined },
-      signal,
-    );
-    return inForce.lines.filter(({ deadLetter }) => deadLetter !== null).length;
-  }
-
-  /** Writes what follows from the lines of a result object: measurements, and the dead letters of this batch. */
-  async function complete(
-    batch: Batch,
-    given: {
-      readonly key: string;
-      readonly lines: readonly RecordResult[];
-      readonly measurements?: readonly (RequestMeasurement | undefined)[];
-    },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const records = new Map(batch.records.map((record) => [record.position, record]));
-    const letters = inBoundedParallel(given.lines, async ({ position, deadLetter, error, answeredAt }) => {
-      const record = records.get(position);
-      if (deadLetter === null || error === null || record === undefined) return;
-      const letter = {
-        sequenceNumber: record.sequenceNumber,
-        partitionKey: record.partitionKey,
-        payloadBase64: record.payload.toString('base64'),
-        error,
-        at: answeredAt,
-      };
-      await results.put(deadLetter, formatDeadLetter(letter), 'application/json', signal);
-      logger.warn('dead letter written', { key: deadLetter, error });
-    });
-    const measurements = given.measurements ?? given.lines.map((line) => measurementOf(line));
-    const known = measurements.filter((measurement) => measurement !== undefined);
-    const body = `${known.map(formatMeasurementLine).join('\n')}\n`;
-    await Promise.all([
-      letters,
-      known.length > 0 && results.put(measurementObjectKey(given.key), body, 'application/x-ndjson', signal),
-    ]);
-  }
 
   /** Publishes the counts and stores the control request; a failure or a silence does not affect the records. */
   async function publish({ streamName }: Batch, counts: BatchCounts, leftMs: number): Promise<void> {
@@ -205,38 +87,66 @@ export function createHandler(dependencies: StreamConsumerDependencies): StreamC
   return async (event, context) => {
     const batch = parseBatch(event, recordFields);
     if (batch === undefined) return { batchItemFailures: [] };
+    const { shardId } = batch;
+    const isDone = batch.records.every(({ position }) => done.has(shardId, position));
+    done.forgetBefore(shardId, batch.records[0]!.position);
+    if (isDone) {
+      logger.info('batch', { shardId, records: batch.records.length, succeeded: 0, deadLetters: 0 });
+      return { batchItemFailures: [] };
+    }
+    const startedAt = clock.now();
     const allMs = context.getRemainingTimeInMillis();
     const reserveMs = Math.min(MAX_RESERVE_MS, allMs / 3);
     const leftMs = (): number => Math.max(END_MS, context.getRemainingTimeInMillis() - END_MS);
+    // The clock of a local run is faster than the timers of its machine.
+    const remainingMs = (): number =>
+      Math.min(context.getRemainingTimeInMillis(), allMs - (clock.now() - startedAt) * 1000) - reserveMs;
 
+    const writer = new OutcomeWriter({ ...dependencies, batch, log, seen, done });
     const lookSeconds = Math.min(LOOK_DEADLINE_SECONDS, allMs / 3000);
     const written = await withDeadline(lookSeconds, 'reading the results', async (signal) => {
-      const found = await log.find(batch, signal);
-      for (const [key, lines] of found.objects) await complete(batch, { key, lines }, signal);
+      const found = await log.find(batch, reader !== undefined, signal);
+      for (const [key, lines] of found.objects) await writer.complete({ key, lines }, batch.records, signal);
       return found;
     });
-    const outcomes = await invoke(batch, written, () => context.getRemainingTimeInMillis() - reserveMs);
+    const session = new Session({
+      ...dependencies,
+      evidence,
+      batch,
+      cursor: reader?.after(batch.streamArn, shardId, batch.records.at(-1)!.sequenceNumber),
+      written: written.positions,
+      seen,
+      requests,
+      done,
+      writer,
+      remainingMs,
+    });
+    const { outcomes, succeeded, ahead, error } = await session.run();
     const checkpoint = decideCheckpoint(outcomes);
-    const deadLetters = await withDeadline(leftMs() / 1000, 'writing the results', (signal) =>
-      write(batch, outcomes, checkpoint, signal),
-    );
-    const succeeded = outcomes.filter((outcome) => outcome?.kind === 'succeeded').length;
+    if (error !== undefined) {
+      // No record causes this error: the outcomes so far are written; without any, the invocation fails.
+      logger.error('cannot invoke the endpoint', { error: error.error });
+      if (checkpoint === 0) throw error.error;
+    }
+    await writer.flush(leftMs() / 1000);
+    for (const { position } of batch.records) if (written.positions.has(position)) done.add(shardId, position);
+    const { deadLetters } = writer;
     const pending = batch.records[checkpoint];
     const outcome = outcomes[checkpoint];
     const unanswered = pending !== undefined && succeeded === 0 ? 1 : 0;
     await publish(batch, { deadLetters, unanswered }, leftMs());
-
-    for (const { position } of batch.records.slice(0, checkpoint)) seen.delete(batch.shardId, position);
     logger.info('batch', {
-      shardId: batch.shardId,
+      shardId,
       records: batch.records.length,
       succeeded,
       deadLetters,
+      ...(ahead === 0 ? {} : { ahead }),
       ...(pending === undefined
         ? {}
         : {
             retryFrom: pending.sequenceNumber,
-            reason: outcome?.kind === 'pending' ? outcome.error : 'an earlier record is pending',
+            reason:
+              outcome?.kind === 'pending' ? outcome.error : 'its response is awaited, or that of an earlier record',
           }),
     });
     return { batchItemFailures: pending === undefined ? [] : [{ itemIdentifier: pending.sequenceNumber }] };

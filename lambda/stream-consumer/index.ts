@@ -10,6 +10,7 @@ import { parseRecordField } from '../../lib/ingestion/decide/record-field';
 import { createEndpointRuntime } from '../clients/endpoint-runtime';
 import { createMetrics } from '../clients/metrics';
 import { createObjectStore } from '../clients/object-store';
+import { createShardReader } from '../clients/shard-reader';
 import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
@@ -27,6 +28,7 @@ export const handler = createHandler({
     accept: optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE,
   }),
   results: createObjectStore(requiredEnv(names.resultsBucketName)),
+  reader: optionalEnv(names.readsAhead) === 'true' ? createShardReader() : undefined,
   clock: systemClock,
   sleep: systemSleep,
   random: Math.random,

@@ -8,12 +8,13 @@ import {
 } from '../../lib/ingestion/contract';
 import type { ObjectStore } from '../clients/object-store';
 import type { Batch } from './batch';
+import { inBoundedParallel } from './bounded-parallel';
 
-/** Outcomes that earlier deliveries wrote for records of a batch. */
+/** Outcomes that earlier deliveries wrote for records of a batch, and behind it. */
 export interface WrittenOutcomes {
-  /** Line of each record that has one, by position. */
-  readonly lines: ReadonlyMap<string, RecordResult>;
-  /** All lines of each object that has one of these, by key. */
+  /** Positions of the records that have a line. */
+  readonly positions: ReadonlySet<string>;
+  /** All lines of each object that has one of the batch, by key. */
   readonly objects: ReadonlyMap<string, readonly RecordResult[]>;
 }
 
@@ -28,41 +29,36 @@ export class OutcomeLog {
   public constructor(private readonly store: ObjectStore) {}
 
   /**
-   * Returns what is written for records of a batch. An object of another lane of the shard (a share of its partition keys) has no record
-   * of the batch, and is not read: the batch has every record of its own lane between its first and its last, so an object of that lane
-   * begins or ends with one of them, or reaches beyond the batch on both sides.
+   * Returns what is written for the records of a batch, and where the shard is read ahead for all that follow. Invocations write what is
+   * answered, so that an object can have lines of records on both sides of one that was still open.
    */
-  public async find(batch: Batch, signal?: AbortSignal): Promise<WrittenOutcomes> {
+  public async find(batch: Batch, readsAhead: boolean, signal?: AbortSignal): Promise<WrittenOutcomes> {
     const { streamName, shardId, records } = batch;
-    const positions = new Set(records.map(({ position }) => position));
-    const begin = records[0]!.position;
-    const end = records.at(-1)!.position;
+    const own = new Set(records.map(({ position }) => position));
+    const end = readsAhead ? undefined : records.at(-1)!.position;
     const prefix = resultsOfShard(streamName, shardId);
-    const lines = new Map<string, RecordResult>();
+    const positions = new Set<string>();
     const objects = new Map<string, readonly RecordResult[]>();
-    for (let after = `${prefix}${begin}`; ;) {
+    for (let after = `${prefix}${records[0]!.position}`; ;) {
       const keys = await this.store.keysAfter(prefix, after, signal);
-      let overlaps = false;
-      for (const key of keys) {
+      const overlapping = keys.filter((key) => {
         const range = parseResultObjectKey(key);
-        if (range === undefined || range.first > end) continue;
-        overlaps = true;
-        const covers = range.first < begin && range.last > end;
-        if (!covers && !positions.has(range.first) && !positions.has(range.last)) continue;
-        const all = await this.read(key, signal);
-        const own = all.filter(({ position }) => positions.has(position));
-        for (const line of own) if (!lines.has(line.position)) lines.set(line.position, line);
-        if (own.length > 0) objects.set(key, all);
-      }
-      // Objects are about as long as a batch: a page without an overlap has none behind it.
-      if (keys.length < PAGE || !overlaps) return { lines, objects };
+        return range !== undefined && (end === undefined || range.first <= end);
+      });
+      await inBoundedParallel(overlapping, async (key) => {
+        const lines = await this.read(key, signal);
+        for (const { position } of lines) positions.add(position);
+        if (lines.some(({ position }) => own.has(position))) objects.set(key, lines);
+      });
+      // An object spans the time of its slowest record, in which fewer objects than a page are written.
+      if (keys.length < PAGE || overlapping.length === 0) return { positions, objects };
       after = keys.at(-1)!;
     }
   }
 
   /** Writes the outcomes of a sequence of records; returns its key and the lines that count, those of another delivery if it was faster. */
   public async write(
-    { streamName, shardId }: Batch,
+    { streamName, shardId }: Pick<Batch, 'streamName' | 'shardId'>,
     lines: readonly RecordResult[],
     signal?: AbortSignal,
   ): Promise<{ readonly key: string; readonly lines: readonly RecordResult[] }> {

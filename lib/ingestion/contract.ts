@@ -14,7 +14,7 @@ export const INGESTION_ENVIRONMENT = {
   componentName: 'TIDEGATE_INFERENCE_COMPONENT_NAME',
   /** Name of the bucket for results and dead letters. */
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
-  /** Maximum number of keys of a batch in flight at once. */
+  /** Maximum number of keys of an invocation in flight at once. */
   concurrency: 'TIDEGATE_CONCURRENCY',
   /** Maximum number of failures of one record, while other records are answered, before it becomes a dead letter. */
   maxModelFailures: 'TIDEGATE_MAX_MODEL_FAILURES',
@@ -28,9 +28,11 @@ export const INGESTION_ENVIRONMENT = {
   recordId: 'TIDEGATE_RECORD_ID',
   /** Maximum size of a payload, bytes. */
   maxRecordBytes: 'TIDEGATE_MAX_RECORD_BYTES',
+  /** `true` where one invocation at a time has a shard, so that it may read the shard ahead. */
+  readsAhead: 'TIDEGATE_READS_AHEAD',
 } as const;
 
-/** Default of the maximum number of keys of a batch in flight at once. */
+/** Default of the maximum number of keys of an invocation in flight at once. */
 export const DEFAULT_CONCURRENCY = 64;
 
 /** Default of the maximum number of failures of one record while other records are answered. */

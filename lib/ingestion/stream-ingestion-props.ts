@@ -63,28 +63,30 @@ export interface StreamIngestionProps {
   readonly maxRecordSize?: Size;
 
   /**
-   * Maximum number of records in a batch, 1 to 10,000.
+   * Maximum number of records in a batch, 1 to 10,000. An invocation reads on behind its batch; a larger batch lets Lambda pass what is
+   * written already in fewer invocations.
    *
-   * @default 100
+   * @default 1000
    */
   readonly batchSize?: number;
 
   /**
    * Maximum time that Lambda gathers records for a batch, at most 5 minutes.
    *
-   * @default Duration.seconds(1)
+   * @default Duration.seconds(0) - Lambda reads each shard once a second
    */
   readonly maxBatchingWindow?: Duration;
 
   /**
-   * Concurrent batches of one shard, 1 to 10; the order within each partition key is kept.
+   * Concurrent batches of one shard, 1 to 10; the order within each partition key is kept. With 1, an invocation has its shard to itself and
+   * reads it ahead: no record waits for a record of another key. With more, each batch is waited for as a whole.
    *
-   * @default 2
+   * @default 1
    */
   readonly parallelizationFactor?: number;
 
   /**
-   * Maximum number of partition keys of a batch with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all
+   * Maximum number of keys of an invocation with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all
    * shards and batches, than the endpoint serves at its maximum get a warning.
    *
    * @default - 64, or fewer where the app scales the endpoint and its maximum serves fewer
@@ -115,7 +117,8 @@ export interface StreamIngestionProps {
   readonly maxRecordAge?: Duration;
 
   /**
-   * Maximum time for a batch, including the retries of its records; 10 seconds to 15 minutes.
+   * Maximum time of an invocation, 10 seconds to 15 minutes. The age that Lambda reports of the records in a stream that is never idle grows to
+   * it, because Lambda goes on in the stream at the end of an invocation.
    *
    * @default Duration.minutes(2)
    */
@@ -181,9 +184,9 @@ export function ingestionSettings(props: StreamIngestionProps) {
     orderKey: props.orderKey ?? RecordField.partitionKey(),
     recordId: props.recordId ?? RecordField.sequenceNumber(),
     maxRecordSize: props.maxRecordSize ?? Size.mebibytes(1),
-    batchSize: props.batchSize ?? 100,
-    maxBatchingWindow: props.maxBatchingWindow ?? Duration.seconds(1),
-    parallelizationFactor: props.parallelizationFactor ?? 2,
+    batchSize: props.batchSize ?? 1000,
+    maxBatchingWindow: props.maxBatchingWindow ?? Duration.seconds(0),
+    parallelizationFactor: props.parallelizationFactor ?? 1,
     concurrency: props.concurrency ?? DEFAULT_CONCURRENCY,
     maxModelFailures: props.maxModelFailures ?? DEFAULT_MAX_MODEL_FAILURES,
     retryAttempts: props.retryAttempts,
@@ -318,8 +321,17 @@ export function checkFleetConcurrency(
 ): string[] {
   if (fleets === undefined) return [];
   const shape = consumerShape(props, settings);
-  const plan = { ...shape, concurrency: consumerConcurrency(props, settings, fleets), batchSize: settings.batchSize };
+  const plan = {
+    ...shape,
+    concurrency: consumerConcurrency(props, settings, fleets),
+    batchSize: recordsAtOnce(settings),
+  };
   return Object.values(plan).some((value) => Token.isUnresolved(value)) ? [] : checkRequestsInFlight(plan, fleets);
+}
+
+/** Number of records that an invocation can have in flight at once, whatever its concurrency. */
+function recordsAtOnce({ parallelizationFactor, batchSize, concurrency }: IngestionSettings): number {
+  return parallelizationFactor === 1 ? Math.max(batchSize, concurrency) : batchSize;
 }
 
 function consumerShape({ shardCount = ON_DEMAND_SHARDS_AT_START }: StreamIngestionProps, settings: IngestionSettings) {
@@ -334,7 +346,7 @@ export function checkExpectations(props: StreamIngestionProps, settings: Ingesti
     shardCount: props.shardCount ?? ON_DEMAND_SHARDS_AT_START,
     parallelizationFactor: settings.parallelizationFactor,
     concurrency: settings.concurrency,
-    batchSize: settings.batchSize,
+    batchSize: recordsAtOnce(settings),
     serviceTimeSeconds: expectedServiceTime.toMilliseconds() / 1000,
     recordsPerSecond,
   });

@@ -131,6 +131,7 @@ export class StreamIngestion extends Construct {
         [INGESTION_ENVIRONMENT.orderKey]: settings.orderKey.expression,
         [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
         [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
+        [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1),
       },
     });
     acknowledgeControl(

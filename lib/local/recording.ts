@@ -24,6 +24,10 @@ export interface Sample {
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
+  /** 95th percentiles of the parts of these latencies, seconds: in a slot of an instance, in the endpoint before it, and in the stream. */
+  readonly serviceP95: number | null;
+  readonly queueP95: number | null;
+  readonly streamP95: number | null;
   /** Cost since the first request, US dollars. */
   readonly spendUsd: number;
   /** Level of the cost guard. */

@@ -294,6 +294,7 @@ class LocalRun {
       training: traffic.training,
       capacity: { errors: traffic.capacityErrors, peakByType: traffic.fleet.peakByType() },
       latencySeconds: outcomes.latency(),
+      latencyPartsSeconds: outcomes.latencyParts(),
       costUsd: platform.fleet(outputs.EndpointName, outputs.VariantName).billedUsd,
       deniedCalls: await platform.deniedCalls(),
       handlerErrors: errors.totals(),

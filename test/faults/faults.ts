@@ -260,8 +260,8 @@ export const FAULTS: readonly Fault[] = [
         protection: 'a record that fails while others are answered becomes a dead letter',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
-          'if (evidence.strike(place) < maxModelFailures) continue;',
-          'if (evidence.strike(place) < Infinity) continue;',
+          'if (!isRecordToBlame(failures, maxModelFailures)) continue;',
+          'if (failures.count < Infinity) continue;',
         ),
         test: held(
           'lambda/stream-consumer/blame',
@@ -292,11 +292,35 @@ export const FAULTS: readonly Fault[] = [
         ),
       },
       {
+        protection: 'records of other keys are read and sent while a record fails',
+        removals: cut(
+          'lambda/stream-consumer/session.ts',
+          'const reading = this.readAhead();',
+          'const reading = Promise.resolve();',
+        ),
+        test: held(
+          'lambda/stream-consumer/freshness',
+          'a record that finds a free slot does so with bad records beside it, whose verdicts take less than a minute',
+        ),
+      },
+      {
+        protection: 'a record on which the model hangs is told after a minute',
+        removals: cut(
+          'lib/ingestion/decide/verdict.ts',
+          'return count >= MIN_FAILURES && secondsSinceFirst >= MAX_VERDICT_SECONDS;',
+          'return false;',
+        ),
+        test: held(
+          'ingestion/verdict',
+          'a record with %s',
+        ),
+      },
+      {
         protection: 'a delivery that is repeated finds the outcomes that an earlier one wrote',
         removals: cut(
           'lambda/stream-consumer/handler.ts',
-          'const found = await log.find(batch, signal);',
-          'const found = { ...(await log.find(batch, signal)), lines: new Map<string, RecordResult>() };',
+          'const found = await log.find(batch, reader !== undefined, signal);',
+          'const found = { ...(await log.find(batch, reader !== undefined, signal)), positions: new Set<string>() };',
         ),
         test: held(
           'lambda/stream-consumer/laws',
@@ -316,7 +340,7 @@ export const FAULTS: readonly Fault[] = [
       {
         protection: 'a dead letter keeps the payload',
         removals: cut(
-          'lambda/stream-consumer/handler.ts',
+          'lambda/stream-consumer/outcome-writer.ts',
           "payloadBase64: record.payload.toString('base64'),",
           "payloadBase64: '',",
         ),

@@ -69,21 +69,22 @@ describe('the requests in flight', () => {
   const second = { modelServer: ModelServer.triton(), capacity: { pools: [{ instanceType: 'ml.g6.xlarge' }] } };
 
   test.each<[string, Partial<StreamIngestionProps>, ((gpu: GpuEndpoint) => void) | undefined, string]>([
-    // 8 x 8 = 64 in service; 2 shards x 2 batches
-    ['what the largest fleet serves', { shardCount: 2 }, undefined, '16'],
-    // 64 / (4 x 2)
-    ['the shards an on-demand stream begins with', {}, undefined, '8'],
-    ['1 where there are more batches than places', { shardCount: 40 }, undefined, '1'],
+    // 8 x 8 = 64 in service
+    ['what the largest fleet serves', { shardCount: 2 }, undefined, '32'],
+    ['what the largest fleet serves in several batches', { shardCount: 2, parallelizationFactor: 2 }, undefined, '16'],
+    // 64 / 4
+    ['the shards an on-demand stream begins with', {}, undefined, '16'],
+    ['1 where there are more batches than places', { shardCount: 80 }, undefined, '1'],
     ['64 at most', { shardCount: 1, parallelizationFactor: 1 }, undefined, '64'],
     [
       'all variants of the endpoint together',
       { shardCount: 2 },
-      // 64 + 4 x 8 = 96; 96 / 4
+      // 64 + 4 x 8 = 96; 96 / 2
       (gpu) =>
         gpu
           .addVariant('second', { ...second, maxConcurrencyPerInstance: 8 })
           .autoScale({ minCapacity: 1, maxCapacity: 4 }),
-      '24',
+      '48',
     ],
     ['64 where a variant has no maximum', { shardCount: 2 }, (gpu) => gpu.addVariant('second', second), '64'],
     ['what is given', { shardCount: 2, concurrency: 4 }, undefined, '4'],
@@ -96,7 +97,7 @@ describe('the requests in flight', () => {
   });
 
   test('above what the largest fleet serves get a warning with the arithmetic and the way out', () => {
-    Annotations.fromStack(scaled({ shardCount: 2, concurrency: 64 })).hasWarning(
+    Annotations.fromStack(scaled({ shardCount: 2, parallelizationFactor: 2, concurrency: 64 })).hasWarning(
       '/Test/Ingestion',
       Match.stringLikeRegexp(
         '2 shards x 2 batches x 64 records are 256 requests in flight, above the 8 x 8 = 64 .*so that 192 wait.*lower concurrency to 16',
@@ -154,9 +155,9 @@ describe('the event source mapping', () => {
       EventSourceArn: stack.resolve(ingestion.stream.streamArn),
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       BisectBatchOnFunctionError: true,
-      BatchSize: 100,
-      MaximumBatchingWindowInSeconds: 1,
-      ParallelizationFactor: 2,
+      BatchSize: 1000,
+      MaximumBatchingWindowInSeconds: 0,
+      ParallelizationFactor: 1,
       MaximumRetryAttempts: Match.absent(),
       MaximumRecordAgeInSeconds: 86_400,
       StartingPosition: 'TRIM_HORIZON',
@@ -222,9 +223,18 @@ describe('the consumer', () => {
           TIDEGATE_ORDER_KEY: 'partition-key',
           TIDEGATE_RECORD_ID: 'sequence-number',
           TIDEGATE_MAX_RECORD_BYTES: '1048576',
+          TIDEGATE_READS_AHEAD: 'true',
         },
       },
     });
+  });
+
+  test('does not read a shard ahead that it has not to itself', () => {
+    deploy({ parallelizationFactor: 2 })
+      .template()
+      .hasResourceProperties('AWS::Lambda::Function', {
+        Environment: { Variables: Match.objectLike({ TIDEGATE_READS_AHEAD: 'false' }) },
+      });
   });
 
   test('may read the stream, read and write below its prefixes, count, and invoke the endpoint', () => {
@@ -439,14 +449,14 @@ describe('a plan that cannot work', () => {
     ],
     [
       'fewer consumers than shards need',
-      { shardCount: 4, reservedConcurrentExecutions: 7 },
+      { shardCount: 4, parallelizationFactor: 2, reservedConcurrentExecutions: 7 },
       'reservedConcurrentExecutions (7) is below shardCount x parallelizationFactor (8)',
     ],
     [
       'a provisioned stream that would grow for ever',
       { shardCount: 1, concurrency: 16, expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) },
-      // 2 batches x 16 in flight / 2 s = 16 a second
-      'a shard receives 100 records per second and the consumer processes at most 16',
+      // 16 in flight / 2 s = 8 a second
+      'a shard receives 100 records per second and the consumer processes at most 8',
     ],
   ])('%s is refused with the way out', (_, props, message) => {
     expect(() => deploy(props)).toThrow(InputError);

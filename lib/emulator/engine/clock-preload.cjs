@@ -1,8 +1,8 @@
 'use strict';
-// Gives a handler's process the local clock: `Date` follows it, timers and `performance` stay real.
+// Gives a handler's process the local clock: `Date` and the pauses of handlers follow it, other timers and `performance` stay real.
 const speed = Number(process.env.TIDEGATE_CLOCK_SPEED);
 if (speed > 0 && !globalThis[Symbol.for('tidegate.clock')]) {
-  globalThis[Symbol.for('tidegate.clock')] = true;
+  globalThis[Symbol.for('tidegate.clock')] = { speed };
   const RealDate = Date;
   const startMs = Number(process.env.TIDEGATE_CLOCK_MONOTONIC_START_MS);
   // Not the date of the machine, which may be set back during a run.

@@ -2,7 +2,7 @@ import type { ModelServerStatistics } from '../../emulator/model-server/model-se
 import type { DeniedCall } from '../../emulator/engine/engine';
 import { deniedText } from '../traffic/denied-calls';
 import type { GuardReport } from '../traffic/guard-ledger';
-import type { RequestTotals } from '../traffic/outcomes';
+import type { LatencyParts, Percentiles, RequestTotals } from '../traffic/outcomes';
 import type { TrainingReport } from '../traffic/training';
 import type { CapacityShortage } from '../traffic/traffic-watch';
 import type { ScalingEventReport } from './scaling-report';
@@ -42,7 +42,9 @@ export interface RunReport {
     /** Maximum number of instances in service at once, by type. */
     readonly peakByType: { readonly [instanceType: string]: number };
   };
-  readonly latencySeconds: { readonly p50: number | null; readonly p95: number | null; readonly p99: number | null };
+  readonly latencySeconds: Percentiles;
+  /** The same by part. */
+  readonly latencyPartsSeconds: LatencyParts;
   /** Cost of endpoint and training since their creation, US dollars. */
   readonly costUsd: number;
   readonly deniedCalls: readonly DeniedCall[];
@@ -137,9 +139,10 @@ function sumProblems({ requests, unresolvedIds, unknownIds }: RunResults): reado
 
 /** Summary of the report, for the page and the terminal. */
 export function summarise(report: RunReport): RunSummary {
-  const { requests, scaling, guard, training, latencySeconds: latency, resources } = report;
+  const { requests, scaling, guard, training, latencySeconds, latencyPartsSeconds: parts, resources } = report;
   const sum = requests.answered + requests.deadLettered + requests.queued;
   const seconds = (value: number | null): string => (value === null ? '–' : value.toFixed(value < 10 ? 2 : 1));
+  const percentiles = ({ p50, p95, p99 }: Percentiles): string => `${[p50, p95, p99].map(seconds).join(' / ')} s`;
   const plain = (label: string, value: string | number): SummaryItem => ({
     label,
     value: typeof value === 'number' ? value.toLocaleString('en-US') : value,
@@ -160,7 +163,11 @@ export function summarise(report: RunReport): RunSummary {
       value: sum === requests.in ? 'all requests' : `${sum} of ${requests.in}`,
       good: sum === requests.in,
     },
-    plain('Latency p50 / p95 / p99', `${[latency.p50, latency.p95, latency.p99].map(seconds).join(' / ')} s`),
+    plain('Latency p50 / p95 / p99', percentiles(latencySeconds)),
+    plain('  in service', percentiles(parts.service)),
+    plain('  queue in the endpoint', percentiles(parts.endpointQueue)),
+    plain('  waiting in the stream', percentiles(parts.stream)),
+    plain('  the same, sent with free slots', percentiles(parts.streamWithFreeSlots)),
     plain('Scale-outs / scale-ins', `${scaling.out} / ${scaling.in}`),
     plain('Peak instances', scaling.peakInstances),
     plain('Cost', `$${report.costUsd.toFixed(2)}`),

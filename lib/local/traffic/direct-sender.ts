@@ -10,7 +10,7 @@ export interface DirectSenderOptions {
   readonly random: Random;
   /** Ends the attempts; requests without a response stay pending. */
   readonly signal: AbortSignal;
-  readonly onResponse: (request: InferenceRequest) => void;
+  readonly onResponse: (request: InferenceRequest, reply: InvokeReply) => void;
   /** Receives a request whose attempts are used up, to send it through the stream. */
   readonly onSpill: (request: InferenceRequest) => void;
   /** Receives a request with an error that a retry cannot change. */
@@ -61,7 +61,7 @@ export class DirectSender {
     for (let attempt = 1; ; attempt++) {
       const reply = await this.attempt(body);
       if (reply?.statusCode === 200) {
-        this.options.onResponse(request);
+        this.options.onResponse(request, reply);
         return;
       }
       if (reply !== undefined && !isRetryable(reply)) {

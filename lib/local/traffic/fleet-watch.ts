@@ -83,6 +83,7 @@ export class FleetWatch {
   /** Observes once, without a sample. */
   public observe(): FleetView {
     const view = this.view();
+    this.options.outcomes.setFreeSlots(view.queued === 0 && view.inFlight < view.inService * view.slotsPerInstance);
     this.ledger.observe({
       second: this.second(),
       spendUsd: view.billedUsd - this.billedBefore,
@@ -102,6 +103,8 @@ export class FleetWatch {
     const second = this.second();
     const demand = driver.demand(second);
     const window = Math.max(LATENCY_WINDOW_SECONDS, (MIN_LATENCY_WINDOW_MS / 1000) * platform.clock.speed);
+    const since = platform.clock.now() - window;
+    const parts = outcomes.recentParts(since);
     recorder.sample({
       second,
       requestsPerSecond: demand.requestsPerSecond,
@@ -110,7 +113,10 @@ export class FleetWatch {
       inFlight: view.inFlight,
       queued: view.queued,
       streamBacklog: this.streamBacklog,
-      ...outcomes.recentLatency(platform.clock.now() - window),
+      ...outcomes.recentLatency(since),
+      serviceP95: parts.service,
+      queueP95: parts.queue,
+      streamP95: parts.stream,
       spendUsd: view.billedUsd - this.billedBefore,
       guardLevel: guard.level(),
       desiredInstances: view.desired,

@@ -8,7 +8,7 @@ import type { LocalPlatform } from '../deploy/local-platform';
 import type { PlatformOutputs } from '../deploy/stack-outputs';
 import { DirectSender } from './direct-sender';
 import { LoadDriver } from './load-driver';
-import { Outcomes } from './outcomes';
+import { Outcomes, responseTimesOf } from './outcomes';
 import { planMalformedRecords, planRequests } from './request-plan';
 import { ResultsReader } from './results-reader';
 import { StreamSender } from './stream-sender';
@@ -63,7 +63,10 @@ export class Load {
       clock,
       random,
       signal,
-      onResponse: ({ id, sentAt = clock.now() }) => this.outcomes.addResponse(id, clock.now() - sentAt, clock.now()),
+      onResponse: ({ id, sentAt = clock.now() }, { body }) => {
+        const now = clock.now();
+        this.outcomes.addResponse(id, now - sentAt, now, responseTimesOf(body, false));
+      },
       onSpill: (request) => this.driver.sendToStream(request),
       onRefused: ({ id }, { statusCode, body }) => {
         if (this.refusals.length < MAX_REFUSALS) {

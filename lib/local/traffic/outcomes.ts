@@ -1,5 +1,6 @@
 import type { EpochSeconds } from '../../core/time';
 import { QuantileSketch, quantile } from '../../core/statistics';
+import { parseInferenceResponse } from '../../ingestion/contract';
 import { requestId, requestIndex } from './request-plan';
 
 /** States of a request; a higher state replaces a lower one. */
@@ -15,6 +16,35 @@ export interface RequestTotals {
   readonly deadLettered: number;
 }
 
+/** Percentiles of times, seconds; null without any. */
+export interface Percentiles {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+/** Parts of the latency of a request that its response tells, seconds. */
+export interface ResponseTimes {
+  /** Time in a slot of an instance. */
+  readonly serviceSeconds: number;
+  /** Time in the endpoint before that slot was free. */
+  readonly queueSeconds: number;
+  /** True for a request that went through the stream. */
+  readonly isStreamed: boolean;
+}
+
+/** Parts of the latency of all responses. */
+export interface LatencyParts {
+  /** Time in a slot of an instance. */
+  readonly service: Percentiles;
+  /** Time in the endpoint before a slot was free. */
+  readonly endpointQueue: Percentiles;
+  /** Rest of the latency of the requests that went through the stream: waiting in it, retries and transfer. */
+  readonly stream: Percentiles;
+  /** The same for those that were sent while the endpoint had free slots. */
+  readonly streamWithFreeSlots: Percentiles;
+}
+
 const RELATIVE_ERROR = 0.005;
 
 /**
@@ -25,6 +55,8 @@ const RELATIVE_ERROR = 0.005;
 export class Outcomes {
   private states = new Uint8Array(4096);
   private sentAt = new Float64Array(4096);
+  private withFreeSlots = new Uint8Array(4096);
+  private hasFreeSlots = false;
   private sent = 0;
   private answered = 0;
   private deadLettered = 0;
@@ -32,7 +64,19 @@ export class Outcomes {
   private readonly deadMalformed = new Set<string>();
   private readonly unknown = new Set<string>();
   private readonly all = new QuantileSketch(RELATIVE_ERROR);
-  private recent: { readonly seenAt: EpochSeconds; readonly seconds: number }[] = [];
+  private readonly parts = {
+    service: new QuantileSketch(RELATIVE_ERROR),
+    endpointQueue: new QuantileSketch(RELATIVE_ERROR),
+    stream: new QuantileSketch(RELATIVE_ERROR),
+    streamWithFreeSlots: new QuantileSketch(RELATIVE_ERROR),
+  };
+  private recent: {
+    readonly seenAt: EpochSeconds;
+    readonly seconds: number;
+    readonly serviceSeconds?: number;
+    readonly queueSeconds?: number;
+    readonly streamSeconds?: number;
+  }[] = [];
 
   /** Records a request and the time at which it was sent first. */
   public addSent(index: number, at: EpochSeconds): void {
@@ -41,12 +85,21 @@ export class Outcomes {
       const states = new Uint8Array(length);
       states.set(this.states);
       this.states = states;
+      const withFreeSlots = new Uint8Array(length);
+      withFreeSlots.set(this.withFreeSlots);
+      this.withFreeSlots = withFreeSlots;
       const sentAt = new Float64Array(length);
       sentAt.set(this.sentAt);
       this.sentAt = sentAt;
     }
     this.sentAt[index] = at;
+    this.withFreeSlots[index] = this.hasFreeSlots ? 1 : 0;
     this.sent += 1;
+  }
+
+  /** Notes for the requests sent from now on that the endpoint has free slots, or none. */
+  public setFreeSlots(hasFreeSlots: boolean): void {
+    this.hasFreeSlots = hasFreeSlots;
   }
 
   public addMalformed(sequenceNumber: string): void {
@@ -54,19 +107,23 @@ export class Outcomes {
   }
 
   /** Records a response; `latencySeconds` is null if unknown, `seenAt` is the time at which the run read it. */
-  public addResponse(id: string, latencySeconds: number | null, seenAt: EpochSeconds): void {
+  public addResponse(id: string, latencySeconds: number | null, seenAt: EpochSeconds, times?: ResponseTimes): void {
     if (!this.resolve(id, ANSWERED)) return;
     if (latencySeconds === null || !Number.isFinite(latencySeconds)) return;
     const seconds = Math.max(0, latencySeconds);
     this.all.add(seconds);
-    this.recent.push({ seenAt, seconds });
+    this.recent.push({
+      seenAt,
+      seconds,
+      ...this.addParts(seconds, times, this.withFreeSlots[requestIndex(id)!] === 1),
+    });
   }
 
   /** Records the result of a request, with the time of its response. */
-  public addAnswer(id: string, answeredAt: EpochSeconds, seenAt: EpochSeconds): void {
+  public addAnswer(id: string, answeredAt: EpochSeconds, seenAt: EpochSeconds, times?: ResponseTimes): void {
     const index = requestIndex(id);
     const sentAt = index === undefined ? undefined : this.sentAt[index];
-    this.addResponse(id, sentAt === undefined ? null : answeredAt - sentAt, seenAt);
+    this.addResponse(id, sentAt === undefined ? null : answeredAt - sentAt, seenAt, times);
   }
 
   /** Records a dead letter; `id` is null if the payload has none. */
@@ -108,17 +165,49 @@ export class Outcomes {
   }
 
   /** Latency percentiles of the responses seen since a time; null without responses. */
-  public recentLatency(since: EpochSeconds): { p50: number | null; p95: number | null; p99: number | null } {
+  public recentLatency(since: EpochSeconds): Percentiles {
     this.recent = this.recent.filter(({ seenAt }) => seenAt >= since);
-    if (this.recent.length === 0) return { p50: null, p95: null, p99: null };
     const seconds = this.recent.map((one) => one.seconds);
-    return { p50: quantile(seconds, 0.5), p95: quantile(seconds, 0.95), p99: quantile(seconds, 0.99) };
+    return { p50: quantileOf(seconds, 0.5), p95: quantileOf(seconds, 0.95), p99: quantileOf(seconds, 0.99) };
+  }
+
+  /** 95th percentiles of the parts of the latency of the responses seen since a time, seconds; null without responses. */
+  public recentParts(since: EpochSeconds): { readonly [part in 'service' | 'queue' | 'stream']: number | null } {
+    const recent = this.recent.filter(({ seenAt }) => seenAt >= since);
+    const p95 = (part: 'serviceSeconds' | 'queueSeconds' | 'streamSeconds'): number | null =>
+      quantileOf(
+        recent.flatMap((one) => one[part] ?? []),
+        0.95,
+      );
+    return { service: p95('serviceSeconds'), queue: p95('queueSeconds'), stream: p95('streamSeconds') };
   }
 
   /** Latency percentiles of all responses; null without responses. */
-  public latency(): { p50: number | null; p95: number | null; p99: number | null } {
-    if (this.all.count === 0) return { p50: null, p95: null, p99: null };
-    return { p50: this.all.quantile(0.5), p95: this.all.quantile(0.95), p99: this.all.quantile(0.99) };
+  public latency(): Percentiles {
+    return percentilesOf(this.all);
+  }
+
+  /** Latency percentiles of all responses, by part. */
+  public latencyParts(): LatencyParts {
+    const { service, endpointQueue, stream, streamWithFreeSlots } = this.parts;
+    return {
+      service: percentilesOf(service),
+      endpointQueue: percentilesOf(endpointQueue),
+      stream: percentilesOf(stream),
+      streamWithFreeSlots: percentilesOf(streamWithFreeSlots),
+    };
+  }
+
+  private addParts(seconds: number, times: ResponseTimes | undefined, hadFreeSlots: boolean) {
+    if (times === undefined) return {};
+    const { serviceSeconds, queueSeconds, isStreamed } = times;
+    this.parts.service.add(serviceSeconds);
+    this.parts.endpointQueue.add(queueSeconds);
+    if (!isStreamed) return { serviceSeconds, queueSeconds };
+    const streamSeconds = Math.max(0, seconds - serviceSeconds - queueSeconds);
+    this.parts.stream.add(streamSeconds);
+    if (hadFreeSlots) this.parts.streamWithFreeSlots.add(streamSeconds);
+    return { serviceSeconds, queueSeconds, streamSeconds };
   }
 
   /** Moves a request to a higher state; returns false if it has that state already or was never sent. */
@@ -136,4 +225,20 @@ export class Outcomes {
     this.states[index] = outcome;
     return true;
   }
+}
+
+function quantileOf(values: readonly number[], share: number): number | null {
+  return values.length === 0 ? null : quantile(values, share);
+}
+
+function percentilesOf(sketch: QuantileSketch): Percentiles {
+  if (sketch.count === 0) return { p50: null, p95: null, p99: null };
+  return { p50: sketch.quantile(0.5), p95: sketch.quantile(0.95), p99: sketch.quantile(0.99) };
+}
+
+/** Reads the parts of the latency from a response of the local model; undefined where it has none. */
+export function responseTimesOf(response: string | null, isStreamed: boolean): ResponseTimes | undefined {
+  const { serviceSeconds, queueSeconds } = parseInferenceResponse(response ?? '');
+  if (serviceSeconds === undefined || queueSeconds === undefined) return undefined;
+  return { serviceSeconds, queueSeconds, isStreamed };
 }

@@ -9,7 +9,7 @@ import {
   RESULTS_PREFIX,
 } from '../../ingestion/contract';
 import { inParallel } from '../../emulator/repeat';
-import type { Outcomes } from './outcomes';
+import { type Outcomes, responseTimesOf } from './outcomes';
 
 export interface ResultsReaderOptions {
   readonly s3: Pick<S3Client, 'send'>;
@@ -21,8 +21,11 @@ export interface ResultsReaderOptions {
 }
 
 const PARALLEL_READS = 6;
-/** Batches may finish out of order, so each listing begins this number of names before the last one seen. */
-const OVERLAP = 64;
+/**
+ * Each listing begins this number of names before the last one seen: an object is named for its last record, and one of a slow record is
+ * written after those of later records.
+ */
+const OVERLAP = 128;
 
 /**
  * Reads the results bucket: result objects, dead letters and failed batches.
@@ -122,11 +125,11 @@ export class ResultsReader {
   private readResults(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { id, answeredAt, deadLetter } = parseResultLine(line);
+      const { id, answeredAt, deadLetter, response } = parseResultLine(line);
       // The dead letter itself is read too, with the payload in it.
       if (answeredAt < this.options.since || deadLetter !== null) continue;
       this.rows += 1;
-      this.options.outcomes.addAnswer(id, answeredAt, this.options.now());
+      this.options.outcomes.addAnswer(id, answeredAt, this.options.now(), responseTimesOf(response, true));
     }
   }
 

@@ -52,6 +52,7 @@ const result = {
   records: sum('records'),
   deliveries: sum('deliveries'),
   invocations: sum('invocations'),
+  readAhead: sum('readAhead'),
   answered: sum('answered'),
   deadLetters: sum('deadLetters'),
   breaches: breaches.length,

@@ -1,5 +1,6 @@
 import type { KinesisStreamBatchResponse } from 'aws-lambda';
 import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import type { ShardReader } from '../../../lambda/clients/shard-reader';
 import { createHandler } from '../../../lambda/stream-consumer/handler';
 import { RetryableError } from '../../../lib/core/errors';
 import { controlRequestObjectKey, parseDeadLetter, parseMeasurementLine } from '../../../lib/ingestion/contract';
@@ -16,6 +17,8 @@ export interface StreamLife {
   /** Records that were part of an event, repetitions included. */
   readonly deliveries: number;
   readonly invocations: number;
+  /** Records that an invocation read behind its batch, repetitions included. */
+  readonly readAhead: number;
   readonly answered: number;
   readonly deadLetters: number;
   /** Everything that must not happen, in words. */
@@ -37,13 +40,13 @@ interface Shard {
 }
 
 const MAX_MODEL_FAILURES = 3;
-const TIMEOUT_MS = 30_000;
+const TIMEOUTS_MS = [10_000, 30_000, 300_000];
 
 /**
  * Plays a random life of a stream through the real handler: two shards that are split or merged into others, each read by up to three lanes
  * of its keys; random batch sizes that change at every delivery; retries, and bisections that consume none; deliveries that are repeated after
- * their success, or long afterwards; environments that end between two invocations, and invocations that end after they have written; writes
- * that fail, and writes whose response is lost; records that the model refuses or breaks on; and outages in which the endpoint fails with
+ * their success, or long afterwards; shards of one lane that are read ahead, with reads that fail or return less; environments that end
+ * between two invocations or within one, and invocations that end after they have written; writes that fail, and writes whose response is lost; records that the model refuses or breaks on; and outages in which the endpoint fails with
  * any status for minutes.
  */
 export async function playStream(seed: number, size: number): Promise<StreamLife> {
@@ -70,7 +73,8 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
   let outage: { until: number; status: number } | undefined;
   const inFlight = new Set<string>();
   const endpoint = {
-    async invoke(body: Uint8Array, signal?: AbortSignal) {
+    async invoke(life: Life, body: Uint8Array, signal?: AbortSignal) {
+      await life.goesOn();
       const entry = byPayload.get(payloadKey(body));
       // An answered record is also sent as control, out of its turn.
       const isOrdered = entry !== undefined && !isDone(entry);
@@ -79,10 +83,15 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
         const before = previous.get(entry);
         if (before !== undefined && !isDone(before)) breaches.push(`${entry.index} is sent before ${before.index}`);
         inFlight.add(entry.partitionKey);
+        life.keys.add(entry.partitionKey);
       }
       // Few different durations, so that many end at the same moment of the virtual time.
       await time.sleep(chance(0.02) ? 4_000 : 100 * (1 + below(3)), signal);
-      if (isOrdered) inFlight.delete(entry.partitionKey);
+      await life.goesOn();
+      if (isOrdered) {
+        inFlight.delete(entry.partitionKey);
+        life.keys.delete(entry.partitionKey);
+      }
       if (signal?.aborted) throw new RetryableError('aborted');
       if (outage !== undefined && time.clock.now() < outage.until) {
         const { status } = outage;
@@ -99,16 +108,58 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
       return { status: 200, body: answer, contentType: 'application/json' };
     },
   };
+  let readAhead = 0;
+  const readerOf = (entries: readonly Entry[], life: Life): ShardReader => ({
+    after: (_arn, _shard, sequence) => {
+      let at = entries.findIndex(({ sequenceNumber: number }) => number === sequence) + 1;
+      return {
+        async next(limit) {
+          await time.sleep(10);
+          await life.goesOn();
+          if (chance(0.05)) throw new Error('ProvisionedThroughputExceededException');
+          const page = entries.slice(at, at + Math.min(limit, below(60)));
+          at += page.length;
+          readAhead += page.length;
+          return {
+            records: page.map(({ sequenceNumber: number, partitionKey, payload }) => ({
+              sequenceNumber: number,
+              partitionKey,
+              payload: payload as Buffer,
+              arrivedAt: 1_700_000_000,
+            })),
+            isBehind: chance(0.5),
+            isLast: at === entries.length && chance(0.5),
+          };
+        },
+      };
+    },
+  });
   store.beforePut = () => {
     if (faults.writes > 0 && chance(faults.writes)) throw new Error('SlowDown');
   };
   store.afterPut = () => {
     if (faults.writes > 0 && chance(faults.writes)) throw new Error('socket hang up');
   };
-  const environment = () =>
-    createHandler({
-      endpoint,
-      results: store,
+  /** An execution environment that can end at any moment: whatever it does after its end has no effect. */
+  const environment = (ahead?: readonly Entry[]) => {
+    const life = new Life();
+    const alive =
+      <Given extends unknown[], Result>(call: (...given: Given) => Promise<Result>) =>
+      async (...given: Given): Promise<Result> => {
+        await life.goesOn();
+        const result = await call(...given);
+        await life.goesOn();
+        return result;
+      };
+    const handler = createHandler({
+      endpoint: { invoke: (body, signal) => endpoint.invoke(life, body, signal) },
+      results: {
+        put: alive(store.put.bind(store)),
+        putNew: alive(store.putNew.bind(store)),
+        get: alive(store.get.bind(store)),
+        keysAfter: alive(store.keysAfter.bind(store)),
+      },
+      reader: ahead === undefined ? undefined : readerOf(ahead, life),
       clock: time.clock,
       sleep: time.sleep,
       random,
@@ -119,22 +170,42 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
       maxRecordBytes: 1024 * 1024,
       publish: () => Promise.resolve(),
     });
+    const end = (): void => {
+      life.end();
+      for (const key of life.keys) inFlight.delete(key);
+    };
+    return { handler, end };
+  };
 
   let deliveries = 0;
   let invocations = 0;
-  const play = async (shard: Shard, lane: readonly Entry[]): Promise<void> => {
-    let handler = environment();
+  const play = async (shard: Shard, lane: readonly Entry[], isAlone: boolean): Promise<void> => {
+    const ahead = isAlone ? lane : undefined;
+    let current = environment(ahead);
+    const timeoutMs = TIMEOUTS_MS[below(TIMEOUTS_MS.length)]!;
     const invoke = async (batch: readonly Entry[]): Promise<KinesisStreamBatchResponse> => {
       deliveries += batch.length;
       invocations += 1;
-      if (chance(0.05)) handler = environment();
+      if (chance(0.05)) {
+        current.end();
+        current = environment(ahead);
+      }
       if (outage === undefined && chance(0.01)) {
         outage = { until: time.clock.now() + 30 + 600 * random(), status: STATUSES[below(STATUSES.length)]! };
       } else if (outage !== undefined && time.clock.now() >= outage.until && chance(0.05)) outage = undefined;
-      const response = await handler(kinesisEvent(batch, shard.id), time.context(TIMEOUT_MS));
-      if (!chance(faults.lost)) return response;
-      handler = environment();
-      throw new Error('the invocation ended after it had written');
+      const { handler, end } = current;
+      const answer = handler(kinesisEvent(batch, shard.id), time.context(timeoutMs));
+      answer.catch(() => undefined);
+      const endsWithin = chance(faults.lost / 2);
+      const over = new AbortController();
+      const response = await Promise.race([
+        answer,
+        endsWithin ? time.sleep(below(20_000), over.signal).then(() => undefined) : answer,
+      ]).finally(() => over.abort());
+      if (response !== undefined && !chance(faults.lost)) return response;
+      end();
+      current = environment(ahead);
+      throw new Error('the environment has ended');
     };
     /** Delivers a batch until all of it is done: what is left again, in halves, or as part of a batch of another size. */
     const deliver = async (begin: number, count: number): Promise<number> => {
@@ -167,7 +238,12 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
   };
   for (const generation of shards) {
     await time.until(
-      Promise.all(generation.flatMap((shard) => lanesOf(shard, 1 + below(3)).map((lane) => play(shard, lane)))),
+      Promise.all(
+        generation.flatMap((shard) => {
+          const factor = 1 + below(3);
+          return lanesOf(shard, factor).map((lane) => play(shard, lane, factor === 1));
+        }),
+      ),
     );
   }
   return {
@@ -175,8 +251,25 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
     records: entries.length,
     deliveries,
     invocations,
+    readAhead,
     breaches,
   };
+}
+
+/** Life of an execution environment. */
+class Life {
+  /** Keys with a request of this environment in flight. */
+  public readonly keys = new Set<string>();
+  private hasEnded = false;
+
+  public end(): void {
+    this.hasEnded = true;
+  }
+
+  /** Resolves at once, or never when the environment has ended. */
+  public goesOn(): Promise<void> {
+    return this.hasEnded ? new Promise(() => undefined) : Promise.resolve();
+  }
 }
 
 const STATUSES = [400, 401, 403, 404, 422, 500, 503];

@@ -22,6 +22,12 @@ const RESULTS: RunResults = {
   training: { status: 'SUCCEEDED', modelArtifact: 's3://b/model.tar.gz', executionArn: 'arn', cause: null },
   capacity: { errors: [], peakByType: { 'ml.g5.xlarge': 5 } },
   latencySeconds: { p50: 3, p95: 8, p99: 12 },
+  latencyPartsSeconds: {
+    service: { p50: 2, p95: 6, p99: 9 },
+    endpointQueue: { p50: 0, p95: 1, p99: 2 },
+    stream: { p50: 0.5, p95: 1.5, p99: 3 },
+    streamWithFreeSlots: { p50: 0.4, p95: 1.2, p99: 2 },
+  },
   costUsd: 1.5,
   deniedCalls: [],
   handlerErrors: {},

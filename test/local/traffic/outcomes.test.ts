@@ -1,4 +1,4 @@
-import { Outcomes } from '../../../lib/local/traffic/outcomes';
+import { Outcomes, responseTimesOf } from '../../../lib/local/traffic/outcomes';
 import { requestId } from '../../../lib/local/traffic/request-plan';
 
 function sent(count: number): Outcomes {
@@ -60,5 +60,34 @@ describe('Outcomes', () => {
     expect(outcomes.recentLatency(50).p50).toBe(2); // halfway between 1 and 3
     expect(outcomes.recentLatency(200)).toEqual({ p50: null, p95: null, p99: null });
     expect(outcomes.latency().p50).toBeCloseTo(3, 1); // of 1, 3 and 100
+  });
+
+  test('splits the latency into service, queue in the endpoint, and the rest of requests that went through the stream', () => {
+    const outcomes = sent(1);
+    outcomes.setFreeSlots(true);
+    outcomes.addSent(1, 0);
+    outcomes.addSent(2, 0);
+    outcomes.addResponse(requestId(0), 10, 10, { serviceSeconds: 4, queueSeconds: 1, isStreamed: true });
+    outcomes.addResponse(requestId(1), 7, 10, { serviceSeconds: 4, queueSeconds: 1, isStreamed: true });
+    outcomes.addResponse(requestId(2), 4, 10, { serviceSeconds: 4, queueSeconds: 0, isStreamed: false });
+    outcomes.addResponse(requestId(2), 4, 10, { serviceSeconds: 9, queueSeconds: 9, isStreamed: false });
+    const { service, endpointQueue, stream, streamWithFreeSlots } = outcomes.latencyParts();
+    expect(service.p99).toBeCloseTo(4, 1);
+    expect(endpointQueue.p50).toBeCloseTo(1, 1);
+    expect(stream.p50).toBeCloseTo(2, 1); // 7 - 4 - 1; the other has 5
+    expect(streamWithFreeSlots.p99).toBeCloseTo(2, 1);
+    expect(outcomes.recentParts(0)).toEqual({ service: 4, queue: 1, stream: expect.closeTo(4.85) as number });
+    expect(outcomes.recentParts(11)).toEqual({ service: null, queue: null, stream: null });
+  });
+
+  test('reads the parts from a response of the local model, and none from another', () => {
+    expect(responseTimesOf('{"service_seconds":4,"queue_seconds":0.5}', true)).toEqual({
+      serviceSeconds: 4,
+      queueSeconds: 0.5,
+      isStreamed: true,
+    });
+    expect(responseTimesOf('{"service_seconds":4}', true)).toBeUndefined();
+    expect(responseTimesOf('Paris.', true)).toBeUndefined();
+    expect(responseTimesOf(null, false)).toBeUndefined();
   });
 });

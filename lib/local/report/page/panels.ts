@@ -80,6 +80,11 @@ function tilesOf({ header, samples }: Recording): Tile[] {
     },
     { label: 'p95 latency', value: formatNumber(last?.p95, 's'), note: `p99 ${formatNumber(last?.p99, 's')}` },
     {
+      label: 'p95 of service',
+      value: formatNumber(last?.serviceP95, 's'),
+      note: `queue in the endpoint ${formatNumber(last?.queueP95, 's')}, waiting in the stream ${formatNumber(last?.streamP95, 's')}`,
+    },
+    {
       label: 'Waiting',
       value: last === undefined ? '–' : formatNumber(last.queued + last.streamBacklog),
       note: last === undefined ? '' : `${last.queued} in the endpoint, ${last.streamBacklog} in the stream`,

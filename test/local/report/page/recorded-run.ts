@@ -22,6 +22,9 @@ function sampleAt(second: number, instances: number, spendUsd: number): Sample {
     p50,
     p95: p50 * 2.4,
     p99: p50 * 3.1,
+    serviceP95: 4.2,
+    queueP95: queued * 0.2,
+    streamP95: 1.1,
     spendUsd,
     guardLevel:
       spendUsd > BUDGET_USD

@@ -1,0 +1,120 @@
+interface Lane<T> {
+  /** Items that wait, each with its number in the order of arrival. */
+  readonly items: { readonly item: T; readonly number: number }[];
+  isBusy: boolean;
+  hasEnded: boolean;
+}
+
+/**
+ * Runs a job for every item, at most `limit` at once: items of one key sequentially in the order of arrival, items of different keys in
+ * parallel, the earliest item first. A job that returns `false` ends its key: later items of the key are not started.
+ */
+export class KeyLanes<T> {
+  private readonly lanes = new Map<string, Lane<T>>();
+  /** Lanes that can start, the earliest item first. */
+  private readonly ready: Lane<T>[] = [];
+  private arrivals = 0;
+  private hasStopped = false;
+  private running = 0;
+  private waitingItems = 0;
+  private waitingSize = 0;
+  private failure: { readonly error: unknown } | undefined;
+
+  public constructor(
+    private readonly options: {
+      readonly limit: number;
+      readonly keyOf: (item: T) => string;
+      readonly sizeOf: (item: T) => number;
+      /** Called when a job has ended. */
+      readonly onEnd: () => void;
+    },
+    private readonly job: (item: T) => Promise<boolean>,
+  ) {}
+
+  /** Number of jobs that run. */
+  public get inFlight(): number {
+    return this.running;
+  }
+
+  /** Number of items that wait and can still be started. */
+  public get waiting(): number {
+    return this.hasStopped ? 0 : this.waitingItems;
+  }
+
+  /** Size of the items that wait. */
+  public get waitingBytes(): number {
+    return this.waitingSize;
+  }
+
+  /** First error of a job; undefined without one. No job is started after it. */
+  public get error(): { readonly error: unknown } | undefined {
+    return this.failure;
+  }
+
+  public add(items: readonly T[]): void {
+    for (const item of items) {
+      const key = this.options.keyOf(item);
+      let lane = this.lanes.get(key);
+      if (lane === undefined) this.lanes.set(key, (lane = { items: [], isBusy: false, hasEnded: false }));
+      if (lane.hasEnded) continue;
+      lane.items.push({ item, number: this.arrivals++ });
+      this.waitingItems += 1;
+      this.waitingSize += this.options.sizeOf(item);
+      if (!lane.isBusy && lane.items.length === 1) this.putBack(lane);
+    }
+    this.start();
+  }
+
+  /** Starts no further job. */
+  public stop(): void {
+    this.hasStopped = true;
+  }
+
+  private start(): void {
+    while (!this.hasStopped && this.running < this.options.limit && this.ready.length > 0) {
+      const lane = this.ready.shift()!;
+      const { item } = lane.items.shift()!;
+      this.discount(item);
+      lane.isBusy = true;
+      this.running += 1;
+      void this.run(lane, item);
+    }
+  }
+
+  private async run(lane: Lane<T>, item: T): Promise<void> {
+    let continues = false;
+    try {
+      continues = await this.job(item);
+    } catch (error) {
+      this.failure ??= { error };
+      this.hasStopped = true;
+    }
+    this.running -= 1;
+    lane.isBusy = false;
+    if (!continues) {
+      lane.hasEnded = true;
+      for (const left of lane.items.splice(0)) this.discount(left.item);
+    } else if (lane.items.length > 0) this.putBack(lane);
+    else this.lanes.delete(this.options.keyOf(item));
+    this.start();
+    this.options.onEnd();
+  }
+
+  private discount(item: T): void {
+    this.waitingItems -= 1;
+    this.waitingSize -= this.options.sizeOf(item);
+  }
+
+  private putBack(lane: Lane<T>): void {
+    const { ready } = this;
+    const { number } = lane.items[0]!;
+    let low = 0;
+    let high = ready.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ready[middle]!.items[0]!.number < number) low = middle + 1;
+      else high = middle;
+    }
+    ready.splice(low, 0, lane);
+  }
+}

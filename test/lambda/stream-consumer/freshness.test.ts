@@ -1,0 +1,38 @@
+import { type FreshnessPlan, playFreshness } from './freshness';
+
+const plan = (over: Partial<FreshnessPlan>): FreshnessPlan => ({
+  seed: 1,
+  records: 1_500,
+  use: 0.6,
+  slots: 16,
+  meanServiceSeconds: 4,
+  sigma: 0.5,
+  bad: 0,
+  readsAhead: true,
+  ...over,
+});
+
+describe('a record that finds a free slot', () => {
+  test.each([
+    ['equal', 0],
+    ['spread', 0.5],
+    ['widely spread', 1.2],
+  ])('waits at most two seconds beside its service time where service times are %s (p95)', async (_, sigma) => {
+    const { added, answered } = await playFreshness(plan({ sigma }));
+    expect(answered).toBe(1_500);
+    expect(added.p95).toBeLessThan(2);
+  });
+
+  test('does so with bad records beside it, whose verdicts take less than a minute', async () => {
+    const { added, answered, deadLetters, longestVerdict } = await playFreshness(plan({ bad: 0.02 }));
+    expect(deadLetters).toBeGreaterThan(10);
+    expect(answered + deadLetters).toBe(1_500);
+    expect(added.p95).toBeLessThan(2);
+    expect(longestVerdict).toBeLessThan(60);
+  });
+
+  test('waits for whole batches where several are in progress at once', async () => {
+    const { added } = await playFreshness(plan({ sigma: 1.2, readsAhead: false }));
+    expect(added.p95).toBeGreaterThan(10);
+  });
+});

@@ -1,0 +1,162 @@
+import type { ShardReader } from '../../../lambda/clients/shard-reader';
+import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import { createHandler } from '../../../lambda/stream-consumer/handler';
+import { RetryableError } from '../../../lib/core/errors';
+import { quantile } from '../../../lib/core/statistics';
+import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
+import { draws } from './draws';
+import { MemoryStore } from './memory-store';
+import { kinesisEvent, sequenceNumber } from './poller-model';
+import { VirtualTime } from './virtual-time';
+
+export interface FreshnessPlan {
+  readonly seed: number;
+  readonly records: number;
+  /** Mean share of the slots of the fleet that is in use, 0 to 1. */
+  readonly use: number;
+  /** Concurrent requests of the fleet; the rest waits in the endpoint. */
+  readonly slots: number;
+  /** Mean time in a slot, seconds. */
+  readonly meanServiceSeconds: number;
+  /** Spread of that time: standard deviation of its logarithm. */
+  readonly sigma: number;
+  /** Share of records on which the model fails. */
+  readonly bad: number;
+  /** Whether the consumer reads its shard ahead; otherwise it waits for whole batches. */
+  readonly readsAhead: boolean;
+}
+
+export interface Freshness {
+  /** Time from the arrival of a record to its response, without its time in the endpoint, seconds. */
+  readonly added: { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+  /** Mean number of requests in a slot over the number of slots. */
+  readonly use: number;
+  readonly answered: number;
+  readonly deadLetters: number;
+  /** Longest time from the arrival of a bad record to its dead letter, seconds. */
+  readonly longestVerdict: number;
+}
+
+/** SageMaker's limit for a request, seconds. */
+const MAX_SERVICE_SECONDS = 60;
+
+/**
+ * Plays one shard whose records arrive at random (Poisson), through the real handler, with the event source mapping reading once a second and
+ * an endpoint that has a number of slots: what a record waits for beside the endpoint.
+ */
+export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
+  const random = draws(plan.seed);
+  const time = new VirtualTime();
+  const store = new MemoryStore();
+  const begin = time.clock.now();
+  let at = 0;
+  const entries = Array.from({ length: plan.records }, (_, index) => {
+    at += (-Math.log(1 - random()) * plan.meanServiceSeconds) / (plan.use * plan.slots);
+    // A lognormal with the mean given.
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    const service = plan.meanServiceSeconds * Math.exp(plan.sigma * normal - plan.sigma ** 2 / 2);
+    return {
+      arrivedAt: begin + at,
+      serviceSeconds: Math.min(MAX_SERVICE_SECONDS, service),
+      isBad: random() < plan.bad,
+      queueSeconds: 0,
+      sequenceNumber: sequenceNumber(index),
+      partitionKey: `key-${index}`,
+      payload: Buffer.from(`{"n":${index}}`),
+    };
+  });
+  const byPayload = new Map(entries.map((entry) => [entry.payload.toString(), entry]));
+
+  let busy = 0;
+  let slotSeconds = 0;
+  const queue: (() => void)[] = [];
+  const endpoint = {
+    async invoke(body: Uint8Array, signal?: AbortSignal) {
+      const entry = byPayload.get(Buffer.from(body).toString());
+      const arrivedAt = time.clock.now();
+      if (busy >= plan.slots) await new Promise<void>((resolve) => queue.push(resolve));
+      busy += 1;
+      if (entry !== undefined) entry.queueSeconds = time.clock.now() - arrivedAt;
+      const seconds = entry?.isBad === true ? 0.05 : (entry?.serviceSeconds ?? 0.05);
+      slotSeconds += seconds;
+      await time.sleep(seconds * 1000, signal);
+      busy -= 1;
+      queue.shift()?.();
+      if (signal?.aborted) throw new RetryableError('aborted');
+      if (entry?.isBad === true) throw new RequestFailedError('the model returned 500', 500);
+      return { status: 200, body: Buffer.from('{"generated_tokens":1}') };
+    },
+  };
+  const arrived = (from: number, limit: number) => {
+    const now = time.clock.now();
+    let end = from;
+    while (end < entries.length && end - from < limit && entries[end]!.arrivedAt <= now) end += 1;
+    return entries.slice(from, end);
+  };
+  const reader: ShardReader = {
+    after: (_arn, _shard, sequence) => {
+      let place = entries.findIndex((entry) => entry.sequenceNumber === sequence) + 1;
+      return {
+        async next(limit) {
+          await time.sleep(10);
+          const records = arrived(place, limit);
+          place += records.length;
+          return { records, isBehind: false, isLast: false };
+        },
+      };
+    },
+  };
+  const handler = createHandler({
+    endpoint,
+    results: store,
+    reader: plan.readsAhead ? reader : undefined,
+    clock: time.clock,
+    sleep: time.sleep,
+    random,
+    logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    concurrency: plan.slots,
+    maxModelFailures: 5,
+    recordFields: { id: parseRecordField('sequence-number'), key: parseRecordField('partition-key') },
+    maxRecordBytes: 1024 * 1024,
+    publish: () => Promise.resolve(),
+  });
+  const poll = async (): Promise<void> => {
+    for (let from = 0; from < entries.length;) {
+      const batch = arrived(from, 1_000);
+      if (batch.length === 0) {
+        await time.sleep(1_000);
+        continue;
+      }
+      const { batchItemFailures } = await handler(kinesisEvent(batch), time.context(120_000));
+      const [first] = batchItemFailures;
+      from +=
+        first === undefined ? batch.length : batch.findIndex((entry) => entry.sequenceNumber === first.itemIdentifier);
+    }
+  };
+  await time.until(poll());
+
+  const places = new Map(entries.map((entry) => [entry.sequenceNumber, entry]));
+  const added: number[] = [];
+  let deadLetters = 0;
+  let longestVerdict = 0;
+  for (const { position, answeredAt, deadLetter } of store.lines()) {
+    const entry = places.get(position)!;
+    if (deadLetter === null) added.push(answeredAt - entry.arrivedAt - entry.serviceSeconds - entry.queueSeconds);
+    else {
+      deadLetters += 1;
+      longestVerdict = Math.max(longestVerdict, answeredAt - entry.arrivedAt);
+    }
+  }
+  return {
+    added: {
+      p50: quantile(added, 0.5),
+      p95: quantile(added, 0.95),
+      p99: quantile(added, 0.99),
+      max: Math.max(...added),
+    },
+    use: slotSeconds / (plan.slots * (time.clock.now() - begin)),
+    answered: added.length,
+    deadLetters,
+    longestVerdict,
+  };
+}
