@@ -9,6 +9,8 @@ import type { WallClock } from '../support/clock';
 const FAILURES_BEFORE_SLOWING = 10;
 /** Maximum size of a control request, bytes. */
 const MAX_CONTROL_BYTES = 256 * 1024;
+/** Time after which a quicker control request is replaced by a slower one. */
+const CONTROL_SECONDS = 60;
 /** Time after which a control request is stored again. */
 const STORE_EVERY_SECONDS = 600;
 
@@ -22,6 +24,8 @@ export class EndpointEvidence {
   private lastAnswered = -1;
   private failuresInARow = 0;
   private control: Uint8Array | undefined;
+  private controlSeconds = Infinity;
+  private controlAt = -Infinity;
   private isControlLoaded = false;
   private storedAt = -Infinity;
   private readonly strikes = new Map<string, { readonly count: number; readonly firstAt: EpochSeconds }>();
@@ -58,11 +62,17 @@ export class EndpointEvidence {
     return this.sends;
   }
 
-  public answered(send: number, payload: Uint8Array): void {
+  /** Notes that a request was answered, and after how many seconds. */
+  public answered(send: number, payload: Uint8Array, seconds: number): void {
     this.lastAnswered = Math.max(this.lastAnswered, send);
     this.failuresInARow = 0;
-    // The latest: a model that replaced another may refuse what its predecessor answered.
-    if (payload.length <= MAX_CONTROL_BYTES) this.control = payload;
+    const now = this.clock.now();
+    // The quickest, for a quick verdict, but of the last minute: a model that replaced another may refuse what its predecessor answered.
+    const isOld = now - this.controlAt > CONTROL_SECONDS;
+    if (payload.length > MAX_CONTROL_BYTES || (seconds > this.controlSeconds && !isOld)) return;
+    this.control = payload;
+    this.controlSeconds = seconds;
+    this.controlAt = now;
   }
 
   public failed(): void {

@@ -105,11 +105,12 @@ export class EndpointInvoker {
   }
 
   private async send(payload: Uint8Array): Promise<EndpointAnswer> {
-    const { endpoint, evidence, signal } = this.options;
+    const { endpoint, evidence, signal, clock } = this.options;
     const number = evidence.nextSend();
+    const sentAt = clock.now();
     try {
       const answer = await endpoint.invoke(payload, signal);
-      evidence.answered(number, payload);
+      evidence.answered(number, payload, clock.now() - sentAt);
       return answer;
     } catch (error) {
       if (!signal.aborted) evidence.failed();

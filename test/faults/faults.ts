@@ -310,10 +310,7 @@ export const FAULTS: readonly Fault[] = [
           'return count >= MIN_FAILURES && secondsSinceFirst >= MAX_VERDICT_SECONDS;',
           'return false;',
         ),
-        test: held(
-          'ingestion/verdict',
-          'a record with %s',
-        ),
+        test: held('ingestion/verdict', 'a record with %s'),
       },
       {
         protection: 'a delivery that is repeated finds the outcomes that an earlier one wrote',

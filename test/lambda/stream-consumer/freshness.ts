@@ -27,8 +27,10 @@ export interface FreshnessPlan {
 }
 
 export interface Freshness {
-  /** Time from the arrival of a record to its response, without its time in the endpoint, seconds. */
+  /** Time from the arrival of a record to its response, without its time in the endpoint, seconds: of those that arrive while a slot is free. */
   readonly added: { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+  /** Share of the records that arrive while a slot is free. */
+  readonly free: number;
   /** Mean number of requests in a slot over the number of slots. */
   readonly use: number;
   readonly answered: number;
@@ -68,6 +70,13 @@ export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
   const byPayload = new Map(entries.map((entry) => [entry.payload.toString(), entry]));
 
   let busy = 0;
+  /** Moments at which all slots became busy, or one became free. */
+  const changes = [{ at: begin, isFree: true }];
+  const use = (more: 1 | -1): void => {
+    busy += more;
+    const isFree = busy < plan.slots;
+    if (isFree !== changes.at(-1)!.isFree) changes.push({ at: time.clock.now(), isFree });
+  };
   let slotSeconds = 0;
   const queue: (() => void)[] = [];
   const endpoint = {
@@ -75,12 +84,12 @@ export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
       const entry = byPayload.get(Buffer.from(body).toString());
       const arrivedAt = time.clock.now();
       if (busy >= plan.slots) await new Promise<void>((resolve) => queue.push(resolve));
-      busy += 1;
+      use(1);
       if (entry !== undefined) entry.queueSeconds = time.clock.now() - arrivedAt;
       const seconds = entry?.isBad === true ? 0.05 : (entry?.serviceSeconds ?? 0.05);
       slotSeconds += seconds;
       await time.sleep(seconds * 1000, signal);
-      busy -= 1;
+      use(-1);
       queue.shift()?.();
       if (signal?.aborted) throw new RetryableError('aborted');
       if (entry?.isBad === true) throw new RequestFailedError('the model returned 500', 500);
@@ -137,12 +146,25 @@ export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
 
   const places = new Map(entries.map((entry) => [entry.sequenceNumber, entry]));
   const added: number[] = [];
+  let answered = 0;
+  const wasFree = (moment: number): boolean => {
+    let low = 0;
+    for (let high = changes.length; high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if (changes[middle]!.at <= moment) low = middle;
+      else high = middle;
+    }
+    return changes[low]!.isFree;
+  };
   let deadLetters = 0;
   let longestVerdict = 0;
   for (const { position, answeredAt, deadLetter } of store.lines()) {
     const entry = places.get(position)!;
-    if (deadLetter === null) added.push(answeredAt - entry.arrivedAt - entry.serviceSeconds - entry.queueSeconds);
-    else {
+    if (deadLetter === null) {
+      answered += 1;
+      if (wasFree(entry.arrivedAt))
+        added.push(answeredAt - entry.arrivedAt - entry.serviceSeconds - entry.queueSeconds);
+    } else {
       deadLetters += 1;
       longestVerdict = Math.max(longestVerdict, answeredAt - entry.arrivedAt);
     }
@@ -155,7 +177,8 @@ export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
       max: Math.max(...added),
     },
     use: slotSeconds / (plan.slots * (time.clock.now() - begin)),
-    answered: added.length,
+    free: added.length / answered,
+    answered,
     deadLetters,
     longestVerdict,
   };
