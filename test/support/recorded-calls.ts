@@ -25,6 +25,7 @@ const CLIENTS: readonly (readonly [packageName: string, client: string])[] = [
   ['application-auto-scaling', 'ApplicationAutoScalingClient'],
   ['cloudwatch', 'CloudWatchClient'],
   ['dynamodb', 'DynamoDBClient'],
+  ['kinesis', 'KinesisClient'],
   ['s3', 'S3Client'],
   ['sagemaker', 'SageMakerClient'],
   ['sagemaker-runtime', 'SageMakerRuntimeClient'],
@@ -97,6 +98,8 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   GetItem: ['dynamodb:GetItem', onTable],
   GetObject: ['s3:GetObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
   GetMetricData: ['cloudwatch:GetMetricData', onAnything],
+  GetRecords: ['kinesis:GetRecords', ({ StreamARN }) => [StreamARN]],
+  GetShardIterator: ['kinesis:GetShardIterator', ({ StreamARN }) => [StreamARN]],
   GetParameter: ['ssm:GetParameter', ({ Name }) => [arn('ssm', `parameter${Name}`)]],
   InvokeEndpoint: [
     'sagemaker:InvokeEndpoint',

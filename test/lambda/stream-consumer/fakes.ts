@@ -42,7 +42,7 @@ export function rehearsal(
   overrides: Partial<
     Pick<
       StreamConsumerDependencies,
-      'concurrency' | 'maxModelFailures' | 'random' | 'publish' | 'recordFields' | 'maxRecordBytes'
+      'reader' | 'concurrency' | 'maxModelFailures' | 'random' | 'publish' | 'recordFields' | 'maxRecordBytes'
     >
   > = {},
 ) {

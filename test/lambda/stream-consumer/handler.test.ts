@@ -1,4 +1,5 @@
 import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import type { ShardReader } from '../../../lambda/clients/shard-reader';
 import { SeenRecords } from '../../../lambda/stream-consumer/seen-records';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
 import { parseDeadLetter, parseMeasurementLine, resultObjectKey } from '../../../lib/ingestion/contract';
@@ -208,6 +209,89 @@ describe('the stream consumer', () => {
         reason: 'ServiceUnavailable: busy',
       },
     ]);
+  });
+});
+
+describe('an invocation that reads its shard ahead', () => {
+  /** Reader of these records, all of which have arrived; errors come first. */
+  const readerOf = (records: readonly PutRecord[], errors = 0): ShardReader => {
+    let failing = errors;
+    return {
+      after: (_arn, _shard, sequence) => {
+        let place = records.findIndex((record) => record.sequenceNumber === sequence) + 1;
+        return {
+          next(limit) {
+            if (failing-- > 0) return Promise.reject(new Error('ProvisionedThroughputExceededException'));
+            const page = records
+              .slice(place, place + limit)
+              .map(({ sequenceNumber: number, partitionKey, payload }) => ({
+                sequenceNumber: number,
+                partitionKey,
+                payload: Buffer.from(payload as string),
+                arrivedAt: 1_700_000_000,
+              }));
+            place += page.length;
+            return Promise.resolve({ records: page, isBehind: false, isLast: false });
+          },
+        };
+      },
+    };
+  };
+
+  test('sends the records of other keys while a slow one is in flight, and writes them', async () => {
+    const records = batch('aabcd');
+    const { time, sent, store, environment } = rehearsal((id) => ({ milliseconds: id === 'r-0' ? 20_000 : 10 }), {
+      reader: readerOf(records),
+    });
+    const response = environment()(kinesisEvent(records.slice(0, 1)), time.context(MINUTE_MS));
+    await time.until(time.sleep(10_000));
+    expect(sent).toEqual(['r-0', 'r-2', 'r-3', 'r-4']);
+    expect(store.resultIds()).toEqual(['r-2', 'r-3', 'r-4']);
+    expect(await time.until(response)).toEqual(allDone);
+    expect(store.resultIds().sort()).toEqual(['r-0', 'r-1', 'r-2', 'r-3', 'r-4']);
+  });
+
+  test('finds what it has read ahead when Lambda delivers it: in its own memory, or in the results', async () => {
+    const records = batch('abc');
+    const { time, sent, store, environment } = rehearsal((id) => ({ milliseconds: id === 'r-0' ? 3_000 : 10 }), {
+      reader: readerOf(records),
+    });
+    const handler = environment();
+    await time.until(handler(kinesisEvent(records.slice(0, 1)), time.context(MINUTE_MS)));
+    const gets = store.gets;
+    expect(await time.until(handler(kinesisEvent(records.slice(1)), time.context(MINUTE_MS)))).toEqual(allDone);
+    expect(store.gets).toBe(gets);
+    expect(await time.until(environment()(kinesisEvent(records.slice(1)), time.context(MINUTE_MS)))).toEqual(allDone);
+    expect(store.gets).toBeGreaterThan(gets);
+    expect(sent).toEqual(['r-0', 'r-1', 'r-2']);
+    expect(store.resultIds().sort()).toEqual(['r-0', 'r-1', 'r-2']);
+  });
+
+  test('does not wait for a slow record at its end: the next invocation awaits the same request', async () => {
+    const records = batch('ab');
+    const { time, sent, store, environment } = rehearsal((id) => ({ milliseconds: id === 'r-0' ? 100_000 : 10 }), {
+      reader: readerOf(records),
+    });
+    const handler = environment();
+    const begin = time.clock.now();
+    expect(await time.until(handler(kinesisEvent(records), time.context(90_000)))).toEqual(failuresFrom(0));
+    // 85 s for requests; 75 s, and two more at the end
+    expect(time.clock.now() - begin).toBeCloseTo(77, 0);
+    expect(store.resultIds()).toEqual(['r-1']);
+    expect(await time.until(handler(kinesisEvent(records), time.context(90_000)))).toEqual(allDone);
+    expect(time.clock.now() - begin).toBeCloseTo(100, 0);
+    expect(sent).toEqual(['r-0', 'r-1']);
+    expect(store.resultIds().sort()).toEqual(['r-0', 'r-1']);
+  });
+
+  test('reads on after an error', async () => {
+    const records = batch('ab');
+    const { time, sent, logLines, environment } = rehearsal((id) => ({ milliseconds: id === 'r-0' ? 9_000 : 10 }), {
+      reader: readerOf(records, 2),
+    });
+    await time.until(environment()(kinesisEvent(records.slice(0, 1)), time.context(MINUTE_MS)));
+    expect(sent).toEqual(['r-0', 'r-1']);
+    expect(logLines.filter(({ message }) => message === 'cannot read the shard ahead')).toHaveLength(2);
   });
 });
 
