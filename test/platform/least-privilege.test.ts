@@ -208,10 +208,14 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     .resources('Custom::TidegateGuardedFleet')
     .map(([, { Properties }]) => template.resolve(Properties) as { ServiceToken: string; ResourceId: string })
     .flatMap(({ ServiceToken, ResourceId }) => (isOurs(ServiceToken) ? [ResourceId] : []));
+  const streams = template.resources('AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
+    const { FunctionName, EventSourceArn } = template.resolve(Properties) as Json;
+    return isOurs(FunctionName as string) ? [EventSourceArn as string] : [];
+  });
   const calls: SentCommand[] = [];
   for (const [, { Properties }] of functions) {
     const { Variables } = template.resolve(Properties.Environment) as { Variables: { [name: string]: string } };
-    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, fleets)));
+    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, { fleets, streams })));
   }
   return [
     ...usedBy(calls, template),
@@ -314,12 +318,12 @@ function jobPrefix(states: { [name: string]: Json }): string {
 /**
  * Runs a handler through everything that it can do, and returns the commands that it sent.
  *
- * @param fleets resource ids of the fleets whose limits the handler releases
+ * @param given resource ids of the fleets whose limits the handler releases, and ARNs of the streams that it consumes
  */
 async function commandsOf(
   handlerName: string,
   environment: { [name: string]: string },
-  fleets: readonly string[],
+  { fleets, streams }: { readonly fleets: readonly string[]; readonly streams: readonly string[] },
 ): Promise<SentCommand[]> {
   const clock = jest.spyOn(Date, 'now').mockImplementation(() => mockClock.milliseconds);
   const start = Date.UTC(2026, 10, 15, 12);
@@ -333,7 +337,7 @@ async function commandsOf(
       'cost-guard-release': fleets.map(deletionOf),
       'capacity-forecaster': [{}, {}],
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
-      'stream-consumer': kinesisEvents(),
+      'stream-consumer': streams.flatMap(kinesisEvents),
     };
     for (const [index, event] of events[handlerName]!.entries()) {
       // Hours apart, so that the budget is spent between two looks of the guard.
@@ -512,10 +516,10 @@ const FAILS_ONCE = 'fails once';
 const positionOf = (sequenceNumber: string): string => sequenceNumber.padStart(56, '0');
 
 /** A batch whose record fails, and one with a request, one whose response is no text, and one that is too large. */
-function kinesisEvents(): readonly Json[] {
+function kinesisEvents(streamArn: string): readonly Json[] {
   const record = (sequenceNumber: string, data: string): Json => ({
     eventID: `shardId-000000000000:${sequenceNumber}`,
-    eventSourceARN: `arn:aws:kinesis:${LOCAL_REGION}:${LOCAL_ACCOUNT}:stream/requests`,
+    eventSourceARN: streamArn,
     kinesis: {
       sequenceNumber,
       partitionKey: `k${sequenceNumber}`,
