@@ -61,7 +61,11 @@ export function createShardReader(kinesis = awsClient(KinesisClient)): ShardRead
             NextShardIterator,
             MillisBehindLatest = 0,
           } = await kinesis.send(
-            new GetRecordsCommand({ StreamARN: streamArn, ShardIterator: current, Limit: Math.min(limit, MAX_RECORDS) }),
+            new GetRecordsCommand({
+              StreamARN: streamArn,
+              ShardIterator: current,
+              Limit: Math.min(limit, MAX_RECORDS),
+            }),
             { abortSignal: signal },
           );
           iterator = NextShardIterator;
