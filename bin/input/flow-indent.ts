@@ -33,12 +33,21 @@ export function indentFlows(text: string): string {
       }
       follow(line, place);
       if (place.depth === 0 && place.quote === undefined && BLOCK_HEADER.test(line)) {
-        const [marks = ''] = /^\s*(?:- +)*/.exec(line) ?? [];
-        place.block = /:\s*(?:!\S+\s*)?[|>]/.test(line) ? marks.length : line.length - line.trimStart().length;
+        place.block = /:\s*(?:!\S+\s*)?[|>]/.test(line) ? afterMarks(line) : line.length - line.trimStart().length;
       }
       return isInside && line.trim() !== '' ? DEEP + line.trimStart() : line;
     })
     .join('\n');
+}
+
+/** Indent of the first key of a line, after the marks of list items. */
+function afterMarks(line: string): number {
+  let at = line.length - line.trimStart().length;
+  while (line[at] === '-' && line[at + 1] === ' ') {
+    at += 2;
+    while (line[at] === ' ') at++;
+  }
+  return at;
 }
 
 /** Follows brackets and quotes to the end of a line. */

@@ -94,8 +94,26 @@ function warnOnStderr(message: string): void {
 
 /** Number of the first line with a comment outside of texts; undefined without one. */
 function commentLine(text: string): number | undefined {
-  const found = /^(?:[^"/#]|"(?:[^"\\]|\\.)*")*?(\/\/|\/\*)/.exec(text)?.[0];
-  return found === undefined ? undefined : found.split('\n').length;
+  // A match of the whole would need a stack as long as the text.
+  const mark = /"|#|\/[/*]?/g;
+  for (let found = mark.exec(text); found !== null; found = mark.exec(text)) {
+    if (found[0] === '"') {
+      const end = endOfText(text, found.index);
+      if (end === undefined) return undefined;
+      mark.lastIndex = end + 1;
+    } else if (found[0].length === 2) return text.slice(0, found.index).split('\n').length;
+    else return undefined;
+  }
+  return undefined;
+}
+
+/** Place of the quote that ends the text which begins at `start`; undefined where none does. */
+function endOfText(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at;
+  }
+  return undefined;
 }
 
 /** Maximum nesting of brackets in a template. */

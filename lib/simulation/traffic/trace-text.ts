@@ -109,12 +109,48 @@ export function checkText(text: string, at: { readonly name: string; readonly li
 /** Characters between the cells of a row. */
 export type Delimiter = ',' | ';' | '\t';
 
-/** Patterns of the next cell for each delimiter, in quotes and plain. */
-const CELLS: { readonly [delimiter in Delimiter]: readonly [quoted: RegExp, plain: RegExp] } = {
-  ',': [/\s*"((?:[^"]|"")*)"\s*(,|$)/y, /([^",]*)(,|$)/y],
-  ';': [/\s*"((?:[^"]|"")*)"\s*(;|$)/y, /([^";]*)(;|$)/y],
-  '\t': [/ *"((?:[^"]|"")*)" *(\t|$)/y, /([^"\t]*)(\t|$)/y],
+/** Patterns for each delimiter: the space and the quote that open a cell, the end of a quoted cell, and a plain cell. */
+const CELLS: {
+  readonly [delimiter in Delimiter]: { readonly open: RegExp; readonly end: RegExp; readonly plain: RegExp };
+} = {
+  ',': { open: /\s*"/y, end: /\s*(,|$)/y, plain: /([^",]*)(,|$)/y },
+  ';': { open: /\s*"/y, end: /\s*(;|$)/y, plain: /([^";]*)(;|$)/y },
+  '\t': { open: / *"/y, end: / *(\t|$)/y, plain: /([^"\t]*)(\t|$)/y },
 };
+
+interface Cell {
+  readonly text: string;
+  /** Place after the cell and its delimiter. */
+  readonly next: number;
+  readonly isLast: boolean;
+}
+
+/** Match of a pattern at a place of a text. */
+function matchAt(pattern: RegExp, text: string, place: number): RegExpExecArray | null {
+  pattern.lastIndex = place;
+  return pattern.exec(text);
+}
+
+/** Cell in quotes at a place of a line; undefined if none is there. Cells may be long, so no pattern spans one. */
+function quotedCell(text: string, start: number, delimiter: Delimiter): Cell | undefined {
+  const open = matchAt(CELLS[delimiter].open, text, start);
+  if (open === null) return undefined;
+  const begin = start + open[0].length;
+  let close = text.indexOf('"', begin);
+  while (close >= 0 && text[close + 1] === '"') close = text.indexOf('"', close + 2);
+  const end = close < 0 ? null : matchAt(CELLS[delimiter].end, text, close + 1);
+  if (end === null) return undefined;
+  return {
+    text: text.slice(begin, close).replaceAll('""', '"'),
+    next: close + 1 + end[0].length,
+    isLast: end[1] === '',
+  };
+}
+
+function plainCell(text: string, start: number, delimiter: Delimiter): Cell | undefined {
+  const match = matchAt(CELLS[delimiter].plain, text, start);
+  return match === null ? undefined : { text: match[1]!, next: start + match[0].length, isLast: match[2] === '' };
+}
 
 /** Splits one line of a table; a cell in double quotes may contain the delimiter, and doubled quotes. */
 export function splitCells(
@@ -132,22 +168,18 @@ export function splitCells(
     cells.push(text.slice(start).trim());
     return cells;
   }
-  const [quoted, plain] = CELLS[delimiter];
-  for (let next = 0; ;) {
-    quoted.lastIndex = plain.lastIndex = next;
-    const match = quoted.exec(text) ?? plain.exec(text);
-    if (match === null) {
+  for (let start = 0; ;) {
+    const cell = quotedCell(text, start, delimiter) ?? plainCell(text, start, delimiter);
+    if (cell === undefined) {
       throw traceError(
         at.name,
         at.line,
         `the quotes in ${shownValue(text)} do not match; close each one in its own cell`,
       );
     }
-    const [whole, cell, end] = match as RegExpExecArray & [string, string, string];
-    // A plain cell has no quotes to undouble.
-    cells.push(cell.replaceAll('""', '"').trim());
-    if (end === '') return cells;
-    next += whole.length;
+    cells.push(cell.text.trim());
+    if (cell.isLast) return cells;
+    start = cell.next;
   }
 }
 

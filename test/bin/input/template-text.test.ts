@@ -142,6 +142,17 @@ describe('layouts that CloudFormation and SAM take', () => {
     ).toThrow('stack.yaml:3: JSON has no comments');
   });
 
+  test('comments in JSON are found after long texts, and before them', () => {
+    const long = `"${'x\\"'.repeat(4_000_000)}"`;
+    expect(() => read(`{\n  "A": ${long}, // Kept\n}`)).toThrow('stack.yaml:2: JSON has no comments');
+    expect(() => read(`{ /* Kept */\n  "A": ${long}`)).toThrow('stack.yaml:1: JSON has no comments');
+  });
+
+  test('list items of many marks keep the indent of a block', () => {
+    const marks = '- '.repeat(4_000);
+    expect(() => read(`A: [1,\n2]\n${marks}B: |\n x\n`)).toThrow(/^stack\.yaml/);
+  });
+
   test('what is no layout of anything is still refused with its line', () => {
     expect(() => read('A:\n  B: [1, 2\nC: 3\n')).toThrow(/^stack\.yaml:\d: this is not YAML/);
   });

@@ -22,6 +22,15 @@ function statistics(datapoint: string): string {
   return `{"Label": "x", "Datapoints": [\n{"Timestamp": "2026-01-01T00:00:00Z", "Sum": 1},\n${datapoint}]}`;
 }
 
+test.each([',', ';', '\t'] as const)('cells in quotes may be of any length, split by %j', (delimiter) => {
+  const at = { name: 'hostile.csv', line: 1 };
+  const long = 'x""'.repeat(4_000_000);
+  const cells = splitCells(`a${delimiter}"${long}"${delimiter} "b${delimiter}c" `, at, delimiter);
+  expect(cells.map(({ length }) => length)).toEqual([1, 8_000_000, 3]);
+  expect(cells[2]).toBe(`b${delimiter}c`);
+  expect(() => splitCells(`"${long}`, at, delimiter)).toThrow(/^hostile\.csv:1: the quotes in .* do not match/);
+});
+
 describe('a hostile trace', () => {
   test.each([
     ['nothing', '', /^hostile\.csv:1: the file is empty; accepted are: /],
