@@ -1,7 +1,7 @@
 import { HOSTING_NAMESPACES } from './hosting-metrics';
 
 const DURATION =
-  'is a duration: it does not fall in proportion to the replicas, is the same at any load below saturation, and has no data without requests, so the fleet overshoots and does not shrink when traffic stops';
+  'says how long requests take: it does not fall in proportion to the replicas, is the same at any load below saturation, and has no data without requests, so the fleet overshoots and does not shrink when traffic stops';
 const FAILURES =
   'counts failures: it is silent while requests succeed, so the fleet grows only when callers are already refused';
 

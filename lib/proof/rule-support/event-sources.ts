@@ -264,10 +264,14 @@ export function calledBy(model: TemplateModel, consumer: Resource): DeclaredEndp
 /** True if a function is given an endpoint to invoke, or the permission to invoke one. */
 export function callsEndpoints(model: TemplateModel, consumer: Resource): boolean {
   if (calledBy(model, consumer).length > 0) return true;
-  const { reader, properties } = consumer;
   if (environmentOf(consumer).some(([name]) => /sagemaker.*endpoint|^(model_?)?endpoint_?name$/i.test(name))) {
     return true;
   }
+  return mayInvoke(consumer);
+}
+
+/** True if a function is given the permission to invoke an endpoint. */
+export function mayInvoke({ reader, properties }: Resource): boolean {
   const role = reader.referenced(properties['Role']);
   const attached = role === undefined ? [] : role.reader.usersOf(role).filter(({ type }) => /^AWS::IAM::/.test(type));
   const policies = [properties['Policies'], role?.properties['Policies'], ...attached.map((one) => one.properties)];

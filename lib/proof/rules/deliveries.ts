@@ -5,6 +5,7 @@ import {
   eventDeliveries,
   eventSources,
   keepsFailedEvents,
+  mayInvoke,
   type EventSource,
 } from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
@@ -84,7 +85,8 @@ const EVENT_ATTEMPTS = 3;
 
 function* eventsDropped(model: TemplateModel): Iterable<RuleViolation> {
   for (const { consumer, at, property } of eventDeliveries(model)) {
-    if (!callsEndpoints(model, consumer) || keepsFailedEvents(model, consumer)) continue;
+    // A function with the name of an endpoint alone may deploy to it.
+    if (!mayInvoke(consumer) || keepsFailedEvents(model, consumer)) continue;
     yield {
       at,
       property,

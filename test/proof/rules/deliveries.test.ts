@@ -1,6 +1,6 @@
 import { DELIVERY_RULES } from '../../../lib/proof/rules/deliveries';
 import { severityOf, testRules } from '../support/rule-cases';
-import { endpointName, type Properties, realTime, resource, type Resources } from '../support/templates';
+import { endpointName, policy, type Properties, realTime, resource, type Resources, role } from '../support/templates';
 
 const consumer = (properties: Properties = {}): Resources => ({
   ...realTime(),
@@ -63,17 +63,26 @@ const ownKafka = {
 };
 const scorerArn = { 'Fn::GetAtt': ['Scorer', 'Arn'] };
 const dead = { DeadLetterConfig: { TargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] } } };
+/** A consumer that may invoke the endpoint. */
+const invoker = (properties: Properties = {}): Resources => ({
+  ...consumer({ Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] }, ...properties }),
+  CallerRole: role({}),
+  Grant: resource('AWS::IAM::Policy', {
+    ...policy('sagemaker:InvokeEndpoint', { Ref: 'Endpoint' }).Properties,
+    Roles: [{ Ref: 'CallerRole' }],
+  }),
+});
 const onRule = (rule: Properties, properties: Properties = {}): Resources => ({
-  ...consumer(properties),
+  ...invoker(properties),
   Rule: resource('AWS::Events::Rule', { Targets: [{ Id: 'scorer', Arn: scorerArn }], ...rule }),
 });
 const onTopic = (Protocol: string): Resources => ({
-  ...consumer(),
+  ...invoker(),
   Topic: resource('AWS::SNS::Topic', {}),
   Subscription: resource('AWS::SNS::Subscription', { Protocol, Endpoint: scorerArn, TopicArn: { Ref: 'Topic' } }),
 });
 const onBucket = (more: Resources = {}): Resources => ({
-  ...consumer(),
+  ...invoker(),
   Bucket: resource('AWS::S3::Bucket', {
     NotificationConfiguration: { LambdaConfigurations: [{ Event: 's3:ObjectCreated:*', Function: scorerArn }] },
   }),
@@ -120,21 +129,21 @@ testRules(DELIVERY_RULES, {
       onBucket({
         Tried: resource('AWS::Lambda::EventInvokeConfig', { FunctionName: { Ref: 'Scorer' }, MaximumRetryAttempts: 1 }),
       }),
-      // A function that has nothing to do with an endpoint.
-      { ...onBucket(), Scorer: resource('AWS::Lambda::Function', { Environment: { Variables: { TABLE: 't' } } }) },
+      // A function that deploys to the endpoint.
+      { ...onBucket(), Scorer: resource('AWS::Lambda::Function', { Environment: { Variables: { E: endpointName } } }) },
     ],
     [
       {
         ...consumer(),
         Scorer: resource('AWS::Serverless::Function', {
-          Environment: { Variables: { ENDPOINT: endpointName } },
+          Policies: [policy('sagemaker:InvokeEndpoint', '*').Properties['PolicyDocument']],
           Events: { Up: { Type: 'S3', Properties: { Bucket: { Ref: 'Bucket' } } } },
         }),
       },
       {
         ...consumer(),
         Scorer: resource('AWS::Serverless::Function', {
-          Environment: { Variables: { ENDPOINT: endpointName } },
+          Policies: [policy('sagemaker:InvokeEndpoint', '*').Properties['PolicyDocument']],
           DeadLetterQueue: { Type: 'SQS', TargetArn: 'arn:aws:sqs:eu-west-1:111122223333:dead' },
           Events: { Up: { Type: 'S3', Properties: { Bucket: { Ref: 'Bucket' } } } },
         }),
