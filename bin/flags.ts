@@ -153,6 +153,14 @@ export function failIfFlag(text: string, earlier: FailureThreshold[] | undefined
   return [...(earlier ?? []), parseThreshold(text)];
 }
 
+/** Returns `--abandoned-work`, for containers that notice when a caller gives up. */
+export function abandonedWorkOption(): Option {
+  return new Option(
+    '--abandoned-work <what>',
+    'requests that time out in the queue of a container are served for nobody, or dropped (default: served)',
+  ).choices(['served', 'dropped']);
+}
+
 /** Returns `--quiet-metrics`, for what AWS's guide has said in two ways. */
 export function quietMetricsOption(): Option {
   return new Option(

@@ -18,9 +18,11 @@ import {
 } from '../../lib/simulation/rehearse';
 import type { QuietMetrics } from '../../lib/simulation/aws/sagemaker-metrics';
 import type { FleetBlueprint } from '../../lib/simulation/blueprint';
+import type { AbandonedWork } from '../../lib/simulation/fleet';
 import type { Workload } from '../../lib/simulation/traffic';
 import type { ParameterValues } from '../../lib/template';
 import {
+  abandonedWorkOption,
   capacityFailureFlag,
   failIfFlag,
   givenTemplates,
@@ -80,6 +82,7 @@ interface SimulateFlags extends ResultFlags, ServiceFlags, TraceUnitFlags {
   readonly slo?: number;
   readonly timeout?: number;
   readonly queueLimit?: number;
+  readonly abandonedWork?: AbandonedWork;
   readonly quietMetrics?: QuietMetrics;
   readonly price?: { readonly [instanceType: string]: number };
   readonly prices?: string;
@@ -168,6 +171,7 @@ export function simulateCommand(surroundings: CommandSurroundings): Command {
       'maximum number of requests that wait in one instance (default: no limit)',
       wholeNumberFlag('--queue-limit', 0, 1e9),
     )
+    .addOption(abandonedWorkOption())
     .addOption(quietMetricsOption())
     .addOption(pricesOption())
     .addOption(priceOption())
@@ -298,6 +302,7 @@ function optionsOf(flags: SimulateFlags): RehearsalOptions {
     ...(flags.slo !== undefined && { sloPercent: flags.slo }),
     ...(flags.timeout !== undefined && { requestTimeoutSeconds: flags.timeout }),
     ...(flags.queueLimit !== undefined && { queueLimitPerInstance: flags.queueLimit }),
+    ...(flags.abandonedWork !== undefined && { abandonedWork: flags.abandonedWork }),
     ...(flags.quietMetrics !== undefined && { quietMetrics: flags.quietMetrics }),
     ...(flags.start !== undefined && { startSeconds: flags.start }),
     ...(flags.timezone !== undefined && { timezone: flags.timezone }),

@@ -22,6 +22,7 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     queue: blueprint.kind === 'async' ? 'shared' : 'instance',
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
+    abandonedWork: setup.abandonedWork,
     sloWaitSeconds: setup.sloWaitSeconds,
     seed: setup.seed,
     requestsPerSecond: traffic.requestCount / Math.max(1, traffic.durationSeconds),

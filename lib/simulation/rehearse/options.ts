@@ -5,7 +5,7 @@ import type { CloudWatchOptions } from '../aws/cloudwatch';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../aws/sagemaker-metrics';
 import type { FleetBlueprint } from '../blueprint';
 import { checkZone, datedClock, type DatedClock } from '../clock';
-import type { EngineSpan, Provisioning } from '../fleet';
+import type { AbandonedWork, EngineSpan, Provisioning } from '../fleet';
 import { requestSource, type RequestSource, type Workload } from '../traffic';
 import { DEFAULT_SERVICE_PROFILE } from '../traffic/service-profile';
 import { checkServiceTimes, type ServiceTimes } from '../traffic/service-times';
@@ -34,6 +34,12 @@ export interface RehearsalOptions {
   readonly sloPercent?: number;
   /** Seconds from arrival after which a request without response times out. @default 60 for real-time fleets, 6 hours for asynchronous ones */
   readonly requestTimeoutSeconds?: number;
+  /**
+   * Work of requests that time out in a container's queue: done for nobody, as the model servers of SageMaker's containers do, or dropped.
+   *
+   * @default served
+   */
+  readonly abandonedWork?: AbandonedWork;
   /** Maximum number of requests that wait in one instance's container. @default Infinity */
   readonly queueLimitPerInstance?: number;
   /** Start of the run, for schedules and the budget's month. @default the first moment of the traffic, else 2026-01-05T00:00:00Z */
@@ -74,6 +80,7 @@ export interface RehearsalSetup {
   readonly sloWaitSeconds: number;
   readonly sloPercent: number;
   readonly requestTimeoutSeconds: number;
+  readonly abandonedWork: AbandonedWork;
   readonly queueLimitPerInstance: number;
   readonly capacityFailures: readonly CapacityFailure[];
   readonly pricesPerHourUsd: InstancePrices;
@@ -171,6 +178,7 @@ function withDefaultOptions(options: RehearsalOptions, { kind }: FleetBlueprint)
     sloPercent: options.sloPercent ?? 99,
     requestTimeoutSeconds:
       options.requestTimeoutSeconds ?? (kind === 'async' ? ASYNC_TIMEOUT_SECONDS : REAL_TIME_TIMEOUT_SECONDS),
+    abandonedWork: options.abandonedWork ?? 'served',
     queueLimitPerInstance: options.queueLimitPerInstance ?? Infinity,
     capacityFailures: options.capacityFailures ?? [],
     quietMetrics: options.quietMetrics ?? DEFAULT_QUIET_METRICS,

@@ -95,11 +95,22 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
     notes: [
       ...(traffic.notes ?? []),
       ...unansweredNotes(engine.totals),
+      ...abandonedNotes(setup, timedOut),
       ...record.notes,
       ...slotNotes(blueprint),
       ...clockNotes(setup),
     ],
   };
+}
+
+/** Note on the work of requests that timed out. */
+function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], timedOut: number): string[] {
+  if (timedOut === 0 || blueprint.kind === 'async') return [];
+  return [
+    abandonedWork === 'served'
+      ? 'requests that time out in the queue of a container are served there all the same, and delay those behind them'
+      : 'requests that time out in the queue of a container leave it without being served',
+  ];
 }
 
 /** Minimum part of unanswered requests that a note tells. */

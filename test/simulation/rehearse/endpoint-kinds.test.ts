@@ -316,7 +316,7 @@ describe('a fleet that follows how long or how badly it answers', () => {
     expect(first!.title).toMatch(
       /^let answers follow SageMakerVariantConcurrentRequestsPerModelHighResolution at [\d.]+ in place of ModelLatency$/,
     );
-    expect(first!.reason).toContain('is a duration');
+    expect(first!.reason).toContain('how long requests take');
     expect(first!.effect!.sloPercent).toBeGreaterThanOrEqual(99);
   });
 

@@ -82,7 +82,8 @@ describe('tuning a fleet', () => {
     // Two minutes of 20 requests per second each half hour, without a rise: 40 slots, 5 instances.
     const bursts = countedTraffic(Array.from({ length: 360 }, (_, minute) => (minute % 30 >= 28 ? 1200 : 5)));
     const tuning = await tuned(chatFleet({ target: { MinCapacity: 1, MaxCapacity: 12 } }), bursts);
-    expect(tuning.verdict).toBe('keeps-the-objective');
+    // Today's fleet grows for requests that nobody waits for any more, which the tuned one never has.
+    expect(tuning.verdict).toBe('saves');
     expect(tuning.best!.minCapacity).toBeGreaterThanOrEqual(5);
   });
 

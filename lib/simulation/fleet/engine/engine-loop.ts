@@ -197,11 +197,15 @@ export class EngineLoop {
         if (!hasNext) continue;
         // The slot goes to the next request in the queue.
         const following = lines.take(instance, finish);
-        meter.addWait(finish - arrivals[following]);
+        if (arrivals[following] === ABANDONED) {
+          lines.abandoned--;
+        } else {
+          meter.addWait(finish - arrivals[following]);
+          inFlight++;
+        }
         instanceOf[following] = instance;
         const end = finish + table.service[following];
         finishes[following] = end;
-        inFlight++;
         const ahead = floor((end - wheelTime) * inverseWidth);
         if (ahead < beyond) {
           const home = (wheelBucket + ahead) & WHEEL_MASK;

@@ -9,9 +9,12 @@ import { EngineLoop } from './engine-loop';
 import { EngineMeter, type EngineSpan, type EngineTotals } from './engine-meter';
 import { EngineRoster, type EngineEvent } from './engine-roster';
 import { InstanceOrder } from './instance-order';
-import { NONE, RequestTable } from './request-table';
+import { ABANDONED, NONE, RequestTable } from './request-table';
 import { TimeOuts } from './time-outs';
 import { SHARED_LINE, WaitingLines } from './waiting-lines';
+
+/** What becomes of the work of requests whose callers have given up. */
+export type AbandonedWork = 'served' | 'dropped';
 
 /** Settings of a request engine. */
 export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random'> {
@@ -30,6 +33,13 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
    * @default 'response'
    */
   readonly timeOutOf?: 'response' | 'wait';
+  /**
+   * Work of requests that time out in the queue of an instance: their container does it although nobody waits for the response
+   * (`served`), or notices that the connection is closed and leaves it (`dropped`). A shared queue always leaves it.
+   *
+   * @default 'dropped'
+   */
+  readonly abandonedWork?: AbandonedWork;
   /** Seeds random routing. @default 1 */
   readonly seed?: number | string;
   /** Expected requests per second; a good estimate saves the first adjustment. @default 100 */
@@ -94,6 +104,7 @@ export class RequestEngine {
       timeOuts: new TimeOuts(
         options.requestTimeoutSeconds ?? 60,
         options.timeOutOf === 'wait',
+        options.abandonedWork === 'served',
         table,
         instances,
         lines,
@@ -133,7 +144,7 @@ export class RequestEngine {
 
   /** Requests since the start. */
   public get totals(): EngineTotals {
-    return { ...this.meter.totals(), present: this.lines.length + this.loop.inFlight };
+    return { ...this.meter.totals(), present: this.lines.length - this.lines.abandoned + this.loop.inFlight };
   }
 
   /** Requests since the start that waited longer than the objective, timed out or were rejected. */
@@ -214,7 +225,9 @@ export class RequestEngine {
   public countWaiting(): void {
     const { lines, meter, table, now } = this;
     for (const head of lines.heads) {
-      for (let row = head; row !== NONE; row = table.next[row]) meter.addWait(now - table.arrived[row]);
+      for (let row = head; row !== NONE; row = table.next[row]) {
+        if (table.arrived[row] !== ABANDONED) meter.addWait(now - table.arrived[row]);
+      }
     }
   }
 

@@ -21,6 +21,8 @@ export class TimeOuts {
     public readonly timeout: number,
     /** True if a request whose service has begun no longer times out. */
     private readonly onlyWaiting: boolean,
+    /** True if a request that times out in the queue of an instance stays there: its container works it off for nobody. */
+    private readonly keepsAbandoned: boolean,
     private readonly table: RequestTable,
     private readonly instances: InstanceOrder,
     private readonly lines: WaitingLines,
@@ -73,6 +75,11 @@ export class TimeOuts {
       return true;
     }
     since.missed++;
+    if (this.keepsAbandoned && !lines.shared) {
+      table.arrived[row] = ABANDONED;
+      lines.abandoned++;
+      return false;
+    }
     // It is the oldest of its queue.
     const instance = table.instance[row];
     lines.take(instance, at);

@@ -14,6 +14,8 @@ export class WaitingLines {
   private tails = new Int32Array(INITIAL_LINES).fill(NONE);
   /** Number of waiting requests. */
   public length = 0;
+  /** Number of those whose callers have given up. */
+  public abandoned = 0;
   /** Requests that wait in an instance in service; 0 for a shared queue. */
   public readonly inService: MeanLevel;
 
