@@ -226,7 +226,8 @@ describe('tidegate agree', () => {
     });
     const found = await agreement(folder);
     expect(found).toMatchObject({ code: 1, comparedPeriods: 120, periods: MINUTES, comparedPercent: 66.67 });
-    expect(found.withinOnePercent!).toBeLessThan(10);
+    // The gaps alone would be 33 %.
+    expect(found.withinOnePercent!).toBeLessThan(25);
     expect(found.costUsd!.periods).toBe(120);
   });
 
