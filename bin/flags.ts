@@ -157,7 +157,7 @@ export function failIfFlag(text: string, earlier: FailureThreshold[] | undefined
 export function abandonedWorkOption(): Option {
   return new Option(
     '--abandoned-work <what>',
-    'requests that time out in the queue of a container are served for nobody, or dropped (default: served)',
+    'requests that time out in the queue of a container are served all the same, or dropped (default: served)',
   ).choices(['served', 'dropped']);
 }
 

@@ -35,7 +35,7 @@ export interface RehearsalOptions {
   /** Seconds from arrival after which a request without response times out. @default 60 for real-time fleets, 6 hours for asynchronous ones */
   readonly requestTimeoutSeconds?: number;
   /**
-   * Work of requests that time out in a container's queue: done for nobody, as the model servers of SageMaker's containers do, or dropped.
+   * Work of requests that time out in a container's queue: done all the same, as the model servers of SageMaker's containers do, or dropped.
    *
    * @default served
    */

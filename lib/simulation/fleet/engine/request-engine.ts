@@ -13,7 +13,7 @@ import { ABANDONED, NONE, RequestTable } from './request-table';
 import { TimeOuts } from './time-outs';
 import { SHARED_LINE, WaitingLines } from './waiting-lines';
 
-/** What becomes of the work of requests whose callers have given up. */
+/** Treatment of the work of requests whose callers have given up. */
 export type AbandonedWork = 'served' | 'dropped';
 
 /** Settings of a request engine. */
@@ -34,7 +34,7 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
    */
   readonly timeOutOf?: 'response' | 'wait';
   /**
-   * Work of requests that time out in the queue of an instance: their container does it although nobody waits for the response
+   * Work of requests that time out in the queue of an instance: their container does it after all
    * (`served`), or notices that the connection is closed and leaves it (`dropped`). A shared queue always leaves it.
    *
    * @default 'dropped'

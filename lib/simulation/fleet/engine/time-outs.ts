@@ -21,7 +21,7 @@ export class TimeOuts {
     public readonly timeout: number,
     /** True if a request whose service has begun no longer times out. */
     private readonly onlyWaiting: boolean,
-    /** True if a request that times out in the queue of an instance stays there: its container works it off for nobody. */
+    /** True if a request that times out in the queue of an instance stays there: its container serves it all the same. */
     private readonly keepsAbandoned: boolean,
     private readonly table: RequestTable,
     private readonly instances: InstanceOrder,
