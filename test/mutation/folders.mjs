@@ -14,6 +14,7 @@ const TESTS = {
     'test/lambda/scale-events/clients.test.ts',
     'test/lambda/stream-consumer/endpoint-runtime.test.ts',
   ],
+  'lib/cost/decide': ['test/cost/decide', 'test/cost/contract.test.ts'],
   'lib/ingestion/decide': [
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',

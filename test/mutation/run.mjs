@@ -3,7 +3,8 @@
 // place at a time, and the folder's own tests have to fail.
 //   npm run test:mutation                                         every folder
 //   npm run test:mutation -- lambda/scale-events lib/cost/decide  some
-// Every change that no test noticed is listed in .local/mutation/<folder>.txt. Exit code 1: a folder is below the threshold.
+//   npm run test:mutation -- lib/cost/decide/meter.ts:20-60       a file, or lines of it
+// Every change that no test noticed is listed in .local/mutation, in a file each. Exit code 1: one is below the threshold.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,19 +14,24 @@ import { mutationFolders, testsOf } from './folders.mjs';
 /** Lowest score of a folder, in percent of its mutants. */
 const THRESHOLD_PERCENT = 85;
 
+/** Tests that wait for real deadlines, or play scenarios for seconds, which every change that no test notices would pay for. */
+const SLOW_TESTS = [String.raw`/(silence|model|deliveries)\.test\.ts$`];
+
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const reportDirectory = path.join(projectDirectory, '.local', 'mutation');
 
-/** Options of Stryker for one folder: the copy of the tree holds only what the folder's tests load. */
-function optionsOf(folder) {
+/** Folder of a part, which is a folder, or a file with or without a range of lines. */
+function folderOf(part) {
+  return /\.ts(:\d+-\d+)?$/.test(part) ? path.posix.dirname(part) : part;
+}
+
+/** Options of Stryker for one part: the copy of the tree holds only what the tests of its folder load. */
+function optionsOf(part) {
+  const folder = folderOf(part);
   const tests = testsOf(folder);
+  const others = known.filter((other) => other.startsWith(`${folder}/`)).map((other) => `!${other}/**`);
   return {
-    mutate: [
-      `${folder}/**/*.ts`,
-      ...mutationFolders()
-        .filter((other) => other.startsWith(`${folder}/`))
-        .map((other) => `!${other}/**`),
-    ],
+    mutate: part === folder ? [`${folder}/**/*.ts`, ...others] : [part],
     testRunner: 'jest',
     plugins: ['@stryker-mutator/jest-runner', path.join(projectDirectory, 'test/mutation/ignored-text.mjs')],
     ignorers: ['log-text'],
@@ -36,9 +42,11 @@ function optionsOf(folder) {
       config: {
         roots: ['<rootDir>/test', '<rootDir>/lib', '<rootDir>/lambda'],
         testMatch: tests.map((test) => `<rootDir>/${test}${test.endsWith('.ts') ? '' : '/**/*.test.ts'}`),
+        testPathIgnorePatterns: SLOW_TESTS,
         setupFiles: ['<rootDir>/test/support/jest-setup.ts', '<rootDir>/test/support/first-counterexample.cjs'],
         globalSetup: null, // bundles, which these tests do not load
-        testEnvironment: 'node', // which Stryker extends
+        testEnvironment: path.join(projectDirectory, 'test/mutation/environment.cjs'), // which Stryker extends
+        testSequencer: path.join(projectDirectory, 'test/mutation/sequencer.cjs'),
         testTimeout: 30_000,
       },
     },
@@ -76,13 +84,13 @@ function copied(test) {
   return parts.slice(1).map((_, index) => `!/${parts.slice(0, index + 2).join('/')}`);
 }
 
-function summaryOf(folder, results, seconds) {
+function summaryOf(part, results, seconds) {
   const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length;
   const detected = count('Killed', 'Timeout');
   const undetected = count('Survived', 'NoCoverage');
   const score = detected + undetected === 0 ? 100 : (100 * detected) / (detected + undetected);
   return {
-    folder,
+    part,
     mutants: detected + undetected,
     detected,
     survived: count('Survived'),
@@ -94,7 +102,7 @@ function summaryOf(folder, results, seconds) {
 }
 
 /** Writes the changes that no test noticed, by place. */
-function writeSurvivors(folder, results) {
+function writeSurvivors(part, results) {
   const lines = results
     .filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
     .map(({ fileName, location, mutatorName, replacement, status }) => {
@@ -103,34 +111,36 @@ function writeSurvivors(folder, results) {
     })
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   fs.mkdirSync(reportDirectory, { recursive: true });
-  fs.writeFileSync(path.join(reportDirectory, `${folder.replaceAll('/', '-')}.txt`), `${lines.join('\n')}\n`);
+  fs.writeFileSync(path.join(reportDirectory, `${part.replaceAll(/[/:]/g, '-')}.txt`), `${lines.join('\n')}\n`);
 }
 
 function printTable(summaries) {
   const row = (cells) =>
-    cells.map((cell, index) => (index === 0 ? String(cell).padEnd(30) : String(cell).padStart(10))).join('');
-  console.log(row(['folder', 'mutants', 'detected', 'survived', 'uncovered', 'errors', 'score', 'seconds']));
-  for (const { folder, mutants, detected, survived, uncovered, errors, score, seconds } of summaries)
+    cells.map((cell, index) => (index === 0 ? String(cell).padEnd(40) : String(cell).padStart(10))).join('');
+  console.log(row(['changed', 'mutants', 'detected', 'survived', 'uncovered', 'errors', 'score', 'seconds']));
+  for (const { part, mutants, detected, survived, uncovered, errors, score, seconds } of summaries)
     console.log(
-      row([folder, mutants, detected, survived, uncovered, errors, `${score.toFixed(1)} %`, Math.round(seconds)]),
+      row([part, mutants, detected, survived, uncovered, errors, `${score.toFixed(1)} %`, Math.round(seconds)]),
     );
 }
 
 const known = mutationFolders();
 const wanted = process.argv.slice(2).map((name) => name.replace(/\/$/, ''));
-const unknown = wanted.filter((name) => !known.includes(name));
+const unknown = wanted.filter((name) => !known.includes(folderOf(name)));
 if (unknown.length > 0) {
-  console.error(`unknown folder ${unknown.join(', ')}; known are ${known.join(', ')}`);
+  console.error(
+    `unknown ${unknown.join(', ')}; known are files (FILE.ts or FILE.ts:FROM-TO) in, and all of, ${known.join(', ')}`,
+  );
   process.exit(2);
 }
 
 process.chdir(projectDirectory);
 const summaries = [];
-for (const folder of wanted.length > 0 ? wanted : known) {
+for (const part of wanted.length > 0 ? wanted : known) {
   const start = performance.now();
-  const results = await new Stryker(optionsOf(folder)).runMutationTest();
-  summaries.push(summaryOf(folder, results, (performance.now() - start) / 1000));
-  writeSurvivors(folder, results);
+  const results = await new Stryker(optionsOf(part)).runMutationTest();
+  summaries.push(summaryOf(part, results, (performance.now() - start) / 1000));
+  writeSurvivors(part, results);
   printTable(summaries.slice(-1));
 }
 console.log();
@@ -138,6 +148,6 @@ printTable(summaries);
 const below = summaries.filter(({ score }) => score < THRESHOLD_PERCENT);
 if (below.length > 0)
   console.error(
-    `\nbelow ${THRESHOLD_PERCENT} %: ${below.map(({ folder }) => folder).join(', ')}; the survivors are listed in .local/mutation`,
+    `\nbelow ${THRESHOLD_PERCENT} %: ${below.map(({ part }) => part).join(', ')}; the survivors are listed in .local/mutation`,
   );
 process.exit(below.length > 0 ? 1 : 0);
