@@ -92,15 +92,10 @@ describe('checkBudget', () => {
       budget(1, null, NOVEMBER),
       ['periodStart is missing; give both ends of the period, or none for the calendar month'],
     ],
-    [
-      budget(1, NOVEMBER, null),
-      ['periodEnd is missing; give both ends of the period, or none for the calendar month'],
-    ],
+    [budget(1, NOVEMBER, null), ['periodEnd is missing; give both ends of the period, or none for the calendar month']],
     [
       budget(1, NOVEMBER + MAX_LEAD_DAYS * DAY + 1, NOVEMBER + 99 * DAY),
-      [
-        'periodStart (1801526401, 2027-02-02) is more than 93 days ahead; write a period when its start is nearer',
-      ],
+      ['periodStart (1801526401, 2027-02-02) is more than 93 days ahead; write a period when its start is nearer'],
     ],
     [
       budget(1, NOVEMBER - MAX_AGE_DAYS * DAY - 1, NOVEMBER - 1000 * DAY),

@@ -22,6 +22,8 @@ describe('the cost guard', () => {
       'endpoint/a/variant/main 1..1',
       'endpoint/b/variant/main 1..1',
     ]);
+    // A fleet that is held is one that is guarded: it is seen once.
+    expect(world.lastValues(FLEET_METRICS.current)).toEqual([1, 1]);
   });
 
   test('writes numbers, limits and reason into every record', async () => {
@@ -113,6 +115,10 @@ describe('the cost guard', () => {
       }),
     ]);
     expect(world.notices).toHaveLength(3);
+    for (const { resourceId } of configuration.fleets) world.limits[resourceId] = { minCapacity: 1, maxCapacity: 8 };
+    await world.run();
+    const reason = 'shrink: minimum 1 -> 1, maximum 8 -> 1, its protected floor';
+    expect(world.records.at(-1)!.reason).toBe(`${reason}; ${reason}`);
   });
 
   test('releases the fleets when the budget is raised as its notification says', async () => {
@@ -151,6 +157,62 @@ describe('the cost guard', () => {
     world.broken.add('endpoint a');
     await world.run();
     expect(world.lastValues(FLEET_METRICS.current)).toEqual([2]);
+  });
+
+  test('gives every metric its unit, the moment and its dimension, by which alarms find it', async () => {
+    const world = new World();
+    await world.run();
+    const published = world.metrics[0]!.map(({ metricName, unit, atSeconds, dimensions }) => [
+      metricName,
+      unit,
+      atSeconds,
+      dimensions,
+    ]);
+    const guard = { [GUARD_METRICS.dimension]: 'chat' };
+    const fleets = configuration.fleets.map(({ resourceId }) => ({ [FLEET_METRICS.dimension]: resourceId }));
+    const { spend, budget, burnRate, budgetUsed, committed, forecast, level, problems } = GUARD_METRICS;
+    expect(published).toEqual([
+      ...[spend, budget, burnRate].map((name) => [name, 'None', NOVEMBER, guard]),
+      [budgetUsed, 'Percent', NOVEMBER, guard],
+      ...[committed, forecast, level].map((name) => [name, 'None', NOVEMBER, guard]),
+      [problems, 'Count', NOVEMBER, guard],
+      ...fleets.flatMap((fleet) =>
+        [FLEET_METRICS.current, FLEET_METRICS.desired, FLEET_METRICS.maximum].map((name) => [
+          name,
+          'Count',
+          NOVEMBER,
+          fleet,
+        ]),
+      ),
+    ]);
+  });
+
+  test('looks for no training jobs where none are guarded', async () => {
+    const world = new World({ training: null });
+    world.jobs.push(job);
+    await world.runMinutes(2);
+    expect(world.listedSince).toEqual([]);
+    expect(world.lastValues(GUARD_METRICS.burnRate)).toEqual([24]);
+  });
+
+  test('counts a budget that cannot be read as a problem, and sends no notice of it', async () => {
+    const world = new World();
+    await world.run();
+    world.broken.add('budget');
+    await world.run();
+    expect(world.lastValues(GUARD_METRICS.problems)).toEqual([1]);
+    expect(world.notices.map(({ subject }) => subject)).toEqual(['Tidegate cost guard chat: ok -> warn']);
+  });
+
+  test('publishes no maximum of a fleet whose limits it could not read, or that has none', async () => {
+    const world = new World();
+    delete world.limits['endpoint/a/variant/main'];
+    await world.run();
+    expect(world.lastValues(FLEET_METRICS.maximum)).toEqual([8]);
+    expect(world.metrics[0]).toHaveLength(8 + 2 + 3);
+    world.broken.add('limits');
+    await world.run();
+    expect(world.lastValues(FLEET_METRICS.maximum)).toEqual([]);
   });
 
   test('charges training jobs beside the fleets', async () => {
@@ -213,6 +275,77 @@ describe('faults of the cost guard', () => {
     expect(world.effects).toHaveLength(2);
     expect(levels(world)).toEqual(['warn', 'freeze-growth']);
     expect(world.notices).toHaveLength(2);
+  });
+
+  test('F4 of two runs that have seen the same, the one whose claim comes second does nothing', async () => {
+    const world = new World();
+    await world.runMinutes(23);
+    let raced = false;
+    world.gate = async (what): Promise<Fault> => {
+      if (what !== 'claim' || raced) return 'none';
+      raced = true;
+      await world.run();
+      return 'none';
+    };
+    const slower = await world.run();
+    expect(slower.overtaken).toBe(true);
+    expect(slower.records).toStrictEqual([]);
+    expect(world.effects).toEqual(['endpoint/a/variant/main 1..4', 'endpoint/b/variant/main 1..4']);
+  });
+
+  test('sets only the limit that changes, so that the other one stays as somebody has set it meanwhile', async () => {
+    const fleets = configuration.fleets.map((fleet) => ({ ...fleet, minCapacity: 2 }));
+    const world = new World({ fleets });
+    const a = 'endpoint/a/variant/main';
+    // Between the look and the effect, somebody else changes the limits of fleet a.
+    const meanwhile = (change: object): void => {
+      world.gate = (what) => {
+        if (what === `scaling of ${a}`) world.limits[a] = { ...world.limits[a]!, ...change };
+        return 'none';
+      };
+    };
+    await world.runMinutes(23);
+    meanwhile({ minCapacity: 3 });
+    await world.runMinutes(1);
+    expect(world.limits[a]).toEqual({ minCapacity: 3, maxCapacity: 4 });
+    world.gate = () => 'none';
+    await world.runMinutes(2);
+    // Both change to the floor.
+    expect(world.limits[a]).toEqual({ minCapacity: 1, maxCapacity: 1 });
+    world.limits[a] = { minCapacity: 1, maxCapacity: 3 };
+    world.budget = budgetOf(1000);
+    meanwhile({ maxCapacity: 5 });
+    await world.run();
+    // The guard's own minimum is given back, whether or not the maximum is somebody's.
+    expect(world.limits[a]).toEqual({ minCapacity: 2, maxCapacity: 5 });
+    expect(world.limits['endpoint/b/variant/main']).toEqual({ minCapacity: 2, maxCapacity: 8 });
+  });
+
+  test('says in its log what it could not read, publish or store, and goes on', async () => {
+    const world = new World();
+    await world.run();
+    expect(world.errors).toEqual([]);
+    ['endpoint a', 'limits', 'budget', 'training', 'metrics'].forEach((what) => world.broken.add(what));
+    await world.run();
+    expect(world.errors.toSorted()).toEqual([
+      'cannot publish',
+      'cannot read budget',
+      'cannot read endpoint/a/variant/main',
+      'cannot read limits of endpoint/a/variant/main',
+      'cannot read limits of endpoint/b/variant/main',
+      'cannot read training jobs',
+    ]);
+    world.broken.clear();
+    world.errors.length = 0;
+    world.now += 7200;
+    world.broken.add('removal of notices');
+    await world.run();
+    expect(world.errors).toEqual(['cannot remove the notices that were sent; they are repeated']);
+    world.broken.clear();
+    world.broken.add('topic');
+    world.errors.length = 0;
+    await world.run();
+    expect(world.errors).toEqual(['cannot publish']);
   });
 
   test('F17 a second run at the same moment changes nothing', async () => {
@@ -333,6 +466,7 @@ describe('faults of the cost guard', () => {
     expect(world.effects).toEqual([]);
     expect(levels(world)).toEqual(['warn', 'freeze-growth', 'shrink']);
     expect(world.records.every(({ dryRun }) => dryRun)).toBe(true);
+    expect(world.lastValues(GUARD_METRICS.problems)).toEqual([0]);
     const { message } = world.notices.at(-1)!;
     expect(message).toContain('(dry run: the guard limits nothing)');
     expect(message).toContain('No limit was changed.');
@@ -375,11 +509,10 @@ describe('faults of the cost guard', () => {
     world.jobs.push({ ...job, startedAt: world.now - 30 });
     await world.runMinutes(2);
     expect(world.effects.filter((effect) => effect.startsWith('stop'))).toEqual(['stop tidegate-1']);
-    expect(world.records.find(({ stops }) => stops.length > 0)).toMatchObject({
-      stops: [{ jobName: 'tidegate-1', reason: 'it has started at freeze-growth' }],
-      failedJobNames: [],
-      reason: 'it has started at freeze-growth',
-    });
+    const { stops, failedJobNames, reason } = world.records.find((one) => one.stops.length > 0)!;
+    expect(stops).toEqual([{ jobName: 'tidegate-1', reason: 'it has started at freeze-growth' }]);
+    expect(failedJobNames).toStrictEqual([]);
+    expect(reason).toBe('it has started at freeze-growth');
     expect(world.notices.map(({ message }) => message).join()).toContain(
       'training job tidegate-1 is stopped: it has started at freeze-growth',
     );
