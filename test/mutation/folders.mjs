@@ -15,6 +15,7 @@ const TESTS = {
     'test/lambda/stream-consumer/endpoint-runtime.test.ts',
   ],
   'lib/cost/decide': ['test/cost/decide', 'test/cost/contract.test.ts'],
+  'lib/features/decide': ['test/features'],
   'lib/ingestion/decide': [
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',
