@@ -65,6 +65,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async (surroundings) => (await import('./commands/preflight')).preflightCommand(surroundings),
   },
   {
+    name: 'redrive',
+    description: 'put dead letters and failed batches of a deployed stream into it again, at a bounded rate',
+    load: async (surroundings) => (await import('./commands/redrive')).redriveCommand(surroundings),
+  },
+  {
     name: 'prices',
     description: 'prices of SageMaker instances, from the AWS Price List',
     load: async (surroundings) => (await import('./commands/prices')).pricesCommand(surroundings),

@@ -14,6 +14,9 @@ const PARTITION_KEY_TABLE = 1;
 const RECORDS = 3;
 const PARTITION_KEY_INDEX = 1;
 const DATA = 3;
+const TAGS = 4;
+const TAG_NAME = 1;
+const TAG_VALUE = 2;
 const VARINT = 0;
 const FIXED_64 = 1;
 const BYTES = 2;
@@ -34,11 +37,8 @@ interface Field {
  * @returns the records in their order; undefined for a payload that is no aggregated record, also when only its first bytes look like one
  */
 export function deaggregate(payload: Buffer): readonly UserRecord[] | undefined {
-  if (payload.length < MAGIC.length + CHECKSUM_BYTES || !payload.subarray(0, MAGIC.length).equals(MAGIC))
-    return undefined;
-  const message = payload.subarray(MAGIC.length, payload.length - CHECKSUM_BYTES);
-  const checksum = createHash('md5').update(message).digest();
-  if (!payload.subarray(payload.length - CHECKSUM_BYTES).equals(checksum)) return undefined;
+  const message = messageOf(payload);
+  if (message === undefined) return undefined;
   const keys: string[] = [];
   const records: { keyIndex?: number; data?: Buffer }[] = [];
   try {
@@ -56,6 +56,62 @@ export function deaggregate(payload: Buffer): readonly UserRecord[] | undefined 
     return partitionKey === undefined || data === undefined ? [] : [{ partitionKey, data }];
   });
   return parts.length === records.length && parts.length > 0 ? parts : undefined;
+}
+
+/** Returns the message of an aggregated record; undefined for a payload that is none. */
+function messageOf(payload: Buffer): Buffer | undefined {
+  if (payload.length < MAGIC.length + CHECKSUM_BYTES || !payload.subarray(0, MAGIC.length).equals(MAGIC))
+    return undefined;
+  const message = payload.subarray(MAGIC.length, payload.length - CHECKSUM_BYTES);
+  const checksum = createHash('md5').update(message).digest();
+  return payload.subarray(payload.length - CHECKSUM_BYTES).equals(checksum) ? message : undefined;
+}
+
+/** Returns an aggregated record of one part, with a tag beside its payload. */
+export function aggregateOne(
+  { partitionKey, data }: UserRecord,
+  tag: { readonly name: string; readonly value: string },
+): Buffer {
+  const tagged = Buffer.concat([
+    bytesField(TAG_NAME, Buffer.from(tag.name)),
+    bytesField(TAG_VALUE, Buffer.from(tag.value)),
+  ]);
+  const record = Buffer.concat([
+    Buffer.from([PARTITION_KEY_INDEX * 8 + VARINT, 0]),
+    bytesField(DATA, data),
+    bytesField(TAGS, tagged),
+  ]);
+  const message = Buffer.concat([
+    bytesField(PARTITION_KEY_TABLE, Buffer.from(partitionKey)),
+    bytesField(RECORDS, record),
+  ]);
+  return Buffer.concat([MAGIC, message, createHash('md5').update(message).digest()]);
+}
+
+function bytesField(number: number, bytes: Buffer): Buffer {
+  const length: number[] = [];
+  let left = bytes.length;
+  for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128);
+  return Buffer.concat([Buffer.from([number * 8 + BYTES, ...length, left]), bytes]);
+}
+
+/** Returns the values of a tag of the records in an aggregated record; none for any other payload. */
+export function tagValues(payload: Buffer, name: string): readonly string[] {
+  const message = messageOf(payload);
+  if (message === undefined) return [];
+  const within = (outer: Buffer, number: number): readonly Buffer[] =>
+    [...fields(outer)].flatMap((field) => (field.number === number && field.bytes !== undefined ? [field.bytes] : []));
+  try {
+    return within(message, RECORDS)
+      .flatMap((record) => within(record, TAGS))
+      .flatMap((tag) => {
+        const [given] = within(tag, TAG_NAME);
+        return given?.toString('utf8') === name ? within(tag, TAG_VALUE).map((value) => value.toString('utf8')) : [];
+      });
+  } catch (error) {
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
 }
 
 function parseRecord(message: Buffer): { keyIndex?: number; data?: Buffer } {

@@ -32,6 +32,18 @@ export const INGESTION_ENVIRONMENT = {
   readsAhead: 'TIDEGATE_READS_AHEAD',
 } as const;
 
+/** Environment variables of the redrive function. */
+export const REDRIVE_ENVIRONMENT = {
+  /** Name of the stream that the records came from and go to. */
+  streamName: 'TIDEGATE_STREAM_NAME',
+  /** Name of the bucket with dead letters and failed batches. */
+  resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
+  /** Maximum size of a record of the stream, its partition key included, bytes. */
+  maxRecordBytes: 'TIDEGATE_MAX_RECORD_BYTES',
+  /** Time for which the stream keeps records, seconds. */
+  retentionSeconds: 'TIDEGATE_RETENTION_SECONDS',
+} as const;
+
 /** Default of the maximum number of keys of an invocation in flight at once. */
 export const DEFAULT_CONCURRENCY = 64;
 
@@ -58,6 +70,9 @@ export const CONTROL_REQUESTS_PREFIX = 'control-requests/';
 
 /** Key prefix of Lambda's failure destination: batches that are older than the maximum age, with their payload. */
 export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
+
+/** Key prefix of the markers of redriven records. */
+export const REDRIVEN_PREFIX = 'redriven/';
 
 /** Maximum size of a response within a result line, bytes; a larger one is an object beside the line. */
 export const MAX_INLINE_RESPONSE_BYTES = 64 * 1024;
@@ -346,4 +361,14 @@ export function deadLetterObjectKey(streamName: string, shardId: string, positio
 /** Key of the control request of a stream. */
 export function controlRequestObjectKey(streamName: string): string {
   return `${CONTROL_REQUESTS_PREFIX}${streamName}.json`;
+}
+
+/** Key prefix of the dead letters of a stream. */
+export function deadLettersOfStream(streamName: string): string {
+  return `${DEAD_LETTERS_PREFIX}${streamName}/`;
+}
+
+/** Key of a marker of a redriven record; generations count the owners of the record. */
+export function redriveMarkerKey(streamName: string, shardId: string, position: string, generation: number): string {
+  return `${REDRIVEN_PREFIX}${streamName}/${shardId}/${position}.${generation}.json`;
 }

@@ -1,4 +1,4 @@
-import { Annotations, Aspects, Duration, Lazy, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Aspects, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
@@ -24,6 +24,8 @@ import {
   FAILED_BATCHES_PREFIX,
   INGESTION_ENVIRONMENT,
   MEASUREMENTS_PREFIX,
+  REDRIVEN_PREFIX,
+  REDRIVE_ENVIRONMENT,
   RESPONSES_PREFIX,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
@@ -74,6 +76,9 @@ export class StreamIngestion extends Construct {
 
   /** Event source mapping between stream and consumer. */
   public readonly eventSourceMapping: lambda.EventSourceMapping;
+
+  /** Function that puts dead letters and failed batches into the stream again, for `tidegate redrive`. */
+  public readonly redriver: lambda.Function;
 
   public constructor(scope: Construct, id: string, props: StreamIngestionProps) {
     super(scope, id);
@@ -164,6 +169,41 @@ export class StreamIngestion extends Construct {
     });
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
+
+    this.redriver = new HandlerFunction(this, 'Redrive', {
+      handlerName: 'redrive',
+      description: 'Puts dead letters and failed batches into the stream again, on request',
+      timeout: Duration.minutes(5),
+      // A failed batch has up to 6 MB, and several may have failed in one second.
+      memorySize: 512,
+      environment: {
+        [REDRIVE_ENVIRONMENT.streamName]: this.stream.streamName,
+        [REDRIVE_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
+        [REDRIVE_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
+        [REDRIVE_ENVIRONMENT.retentionSeconds]: String(settings.retention.toSeconds()),
+      },
+    });
+    acknowledgeControl(this.redriver, 'LambdaDLQ', 'The function is called synchronously; its caller gets the error.');
+    this.grantRedriver();
+  }
+
+  /**
+   * Allows a principal to redrive: to find the function in the stack and to invoke it.
+   *
+   * @param grantee principal of an operator
+   */
+  public grantRedrive(grantee: iam.IGrantable): iam.Grant {
+    const stack = iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['cloudformation:ListStackResources'],
+      resourceArns: [Stack.of(this).stackId],
+    });
+    const invoke = iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['lambda:InvokeFunction'],
+      resourceArns: [this.redriver.functionArn],
+    });
+    return stack.combine(invoke);
   }
 
   /**
@@ -232,6 +272,33 @@ export class StreamIngestion extends Construct {
       period: Duration.minutes(1),
       ...options,
     });
+  }
+
+  /** Grants the redrive function least privilege: read what was set aside and the results, write markers, put into the stream. */
+  private grantRedriver(): void {
+    const below = (prefix: string): string => this.resultsBucket.arnForObjects(`${prefix}*`);
+    const markers = below(REDRIVEN_PREFIX);
+    const read = [...[RESULTS_PREFIX, DEAD_LETTERS_PREFIX, FAILED_BATCHES_PREFIX].map(below), markers];
+    const policy = new iam.Policy(this, 'RedrivePolicy', {
+      statements: [
+        new iam.PolicyStatement({
+          sid: 'ListObjects',
+          actions: ['s3:ListBucket'],
+          resources: [this.resultsBucket.bucketArn],
+        }),
+        new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
+        new iam.PolicyStatement({ sid: 'WriteMarkers', actions: ['s3:PutObject'], resources: [markers] }),
+        new iam.PolicyStatement({
+          sid: 'PutAndLook',
+          actions: ['kinesis:PutRecord', 'kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords'],
+          resources: [this.stream.streamArn],
+        }),
+      ],
+    });
+    policy.attachToRole(this.redriver.role!);
+    grantKeyUse(this.resultsBucket.encryptionKey, this.redriver, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
+    acknowledgeInlinePolicy(policy);
+    acknowledgeWildcards(policy, read, 'The keys of the objects are not known before they are written.');
   }
 
   /** Grants the consumer least privilege: read the stream, invoke the endpoint, read and write below prefixes, publish metrics. */

@@ -142,6 +142,7 @@ describe('help', () => {
       'tune',
       'prove',
       'preflight',
+      'redrive',
     ]);
     for (const { command } of withResult) {
       const format = command.options.find(({ long }) => long === '--format');

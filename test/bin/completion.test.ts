@@ -35,6 +35,7 @@ const COMMANDS = [
   'tune',
   'prove',
   'preflight',
+  'redrive',
   'prices',
   'completion',
   'help',

@@ -54,6 +54,7 @@ const COMMANDS: readonly [command: string, flags: string, result: RegExp, bar: R
   ['compare', 'compare --trace trace.csv --from 1800 --seeds 1', /tidegate-forecast/, /compare .*█/],
   ['prices update', 'prices update --from list.json', /^1 prices of eu-west-1 are in tidegate\.prices\.json$/m, null],
   ['preflight', `preflight Chat.template.json --region us-east-1 --endpoint ${NOBODY}`, /could not be asked/, null],
+  ['redrive', `redrive --stack Chat --endpoint ${NOBODY}`, /stack Chat could not be read/, null],
   ['inspect', 'inspect --endpoint chat --region us-east-1 --commands', /aws sagemaker describe-endpoint/, null],
   ['agree', 'agree .', /'\.' has no inspection\.json/, null],
   ['local', 'local --tour endpoints --budget 3', /--tour goes with .*leave out --budget/, null],

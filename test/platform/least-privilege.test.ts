@@ -11,6 +11,14 @@ import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
 import { StreamIngestion } from '../../lib/ingestion';
+import {
+  deadLetterObjectKey,
+  formatDeadLetter,
+  REDRIVE_ENVIRONMENT,
+  redriveMarkerKey,
+  resultObjectKey,
+} from '../../lib/ingestion/contract';
+import { formatRedriveMarker } from '../../lib/ingestion/decide/redrive';
 import { PlatformStack } from '../../lib/platform';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 import { CapacityForecaster, ForecastMode, ScaleEvents } from '../../lib/scaling';
@@ -338,6 +346,7 @@ async function commandsOf(
       'capacity-forecaster': [{}, {}],
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
       'stream-consumer': streams.flatMap(kinesisEvents),
+      redrive: [{}],
     };
     for (const [index, event] of events[handlerName]!.entries()) {
       // Hours apart, so that the budget is spent between two looks of the guard.
@@ -457,7 +466,62 @@ function replies(
       for (const { Put } of TransactItems) put(Put.Item);
     },
   };
-  return ({ name, input }) => (known[name]?.(input) ?? {}) as Json;
+  const all =
+    REDRIVE_ENVIRONMENT.retentionSeconds in environment ? { ...known, ...redriveReplies(environment) } : known;
+  return ({ name, input }) => (all[name]?.(input) ?? {}) as Json;
+}
+
+/** Replies of a bucket and a stream to a redrive: a dead letter of an abandoned claim, and a failed batch. */
+function redriveReplies(environment: { readonly [name: string]: string }): {
+  readonly [name: string]: (input: Json) => Json;
+} {
+  const streamName = environment[REDRIVE_ENVIRONMENT.streamName]!;
+  const streamArn = `arn:aws:kinesis:${LOCAL_REGION}:${LOCAL_ACCOUNT}:stream/${streamName}`;
+  const shardId = 'shardId-000000000000';
+  const letter = deadLetterObjectKey(streamName, shardId, positionOf('1'));
+  const [failed] = kinesisEvents(streamArn);
+  let stored: Map<string, string> | undefined;
+  /** Objects of an hour ago by the clock of the handler, which is set after its environment. */
+  const objects = (): Map<string, string> => {
+    const at = Date.now() / 1000 - 3600;
+    const claimed = { state: 'claimed', at, source: letter, shardId: null, sequenceNumber: null } as const;
+    const failedBatch = {
+      timestamp: new Date(at * 1000).toISOString(),
+      KinesisBatchInfo: { streamArn },
+      payload: JSON.stringify(failed),
+    };
+    stored ??= new Map([
+      [
+        letter,
+        formatDeadLetter({ sequenceNumber: '1', partitionKey: 'k', payloadBase64: 'e30=', error: 'failed', at }),
+      ],
+      [redriveMarkerKey(streamName, shardId, positionOf('1'), 0), formatRedriveMarker(claimed)],
+      [`aws/lambda/mapping/${shardId}/2026/01/01/2026-01-01T00.00.00-a`, JSON.stringify(failedBatch)],
+      // An object of results that may have the record.
+      [resultObjectKey(streamName, shardId, positionOf('1'), positionOf('1')), ''],
+    ]);
+    return stored;
+  };
+  return {
+    ListObjectsV2: ({ Prefix, StartAfter }) => ({
+      Contents: [...objects().keys()]
+        .filter((key) => key.startsWith(Prefix as string) && key > StartAfter)
+        .sort()
+        .map((Key) => ({ Key })),
+    }),
+    GetObject: ({ Key }) => {
+      const text = objects().get(Key as string);
+      if (text === undefined) throw Object.assign(new Error('no such key'), { name: 'NoSuchKey' });
+      return { Body: { transformToString: () => Promise.resolve(text) } };
+    },
+    PutObject: ({ Key, Body }) => void objects().set(Key as string, Body as string),
+    ListShards: () => ({
+      Shards: [{ ShardId: shardId, HashKeyRange: { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) } }],
+    }),
+    GetShardIterator: () => ({ ShardIterator: streamArn }),
+    GetRecords: () => ({ Records: [], MillisBehindLatest: 0 }),
+    PutRecord: () => ({ ShardId: shardId, SequenceNumber: '9' }),
+  };
 }
 
 /** State of a guard that set the limits in force of fleets. */

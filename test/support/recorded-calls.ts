@@ -80,6 +80,7 @@ const onJob = ({ TrainingJobName }: Json): string[] => [arn('sagemaker', `traini
 const onConfig = ({ EndpointConfigName }: Json): string[] => [
   arn('sagemaker', `endpoint-config/${EndpointConfigName}`),
 ];
+const onStream = ({ StreamName }: Json): string => arn('kinesis', `stream/${StreamName}`);
 const onAnything = (): string[] => ['*'];
 
 /** Action of a command where it is not `service:Command`, and the resources that it is checked on. */
@@ -98,13 +99,16 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   GetItem: ['dynamodb:GetItem', onTable],
   GetObject: ['s3:GetObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
   GetMetricData: ['cloudwatch:GetMetricData', onAnything],
-  GetRecords: ['kinesis:GetRecords', ({ StreamARN }) => [StreamARN]],
-  GetShardIterator: ['kinesis:GetShardIterator', ({ StreamARN }) => [StreamARN]],
+  // Without an ARN the iterator stands for its stream: the replies give its ARN as one.
+  GetRecords: ['kinesis:GetRecords', ({ StreamARN, ShardIterator }) => [StreamARN ?? ShardIterator]],
+  GetShardIterator: ['kinesis:GetShardIterator', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
   GetParameter: ['ssm:GetParameter', ({ Name }) => [arn('ssm', `parameter${Name}`)]],
   InvokeEndpoint: [
     'sagemaker:InvokeEndpoint',
     (input) => [onEndpoint(input), ...(input.InferenceComponentName === undefined ? [] : [onComponent(input)])],
   ],
+  PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
+  ListShards: ['kinesis:ListShards', (input) => [onStream(input)]],
   ListObjectsV2: ['s3:ListBucket', ({ Bucket }) => [`arn:aws:s3:::${Bucket}`]],
   ListTrainingJobs: ['sagemaker:ListTrainingJobs', onAnything],
   Publish: ['sns:Publish', ({ TopicArn }) => [TopicArn]],

@@ -1,3 +1,4 @@
+import { redriveText } from '../../../bin/output/redrive-formats';
 import { parseBatch } from '../../../lambda/stream-consumer/batch';
 import { parsePriceFile, readPriceList } from '../../../lib/catalog/price-list';
 import { InputError } from '../../../lib/core/errors';
@@ -17,6 +18,12 @@ import {
   parseResultLine,
 } from '../../../lib/ingestion/contract';
 import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
+import {
+  parseFailedBatch,
+  parseRedriveMarker,
+  parseRedriveReport,
+  parseRedriveRequest,
+} from '../../../lib/ingestion/decide/redrive';
 import { parseInspection, parseRecording } from '../../../lib/inspection/contract';
 import { checkStageConfiguration, stageConfiguration } from '../../../lib/platform/stages';
 import { parseForecasterConfiguration, parseScaleNotice, parseWatchedFleets } from '../../../lib/scaling/contract';
@@ -72,6 +79,8 @@ const RECORD = {
   eventSourceARN: 'arn:aws:kinesis:us-east-1:111122223333:stream/requests',
   kinesis: { sequenceNumber: '4954', partitionKey: 'k', approximateArrivalTimestamp: 1_767_571_200 },
 };
+
+const REDRIVE_CURSOR = { shardId: 's', letter: 'l', batch: '', records: 3, heldKeys: ['k'] };
 
 const REQUEST = { id: 'r-1', key: 'k', context_tokens: 100, generated_tokens: 20, sent_at: 1.5e9 };
 
@@ -259,6 +268,34 @@ export const CONTRACTS: readonly Form[] = [
     2,
     [{ sequence_number: '1', partition_key: 'k', payload_base64: 'e30=', error: 'x', at: 1 }],
     parseDeadLetter,
+  ),
+  json(
+    'events, reports, markers and failed batches of a redrive',
+    4,
+    [
+      { since: 1, dryRun: true, recordsPerSecond: 5, seconds: 45, cursor: REDRIVE_CURSOR },
+      {
+        streamName: 's',
+        dryRun: false,
+        found: 2,
+        redriven: 1,
+        skipped: { redriven: 1 },
+        named: [{ object: 'o', reason: 'lost', detail: 'd' }],
+        next: REDRIVE_CURSOR,
+      },
+      { state: 'sent', at: 1, source: 'o', shardId: 's', sequenceNumber: '1' },
+      {
+        timestamp: '2026-01-05T00:00:00Z',
+        KinesisBatchInfo: { streamArn: 'arn:aws:kinesis:us-east-1:111122223333:stream/s' },
+        payload: JSON.stringify({ Records: [{ ...RECORD, kinesis: { ...RECORD.kinesis, data: 'e30=' } }] }),
+      },
+    ],
+    (text) => {
+      if (text.includes('KinesisBatchInfo')) return parseBatch(parseFailedBatch(text).event as never, RECORD_FIELDS);
+      if (text.includes('skipped'))
+        return redriveText({ stack: 's', ingestion: 'i', report: parseRedriveReport(text) });
+      return text.includes('state') ? parseRedriveMarker(text, 'm') : parseRedriveRequest(parsedJson(text));
+    },
   ),
   json(
     'price files',

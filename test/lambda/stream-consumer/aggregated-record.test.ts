@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { deaggregate } from '../../../lambda/stream-consumer/aggregated-record';
+import { aggregateOne, deaggregate, tagValues } from '../../../lambda/stream-consumer/aggregated-record';
 import { rehearsal } from './fakes';
 import { kinesisEvent, sequenceNumber } from './poller-model';
 
@@ -33,21 +33,39 @@ const aggregate = (records: readonly { readonly partitionKey: string; readonly d
     ]),
   );
 
+const record = fc.record({
+  partitionKey: fc.string({ unit: 'grapheme', minLength: 1 }),
+  data: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+});
+
 describe('an aggregated record', () => {
   test('of a library of AWS is taken apart', () => {
     expect(deaggregate(AGGREGATED)).toEqual(RECORDS);
   });
 
   test('gives its records back, whatever their keys and bytes', () => {
-    const record = fc.record({
-      partitionKey: fc.string({ unit: 'grapheme', minLength: 1 }),
-      data: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-    });
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 200 }), (records) => {
         expect(deaggregate(aggregate(records))).toEqual(records);
       }),
     );
+  });
+
+  test('of one part has its tag, and the part as it was', () => {
+    const given = fc.record({
+      part: record,
+      tag: fc.record({ name: fc.string({ minLength: 1 }), value: fc.string({ unit: 'grapheme' }) }),
+    });
+    fc.assert(
+      fc.property(given, ({ part, tag }) => {
+        const whole = aggregateOne(part, tag);
+        expect(deaggregate(whole)).toEqual([part]);
+        expect(tagValues(whole, tag.name)).toEqual([tag.value]);
+        expect(tagValues(whole, `${tag.name}-other`)).toEqual([]);
+      }),
+    );
+    expect(tagValues(AGGREGATED, 'any')).toEqual([]);
+    expect(tagValues(Buffer.from('{}'), 'any')).toEqual([]);
   });
 
   test('with one changed byte is an ordinary payload', () => {

@@ -19,6 +19,11 @@ export class FakeEmulator {
   public readonly trainingJobs = new Map<string, object>();
   /** Number of inferences that must be in flight before any of them gets its reply. */
   public inferencesTogether = 1;
+  /** Reply of an endpoint to an inference. */
+  public inference: (body: Json) => { status: number; body: object } = (body) => ({
+    status: 200,
+    body: { answered: body },
+  });
   private waiting: (() => void)[] = [];
 
   private constructor(private readonly server: Server) {}
@@ -66,7 +71,7 @@ export class FakeEmulator {
         this.waiting.push(resolve);
         if (this.waiting.length >= this.inferencesTogether) for (const go of this.waiting.splice(0)) go();
       });
-      return { status: 200, body: { answered: call.body } };
+      return this.inference(call.body);
     }
     if (call.target === 'CreateTrainingJob' && String(call.body.TrainingJobName).includes('capacity')) {
       return {

@@ -1,0 +1,221 @@
+import * as fc from 'fast-check';
+import { deaggregate, tagValues } from '../../../lambda/stream-consumer/aggregated-record';
+import { parseRedriveMarker, REDRIVE_TAG, type RedriveReport } from '../../../lib/ingestion/decide/redrive';
+import { isDeath, redriveRehearsal, sequenceNumber, SHARD, STREAM } from './redrive-rehearsal';
+
+const markerKey = (index: number, generation = 0): string =>
+  `redriven/${STREAM}/${SHARD}/${sequenceNumber(index)}.${generation}.json`;
+
+describe('the redrive function', () => {
+  test('puts dead letters and failed batches into the stream, in the order of the stream, with payload and key unchanged', async () => {
+    const { letter, batch, redrive, arrivals, payloads } = redriveRehearsal();
+    letter(7, 'b', Buffer.from([0, 255, 7]));
+    letter(2, 'a');
+    batch([
+      [3, 'a'],
+      [5, 'a'],
+    ]);
+    letter(4, 'a');
+    expect(await redrive()).toEqual({
+      streamName: STREAM,
+      dryRun: false,
+      found: 5,
+      redriven: 5,
+      skipped: {},
+      named: [],
+    });
+    expect(payloads().filter((text) => text.startsWith('a'))).toEqual(['a-2', 'a-3', 'a-4', 'a-5']);
+    const other = arrivals.find(({ partitionKey }) => partitionKey === 'b')!;
+    expect(deaggregate(other.data)).toEqual([{ partitionKey: 'b', data: Buffer.from([0, 255, 7]) }]);
+    expect(tagValues(other.data, REDRIVE_TAG)).toEqual([markerKey(7)]);
+  });
+
+  test('puts a record once, however often it is redriven', async () => {
+    const { letter, batch, redrive, arrivals, store } = redriveRehearsal();
+    const source = letter(1, 'a');
+    batch([
+      [1, 'a'],
+      [2, 'a'],
+    ]);
+    expect(await redrive()).toMatchObject({ found: 2, redriven: 2, skipped: {} });
+    expect(await redrive()).toMatchObject({ found: 2, redriven: 0, skipped: { redriven: 2 }, named: [] });
+    expect(arrivals).toHaveLength(2);
+    expect(parseRedriveMarker(store.objects.get(markerKey(1))!, 'm')).toMatchObject({
+      state: 'sent',
+      source,
+      sequenceNumber: arrivals[0]!.sequenceNumber,
+    });
+  });
+
+  test('counts in a dry run, and changes nothing', async () => {
+    const { letter, redrive, arrivals, store } = redriveRehearsal();
+    letter(1, 'a');
+    letter(2, 'a');
+    expect(await redrive({ dryRun: true })).toMatchObject({ dryRun: true, found: 2, redriven: 2 });
+    expect(arrivals).toEqual([]);
+    expect(store.keysBelow('redriven/')).toEqual([]);
+  });
+
+  test('leaves what was set aside earlier than asked for, and what belongs to another stream', async () => {
+    const { letter, batch, redrive, payloads, state } = redriveRehearsal();
+    letter(1, 'a');
+    batch([[2, 'a']], { name: '2023-11-14T22.13.20-a' });
+    batch([[3, 'a']], { name: '2023-11-14T22.13.21-b', arn: 'arn:aws:kinesis:us-east-1:123456789012:stream/other' });
+    state.now += 3600;
+    letter(4, 'a');
+    expect(await redrive({ since: state.now - 60 })).toMatchObject({ found: 1, redriven: 1 });
+    expect(payloads()).toEqual(['a-4']);
+  });
+
+  test('does not put a record of a failed batch that was answered after all; one whose dead letter got lost it does', async () => {
+    const { batch, result, redrive, payloads } = redriveRehearsal();
+    batch([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    result(1, null);
+    result(2, `dead-letters/${STREAM}/${SHARD}/${sequenceNumber(2)}.json`);
+    expect(await redrive()).toMatchObject({ found: 2, redriven: 1, skipped: { answered: 1 } });
+    expect(payloads()).toEqual(['b-2']);
+  });
+
+  test('names the objects that it cannot read, and redrives the others', async () => {
+    const { letter, batch, redrive, payloads, store } = redriveRehearsal();
+    letter(1, 'a');
+    const broken = batch([[2, 'b']]);
+    store.objects.set(broken, '{"payload":"{"');
+    const strange = `dead-letters/${STREAM}/${SHARD}/notes.json`;
+    store.objects.set(strange, '{}');
+    letter(3, 'c');
+    store.objects.set(markerKey(3), 'nonsense');
+    const { named, skipped } = await redrive();
+    expect(skipped).toEqual({ unreadable: 3 });
+    expect(named.map(({ object }) => object)).toEqual(expect.arrayContaining([broken, strange]));
+    expect(named.find(({ detail = '' }) => detail.includes(markerKey(3)))).toBeDefined();
+    expect(payloads()).toEqual(['a-1']);
+  });
+
+  test('leaves a record that does not fit into the stream with its tag', async () => {
+    const { letter, redrive, arrivals } = redriveRehearsal({ maxRecordBytes: 1000 });
+    letter(1, 'a', 'x'.repeat(990));
+    const { skipped, named } = await redrive();
+    expect(skipped).toEqual({ 'too-large': 1 });
+    expect(named[0]!.detail).toMatch(/^1\d\d\d bytes of at most 1000$/);
+    expect(arrivals).toEqual([]);
+  });
+
+  test('keeps its rate, ends before its time, and goes on where it ended', async () => {
+    const { letter, redrive, arrivals, state } = redriveRehearsal();
+    for (let index = 0; index < 100; index++) letter(index, `k${index}`);
+    const start = state.now;
+    const first = await redrive({ recordsPerSecond: 4, seconds: 9 });
+    // Parts of 4 x 5 records: after the second, 10 seconds are over.
+    expect(first).toMatchObject({ found: 40, redriven: 40 });
+    expect(state.now - start).toBeGreaterThanOrEqual(39 / 4);
+    expect(await redrive({ recordsPerSecond: 4, cursor: first.next })).toMatchObject({ found: 60, redriven: 60 });
+    expect(arrivals).toHaveLength(100);
+  });
+
+  test('waits for a stream without room, and gives the record up in time for another redrive', async () => {
+    const { letter, redrive, faults, payloads } = redriveRehearsal();
+    letter(1, 'a');
+    letter(2, 'a');
+    letter(3, 'b');
+    let calls = 0;
+    faults.put = () => (calls++ === 0 ? 'throttled' : 'stored');
+    expect(await redrive()).toMatchObject({ redriven: 3 });
+    letter(4, 'c');
+    letter(5, 'c');
+    faults.put = () => 'throttled';
+    expect(await redrive()).toMatchObject({ redriven: 0, skipped: { redriven: 3, throttled: 1, behind: 1 } });
+    faults.put = () => 'stored';
+    expect(await redrive()).toMatchObject({ redriven: 2 });
+    expect(payloads().filter((text) => text.startsWith('c'))).toEqual(['c-4', 'c-5']);
+  });
+
+  test.each(['unknown', 'stored-silently'] as const)(
+    'holds a record and those behind it while the stream did not say if it has it (%s), and looks there later',
+    async (kind) => {
+      const { letter, redrive, faults, payloads, state } = redriveRehearsal();
+      letter(1, 'a');
+      letter(2, 'a');
+      faults.put = () => kind;
+      expect(await redrive()).toMatchObject({ redriven: 0, skipped: { unconfirmed: 1, behind: 1 } });
+      faults.put = () => 'stored';
+      expect(await redrive()).toMatchObject({ redriven: 0, skipped: { 'in-progress': 1, behind: 1 } });
+      state.now += 1200;
+      expect(await redrive()).toMatchObject({ found: 2, redriven: kind === 'unknown' ? 2 : 1 });
+      expect(payloads()).toEqual(['a-1', 'a-2']);
+    },
+  );
+
+  test('does not guess when the stream no longer shows what an interrupted redrive did', async () => {
+    const { letter, redrive, faults, arrivals, state } = redriveRehearsal();
+    letter(1, 'a');
+    faults.put = () => 'unknown';
+    await redrive();
+    faults.put = () => 'stored';
+    state.now += 8 * 86_400;
+    expect(await redrive()).toMatchObject({ redriven: 0, skipped: { lost: 1 } });
+    expect(arrivals).toEqual([]);
+  });
+
+  test('ends with the error of a refusal that concerns every record, and holds no claim', async () => {
+    const { letter, redrive, faults, arrivals } = redriveRehearsal();
+    letter(1, 'a');
+    faults.before = (call) => {
+      if (call === 'stream') throw new Error('AccessDeniedException: kinesis:PutRecord');
+    };
+    await expect(redrive()).rejects.toThrow('AccessDeniedException');
+    faults.before = () => undefined;
+    expect(await redrive()).toMatchObject({ redriven: 1 });
+    expect(arrivals).toHaveLength(1);
+  });
+
+  test('puts every record exactly once and in the order of its key, whatever dies, is silent or runs twice', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          keys: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 24 }),
+          inBatch: fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }),
+          draws: fc.infiniteStream(fc.nat(99)),
+          pauses: fc.array(fc.constantFrom(0, 60, 1000, 5000), { minLength: 8, maxLength: 8 }),
+        }),
+        async ({ keys, inBatch, draws, pauses }) => {
+          const { letter, batch, redrive, faults, arrivals, payloads, state } = redriveRehearsal();
+          const batched = keys.flatMap((key, index) => (inBatch[index]! ? [[index, key] as const] : []));
+          keys.forEach((key, index) => void (inBatch[index]! || letter(index, key)));
+          if (batched.length > 0) batch(batched);
+          const draw = (): number => draws.next().value as number;
+          for (const pause of pauses) {
+            faults.before = () => {
+              if (draw() < 3) state.isDead = true;
+            };
+            faults.put = () => {
+              const number = draw();
+              return number < 8 ? 'unknown' : number < 16 ? 'stored-silently' : number < 24 ? 'throttled' : 'stored';
+            };
+            const runs = draw() < 30 ? 2 : 1;
+            const ended = await Promise.allSettled(Array.from({ length: runs }, () => redrive()));
+            for (const run of ended) if (run.status === 'rejected' && !isDeath(run.reason)) throw run.reason as Error;
+            state.now += pause;
+          }
+          faults.before = () => undefined;
+          faults.put = () => 'stored';
+          let report: RedriveReport | undefined;
+          for (let round = 0; round < 3; round++) {
+            state.now += 2000;
+            report = await redrive();
+          }
+          expect(report).toMatchObject({ found: keys.length, skipped: { redriven: keys.length } });
+          expect(arrivals).toHaveLength(keys.length);
+          for (const key of ['a', 'b', 'c'])
+            expect(payloads().filter((text) => text.startsWith(`${key}-`))).toEqual(
+              keys.flatMap((own, index) => (own === key ? [`${key}-${index}`] : [])),
+            );
+        },
+      ),
+      { numRuns: 150, seed: 5 },
+    );
+  });
+});
