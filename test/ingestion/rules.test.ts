@@ -25,12 +25,16 @@ describe('the AwsSolutions rules', () => {
     expect(accepted.map(({ rule, at }) => [rule.replace(/<\w+\.Arn>/, '<bucket>'), at])).toEqual([
       ['S1', 'Rules/Ingestion/Results'],
       ['IAM5[Resource::<bucket>/aws/lambda/*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/aws/lambda/*]', 'Rules/Ingestion/RedrivePolicy'],
       ['IAM5[Resource::<bucket>/control-requests/*]', 'Rules/Ingestion/ConsumerPolicy'],
       ['IAM5[Resource::<bucket>/results/*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/results/*]', 'Rules/Ingestion/RedrivePolicy'],
       ['IAM5[Resource::<bucket>/dead-letters/*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/dead-letters/*]', 'Rules/Ingestion/RedrivePolicy'],
       ['IAM5[Resource::<bucket>/measurements/*]', 'Rules/Ingestion/ConsumerPolicy'],
       ['IAM5[Resource::<bucket>/responses/*]', 'Rules/Ingestion/ConsumerPolicy'],
       ['IAM5[Resource::*]', 'Rules/Ingestion/ConsumerPolicy'],
+      ['IAM5[Resource::<bucket>/redriven/*]', 'Rules/Ingestion/RedrivePolicy'],
     ]);
   });
 

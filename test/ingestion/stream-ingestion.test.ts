@@ -1,11 +1,11 @@
-import { App, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { App, type CfnElement, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
 import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
-import { INGESTION_ENVIRONMENT } from '../../lib/ingestion/contract';
+import { INGESTION_ENVIRONMENT, REDRIVE_ENVIRONMENT } from '../../lib/ingestion/contract';
 import { RecordField, StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
@@ -282,6 +282,50 @@ describe('the consumer', () => {
     template().hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
         Statement: Match.arrayWith([{ Effect: 'Allow', Action: 'sagemaker:InvokeEndpoint', Resource: endpointArn }]),
+      },
+    });
+  });
+});
+
+describe('the redrive function', () => {
+  test('knows the stream, the bucket and their limits', () => {
+    const { template } = deploy({ maxRecordSize: Size.mebibytes(2), retention: Duration.days(3) });
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      Description: Match.stringLikeRegexp('^Puts dead letters and failed batches'),
+      Timeout: 300,
+      Environment: {
+        Variables: {
+          [REDRIVE_ENVIRONMENT.streamName]: { Ref: Match.stringLikeRegexp('Stream') },
+          [REDRIVE_ENVIRONMENT.resultsBucketName]: { Ref: Match.stringLikeRegexp('Results') },
+          [REDRIVE_ENVIRONMENT.maxRecordBytes]: '2097152',
+          [REDRIVE_ENVIRONMENT.retentionSeconds]: '259200',
+        },
+      },
+    });
+  });
+
+  test('has the logical id by which the command finds it', () => {
+    const { stack, ingestion } = deploy();
+    expect(stack.getLogicalId(ingestion.redriver.node.defaultChild as CfnElement)).toMatch(
+      /^IngestionRedrive[0-9A-F]{8}$/,
+    );
+  });
+
+  test('can be found and called by an operator, who gets nothing else', () => {
+    const { stack, ingestion, template } = deploy();
+    const operator = new iam.Role(stack, 'Operator', { assumedBy: new iam.AccountRootPrincipal() });
+    ingestion.grantRedrive(operator);
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyName: Match.stringLikeRegexp('^OperatorDefaultPolicy'),
+      PolicyDocument: {
+        Statement: [
+          { Effect: 'Allow', Action: 'cloudformation:ListStackResources', Resource: { Ref: 'AWS::StackId' } },
+          {
+            Effect: 'Allow',
+            Action: 'lambda:InvokeFunction',
+            Resource: { 'Fn::GetAtt': [Match.stringLikeRegexp('IngestionRedrive'), 'Arn'] },
+          },
+        ],
       },
     });
   });

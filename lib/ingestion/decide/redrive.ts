@@ -90,7 +90,7 @@ export interface RedriveReport {
   readonly next?: RedriveCursor;
 }
 
-/** Reasons that need nobody's attention: the record has its outcome, or gets it. */
+/** Reasons after which nothing is left to do: the record has its outcome, or gets it. */
 const SETTLED: readonly SkipReason[] = ['redriven', 'answered'];
 
 /** True for a reason after which the record still has no outcome and none on its way. */
