@@ -4,7 +4,7 @@ import {
   type ListStackResourcesCommandOutput,
 } from '@aws-sdk/client-cloudformation';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { awsClient } from '../../lambda/clients/aws-client';
 import { InputError } from '../../lib/core/errors';
 import { isObject } from '../../lib/core/parse';
 import { parseRedriveReport, type RedriveReport, type RedriveRequest } from '../../lib/ingestion/decide/redrive';
@@ -46,10 +46,9 @@ export function redriveFunctions(options: {
   readonly endpoint?: string;
   readonly credentials?: AwsCredentials;
 }): RedriveFunctions {
-  const cloudFormation = new CloudFormationClient(options);
+  const cloudFormation = awsClient(CloudFormationClient, { requestTimeoutMs: 30_000 }, options);
   // A repeated invocation would be harmless, and its report would not show what the first one did.
-  const requestHandler = new NodeHttpHandler({ connectionTimeout: 10_000, requestTimeout: INVOKE_MS });
-  const lambda = new LambdaClient({ ...options, maxAttempts: 1, requestHandler });
+  const lambda = awsClient(LambdaClient, { maxAttempts: 1, requestTimeoutMs: INVOKE_MS }, options);
 
   async function ofStack(stackName: string): Promise<readonly RedriveFunction[]> {
     const found: RedriveFunction[] = [];

@@ -7,7 +7,7 @@ import { type Batch, parseBatch } from '../stream-consumer/batch';
 import { OutcomeLog } from '../stream-consumer/outcome-log';
 
 /** Record that was set aside. */
-export type Candidate = {
+export type SetAside = {
   /** Key of the object that has it. */
   readonly source: string;
   /** Place of the walk behind it. */
@@ -47,7 +47,7 @@ export async function* candidates(
   streamName: string,
   from: RedriveCursor | undefined,
   signal?: AbortSignal,
-): AsyncGenerator<Candidate> {
+): AsyncGenerator<SetAside> {
   const letters = deadLettersOfStream(streamName);
   const mappings = await foldersBelow(store, FAILED_BATCHES_PREFIX, signal);
   const folders = mappings.map((mapping) => `${FAILED_BATCHES_PREFIX}${mapping}/`);
@@ -72,15 +72,15 @@ async function* ofShard(
     readonly streamName: string;
     readonly letters: string;
     readonly folders: readonly string[];
-    readonly place: Candidate['after'];
+    readonly place: SetAside['after'];
   },
   signal?: AbortSignal,
-): AsyncGenerator<Candidate> {
+): AsyncGenerator<SetAside> {
   let place = start;
   const { shardId } = start;
   const waiting = keysBelow(store, letters, start.letter, signal);
   let letter = await waiting.next();
-  const takeLetter = async (): Promise<Candidate> => {
+  const takeLetter = async (): Promise<SetAside> => {
     const source = letter.value as string;
     place = { ...place, letter: source };
     letter = await waiting.next();
@@ -106,7 +106,7 @@ async function* ofShard(
 interface Entry {
   readonly position?: string;
   readonly found:
-    Omit<Extract<Candidate, { kind: 'record' }>, 'after'> | Omit<Extract<Candidate, { kind: 'unreadable' }>, 'after'>;
+    Omit<Extract<SetAside, { kind: 'record' }>, 'after'> | Omit<Extract<SetAside, { kind: 'unreadable' }>, 'after'>;
 }
 
 /**

@@ -20,7 +20,7 @@ import { inBoundedParallel } from '../stream-consumer/bounded-parallel';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
-import { candidates, type Candidate } from './candidates';
+import { candidates, type SetAside } from './candidates';
 import { Claims, type RecordPlace } from './claims';
 
 export interface RedriveDependencies {
@@ -86,7 +86,7 @@ export function createHandler(
   const claims = new Claims(store, streamName, dependencies.retentionSeconds, clock);
 
   /** Reads a candidate and its markers. */
-  async function judge(candidate: Candidate, since: EpochSeconds): Promise<Judged> {
+  async function judge(candidate: SetAside, since: EpochSeconds): Promise<Judged> {
     const { source } = candidate;
     if (candidate.kind === 'unreadable')
       return { kind: 'skip', source, reason: 'unreadable', detail: candidate.problem };
@@ -220,7 +220,7 @@ export function createHandler(
       await sleep((at - clock.now()) * 1000);
     };
 
-    async function work(chunk: readonly Candidate[]): Promise<void> {
+    async function work(chunk: readonly SetAside[]): Promise<void> {
       const first: Judged[] = [];
       const numbered = chunk.map((candidate, index) => ({ candidate, index }));
       await inBoundedParallel(numbered, async ({ candidate, index }) => {
@@ -262,8 +262,8 @@ export function createHandler(
     }
 
     const chunkSize = Math.max(1, Math.min(MAX_CHUNK, Math.floor(recordsPerSecond * CHUNK_SECONDS)));
-    let chunk: Candidate[] = [];
-    let place: Candidate['after'] | undefined;
+    let chunk: SetAside[] = [];
+    let place: SetAside['after'] | undefined;
     let isAtEnd = true;
     for await (const candidate of candidates(store, streamName, cursor)) {
       chunk.push(candidate);
