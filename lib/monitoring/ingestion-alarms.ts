@@ -32,7 +32,8 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
         meaning:
           'Records that no retry can help became dead letters with their payload; other records are not affected.',
         lookAt: `The objects below ${ingestion.deadLettersPrefix} in the results bucket: each contains the record and the error.`,
-        whatToDo: 'Correct the producer, or put the corrected records into the stream again, then delete the objects.',
+        whatToDo:
+          'Correct the model and put the records into the stream again with `npx tidegate redrive --stack NAME`, or correct the producer.',
       },
     },
     UnansweredBatches: {
@@ -46,7 +47,8 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
           'retried, one at a time, until they are older than the maximum age.',
         lookAt: 'The log of the consumer for the error; the status and the log of the endpoint; its last deployment.',
         whatToDo:
-          'Repair or roll back the endpoint within the maximum age of records; the backlog is then processed in order.',
+          'Repair or roll back the endpoint within the maximum age of records; the backlog is then processed in order. Records that became ' +
+          'older are in the failure destination: put them into the stream again with `npx tidegate redrive --stack NAME`.',
       },
     },
     ThrottledPuts: {
