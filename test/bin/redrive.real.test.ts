@@ -32,9 +32,9 @@ function ingestionStack(): { readonly template: object; readonly assets: readonl
   new StreamIngestion(stack, 'Requests', {
     endpoint: GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main'),
     shardCount: 2,
-    maxRecordAge: Duration.minutes(45),
-    // In seconds of this machine, which are minutes of the account.
-    timeout: Duration.seconds(10),
+    maxRecordAge: Duration.minutes(30),
+    // Time of the account, of which a minute is a second here.
+    timeout: Duration.minutes(1),
   });
   const template = Template.fromStack(stack).toJSON();
   return {

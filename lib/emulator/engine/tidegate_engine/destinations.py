@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
 
 import datetime
+import functools
 import json
 import uuid
 
@@ -54,9 +55,11 @@ def delivery(destination: str, mapping_id: str, shard_id: str, content: dict):
 
 def _put_object(bucket: str, key: str, body: bytes) -> None:
     from ministack import app
+    from ministack.services import s3
 
+    # Lambda's own call: without credentials it would be one of an anonymous caller.
     status, _, reply = app.call_service_handler_sync(
-        app.SERVICE_HANDLERS["s3"], "PUT", f"/{bucket}/{key}", {"content-type": "application/json", "host": "s3"}, body, {})
+        functools.partial(s3.handle_request, internal=True), "PUT", f"/{bucket}/{key}", {"content-type": "application/json", "host": "s3"}, body, {})
     if status >= 300:
         raise RuntimeError(f"status {status}: {reply!r}")
 
