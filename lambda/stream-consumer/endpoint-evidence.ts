@@ -1,5 +1,4 @@
 import { parseJson } from '../../lib/core/parse';
-import type { EpochSeconds } from '../../lib/core/time';
 import { controlRequestObjectKey } from '../../lib/ingestion/contract';
 import type { FailuresOfRecord } from '../../lib/ingestion/decide/verdict';
 import type { ObjectStore } from '../clients/object-store';
@@ -9,6 +8,8 @@ import type { WallClock } from '../support/clock';
 const FAILURES_BEFORE_SLOWING = 10;
 /** Maximum size of a control request, bytes. */
 const MAX_CONTROL_BYTES = 256 * 1024;
+/** Number of answers that are remembered. */
+const ANSWERS = 100;
 /** Time after which a quicker control request is replaced by a slower one. */
 const CONTROL_SECONDS = 60;
 /** Time after which a control request is stored again. */
@@ -22,13 +23,15 @@ const STORE_EVERY_SECONDS = 600;
 export class EndpointEvidence {
   private sends = 0;
   private lastAnswered = -1;
+  /** Latest requests that were answered. */
+  private readonly answers: { readonly send: number; readonly seconds: number }[] = [];
   private failuresInARow = 0;
   private control: Uint8Array | undefined;
   private controlSeconds = Infinity;
   private controlAt = -Infinity;
   private isControlLoaded = false;
   private storedAt = -Infinity;
-  private readonly strikes = new Map<string, { readonly count: number; readonly firstAt: EpochSeconds }>();
+  private readonly strikes = new Map<string, FailuresOfRecord>();
   /** End of the one request in flight while the endpoint fails. */
   private trial: Promise<void> | undefined;
 
@@ -52,9 +55,9 @@ export class EndpointEvidence {
     return this.sends++;
   }
 
-  /** True if a request that was sent at or after a number was answered. */
-  public hasAnsweredSince(send: number): boolean {
-    return this.lastAnswered >= send;
+  /** True if a request that was sent at or after a number was answered within a time. */
+  public hasAnsweredSince(send: number, withinSeconds: number): boolean {
+    return this.answers.some((answer) => answer.send >= send && answer.seconds <= withinSeconds);
   }
 
   /** Number that the next request will have. */
@@ -65,6 +68,8 @@ export class EndpointEvidence {
   /** Notes that a request was answered, and after how many seconds. */
   public answered(send: number, payload: Uint8Array, seconds: number): void {
     this.lastAnswered = Math.max(this.lastAnswered, send);
+    this.answers.push({ send, seconds });
+    if (this.answers.length > ANSWERS) this.answers.shift();
     this.failuresInARow = 0;
     const now = this.clock.now();
     // The quickest, for a quick verdict, but of the last minute: a model that replaced another may refuse what its predecessor answered.
@@ -79,12 +84,12 @@ export class EndpointEvidence {
     this.failuresInARow += 1;
   }
 
-  /** Counts a failure of a record that others did not share; returns those counted so far. */
-  public strike(record: string): FailuresOfRecord {
-    const now = this.clock.now();
-    const { count, firstAt } = this.strikes.get(record) ?? { count: 0, firstAt: now };
-    this.strikes.set(record, { count: count + 1, firstAt });
-    return { count: count + 1, secondsSinceFirst: now - firstAt };
+  /** Counts a failure of a record that others did not share, after `seconds`; returns those counted so far. */
+  public strike(record: string, seconds: number): FailuresOfRecord {
+    const { count, requestSeconds } = this.strikes.get(record) ?? { count: 0, requestSeconds: 0 };
+    const failures = { count: count + 1, requestSeconds: requestSeconds + seconds };
+    this.strikes.set(record, failures);
+    return failures;
   }
 
   /** Forgets the failures of a record that has its outcome. */

@@ -1,6 +1,6 @@
 import { RetryableError } from '../../lib/core/errors';
 import type { RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
-import { isRecordToBlame } from '../../lib/ingestion/decide/verdict';
+import { isRecordToBlame, longestWitnessSeconds } from '../../lib/ingestion/decide/verdict';
 import { RequestFailedError, type EndpointAnswer, type EndpointRuntime } from '../clients/endpoint-runtime';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
@@ -43,7 +43,7 @@ export class EndpointInvoker {
   /**
    * Invokes the endpoint for one record; retries failures while there is time and `isWanted()`.
    *
-   * A record is rejected when it failed `maxModelFailures` times, or over a minute, and after each of these failures the endpoint answered a
+   * A record is rejected when it failed `maxModelFailures` times, or twice in a minute of requests, and after each of these failures the endpoint answered a
    * request that was sent later: another record's, or the control request. Without such an answer the endpoint is to blame, whatever its status says,
    * and the record stays pending.
    *
@@ -61,16 +61,19 @@ export class EndpointInvoker {
       const endTurn = await evidence.turn();
       try {
         if (this.isTimeUp() || !isWanted()) return { kind: 'pending', error: lastError };
+        const sentAt = this.options.clock.now();
         const outcome = await this.attempt(record);
         if ('answer' in outcome) {
           evidence.settle(place);
           return { kind: 'succeeded', answer: outcome };
         }
         lastError = outcome.message;
+        const seconds = this.options.clock.now() - sentAt;
         const failedBefore = evidence.upcomingSend;
         await this.pause(Math.max(attempt, evidence.failuresWhileFailing));
-        if (!(outcome instanceof RequestFailedError) || !(await this.hasAnsweredOthers(failedBefore))) continue;
-        const failures = evidence.strike(place);
+        if (!(outcome instanceof RequestFailedError) || !(await this.hasAnsweredOthers(failedBefore, seconds)))
+          continue;
+        const failures = evidence.strike(place, seconds);
         if (!isRecordToBlame(failures, maxModelFailures)) continue;
         evidence.settle(place);
         const error = `${lastError} (${failures.count} times, while other requests were answered)`;
@@ -118,14 +121,18 @@ export class EndpointInvoker {
     }
   }
 
-  /** True if the endpoint answered a request that was sent at or after a number; sends the control request to find out. */
-  private async hasAnsweredOthers(since: number): Promise<boolean> {
+  /**
+   * True if the endpoint answered a request that was sent at or after a number, in time to be a witness against one that failed after some
+   * seconds; sends the control request to find out.
+   */
+  private async hasAnsweredOthers(since: number, failedSeconds: number): Promise<boolean> {
     const { evidence } = this.options;
-    if (evidence.hasAnsweredSince(since)) return true;
+    const within = longestWitnessSeconds(failedSeconds);
+    if (evidence.hasAnsweredSince(since, within)) return true;
     if (this.isTimeUp()) return false;
     this.probing ??= this.probe().finally(() => (this.probing = undefined));
     await this.probing;
-    return evidence.hasAnsweredSince(since);
+    return evidence.hasAnsweredSince(since, within);
   }
 
   private async probe(): Promise<boolean> {

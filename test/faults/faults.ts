@@ -304,10 +304,22 @@ export const FAULTS: readonly Fault[] = [
         ),
       },
       {
+        protection: 'a record that waits in a full endpoint until its time is up is not to blame',
+        removals: cut(
+          'lib/ingestion/decide/verdict.ts',
+          'return failedSeconds < SLOW_SECONDS ? Infinity : failedSeconds / 2;',
+          'return Infinity;',
+        ),
+        test: held(
+          'lambda/stream-consumer/blame',
+          'an endpoint that fails that is full until requests time out sets none of them aside',
+        ),
+      },
+      {
         protection: 'a record on which the model hangs is told after a minute',
         removals: cut(
           'lib/ingestion/decide/verdict.ts',
-          'return count >= MIN_FAILURES && secondsSinceFirst >= MAX_VERDICT_SECONDS;',
+          'return count >= MIN_FAILURES && requestSeconds >= MAX_REQUEST_SECONDS;',
           'return false;',
         ),
         test: held('ingestion/verdict', 'a record with %s'),
@@ -829,7 +841,10 @@ export const FAULTS: readonly Fault[] = [
       },
       {
         protection: 'no record is given up while the model fails on every one',
-        removals: cut('lambda/stream-consumer/endpoint-invoker.ts', '|| !(await this.hasAnsweredOthers(failedBefore))'),
+        removals: cut(
+          'lambda/stream-consumer/endpoint-invoker.ts',
+          '|| !(await this.hasAnsweredOthers(failedBefore, seconds))',
+        ),
         test: held(
           'lambda/stream-consumer/blame',
           'an endpoint that fails with %d for everything makes no dead letter, and is asked one request at a time',

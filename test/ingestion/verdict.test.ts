@@ -1,15 +1,20 @@
-import { isRecordToBlame } from '../../lib/ingestion/decide/verdict';
+import { isRecordToBlame, longestWitnessSeconds } from '../../lib/ingestion/decide/verdict';
 
 test.each([
-  ['fewer failures than the maximum, quickly', 4, 10, false],
+  ['fewer quick failures than the maximum', 4, 10, false],
   ['as many failures as the maximum', 5, 10, true],
-  ['one failure, however long ago', 1, 600, false],
-  ['two failures within a minute', 2, 59, false],
-  ['two failures over a minute, as of a record on which the model hangs', 2, 60, true],
-])('a record with %s', (_, count, secondsSinceFirst, isToBlame) => {
-  expect(isRecordToBlame({ count, secondsSinceFirst }, 5)).toBe(isToBlame);
+  ['one failure, however slow', 1, 600, false],
+  ['two failures of less than a minute together', 2, 59, false],
+  ['two failures of a minute together, as of a record on which the model hangs', 2, 60, true],
+])('a record with %s', (_, count, requestSeconds, isToBlame) => {
+  expect(isRecordToBlame({ count, requestSeconds }, 5)).toBe(isToBlame);
 });
 
 test('a maximum of one failure decides with the first', () => {
-  expect(isRecordToBlame({ count: 1, secondsSinceFirst: 0 }, 1)).toBe(true);
+  expect(isRecordToBlame({ count: 1, requestSeconds: 0 }, 1)).toBe(true);
+});
+
+test('a slow failure is told from a full endpoint by responses in half of its time, a quick one by any', () => {
+  expect(longestWitnessSeconds(9.9)).toBe(Infinity);
+  expect(longestWitnessSeconds(60)).toBe(30);
 });

@@ -76,6 +76,18 @@ describe('a record that fails', () => {
     expect(store.keysBelow('dead-letters/')).toEqual([]);
   });
 
+  test('by hanging until its time is up becomes a dead letter after two minutes while others are answered', async () => {
+    const { deliver, seconds, sent, store } = consumer((id) =>
+      id === 'r-0' ? { error: failure(0), milliseconds: MINUTE_MS } : {},
+    );
+    await deliver(batch('b', 1));
+    const begin = seconds();
+    for (let delivery = 0; store.deadLetterIds().length === 0 && delivery < 6; delivery++) await deliver(batch('a'));
+    expect(store.deadLetterIds()).toEqual(['r-0']);
+    expect(sent.filter((id) => id === 'r-0').length).toBeLessThanOrEqual(3);
+    expect(seconds() - begin).toBeLessThan(200);
+  });
+
   test('keeps its count when the time of a batch runs out', async () => {
     const timedOut = failure(0);
     const { deliver, store } = consumer((id) => (id === 'r-0' ? { error: timedOut, milliseconds: MINUTE_MS } : {}));
@@ -158,5 +170,22 @@ describe('an endpoint that fails', () => {
     const records = Array.from({ length: 500 }, (_, index) => requestRecord(index, `key-${index}`));
     for (let from = 0; from < 500; from += 100) expect(await deliver(records.slice(from, from + 100))).toEqual(allDone);
     expect(store.resultIds()).toHaveLength(500);
+  });
+
+  test('that is full until requests time out sets none of them aside', async () => {
+    // What takes longer times out in the queue; the rest is answered after a wait of 50 s.
+    let isFull = true;
+    const { deliver, store } = consumer((id) => {
+      if (!isFull) return {};
+      return id === 'r-0' ? { error: failure(0), milliseconds: MINUTE_MS } : { milliseconds: 50_000 };
+    });
+    for (let from = 0; from < 40; from += 4) {
+      const others = Array.from({ length: 4 }, (_, index) => requestRecord(1 + from + index, `key-${index}`));
+      await deliver([requestRecord(0, 'long'), ...others]);
+    }
+    expect(store.deadLetterIds()).toEqual([]);
+    isFull = false;
+    await deliver([requestRecord(0, 'long')]);
+    expect(store.resultIds()).toContain('r-0');
   });
 });
