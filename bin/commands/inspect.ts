@@ -20,6 +20,7 @@ import { inspectionFiles } from '../../lib/inspection/inspect';
 import { timeOf, textOf } from '../../lib/inspection/reading';
 import { terraformEndpoint } from '../../lib/inspection/terraform';
 import { durationText } from '../../lib/simulation/number-text';
+import { environmentRegion } from '../environment-region';
 import { withExamples, type Example } from '../examples';
 import { numberFlag, regionFlag } from '../flags';
 import { inspectedFolder } from '../input/inspected-folder';
@@ -305,12 +306,12 @@ async function commandsText(flags: InspectFlags, { signal }: InspectSurroundings
 /** Loads the clients of AWS, which only some inspections need, and returns a reader of an account. */
 async function accountReader(region: string | undefined, signal: AbortSignal): Promise<AccountReader> {
   const { AccountReader: Reader } = await import('../inspect/account-reader');
-  return new Reader(region, signal);
+  return new Reader(region ?? environmentRegion(), signal);
 }
 
 /** Region of the environment or the AWS profile, as the AWS CLI would take it. */
 async function usualRegion(signal: AbortSignal): Promise<string> {
-  const reader = await accountReader(process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'], signal);
+  const reader = await accountReader(undefined, signal);
   try {
     return await reader.region();
   } finally {

@@ -6,6 +6,7 @@ import { awsClient } from '../../lambda/clients/aws-client';
 import { SCALING_SERVICE_ROLE_NAME } from '../../lib/catalog/provisioning-actions';
 import { SAGEMAKER_QUOTA_SERVICE } from '../../lib/catalog/service-quotas';
 import type { AccountFacts, AccountNeeds, Fact, ImageNeed } from '../../lib/preflight/contract';
+import { environmentRegion } from '../environment-region';
 import { fact, orNull } from './fact';
 import { readPermissions } from './permission-facts';
 import { readHosted, readTraining } from './running-instances';
@@ -24,6 +25,8 @@ export interface AccountAccess {
 
 /** Returns the region of the environment or of the AWS profile, as the CDK takes it for stages that name none; undefined without one. */
 export async function callerRegion(): Promise<string | undefined> {
+  const named = environmentRegion();
+  if (named !== undefined) return named;
   const ssm = awsClient(SSMClient);
   try {
     return await ssm.config.region();

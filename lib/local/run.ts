@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { variantResourceId } from '../catalog/scalable-resource';
 import { throwProblems } from '../core/errors';
-import { refuseRealCredentials } from '../emulator/credentials';
+import { localCredentials, LOCAL_REGION, refuseRealCredentials } from '../emulator/credentials';
 import type { ModelServerProcess } from '../emulator/model-server/model-server-process';
 import { linkedController, pause } from '../emulator/repeat';
 import { fullDiskNote } from '../files/free-space';
@@ -154,7 +154,7 @@ class LocalRun {
     await errors.poll(platform.clock.now());
     const report = await this.report({ platform, outputs, verification, traffic, errors });
     this.writeReports(report);
-    if (this.options.keep) await this.keepRunning(platform, page);
+    if (this.options.keep) await this.keepRunning(platform, outputs.EndpointName, page);
     return report;
   }
 
@@ -330,10 +330,17 @@ class LocalRun {
   }
 
   /** Keeps everything running until Ctrl-C. */
-  private async keepRunning(platform: LocalPlatform, page: LivePage | undefined): Promise<void> {
-    this.terminal.line(
-      `\n  Running until Ctrl-C: the AWS engine at ${platform.engineUrl}${page === undefined ? '' : `, the page at ${page.url}`}`,
-    );
+  private async keepRunning(platform: LocalPlatform, endpointName: string, page: LivePage | undefined): Promise<void> {
+    const { engineUrl } = platform;
+    for (const line of [
+      `\n  Running until Ctrl-C: the AWS engine at ${engineUrl}${page === undefined ? '' : `, the page at ${page.url}`}`,
+      '  In another terminal, the AWS CLI and the commands see it as they see an account:',
+      `    export AWS_ENDPOINT_URL=${engineUrl} AWS_REGION=${LOCAL_REGION} AWS_DEFAULT_REGION=${LOCAL_REGION}`,
+      `    export AWS_ACCESS_KEY_ID=${localCredentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${localCredentials.secretAccessKey}`,
+      `    aws sagemaker describe-endpoint --endpoint-name ${endpointName}`,
+      `    npx tidegate inspect --endpoint ${endpointName} --out chat-now`,
+    ])
+      this.terminal.line(line);
     while (!this.ending.signal.aborted) await pause(60_000, this.ending.signal);
     if (!this.isInterrupted()) this.ending.signal.throwIfAborted();
   }

@@ -97,6 +97,12 @@ export class FleetWatch {
     return view;
   }
 
+  /** Takes the last sample, with the number of records that are still in the stream: the page and the report end as the run did. */
+  public sampleEnd(queued: number): void {
+    this.setStreamBacklog(queued);
+    this.sample();
+  }
+
   private sample(): void {
     const { driver, outcomes, guard, recorder, platform } = this.options;
     const view = this.observe();

@@ -104,7 +104,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
   signal.throwIfAborted();
   const queued = await load.finalQueued();
   await watch.recordGuard();
-  watch.fleet.observe();
+  watch.fleet.sampleEnd(queued);
 
   return {
     anchor,
