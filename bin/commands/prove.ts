@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import type { Proof, Severity } from '../../lib/proof/finding';
+import type { Finding, Proof, Severity } from '../../lib/proof/finding';
 import { proofOf, RULES } from '../../lib/proof/prove';
 import { givenTemplates, quotaFlag, regionFlag, takesTemplates } from '../flags';
 import { withExamples, type Example } from '../examples';
-import { readTemplates } from '../input/template-files';
+import { isInspected, readTemplates } from '../input/template-files';
 import { TemplateLines } from '../input/template-lines';
 import type { Colours } from '../output/colours';
 import {
@@ -61,7 +61,7 @@ export function proveCommand(surroundings: CommandSurroundings): Command {
       const template = givenTemplates(templates, flags);
       const { region, quota: quotas } = flags;
       const documents = readTemplates({ template, ...(region !== undefined && { region }) });
-      const proof = proofOf(documents, quotas === undefined ? {} : { quotas });
+      const proof = withoutUnread(proofOf(documents, quotas === undefined ? {} : { quotas }));
       const { findings, conditionalWarnings } = proof;
       const proven = {
         templates: documents.map(({ name }) => name),
@@ -80,6 +80,13 @@ export function proveCommand(surroundings: CommandSurroundings): Command {
       surroundings.onExitCode(findings.some(({ severity }) => severity === 'error') ? 1 : 0);
     },
   );
+}
+
+/** Leaves out findings about alarms that an inspection does not read: they are in the account all the same. */
+function withoutUnread(proof: Proof): Proof {
+  const isRead = ({ rule, template }: Finding): boolean =>
+    rule !== 'rollback-alarm-of-nothing' || !isInspected(template);
+  return { ...proof, findings: proof.findings.filter(isRead) };
 }
 
 function findingsText({ findings, conditionalWarnings }: Proof, colours: Colours): string {

@@ -46,6 +46,11 @@ export function readRehearsedTemplates(flags: TemplateFlags): TemplateDocument[]
   });
 }
 
+/** True for the template of an inspection, which has no alarms but those of policies. */
+export function isInspected(file: string): boolean {
+  return inspectionOf(file) !== undefined;
+}
+
 /** Inspection whose template a file is; undefined for any other file. */
 function inspectionOf(file: string): InspectedFolder | undefined {
   const inspected = inspectedFolder(path.dirname(file));

@@ -137,6 +137,18 @@ describe('a folder of tidegate inspect', () => {
     expect(settings).toMatchObject({ slotsPerInstance: 4 });
   });
 
+  test('names the alarms of rollbacks, which it does not read and prove does not miss', async () => {
+    const responses = pastResponses({ minutes: 60, region: 'us-east-1' });
+    const alarms = { AutoRollbackConfiguration: { Alarms: [{ AlarmName: 'legacy errors' }] } };
+    responses['endpoint.json'] = { ...responses['endpoint.json'], LastDeploymentConfig: alarms };
+    saveResponses(at('rollback-saved'), responses);
+    await tidegate('inspect', '--from', at('rollback-saved'), '--out', at('rollback'));
+    expect(read('rollback', 'template.json')).toContain('legacy errors');
+    expect((await tidegate('prove', at('rollback'))).stdout).not.toContain('rollback-alarm-of-nothing');
+    fs.cpSync(at('rollback/template.json'), at('alone.json'));
+    expect((await tidegate('prove', at('alone.json'))).stdout).toContain('rollback-alarm-of-nothing');
+  });
+
   test('yields to flags', async () => {
     const profile = at('own-profile.json');
     fs.writeFileSync(profile, '{"distribution": "constant", "meanSeconds": 0.25}');
