@@ -76,7 +76,13 @@ export class RehearsalLoop {
     }
     this.guard = blueprint.guard === undefined ? undefined : new RehearsedGuard(blueprint.guard, blueprint.resourceId);
     const { spanSeconds } = this.metrics;
-    this.timeline = new TimelineBuilder(blueprint.slotsPerInstance, engine.wait, durationSeconds, spanSeconds);
+    this.timeline = new TimelineBuilder(
+      blueprint.slotsPerInstance,
+      engine.wait,
+      (second) => this.billing.bill(second).usd,
+      durationSeconds,
+      spanSeconds,
+    );
     this.capacityChanges = capacityChanges(setup);
     this.end = startSeconds + durationSeconds;
     this.nextPublication = periodStart(startSeconds, spanSeconds) + spanSeconds;
@@ -130,8 +136,7 @@ export class RehearsalLoop {
     const billed = this.billing.instances;
     const maximum = this.control.limits().maxCapacity;
     this.record.addSpan(span, engine, billed, maximum, this.guard?.limitsFleet === true);
-    const { usd } = this.billing.bill(now - this.setup.startSeconds);
-    this.timeline.add(span, { desired: engine.roster.desired, billed, maximum, usd });
+    this.timeline.add(span, { desired: engine.roster.desired, billed, maximum });
     this.nextPublication += metrics.spanSeconds;
   }
 
@@ -139,7 +144,7 @@ export class RehearsalLoop {
   private scale(now: EpochSeconds): void {
     const { cloudWatch, scaling } = this.control;
     scaling.advanceTo(now);
-    scaling.onAlarms(cloudWatch.advanceTo(now));
+    scaling.onAlarms(cloudWatch.invocationsUntil(now));
   }
 
   private evaluateGuard(guard: RehearsedGuard, now: EpochSeconds): void {

@@ -24,7 +24,6 @@ export interface FleetSnapshot {
   readonly desired: number;
   readonly billed: number;
   readonly maximum: number;
-  readonly usd: number;
 }
 
 /** Gathers spans into at most 1440 intervals of equal length, whatever the length of the run. */
@@ -34,13 +33,16 @@ export class TimelineBuilder {
   private readonly waitBefore = new SecondsHistogram();
   private minute = { seconds: 0, work: 0 };
   private open: Interval | undefined;
-  private last: readonly [EngineSpan, FleetSnapshot] | undefined;
 
-  /** @param wait histogram of all waits since the start of the run; the engine keeps filling it. */
+  /**
+   * @param wait histogram of all waits since the start of the run; the engine keeps filling it
+   * @param spentUsd returns the spend from the start of the run to a second of it
+   */
   public constructor(
     private readonly slots: number,
     private readonly wait: SecondsHistogram,
-    runSeconds: number,
+    private readonly spentUsd: (second: number) => number,
+    private readonly runSeconds: number,
     spanSeconds: number,
   ) {
     this.lengthSeconds = Math.max(1, Math.ceil(runSeconds / MAX_INTERVALS / spanSeconds)) * spanSeconds;
@@ -66,12 +68,12 @@ export class TimelineBuilder {
       interval.peakDemand = Math.max(interval.peakDemand, minute.work / minute.seconds);
       this.minute = { seconds: 0, work: 0 };
     }
-    if (interval.to - interval.from >= this.lengthSeconds - 1e-9) this.close(span, state);
-    else this.last = [span, state];
+    const isFull = interval.to - interval.from >= this.lengthSeconds - 1e-9;
+    if (isFull || span.toSeconds >= this.runSeconds) this.close(span, state);
   }
 
+  /** Points of the intervals so far; the last one ends with the run. */
   public points(): readonly TimelinePoint[] {
-    if (this.open !== undefined && this.last !== undefined) this.close(...this.last);
     return this.closed;
   }
 
@@ -98,7 +100,7 @@ export class TimelineBuilder {
       inService: span.inService,
       billed: state.billed,
       maximum: state.maximum,
-      usd: round(state.usd, 4),
+      usd: round(this.spentUsd(span.toSeconds), 4),
     });
   }
 }

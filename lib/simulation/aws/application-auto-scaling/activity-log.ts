@@ -9,6 +9,8 @@ type Changes = Partial<Pick<ScalingActivityDescription, 'statusCode' | 'statusMe
 /** The scaling activities of one target. */
 export class ActivityLog {
   private readonly activities: ScalingActivityDescription[] = [];
+  /** The activity in progress: a new one ends the one before it. */
+  private open: ScalingActivityDescription | undefined;
 
   public constructor(private readonly onActivity: (activity: ScalingActivityDescription) => void) {}
 
@@ -22,17 +24,14 @@ export class ActivityLog {
       JSON.stringify(last.notScaledReasons) === JSON.stringify(activity.notScaledReasons);
     if (again) return;
     this.activities.push(activity);
-    if (this.activities.length > MAX_ACTIVITIES) this.activities.shift();
+    if (activity.statusCode === 'InProgress') this.open = activity;
+    if (this.activities.length > MAX_ACTIVITIES && this.activities.shift() === this.open) this.open = undefined;
     this.onActivity(activity);
   }
 
-  /** Returns the newest activity in progress. */
+  /** Returns the activity in progress. */
   public inProgress(): ScalingActivityDescription | undefined {
-    for (let index = this.activities.length - 1; index >= 0; index--) {
-      const activity = this.activities[index]!;
-      if (activity.statusCode === 'InProgress') return activity;
-    }
-    return undefined;
+    return this.open;
   }
 
   /** Ends an activity. */
@@ -54,6 +53,7 @@ export class ActivityLog {
     const changed = { ...activity, ...changes };
     const index = this.activities.findIndex(({ activityId }) => activityId === activity.activityId);
     if (index >= 0) this.activities[index] = changed;
+    if (this.open === activity) this.open = undefined;
     this.onActivity(changed);
     return changed;
   }

@@ -4,7 +4,14 @@ import { alarmShapes, type AlarmShape } from '../../../scaling/decide/target-tra
 import type { PolicySignal } from '../../../scaling/decide/observation';
 import type { PolicyMetric, TargetTrackingPolicy } from '../../../scaling/decide/plan';
 import type { CloudWatch } from '../cloudwatch/service';
-import type { AlarmDefinition, AlarmStatus, MetricDataQuery, MetricId } from '../cloudwatch/types';
+import type {
+  AlarmCondition,
+  AlarmDefinition,
+  AlarmEvaluation,
+  AlarmState,
+  MetricDataQuery,
+  MetricId,
+} from '../cloudwatch/types';
 import { AutoScalingError } from './errors';
 import type { TargetKey } from './types';
 
@@ -129,8 +136,8 @@ function resourceDimensions(resourceId: string): { readonly [name: string]: stri
  * (https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html).
  */
 export function trackingSignal(cloudWatch: CloudWatch, alarms: PolicyAlarms): PolicySignal {
-  const high = alarms.high === undefined ? undefined : cloudWatch.alarm(alarms.high);
-  const low = alarms.low === undefined ? undefined : cloudWatch.alarm(alarms.low);
+  const high = alarms.high === undefined ? undefined : cloudWatch.alarmCondition(alarms.high);
+  const low = alarms.low === undefined ? undefined : cloudWatch.alarmCondition(alarms.low);
   const value = currentValue(high) ?? currentValue(low);
   const standing =
     high?.state === 'ALARM'
@@ -144,22 +151,24 @@ export function trackingSignal(cloudWatch: CloudWatch, alarms: PolicyAlarms): Po
 }
 
 /** Newest value of an alarm's metric; undefined where it has ended. */
-export function currentValue(alarm: AlarmStatus | undefined): number | undefined {
+export function currentValue(alarm: AlarmCondition | undefined): number | undefined {
   return alarm?.isCurrent === true ? (alarm.value ?? undefined) : undefined;
 }
 
 /** Signal of the alarm that invokes a step policy. */
-export function stepSignal(alarm: AlarmStatus): PolicySignal {
-  const { comparisonOperator, threshold } = alarm.definition;
+export function stepSignal(
+  { comparisonOperator, threshold }: AlarmDefinition,
+  { value, datapoints }: AlarmEvaluation,
+): PolicySignal {
   return {
-    ...(alarm.value !== null && { value: alarm.value, datapoints: alarm.datapoints }),
+    ...(value !== null && { value, datapoints }),
     threshold,
     alarm: comparisonOperator.startsWith('Greater') ? 'high' : 'low',
   };
 }
 
-/** Actions of an alarm in its current state. */
-export function actionsOf({ definition, state }: AlarmStatus): readonly string[] {
+/** Actions of an alarm in a state. */
+export function actionsOf(definition: AlarmDefinition, state: AlarmState): readonly string[] {
   switch (state) {
     case 'ALARM':
       return definition.alarmActions ?? [];

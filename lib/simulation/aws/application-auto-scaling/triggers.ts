@@ -1,27 +1,31 @@
 import type { CloudWatch } from '../cloudwatch/service';
-import type { AlarmEvaluation, AlarmStatus } from '../cloudwatch/types';
+import type { AlarmEvaluation } from '../cloudwatch/types';
 import { actionsOf, currentValue, stepSignal } from './alarms';
 import type { ManagedTarget, Trigger } from './managed-target';
 
 /** Policies of a target that an alarm evaluation invokes, with their signals. */
 export function triggersOf(cloudWatch: CloudWatch, managed: ManagedTarget, evaluation: AlarmEvaluation): Trigger[] {
-  const { alarmName } = evaluation;
-  const alarm = cloudWatch.alarm(alarmName);
+  const { alarmName, state, value } = evaluation;
+  const alarm = cloudWatch.alarmCondition(alarmName);
   if (alarm === undefined) return [];
-  const status: AlarmStatus = {
-    ...alarm,
-    state: evaluation.state,
-    value: evaluation.value,
-    datapoints: evaluation.datapoints,
-  };
-  const actions = actionsOf(status);
-  return [...managed.policies.values()].flatMap(({ description, alarms }): Trigger[] => {
-    if (!actions.includes(description.policyArn)) return [];
+  const { definition, isCurrent } = alarm;
+  const actions = actionsOf(definition, state);
+  const triggers: Trigger[] = [];
+  for (const { description, alarms } of managed.policies.values()) {
+    if (!actions.includes(description.policyArn)) continue;
     const { policyName, policy } = description;
-    if (policy.kind === 'step') return [{ policyName, alarmName, signal: stepSignal(status) }];
+    if (policy.kind === 'step') {
+      triggers.push({ policyName, alarmName, signal: stepSignal(definition, evaluation) });
+      continue;
+    }
     const standing = alarms.high === alarmName ? 'high' : alarms.low === alarmName ? 'low' : undefined;
-    if (standing === undefined) return [];
-    const value = currentValue(status);
-    return [{ policyName, alarmName, signal: { ...(value !== undefined && { value }), alarm: standing } }];
-  });
+    if (standing === undefined) continue;
+    const current = currentValue({ definition, state, value, isCurrent });
+    triggers.push({
+      policyName,
+      alarmName,
+      signal: { ...(current !== undefined && { value: current }), alarm: standing },
+    });
+  }
+  return triggers;
 }

@@ -33,34 +33,57 @@ export function evaluateAlarm(
   values: readonly (number | undefined)[],
   present: AlarmState,
 ): AlarmVerdict {
-  const needed = datapointsToAlarm(rule);
-  const real = values.filter((value) => value !== undefined);
-  const datapoints = real.slice(-rule.evaluationPeriods);
+  const datapoints = values.filter((value) => value !== undefined).slice(-rule.evaluationPeriods);
   const breaching = datapoints.filter((value) => breaches(rule, value)).length;
-  const missing = rule.evaluationPeriods - datapoints.length;
-  const verdict = (state: AlarmState): AlarmVerdict => ({
-    state,
-    datapoints,
-    // Written when it is read: most evaluations change nothing.
-    get reason() {
-      return reasonText(rule, state, present, datapoints, breaching, missing);
-    },
-  });
+  const state = alarmState(rule, datapoints.length, breaching, () => ageOfOldest(values), present);
+  return verdictOf(rule, state, present, datapoints, breaching);
+}
 
-  if (breaching >= needed) return verdict('ALARM');
-  if (missing === 0) return verdict('OK');
+/**
+ * Returns the state of an alarm by the datapoints that count; see {@link evaluateAlarm}.
+ *
+ * @param age returns the age of the oldest datapoint in periods; the newest period counts 1
+ */
+export function alarmState(
+  rule: EvaluatedRule,
+  datapoints: number,
+  breaching: number,
+  age: () => number,
+  present: AlarmState,
+): AlarmState {
+  const needed = datapointsToAlarm(rule);
+  const missing = rule.evaluationPeriods - datapoints;
+  if (breaching >= needed) return 'ALARM';
+  if (missing === 0) return 'OK';
   switch (rule.treatMissingData ?? 'missing') {
     case 'breaching':
-      return verdict(breaching + missing >= needed ? 'ALARM' : 'OK');
+      return breaching + missing >= needed ? 'ALARM' : 'OK';
     case 'notBreaching':
-      return verdict('OK');
+      return 'OK';
     case 'ignore':
-      return verdict(breaching < datapoints.length ? 'OK' : present);
+      return breaching < datapoints ? 'OK' : present;
     case 'missing':
-      if (datapoints.length === 0) return verdict('INSUFFICIENT_DATA');
-      if (breaching < datapoints.length) return verdict('OK');
-      return verdict(ageOfOldest(values) >= needed ? 'ALARM' : present);
+      if (datapoints === 0) return 'INSUFFICIENT_DATA';
+      if (breaching < datapoints) return 'OK';
+      return age() >= needed ? 'ALARM' : present;
   }
+}
+
+/** The verdict of a state; its reason is written when it is read, because most evaluations change nothing. */
+export function verdictOf(
+  rule: EvaluatedRule,
+  state: AlarmState,
+  present: AlarmState,
+  datapoints: readonly number[],
+  breaching: number,
+): AlarmVerdict {
+  return {
+    state,
+    datapoints,
+    get reason() {
+      return reasonText(rule, state, present, datapoints, breaching, rule.evaluationPeriods - datapoints.length);
+    },
+  };
 }
 
 /** Age of the oldest real datapoint in periods; the newest period counts 1. */

@@ -1,6 +1,7 @@
 export { ACTION_REPEAT_SECONDS, AlarmCount, type AlarmRule } from './alarm-count';
 export { CloudWatch, type CloudWatchOptions } from './service';
 export type {
+  AlarmCondition,
   AlarmDefinition,
   AlarmEvaluation,
   AlarmState,

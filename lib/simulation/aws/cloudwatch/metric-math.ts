@@ -7,6 +7,8 @@ export type Row = readonly (number | undefined)[];
 export interface Expression {
   /** Ids that the expression refers to, each once. */
   readonly ids: readonly string[];
+  /** True if a value depends on those of its own period alone. */
+  readonly isPointwise: boolean;
   /** Returns the expression's values for the rows of its ids; all rows have the given length. */
   evaluate(rowOf: (id: string) => Row, length: number): Row;
 }
@@ -80,6 +82,7 @@ export function parseExpression(text: string): Expression {
   collectIds(node, ids);
   return {
     ids: [...ids],
+    isPointwise: isPointwise(node),
     evaluate: (rowOf, length) => evaluate(node, rowOf, length),
   };
 }
@@ -234,6 +237,23 @@ function collectIds(node: Node, ids: Set<string>): void {
     case 'each':
     case 'fill':
       collectIds(node.operand, ids);
+  }
+}
+
+/** True without a filler that looks at other periods. */
+function isPointwise(node: Node): boolean {
+  switch (node.kind) {
+    case 'number':
+    case 'id':
+      return true;
+    case 'binary':
+      return isPointwise(node.left) && isPointwise(node.right);
+    case 'across':
+      return node.operands.every(isPointwise);
+    case 'negate':
+      return isPointwise(node.operand);
+    case 'fill':
+      return typeof node.filler === 'number' && isPointwise(node.operand);
   }
 }
 

@@ -1,10 +1,12 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
 import { ACTION_REPEAT_SECONDS } from './alarm-count';
-import { evaluateAlarm, EXTRA_DATAPOINTS } from './alarm-evaluation';
-import { parseExpression, type Expression, type Row } from './metric-math';
+import { EXTRA_DATAPOINTS, type AlarmVerdict } from './alarm-evaluation';
+import { AlarmWindow, type CompiledMetrics } from './alarm-window';
+import { parseExpression, type Expression } from './metric-math';
 import { DEFAULT_RETENTION_SECONDS, MetricStore } from './metric-store';
 import type {
+  AlarmCondition,
   AlarmDefinition,
   AlarmEvaluation,
   AlarmState,
@@ -27,19 +29,19 @@ export interface CloudWatchOptions {
 
 interface Alarm {
   definition: AlarmDefinition;
-  compiled: CompiledMetrics;
+  window: AlarmWindow;
   state: AlarmState;
-  reasonFrom: { readonly reason: string };
+  /** State before the last evaluation, of which the verdict tells. */
+  stateBefore: AlarmState;
+  /** Result of the last evaluation; undefined until it is read. */
+  verdict: Pick<AlarmVerdict, 'datapoints' | 'reason'> | undefined;
   stateUpdatedAtSeconds: EpochSeconds;
   value: number | null;
   isCurrent: boolean;
-  datapoints: readonly number[];
   actionsInvokedAtSeconds: EpochSeconds | undefined;
   /** Undefined until a first time is known. */
   nextEvaluationAtSeconds: EpochSeconds | undefined;
 }
-
-type CompiledMetrics = (start: EpochSeconds, count: number) => Row;
 
 /**
  * CloudWatch as far as scaling depends on it: metrics, and alarms with M of N datapoints, missing data and metric math.
@@ -85,23 +87,23 @@ export class CloudWatch {
    */
   public putAlarm(definition: AlarmDefinition, atSeconds?: EpochSeconds): void {
     checkAlarm(definition);
-    const compiled = this.compile(definition);
+    const window = new AlarmWindow(definition, this.compile(definition), definition.periodSeconds);
     const now = this.pass(atSeconds);
     const present = this.alarmsByName.get(definition.alarmName);
     const nextEvaluationAtSeconds = now === undefined ? undefined : this.firstEvaluationAfter(definition, now);
     if (present !== undefined) {
-      Object.assign(present, { definition, compiled, nextEvaluationAtSeconds });
+      Object.assign(present, { verdict: verdictOf(present), definition, window, nextEvaluationAtSeconds });
       return;
     }
     this.alarmsByName.set(definition.alarmName, {
       definition,
-      compiled,
+      window,
       state: 'INSUFFICIENT_DATA',
-      reasonFrom: { reason: 'Unchecked: Initial alarm creation' },
+      stateBefore: 'INSUFFICIENT_DATA',
+      verdict: { datapoints: [], reason: 'Unchecked: Initial alarm creation' },
       stateUpdatedAtSeconds: now ?? 0,
       value: null,
       isCurrent: false,
-      datapoints: [],
       actionsInvokedAtSeconds: undefined,
       nextEvaluationAtSeconds,
     });
@@ -131,7 +133,8 @@ export class CloudWatch {
   ): AlarmEvaluation | undefined {
     const alarm = this.alarmsByName.get(alarmName);
     if (alarm === undefined) return undefined;
-    return this.settle(alarm, atSeconds, { state, reason, datapoints: alarm.datapoints });
+    alarm.verdict = { reason, datapoints: verdictOf(alarm).datapoints };
+    return evaluationOf(alarm, atSeconds, this.settle(alarm, atSeconds, state));
   }
 
   /** Returns the moment of the next evaluation: 0 ("at once") for an alarm put before the first known time, undefined without alarms. */
@@ -144,8 +147,22 @@ export class CloudWatch {
     return next;
   }
 
+  /** Returns the present condition of an alarm, without the texts of {@link alarm}; undefined if no alarm has the name. */
+  public alarmCondition(alarmName: string): AlarmCondition | undefined {
+    return this.alarmsByName.get(alarmName);
+  }
+
   /** Makes every evaluation due up to and including a moment and returns all of them in order of time, also those without a change. */
   public advanceTo(atSeconds: EpochSeconds): AlarmEvaluation[] {
+    return this.evaluateDue(atSeconds, false);
+  }
+
+  /** The same, but returns only the evaluations that invoke actions. */
+  public invocationsUntil(atSeconds: EpochSeconds): AlarmEvaluation[] {
+    return this.evaluateDue(atSeconds, true);
+  }
+
+  private evaluateDue(atSeconds: EpochSeconds, onlyInvoking: boolean): AlarmEvaluation[] {
     const now = this.pass(atSeconds)!;
     const evaluations: AlarmEvaluation[] = [];
     for (;;) {
@@ -155,50 +172,35 @@ export class CloudWatch {
         if (at <= atSeconds && (due === undefined || at < due.nextEvaluationAtSeconds!)) due = alarm;
       }
       if (due === undefined) return evaluations;
-      evaluations.push(this.evaluate(due, due.nextEvaluationAtSeconds!));
+      const at = due.nextEvaluationAtSeconds!;
+      const invokesActions = this.evaluate(due, at);
+      if (invokesActions || !onlyInvoking) evaluations.push(evaluationOf(due, at, invokesActions));
     }
   }
 
-  private evaluate(alarm: Alarm, atSeconds: EpochSeconds): AlarmEvaluation {
-    const { definition } = alarm;
+  /** Evaluates an alarm; returns true if it invokes its actions. */
+  private evaluate(alarm: Alarm, atSeconds: EpochSeconds): boolean {
+    const { definition, window } = alarm;
     const frequency = frequencyOf(definition);
     alarm.nextEvaluationAtSeconds = atSeconds + frequency;
-    const count = definition.evaluationPeriods + EXTRA_DATAPOINTS;
-    const end = Math.floor((atSeconds - this.delayOf(definition)) / frequency + 1e-9) * frequency;
-    const values = alarm.compiled(end - count * definition.periodSeconds, count);
-    alarm.isCurrent = values.slice(-1 - EXTRA_DATAPOINTS).some((value) => value !== undefined);
-    return this.settle(alarm, atSeconds, evaluateAlarm(definition, values, alarm.state));
+    window.moveTo(Math.floor((atSeconds - this.delayOf(definition)) / frequency + 1e-9) * frequency);
+    alarm.isCurrent = window.isCurrent();
+    alarm.value = window.newest();
+    alarm.verdict = undefined;
+    return this.settle(alarm, atSeconds, window.state(alarm.state));
   }
 
-  private settle(
-    alarm: Alarm,
-    atSeconds: EpochSeconds,
-    verdict: { readonly state: AlarmState; readonly reason: string; readonly datapoints: readonly number[] },
-  ): AlarmEvaluation {
-    const previousState = alarm.state;
-    const changed = verdict.state !== previousState;
+  /** Sets the state of an alarm; returns true if it invokes its actions. */
+  private settle(alarm: Alarm, atSeconds: EpochSeconds, state: AlarmState): boolean {
+    const changed = state !== alarm.state;
     const since = alarm.actionsInvokedAtSeconds ?? -Infinity;
     const invokesActions =
       (alarm.definition.actionsEnabled ?? true) && (changed || atSeconds - since >= ACTION_REPEAT_SECONDS - 1e-6);
     if (invokesActions) alarm.actionsInvokedAtSeconds = atSeconds;
     if (changed) alarm.stateUpdatedAtSeconds = atSeconds;
-    alarm.state = verdict.state;
-    alarm.reasonFrom = verdict;
-    alarm.datapoints = verdict.datapoints;
-    alarm.value = verdict.datapoints[verdict.datapoints.length - 1] ?? null;
-    return {
-      alarmName: alarm.definition.alarmName,
-      atSeconds,
-      state: verdict.state,
-      previousState,
-      value: alarm.value,
-      datapoints: alarm.datapoints,
-      threshold: alarm.definition.threshold,
-      invokesActions,
-      get reason() {
-        return verdict.reason;
-      },
-    };
+    alarm.stateBefore = alarm.state;
+    alarm.state = state;
+    return invokesActions;
   }
 
   /** Compiles the metric or metric math of an alarm into a function from a range of periods to values. */
@@ -207,8 +209,12 @@ export class CloudWatch {
     const keepSeconds =
       (definition.evaluationPeriods + EXTRA_DATAPOINTS + 1) * periodSeconds + this.delayOf(definition) + periodSeconds;
     const watch = (metric: MetricId, statistic: Statistic): CompiledMetrics => {
-      this.store.keep(metric, Math.max(keepSeconds, this.retentionSeconds));
-      return (start, count) => this.store.values(metric, statistic, start, periodSeconds, count);
+      const series = this.store.keep(metric, Math.max(keepSeconds, this.retentionSeconds));
+      return {
+        series: [series],
+        isPointwise: true,
+        values: (start, count) => series.values(statistic, start, periodSeconds, count),
+      };
     };
     if (definition.metric !== undefined) return watch(definition.metric, definition.statistic!);
 
@@ -220,9 +226,16 @@ export class CloudWatch {
     }
     checkReferences(expressions, new Set(queries.map((query) => query.id)));
     for (const { id, metric, statistic } of queries) {
-      const expression = expressions.get(id);
       if (metric !== undefined) rows.set(id, watch(metric, statistic!));
-      else rows.set(id, (start, count) => expression!.evaluate((other) => rows.get(other)!(start, count), count));
+    }
+    const metricRows = [...rows.values()];
+    const isPointwise = [...expressions.values()].every((expression) => expression.isPointwise);
+    for (const [id, expression] of expressions) {
+      rows.set(id, {
+        series: metricRows.flatMap(({ series }) => series),
+        isPointwise,
+        values: (start, count) => expression.evaluate((other) => rows.get(other)!.values(start, count), count),
+      });
     }
     return rows.get(queries.find((query) => query.returnData ?? true)!.id)!;
   }
@@ -260,9 +273,32 @@ function frequencyOf(definition: AlarmDefinition): number {
   return definition.periodSeconds < 60 ? 10 : 60;
 }
 
+function verdictOf(alarm: Alarm): Pick<AlarmVerdict, 'datapoints' | 'reason'> {
+  return (alarm.verdict ??= alarm.window.verdict(alarm.state, alarm.stateBefore));
+}
+
 function statusOf(alarm: Alarm): AlarmStatus {
-  const { definition, state, reasonFrom, stateUpdatedAtSeconds, value, isCurrent, datapoints } = alarm;
-  return { definition, state, reason: reasonFrom.reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
+  const { definition, state, stateUpdatedAtSeconds, value, isCurrent } = alarm;
+  const { reason, datapoints } = verdictOf(alarm);
+  return { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
+}
+
+function evaluationOf(alarm: Alarm, atSeconds: EpochSeconds, invokesActions: boolean): AlarmEvaluation {
+  const { definition, state, stateBefore, value } = alarm;
+  const verdict = verdictOf(alarm);
+  return {
+    alarmName: definition.alarmName,
+    atSeconds,
+    state,
+    previousState: stateBefore,
+    value,
+    datapoints: verdict.datapoints,
+    threshold: definition.threshold,
+    invokesActions,
+    get reason() {
+      return verdict.reason;
+    },
+  };
 }
 
 function checkAlarm(definition: AlarmDefinition): void {

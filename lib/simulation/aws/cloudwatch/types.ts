@@ -86,16 +86,20 @@ export interface AlarmEvaluation {
   readonly reason: string;
 }
 
-/** Alarm with its current state. */
-export interface AlarmStatus {
+/** What an alarm is set to watch, and what it sees now. */
+export interface AlarmCondition {
   readonly definition: AlarmDefinition;
   readonly state: AlarmState;
-  readonly reason: string;
-  /** Moment of the last change of state (or of the alarm's creation). */
-  readonly stateUpdatedAtSeconds: EpochSeconds;
   /** Newest value evaluated; null without data. */
   readonly value: number | null;
   /** False where the metric has had no data since, for more periods than data is late. */
   readonly isCurrent: boolean;
+}
+
+/** Alarm with its current state. */
+export interface AlarmStatus extends AlarmCondition {
+  readonly reason: string;
+  /** Moment of the last change of state (or of the alarm's creation). */
+  readonly stateUpdatedAtSeconds: EpochSeconds;
   readonly datapoints: readonly number[];
 }

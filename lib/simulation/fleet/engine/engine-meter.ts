@@ -47,21 +47,19 @@ export interface EngineTotals {
 }
 
 /** Fields of a span that the meter counts; the others describe the fleet. */
-const COUNTERS = [
-  'arrived',
-  'completed',
-  'timedOut',
-  'rejectedWithoutInstance',
-  'rejectedByQueue',
-  'missed',
-  'workArrived',
-  'latencySum',
-  'latencyMaximum',
-  'waitSum',
-  'waitMaximum',
-] as const;
-
-type Counters = { [name in (typeof COUNTERS)[number]]: number };
+interface Counters {
+  arrived: number;
+  completed: number;
+  timedOut: number;
+  rejectedWithoutInstance: number;
+  rejectedByQueue: number;
+  missed: number;
+  workArrived: number;
+  latencySum: number;
+  latencyMaximum: number;
+  waitSum: number;
+  waitMaximum: number;
+}
 
 /** Counters of requests, since the start of the span and since the start of the run. */
 export class EngineMeter {
@@ -75,7 +73,8 @@ export class EngineMeter {
   public accepted = 0;
 
   private readonly before = newCounters();
-  private invocationsPerInstance = 0;
+  /** Sum over the accepted requests of the span of 1/N, as far as {@link closeInvocations} has added them. */
+  public invocationsPerInstance = 0;
 
   /** @param sloWait maximum wait within the objective, in seconds. */
   public constructor(public readonly sloWait: number) {}
@@ -100,16 +99,27 @@ export class EngineMeter {
     this.accepted = 0;
   }
 
-  /** Returns the counters of the span and starts the next one. */
-  public takeCounters(): Counters & { readonly invocationsPerInstance: number } {
-    const { since, before, invocationsPerInstance } = this;
-    const counted = { ...since, invocationsPerInstance };
-    for (const name of COUNTERS) {
-      before[name] += since[name];
-      since[name] = 0;
-    }
+  /** Starts the next span: the counters of this one are added to those of the run. */
+  public startSpan(): void {
+    const { since, before } = this;
+    before.arrived += since.arrived;
+    before.completed += since.completed;
+    before.timedOut += since.timedOut;
+    before.rejectedWithoutInstance += since.rejectedWithoutInstance;
+    before.rejectedByQueue += since.rejectedByQueue;
+    before.missed += since.missed;
+    since.arrived = 0;
+    since.completed = 0;
+    since.timedOut = 0;
+    since.rejectedWithoutInstance = 0;
+    since.rejectedByQueue = 0;
+    since.missed = 0;
+    since.workArrived = 0;
+    since.latencySum = 0;
+    since.latencyMaximum = 0;
+    since.waitSum = 0;
+    since.waitMaximum = 0;
     this.invocationsPerInstance = 0;
-    return counted;
   }
 
   /** Returns the counters since the start of the run. */

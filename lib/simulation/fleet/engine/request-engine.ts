@@ -200,11 +200,23 @@ export class RequestEngine {
     const { instances, lines, meter, spanFrom, now } = this;
     const { outstanding, serving } = instances;
     meter.closeInvocations(serving);
+    const { since } = meter;
     const meanOutstanding = outstanding.meanUntil(now);
     const span: EngineSpan = {
       fromSeconds: spanFrom,
       toSeconds: now,
-      ...meter.takeCounters(),
+      arrived: since.arrived,
+      completed: since.completed,
+      timedOut: since.timedOut,
+      rejectedWithoutInstance: since.rejectedWithoutInstance,
+      rejectedByQueue: since.rejectedByQueue,
+      missed: since.missed,
+      workArrived: since.workArrived,
+      latencySum: since.latencySum,
+      latencyMaximum: since.latencyMaximum,
+      waitSum: since.waitSum,
+      waitMaximum: since.waitMaximum,
+      invocationsPerInstance: meter.invocationsPerInstance,
       meanOutstanding: Math.max(0, meanOutstanding),
       meanBusy: Math.max(0, meanOutstanding - lines.inService.meanUntil(now)),
       lowestOutstanding: serving === 0 ? 0 : instances.lowest,
@@ -213,6 +225,7 @@ export class RequestEngine {
       inService: serving,
     };
     this.spanFrom = now;
+    meter.startSpan();
     instances.restart(now);
     lines.inService.restart(now);
     return span;
