@@ -10,10 +10,12 @@ import {
   rehearsalHtml,
   rehearsalText,
   rehearse,
+  rehearseWhile,
   thresholdValueText,
   type CapacityFailure,
   type FailureThreshold,
   type Rehearsal,
+  type RehearsalBounds,
   type RehearsalOptions,
 } from '../../lib/simulation/rehearse';
 import type { QuietMetrics } from '../../lib/simulation/aws/sagemaker-metrics';
@@ -272,9 +274,9 @@ function rehearseFleet(
     const rehearsal = namingPriceFlag(() => rehearse(fleet, traffic, { ...priced, onProgress: bar.show }));
     const again =
       flags.advice && rehearsal.requests.arrived <= MAX_REQUESTS_FOR_ADVICE
-        ? (changed: FleetBlueprint) => {
+        ? (changed: FleetBlueprint, mayMatter: (bounds: RehearsalBounds) => boolean) => {
             bar.show(1, 'rehearsing changes');
-            return rehearse(changed, traffic, withinLimits(priced, changed));
+            return rehearseWhile(changed, traffic, withinLimits(priced, changed), mayMatter);
           }
         : undefined;
     const advice = advise(fleet, rehearsal, again);

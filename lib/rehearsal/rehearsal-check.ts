@@ -9,9 +9,11 @@ import {
   advise,
   crossedThresholds,
   rehearse,
+  rehearseWhile,
   thresholdValueText,
   type FailureThreshold,
   type Rehearsal,
+  type RehearsalBounds,
   type RehearsalOptions,
 } from '../simulation/rehearse';
 import type { FleetBlueprint, TemplateFleets } from '../simulation/blueprint';
@@ -124,7 +126,8 @@ function fleetViolations(
   if (crossed.length === 0) return [];
   const rehearseAgain =
     rehearsal.requests.arrived <= MAX_REQUESTS_FOR_ADVICE
-      ? (changed: FleetBlueprint) => rehearse(changed, traffic, options)
+      ? (changed: FleetBlueprint, mayMatter: (bounds: RehearsalBounds) => boolean) =>
+          rehearseWhile(changed, traffic, options, mayMatter)
       : undefined;
   const advice = advise(fleet, rehearsal, rehearseAgain).map(({ title, reason }) => `${title} (${reason})`);
   return crossed.map(({ threshold, value }) => ({

@@ -11,15 +11,34 @@ import type { FleetBlueprint } from '../blueprint';
 import type { Advice, Rehearsal, TimelinePoint } from './rehearsal';
 import { Clock } from '../clock';
 import { numberText, percentText, round } from '../number-text';
+import type { RehearsalBounds } from './rehearsal-loop';
+import { roundedUsd, sloPercent } from './result';
 
-/** Rehearses a changed fleet under the same traffic. */
-export type RehearseAgain = (changed: FleetBlueprint) => Rehearsal;
+/**
+ * Rehearses a changed fleet under the same traffic, with all settings of the first rehearsal.
+ *
+ * @param mayMatter returns false once the run cannot be recommended any more: the rehearsal may then return undefined
+ */
+export type RehearseAgain = (
+  changed: FleetBlueprint,
+  mayMatter: (bounds: RehearsalBounds) => boolean,
+) => Rehearsal | undefined;
 
 /** Change of a fleet, to be rehearsed before it is recommended. */
 interface Change {
   readonly title: string;
   readonly reason: string;
   readonly blueprint: FleetBlueprint;
+  /** True for another target of one policy. */
+  readonly isTarget?: boolean;
+}
+
+/** A change with its rehearsal. */
+interface Tried {
+  readonly change: Change;
+  /** Place among the changes; of equal ones the first is recommended. */
+  readonly place: number;
+  readonly result: Rehearsal;
 }
 
 /** Minimum saving of a recommended change. */
@@ -192,6 +211,7 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
           ? 'a lower target keeps more slots free for requests that arrive while instances start'
           : 'the fleet keeps more slots free than its traffic needs',
         blueprint: withPolicy(blueprint, { ...policy, targetValue }),
+        isTarget: true,
       });
     }
   }
@@ -304,42 +324,78 @@ function loadMetric({ kind, resourceId }: FleetBlueprint): { readonly name: stri
 /** The cheapest change that meets the objective; if none does, the nearest one. */
 function bestChange(changes: readonly Change[], base: Rehearsal, rehearseAgain: RehearseAgain): Advice | undefined {
   const objective = base.settings.sloPercent;
-  const tried = changes.map((change) => ({ change, result: rehearseAgain(change.blueprint) }));
-  const successful = tried.filter(({ result }) => result.sloPercent >= objective);
-  successful.sort((a, b) => a.result.cost.usd - b.result.cost.usd);
-  const [cheapest] = successful;
-  const adviceFor = ({ change, result }: (typeof tried)[number], effect: string): Advice => ({
+  const meetsObjective = base.sloPercent >= objective;
+  // A fleet that costs nothing cannot cost less.
+  if (meetsObjective && base.cost.usd <= 0) return undefined;
+  const { cheapest, nearest } = tryAll(changes, base, rehearseAgain);
+  const adviceFor = ({ change, result }: Tried, effect: string): Advice => ({
     title: change.title,
     reason: `${change.reason}; ${effect}`,
     effect: { sloPercent: result.sloPercent, usdPerMonth: result.cost.usdPerMonth },
   });
-  if (base.sloPercent >= objective) {
-    // A fleet that costs nothing cannot cost less.
-    if (
-      base.cost.usd <= 0 ||
-      cheapest === undefined ||
-      cheapest.result.cost.usd > (1 - MIN_SAVING_RATIO) * base.cost.usd
-    )
-      return undefined;
-    const saved = round(100 * (1 - cheapest.result.cost.usd / base.cost.usd), 1);
-    return adviceFor(
-      cheapest,
-      `rehearsed with this change, the fleet costs ${saved} % less and still serves ${percentText(cheapest.result.sloPercent)} well`,
-    );
-  }
   if (cheapest !== undefined) {
+    const { sloPercent, cost } = cheapest.result;
+    const saved = round(100 * (1 - cost.usd / base.cost.usd), 1);
     return adviceFor(
       cheapest,
-      `rehearsed with this change, ${percentText(cheapest.result.sloPercent)} are served well instead of ${percentText(base.sloPercent)}`,
+      meetsObjective
+        ? `rehearsed with this change, the fleet costs ${saved} % less and still serves ${percentText(sloPercent)} well`
+        : `rehearsed with this change, ${percentText(sloPercent)} are served well instead of ${percentText(base.sloPercent)}`,
     );
   }
-  tried.sort((a, b) => b.result.sloPercent - a.result.sloPercent);
-  const [nearest] = tried;
-  if (nearest === undefined || nearest.result.sloPercent <= base.sloPercent) return undefined;
+  if (meetsObjective || nearest === undefined) return undefined;
   return adviceFor(
     nearest,
-    `none of ${tried.length} changes meets ${objective} % by itself; this one is the nearest with ${percentText(nearest.result.sloPercent)}`,
+    `none of ${changes.length} changes meets ${objective} % by itself; this one is the nearest with ${percentText(nearest.result.sloPercent)}`,
   );
+}
+
+/**
+ * Rehearses the changes. A run ends as soon as nothing it may still bring could be recommended, so the changes that bring most are tried
+ * first. The outcome is that of rehearsing all of them to their ends.
+ */
+function tryAll(
+  changes: readonly Change[],
+  base: Rehearsal,
+  rehearseAgain: RehearseAgain,
+): { readonly cheapest?: Tried; readonly nearest?: Tried } {
+  const objective = base.settings.sloPercent;
+  const meetsObjective = base.sloPercent >= objective;
+  const maximumUsd = meetsObjective ? (1 - MIN_SAVING_RATIO) * base.cost.usd : Infinity;
+  let cheapest: Tried | undefined;
+  let nearest: Tried | undefined;
+  const isCheaper = (usd: number, place: number): boolean =>
+    usd <= maximumUsd &&
+    (cheapest === undefined ||
+      usd < cheapest.result.cost.usd ||
+      (usd === cheapest.result.cost.usd && place < cheapest.place));
+  const isNearer = (slo: number, place: number): boolean =>
+    !meetsObjective &&
+    cheapest === undefined &&
+    slo > base.sloPercent &&
+    (nearest === undefined ||
+      slo > nearest.result.sloPercent ||
+      (slo === nearest.result.sloPercent && place < nearest.place));
+  for (const { change, place } of inOrderOfTrial(changes, meetsObjective)) {
+    const result = rehearseAgain(change.blueprint, ({ missed, leastUsd }) => {
+      const slo = sloPercent(base.requests.arrived, missed);
+      return (slo >= objective && isCheaper(roundedUsd(leastUsd), place)) || isNearer(slo, place);
+    });
+    if (result === undefined) continue;
+    const tried = { change, place, result };
+    if (result.sloPercent >= objective) {
+      if (isCheaper(result.cost.usd, place)) cheapest = tried;
+    } else if (isNearer(result.sloPercent, place)) nearest = tried;
+  }
+  return { ...(cheapest !== undefined && { cheapest }), ...(nearest !== undefined && { nearest }) };
+}
+
+/** For a fleet that misses its objective, changes of its limits come first, then targets from the lowest on. */
+function inOrderOfTrial(changes: readonly Change[], meetsObjective: boolean): { change: Change; place: number }[] {
+  const placed = changes.map((change, place) => ({ change, place }));
+  if (meetsObjective) return placed;
+  const targets = placed.filter(({ change }) => change.isTarget === true);
+  return [...placed.filter(({ change }) => change.isTarget !== true), ...targets.reverse()];
 }
 
 function tracksConcurrency({ metric }: TargetTrackingPolicy): boolean {

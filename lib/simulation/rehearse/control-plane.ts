@@ -57,13 +57,6 @@ export function controlPlane(
     if (error instanceof AutoScalingError) throw new InputError(`${resourceId}: ${error.message}`);
     throw error;
   }
-  return {
-    cloudWatch,
-    scaling,
-    target,
-    limits: () => {
-      const { minCapacity, maxCapacity } = scaling.scalableTarget(target)!;
-      return { minCapacity, maxCapacity };
-    },
-  };
+  const present = scaling.targetReader(target);
+  return { cloudWatch, scaling, target, limits: () => present()! };
 }

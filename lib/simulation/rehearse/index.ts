@@ -18,5 +18,6 @@ export { type CapacityFailure, type RehearsalOptions } from './options';
 export * from './rehearsal';
 export { rehearsalHtml } from './rehearsal-html';
 export { rehearsalText } from './rehearsal-text';
-export { rehearse } from './rehearse';
+export { rehearse, rehearseWhile } from './rehearse';
+export { type RehearsalBounds } from './rehearsal-loop';
 export * from './thresholds';

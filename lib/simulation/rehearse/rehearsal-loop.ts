@@ -1,14 +1,28 @@
-import { periodStart, type EpochSeconds } from '../../core/time';
+import { periodStart, SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
 import type { RequestEngine } from '../fleet';
 import type { RequestSource } from '../traffic';
 import { AlarmMetrics } from './alarm-metrics';
 import { componentBilling, instanceBilling, type Billing } from './billing';
 import { controlPlane, type ControlPlane } from './control-plane';
 import { endpointEngine } from './endpoint-engine';
+import { leastUsdPerHour } from './least-cost';
 import { requestsOf, type RehearsalSetup } from './options';
 import { RehearsalRecord } from './rehearsal-record';
 import { GUARD_PERIOD_SECONDS, RehearsedGuard } from './rehearsed-guard';
 import { TimelineBuilder } from './timeline-builder';
+
+/** Bounds of a rehearsal's result, as far as it has come. */
+export interface RehearsalBounds {
+  /** Requests served badly so far; there will not be fewer. */
+  readonly missed: number;
+  /** USD that the run will cost at least. */
+  readonly leastUsd: number;
+}
+
+/** Seconds of a run between two looks at its bounds. */
+const BOUNDS_SECONDS = 600;
+/** Keeps a bound below the sums that the bill adds up in another order. */
+const ROUNDING = 1 - 1e-9;
 
 /** A moment at which the scenario changes the capacity of an instance type. */
 interface CapacityChange {
@@ -41,6 +55,7 @@ export class RehearsalLoop {
   private readonly end: EpochSeconds;
   private nextPublication: EpochSeconds;
   private nextGuardEvaluation: EpochSeconds;
+  private nextBounds: EpochSeconds;
   private reportedRatio = 0;
 
   /** @throws InputError when AWS would refuse a part of the fleet's plan. */
@@ -87,12 +102,17 @@ export class RehearsalLoop {
     this.end = startSeconds + durationSeconds;
     this.nextPublication = periodStart(startSeconds, spanSeconds) + spanSeconds;
     this.nextGuardEvaluation = startSeconds + GUARD_PERIOD_SECONDS;
+    this.nextBounds = startSeconds;
   }
 
-  /** Runs from the first second to the last. */
-  public run(): void {
+  /** Runs from the first second to the last; returns false if it has ended before because its bounds do not matter. */
+  public run(mayMatter: (bounds: RehearsalBounds) => boolean): boolean {
     const { setup, engine, end } = this;
     for (let now = setup.startSeconds; now < end;) {
+      if (now >= this.nextBounds) {
+        if (!mayMatter(this.boundsAt(now))) return false;
+        this.nextBounds = now + BOUNDS_SECONDS;
+      }
       now = this.nextMoment();
       const second = now - setup.startSeconds;
       engine.run(this.requests, second);
@@ -104,6 +124,16 @@ export class RehearsalLoop {
       this.recordEvents(second);
       this.reportProgress(second / setup.durationSeconds);
     }
+    return true;
+  }
+
+  private boundsAt(now: EpochSeconds): RehearsalBounds {
+    const { setup, billing, engine } = this;
+    const { blueprint, pricesPerHourUsd, capacityFailures } = setup;
+    const perHour = leastUsdPerHour(blueprint, pricesPerHourUsd, capacityFailures.length > 0);
+    const { usd } = billing.bill(now - setup.startSeconds);
+    const leastUsd = (usd + (perHour * (this.end - now)) / SECONDS_PER_HOUR) * ROUNDING;
+    return { missed: engine.missed, leastUsd };
   }
 
   private nextMoment(): EpochSeconds {
@@ -149,19 +179,20 @@ export class RehearsalLoop {
 
   private evaluateGuard(guard: RehearsedGuard, now: EpochSeconds): void {
     const { engine, control } = this;
+    const { minCapacity, maxCapacity } = control.limits();
     const { changes, action } = guard.evaluate(now, {
       byType: engine.roster.countsByType(),
       inService: engine.inService,
       desired: engine.roster.desired,
-      limits: control.limits(),
+      limits: { minCapacity, maxCapacity },
     });
     const second = now - this.setup.startSeconds;
     for (const { level, reason } of changes) {
       this.record.events.push({ second, kind: 'guard', title: `guard: ${level}`, reason });
     }
     if (action !== undefined) {
-      const { minCapacity, maxCapacity } = action;
-      control.scaling.registerScalableTarget({ ...control.target, minCapacity, maxCapacity }, now);
+      const limits = { minCapacity: action.minCapacity, maxCapacity: action.maxCapacity };
+      control.scaling.registerScalableTarget({ ...control.target, ...limits }, now);
     }
     this.nextGuardEvaluation += GUARD_PERIOD_SECONDS;
   }

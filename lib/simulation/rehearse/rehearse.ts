@@ -2,7 +2,7 @@ import type { FleetBlueprint } from '../blueprint';
 import type { Workload } from '../traffic';
 import { resolveSetup, type RehearsalOptions } from './options';
 import type { Rehearsal } from './rehearsal';
-import { RehearsalLoop } from './rehearsal-loop';
+import { RehearsalLoop, type RehearsalBounds } from './rehearsal-loop';
 import { rehearsalOf } from './result';
 
 /**
@@ -15,6 +15,21 @@ import { rehearsalOf } from './result';
  */
 export function rehearse(blueprint: FleetBlueprint, traffic: Workload, options: RehearsalOptions = {}): Rehearsal {
   const loop = new RehearsalLoop(resolveSetup(blueprint, traffic, options));
-  loop.run();
+  loop.run(() => true);
   return rehearsalOf(loop);
+}
+
+/**
+ * The same, as long as the run may still lead to a result of interest; undefined once it cannot.
+ *
+ * @param mayMatter asked every ten minutes of the run with bounds of its result
+ */
+export function rehearseWhile(
+  blueprint: FleetBlueprint,
+  traffic: Workload,
+  options: RehearsalOptions,
+  mayMatter: (bounds: RehearsalBounds) => boolean,
+): Rehearsal | undefined {
+  const loop = new RehearsalLoop(resolveSetup(blueprint, traffic, options));
+  return loop.run(mayMatter) ? rehearsalOf(loop) : undefined;
 }

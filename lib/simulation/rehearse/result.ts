@@ -61,7 +61,7 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
       requestTimeoutSeconds: setup.requestTimeoutSeconds,
     },
     requests: { arrived, completed, timedOut, rejected, unfinished: present },
-    sloPercent: arrived === 0 ? 100 : round(100 * (1 - missed / arrived), 4),
+    sloPercent: sloPercent(arrived, missed),
     missedBy: record.missedBy,
     latencySeconds: secondsSummary(engine.latency),
     waitSeconds: secondsSummary(engine.wait),
@@ -76,7 +76,7 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
       utilisationPercent: record.slotSeconds === 0 ? 0 : round((100 * record.busySeconds) / record.slotSeconds, 2),
     },
     cost: {
-      usd: round(usd, 4),
+      usd: roundedUsd(usd),
       usdPerMonth: round((usd / durationSeconds) * SECONDS_PER_HOUR * HOURS_PER_MONTH, 2),
       usdPerMillionRequests: arrived === 0 ? 0 : round((usd / arrived) * 1e6, 2),
       pricesPerHourUsd: setup.pricesPerHourUsd,
@@ -111,6 +111,16 @@ function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], ti
       ? 'requests that time out in the queue of a container are served there all the same, and delay those behind them'
       : 'requests that time out in the queue of a container leave it without being served',
   ];
+}
+
+/** Percentage of requests served well. */
+export function sloPercent(arrived: number, missed: number): number {
+  return arrived === 0 ? 100 : round(100 * (1 - missed / arrived), 4);
+}
+
+/** USD as results give them. */
+export function roundedUsd(usd: number): number {
+  return round(usd, 4);
 }
 
 /** Minimum part of unanswered requests that a note tells. */

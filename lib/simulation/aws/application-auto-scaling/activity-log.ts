@@ -14,15 +14,19 @@ export class ActivityLog {
 
   public constructor(private readonly onActivity: (activity: ScalingActivityDescription) => void) {}
 
-  /** Adds an activity, unless it was not scaled for the same reason as the one before it. */
-  public add(activity: ScalingActivityDescription): void {
+  /** True if the newest activity was not scaled, for the same cause and reasons. */
+  public repeats({ cause, notScaledReasons }: Pick<ScalingActivityDescription, 'cause' | 'notScaledReasons'>): boolean {
     const last = this.activities[this.activities.length - 1];
-    const again =
-      activity.notScaledReasons !== undefined &&
+    return (
+      notScaledReasons !== undefined &&
       last?.notScaledReasons !== undefined &&
-      last.cause === activity.cause &&
-      JSON.stringify(last.notScaledReasons) === JSON.stringify(activity.notScaledReasons);
-    if (again) return;
+      last.cause === cause &&
+      JSON.stringify(last.notScaledReasons) === JSON.stringify(notScaledReasons)
+    );
+  }
+
+  /** Adds an activity. */
+  public add(activity: ScalingActivityDescription): void {
     this.activities.push(activity);
     if (activity.statusCode === 'InProgress') this.open = activity;
     if (this.activities.length > MAX_ACTIVITIES && this.activities.shift() === this.open) this.open = undefined;

@@ -8,7 +8,6 @@ import type {
   AlarmCondition,
   AlarmDefinition,
   AlarmEvaluation,
-  AlarmState,
   MetricDataQuery,
   MetricId,
 } from '../cloudwatch/types';
@@ -165,16 +164,4 @@ export function stepSignal(
     threshold,
     alarm: comparisonOperator.startsWith('Greater') ? 'high' : 'low',
   };
-}
-
-/** Actions of an alarm in a state. */
-export function actionsOf(definition: AlarmDefinition, state: AlarmState): readonly string[] {
-  switch (state) {
-    case 'ALARM':
-      return definition.alarmActions ?? [];
-    case 'OK':
-      return definition.okActions ?? [];
-    case 'INSUFFICIENT_DATA':
-      return definition.insufficientDataActions ?? [];
-  }
 }

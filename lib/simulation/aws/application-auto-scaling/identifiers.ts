@@ -14,6 +14,11 @@ export class Identifiers {
     return uuidOf(`${++this.count}:${text}`);
   }
 
+  /** Leaves an identifier out. */
+  public skip(): void {
+    this.count++;
+  }
+
   public targetArn(key: TargetKey): string {
     const id = uuidOf(`target:${keyText(key)}`)
       .replaceAll('-', '')

@@ -205,25 +205,37 @@ export class ManagedTarget {
     });
   }
 
+  /** Records that nothing was scaled, unless the activity before was not scaled for the same reasons. */
   private recordNotScaled(decision: FleetDecision, seen: FleetObservation, cause: string): void {
+    const { notScaledReasons } = decision;
+    if (this.activities.repeats({ cause, notScaledReasons })) {
+      this.dependencies.identifiers.skip();
+      return;
+    }
     this.activities.add({
       ...this.describe(decision, seen, cause),
       description: 'Attempting to scale due to alarm triggered',
       statusCode: 'Failed',
       statusMessage: decision.steps[decision.steps.length - 1]!.reason,
       endTimeSeconds: seen.atSeconds,
-      notScaledReasons: decision.notScaledReasons,
+      notScaledReasons,
     });
   }
 
   private recordBlocked(decision: FleetDecision, seen: FleetObservation, cause: string): void {
+    const code = 'TargetServicePutResourceAsUnscalable';
+    const notScaledReasons = [{ code, currentCapacity: seen.desiredCapacity }] as const;
+    if (this.activities.repeats({ cause, notScaledReasons })) {
+      this.dependencies.identifiers.skip();
+      return;
+    }
     this.activities.add({
       ...this.describe(decision, seen, cause),
       description: `Setting desired ${this.unit()} to ${decision.desiredCapacity}.`,
       statusCode: 'Failed',
       statusMessage: `Failed to set desired ${this.unit()} to ${decision.desiredCapacity}. Reason: a configuration update of ${this.target.resourceId} is in progress.`,
       endTimeSeconds: seen.atSeconds,
-      notScaledReasons: [{ code: 'TargetServicePutResourceAsUnscalable', currentCapacity: seen.desiredCapacity }],
+      notScaledReasons,
     });
   }
 

@@ -137,6 +137,12 @@ export class ApplicationAutoScaling {
     return this.targets.get(keyText(key))?.target;
   }
 
+  /** Returns a function that returns one target, for callers that ask often. */
+  public targetReader(key: TargetKey): () => ScalableTarget | undefined {
+    const text = keyText(key);
+    return () => this.targets.get(text)?.target;
+  }
+
   public describeScalableTargets(
     filter: DescribeFilter & { readonly resourceIds?: readonly string[] },
   ): ScalableTarget[] {

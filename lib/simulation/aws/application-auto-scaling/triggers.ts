@@ -1,6 +1,6 @@
-import type { CloudWatch } from '../cloudwatch/service';
+import { actionsOf, type CloudWatch } from '../cloudwatch/service';
 import type { AlarmEvaluation } from '../cloudwatch/types';
-import { actionsOf, currentValue, stepSignal } from './alarms';
+import { currentValue, stepSignal } from './alarms';
 import type { ManagedTarget, Trigger } from './managed-target';
 
 /** Policies of a target that an alarm evaluation invokes, with their signals. */

@@ -87,12 +87,13 @@ export class AlarmWindow {
 
   /** Datapoints that count, oldest first. */
   private datapoints(): number[] {
-    const datapoints: number[] = [];
-    for (let period = 0; period < this.size; period++) {
+    const counted = Math.min(this.presentCount, this.rule.evaluationPeriods);
+    const datapoints = new Array<number>(counted);
+    for (let period = this.size - 1, left = counted; left > 0; period--) {
       const index = this.indexOf(period);
-      if (this.present[index] === 1) datapoints.push(this.values[index]);
+      if (this.present[index] === 1) datapoints[--left] = this.values[index];
     }
-    return datapoints.slice(-this.rule.evaluationPeriods);
+    return datapoints;
   }
 
   /** Number of datapoints that count and breach: the oldest ones do not count, where the evaluation periods are filled without them. */

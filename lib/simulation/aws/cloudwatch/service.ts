@@ -157,7 +157,7 @@ export class CloudWatch {
     return this.evaluateDue(atSeconds, false);
   }
 
-  /** The same, but returns only the evaluations that invoke actions. */
+  /** The same, but returns only the evaluations that invoke an action that their alarm has for its state. */
   public invocationsUntil(atSeconds: EpochSeconds): AlarmEvaluation[] {
     return this.evaluateDue(atSeconds, true);
   }
@@ -174,7 +174,8 @@ export class CloudWatch {
       if (due === undefined) return evaluations;
       const at = due.nextEvaluationAtSeconds!;
       const invokesActions = this.evaluate(due, at);
-      if (invokesActions || !onlyInvoking) evaluations.push(evaluationOf(due, at, invokesActions));
+      const isInvoking = invokesActions && actionsOf(due.definition, due.state).length > 0;
+      if (isInvoking || !onlyInvoking) evaluations.push(evaluationOf(due, at, invokesActions));
     }
   }
 
@@ -267,6 +268,18 @@ function checkReferences(expressions: ReadonlyMap<string, Expression>, known: Re
     }
   };
   for (const id of expressions.keys()) visit(id, []);
+}
+
+/** Actions of an alarm in a state. */
+export function actionsOf(definition: AlarmDefinition, state: AlarmState): readonly string[] {
+  switch (state) {
+    case 'ALARM':
+      return definition.alarmActions ?? [];
+    case 'OK':
+      return definition.okActions ?? [];
+    case 'INSUFFICIENT_DATA':
+      return definition.insufficientDataActions ?? [];
+  }
 }
 
 function frequencyOf(definition: AlarmDefinition): number {
