@@ -92,7 +92,9 @@ export function fleetRate(capacity: FleetCapacity, prices: HourlyPrices): Priced
 
 /** Returns the highest price; 0 when there is none, which the checks of the configuration refuse. */
 export function highestPrice(prices: HourlyPrices): number {
-  return Math.max(0, ...Object.values(prices));
+  let highest = 0;
+  for (const type in prices) if (prices[type]! > highest) highest = prices[type]!;
+  return highest;
 }
 
 /** Returns the cost of a number of seconds at an hourly rate, in USD. */

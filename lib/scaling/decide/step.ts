@@ -18,14 +18,21 @@ export interface StepSituation {
  */
 export function proposeStep(policy: StepPolicy, situation: StepSituation): Proposal {
   const { signal, desiredCapacity } = situation;
-  const base = { policyName: policy.policyName, kind: 'step' as const, mustAgreeToScaleIn: false };
-  const hold = (reason: string): Proposal => ({
-    ...base,
-    direction: 'hold',
-    capacity: desiredCapacity,
-    cooldownSeconds: 0,
+  const propose = (
+    direction: Proposal['direction'],
+    capacity: number,
+    cooldownSeconds: number,
+    reason: string,
+  ): Proposal => ({
+    policyName: policy.policyName,
+    kind: 'step',
+    mustAgreeToScaleIn: false,
+    direction,
+    capacity,
+    cooldownSeconds,
     reason,
   });
+  const hold = (reason: string): Proposal => propose('hold', desiredCapacity, 0, reason);
 
   if (signal?.alarm === 'ok') return hold('the alarm is OK');
   if (signal?.alarm === 'insufficient-data') return hold('the alarm has insufficient data');
@@ -44,8 +51,8 @@ export function proposeStep(policy: StepPolicy, situation: StepSituation): Propo
   const capacity = Math.max(0, adjusted(policy, step, from));
   const reason = `${where}, in step ${boundsText(step)}: ${adjustmentText(policy, step)} of ${from} gives ${capacity}`;
   if (capacity > from || capacity > desiredCapacity)
-    return { ...base, direction: 'out', capacity, cooldownSeconds, reason };
-  if (capacity < desiredCapacity) return { ...base, direction: 'in', capacity, cooldownSeconds, reason };
+    return propose('out', capacity, cooldownSeconds, reason);
+  if (capacity < desiredCapacity) return propose('in', capacity, cooldownSeconds, reason);
   return hold(reason);
 }
 

@@ -120,18 +120,21 @@ export interface TargetTrackingSituation {
 export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: TargetTrackingSituation): Proposal {
   const { signal, desiredCapacity, measuredCapacity } = situation;
   const target = policy.targetValue;
-  const base = {
+  const propose = (
+    direction: Proposal['direction'],
+    capacity: number,
+    cooldownSeconds: number,
+    reason: string,
+  ): Proposal => ({
     policyName: policy.policyName,
-    kind: 'target-tracking' as const,
+    kind: 'target-tracking',
     mustAgreeToScaleIn: policy.disableScaleIn !== true,
-  };
-  const hold = (reason: string): Proposal => ({
-    ...base,
-    direction: 'hold',
-    capacity: desiredCapacity,
-    cooldownSeconds: 0,
+    direction,
+    capacity,
+    cooldownSeconds,
     reason,
   });
+  const hold = (reason: string): Proposal => propose('hold', desiredCapacity, 0, reason);
 
   const value = signal?.value;
   if (value === undefined || !Number.isFinite(value)) {
@@ -160,13 +163,12 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
       if (value <= target || wanted <= measuredCapacity) {
         return hold(`the alarm is high, but the newest value requires no more capacity: ${arithmetic}`);
       }
-      return {
-        ...base,
-        direction: 'out',
-        capacity: wanted,
-        cooldownSeconds: policy.scaleOutCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        reason: `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic}, rounded up to ${wanted}${starting}`,
-      };
+      return propose(
+        'out',
+        wanted,
+        policy.scaleOutCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
+        `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic}, rounded up to ${wanted}${starting}`,
+      );
     }
     case 'low': {
       if (policy.disableScaleIn === true) {
@@ -183,13 +185,12 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
         );
       }
       const slowed = wanted > ceilCapacity(exact) ? `, at most ${limit} fewer in one decision` : '';
-      return {
-        ...base,
-        direction: 'in',
-        capacity: wanted,
-        cooldownSeconds: policy.scaleInCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        reason: `metric ${shown(value)} is below ${shown(low)}: ${arithmetic}, rounded up to ${ceilCapacity(exact)}${slowed}`,
-      };
+      return propose(
+        'in',
+        wanted,
+        policy.scaleInCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
+        `metric ${shown(value)} is below ${shown(low)}: ${arithmetic}, rounded up to ${ceilCapacity(exact)}${slowed}`,
+      );
     }
   }
 }

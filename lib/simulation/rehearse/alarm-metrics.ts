@@ -64,8 +64,10 @@ export class AlarmMetrics {
   public publish(span: EngineSpan, fromSeconds: EpochSeconds): void {
     const load = loadOf(span, this.slots, this.gpusPerInstance);
     for (const { metric, statistics } of this.watched) {
-      const measured = statistics(span, load);
-      if (measured.sampleCount > 0) this.cloudWatch.putMetric({ metric, atSeconds: fromSeconds, ...measured });
+      const { sum, sampleCount, minimum, maximum } = statistics(span, load);
+      if (sampleCount > 0) {
+        this.cloudWatch.putMetric({ metric, atSeconds: fromSeconds, sum, sampleCount, minimum, maximum });
+      }
     }
   }
 

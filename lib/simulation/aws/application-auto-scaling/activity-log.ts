@@ -21,7 +21,7 @@ export class ActivityLog {
       notScaledReasons !== undefined &&
       last?.notScaledReasons !== undefined &&
       last.cause === cause &&
-      JSON.stringify(last.notScaledReasons) === JSON.stringify(notScaledReasons)
+      areSame(last.notScaledReasons, notScaledReasons)
     );
   }
 
@@ -61,4 +61,21 @@ export class ActivityLog {
     this.onActivity(changed);
     return changed;
   }
+}
+
+type Reasons = NonNullable<ScalingActivityDescription['notScaledReasons']>;
+
+function areSame(some: Reasons, others: Reasons): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ code, currentCapacity, maxCapacity, minCapacity }, index) => {
+      const other = others[index]!;
+      return (
+        code === other.code &&
+        currentCapacity === other.currentCapacity &&
+        maxCapacity === other.maxCapacity &&
+        minCapacity === other.minCapacity
+      );
+    })
+  );
 }

@@ -9,6 +9,8 @@ import type { AlarmState } from './types';
 export interface CompiledMetrics {
   /** Returns the values of `count` consecutive periods from `start`, oldest first. */
   values(start: EpochSeconds, count: number): Row;
+  /** Returns the value of one period; undefined without data. Absent for metric math. */
+  readonly value?: (start: EpochSeconds, end: EpochSeconds) => number | undefined;
   /** Series that the values come from. */
   readonly series: readonly MetricSeries[];
   /** True if a value depends on the data of its own period alone. */
@@ -55,7 +57,8 @@ export class AlarmWindow {
     const read = isKept && moved < size && !this.hasExpired(start) ? moved : size;
     this.start = start;
     this.revision = revision;
-    if (read > 0) this.push(metrics.values(end - read * periodSeconds, read));
+    if (read === 1 && metrics.value !== undefined) this.push(metrics.value(end - periodSeconds, end));
+    else if (read > 0) for (const value of metrics.values(end - read * periodSeconds, read)) this.push(value);
   }
 
   /** State of the alarm by the values of the range. */
@@ -116,19 +119,16 @@ export class AlarmWindow {
     return 0;
   };
 
-  private push(row: Row): void {
-    const { rule, values, present, breach } = this;
-    for (const value of row) {
-      const index = this.head;
-      this.presentCount -= present[index];
-      this.breachCount -= breach[index];
-      present[index] = value === undefined ? 0 : 1;
-      breach[index] = value !== undefined && breaches(rule, value) ? 1 : 0;
-      values[index] = value ?? 0;
-      this.presentCount += present[index];
-      this.breachCount += breach[index];
-      this.head = index + 1 === this.size ? 0 : index + 1;
-    }
+  private push(value: number | undefined): void {
+    const { present, breach, head } = this;
+    const isPresent = value === undefined ? 0 : 1;
+    const isBreach = value !== undefined && breaches(this.rule, value) ? 1 : 0;
+    this.presentCount += isPresent - present[head];
+    this.breachCount += isBreach - breach[head];
+    present[head] = isPresent;
+    breach[head] = isBreach;
+    this.values[head] = value ?? 0;
+    this.head = head + 1 === this.size ? 0 : head + 1;
   }
 
   private indexOf(period: number): number {

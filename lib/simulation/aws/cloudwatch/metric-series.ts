@@ -67,6 +67,14 @@ export class MetricSeries {
     return values;
   }
 
+  /** Returns the value of the period from `start` to `end`; undefined without data. */
+  public value(statistic: Statistic, start: EpochSeconds, end: EpochSeconds): number | undefined {
+    const from = this.lowerBound(start);
+    let to = from;
+    while (to < this.end && this.cells[to * CELL + SECOND] < end) to++;
+    return to > from ? this.aggregate(from, to, statistic) : undefined;
+  }
+
   /** Takes note that a reader keeps what it has read up to a moment: see {@link revision}. */
   public readUpTo(atSeconds: EpochSeconds): void {
     if (atSeconds > this.readUntil) this.readUntil = atSeconds;
@@ -76,7 +84,9 @@ export class MetricSeries {
   private lowerBound(atSeconds: EpochSeconds): number {
     const { cells, end } = this;
     // Most readers ask for the newest cells.
-    if (end > this.first && cells[(end - 1) * CELL + SECOND] < atSeconds) return end;
+    if (end - 1 > this.first && cells[(end - 2) * CELL + SECOND] < atSeconds) {
+      return cells[(end - 1) * CELL + SECOND] < atSeconds ? end : end - 1;
+    }
     let low = this.first;
     let high = end;
     while (low < high) {

@@ -52,6 +52,8 @@ interface Alarm {
 export class CloudWatch {
   private readonly store: MetricStore;
   private readonly alarmsByName = new Map<string, Alarm>();
+  /** The same in the order of their creation. */
+  private alarmList: readonly Alarm[] = [];
   private readonly publishDelaySeconds: number;
   private readonly highResolutionPublishDelaySeconds: number;
   private readonly retentionSeconds: number;
@@ -107,11 +109,14 @@ export class CloudWatch {
       actionsInvokedAtSeconds: undefined,
       nextEvaluationAtSeconds,
     });
+    this.alarmList = [...this.alarmsByName.values()];
   }
 
   /** Deletes an alarm; returns false if no alarm has the name. */
   public deleteAlarm(alarmName: string): boolean {
-    return this.alarmsByName.delete(alarmName);
+    const isKnown = this.alarmsByName.delete(alarmName);
+    this.alarmList = [...this.alarmsByName.values()];
+    return isKnown;
   }
 
   public alarm(alarmName: string): AlarmStatus | undefined {
@@ -121,7 +126,7 @@ export class CloudWatch {
 
   /** Returns all alarms in the order of their creation. */
   public alarms(): AlarmStatus[] {
-    return [...this.alarmsByName.values()].map(statusOf);
+    return this.alarmList.map(statusOf);
   }
 
   /** Sets a state until the next evaluation and returns the change; undefined if no alarm has the name. */
@@ -140,7 +145,7 @@ export class CloudWatch {
   /** Returns the moment of the next evaluation: 0 ("at once") for an alarm put before the first known time, undefined without alarms. */
   public nextEvaluationAt(): EpochSeconds | undefined {
     let next: EpochSeconds | undefined;
-    for (const alarm of this.alarmsByName.values()) {
+    for (const alarm of this.alarmList) {
       const at = alarm.nextEvaluationAtSeconds ?? 0;
       if (next === undefined || at < next) next = at;
     }
@@ -167,7 +172,7 @@ export class CloudWatch {
     const evaluations: AlarmEvaluation[] = [];
     for (;;) {
       let due: Alarm | undefined;
-      for (const alarm of this.alarmsByName.values()) {
+      for (const alarm of this.alarmList) {
         const at = (alarm.nextEvaluationAtSeconds ??= this.firstEvaluationAfter(alarm.definition, now));
         if (at <= atSeconds && (due === undefined || at < due.nextEvaluationAtSeconds!)) due = alarm;
       }
@@ -214,6 +219,7 @@ export class CloudWatch {
       return {
         series: [series],
         isPointwise: true,
+        value: (start, end) => series.value(statistic, start, end),
         values: (start, count) => series.values(statistic, start, periodSeconds, count),
       };
     };
