@@ -10,6 +10,15 @@ export interface Step {
   readonly reason: string;
 }
 
+/** Writes the sentence of a step, or leaves it out. */
+export type Wording = (sentence: () => string) => string;
+
+/** Writes every sentence. */
+export const IN_WORDS: Wording = (sentence) => sentence();
+
+/** Leaves every sentence empty: for callers that decide many times, and again in words where a reason is read. */
+export const WITHOUT_WORDS: Wording = () => '';
+
 /** A capacity decision with the steps that led to it. */
 export interface Decision {
   /** Desired capacity, absolute (instances or copies). */

@@ -1,3 +1,4 @@
+import { IN_WORDS, type Wording } from '../../core/decision';
 import { InputError } from '../../core/errors';
 import type { CapacityLimits, LimitsSeen } from '../../scaling/decide/limits';
 import { budgetInForce, budgetPeriod, isSameBudget, type Budget, type BudgetPeriod } from './budget-period';
@@ -70,9 +71,15 @@ export interface GuardOutcome {
  * Limits that the plan does not state are those that the owner of the fleet set last.
  *
  * @param memory state that the last evaluation left; undefined at the first one
+ * @param words writes the reasons of the meter and of the level; without words the decision is the same
  * @throws InputError when no budget was ever read
  */
-export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): GuardOutcome {
+export function decideGuardLevel(
+  stated: StatedPlan,
+  seen: GuardSeen,
+  memory: GuardMemory | undefined,
+  words: Wording = IN_WORDS,
+): GuardOutcome {
   const { plan, ownersLimits, unread } = withOwnersLimits(stated, seen, memory);
   const atSeconds = Math.max(seen.atSeconds, memory?.atSeconds ?? seen.atSeconds);
   const inForce = budgetInForce(seen.budget, memory?.budget, atSeconds);
@@ -83,7 +90,7 @@ export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: Gu
     );
   const { budget } = inForce;
   const period = budgetPeriod(budget, atSeconds);
-  const metered = meterSpend(plan, seen, memory, period);
+  const metered = meterSpend(plan, seen, memory, period, words);
   const previous = memory?.level ?? 'ok';
 
   const bare = positionOf(plan, budget, period, metered);
@@ -113,10 +120,12 @@ export function decideGuardLevel(stated: StatedPlan, seen: GuardSeen, memory: Gu
   const notices = noticesOf(plan, settings, inForce, open, memory);
   const budgetStep: GuardStep = {
     stage: 'budget',
-    reason:
-      `${usd(position.spentUsd)} of ${usd(position.budgetUsd)} spent (${usedPercent(position).toFixed(1)} %), ` +
-      `${usd(position.committedUsd)} committed, forecast ${usd(position.forecastUsd)} ` +
-      `at ${metered.smoothedRateUsdPerHour.toFixed(3)} USD/h: ${level}`,
+    reason: words(
+      () =>
+        `${usd(position.spentUsd)} of ${usd(position.budgetUsd)} spent (${usedPercent(position).toFixed(1)} %), ` +
+        `${usd(position.committedUsd)} committed, forecast ${usd(position.forecastUsd)} ` +
+        `at ${metered.smoothedRateUsdPerHour.toFixed(3)} USD/h: ${level}`,
+    ),
   };
   return {
     decision: {

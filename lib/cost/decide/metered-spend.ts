@@ -1,3 +1,4 @@
+import { IN_WORDS, type Wording } from '../../core/decision';
 import { SECONDS_PER_DAY, type EpochSeconds } from '../../core/time';
 import type { BudgetPeriod } from './budget-period';
 import { smoothedRate } from './burn-rate';
@@ -44,6 +45,7 @@ export function meterSpend(
   seen: GuardSeen,
   memory: GuardMemory | undefined,
   period: BudgetPeriod,
+  words: Wording = IN_WORDS,
 ): MeteredSpend {
   const from = memory?.atSeconds ?? seen.atSeconds;
   const to = Math.max(from, seen.atSeconds);
@@ -65,7 +67,7 @@ export function meterSpend(
     fleets[fleet.resourceId] = now.memory;
     steps.push({
       stage: `meter:${fleet.resourceId}`,
-      reason: `${now.reason}: ${Math.round(seconds)} s x ${charged.toFixed(3)} USD/h = ${usd(cost)}`,
+      reason: words(() => `${now.reason}: ${Math.round(seconds)} s x ${charged.toFixed(3)} USD/h = ${usd(cost)}`),
     });
   }
 

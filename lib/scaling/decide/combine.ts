@@ -1,4 +1,4 @@
-import type { Step } from '../../core/decision';
+import { IN_WORDS, type Step, type Wording } from '../../core/decision';
 import type { Proposal } from './proposal';
 
 /** Winning proposal, with the reason. */
@@ -20,18 +20,19 @@ export function combine(
   proposals: readonly Proposal[],
   triggered: (policyName: string) => boolean,
   desiredCapacity: number,
+  words: Wording = IN_WORDS,
 ): Combined {
   const acting = proposals.filter(({ policyName }) => triggered(policyName));
   const outs = acting.filter(({ direction }) => direction === 'out');
-  const result = (proposal: Proposal | undefined, reason: string): Combined => ({
+  const result = (proposal: Proposal | undefined, reason: () => string): Combined => ({
     ...(proposal !== undefined && { proposal }),
-    step: { stage: 'combine', from: desiredCapacity, to: proposal?.capacity ?? desiredCapacity, reason },
+    step: { stage: 'combine', from: desiredCapacity, to: proposal?.capacity ?? desiredCapacity, reason: words(reason) },
   });
 
   if (outs.length > 0) {
     const winner = largest(outs);
     const others = outs.length > 1 ? `, the largest of ${outs.length} proposals to scale out` : '';
-    return result(winner, `${winner.policyName} proposes ${winner.capacity}${others}`);
+    return result(winner, () => `${winner.policyName} proposes ${winner.capacity}${others}`);
   }
 
   const tracking = proposals.filter(({ kind, mustAgreeToScaleIn }) => kind === 'target-tracking' && mustAgreeToScaleIn);
@@ -43,13 +44,16 @@ export function combine(
   if (ins.length > 0) {
     const winner = largest(ins);
     const others = ins.length > 1 ? `, the largest of ${ins.length} proposals to scale in` : '';
-    return result(winner, `${winner.policyName} proposes ${winner.capacity}${others}`);
+    return result(winner, () => `${winner.policyName} proposes ${winner.capacity}${others}`);
   }
   if (trackingProposes) {
     const names = disagreeing.map(({ policyName }) => policyName).join(', ');
-    return result(undefined, `a scale-in needs the agreement of every target-tracking policy; not given by: ${names}`);
+    return result(
+      undefined,
+      () => `a scale-in needs the agreement of every target-tracking policy; not given by: ${names}`,
+    );
   }
-  return result(undefined, acting.length === 0 ? 'no policy was evaluated' : 'no policy proposes a change');
+  return result(undefined, () => (acting.length === 0 ? 'no policy was evaluated' : 'no policy proposes a change'));
 }
 
 function largest(proposals: readonly Proposal[]): Proposal {

@@ -1,4 +1,4 @@
-import type { Step } from '../../core/decision';
+import { IN_WORDS, type Step, type Wording } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
 import type { CountedScaleOut, ScalingMemory } from './memory';
 import type { FleetObservation } from './observation';
@@ -56,41 +56,48 @@ export function applyCooldowns(
   desiredCapacity: number,
   memory: ScalingMemory,
   atSeconds: EpochSeconds,
+  words: Wording = IN_WORDS,
 ): { readonly capacity: number; readonly step: Step } {
   const stage = 'cooldowns';
-  const pass = (reason: string) => ({
+  const pass = (reason: () => string) => ({
     capacity: proposal!.capacity,
-    step: { stage, from: desiredCapacity, to: proposal!.capacity, reason },
+    step: { stage, from: desiredCapacity, to: proposal!.capacity, reason: words(reason) },
   });
-  const block = (reason: string) => ({
+  const block = (reason: () => string) => ({
     capacity: desiredCapacity,
-    step: { stage, from: desiredCapacity, to: desiredCapacity, reason },
+    step: { stage, from: desiredCapacity, to: desiredCapacity, reason: words(reason) },
   });
-  if (proposal === undefined) return block('no proposal to check');
+  if (proposal === undefined) return block(() => 'no proposal to check');
 
   if (proposal.direction === 'out') {
     if (proposal.capacity <= desiredCapacity && memory.scaleOuts.length === 0) {
-      return block(`${proposal.capacity} is not larger than ${desiredCapacity}: enough capacity is already starting`);
+      return block(
+        () => `${proposal.capacity} is not larger than ${desiredCapacity}: enough capacity is already starting`,
+      );
     }
     const newest = memory.scaleOuts[memory.scaleOuts.length - 1];
     if (newest === undefined) {
-      return memory.scaleIn === undefined
-        ? pass('no scale-out is in progress or in cooldown')
-        : pass(`a scale-out ends the scale-in cooldown that began with ${memory.scaleIn.from} to ${memory.scaleIn.to}`);
+      const { scaleIn } = memory;
+      return scaleIn === undefined
+        ? pass(() => 'no scale-out is in progress or in cooldown')
+        : pass(() => `a scale-out ends the scale-in cooldown that began with ${scaleIn.from} to ${scaleIn.to}`);
     }
-    const newestState = `the scale-out from ${newest.from} to ${newest.to} by ${newest.policyName} ${stateOf(newest, atSeconds)}`;
+    const newestState = (): string =>
+      `the scale-out from ${newest.from} to ${newest.to} by ${newest.policyName} ${stateOf(newest, atSeconds)}`;
     return proposal.capacity > desiredCapacity
       ? pass(
-          `${newestState}, and ${proposal.capacity} is larger, so ${proposal.capacity - desiredCapacity} more are added`,
+          () =>
+            `${newestState()}, and ${proposal.capacity} is larger, so ${proposal.capacity - desiredCapacity} more are added`,
         )
-      : block(`${newestState}, and ${proposal.capacity} is not larger than ${desiredCapacity}`);
+      : block(() => `${newestState()}, and ${proposal.capacity} is not larger than ${desiredCapacity}`);
   }
 
   const { scaleIn } = memory;
-  if (scaleIn === undefined) return pass('no scale-in is in cooldown');
+  if (scaleIn === undefined) return pass(() => 'no scale-in is in cooldown');
   const left = Math.ceil(remaining(scaleIn.atSeconds, scaleIn.cooldownSeconds, atSeconds));
   return block(
-    `the scale-in from ${scaleIn.from} to ${scaleIn.to} by ${scaleIn.policyName} is in cooldown for ${left} s more of ${scaleIn.cooldownSeconds} s`,
+    () =>
+      `the scale-in from ${scaleIn.from} to ${scaleIn.to} by ${scaleIn.policyName} is in cooldown for ${left} s more of ${scaleIn.cooldownSeconds} s`,
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Step } from '../../core/decision';
+import { IN_WORDS, type Step, type Wording } from '../../core/decision';
 import { combine } from './combine';
 import { adjustedFrom, applyCooldowns, countedFrom, refreshMemory } from './cooldowns';
 import type { Decided, FleetDecision, NotScaledReason } from './decision';
@@ -23,26 +23,33 @@ import { proposeTargetTracking } from './target-tracking';
  * @param plan limits, policies and schedules; {@link checkPlan} returns its problems
  * @param seen observation of the fleet
  * @param memory memory of the last decision; at first `EMPTY_MEMORY`
+ * @param words writes the reasons of the steps; without words the decision is the same
  */
-export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingMemory): Decided {
+export function decide(
+  plan: FleetPlan,
+  seen: FleetObservation,
+  memory: ScalingMemory,
+  words: Wording = IN_WORDS,
+): Decided {
   const refreshed = refreshMemory(memory, seen);
   const { desiredCapacity, atSeconds } = seen;
 
   const scheduled = applySchedules(plan, refreshed, atSeconds, desiredCapacity);
   const { limits } = scheduled;
-  const corrected = applyLimits(desiredCapacity, limits, seen.ceilings);
+  const corrected = applyLimits(desiredCapacity, limits, seen.ceilings, words);
   const steps: Step[] = [...scheduled.steps];
 
-  const proposals = plan.policies.map((policy) => propose(policy, seen, refreshed));
+  const proposals = plan.policies.map((policy) => propose(policy, seen, refreshed, words));
   for (const { policyName, kind, capacity, reason } of proposals) {
     steps.push({ stage: `${kind}:${policyName}`, from: desiredCapacity, to: capacity, reason });
   }
-  const combined = combine(proposals, (name) => seen.triggered?.includes(name) ?? true, desiredCapacity);
-  const cooled = applyCooldowns(combined.proposal, desiredCapacity, refreshed, atSeconds);
+  const isTriggered = (name: string): boolean => seen.triggered?.includes(name) ?? true;
+  const combined = combine(proposals, isTriggered, desiredCapacity, words);
+  const cooled = applyCooldowns(combined.proposal, desiredCapacity, refreshed, atSeconds, words);
   const running = applySuspension(cooled.capacity, desiredCapacity, plan.suspended);
   steps.push(combined.step, cooled.step, ...running.steps);
 
-  const limited = applyLimits(running.capacity, limits, seen.ceilings);
+  const limited = applyLimits(running.capacity, limits, seen.ceilings, words);
   steps.push(limited.step);
 
   // The cooldown of a policy starts if the capacity changed in its direction, even if a limit set the number.
@@ -65,14 +72,18 @@ export function decide(plan: FleetPlan, seen: FleetObservation, memory: ScalingM
   return { decision, memory: remember(refreshed, seen, decision, winner, scheduled.action !== undefined) };
 }
 
-function propose(policy: ScalingPolicy, seen: FleetObservation, memory: ScalingMemory): Proposal {
+function propose(policy: ScalingPolicy, seen: FleetObservation, memory: ScalingMemory, words: Wording): Proposal {
   const signal = seen.signals[policy.policyName];
   const { desiredCapacity } = seen;
   switch (policy.kind) {
     case 'target-tracking':
-      return proposeTargetTracking(policy, { signal, desiredCapacity, measuredCapacity: countedFrom(memory, seen) });
+      return proposeTargetTracking(
+        policy,
+        { signal, desiredCapacity, measuredCapacity: countedFrom(memory, seen) },
+        words,
+      );
     case 'step':
-      return proposeStep(policy, { signal, desiredCapacity, countedFrom: adjustedFrom(memory, seen) });
+      return proposeStep(policy, { signal, desiredCapacity, countedFrom: adjustedFrom(memory, seen) }, words);
   }
 }
 

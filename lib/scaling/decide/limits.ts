@@ -1,4 +1,4 @@
-import type { Ceiling, Step } from '../../core/decision';
+import { IN_WORDS, type Ceiling, type Step, type Wording } from '../../core/decision';
 
 /** Capacity limits of a fleet. */
 export interface CapacityLimits {
@@ -20,16 +20,21 @@ export interface Limited {
 }
 
 /** Keeps a capacity between minimum and maximum and under every ceiling. The lowest ceiling takes precedence over the minimum. */
-export function applyLimits(wanted: number, limits: CapacityLimits, ceilings: readonly Ceiling[] = []): Limited {
+export function applyLimits(
+  wanted: number,
+  limits: CapacityLimits,
+  ceilings: readonly Ceiling[] = [],
+  words: Wording = IN_WORDS,
+): Limited {
   const { minCapacity, maxCapacity } = limits;
   const ceiling = ceilings.reduce<Ceiling | undefined>(
     (lowest, next) => (lowest === undefined || next.maxCapacity < lowest.maxCapacity ? next : lowest),
     undefined,
   );
-  const to = (capacity: number, limitedBy: Limited['limitedBy'], reason: string): Limited => ({
+  const to = (capacity: number, limitedBy: Limited['limitedBy'], reason: () => string): Limited => ({
     capacity,
     ...(limitedBy !== undefined && { limitedBy }),
-    step: { stage: 'limits', from: wanted, to: capacity, reason },
+    step: { stage: 'limits', from: wanted, to: capacity, reason: words(reason) },
   });
 
   const effectiveMax = Math.max(minCapacity, maxCapacity);
@@ -39,10 +44,10 @@ export function applyLimits(wanted: number, limits: CapacityLimits, ceilings: re
     return to(
       capacity,
       'ceiling',
-      `${ceiling.source} allows at most ${ceiling.maxCapacity}${below}: ${ceiling.reason}`,
+      () => `${ceiling.source} allows at most ${ceiling.maxCapacity}${below}: ${ceiling.reason}`,
     );
   }
-  if (wanted > maxCapacity) return to(maxCapacity, 'max', `${wanted} is above the maximum ${maxCapacity}`);
-  if (wanted < minCapacity) return to(minCapacity, 'min', `${wanted} is below the minimum ${minCapacity}`);
-  return to(wanted, undefined, `${wanted} lies between minimum ${minCapacity} and maximum ${maxCapacity}`);
+  if (wanted > maxCapacity) return to(maxCapacity, 'max', () => `${wanted} is above the maximum ${maxCapacity}`);
+  if (wanted < minCapacity) return to(minCapacity, 'min', () => `${wanted} is below the minimum ${minCapacity}`);
+  return to(wanted, undefined, () => `${wanted} lies between minimum ${minCapacity} and maximum ${maxCapacity}`);
 }

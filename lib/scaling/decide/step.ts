@@ -1,5 +1,6 @@
 import type { AlarmStanding, PolicySignal } from './observation';
 import type { StepAdjustment, StepPolicy } from './plan';
+import { IN_WORDS, type Wording } from '../../core/decision';
 import { shown, type Proposal } from './proposal';
 import { DEFAULT_COOLDOWN_SECONDS } from './target-tracking';
 
@@ -16,13 +17,13 @@ export interface StepSituation {
  * Returns the proposal of a step policy, by the rules of the step scaling pages of the Auto Scaling user guides: bounds relative to the threshold
  * (above it the lower bound is inclusive, below it the upper one), percentages rounded as {@link percentChange} does.
  */
-export function proposeStep(policy: StepPolicy, situation: StepSituation): Proposal {
+export function proposeStep(policy: StepPolicy, situation: StepSituation, words: Wording = IN_WORDS): Proposal {
   const { signal, desiredCapacity } = situation;
   const propose = (
     direction: Proposal['direction'],
     capacity: number,
     cooldownSeconds: number,
-    reason: string,
+    reason: () => string,
   ): Proposal => ({
     policyName: policy.policyName,
     kind: 'step',
@@ -30,28 +31,29 @@ export function proposeStep(policy: StepPolicy, situation: StepSituation): Propo
     direction,
     capacity,
     cooldownSeconds,
-    reason,
+    reason: words(reason),
   });
-  const hold = (reason: string): Proposal => propose('hold', desiredCapacity, 0, reason);
+  const hold = (reason: () => string): Proposal => propose('hold', desiredCapacity, 0, reason);
 
-  if (signal?.alarm === 'ok') return hold('the alarm is OK');
-  if (signal?.alarm === 'insufficient-data') return hold('the alarm has insufficient data');
+  if (signal?.alarm === 'ok') return hold(() => 'the alarm is OK');
+  if (signal?.alarm === 'insufficient-data') return hold(() => 'the alarm has insufficient data');
   const value = aggregate(policy, signal);
-  if (value === undefined) return hold('the metric is missing (insufficient data)');
+  if (value === undefined) return hold(() => 'the metric is missing (insufficient data)');
   const threshold = signal?.threshold ?? policy.threshold;
-  if (threshold === undefined) return hold('the threshold of the steps is not known');
+  if (threshold === undefined) return hold(() => 'the threshold of the steps is not known');
 
   const breach = value - threshold;
   const step = findStep(policy.steps, breach, signal?.alarm);
-  const where = `metric ${shown(value)} is ${shown(Math.abs(breach))} ${breach < 0 ? 'below' : 'above'} threshold ${shown(threshold)}`;
-  if (step === undefined) return hold(`${where}, where no step applies`);
+  const where = (): string =>
+    `metric ${shown(value)} is ${shown(Math.abs(breach))} ${breach < 0 ? 'below' : 'above'} threshold ${shown(threshold)}`;
+  if (step === undefined) return hold(() => `${where()}, where no step applies`);
 
   const cooldownSeconds = policy.cooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS;
   const from = isGrowth(policy, step, desiredCapacity) ? situation.countedFrom : desiredCapacity;
   const capacity = Math.max(0, adjusted(policy, step, from));
-  const reason = `${where}, in step ${boundsText(step)}: ${adjustmentText(policy, step)} of ${from} gives ${capacity}`;
-  if (capacity > from || capacity > desiredCapacity)
-    return propose('out', capacity, cooldownSeconds, reason);
+  const reason = (): string =>
+    `${where()}, in step ${boundsText(step)}: ${adjustmentText(policy, step)} of ${from} gives ${capacity}`;
+  if (capacity > from || capacity > desiredCapacity) return propose('out', capacity, cooldownSeconds, reason);
   if (capacity < desiredCapacity) return propose('in', capacity, cooldownSeconds, reason);
   return hold(reason);
 }

@@ -3,6 +3,7 @@ import type { MetricStatistic } from '../../catalog/hosting-metrics';
 import type { PolicySignal } from './observation';
 import type { PolicyMetric, TargetTrackingPolicy } from './plan';
 import { ceilCapacity, shown, type Proposal } from './proposal';
+import { IN_WORDS, type Wording } from '../../core/decision';
 
 /** Cooldown of SageMaker variants and inference components in seconds (Application Auto Scaling API reference). */
 export const DEFAULT_COOLDOWN_SECONDS = 300;
@@ -117,14 +118,18 @@ export interface TargetTrackingSituation {
  * Returns the proposal of a target-tracking policy: capacity × metric ÷ target, rounded so that the metric ends at or below the target
  * ("rounds conservatively": 1.5 more become 2, 1.5 fewer become 1).
  */
-export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: TargetTrackingSituation): Proposal {
+export function proposeTargetTracking(
+  policy: TargetTrackingPolicy,
+  situation: TargetTrackingSituation,
+  words: Wording = IN_WORDS,
+): Proposal {
   const { signal, desiredCapacity, measuredCapacity } = situation;
   const target = policy.targetValue;
   const propose = (
     direction: Proposal['direction'],
     capacity: number,
     cooldownSeconds: number,
-    reason: string,
+    reason: () => string,
   ): Proposal => ({
     policyName: policy.policyName,
     kind: 'target-tracking',
@@ -132,56 +137,61 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
     direction,
     capacity,
     cooldownSeconds,
-    reason,
+    reason: words(reason),
   });
-  const hold = (reason: string): Proposal => propose('hold', desiredCapacity, 0, reason);
+  const hold = (reason: () => string): Proposal => propose('hold', desiredCapacity, 0, reason);
 
   const value = signal?.value;
   if (value === undefined || !Number.isFinite(value)) {
-    return hold('the metric is missing (insufficient data), so capacity is held in both directions');
+    return hold(() => 'the metric is missing (insufficient data), so capacity is held in both directions');
   }
   const low = lowThreshold(policy);
   const standing = signal?.alarm ?? (value > target ? 'high' : value < low ? 'low' : 'ok');
   switch (standing) {
     case 'insufficient-data':
-      return hold('the alarms have insufficient data, so capacity is held in both directions');
+      return hold(() => 'the alarms have insufficient data, so capacity is held in both directions');
     case 'ok':
-      return hold(`metric ${shown(value)} requires no change (target ${shown(target)}, scale-in below ${shown(low)})`);
+      return hold(
+        () => `metric ${shown(value)} requires no change (target ${shown(target)}, scale-in below ${shown(low)})`,
+      );
     case 'high': {
       if (measuredCapacity <= 0) {
         return hold(
-          `metric ${shown(value)} is above target ${shown(target)}, but no replica is in service: ` +
+          () =>
+            `metric ${shown(value)} is above target ${shown(target)}, but no replica is in service: ` +
             'a multiple of zero is zero, so scaling from zero needs a step policy or a higher minimum',
         );
       }
       const wanted = ceilCapacity((measuredCapacity * value) / target);
-      const arithmetic = `${measuredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown((measuredCapacity * value) / target)}`;
+      const arithmetic = (): string =>
+        `${measuredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown((measuredCapacity * value) / target)}`;
       const starting =
         measuredCapacity === desiredCapacity
           ? ''
           : ` (${desiredCapacity - measuredCapacity} more are already starting)`;
       if (value <= target || wanted <= measuredCapacity) {
-        return hold(`the alarm is high, but the newest value requires no more capacity: ${arithmetic}`);
+        return hold(() => `the alarm is high, but the newest value requires no more capacity: ${arithmetic()}`);
       }
       return propose(
         'out',
         wanted,
         policy.scaleOutCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic}, rounded up to ${wanted}${starting}`,
+        () =>
+          `metric ${shown(value)} is above target ${shown(target)}: ${arithmetic()}, rounded up to ${wanted}${starting}`,
       );
     }
     case 'low': {
       if (policy.disableScaleIn === true) {
-        return hold(`metric ${shown(value)} is below ${shown(low)}, but scale-in is disabled`);
+        return hold(() => `metric ${shown(value)} is below ${shown(low)}, but scale-in is disabled`);
       }
-      if (desiredCapacity <= 0) return hold(`metric ${shown(value)} is low and there is no replica to remove`);
+      if (desiredCapacity <= 0) return hold(() => `metric ${shown(value)} is low and there is no replica to remove`);
       const exact = (desiredCapacity * value) / target;
       const limit = policy.maxScaleInPerDecision ?? Infinity;
       const wanted = Math.max(0, ceilCapacity(exact), desiredCapacity - limit);
-      const arithmetic = `${desiredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown(exact)}`;
+      const arithmetic = (): string => `${desiredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown(exact)}`;
       if (wanted >= desiredCapacity) {
         return hold(
-          `metric ${shown(value)} is below ${shown(low)}, but one fewer would exceed the target: ${arithmetic}`,
+          () => `metric ${shown(value)} is below ${shown(low)}, but one fewer would exceed the target: ${arithmetic()}`,
         );
       }
       const slowed = wanted > ceilCapacity(exact) ? `, at most ${limit} fewer in one decision` : '';
@@ -189,7 +199,8 @@ export function proposeTargetTracking(policy: TargetTrackingPolicy, situation: T
         'in',
         wanted,
         policy.scaleInCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        `metric ${shown(value)} is below ${shown(low)}: ${arithmetic}, rounded up to ${ceilCapacity(exact)}${slowed}`,
+        () =>
+          `metric ${shown(value)} is below ${shown(low)}: ${arithmetic()}, rounded up to ${ceilCapacity(exact)}${slowed}`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { WITHOUT_WORDS } from '../../core/decision';
 import type { EpochSeconds } from '../../core/time';
 import type { GuardAction } from '../../cost/decide/limits-outcome';
 import { decideGuardLevel } from '../../cost/decide/guard-level';
@@ -58,7 +59,7 @@ export class RehearsedGuard {
       };
     });
     const seen = { atSeconds, budget, budgetRefusal: null, fleets, trainingJobs: [] };
-    const { decision, memory } = decideGuardLevel(plan, seen, this.memory);
+    const { decision, memory } = decideGuardLevel(plan, seen, this.memory, WITHOUT_WORDS);
     this.memory = memory;
     if (levelRank(decision.level) > levelRank(this.highestLevel)) this.highestLevel = decision.level;
     const action = decision.actions.find(({ resourceId }) => resourceId === this.resourceId);

@@ -4,13 +4,7 @@ import { alarmShapes, type AlarmShape } from '../../../scaling/decide/target-tra
 import type { PolicySignal } from '../../../scaling/decide/observation';
 import type { PolicyMetric, TargetTrackingPolicy } from '../../../scaling/decide/plan';
 import type { CloudWatch } from '../cloudwatch/service';
-import type {
-  AlarmCondition,
-  AlarmDefinition,
-  AlarmEvaluation,
-  MetricDataQuery,
-  MetricId,
-} from '../cloudwatch/types';
+import type { AlarmCondition, AlarmDefinition, AlarmEvaluation, MetricDataQuery, MetricId } from '../cloudwatch/types';
 import { AutoScalingError } from './errors';
 import type { TargetKey } from './types';
 

@@ -1,4 +1,5 @@
 import { SCALABLE_DIMENSIONS } from '../../../catalog/scalable-resource';
+import { WITHOUT_WORDS } from '../../../core/decision';
 import type { EpochSeconds } from '../../../core/time';
 import { ARRIVAL_TIMEOUT_SECONDS, refreshMemory } from '../../../scaling/decide/cooldowns';
 import { decide } from '../../../scaling/decide/decide';
@@ -96,24 +97,28 @@ export class ManagedTarget {
       return;
     }
     const seen = this.observe(fleet, atSeconds, triggers);
-    const { decision, memory } = decide(this.plan(), seen, this.memory);
+    const plan = this.plan();
+    const before = this.memory;
+    const { decision, memory } = decide(plan, seen, before, WITHOUT_WORDS);
+    // Most decisions change nothing and are not recorded, so the reasons are written for the others only.
+    const inWords = (): FleetDecision => decide(plan, seen, before).decision;
     const { limits: _inTarget, ...rest } = memory;
     this.target = { ...this.target, ...decision.limits };
 
     if (decision.outcome === 'hold') {
       this.memory = rest;
-      if (decision.notScaledReasons.length > 0) this.recordNotScaled(decision, seen, cause);
+      if (decision.notScaledReasons.length > 0) this.recordNotScaled(decision.notScaledReasons, inWords, seen, cause);
       return;
     }
     if (fleet.isUpdating()) {
       this.memory = { ...refreshMemory(this.memory, seen), schedulesAppliedUntil: rest.schedulesAppliedUntil! };
       this.correctionPending ||= triggers.length === 0;
-      this.recordBlocked(decision, seen, cause);
+      this.recordBlocked(inWords, seen, cause);
       return;
     }
     this.memory = rest;
     this.correctionPending = false;
-    this.change(fleet, decision, seen, this.causeOf(decision, triggers, cause));
+    this.change(fleet, inWords(), seen, this.causeOf(decision, triggers, cause));
   }
 
   private plan(): FleetPlan {
@@ -206,12 +211,17 @@ export class ManagedTarget {
   }
 
   /** Records that nothing was scaled, unless the activity before was not scaled for the same reasons. */
-  private recordNotScaled(decision: FleetDecision, seen: FleetObservation, cause: string): void {
-    const { notScaledReasons } = decision;
+  private recordNotScaled(
+    notScaledReasons: FleetDecision['notScaledReasons'],
+    inWords: () => FleetDecision,
+    seen: FleetObservation,
+    cause: string,
+  ): void {
     if (this.activities.repeats({ cause, notScaledReasons })) {
       this.dependencies.identifiers.skip();
       return;
     }
+    const decision = inWords();
     this.activities.add({
       ...this.describe(decision, seen, cause),
       description: 'Attempting to scale due to alarm triggered',
@@ -222,13 +232,14 @@ export class ManagedTarget {
     });
   }
 
-  private recordBlocked(decision: FleetDecision, seen: FleetObservation, cause: string): void {
+  private recordBlocked(inWords: () => FleetDecision, seen: FleetObservation, cause: string): void {
     const code = 'TargetServicePutResourceAsUnscalable';
     const notScaledReasons = [{ code, currentCapacity: seen.desiredCapacity }] as const;
     if (this.activities.repeats({ cause, notScaledReasons })) {
       this.dependencies.identifiers.skip();
       return;
     }
+    const decision = inWords();
     this.activities.add({
       ...this.describe(decision, seen, cause),
       description: `Setting desired ${this.unit()} to ${decision.desiredCapacity}.`,
