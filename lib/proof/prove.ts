@@ -126,7 +126,9 @@ function conditionalFindings(
   options: ProofOptions,
 ): ConditionalFindings[] {
   const judged = branches.map((one) =>
-    one.branch.isDefault ? one : { branch: one.branch, ...judge(one.branch.templates, options, true) },
+    one.branch.isDefault || !one.readsDefaults
+      ? one
+      : { branch: one.branch, ...judge(one.branch.templates, options, true) },
   );
   return declaredConditions(templates, JUDGED_TYPES[0]).flatMap((declared) =>
     [true, false].flatMap((value) => {
@@ -150,7 +152,8 @@ function judge(templates: readonly TemplateDocument[], options: ProofOptions, ar
       remedy: remedy ?? rule.remedy,
     })),
   );
-  return { findings, has: ({ template, logicalId }) => model.has(template, logicalId) };
+  const { readsDefaults } = model;
+  return { findings, has: ({ template, logicalId }) => model.has(template, logicalId), readsDefaults };
 }
 
 /** Message with its variables as templates write them: `${NAME}`. */

@@ -254,7 +254,11 @@ const NO_VALUE = Symbol('no value');
 
 function chosen(document: unknown, index: number, choice: ConditionChoice): unknown {
   if (!isObject(document)) return document;
-  const truth = (name: string): boolean | undefined => isTrue(conditionOf(document, name), document, index, choice);
+  const known = new Map<string, boolean | undefined>();
+  const truth = (name: string): boolean | undefined => {
+    if (!known.has(name)) known.set(name, isTrue(conditionOf(document, name), document, index, choice));
+    return known.get(name);
+  };
   const kept = (parts: Json): Json =>
     Object.fromEntries(
       Object.entries(parts).flatMap(([id, one]) => {
@@ -272,7 +276,22 @@ function chosen(document: unknown, index: number, choice: ConditionChoice): unkn
   };
 }
 
+/** Objects and lists in which nothing depends on a condition: they are the same under every choice. */
+const unconditional = new WeakMap<object, boolean>();
+
+function isUnconditional(value: object): boolean {
+  const known = unconditional.get(value);
+  if (known !== undefined) return known;
+  const found =
+    !('Fn::If' in value) &&
+    (value as Json)['Ref'] !== 'AWS::NoValue' &&
+    Object.values(value).every((one: unknown) => typeof one !== 'object' || one === null || isUnconditional(one));
+  unconditional.set(value, found);
+  return found;
+}
+
 function resolved(value: unknown, truth: (name: string) => boolean | undefined): unknown {
+  if (typeof value === 'object' && value !== null && isUnconditional(value)) return value;
   if (Array.isArray(value)) return value.map((one) => resolved(one, truth)).filter((one) => one !== NO_VALUE);
   if (!isObject(value)) return value;
   if (value['Ref'] === 'AWS::NoValue') return NO_VALUE;

@@ -88,9 +88,12 @@ export class TemplateModel {
 
   /** True if a template declares a resource. */
   public has(template: string, logicalId: string): boolean {
-    return this.readers.some(
-      ({ name, resources }) => name === template && resources.some((one) => one.logicalId === logicalId),
-    );
+    return this.readers.some((reader) => reader.name === template && reader.resource(logicalId) !== undefined);
+  }
+
+  /** True once a value has depended on the default of a parameter: with open defaults it may be another. */
+  public get readsDefaults(): boolean {
+    return this.readers.some((reader) => reader.readsDefaults);
   }
 
   /**

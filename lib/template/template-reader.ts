@@ -62,6 +62,8 @@ export class TemplateReader {
   private readonly mappings: Json;
   private readonly byId: ReadonlyMap<string, Resource>;
   private readonly isNamed: boolean;
+  /** True once the default of a parameter has been asked for. */
+  public readsDefaults = false;
 
   /** @throws InputError when the document is not a template */
   public constructor(
@@ -333,6 +335,7 @@ export class TemplateReader {
       const isPlain = isPlainParameter(parameter);
       const given = parameter['Default'];
       // An empty default stands for a value to be given at the deployment.
+      if (isPlain && given !== undefined && given !== '') this.readsDefaults = true;
       if (!isPlain || given === undefined || given === '' || this.surroundings.areDefaultsOpen)
         return `<${this.surroundings.index} ${name}>`;
       if (!/List/.test(plainText(parameter['Type']))) return given;
