@@ -1,4 +1,5 @@
-import { proofOf, prove } from '../../lib/proof/prove';
+import { proofOf, prove, RULES } from '../../lib/proof/prove';
+import { applyChoice } from '../../lib/template';
 import { realTime, tracking, variantTarget, type Properties, type Resources } from './support/templates';
 
 describe('conditions', () => {
@@ -134,5 +135,45 @@ describe('warnings behind conditions', () => {
     expect(summary(twice, { Scale: off, Size: off }, Conditions).conditional).toEqual([
       'Scaled true: counts-reset-on-deploy Endpoint',
     ]);
+  });
+});
+
+describe('the work for 256 branches', () => {
+  const names = Array.from({ length: 8 }, (_one, index) => `C${index}`);
+  const Parameters = Object.fromEntries(names.map((name) => [`P${name}`, { Type: 'String', Default: 'no' }]));
+  const Conditions = Object.fromEntries(
+    names.map((name) => [name, { 'Fn::Equals': [{ Ref: `P${name}` }, 'yes'] }]),
+  ) as Properties;
+  const resources = (MinCapacity: unknown): Resources => ({
+    ...realTime(),
+    Target: variantTarget({
+      MinCapacity,
+      MaxCapacity: names.reduce<unknown>((inner, name, index) => ({ 'Fn::If': [name, index + 2, inner] }), 1),
+    }),
+  });
+  const judgements = (Resources: Resources): number => {
+    const check = jest.spyOn(RULES[0]!, 'check');
+    try {
+      prove([{ name: 't.json', document: { Parameters, Conditions, Resources } }]);
+      return check.mock.calls.length;
+    } finally {
+      check.mockRestore();
+    }
+  };
+
+  test('is one judgement of each, where no value is a default of a parameter', () => {
+    expect(judgements(resources(1))).toBe(256);
+  });
+
+  test('is a second one with open defaults, except where the defaults lead', () => {
+    expect(judgements(resources({ Ref: 'PC0' }))).toBe(511);
+  });
+
+  test('copies nothing that no condition changes', () => {
+    const declared: Resources = { ...resources(1), Other: { Type: 'T', Properties: { A: [{ B: 1 }] } } };
+    const [branch] = applyChoice([{ name: 't.json', document: { Conditions, Resources: declared } }], new Map());
+    const chosen = branch!.document as { readonly Resources: Resources };
+    expect(chosen.Resources['Other']).toBe(declared['Other']);
+    expect(chosen.Resources['Target']).not.toBe(declared['Target']);
   });
 });
