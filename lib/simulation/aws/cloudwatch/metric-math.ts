@@ -250,7 +250,10 @@ function isPointwise(node: Node): boolean {
       return isPointwise(node.left) && isPointwise(node.right);
     case 'across':
       return node.operands.every(isPointwise);
+    case 'if':
+      return [node.condition, node.then, node.otherwise].every((part) => part === undefined || isPointwise(part));
     case 'negate':
+    case 'each':
       return isPointwise(node.operand);
     case 'fill':
       return typeof node.filler === 'number' && isPointwise(node.operand);
