@@ -4,11 +4,11 @@ import { advise, rehearse, rehearseWhile, type RehearsalOptions } from '../../..
 import type { Workload } from '../../../lib/simulation/traffic';
 import { chatTemplate } from '../blueprint/chat-template';
 
-/** Six hours of requests that come faster in some half hours than in others. */
+/** Three hours of requests that come faster in some minutes than in others. */
 function bursts(seed: number, requestsPerSecond: number): Workload {
   const random = new FastRandom(seed);
   const moments: number[] = [];
-  for (let at = 0, busy = 1; at < 21_600;) {
+  for (let at = 0, busy = 1; at < 10_800;) {
     if (moments.length % 500 === 0) busy = 0.3 + 2 * random.uniform();
     at += random.exponential() / (requestsPerSecond * busy);
     moments.push(at);
@@ -16,7 +16,7 @@ function bursts(seed: number, requestsPerSecond: number): Workload {
   return {
     name: 'bursts',
     description: `${moments.length} requests`,
-    durationSeconds: 21_600,
+    durationSeconds: 10_800,
     requestCount: moments.length,
     *requests() {
       for (const atSeconds of moments) yield { atSeconds, contextTokens: 100, generatedTokens: 50 };
