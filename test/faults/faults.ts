@@ -601,8 +601,8 @@ export const FAULTS: readonly Fault[] = [
         protection: 'no scale-in during the cooldown of another',
         removals: cut(
           'lib/scaling/decide/cooldowns.ts',
-          "if (scaleIn === undefined) return pass('no scale-in is in cooldown');",
-          "if (scaleIn === undefined || proposal !== undefined) return pass('no scale-in is in cooldown');",
+          "if (scaleIn === undefined) return pass(() => 'no scale-in is in cooldown');",
+          "if (scaleIn === undefined || proposal !== undefined) return pass(() => 'no scale-in is in cooldown');",
         ),
         test: held(
           'scaling/decide/laws',

@@ -86,7 +86,7 @@ export interface AlarmEvaluation {
   readonly reason: string;
 }
 
-/** What an alarm is set to watch, and what it sees now. */
+/** Definition of an alarm, with its present state and value. */
 export interface AlarmCondition {
   readonly definition: AlarmDefinition;
   readonly state: AlarmState;
