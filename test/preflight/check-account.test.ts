@@ -285,6 +285,254 @@ describe('the check of an account', () => {
   });
 });
 
+describe('the table of the check', () => {
+  const lambdaOf = (unreserved: number, reservedConcurrency: number, streamConcurrency: number): CheckRow =>
+    row(
+      check({ lambda: known({ concurrentExecutions: 1000, unreserved }) }, { reservedConcurrency, streamConcurrency }),
+      'Lambda',
+    );
+  const [fleet] = NEEDS.fleets;
+
+  test('says of everything that is there what was found', () => {
+    const roomy = quotas({
+      'ml.g5.xlarge for endpoint usage': 12,
+      'ml.g6.xlarge for endpoint usage': 4,
+      'ml.g5.xlarge for spot training job usage': 1,
+      'ml.g5.xlarge for training job usage': 1,
+    });
+    expect(check({ ...roomy, bootstrapVersion: known(6) })).toEqual([
+      { check: 'CDK bootstrap', status: 'ok', found: 'version 6; the templates need 6' },
+      {
+        check: 'instances of chat/main',
+        status: 'ok',
+        found:
+          "room for 12 of ml.g5.xlarge and 4 of ml.g6.xlarge in the quotas 'for endpoint usage'; starts with 1, scales to 8",
+      },
+      {
+        check: 'training by Training',
+        status: 'ok',
+        found: 'ml.g5.xlarge for spot training job usage: 1; ml.g5.xlarge for training job usage: 1',
+      },
+      {
+        check: 'concurrency of Lambda',
+        status: 'ok',
+        found: '1000 of 1000 concurrent executions are unreserved; the functions reserve 0, the streams use up to 4',
+      },
+      {
+        check: 'role of Application Auto Scaling',
+        status: 'ok',
+        found: 'AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint exists',
+      },
+      { check: 'image vllm:1', status: 'ok', found: 'found in us-east-1' },
+      { check: 'permissions of deployer', status: 'ok', found: 'every action of the deployment is allowed' },
+      {
+        check: 'cost of the instances',
+        status: 'ok',
+        found: '1028 USD a month at the minimum, 11.26 USD an hour at the maximum',
+      },
+    ]);
+  });
+
+  test('has no row for what a deployment does not need', () => {
+    const nothing: Partial<AccountNeeds> = {
+      fleets: [],
+      training: [],
+      images: [],
+      bootstrap: undefined,
+      streamConcurrency: 0,
+      hasScaling: false,
+      resourceTypes: [],
+      unknown: ['t.json: a fleet is decided by the deployment'],
+    };
+    expect(check({ permissions: [] }, nothing)).toEqual([
+      { check: 'templates', status: 'unknown', found: 't.json: a fleet is decided by the deployment' },
+    ]);
+  });
+
+  test('names what could not be read, each with its permission', () => {
+    const unknown = { kind: 'unknown', action: 'some:Action', reason: 'denied' } as const;
+    const rows = check({
+      quotas: unknown,
+      lambda: unknown,
+      bootstrapVersion: unknown,
+      hasScalingRole: unknown,
+      images: new Map([[NEEDS.images[0]!.uri, unknown]]),
+      permissions: [{ role: 'deployer', denied: unknown }],
+    });
+    const common = {
+      status: 'unknown',
+      found: 'denied',
+      remedy: 'allow some:Action for whoever runs the check, or look it up in the console',
+    };
+    expect(rows.slice(0, -1)).toEqual(
+      [
+        'CDK bootstrap',
+        'quotas of hosting',
+        'quotas of training',
+        'concurrency of Lambda',
+        'role of Application Auto Scaling',
+        'image vllm:1',
+        'permissions of deployer',
+      ].map((title) => ({ check: title, ...common })),
+    );
+  });
+
+  test('fails for a region without bootstrap, with the parameter that is missing', () => {
+    expect(row(check({ bootstrapVersion: known(null) }), 'bootstrap').found).toBe(
+      '/cdk-bootstrap/hnb659fds/version does not exist: the region is not bootstrapped',
+    );
+  });
+
+  test('has the way out where a quota is not listed, and names every one', () => {
+    expect(row(check(quotas({}), { training: [] }), 'chat/main')).toEqual({
+      check: 'instances of chat/main',
+      status: 'unknown',
+      found:
+        "Service Quotas lists no quota 'ml.g5.xlarge for endpoint usage', 'ml.g6.xlarge for endpoint usage' in us-east-1: " +
+        'SageMaker may not offer the type there',
+      remedy: 'choose another type or region',
+    });
+  });
+
+  test.each(['initial', 'maximum', 'rolloutExtra'] as const)('does not judge a fleet whose %s is not known', (name) => {
+    const rows = check({}, { fleets: [{ ...fleet!, [name]: null }] });
+    expect(row(rows, 'chat/main')).toEqual({
+      check: 'instances of chat/main',
+      status: 'unknown',
+      found: 'its numbers of instances are decided by the deployment',
+    });
+  });
+
+  test.each(['minimum', 'maximum'] as const)('does not price a fleet whose %s is not known', (name) => {
+    expect(row(check({}, { fleets: [{ ...fleet!, [name]: null }] }), 'cost')).toEqual({
+      check: 'cost of the instances',
+      status: 'unknown',
+      found: 'the limits of chat/main are decided by the deployment',
+    });
+  });
+
+  test('says that scaling has just enough room, and for an update how many are missing', () => {
+    const just = quotas({ 'ml.g5.xlarge for endpoint usage': 8, 'ml.g6.xlarge for endpoint usage': 0 });
+    expect(row(check(just, { training: [] }), 'chat/main')).toEqual({
+      check: 'instances of chat/main',
+      status: 'warning',
+      found:
+        "room for 8 of ml.g5.xlarge and 0 of ml.g6.xlarge in the quotas 'for endpoint usage'; starts with 1, scales to 8: " +
+        'an update while all 8 run needs 4 more and would be rolled back',
+      remedy: "raise 'ml.g5.xlarge for endpoint usage' to 12 in Service Quotas (us-east-1)",
+    });
+  });
+
+  test('names every type that runs, and none that does not', () => {
+    const hosted = known(
+      new Map([
+        ['ml.g5.xlarge', 1],
+        ['ml.g6.xlarge', 2],
+      ]),
+    );
+    expect(row(check({ hosted }), 'chat/main').found).toContain(
+      ', beside 1 of ml.g5.xlarge and 2 of ml.g6.xlarge that run already; starts',
+    );
+  });
+
+  test('checks each state machine by itself, with jobs of several instances and those in progress', () => {
+    const spot = 'ml.g5.xlarge for spot training job usage';
+    const training = [
+      { stateMachine: 'Big', instanceType: 'ml.g5.xlarge', instances: 2, use: 'spot-training' as const },
+      { stateMachine: 'Small', instanceType: 'ml.g5.xlarge', instances: 1, use: 'spot-training' as const },
+      { stateMachine: 'Other', instanceType: 'ml.p5.48xlarge', instances: 1, use: 'training' as const },
+    ];
+    const rows = check({ ...quotas({ [spot]: 3 }), training: known(new Map([[spot, 2]])) }, { fleets: [], training });
+    expect(rows.filter(({ check: title }) => title.startsWith('training'))).toEqual([
+      {
+        check: 'training by Big',
+        status: 'warning',
+        found: `${spot}: 3 (needs 2, 2 in use by jobs in progress): no training job can start until one of them ends`,
+        remedy: `raise '${spot}' to 4 in Service Quotas (us-east-1)`,
+      },
+      { check: 'training by Small', status: 'ok', found: `${spot}: 3 (2 in use by jobs in progress)` },
+      {
+        check: 'training by Other',
+        status: 'fails',
+        found: 'ml.p5.48xlarge for training job usage: not listed: no training job can start',
+        remedy: "raise 'ml.p5.48xlarge for training job usage' to 1 in Service Quotas (us-east-1)",
+      },
+    ]);
+  });
+
+  test('leaves Lambda its 100, and lets streams use what is unreserved', () => {
+    const remedy = "raise 'Concurrent executions' of AWS Lambda in Service Quotas";
+    const unreserved = '200 of 1000 concurrent executions are unreserved';
+    expect(lambdaOf(200, 100, 0)).toMatchObject({
+      status: 'ok',
+      found: `${unreserved}; the functions reserve 100, the streams use up to 0`,
+    });
+    expect(lambdaOf(200, 101, 0)).toEqual({
+      check: 'concurrency of Lambda',
+      status: 'fails',
+      found: `${unreserved}; the functions reserve 101, and Lambda keeps 100 unreserved`,
+      remedy,
+    });
+    expect(lambdaOf(200, 0, 200).status).toBe('ok');
+    expect(lambdaOf(200, 0, 201)).toEqual({
+      check: 'concurrency of Lambda',
+      status: 'warning',
+      found: `${unreserved}; the streams use up to 201`,
+      remedy,
+    });
+  });
+
+  test('names the role that the first scalable target creates', () => {
+    expect(row(check({ hasScalingRole: known(false) }), 'role of').found).toBe(
+      'AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist; the first scalable target creates it, ' +
+        'with iam:CreateServiceLinkedRole',
+    );
+  });
+
+  test('fails for an image that is not there, and does not judge one that the registry was not asked for', () => {
+    const [image] = NEEDS.images;
+    expect(row(check({ images: new Map([[image!.uri, known(false)]]) }), 'image')).toEqual({
+      check: 'image vllm:1',
+      status: 'fails',
+      found: `not in the registry: ${image!.uri}`,
+      remedy: 'give a tag and a region that the registry has',
+    });
+    expect(row(check({ images: new Map() }), 'image')).toEqual({
+      check: 'image vllm:1',
+      status: 'unknown',
+      found: 'the registry was not asked',
+    });
+  });
+
+  test('says where to look for an action that some resources allow, and for the actions of a type', () => {
+    const denied = known([{ action: 'iam:PassRole', isCertain: false }]);
+    const rows = check({ permissions: [{ role: 'deployer', denied }] }, { resourceTypes: ['A::B::C', 'A::B::D'] });
+    expect(rows.filter(({ check: title }) => title.startsWith('permissions'))).toEqual([
+      {
+        check: 'permissions of deployer',
+        status: 'unknown',
+        found: 'not allowed on every resource: iam:PassRole',
+        remedy:
+          'look whether a statement of deployer allows them on resources of this name, which the deployment creates; else allow them',
+      },
+      {
+        check: 'permissions of other types',
+        status: 'unknown',
+        found: 'no actions are known for A::B::C, A::B::D',
+        remedy: "look them up in the types' schemas (aws cloudformation describe-type)",
+      },
+    ]);
+  });
+
+  test('lists the actions of a deployment once each, in order', () => {
+    const { actions, unlisted } = deploymentActions(['AWS::SageMaker::Model', 'A::B::C', 'AWS::SageMaker::Endpoint']);
+    expect(unlisted).toEqual(['A::B::C']);
+    expect(actions).toEqual([...new Set(actions)].sort());
+    expect(actions.length).toBeGreaterThan(4);
+    expect(deploymentActions(['A::B::C'])).toEqual({ actions: [], unlisted: ['A::B::C'] });
+  });
+});
+
 describe('the needs of templates', () => {
   const endpoint = (deployment: object | undefined, extra: object = {}) => ({
     Resources: {
