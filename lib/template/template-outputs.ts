@@ -1,8 +1,20 @@
 import { isObject, type Json } from '../core/parse';
 
+/** A stack that a template deploys from another template. */
+export interface NestedStack {
+  readonly logicalId: string;
+  /** File name of its template, without folders. */
+  readonly file: string;
+  readonly parameters: Json;
+}
+
 /** A template as far as others read its outputs. */
 interface OutputReader {
+  readonly name: string;
   readonly stackName: string;
+  readonly nestedStacks: readonly NestedStack[];
+  /** Values of parameters of the Parameter Store that it declares, by their names. */
+  storedParameters(): ReadonlyMap<string, unknown>;
   readonly region: string | undefined;
   readonly outputs: Json;
   text(value: unknown): string | undefined;
@@ -15,8 +27,15 @@ export interface TemplateOutput<Reader> {
   readonly value: unknown;
 }
 
+/** A place at which a template deploys another one. */
+interface NestedPlace<Reader> {
+  readonly reader: Reader;
+  readonly nested: NestedStack;
+}
+
 /** Outputs of all templates, which other templates read by export name or by stack. */
 export class TemplateOutputs<Reader extends OutputReader> {
+  private places: Map<string, NestedPlace<Reader>[]> | undefined;
   private byExport: Map<string, TemplateOutput<Reader>> | undefined;
   private readonly texts = new Map<Reader, Map<string, string | undefined>>();
 
@@ -46,6 +65,33 @@ export class TemplateOutputs<Reader extends OutputReader> {
     return found.length === 1 ? found[0] : undefined;
   }
 
+  /** Value that the stack around a nested one gives a parameter; undefined where no template or more than one place deploys it. */
+  public givenParameter(child: Reader, parameter: string): TemplateOutput<Reader> | undefined {
+    this.places ??= this.placesByFile();
+    const file = fileOf(child.name);
+    const [only, ...others] = this.places.get(file) ?? [];
+    if (only === undefined || others.length > 0 || this.withFile(file).length !== 1) return undefined;
+    const value = only.nested.parameters[parameter];
+    // The name is apart from those of outputs, and differs between the templates that one template deploys.
+    return value === undefined ? undefined : { reader: only.reader, name: `${file}: ${parameter}`, value };
+  }
+
+  /** Output of a stack that a template deploys from another one. */
+  public ofNested(parent: Reader, logicalId: string, outputName: string): TemplateOutput<Reader> | undefined {
+    const nested = parent.nestedStacks.find((one) => one.logicalId === logicalId);
+    const children = nested === undefined ? [] : this.withFile(nested.file);
+    const output = children.length === 1 ? children[0]!.outputs[outputName] : undefined;
+    return isObject(output) ? { reader: children[0]!, name: outputName, value: output['Value'] } : undefined;
+  }
+
+  /** Value of a parameter of the Parameter Store that exactly one template declares. */
+  public stored(name: string): TemplateOutput<Reader> | undefined {
+    const found = this.readers.filter((reader) => reader.storedParameters().has(name));
+    return found.length === 1
+      ? { reader: found[0]!, name: `stored: ${name}`, value: found[0]!.storedParameters().get(name) }
+      : undefined;
+  }
+
   /** Text of an output; undefined where it is unknown or refers to itself. */
   public text({ reader, name, value }: TemplateOutput<Reader>): string | undefined {
     const texts = this.texts.get(reader) ?? new Map<string, string | undefined>();
@@ -57,6 +103,19 @@ export class TemplateOutputs<Reader extends OutputReader> {
     return texts.get(name);
   }
 
+  private withFile(file: string): Reader[] {
+    return this.readers.filter((reader) => fileOf(reader.name) === file);
+  }
+
+  private placesByFile(): Map<string, NestedPlace<Reader>[]> {
+    const places = new Map<string, NestedPlace<Reader>[]>();
+    for (const reader of this.readers) {
+      for (const nested of reader.nestedStacks)
+        places.set(nested.file, [...(places.get(nested.file) ?? []), { reader, nested }]);
+    }
+    return places;
+  }
+
   private collectExports(exports: Map<string, TemplateOutput<Reader>>): void {
     for (const reader of this.readers) {
       for (const [name, output] of Object.entries(reader.outputs)) {
@@ -66,4 +125,9 @@ export class TemplateOutputs<Reader extends OutputReader> {
       }
     }
   }
+}
+
+/** Name of a file without its folders. */
+export function fileOf(path: string): string {
+  return path.replace(/^.*[\\/]/, '');
 }

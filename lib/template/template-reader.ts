@@ -2,7 +2,7 @@ import { InputError } from '../core/errors';
 import { isObject, type Json } from '../core/parse';
 import { plainText } from './plain-text';
 import { deployTimeName, isLiteral, withoutDynamicReferences } from './deploy-time-names';
-import type { TemplateOutput, TemplateOutputs } from './template-outputs';
+import { fileOf, type NestedStack, type TemplateOutput, type TemplateOutputs } from './template-outputs';
 import { stackNameOf, type TemplateDocument } from './template-document';
 
 /** A resource of a template. */
@@ -59,7 +59,10 @@ export class TemplateReader {
   public readonly outputs: Json;
   public readonly conditions: Json;
   public readonly parameters: Json;
+  /** Stacks that the template deploys from other templates. */
+  public readonly nestedStacks: readonly NestedStack[];
   private readonly mappings: Json;
+  private stored: ReadonlyMap<string, unknown> | undefined;
   private readonly byId: ReadonlyMap<string, Resource>;
   private readonly isNamed: boolean;
   /** True once the default of a parameter has been asked for. */
@@ -102,12 +105,25 @@ export class TemplateReader {
       return [{ template: name, logicalId, type, declaredType, properties, dependsOn, condition, reader: this }];
     });
     this.macros = Object.entries(document['Resources']).filter(([id]) => id.startsWith('Fn::'));
+    this.nestedStacks = Object.entries(document['Resources']).flatMap(([logicalId, resource]) =>
+      nestedStack(logicalId, resource),
+    );
     this.byId = new Map(this.resources.map((resource) => [resource.logicalId, resource]));
   }
 
   /** Resource of a logical id. */
   public resource(logicalId: string): Resource | undefined {
     return this.byId.get(logicalId);
+  }
+
+  /** Values of the parameters of the Parameter Store that the template declares, by their literal names. */
+  public storedParameters(): ReadonlyMap<string, unknown> {
+    this.stored ??= new Map(
+      this.resources
+        .filter(({ type, properties }) => type === 'AWS::SSM::Parameter' && typeof properties['Name'] === 'string')
+        .map(({ properties }) => [properties['Name'] as string, properties['Value']]),
+    );
+    return this.stored;
   }
 
   /** Output of another template that `Fn::ImportValue` or `Fn::GetStackOutput` reads. */
@@ -217,7 +233,7 @@ export class TemplateReader {
 
   private evaluate(value: unknown, depth: number): unknown {
     if (depth > MAX_DEPTH) return UNKNOWN;
-    if (typeof value === 'string') return withoutDynamicReferences(value);
+    if (typeof value === 'string') return this.resolved(value);
     if (!isObject(value)) return value;
     const [name, ...others] = Object.keys(value);
     if (others.length > 0 || name === undefined || (name !== 'Ref' && !name.startsWith('Fn::'))) return value;
@@ -245,7 +261,7 @@ export class TemplateReader {
         const texts = list.map((part) => inner(part));
         return texts.some((text) => text === UNKNOWN || typeof text === 'object')
           ? UNKNOWN
-          : withoutDynamicReferences(texts.join(plainText(delimiter)));
+          : this.resolved(texts.join(plainText(delimiter)));
       }
       case 'Fn::Sub':
         return this.substitute(argument, depth);
@@ -333,11 +349,12 @@ export class TemplateReader {
     const parameter = this.parameters[name];
     if (isObject(parameter)) {
       const isPlain = isPlainParameter(parameter);
-      const given = parameter['Default'];
+      const given = this.given(name, parameter) ?? parameter['Default'];
       // An empty default stands for a value to be given at the deployment.
-      if (isPlain && given !== undefined && given !== '') this.readsDefaults = true;
-      if (!isPlain || given === undefined || given === '' || this.surroundings.areDefaultsOpen)
-        return `<${this.surroundings.index} ${name}>`;
+      const isDefault = given === parameter['Default'];
+      if (isPlain && isDefault && given !== undefined && given !== '') this.readsDefaults = true;
+      const isOpen = isDefault && (!isPlain || this.surroundings.areDefaultsOpen);
+      if (given === undefined || given === '' || isOpen) return `<${this.surroundings.index} ${name}>`;
       if (!/List/.test(plainText(parameter['Type']))) return given;
       return plainText(given)
         .split(',')
@@ -354,9 +371,37 @@ export class TemplateReader {
     return `<${this.surroundings.index} ${name}>`;
   }
 
+  /** Value that another template gives a parameter: the stack around this one, or the Parameter Store. */
+  private given(name: string, parameter: Json): string | undefined {
+    const { outputs } = this.surroundings;
+    const passed = outputs.givenParameter(this, name);
+    const value = passed === undefined ? undefined : outputs.text(passed);
+    if (isPlainParameter(parameter)) return value;
+    const stored = /^AWS::SSM::Parameter::Value</.test(plainText(parameter['Type']))
+      ? outputs.stored(value ?? plainText(parameter['Default']))
+      : undefined;
+    return stored === undefined ? undefined : outputs.text(stored);
+  }
+
+  /** Text with its dynamic references resolved as far as a template declares their values. */
+  private resolved(text: string): string {
+    if (!text.includes('{{resolve:')) return text;
+    const { outputs } = this.surroundings;
+    return withoutDynamicReferences(
+      text.replace(/\{\{resolve:ssm:([^{}:]+)(:\d+)?\}\}/g, (whole: string, name: string) => {
+        const stored = outputs.stored(name);
+        return (stored === undefined ? undefined : outputs.text(stored)) ?? whole;
+      }),
+    );
+  }
+
   private attribute(id: string, attribute: string, depth: number): unknown {
     const resource = this.byId.get(id);
     if (resource === undefined) return `<${this.surroundings.index} ${id}.${attribute}>`;
+    const { outputs } = this.surroundings;
+    const nested = attribute.startsWith('Outputs.') ? outputs.ofNested(this, id, attribute.slice(8)) : undefined;
+    const text = nested === undefined ? undefined : outputs.text(nested);
+    if (text !== undefined) return text;
     const kind = ARN_BY_REF[resource.type];
     if (kind !== undefined && attribute === kind.nameProperty) return this.ownName(resource, attribute, depth);
     if (kind !== undefined && /Arn$/.test(attribute)) return this.reference(id, depth);
@@ -387,8 +432,23 @@ export class TemplateReader {
       if (value === UNKNOWN || value === undefined || typeof value === 'object') isKnown = false;
       return plainText(value);
     });
-    return isKnown ? withoutDynamicReferences(text) : UNKNOWN;
+    return isKnown ? this.resolved(text) : UNKNOWN;
   }
+}
+
+/** Stack that a resource deploys from a template given as a file; none for other resources and for templates elsewhere. */
+function nestedStack(logicalId: string, resource: unknown): NestedStack[] {
+  if (!isObject(resource) || !isObject(resource['Properties'])) return [];
+  const { Type, Properties, Metadata } = resource;
+  const url = Type === 'AWS::CloudFormation::Stack' ? Properties['TemplateURL'] : undefined;
+  const location = Type === 'AWS::Serverless::Application' ? Properties['Location'] : undefined;
+  // The path of the template in a cloud assembly. Source: cx-api, ASSET_RESOURCE_METADATA_PATH_KEY.
+  const asset = isObject(Metadata) ? Metadata['aws:asset:path'] : undefined;
+  const [path] = [asset, url, location].filter((one) => typeof one === 'string');
+  if ((url === undefined && location === undefined) || path === undefined) return [];
+  return [
+    { logicalId, file: fileOf(path), parameters: isObject(Properties['Parameters']) ? Properties['Parameters'] : {} },
+  ];
 }
 
 /** True if a macro or a loop adds properties. */

@@ -120,6 +120,59 @@ function inTwo(output: object, reference: object): { readonly [file: string]: ob
   };
 }
 
+/** Two templates: one gives the name of its endpoint out, the other takes it and its limits as parameters. */
+function nested(parameter: string): { readonly [file: string]: object } {
+  const files = inTwo({}, { Ref: parameter });
+  const { Resources } = files['Scaling.template.json'] as { readonly Resources: { readonly Target: object } };
+  const { Properties } = Resources.Target as { readonly Properties: object };
+  const Target = {
+    ...Resources.Target,
+    Properties: { ...Properties, MinCapacity: { Ref: 'Least' }, MaxCapacity: { Ref: 'Most' } },
+  };
+  const Parameters = {
+    [parameter]: { Type: 'String' },
+    Least: { Type: 'Number', Default: 1 },
+    Most: { Type: 'Number' },
+  };
+  return { ...files, 'Scaling.template.json': { Parameters, Resources: { ...Resources, Target } } };
+}
+
+/** A template that deploys both as nested stacks. */
+function around(url: (file: string) => object, isAsset = false): object {
+  const stack = (file: string, Parameters: object): object => ({
+    Type: 'AWS::CloudFormation::Stack',
+    Properties: { ...url(file), Parameters },
+    ...(isAsset && { Metadata: { 'aws:asset:path': file } }),
+  });
+  return {
+    Resources: {
+      Serving: stack('Serving.template.json', {}),
+      Scaling: stack('Scaling.template.json', {
+        Endpoint: { 'Fn::GetAtt': ['Serving', 'Outputs.Name'] },
+        Least: '2',
+        Most: { 'Fn::FindInMap': ['Sizes', 'prod', 'Most'] },
+      }),
+    },
+    Mappings: { Sizes: { prod: { Most: 6 } } },
+  };
+}
+
+/** The chat template in two, the name of the endpoint in the Parameter Store. */
+function stored({ Parameters, reference }: { Parameters?: object; reference: unknown }): {
+  readonly [file: string]: object;
+} {
+  const files = inTwo({}, reference as object);
+  const serving = files['Serving.template.json'] as { readonly Resources: object };
+  const Published = {
+    Type: 'AWS::SSM::Parameter',
+    Properties: { Name: '/serving/name', Type: 'String', Value: { 'Fn::GetAtt': ['Endpoint', 'EndpointName'] } },
+  };
+  return {
+    'Serving.template.json': { ...serving, Resources: { ...serving.Resources, Published } },
+    'Scaling.template.json': { ...files['Scaling.template.json'], ...(Parameters !== undefined && { Parameters }) },
+  };
+}
+
 const YAML = `
 Parameters:
   Stage: {Type: String, Default: prod}
@@ -278,6 +331,32 @@ const CASES: readonly Case[] = [
   {
     name: 'an output of another stack',
     files: inTwo({}, { 'Fn::GetStackOutput': { StackName: 'Serving', OutputName: 'Name', Region: 'us-east-1' } }),
+    fleets: [CHAT],
+  },
+  {
+    name: 'a stack around both, which passes the name and the limits on',
+    files: { ...nested('Endpoint'), 'Around.template.json': around((file) => ({ TemplateURL: `./${file}` })) },
+    fleets: [{ ...CHAT, limits: [2, 6] }],
+  },
+  {
+    name: 'the same, from a bucket of assets',
+    files: {
+      ...nested('Endpoint'),
+      'Around.template.json': around(() => ({ TemplateURL: { 'Fn::Sub': 'https://s3/${Hash}' } }), true),
+    },
+    fleets: [{ ...CHAT, limits: [2, 6] }],
+  },
+  {
+    name: 'a name in the Parameter Store, which a parameter looks up',
+    files: stored({
+      Parameters: { Name: { Type: 'AWS::SSM::Parameter::Value<String>', Default: '/serving/name' } },
+      reference: { Ref: 'Name' },
+    }),
+    fleets: [CHAT],
+  },
+  {
+    name: 'a name in the Parameter Store, which a dynamic reference looks up',
+    files: stored({ reference: '{{resolve:ssm:/serving/name:3}}' }),
     fleets: [CHAT],
   },
   {
