@@ -7,6 +7,9 @@ export const INVOKE_ACTION = 'sagemaker:InvokeEndpoint';
 /** Action of a caller that reads the response as a stream. */
 export const STREAM_ACTION = 'sagemaker:InvokeEndpointWithResponseStream';
 
+/** Action of a caller that keeps a stream open in both directions. */
+export const CONVERSATION_ACTION = 'sagemaker:InvokeEndpointWithBidirectionalStream';
+
 /** Permission and environment of a caller. */
 export interface Invocation {
   readonly actions: string[];

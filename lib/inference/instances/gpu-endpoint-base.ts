@@ -3,12 +3,15 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import { SCALABLE_DIMENSIONS } from '../../catalog/scalable-resource';
 import type { FleetInstances, FleetPredefinedMetrics } from '../../scaling';
 import { ENDPOINT_NAME_VARIABLE } from '../contract';
-import { grantInvocation, INVOKE_ACTION, STREAM_ACTION } from '../endpoint/invoke-grant';
+import { CONVERSATION_ACTION, grantInvocation, INVOKE_ACTION, STREAM_ACTION } from '../endpoint/invoke-grant';
 import { RealTimeModelBase, type IRealTimeModel } from '../endpoint/real-time-model';
 import type { IInstanceFleet } from './instance-fleet';
 
 /** Real-time endpoint on GPU instances, created in this app or imported. */
 export interface IGpuEndpoint extends IRealTimeModel, IInstanceFleet {
+  /** Allows a principal to keep a stream open in both directions with the endpoint. */
+  grantInvokeWithBidirectionalStream(grantee: iam.IGrantable): iam.Grant;
+
   /** Requests sent to one instance, in a minute. */
   metricInvocationsPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 }
@@ -49,6 +52,14 @@ export abstract class GpuEndpointBase extends RealTimeModelBase implements IGpuE
   /** Allows a principal to invoke the endpoint with a streamed response; a Lambda function also receives the endpoint's name. */
   public grantInvokeWithResponseStream(grantee: iam.IGrantable): iam.Grant {
     return this.grantAction(grantee, STREAM_ACTION);
+  }
+
+  /**
+   * Allows a principal to keep a stream open in both directions with the endpoint (`InvokeEndpointWithBidirectionalStream`); a Lambda function
+   * also receives the endpoint's name.
+   */
+  public grantInvokeWithBidirectionalStream(grantee: iam.IGrantable): iam.Grant {
+    return this.grantAction(grantee, CONVERSATION_ACTION);
   }
 
   public metricInvocationsPerInstance(options?: cloudwatch.MetricOptions): cloudwatch.Metric {

@@ -136,6 +136,17 @@ describe('grantInvoke', () => {
     expect(statements).not.toContain('"sagemaker:InvokeEndpoint"');
   });
 
+  test('leaves streams in both directions to a grant of their own', () => {
+    const stack = newStack();
+    const handler = new HandlerFunction(stack, 'Caller', { handlerName: 'scale-events', description: 'Calls' });
+    endpointIn(stack).grantInvokeWithBidirectionalStream(handler);
+    const template = Template.fromStack(stack);
+    const statements = JSON.stringify(template.findResources('AWS::IAM::Policy'));
+    expect(statements).toContain('"sagemaker:InvokeEndpointWithBidirectionalStream"');
+    expect(statements).not.toMatch(/"sagemaker:InvokeEndpoint(WithResponseStream)?"/);
+    expect(JSON.stringify(template.findResources('AWS::Lambda::Function'))).toContain('TIDEGATE_ENDPOINT_NAME');
+  });
+
   test('works from another stack', () => {
     const app = new App();
     const serving = new Stack(app, 'Serving', { env });
