@@ -57,7 +57,8 @@ export function chooseLevel(
   const entered = levelAt(position, thresholds, 0, NOTHING_RELEASED);
   if (levelRank(entered) >= levelRank(previous)) return entered;
   const kept = levelAt(position, thresholds, changed ? 0 : thresholds.releasePercent, release);
-  return levelRank(kept) < levelRank(previous) ? highest(entered, kept) : previous;
+  // With the hysteresis and the cost of a release, the kept level is never below the entered one.
+  return levelRank(kept) < levelRank(previous) ? kept : previous;
 }
 
 /** Returns the level at which a position is for itself, without a level before it. */
@@ -105,10 +106,6 @@ export function liftingBudgetUsd(
     0,
   );
   return Math.floor((floorsUsd + free) * (1 + 2 * ROUNDING)) + 1;
-}
-
-function highest(a: GuardLevel, b: GuardLevel): GuardLevel {
-  return levelRank(a) >= levelRank(b) ? a : b;
 }
 
 /** Returns the spent part of the budget, in percent. */
