@@ -240,3 +240,63 @@ describe('decide', () => {
     expect(second).toEqual([{ code: 'AlreadyAtDesiredCapacity', currentCapacity: 6 }]);
   });
 });
+
+describe('suspended scaling', () => {
+  const suspended = (dynamicScalingOutSuspended: boolean, dynamicScalingInSuspended: boolean): FleetPlan => ({
+    ...plan,
+    suspended: { dynamicScalingOutSuspended, dynamicScalingInSuspended, scheduledScalingSuspended: false },
+  });
+  const capacity = (of: FleetPlan, value: number) => decide(of, seen(4, value), EMPTY_MEMORY).decision.desiredCapacity;
+
+  test('holds back a change in its direction alone', () => {
+    // 4 x 150 / 100 = 6, and 4 x 50 / 100 = 2
+    expect([capacity(plan, 150), capacity(plan, 50)]).toEqual([6, 2]);
+    expect([capacity(suspended(true, false), 150), capacity(suspended(true, false), 50)]).toEqual([4, 2]);
+    expect([capacity(suspended(false, true), 150), capacity(suspended(false, true), 50)]).toEqual([6, 4]);
+  });
+
+  test('says what is not set', () => {
+    const { decision } = decide(suspended(true, false), seen(4, 150), EMPTY_MEMORY);
+    expect(decision.steps).toContainEqual({
+      stage: 'suspended',
+      from: 6,
+      to: 4,
+      reason: 'scaling out by policies is suspended, so 6 is not set',
+    });
+    expect(decision.outcome).toBe('hold');
+    expect(decision.decidedBy).toBeUndefined();
+    const down = decide(suspended(true, true), seen(4, 50), EMPTY_MEMORY).decision;
+    expect(down.steps).toContainEqual(
+      expect.objectContaining({ reason: 'scaling in by policies is suspended, so 2 is not set' }),
+    );
+  });
+
+  test('leaves the limits, and what needs no change, alone', () => {
+    const stages = ({ decision }: ReturnType<typeof decide>) => decision.steps.map(({ stage }) => stage);
+    expect(stages(decide(suspended(true, true), seen(4, 100), EMPTY_MEMORY))).not.toContain('suspended');
+    const low = decide({ ...suspended(true, true), minCapacity: 6 }, seen(4, 150), EMPTY_MEMORY).decision;
+    expect(low.desiredCapacity).toBe(6);
+  });
+});
+
+describe('the origin of a change', () => {
+  test('is the policy whose direction it has, and its cooldown begins, also where a limit sets the number', () => {
+    const { decision, memory } = decide({ ...plan, maxCapacity: 5 }, seen(4, 300), EMPTY_MEMORY);
+    expect(decision).toMatchObject({ desiredCapacity: 5, decidedBy: 'track', limitedBy: 'max' });
+    expect(memory.scaleOuts).toMatchObject([{ policyName: 'track', from: 4, to: 5 }]);
+  });
+
+  test('is no policy where a limit alone changes the fleet, or against what the policy proposes', () => {
+    for (const value of [100, 120]) {
+      const { decision, memory } = decide({ ...plan, maxCapacity: 3 }, seen(4, value), EMPTY_MEMORY);
+      expect(decision).toMatchObject({ desiredCapacity: 3, outcome: 'scale-in' });
+      expect(decision.decidedBy).toBeUndefined();
+      expect(memory.scaleIn).toBeUndefined();
+    }
+  });
+
+  test('has no reason for standing still where nothing was proposed or something changed', () => {
+    expect(decide(plan, seen(4, 100), EMPTY_MEMORY).decision.notScaledReasons).toEqual([]);
+    expect(decide(plan, seen(4, 150), EMPTY_MEMORY).decision.notScaledReasons).toEqual([]);
+  });
+});

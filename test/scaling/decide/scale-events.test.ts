@@ -2,6 +2,9 @@ import * as fc from 'fast-check';
 import { parseScaleNotice, scaleEventKey, type ScaleEvent, type ScalingActivity } from '../../../lib/scaling/contract';
 import {
   eventsOfNotice,
+  fleetStateMetrics,
+  setsCapacity,
+  wantedCapacity,
   isCapacityError,
   eventsOfActivities as decide,
 } from '../../../lib/scaling/decide/scale-events';
@@ -185,5 +188,97 @@ describe('isCapacityError', () => {
     ['Endpoint is being updated', false],
   ])('%s: %p', (message, expected) => {
     expect(isCapacityError(message)).toBe(expected);
+  });
+});
+
+describe('a fleet at its maximum', () => {
+  const notice = { kind: 'max-reached' as const, resourceId, atSeconds: 12.3456, from: 4, to: 8 };
+
+  test('is an event of this fleet alone', () => {
+    expect(eventsOfNotice(notice, [{ ...fleet, resourceId: 'other' }, fleet])).toEqual([
+      {
+        id: 'max-reached/12346',
+        atSeconds: 12.3456,
+        resourceId,
+        kind: 'max-reached',
+        from: 4,
+        to: 8,
+        reason: 'the policies require at least the maximum capacity (8); the fleet cannot scale out further',
+        source: 'event-bus',
+      },
+    ]);
+    expect(eventsOfNotice({ ...notice, to: null }, [fleet])[0]!.reason).toContain('the maximum capacity (unknown)');
+  });
+
+  test('has no event at a tick', () => {
+    expect(eventsOfNotice({ kind: 'reconcile' }, [fleet])).toEqual([]);
+  });
+});
+
+describe('an activity', () => {
+  test.each([
+    ['Setting desired instance count to 14.', 14],
+    ['Setting desired copy count to 0.', 0],
+    ['setting desired capacity to 3', 3],
+    ['Setting min capacity to 2 and max capacity to 5', undefined],
+  ])('"%s" asks for %p', (description, expected) => {
+    expect(wantedCapacity(description)).toBe(expected);
+  });
+
+  test('sets the capacity once it has ended well', () => {
+    const statuses = ['Pending', 'InProgress', 'Successful', 'Overridden', 'Failed', 'Unfulfilled'] as const;
+    expect(statuses.map((status) => setsCapacity(activity('a', 0, 4, { status })))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(setsCapacity(activity('a', 0, 4, { description: 'Setting max capacity to 5' }))).toBe(false);
+  });
+
+  test('comes in the order of its start, then of its id, and counts once', () => {
+    const events = eventsOfActivities(
+      [activity('c', 20, 8), activity('b', 10, 6), activity('a', 10, 5), activity('c', 20, 8)],
+      4,
+    );
+    expect(events.map(({ id, from, to }) => [id, from, to])).toEqual([
+      ['activity/a', 4, 5],
+      ['activity/b', 5, 6],
+      ['activity/c', 6, 8],
+    ]);
+  });
+
+  test('has its description as the reason where the service names no cause', () => {
+    expect(eventsOfActivities([activity('a', 10, 5, { cause: '' })], 4)[0]!.reason).toBe(
+      'Setting desired instance count to 5.',
+    );
+  });
+
+  test('that asks for what is there already is no event', () => {
+    expect(eventsOfActivities([activity('a', 10, 4)], 4)).toEqual([]);
+  });
+});
+
+describe('the state of a fleet', () => {
+  const state = { status: 'InService', configName: 'one', desired: 4, current: 3 };
+  const values = (change: object, declared?: string) =>
+    fleetStateMetrics({ ...state, ...change }, declared).map(({ value }) => value);
+
+  test('has the gap of its capacity, never below zero, as far as it is known', () => {
+    expect(values({})).toEqual([1]);
+    expect(values({ current: 6 })).toEqual([0]);
+    expect(values({ desired: null })).toEqual([]);
+    expect(values({ current: null })).toEqual([]);
+  });
+
+  test('has drifted if it runs on another configuration than declared, while no update is in progress', () => {
+    expect(values({}, 'one')).toEqual([1, 0]);
+    expect(values({}, 'two')).toEqual([1, 1]);
+    expect(values({ status: 'Updating' }, 'two')).toEqual([1]);
+    expect(values({ configName: null }, 'two')).toEqual([1]);
+    expect(values({ status: 'UpdateRollbackFailed' }, 'one')).toEqual([1, 1]);
+    expect(values({ status: 'UpdateRollbackFailed' })).toEqual([1]);
   });
 });
