@@ -3,6 +3,7 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
   KinesisClient,
+  type KinesisClientConfig,
   ListShardsCommand,
   PutRecordCommand,
   type ListShardsCommandOutput,
@@ -51,12 +52,20 @@ const READ_PAUSE_MS = 250;
 export function createRequestStream(
   streamName: string,
   {
-    // An attempt without an answer must not be repeated: the stream may have the record.
-    once = awsClient(KinesisClient, { maxAttempts: 1 }),
-    reader = awsClient(KinesisClient),
     sleep = systemSleep,
-  }: { readonly once?: KinesisClient; readonly reader?: KinesisClient; readonly sleep?: Sleep } = {},
+    limits = {},
+    configuration = {},
+  }: {
+    readonly sleep?: Sleep;
+    /** Limits of calls, other than the number of attempts. */
+    readonly limits?: { readonly requestTimeoutMs?: number };
+    readonly configuration?: KinesisClientConfig;
+  } = {},
 ): RequestStream {
+  // An attempt without an answer must not be repeated: the stream may have the record.
+  const once = awsClient(KinesisClient, { ...limits, maxAttempts: 1 }, configuration);
+  const reader = awsClient(KinesisClient, limits, configuration);
+
   async function shardsOf(keys: readonly string[]): Promise<Shard[]> {
     const hashes = keys.map((key) => BigInt(`0x${createHash('md5').update(key).digest('hex')}`));
     const shards: Shard[] = [];

@@ -10,11 +10,13 @@ import { App, DefaultStackSynthesizer, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
+import { createRequestStream } from '../../lambda/clients/request-stream';
+import { aggregateOne, tagValues } from '../../lambda/stream-consumer/aggregated-record';
+import { LOCAL_ACCOUNT, LOCAL_REGION, localCredentials } from '../../lib/emulator/credentials';
 import { GpuEndpoint } from '../../lib/inference';
 import { StreamIngestion } from '../../lib/ingestion';
 import { parseResultLine, type RecordResult } from '../../lib/ingestion/contract';
-import type { RedriveReport } from '../../lib/ingestion/decide/redrive';
+import { REDRIVE_TAG, type RedriveReport } from '../../lib/ingestion/decide/redrive';
 import { eventually, LocalAws, PROJECT } from '../emulator/engine/support/local-aws';
 import { zipOf } from '../emulator/engine/support/zip';
 import { runTidegate } from '../support/command-line';
@@ -167,6 +169,32 @@ describe('a redrive in the local engine', () => {
       expect(await aws.engine.deniedCalls()).toEqual([]);
     },
     3 * LIMIT_MS,
+  );
+
+  test(
+    'finds what an interrupted redrive put, in a stream with several shards',
+    async () => {
+      await aws.createStream('looked-into', 4);
+      const stream = createRequestStream('looked-into', {
+        configuration: { endpoint: aws.engine.url, region: LOCAL_REGION, credentials: localCredentials },
+      });
+      const from = aws.clock.now() - 60;
+      const keys = Array.from({ length: 12 }, (_, i) => `user-${i}`);
+      for (const partitionKey of keys) {
+        const data = aggregateOne(
+          { partitionKey, data: Buffer.from('{}') },
+          { name: REDRIVE_TAG, value: partitionKey },
+        );
+        expect(await stream.put({ partitionKey, data })).toMatchObject({ kind: 'stored' });
+      }
+      for (const key of keys) {
+        const found: string[] = [];
+        for await (const { data } of stream.arrivals([key], from, aws.clock.now() + 3600))
+          found.push(...tagValues(Buffer.from(data), REDRIVE_TAG));
+        expect(found.filter((name) => name === key)).toEqual([key]);
+      }
+    },
+    LIMIT_MS,
   );
 });
 

@@ -116,6 +116,60 @@ describe('the redrive function', () => {
     expect(arrivals).toHaveLength(100);
   });
 
+  test('goes through shards, mappings and more objects than a page in parts as in one, each record once and in order', async () => {
+    const rehearsal = () => {
+      const one = redriveRehearsal();
+      const shards = ['shardId-000000000000', 'shardId-000000000001', 'shardId-000000000012'];
+      let index = 0;
+      for (const shard of shards) {
+        const key = shard.slice(-2);
+        // Failed batches of two mappings, two in one second, whose names do not tell the order, among the dead letters.
+        for (let second = 10; second < 16; second++)
+          for (const name of ['b', 'a']) {
+            one.letter(index++, key, undefined, { shard });
+            const records = Array.from({ length: 7 }, (): [number, string] => [index++, key]);
+            const mapping = second < 13 ? 'mapping-2' : 'mapping-1';
+            one.batch(records, { name: `2023-11-14T22.13.${second}-${name}`, shard, mapping });
+          }
+        for (let left = 0; left < 350; left++) one.letter(index++, key, undefined, { shard });
+      }
+      return { ...one, count: index };
+    };
+    const whole = rehearsal();
+    expect(await whole.redrive({ recordsPerSecond: 1000 })).toMatchObject({
+      found: whole.count,
+      redriven: whole.count,
+    });
+    const inParts = rehearsal();
+    let cursor: RedriveReport['next'];
+    let found = 0;
+    let parts = 0;
+    do {
+      const report = await inParts.redrive({ recordsPerSecond: 3, seconds: 1, ...(cursor && { cursor }) });
+      found += report.found;
+      parts += 1;
+      cursor = report.next;
+    } while (cursor !== undefined);
+    expect(parts).toBeGreaterThan(50);
+    expect(found).toBe(inParts.count);
+    for (const { payloads, count } of [whole, inParts]) {
+      const numbers = payloads().map((text) => [text.slice(0, 2), Number(text.slice(3))] as const);
+      expect(numbers).toHaveLength(count);
+      for (const shard of ['00', '01', '12']) {
+        const own = numbers.filter(([key]) => key === shard).map(([, number]) => number);
+        expect(own).toEqual([...own].sort((one, other) => one - other));
+      }
+    }
+  });
+
+  test('redrives the parts of an aggregated record one by one', async () => {
+    const { letter, redrive, payloads } = redriveRehearsal();
+    letter(1, 'a', 'first', { part: '.000000' });
+    letter(1, 'a', 'second', { part: '.000001' });
+    expect(await redrive()).toMatchObject({ found: 2, redriven: 2 });
+    expect(payloads()).toEqual(['first', 'second']);
+  });
+
   test('waits for a stream without room, and gives the record up in time for another redrive', async () => {
     const { letter, redrive, faults, payloads } = redriveRehearsal();
     letter(1, 'a');

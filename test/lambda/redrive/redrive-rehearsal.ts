@@ -107,9 +107,14 @@ export function redriveRehearsal({ maxRecordBytes = 1024 * 1024 }: { readonly ma
     redrive: (event: object = {}): Promise<RedriveReport> =>
       environment()(event, { getRemainingTimeInMillis: () => 300_000 }),
     /** Writes a dead letter as the consumer does. */
-    letter(index: number, partitionKey: string, payload: string | Buffer = `${partitionKey}-${index}`): string {
-      const position = sequenceNumber(index);
-      const key = deadLetterObjectKey(STREAM, SHARD, position);
+    letter(
+      index: number,
+      partitionKey: string,
+      payload: string | Buffer = `${partitionKey}-${index}`,
+      { shard = SHARD, part = '' } = {},
+    ): string {
+      const position = `${sequenceNumber(index)}${part}`;
+      const key = deadLetterObjectKey(STREAM, shard, position);
       const letter = {
         sequenceNumber: position,
         partitionKey,
@@ -123,12 +128,12 @@ export function redriveRehearsal({ maxRecordBytes = 1024 * 1024 }: { readonly ma
     /** Writes a failed batch as Lambda does. */
     batch(
       records: readonly (readonly [index: number, partitionKey: string])[],
-      { name = '2023-11-14T22.13.20-a', arn = ARN } = {},
+      { name = '2023-11-14T22.13.20-a', arn = ARN, shard = SHARD, mapping = 'mapping-1' } = {},
     ): string {
-      const key = `aws/lambda/mapping-1/${SHARD}/2023/11/14/${name}`;
+      const key = `aws/lambda/${mapping}/${shard}/2023/11/14/${name}`;
       const event = {
         Records: records.map(([index, partitionKey]) => ({
-          eventID: `${SHARD}:${sequenceNumber(index)}`,
+          eventID: `${shard}:${sequenceNumber(index)}`,
           eventSourceARN: arn,
           kinesis: {
             sequenceNumber: sequenceNumber(index),
@@ -143,7 +148,7 @@ export function redriveRehearsal({ maxRecordBytes = 1024 * 1024 }: { readonly ma
         JSON.stringify({
           version: '1.0',
           timestamp: new Date(state.now * 1000).toISOString(),
-          KinesisBatchInfo: { shardId: SHARD, streamArn: arn, batchSize: records.length },
+          KinesisBatchInfo: { shardId: shard, streamArn: arn, batchSize: records.length },
           payload: JSON.stringify(event),
         }),
       );
