@@ -96,16 +96,22 @@ describe('the package that npm packs', () => {
   );
 
   test(
-    'deploys the platform on this machine, from an empty folder, and writes nothing into node_modules',
+    'deploys the platform on this machine, from an empty folder, stays up until Ctrl-C, and writes nothing into node_modules',
     async () => {
       const installed = path.join(newest, 'node_modules', 'tidegate');
       const before = listing(installed);
       const cache = path.join(folder, 'cache');
       const { text, code } = await runInTerminal(
-        [path.join('node_modules', '.bin', 'tidegate'), 'local', '--duration', '120', '--no-page'],
-        { cwd: newest, env: { ...process.env, XDG_CACHE_HOME: cache }, timeoutMs: 6 * MINUTES },
+        [path.join('node_modules', '.bin', 'tidegate'), 'local', '--duration', '120', '--no-page', '--keep'],
+        {
+          cwd: newest,
+          env: { ...process.env, XDG_CACHE_HOME: cache },
+          interruptAt: /tidegate inspect --endpoint \S+ --out chat-now/,
+          timeoutMs: 6 * MINUTES,
+        },
       );
       expect(`${code} ${text}`).toMatch(/^0 /);
+      expect(text).toMatch(/export AWS_ENDPOINT_URL=http:\/\/127\.0\.0\.1:\d+ AWS_REGION=/);
       expect(JSON.parse(fs.readFileSync(path.join(newest, '.local', 'report', 'report.json'), 'utf8'))).toMatchObject({
         ok: true,
       });
