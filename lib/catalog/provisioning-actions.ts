@@ -24,6 +24,13 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = {
   'AWS::CloudWatch::CompositeAlarm': ['cloudwatch:PutCompositeAlarm', 'cloudwatch:DeleteAlarms'],
   'AWS::CloudWatch::Dashboard': ['cloudwatch:PutDashboard', 'cloudwatch:DeleteDashboards'],
   'AWS::DynamoDB::Table': ['dynamodb:CreateTable', 'dynamodb:DescribeTable', 'dynamodb:DeleteTable'],
+  'AWS::EMRServerless::Application': [
+    'emr-serverless:CreateApplication',
+    'emr-serverless:GetApplication',
+    'emr-serverless:StopApplication',
+    'emr-serverless:DeleteApplication',
+    'iam:CreateServiceLinkedRole',
+  ],
   'AWS::Events::Rule': ['events:PutRule', 'events:PutTargets', 'events:RemoveTargets', 'events:DeleteRule'],
   'AWS::IAM::ManagedPolicy': ['iam:CreatePolicy', 'iam:DeletePolicy'],
   'AWS::IAM::Policy': ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
@@ -36,6 +43,7 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = {
   'AWS::Lambda::Function': ['lambda:CreateFunction', 'lambda:DeleteFunction', 's3:GetObject'],
   'AWS::Lambda::Permission': ['lambda:AddPermission', 'lambda:RemovePermission'],
   'AWS::Logs::LogGroup': ['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:DeleteLogGroup'],
+  'AWS::Pipes::Pipe': ['pipes:CreatePipe', 'pipes:DescribePipe', 'pipes:DeletePipe', 'iam:PassRole'],
   'AWS::S3::Bucket': ['s3:CreateBucket', 's3:DeleteBucket'],
   'AWS::S3::BucketPolicy': ['s3:PutBucketPolicy', 's3:DeleteBucketPolicy'],
   'AWS::SageMaker::Endpoint': [

@@ -81,7 +81,6 @@ export function sparkExecutionRole(scope: Construct, needs: ExecutionNeeds): iam
     [...read, ...written].filter((resource) => resource.endsWith('*')),
     'Objects are named at run time, below these prefixes.',
   );
-  acknowledgeWildcards(policy, [needs.logGroup.logGroupArn], 'EMR Serverless names the log streams of the runs.');
   acknowledgeDependentWildcards(policy, [call]);
   return role;
 }

@@ -25,6 +25,7 @@ import { notificationAlarms } from './notification-alarms';
 import { RunbookAlarm } from './runbook-alarm';
 import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
 import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
+import { featureAlarms } from './feature-alarms';
 import { trainingAlarms } from './training-alarms';
 
 /** Properties of {@link PlatformAlarms}. */
@@ -99,6 +100,11 @@ export class PlatformAlarms extends Construct {
   /** Adds an alarm on failed executions of a training pipeline. */
   public watchTraining(stateMachine: sfn.IStateMachine): void {
     this.add('watchTraining', stateMachine, trainingAlarms(stateMachine));
+  }
+
+  /** Adds an alarm on failed executions of a Spark pipeline. */
+  public watchFeatures(stateMachine: sfn.IStateMachine): void {
+    this.add('watchFeatures', stateMachine, featureAlarms(stateMachine));
   }
 
   /** Adds alarms on notifications that a webhook did not accept; the other recipients get them. */

@@ -30,7 +30,7 @@ export class PlatformStack extends Stack {
       env: { region: regionOf(stage) },
     });
     const platform = new Platform(this, 'Platform', { stage });
-    const { endpoint, ingestion, guard, scaleEvents, training, dashboard } = platform;
+    const { endpoint, ingestion, guard, scaleEvents, features, training, dashboard } = platform;
     const outputs: { readonly [name: string]: string } = {
       StreamName: ingestion.stream.streamName,
       EndpointName: endpoint.endpointName,
@@ -39,6 +39,10 @@ export class PlatformStack extends Stack {
       GuardTableName: guard.table.tableName,
       ScaleEventsTableName: scaleEvents.table.tableName,
       BudgetParameterName: guard.budgetParameter.parameterName,
+      ...(features !== undefined && {
+        FeaturesStateMachineArn: features.stateMachine.stateMachineArn,
+        FeaturesBucketName: features.featuresBucket.bucketName,
+      }),
       ...(training !== undefined && {
         TrainingStateMachineArn: training.stateMachine.stateMachineArn,
         ModelArtifactBucketName: training.modelBucket.bucketName,

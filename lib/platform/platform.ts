@@ -5,6 +5,7 @@ import * as cxapi from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { servingImage } from '../catalog/serving-images';
 import { CostGuard } from '../cost';
+import { SparkPipeline, type SparkPipelineProps } from '../features';
 import { ConfigurationSweeper, GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
 import { RecordField, StreamIngestion } from '../ingestion';
 import { Notifications, PlatformAlarms, PlatformDashboard } from '../monitoring';
@@ -16,6 +17,7 @@ import { PackedAsset, TrainingPipeline, type TrainingPipelineProps } from '../tr
 import { JOB_NAME_TERMINATOR } from '../training/training-states';
 import { DEFAULT_STAGE } from './contract';
 import type { StageConfiguration } from './stage-configuration';
+import { FEATURE_RELEASE, FEATURE_WORKER, featureSettings } from './stage-features';
 
 /** Properties of {@link Platform}. */
 export interface PlatformProps {
@@ -55,6 +57,9 @@ export class Platform extends Construct {
 
   /** Request stream, consumer and results. */
   public readonly ingestion: StreamIngestion;
+
+  /** Spark job that turns results into features; undefined where the stage has none. */
+  public readonly features?: SparkPipeline;
 
   /** Training of new models on the results; undefined where the stage has no instance types for it. */
   public readonly training?: TrainingPipeline;
@@ -122,6 +127,7 @@ export class Platform extends Construct {
       dryRun: stage.guardDryRun,
       removalPolicy,
     });
+    this.features = this.createFeatures(stage, { guardTable: this.guard.table, accessLogsBucket, removalPolicy });
     this.training = this.createTraining(stage, {
       jobNamePrefix,
       guardTable: this.guard.table,
@@ -135,6 +141,7 @@ export class Platform extends Construct {
     if (this.forecaster !== undefined) this.alarms.watchForecaster(this.forecaster);
     this.alarms.watchIngestion(this.ingestion);
     this.alarms.watchGuard(this.guard);
+    if (this.features !== undefined) this.alarms.watchFeatures(this.features.stateMachine);
     if (this.training !== undefined) this.alarms.watchTraining(this.training.stateMachine);
     this.notifications = this.notify(stage);
     this.dashboard = new PlatformDashboard(this, 'Dashboard', {
@@ -167,6 +174,23 @@ export class Platform extends Construct {
     return undefined;
   }
 
+  private createFeatures(
+    stage: StageConfiguration,
+    shared: Pick<SparkPipelineProps, 'guardTable' | 'accessLogsBucket' | 'removalPolicy'>,
+  ): SparkPipeline | undefined {
+    if (stage.features === undefined) return undefined;
+    const { interval, ...settings } = featureSettings(stage.features);
+    return new SparkPipeline(this, 'Features', {
+      landingBucket: this.ingestion.resultsBucket,
+      release: FEATURE_RELEASE,
+      worker: FEATURE_WORKER,
+      schedule: events.Schedule.rate(interval),
+      prices: stage.features.prices,
+      ...settings,
+      ...shared,
+    });
+  }
+
   private createTraining(
     stage: StageConfiguration,
     shared: Pick<TrainingPipelineProps, 'jobNamePrefix' | 'guardTable' | 'accessLogsBucket' | 'removalPolicy'>,
@@ -174,8 +198,8 @@ export class Platform extends Construct {
     const { trainingInstanceTypes: instanceTypes } = stage;
     if (instanceTypes === undefined) return undefined;
     return new TrainingPipeline(this, 'Training', {
-      trainingData: this.ingestion.resultsBucket,
-      trainingDataPrefix: this.ingestion.measurementsPrefix,
+      trainingData: this.features?.featuresBucket ?? this.ingestion.resultsBucket,
+      trainingDataPrefix: this.features?.trainingPrefix ?? this.ingestion.measurementsPrefix,
       instanceTypes,
       trainingImage: stage.trainingImage,
       inferenceImage: stage.servingImage,

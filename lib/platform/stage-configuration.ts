@@ -1,6 +1,38 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { SparkPrices } from '../features';
 import type { NotificationRecipients } from '../monitoring';
 import type { ForecastMode } from '../scaling';
+
+/** Feature pipeline of a stage: a `SparkPipeline` on the results, whose features training reads. */
+export interface StageFeatures {
+  /**
+   * Maximum number of workers of 4 vCPUs and 16 GB, the driver among them: the ceiling of the cost.
+   *
+   * @default 4
+   */
+  readonly maxWorkers?: number;
+
+  /**
+   * Time between two runs, in whole hours.
+   *
+   * @default Duration.hours(1)
+   */
+  readonly interval?: Duration;
+
+  /**
+   * Time after which a run is cancelled, in whole minutes.
+   *
+   * @default Duration.minutes(30)
+   */
+  readonly executionTimeout?: Duration;
+
+  /**
+   * Prices of EMR Serverless in the region, for the check of the budget.
+   *
+   * @default - the dated table of the package; without a price the ceiling is not held against the budget
+   */
+  readonly prices?: SparkPrices;
+}
 
 /** Settings that differ between the stages of the platform. */
 export interface StageConfiguration {
@@ -99,6 +131,13 @@ export interface StageConfiguration {
    * @default false - training is started manually
    */
   readonly trainDaily?: boolean;
+
+  /**
+   * Turn results into features with Spark on EMR Serverless; training then reads the cleaned measurements. `{}` has every default.
+   *
+   * @default - no feature pipeline; training reads the measurements as they are landed
+   */
+  readonly features?: StageFeatures;
 
   /** Budget of a calendar month, in USD. The budget parameter changes it later without a deployment. */
   readonly budgetUsd: number;

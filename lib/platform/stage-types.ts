@@ -1,5 +1,6 @@
 import type { NotificationRecipients } from '../monitoring';
-import type { StageConfiguration } from './stage-configuration';
+import type { SparkPrices } from '../features';
+import type { StageConfiguration, StageFeatures } from './stage-configuration';
 
 interface SettingType {
   /** The type in words, for messages. */
@@ -35,6 +36,18 @@ const RECIPIENTS: { readonly [Name in keyof Required<NotificationRecipients>]: S
   httpsEndpoints: TEXTS,
 };
 
+const FEATURES: { readonly [Name in keyof Required<StageFeatures>]: SettingType } = {
+  maxWorkers: NUMBER,
+  interval: DURATION,
+  executionTimeout: DURATION,
+  prices: { expected: 'usdPerVcpuHour and usdPerGbHour', accepts: isRecord },
+};
+
+const SPARK_PRICES: { readonly [Name in keyof Required<SparkPrices>]: SettingType } = {
+  usdPerVcpuHour: NUMBER,
+  usdPerGbHour: NUMBER,
+};
+
 const SETTINGS: { readonly [Name in keyof Required<StageConfiguration>]: SettingType } = {
   name: TEXT,
   region: TEXT,
@@ -52,6 +65,7 @@ const SETTINGS: { readonly [Name in keyof Required<StageConfiguration>]: Setting
   trainingImage: TEXT,
   servingImage: TEXT,
   trainDaily: FLAG,
+  features: { expected: 'settings of a feature pipeline', accepts: isRecord },
   budgetUsd: NUMBER,
   guardDryRun: FLAG,
   pricesPerHourUsd: PRICES,
@@ -77,8 +91,17 @@ export function checkStageTypes(stage: StageConfiguration): string[] {
   const problems = problemsOf(stage, SETTINGS, '');
   for (const name of REQUIRED)
     if (stage[name] === undefined) problems.push(`${name} is missing; give ${SETTINGS[name].expected}`);
-  if (!isRecord(stage.notifications)) return problems;
-  return [...problems, ...problemsOf(stage.notifications, RECIPIENTS, 'notifications.')];
+  const { notifications, features } = stage;
+  if (isRecord(notifications)) problems.push(...problemsOf(notifications, RECIPIENTS, 'notifications.'));
+  if (isRecord(features)) {
+    problems.push(...problemsOf(features, FEATURES, 'features.'));
+    if (isRecord(features.prices)) {
+      problems.push(...problemsOf(features.prices, SPARK_PRICES, 'features.prices.'));
+      for (const name of ['usdPerVcpuHour', 'usdPerGbHour'] as const)
+        if (features.prices[name] === undefined) problems.push(`features.prices.${name} is missing; give a number`);
+    }
+  }
+  return problems;
 }
 
 function problemsOf(values: object, types: { readonly [name: string]: SettingType }, path: string): string[] {

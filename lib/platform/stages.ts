@@ -5,11 +5,13 @@ import { instancePrice, UnknownPriceError, wayToGivePrices, type PricePurpose } 
 import { servingImage, servingImageAccount } from '../catalog/serving-images';
 import { InputError, throwProblems } from '../core/errors';
 import { nearestNames } from '../core/nearest';
-import { checkFloors, HOURS_PER_LONGEST_MONTH } from '../cost/decide/floors';
+import { SECONDS_PER_HOUR } from '../core/time';
+import { checkFloors, floorsUsd, HOURS_PER_LONGEST_MONTH } from '../cost/decide/floors';
 import { priceOverrides } from '../cost/price-file';
 import { checkNotificationRecipients } from '../monitoring/notification-checks';
 import { ForecastMode } from '../scaling';
 import type { StageConfiguration } from './stage-configuration';
+import { checkFeatures, featuresCeilingUsd } from './stage-features';
 import { checkStageTypes } from './stage-types';
 
 /** Region of stages that name none. */
@@ -72,7 +74,7 @@ export function checkStageConfiguration(stage: StageConfiguration): string[] {
   for (const problem of checkNotificationRecipients(stage.notifications ?? {}))
     problems.push(`notifications.${problem}`);
   const { instanceTypes, trainingInstanceTypes } = stage;
-  problems.push(...checkTraining(stage), ...checkImages(stage));
+  problems.push(...checkTraining(stage), ...checkImages(stage), ...checkFeatures(stage.features, regionOf(stage)));
   const unpriced = new Set<string>();
   const hosting = priced(stage, instanceTypes, 'hosting', problems, unpriced);
   priced(stage, trainingInstanceTypes ?? [], 'training', problems, unpriced);
@@ -205,5 +207,13 @@ function priced(
 function checkBudget(stage: StageConfiguration, dearest: number): readonly string[] {
   const { budgetUsd, minCapacity, protectedFloor = minCapacity } = stage;
   const floor = { resourceId: 'endpoint', protectedFloor, pricesPerHourUsd: { dearest } };
-  return checkFloors(`budgetUsd (${budgetUsd})`, budgetUsd, [floor], HOURS_PER_LONGEST_MONTH);
+  const problems = checkFloors(`budgetUsd (${budgetUsd})`, budgetUsd, [floor], HOURS_PER_LONGEST_MONTH);
+  const ceilingUsd = featuresCeilingUsd(stage.features, regionOf(stage), HOURS_PER_LONGEST_MONTH);
+  const floorUsd = floorsUsd([floor], HOURS_PER_LONGEST_MONTH * SECONDS_PER_HOUR);
+  if (problems.length > 0 || ceilingUsd === 0 || floorUsd + ceilingUsd < budgetUsd) return problems;
+  return [
+    `budgetUsd (${budgetUsd}) does not cover the protected floor (${floorUsd.toFixed(2)} USD a month) and the ceiling of the feature ` +
+      `pipeline (${ceilingUsd.toFixed(2)} USD a month), which the guard does not meter; raise the budget, or lower features.maxWorkers ` +
+      'or features.executionTimeout, or raise features.interval',
+  ];
 }

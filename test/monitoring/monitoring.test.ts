@@ -37,6 +37,7 @@ function watchEverything() {
   alarms.watchIngestion(parts.ingestion);
   alarms.watchGuard(parts.guard);
   alarms.watchTraining(sfn.StateMachine.fromStateMachineName(parts.stack, 'Machine', 'machine'));
+  alarms.watchFeatures(sfn.StateMachine.fromStateMachineName(parts.stack, 'Features', 'features'));
   return { ...parts, alarms };
 }
 
@@ -106,6 +107,7 @@ describe('PlatformAlarms', () => {
       'GuardSilence',
       'GuardHandlerErrors',
       'TrainingFailures',
+      'FeatureFailures',
     ]);
   });
 
@@ -155,7 +157,7 @@ describe('PlatformAlarms', () => {
   test('gives every alarm a runbook entry, a topic, and a treatment of missing data', () => {
     const { stack } = watchEverything();
     const alarms = alarmsOf(stack);
-    expect(alarms).toHaveLength(20);
+    expect(alarms).toHaveLength(21);
     for (const alarm of alarms) {
       expect(alarm['AlarmDescription']).toMatch(/^Meaning: .+\nLook at: .+\nDo: .+/);
       expect(alarm['AlarmActions']).toHaveLength(1);

@@ -59,6 +59,12 @@ const notifying: Case = {
     }),
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS, 'SNSRedrivePolicy'],
 };
+const withFeatures: Case = {
+  name: 'stage with a feature pipeline',
+  define: (app) =>
+    new PlatformStack(app, 'Tidegate-dev', { stage: { ...stageConfiguration('dev'), accessLogs: true, features: {} } }),
+  accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS],
+};
 const everyEndpoint: Case = {
   name: 'endpoints of every kind',
   define: (app) =>
@@ -66,7 +72,7 @@ const everyEndpoint: Case = {
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
 };
 
-describe.each([...stages, notifying, everyEndpoint])('the $name', ({ define, accepts }) => {
+describe.each([...stages, notifying, withFeatures, everyEndpoint])('the $name', ({ define, accepts }) => {
   let synthesis: Synthesis;
   beforeAll(() => {
     synthesis = synthesise(define);

@@ -1,5 +1,6 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import * as events from 'aws-cdk-lib/aws-events';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { CustomResourceRequest } from '../../lambda/cost-guard-release/handler';
@@ -8,6 +9,7 @@ import { CostGuard } from '../../lib/cost';
 import { GUARD_TABLE } from '../../lib/cost/contract';
 import type { GuardMemory } from '../../lib/cost/decide/plan';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
+import { SparkPipeline } from '../../lib/features';
 import { GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
 import { StreamIngestion } from '../../lib/ingestion';
@@ -137,6 +139,21 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
         new StreamIngestion(stack, 'Ingestion', { endpoint: component(stack), resultsBucket });
       }),
   ],
+  [
+    'stage with a feature pipeline',
+    () => new PlatformStack(new App(), 'Stage', { stage: { ...stageConfiguration('dev'), features: {} } }),
+  ],
+  [
+    'Spark pipeline with every trigger',
+    () =>
+      stackWith((stack) => {
+        new SparkPipeline(stack, 'Features', {
+          landingBucket: s3.Bucket.fromBucketName(stack, 'Landing', 'landed'),
+          schedule: events.Schedule.rate(Duration.hours(1)),
+          onNewObjects: {},
+        });
+      }),
+  ],
 ];
 
 describe.each(CASES)('the roles of %s', (_, define) => {
@@ -148,10 +165,13 @@ describe.each(CASES)('the roles of %s', (_, define) => {
   test('are granted what their calls use, and nothing else', async () => {
     const missing: string[] = [];
     const unused: string[] = [];
-    // The roles of containers in SageMaker are used by SageMaker alone.
+    // The roles of containers in SageMaker and of Spark jobs are used by what runs in them.
     const roles = template
       .resources('AWS::IAM::Role')
-      .filter(([, { Properties }]) => !JSON.stringify(Properties.AssumeRolePolicyDocument).includes('sagemaker.'));
+      .filter(
+        ([, { Properties }]) =>
+          !/(sagemaker|emr-serverless)\./.test(JSON.stringify(Properties.AssumeRolePolicyDocument)),
+      );
     expect(roles.length).toBeGreaterThan(0);
     for (const [roleId] of roles) {
       const statements = template.statementsOfRole(roleId);
@@ -257,6 +277,11 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     ...used('AWS::StepFunctions::StateMachine', (properties) =>
       properties.RoleArn === roleArn ? usedByMachine(properties) : [],
     ),
+    ...used('AWS::Pipes::Pipe', ({ RoleArn, Source, Target }) =>
+      RoleArn === roleArn
+        ? dependent({ call: 'pipes:CreatePipe', arns: { SourceQueueArn: [Source], StateMachineArn: [Target] } })
+        : [],
+    ),
     ...used('AWS::Events::Rule', ({ Targets }) =>
       (Targets as Json[])
         .filter(({ RoleArn }) => RoleArn === roleArn)
@@ -288,6 +313,15 @@ function usedByMachine({ DefinitionString, LoggingConfiguration, TracingConfigur
       if (Resource === 'arn:aws:states:::dynamodb:getItem') {
         const table = `arn:aws:dynamodb:${LOCAL_REGION}:${LOCAL_ACCOUNT}:table/${Parameters.TableName}`;
         return [{ action: 'dynamodb:GetItem', resource: table, context: {} }];
+      }
+      if (Resource === 'arn:aws:states:::emr-serverless:startJobRun.sync') {
+        const { ApplicationId, ExecutionRoleArn } = Parameters as { [name: string]: string };
+        const application = `arn:aws:emr-serverless:${LOCAL_REGION}:${LOCAL_ACCOUNT}:/applications/${ApplicationId!}`;
+        const arns = { JobRunArn: [`${application}/jobruns/00f1`], ExecutionRoleArn: [ExecutionRoleArn!] };
+        return [
+          { action: 'emr-serverless:StartJobRun', resource: application, context: {} },
+          ...dependent({ call: 'states:::emr-serverless:startJobRun.sync', arns }),
+        ];
       }
       const [, integration, operation] = /^arn:aws:(states:::sagemaker:(create\w+)(?:\.sync)?)$/.exec(
         Resource as string,

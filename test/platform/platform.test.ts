@@ -142,6 +142,27 @@ describe('Platform', () => {
     expect(schedules.filter((schedule) => String(schedule).startsWith('cron'))).toEqual([]);
   });
 
+  test('makes features where the stage wants them, behind the guard, and trains on them', () => {
+    const { template, stack } = stackOf({ ...dev, features: { maxWorkers: 6, interval: Duration.hours(2) } });
+    template.hasResourceProperties('AWS::EMRServerless::Application', {
+      MaximumCapacity: { Cpu: '24 vCPU', Memory: '96 GB', Disk: '120 GB' },
+    });
+    template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(2 hours)' });
+    const { features } = stack.platform;
+    const definitions = Object.values(template.findResources('AWS::StepFunctions::StateMachine')).map(
+      ({ Properties }) => JSON.stringify(Properties),
+    );
+    expect(definitions).toHaveLength(2);
+    for (const definition of definitions) expect(definition).toContain('dynamodb:getItem');
+    const training = definitions.find((definition) => definition.includes('createTrainingJob'))!;
+    expect(training).toContain(JSON.stringify(stack.resolve(features!.featuresBucket.bucketName)));
+    expect(training).toContain(`/${features!.trainingPrefix}`);
+    expect(Object.keys(template.findOutputs('*'))).toEqual(
+      expect.arrayContaining(['FeaturesStateMachineArn', 'FeaturesBucketName']),
+    );
+    deployed.dev.template.resourceCountIs('AWS::EMRServerless::Application', 0);
+  });
+
   test('keeps data and access logs in prod', () => {
     deployed.prod.template.allResources('AWS::S3::Bucket', { DeletionPolicy: 'RetainExceptOnCreate' });
     deployed.prod.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'RetainExceptOnCreate' });

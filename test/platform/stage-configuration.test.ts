@@ -76,6 +76,39 @@ describe('checkStageConfiguration refuses', () => {
       { notifications: { emailAddresses: 'oncall@example.com' as never } },
       /^notifications\.emailAddresses is 'oncall@example\.com'; give a list of texts$/,
     ],
+    ['features that are none', { features: true as never }, /^features is true; give settings of a feature pipeline$/],
+    [
+      'workers in words',
+      { features: { maxWorkers: 'four' as never } },
+      /^features\.maxWorkers is 'four'; give a number$/,
+    ],
+    ['a driver alone', { features: { maxWorkers: 1 } }, /features\.maxWorkers \(1\) must be a whole number from 2/],
+    [
+      'half an hour',
+      { features: { interval: Duration.minutes(90) } },
+      /features\.interval \(1\.5 hours\) must be whole/,
+    ],
+    [
+      'runs without a limit',
+      { features: { executionTimeout: Duration.minutes(0) } },
+      /features\.executionTimeout \(0 minutes\) must be whole minutes from 5 to the interval/,
+    ],
+    [
+      'runs longer than their interval',
+      { features: { executionTimeout: Duration.hours(2) } },
+      /features\.executionTimeout \(120 minutes\)[^]*so that runs do not queue up/,
+    ],
+    [
+      'half a price',
+      { features: { prices: { usdPerVcpuHour: 0.05 } as never } },
+      /features\.prices\.usdPerGbHour is missing; give a number/,
+    ],
+    [
+      // 1 x 1.408 USD/h x 744 h; 744 runs x 0.5 h x (16 x 0.052624 + 64 x 0.0057785) USD/h
+      'a budget below the ceiling of the features',
+      { features: {}, budgetUsd: 1490 },
+      /budgetUsd \(1490\) does not cover the protected floor \(1047\.55 USD a month\) and the ceiling .* \(450\.79 USD a month\)/,
+    ],
     ['the name of a tour', { name: 'dev-tour' }, /name \('dev-tour'\) ends in -tour/],
   ])('%s', (_, overrides, message) => {
     expect(problemsOf(overrides).join('\n')).toMatch(message);
@@ -87,6 +120,11 @@ describe('checkStageConfiguration refuses', () => {
 });
 
 describe('checkStageConfiguration accepts', () => {
+  test('features within the budget, and those of a region without a price', () => {
+    expect(problemsOf({ features: {}, budgetUsd: 1500 })).toEqual([]);
+    expect(problemsOf({ features: { interval: Duration.hours(6) }, region: 'us-west-2' })).toEqual([]);
+  });
+
   test('a type without a listed price when the stage gives it', () => {
     const pricesPerHourUsd = { 'ml.p4de.24xlarge': 31 };
     expect(problemsOf({ instanceTypes: ['ml.p4de.24xlarge'], pricesPerHourUsd, budgetUsd: 30_000 })).toEqual([]);

@@ -34,6 +34,7 @@ const PSEUDO_PARAMETERS: { readonly [name: string]: string } = {
 
 /** Resource part of an ARN by type; other types have `<kind>/<name>`. */
 const ARN_RESOURCES: { readonly [type: string]: string } = {
+  'AWS::EMRServerless::Application': '/applications/',
   'AWS::IAM::Role': 'role/',
   'AWS::KMS::Key': 'key/',
   'AWS::Lambda::Function': 'function:',
@@ -44,7 +45,7 @@ const ARN_RESOURCES: { readonly [type: string]: string } = {
   'AWS::SageMaker::EndpointConfig': 'endpoint-config/',
   'AWS::SageMaker::InferenceComponent': 'inference-component/',
 };
-const SERVICES: { readonly [name: string]: string } = { StepFunctions: 'states' };
+const SERVICES: { readonly [name: string]: string } = { EMRServerless: 'emr-serverless', StepFunctions: 'states' };
 /** Types whose `Ref` is the ARN. */
 const REF_IS_ARN = /^AWS::(SNS::Topic|StepFunctions::StateMachine|SageMaker::(Endpoint|EndpointConfig|Model))$/;
 
