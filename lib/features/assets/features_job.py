@@ -647,6 +647,7 @@ def main(arguments):
     spark = (
         SparkSession.builder.appName("features")
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
         # Names of partitions are texts: an hour keeps its zero.
         .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         # Corrupt lines are recognised by parsing them whole.
