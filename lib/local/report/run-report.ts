@@ -167,7 +167,7 @@ export function summarise(report: RunReport): RunSummary {
     plain('  in service', percentiles(parts.service)),
     plain('  queue in the endpoint', percentiles(parts.endpointQueue)),
     plain('  waiting in the stream', percentiles(parts.stream)),
-    plain('  the same, sent with free slots', percentiles(parts.streamWithFreeSlots)),
+    plain('  the same, slot and key free', percentiles(parts.streamWithFreeSlots)),
     plain('Scale-outs / scale-ins', `${scaling.out} / ${scaling.in}`),
     plain('Peak instances', scaling.peakInstances),
     plain('Cost', `$${report.costUsd.toFixed(2)}`),

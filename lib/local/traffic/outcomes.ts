@@ -31,6 +31,8 @@ export interface ResponseTimes {
   readonly queueSeconds: number;
   /** True for a request that went through the stream. */
   readonly isStreamed: boolean;
+  /** Time of the response to the request before it of the same key; undefined where that is not known. */
+  readonly keyFreeAt?: EpochSeconds;
 }
 
 /** Parts of the latency of all responses. */
@@ -41,7 +43,7 @@ export interface LatencyParts {
   readonly endpointQueue: Percentiles;
   /** Rest of the latency of the requests that went through the stream: waiting in it, retries and transfer. */
   readonly stream: Percentiles;
-  /** The same for those that were sent while the endpoint had free slots. */
+  /** The same for those that were sent while the endpoint had free slots, without the time for earlier requests of their key. */
   readonly streamWithFreeSlots: Percentiles;
 }
 
@@ -115,7 +117,7 @@ export class Outcomes {
     this.recent.push({
       seenAt,
       seconds,
-      ...this.addParts(seconds, times, this.withFreeSlots[requestIndex(id)!] === 1),
+      ...this.addParts(seconds, times, requestIndex(id)!),
     });
   }
 
@@ -198,15 +200,16 @@ export class Outcomes {
     };
   }
 
-  private addParts(seconds: number, times: ResponseTimes | undefined, hadFreeSlots: boolean) {
+  private addParts(seconds: number, times: ResponseTimes | undefined, index: number) {
     if (times === undefined) return {};
-    const { serviceSeconds, queueSeconds, isStreamed } = times;
+    const { serviceSeconds, queueSeconds, isStreamed, keyFreeAt = 0 } = times;
     this.parts.service.add(serviceSeconds);
     this.parts.endpointQueue.add(queueSeconds);
     if (!isStreamed) return { serviceSeconds, queueSeconds };
     const streamSeconds = Math.max(0, seconds - serviceSeconds - queueSeconds);
     this.parts.stream.add(streamSeconds);
-    if (hadFreeSlots) this.parts.streamWithFreeSlots.add(streamSeconds);
+    const keySeconds = Math.max(0, keyFreeAt - this.sentAt[index]!);
+    if (this.withFreeSlots[index] === 1) this.parts.streamWithFreeSlots.add(Math.max(0, streamSeconds - keySeconds));
     return { serviceSeconds, queueSeconds, streamSeconds };
   }
 

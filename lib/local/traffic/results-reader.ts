@@ -35,6 +35,8 @@ const OVERLAP = 128;
 export class ResultsReader {
   private readonly seen = new Map<string, string>();
   private readonly names = new Map<string, string[]>();
+  /** Time of the latest response of each key. */
+  private readonly answered = new Map<string, EpochSeconds>();
   private objects = 0;
   private rows = 0;
 
@@ -125,11 +127,16 @@ export class ResultsReader {
   private readResults(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { id, answeredAt, deadLetter, response } = parseResultLine(line);
+      const { id, key, answeredAt, deadLetter, response } = parseResultLine(line);
+      const keyFreeAt = this.answered.get(key) ?? 0;
+      this.answered.set(key, Math.max(keyFreeAt, answeredAt));
       // The dead letter itself is read too, with the payload in it.
       if (answeredAt < this.options.since || deadLetter !== null) continue;
       this.rows += 1;
-      this.options.outcomes.addAnswer(id, answeredAt, this.options.now(), responseTimesOf(response, true));
+      const times = responseTimesOf(response, true);
+      // Objects that are read at once may come in another order than they were written.
+      const known = keyFreeAt <= answeredAt ? { keyFreeAt } : {};
+      this.options.outcomes.addAnswer(id, answeredAt, this.options.now(), times && { ...times, ...known });
     }
   }
 
