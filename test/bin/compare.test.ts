@@ -12,7 +12,7 @@ afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 /** Two hours of counts per minute. */
 function trace(): string {
   const file = path.join(folder, 'counts.csv');
-  const counts = Array.from({ length: 120 }, (_, minute) => Math.round(1800 + 900 * Math.sin(minute / 15)));
+  const counts = Array.from({ length: 120 }, (_, minute) => Math.round(300 + 150 * Math.sin(minute / 15)));
   fs.writeFileSync(file, `# step_seconds=60\nrequests\n${counts.join('\n')}\n`);
   return file;
 }
