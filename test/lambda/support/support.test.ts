@@ -103,6 +103,38 @@ describe('the sleep of the machine', () => {
   });
 });
 
+test('the sleep of a local run, whose clock is faster, is shorter by its speed', async () => {
+  const clock = Symbol.for('tidegate.clock');
+  Object.assign(globalThis, { [clock]: { speed: 10 } });
+  jest.useFakeTimers();
+  try {
+    const modules: { systemSleep: typeof systemSleep }[] = [];
+    jest.isolateModules(() => modules.push(jest.requireActual('../../../lambda/support/sleep')));
+    let over = false;
+    void modules[0]!.systemSleep(1000).then(() => (over = true));
+    jest.advanceTimersByTime(99);
+    await Promise.resolve();
+    expect(over).toBe(false);
+    jest.advanceTimersByTime(1);
+    await Promise.resolve();
+    expect(over).toBe(true);
+  } finally {
+    jest.useRealTimers();
+    Reflect.deleteProperty(globalThis, clock);
+  }
+});
+
+test('settings of a function are those of its process unless others are given', () => {
+  process.env['TIDEGATE_TEST_SETTING'] = '7';
+  try {
+    expect(requiredEnv('TIDEGATE_TEST_SETTING')).toBe('7');
+    expect(optionalEnv('TIDEGATE_TEST_SETTING')).toBe('7');
+    expect(requiredNumberEnv('TIDEGATE_TEST_SETTING')).toBe(7);
+  } finally {
+    delete process.env['TIDEGATE_TEST_SETTING'];
+  }
+});
+
 describe('a look with a deadline', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
