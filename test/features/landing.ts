@@ -63,6 +63,19 @@ export function generateLanding(requests: number, seed: number): Landing {
       const again = { ...result, position: sequenceNumber(), arrivedAt: at, answeredAt: micro(at + 1) };
       results.push({ text: formatResultLine(again), good: again });
     }
+    // A dead letter that was redriven, and answered then.
+    if (draw >= 0.4 && draw < 0.41) {
+      const at = micro(arrivedAt - 1 - random.uniform() * 3000);
+      const none = { inputTokens: null, outputTokens: null, responseBytes: null, response: null, requestSeconds: null };
+      const outcome = {
+        arrivedAt: at,
+        answeredAt: micro(at + 60),
+        error: 'failed',
+        deadLetter: `dead-letters/${index}`,
+      };
+      const letter = { ...result, ...none, ...outcome, status: 500, position: sequenceNumber() };
+      results.push({ text: formatResultLine(letter), good: letter });
+    }
     // The same line twice, as objects of a shard that overlap have it.
     if (draw >= 0.2 && draw < 0.21) results.push({ text: formatResultLine(result), good: result });
     if (draw >= 0.3 || draw < 0.1) {
@@ -183,8 +196,9 @@ export function expectedRows(good: readonly (RecordResult | RequestMeasurement)[
       const first = known.result;
       if (
         first === undefined ||
-        line.arrivedAt < first.arrivedAt ||
-        (line.arrivedAt === first.arrivedAt && line.position < first.position)
+        Number(line.deadLetter !== null) - Number(first.deadLetter !== null) < 0 ||
+        (Number(line.deadLetter !== null) === Number(first.deadLetter !== null) &&
+          (line.arrivedAt < first.arrivedAt || (line.arrivedAt === first.arrivedAt && line.position < first.position)))
       )
         known.result = line;
     } else if (known.measurement === undefined || line.answeredAt < known.measurement.answeredAt) {
@@ -226,8 +240,8 @@ function rowsOfKey(key: string, rows: readonly Merged[]): string[] {
       ]),
     );
     session.count++;
-    session.input += result?.inputTokens ?? measurement!.contextTokens;
-    session.output += result?.outputTokens ?? measurement!.generatedTokens;
+    session.input += result?.inputTokens ?? measurement?.contextTokens ?? 0;
+    session.output += result?.outputTokens ?? measurement?.generatedTokens ?? 0;
   });
   return texts;
 }

@@ -66,6 +66,7 @@ NUMBERS = [field.name for field in LINE if not isinstance(field.dataType, T.Stri
 RESULT = T.StructType(
     [
         T.StructField("key", T.StringType()),
+        T.StructField("unanswered", T.IntegerType()),
         T.StructField("event_us", T.LongType()),
         T.StructField("sequence_number", T.StringType()),
         T.StructField("answered_us", T.LongType()),
@@ -95,8 +96,9 @@ MEASUREMENT = T.StructType(
         T.StructField("queue_seconds", T.DoubleType()),
     ]
 )
-# Of the rows of an id the first one in this order counts. It depends on the contents only.
-RESULT_ORDER = ["event_us", "sequence_number", "answered_us", "hash"]
+# Of the rows of an id the first one in this order counts: an answer before a dead letter, which may have been redriven. It depends on the
+# contents only.
+RESULT_ORDER = ["unanswered", "event_us", "sequence_number", "answered_us", "hash"]
 MEASUREMENT_ORDER = ["answered_us", "hash"]
 
 ROW = T.StructType(
@@ -306,6 +308,7 @@ def read_lines(spark, paths, watermark_seconds):
             "answered_us": microseconds(F.col("answered_at")),
             "sent_us": microseconds(F.col("sent_at")),
             "hash": F.xxhash64("line"),
+            "unanswered": F.col("dead_letter").isNotNull().cast("int"),
             "reason": reason,
         }
     )
