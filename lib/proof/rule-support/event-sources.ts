@@ -177,7 +177,23 @@ export interface EventDelivery {
   readonly property: string;
 }
 
-/** Deliveries of events of rules, topics and buckets to functions. */
+/** Sources of events that AWS services send; those of S3 name the objects that arrive, all others report changes of resources. */
+const REPORTING_SOURCE = /^aws\.(?!s3$)/;
+
+/** True if a pattern takes certainly nothing but reports of AWS services, such as the states of an endpoint: they carry no request. */
+function takesOnlyReports({ reader }: Resource, pattern: unknown): boolean {
+  const list = reader.object(pattern)?.['source'];
+  const sources = Array.isArray(list) ? list.map((one) => reader.text(one)) : [];
+  return sources.length > 0 && sources.every((one) => one !== undefined && REPORTING_SOURCE.test(one));
+}
+
+/** True if a topic carries what endpoints, alarms and groups report: results and states, and no request. */
+function isReporting(topic: Resource | undefined): boolean {
+  const users = topic?.reader.usersOf(topic) ?? [];
+  return users.some(({ type }) => /^AWS::(SageMaker::EndpointConfig|CloudWatch::|AutoScaling::)/.test(type));
+}
+
+/** Deliveries of events of rules, topics and buckets to functions, apart from reports. */
 export function eventDeliveries(model: TemplateModel): EventDelivery[] {
   const named = (at: Resource, property: string, value: unknown): EventDelivery[] => {
     const consumer = functionNamed(model, at.reader, value);
@@ -186,7 +202,10 @@ export function eventDeliveries(model: TemplateModel): EventDelivery[] {
   // A schedule carries no request.
   const rules = model
     .ofType('AWS::Events::Rule')
-    .filter(({ reader, properties }) => !reader.isAbsent(properties['EventPattern']))
+    .filter(
+      (at) =>
+        !at.reader.isAbsent(at.properties['EventPattern']) && !takesOnlyReports(at, at.properties['EventPattern']),
+    )
     .flatMap((at) =>
       at.reader
         .objects(at.properties['Targets'])
@@ -194,10 +213,14 @@ export function eventDeliveries(model: TemplateModel): EventDelivery[] {
     );
   const subscriptions = model
     .ofType('AWS::SNS::Subscription')
-    .filter(({ reader, properties }) => reader.text(properties['Protocol']) === 'lambda')
+    .filter(
+      ({ reader, properties }) =>
+        reader.text(properties['Protocol']) === 'lambda' && !isReporting(reader.referenced(properties['TopicArn'])),
+    )
     .flatMap((at) => named(at, 'Endpoint', at.properties['Endpoint']));
   const topics = model
     .ofType('AWS::SNS::Topic')
+    .filter((at) => !isReporting(at))
     .flatMap((at) =>
       at.reader
         .objects(at.properties['Subscription'])
@@ -217,8 +240,12 @@ export function eventDeliveries(model: TemplateModel): EventDelivery[] {
   });
   const events = model.ofType('AWS::Serverless::Function').flatMap((consumer) =>
     Object.entries(consumer.reader.object(consumer.properties['Events']) ?? {}).flatMap(([name, event]) => {
-      const type = consumer.reader.text(consumer.reader.object(event)?.['Type']) ?? '';
-      return /^(S3|SNS|EventBridgeRule|CloudWatchEvent)$/.test(type)
+      const { reader } = consumer;
+      const written = reader.object(event);
+      const settings = reader.object(written?.['Properties']);
+      const isReport =
+        takesOnlyReports(consumer, settings?.['Pattern']) || isReporting(reader.referenced(settings?.['Topic']));
+      return !isReport && /^(S3|SNS|EventBridgeRule|CloudWatchEvent)$/.test(reader.text(written?.['Type']) ?? '')
         ? [{ consumer, at: consumer, property: `Events.${name}` }]
         : [];
     }),
@@ -226,22 +253,46 @@ export function eventDeliveries(model: TemplateModel): EventDelivery[] {
   return [...rules, ...subscriptions, ...topics, ...buckets, ...events];
 }
 
+/** Properties of a function, with those that the Serverless Application Model gives all functions. */
+function ownAndGlobal({ reader, properties, type }: Resource): Json {
+  const globals = type === 'AWS::Serverless::Function' ? reader.globals['Function'] : undefined;
+  return { ...(isObject(globals) ? globals : {}), ...properties };
+}
+
+/** Resources that configure the asynchronous invocation of a function. */
+function invokeConfigsOf(model: TemplateModel, consumer: Resource): Resource[] {
+  return model
+    .ofType('AWS::Lambda::EventInvokeConfig')
+    .filter((config) => functionNamed(model, config.reader, config.properties['FunctionName']) === consumer);
+}
+
+/** Number of retries of an event without a reply by default. Source: Lambda API reference, PutFunctionEventInvokeConfig. */
+const DEFAULT_EVENT_RETRIES = 2;
+
+/** Number of attempts that Lambda makes for an event without a reply; undefined where it is unknown. */
+export function eventAttempts(model: TemplateModel, consumer: Resource): number | undefined {
+  const { reader } = consumer;
+  const inline = reader.object(ownAndGlobal(consumer)['EventInvokeConfig'])?.['MaximumRetryAttempts'];
+  const written = [
+    { reader, value: inline },
+    ...invokeConfigsOf(model, consumer).map((one) => ({
+      reader: one.reader,
+      value: one.properties['MaximumRetryAttempts'],
+    })),
+  ].find((one) => !one.reader.isAbsent(one.value));
+  const retries = written === undefined ? DEFAULT_EVENT_RETRIES : written.reader.number(written.value);
+  return retries === undefined ? undefined : retries + 1;
+}
+
 /** True if a function keeps the events that it fails on, or may. */
 export function keepsFailedEvents(model: TemplateModel, consumer: Resource): boolean {
-  const { reader, properties } = consumer;
-  const globals = consumer.type === 'AWS::Serverless::Function' ? reader.globals['Function'] : undefined;
-  const own = { ...(isObject(globals) ? globals : {}), ...properties };
+  const { reader } = consumer;
+  const own = ownAndGlobal(consumer);
   const isKept = (config: Json | undefined): boolean =>
     !reader.isAbsent(reader.object(config?.['DestinationConfig'])?.['OnFailure']);
   if (['DeadLetterConfig', 'DeadLetterQueue'].some((name) => !reader.isAbsent(own[name]))) return true;
   if (isKept(reader.object(own['EventInvokeConfig']))) return true;
-  return model
-    .ofType('AWS::Lambda::EventInvokeConfig')
-    .some(
-      (config) =>
-        functionNamed(model, config.reader, config.properties['FunctionName']) === consumer &&
-        isKept(config.properties),
-    );
+  return invokeConfigsOf(model, consumer).some((config) => isKept(config.properties));
 }
 
 /** Values of the environment of a function, by name, with those that the Serverless Application Model gives all functions. */
@@ -261,17 +312,27 @@ export function calledBy(model: TemplateModel, consumer: Resource): DeclaredEndp
   return [...new Set(called.filter((endpoint) => endpoint !== undefined))];
 }
 
-/** True if a function is given an endpoint to invoke, or the permission to invoke one. */
+/** True if the environment of a function has the name of an endpoint. */
+function isGivenName(model: TemplateModel, consumer: Resource): boolean {
+  const isNamed = ([name]: [string, unknown]): boolean => /sagemaker.*endpoint|^(model_?)?endpoint_?name$/i.test(name);
+  return calledBy(model, consumer).length > 0 || environmentOf(consumer).some(isNamed);
+}
+
+/** True if a function is given an endpoint to invoke, or the permission, of its own, to invoke one. */
 export function callsEndpoints(model: TemplateModel, consumer: Resource): boolean {
-  if (calledBy(model, consumer).length > 0) return true;
-  if (environmentOf(consumer).some(([name]) => /sagemaker.*endpoint|^(model_?)?endpoint_?name$/i.test(name))) {
-    return true;
-  }
-  return mayInvoke(consumer);
+  return isGivenName(model, consumer) || invokesEndpoints(model, consumer);
+}
+
+/** True if a function certainly invokes endpoints: of functions that share the permission, only those with the name of an endpoint. */
+export function invokesEndpoints(model: TemplateModel, consumer: Resource): boolean {
+  if (!mayInvoke(consumer)) return false;
+  const role = consumer.reader.referenced(consumer.properties['Role']);
+  const sharing = role?.reader.usersOf(role).filter(({ type }) => FUNCTIONS.includes(type)) ?? [];
+  return sharing.length < 2 || isGivenName(model, consumer);
 }
 
 /** True if a function is given the permission to invoke an endpoint. */
-export function mayInvoke({ reader, properties }: Resource): boolean {
+function mayInvoke({ reader, properties }: Resource): boolean {
   const role = reader.referenced(properties['Role']);
   const attached = role === undefined ? [] : role.reader.usersOf(role).filter(({ type }) => /^AWS::IAM::/.test(type));
   const policies = [properties['Policies'], role?.properties['Policies'], ...attached.map((one) => one.properties)];

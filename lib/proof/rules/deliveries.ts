@@ -2,10 +2,11 @@ import type { RuleViolation } from '../finding';
 import type { TemplateModel } from '../../template';
 import {
   callsEndpoints,
+  eventAttempts,
   eventDeliveries,
   eventSources,
+  invokesEndpoints,
   keepsFailedEvents,
-  mayInvoke,
   type EventSource,
 } from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
@@ -80,17 +81,21 @@ function* dropped(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
-/** Number of attempts that Lambda makes for an event without a reply. Source: Lambda developer guide, asynchronous invocation. */
-const EVENT_ATTEMPTS = 3;
-
 function* eventsDropped(model: TemplateModel): Iterable<RuleViolation> {
   for (const { consumer, at, property } of eventDeliveries(model)) {
     // A function with the name of an endpoint alone may deploy to it.
-    if (!mayInvoke(consumer) || keepsFailedEvents(model, consumer)) continue;
+    if (!invokesEndpoints(model, consumer) || keepsFailedEvents(model, consumer)) continue;
+    const attempts = eventAttempts(model, consumer);
+    const after =
+      attempts === undefined
+        ? 'its last failed attempt'
+        : attempts === 1
+          ? '1 failed attempt'
+          : `${attempts} failed attempts`;
     yield {
       at,
       property,
-      message: `after ${EVENT_ATTEMPTS} failed attempts Lambda discards an event: ${consumer.logicalId} has no dead-letter queue and no destination on failure, so what the endpoint refuses is lost`,
+      message: `after ${after} Lambda discards an event: ${consumer.logicalId} has no dead-letter queue and no destination on failure, so what the endpoint refuses is lost`,
     };
   }
 }

@@ -343,6 +343,19 @@ function isWhollyKnown(role: Resource, attached: readonly Resource[]): boolean {
   return areKnown && !/"NotAction"|"Action":(\{|\[[^\]]*\{)|"Fn::If"|"Fn::Transform"/.test(written);
 }
 
+/** Actions by which a function may reach an endpoint through another role or function, or change the endpoint instead of invoking it. */
+const OTHER_WAYS = [
+  'sts:assumerole',
+  'lambda:invokefunction',
+  'states:startexecution',
+  'states:startsyncexecution',
+  'execute-api:invoke',
+  'sagemaker:createendpoint',
+  'sagemaker:updateendpoint',
+  'sagemaker:updateendpointweightsandcapacities',
+  'sagemaker:deleteendpoint',
+];
+
 /** Functions that are given requests and the name of an endpoint, and whose role certainly allows no invocation. */
 function* notGranted(model: TemplateModel): Iterable<RuleViolation> {
   const statements = [...allowed(model)];
@@ -353,7 +366,8 @@ function* notGranted(model: TemplateModel): Iterable<RuleViolation> {
     const attached = role.reader.usersOf(role).filter(({ type }) => /^AWS::IAM::/.test(type));
     if (!isWhollyKnown(role, attached)) continue;
     const own = statements.filter(({ principals, at }) => principals.includes(role) || attached.includes(at));
-    if (own.some((one) => [INVOKE, ASYNC, STREAM, CONVERSATION].some((action) => grants(one, action)))) continue;
+    if (own.some((one) => [INVOKE, ASYNC, STREAM, CONVERSATION, ...OTHER_WAYS].some((action) => grants(one, action))))
+      continue;
     yield {
       at: consumer,
       property: 'Role',

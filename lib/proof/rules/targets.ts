@@ -232,6 +232,19 @@ function* createdTooEarly(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
+/** True if a target is given to a stack, a custom resource or an output: its policies may be there. */
+function isHandedOn(target: Resource, hosts: readonly (Resource | undefined)[]): boolean {
+  const { reader, logicalId } = target;
+  const stack = /^(AWS::CloudFormation::Stack|AWS::Serverless::Application)$/;
+  const custom = /^(Custom::.*|AWS::CloudFormation::CustomResource)$/;
+  const ofHosts = hosts.flatMap((host) => (host === undefined ? [] : host.reader.usersOf(host)));
+  return (
+    reader.namedIn(reader.outputs).includes(logicalId) ||
+    reader.usersOf(target).some(({ type }) => stack.test(type) || custom.test(type)) ||
+    ofHosts.some(({ type }) => stack.test(type))
+  );
+}
+
 function* targetWithoutPolicy(model: TemplateModel): Iterable<RuleViolation> {
   // Policies that a function puts, a macro adds, or that name a resource known only at the deployment may belong to any target.
   const isScaledElsewhere =
@@ -243,6 +256,7 @@ function* targetWithoutPolicy(model: TemplateModel): Iterable<RuleViolation> {
     const isKnown = dimension !== undefined && (endpoint !== undefined || component !== undefined);
     if (!isKnown || policies.length > 0 || !resource.reader.isAbsent(resource.properties['ScheduledActions'])) continue;
     if (min === undefined || max === undefined || min >= max) continue;
+    if (isHandedOn(resource, [endpoint?.resource, component?.resource])) continue;
     yield {
       at: resource,
       property: 'MaxCapacity',

@@ -94,10 +94,15 @@ function regionsOf(model: TemplateModel, policies: readonly DeclaredPolicy[], di
     );
 }
 
+/** Statistics that grow with the period over which they are taken. */
+const GROWS_WITH_PERIOD = /^(Sum|SampleCount)$/;
+
+/** True if two thresholds are of one quantity. */
 function isSameMetric(one: MetricUse, other: MetricUse): boolean {
   const key = ({ namespace, metricName, statistic, dimensions }: MetricUse): string =>
     JSON.stringify([namespace, metricName, statistic, dimensions.map(({ name, value }) => `${name}=${value}`).sort()]);
-  return key(one) === key(other);
+  const isPerPeriod = GROWS_WITH_PERIOD.test(one.statistic ?? '');
+  return key(one) === key(other) && (!isPerPeriod || one.periodSeconds === other.periodSeconds);
 }
 
 function* overlapping(model: TemplateModel): Iterable<RuleViolation> {

@@ -1,3 +1,4 @@
+import { prove } from '../../../lib/proof/prove';
 import { DELIVERY_RULES } from '../../../lib/proof/rules/deliveries';
 import { severityOf, testRules } from '../support/rule-cases';
 import { endpointName, policy, type Properties, realTime, resource, type Resources, role } from '../support/templates';
@@ -88,6 +89,10 @@ const onBucket = (more: Resources = {}): Resources => ({
   }),
   ...more,
 });
+const shared = (Environment: Properties): Resources[string] =>
+  resource('AWS::Lambda::Function', { Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] }, Environment });
+const tried = (settings: Properties): Resources =>
+  onBucket({ Tried: resource('AWS::Lambda::EventInvokeConfig', { FunctionName: { Ref: 'Scorer' }, ...settings }) });
 const redrive = (maxReceiveCount: number): Properties => ({
   VisibilityTimeout: 360,
   RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount },
@@ -114,6 +119,25 @@ testRules(DELIVERY_RULES, {
     [onRule({ EventPattern: { source: ['x'] } }), onRule({ EventPattern: { source: ['x'] } }, dead)],
     // A schedule carries no request.
     [onRule({ EventPattern: { source: ['x'] } }), onRule({ ScheduleExpression: 'rate(5 minutes)' })],
+    // States of endpoints and jobs are no requests; the objects of a bucket are.
+    [
+      onRule({ EventPattern: { source: ['aws.s3'] } }),
+      onRule({ EventPattern: { source: ['aws.sagemaker'], 'detail-type': ['SageMaker Endpoint State Change'] } }),
+    ],
+    [
+      onRule({ EventPattern: { source: ['aws.sagemaker', 'my.shop'] } }),
+      onRule({ EventPattern: { source: ['aws.sagemaker', 'aws.ecs'] } }),
+    ],
+    // A topic of an alarm carries its states.
+    [
+      onTopic('lambda'),
+      { ...onTopic('lambda'), High: resource('AWS::CloudWatch::Alarm', { AlarmActions: [{ Ref: 'Topic' }] }) },
+    ],
+    // Of functions that share a role, each may need another part of its permissions.
+    [
+      { ...onBucket(), Other: shared({ Variables: { TABLE: 't' } }) },
+      { ...onBucket(), Scorer: shared({ Variables: { TABLE: 't' } }), Other: shared({ Variables: { TABLE: 't' } }) },
+    ],
     [onTopic('lambda'), onTopic('sqs')],
     [
       onBucket(),
@@ -176,4 +200,12 @@ testRules(DELIVERY_RULES, {
 test('a mapping that Lambda rejects is an error, and lost messages are a warning', () => {
   expect(severityOf(queued({ ...redrive(5), VisibilityTimeout: 30 }), 'queue-loses-messages')).toBe('error');
   expect(severityOf(queued({ VisibilityTimeout: 360 }), 'queue-loses-messages')).toBe('warning');
+});
+
+test('an event that is dropped names the attempts that Lambda makes', () => {
+  const messageOf = (Resources: Resources): string | undefined =>
+    prove([{ name: 't.json', document: { Resources } }]).find(({ rule }) => rule === 'event-dropped')?.message;
+  expect(messageOf(onBucket())).toMatch(/^after 3 failed attempts /);
+  expect(messageOf(tried({ MaximumRetryAttempts: 0 }))).toMatch(/^after 1 failed attempt /);
+  expect(messageOf(tried({ MaximumRetryAttempts: { Ref: 'Retries' } }))).toMatch(/^after its last failed attempt /);
 });

@@ -76,6 +76,10 @@ testRules(PERMISSION_RULES, {
   'invoke-not-granted': [
     [consumer(allow('sagemaker:DescribeEndpoint')), consumer(allow('sagemaker:InvokeEndpoint'))],
     [consumer(allow('s3:GetObject')), consumer(allow('sagemaker:Invoke*'))],
+    // A function that deploys to the endpoint, or reaches it through another role or function.
+    [consumer(allow('s3:PutObject')), consumer(allow('sagemaker:UpdateEndpoint'))],
+    [consumer(allow('states:DescribeExecution')), consumer(allow('sts:AssumeRole'))],
+    [consumer(allow('lambda:GetFunction')), consumer(allow(['lambda:InvokeFunction']))],
     [consumer({}), consumer({ ManagedPolicyArns: ['arn:aws:iam::111122223333:policy/invoke'] })],
     [
       consumer({ ManagedPolicyArns: ['arn:aws:iam::aws:policy/service-role/AWSLambdaKinesisExecutionRole'] }),

@@ -1,3 +1,4 @@
+import { prove } from '../../../lib/proof/prove';
 import { TARGET_RULES } from '../../../lib/proof/rules/targets';
 import { custom, scaledRealTime } from '../support/fleets';
 import { testRules } from '../support/rule-cases';
@@ -10,11 +11,25 @@ import {
   realTime,
   resource,
   type Resources,
+  role,
   tracking,
   trackingOf,
   variantTarget,
 } from '../support/templates';
 
+const FULL_ACCESS = 'arn:aws:iam::aws:policy/AmazonSageMakerFullAccess';
+const trusted = (service: string): Properties => ({
+  Statement: [{ Effect: 'Allow', Principal: { Service: `${service}.amazonaws.com` }, Action: 'sts:AssumeRole' }],
+});
+const grantOf = (Action: string, service: string): Resources[string] =>
+  role({
+    AssumeRolePolicyDocument: trusted(service),
+    Policies: [{ PolicyName: 'p', PolicyDocument: { Statement: [{ Effect: 'Allow', Action, Resource: '*' }] } }],
+  });
+const calling = (action: string): Resources[string] =>
+  resource('AWS::Scheduler::Schedule', { Target: { Arn: `arn:aws:scheduler:::aws-sdk:${action}` } });
+const child = (Parameters: Properties): Resources[string] =>
+  resource('AWS::CloudFormation::Stack', { TemplateURL: 'https://example.com/t.json', Parameters });
 const byId = (properties: Properties): Resources[string] =>
   tracking(
     {},
@@ -141,9 +156,37 @@ testRules(TARGET_RULES, {
       scaledRealTime({ Reader: policy('application-autoscaling:DescribeScalingPolicies', '*') }),
       scaledRealTime({ Scaler: policy('application-autoscaling:PutScalingPolicy', '*') }),
     ],
+    [
+      scaledRealTime({ R: role({ ManagedPolicyArns: [FULL_ACCESS], AssumeRolePolicyDocument: trusted('sagemaker') }) }),
+      scaledRealTime({ R: role({ ManagedPolicyArns: [FULL_ACCESS], AssumeRolePolicyDocument: trusted('lambda') }) }),
+    ],
+    [scaledRealTime({ R: grantOf('s3:*', 'codebuild') }), scaledRealTime({ R: grantOf('*', 'codebuild') })],
+    // A schedule that calls the API.
+    [
+      scaledRealTime({ S: calling('ecs:updateService') }),
+      scaledRealTime({ S: calling('applicationautoscaling:registerScalableTarget') }),
+    ],
+    // The policies may be in a stack or behind a custom resource that is given the target.
+    [
+      scaledRealTime({ Child: resource('AWS::CloudFormation::Stack', { TemplateURL: 'https://example.com/t.json' }) }),
+      scaledRealTime({ Child: child({ Endpoint: endpointName }) }),
+    ],
+    [
+      scaledRealTime({ C: resource('Custom::Policy', {}) }),
+      scaledRealTime({ C: resource('Custom::Policy', { T: { Ref: 'Target' } }) }),
+    ],
     // A count that is held.
     [scaledRealTime({}, { MinCapacity: 1 }), scaledRealTime({}, { MinCapacity: 4 })],
     // The endpoint, and with it the policies, may be elsewhere.
     [scaledRealTime(), { Target: variantTarget({ ResourceId: 'endpoint/chat/variant/AllTraffic' }) }],
   ],
+});
+
+test('a target that an output gives away may have its policies elsewhere', () => {
+  const rulesWith = (Value: unknown): string[] =>
+    prove([{ name: 't.json', document: { Resources: scaledRealTime(), Outputs: { Given: { Value } } } }]).map(
+      ({ rule }) => rule,
+    );
+  expect(rulesWith({ Ref: 'Target' })).not.toContain('target-without-policy');
+  expect(rulesWith(endpointName)).toContain('target-without-policy');
 });

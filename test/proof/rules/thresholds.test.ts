@@ -27,6 +27,19 @@ const runs = (policy: string): Properties => ({ AlarmActions: [{ Ref: policy }] 
 const high = load(6, 'GreaterThan', runs('Out'));
 const low = load(2, 'LessThan', runs('In'));
 
+/** Alarms on sums of requests over periods in seconds. */
+const sums = (adding: number, removing: number): [Resources[string], Resources[string]] => {
+  const sum = (Threshold: number, operator: string, Period: number, policy: string): Resources[string] =>
+    alarm('Invocations', onVariant, {
+      Threshold,
+      ComparisonOperator: `${operator}Threshold`,
+      Statistic: 'Sum',
+      Period,
+      ...runs(policy),
+    });
+  return [sum(10, 'GreaterThan', adding, 'Out'), sum(40, 'LessThan', removing, 'In')];
+};
+
 testRules(THRESHOLD_RULES, {
   'alarm-reversed': [
     [both(load(6, 'GreaterThan', runs('In')), load(2, 'LessThan', runs('Out'))), both(high, low)],
@@ -66,5 +79,7 @@ testRules(THRESHOLD_RULES, {
       // Another statistic is another quantity.
       both(high, load(7, 'LessThan', { ...runs('In'), Statistic: 'Maximum' })),
     ],
+    // A sum over five minutes is another quantity than a sum over one.
+    [both(...sums(60, 60)), both(...sums(60, 300))],
   ],
 });
