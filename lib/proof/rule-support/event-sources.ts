@@ -180,17 +180,49 @@ export interface EventDelivery {
 /** Sources of events that AWS services send; those of S3 name the objects that arrive, all others report changes of resources. */
 const REPORTING_SOURCE = /^aws\.(?!s3$)/;
 
-/** True if a pattern takes certainly nothing but reports of AWS services, such as the states of an endpoint: they carry no request. */
-function takesOnlyReports({ reader }: Resource, pattern: unknown): boolean {
-  const list = reader.object(pattern)?.['source'];
-  const sources = Array.isArray(list) ? list.map((one) => reader.text(one)) : [];
-  return sources.length > 0 && sources.every((one) => one !== undefined && REPORTING_SOURCE.test(one));
+/** Types of events that report changes of states, by the words with which AWS names them. */
+const REPORTING_TYPE = /(State|Status)[ -]Change|^CloudWatch Alarm |^EC2 |^Scheduled Event$/i;
+
+/** Calls by which an object arrives in a bucket. */
+const ARRIVAL = /Object|Upload/;
+
+/** Pattern of a rule, which may be written as text. */
+function patternOf(reader: TemplateReader, pattern: unknown): Json | undefined {
+  const text = reader.text(pattern);
+  if (text === undefined) return reader.object(pattern);
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return isObject(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-/** True if a topic carries what endpoints, alarms and groups report: results and states, and no request. */
+/** True if a pattern takes certainly nothing but reports of AWS services, such as the states of an endpoint: they carry no request. */
+function takesOnlyReports({ reader }: Resource, written: unknown): boolean {
+  const pattern = patternOf(reader, written);
+  const holdsForAll = (list: unknown, isSo: (value: string) => boolean): boolean => {
+    const values = Array.isArray(list) ? list.map((one) => reader.text(one)) : [];
+    return values.length > 0 && values.every((value) => value !== undefined && isSo(value));
+  };
+  const type = pattern?.['detail-type'];
+  const isOfCalls = holdsForAll(type, (one) => one === 'AWS API Call via CloudTrail');
+  const names = reader.object(pattern?.['detail'])?.['eventName'];
+  return (
+    holdsForAll(pattern?.['source'], (one) => REPORTING_SOURCE.test(one)) ||
+    holdsForAll(type, (one) => REPORTING_TYPE.test(one)) ||
+    (isOfCalls && holdsForAll(names, (one) => !ARRIVAL.test(one)))
+  );
+}
+
+/** True if a topic carries what endpoints, alarms, groups and services report: results and states, and no request. */
 function isReporting(topic: Resource | undefined): boolean {
   const users = topic?.reader.usersOf(topic) ?? [];
-  return users.some(({ type }) => /^AWS::(SageMaker::EndpointConfig|CloudWatch::|AutoScaling::)/.test(type));
+  return users.some(
+    (one) =>
+      /^AWS::(SageMaker::EndpointConfig|CloudWatch::|AutoScaling::)/.test(one.type) ||
+      (one.type === 'AWS::Events::Rule' && takesOnlyReports(one, one.properties['EventPattern'])),
+  );
 }
 
 /** Deliveries of events of rules, topics and buckets to functions, apart from reports. */
@@ -203,9 +235,10 @@ export function eventDeliveries(model: TemplateModel): EventDelivery[] {
   const rules = model
     .ofType('AWS::Events::Rule')
     .filter(
-      (at) =>
-        !at.reader.isAbsent(at.properties['EventPattern']) && !takesOnlyReports(at, at.properties['EventPattern']),
+      ({ reader, properties }) =>
+        !reader.isAbsent(properties['EventPattern']) && reader.text(properties['State']) !== 'DISABLED',
     )
+    .filter((at) => !takesOnlyReports(at, at.properties['EventPattern']))
     .flatMap((at) =>
       at.reader
         .objects(at.properties['Targets'])

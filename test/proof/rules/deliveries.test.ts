@@ -89,6 +89,15 @@ const onBucket = (more: Resources = {}): Resources => ({
   }),
   ...more,
 });
+const called = (name: string): Properties => ({
+  'detail-type': ['AWS API Call via CloudTrail'],
+  detail: { eventSource: ['s3.amazonaws.com'], eventName: [name] },
+});
+const toTopic = (source: string): Resources[string] =>
+  resource('AWS::Events::Rule', {
+    EventPattern: { source: [source] },
+    Targets: [{ Id: 'topic', Arn: { Ref: 'Topic' } }],
+  });
 const shared = (Environment: Properties): Resources[string] =>
   resource('AWS::Lambda::Function', { Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] }, Environment });
 const tried = (settings: Properties): Resources =>
@@ -127,6 +136,17 @@ testRules(DELIVERY_RULES, {
     [
       onRule({ EventPattern: { source: ['aws.sagemaker', 'my.shop'] } }),
       onRule({ EventPattern: { source: ['aws.sagemaker', 'aws.ecs'] } }),
+    ],
+    [onRule({ EventPattern: '{"source":["my.shop"]}' }), onRule({ EventPattern: '{"source":["aws.sagemaker"]}' })],
+    [
+      onRule({ EventPattern: { 'detail-type': ['Order placed'] } }),
+      onRule({ EventPattern: { 'detail-type': ['SageMaker Training Job State Change'] } }),
+    ],
+    [onRule({ EventPattern: called('PutObject') }), onRule({ EventPattern: called('PutBucketPolicy') })],
+    [onRule({ EventPattern: { source: ['x'] } }), onRule({ EventPattern: { source: ['x'] }, State: 'DISABLED' })],
+    [
+      { ...onTopic('lambda'), R: toTopic('aws.s3') },
+      { ...onTopic('lambda'), R: toTopic('aws.ec2') },
     ],
     // A topic of an alarm carries its states.
     [
