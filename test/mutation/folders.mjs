@@ -20,13 +20,16 @@ const TESTS = {
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',
     'test/ingestion/record-field.test.ts',
+    'test/ingestion/redrive.test.ts',
     'test/ingestion/requests-in-flight.test.ts',
     'test/ingestion/response-facts.test.ts',
+    'test/ingestion/session.test.ts',
+    'test/ingestion/verdict.test.ts',
   ],
   // The response of a custom resource is tested with the handler that sends it.
   'lambda/support': ['test/lambda/support', 'test/lambda/cost-guard-release'],
   'lib/preflight/decide': ['test/preflight'],
-  'lib/scaling/decide': ['test/scaling/decide'],
+  'lib/scaling/decide': ['test/scaling/decide', 'test/scaling/scale-events.test.ts'],
   'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
   'lib/training/decide': ['test/training/capacity-failure.test.ts'],
 };

@@ -16,4 +16,14 @@ test('every folder of handlers and decisions has tests that a change has to fail
   expect(folders.map(([folder]) => folder)).toEqual(expect.arrayContaining(['lambda/cost-guard', 'lib/cost/decide']));
   const missing = folders.filter(([, tests]) => !tests.every((one) => fs.existsSync(path.join(projectDirectory, one))));
   expect(missing).toEqual([]);
+
+  // A test with the name of a file, in the room of the folder, is one of the folder's tests.
+  const left = folders.flatMap(([folder, tests]) =>
+    fs
+      .readdirSync(path.join(projectDirectory, folder))
+      .map((file) => `test/${folder.split('/')[1]!}/${path.basename(file, '.ts')}.test.ts`)
+      .filter((test) => folder.startsWith('lib/') && fs.existsSync(path.join(projectDirectory, test)))
+      .filter((test) => !tests.some((one) => test === one || test.startsWith(`${one}/`))),
+  );
+  expect(left).toEqual([]);
 });
