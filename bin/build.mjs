@@ -68,8 +68,8 @@ async function buildHandlers() {
 }
 
 /**
- * Bundles the command line, the threads of `tidegate tune` and of parquet files, and what they share. The code of each command is in files of its own, so that
- * a command reads no other's.
+ * Bundles the command line, the threads of `tidegate tune`, the process that decodes parquet files, and what they share. The code of each
+ * command is in files of its own, so that a command reads no other's.
  */
 async function buildCommandLine() {
   fs.rmSync(inProject('dist', 'cli'), { recursive: true, force: true });

@@ -7,8 +7,8 @@ const MAX_ROWS_AT_ONCE = 100_000;
 const MAX_COLUMNS = 1000;
 
 /**
- * Rows of a parquet file as lines of a CSV, the header first, part by part. A damaged file may make the library run without end, so that
- * this runs in a thread: see `parquetLines`.
+ * Rows of a parquet file as lines of a CSV, the header first, part by part. A damaged file may make the library run without end, or end the
+ * process, so that this runs in a process of its own: see `parquetLines`.
  *
  * @throws InputError when the file is damaged or has no plain columns
  */

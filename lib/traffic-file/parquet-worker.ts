@@ -1,19 +1,19 @@
-import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../core/errors';
 import { parquetParts } from './parquet-rows';
 
-// Entry point of the thread that reads a parquet file for `parquetLines`: one part of it for each message.
+// Entry point of the process that reads a parquet file for `parquetLines`: one part of it for each message.
 
-/** Message from the thread: lines of the next part, the end, or the reason why there are none. */
+/** Message from the process: lines of the next part, the end, or the reason why there are none. */
 export type ParquetReply =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly message: string; readonly isInput: boolean };
 
-const port = parentPort!;
-const parts = parquetParts(workerData as string);
+const parts = parquetParts(process.argv[2]!);
 
-port.on('message', () => void nextPart().then((reply) => port.postMessage(reply)));
+process.on('message', () => void nextPart().then((reply) => process.send!(reply)));
+// The reader is gone.
+process.on('disconnect', () => process.exit());
 
 async function nextPart(): Promise<ParquetReply> {
   try {

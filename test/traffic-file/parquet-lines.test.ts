@@ -99,3 +99,24 @@ test('a parquet file whose decoding does not end is refused when its time is up,
     /endless\.parquet: the parquet data are damaged after (its head|row 1) \(decoding takes more than 0\.000001 s\); fetch the file again/,
   );
 });
+
+test('a parquet file that ends the process that decodes it is refused, and this process goes on', async () => {
+  const { parquetWriteBuffer } = await import('hyparquet-writer');
+  const numbers = Array.from({ length: 300 }, (_, index) => index);
+  const columnData = [
+    { name: 'timestamp', data: numbers.map((n) => n * 1.5), type: 'DOUBLE' },
+    { name: 'input_tokens', data: numbers.map((n) => n % 7), type: 'INT32' },
+    { name: 'output_tokens', data: numbers.map((n) => BigInt(n % 3)), type: 'INT64' },
+  ];
+  const options = { columnData, codec: 'SNAPPY', rowGroupSize: 100 } as Parameters<typeof parquetWriteBuffer>[0];
+  const bytes = Buffer.from(parquetWriteBuffer(options));
+  // A run of values as long as 32 bits say.
+  bytes.set([255, 255, 255, 127], 30);
+  bytes.fill(255, 131, 135);
+  const file = path.join(folder, 'fatal.parquet');
+  fs.writeFileSync(file, bytes);
+  const read = async (): Promise<void> => {
+    for await (const line of parquetLines(file)) expect(line).not.toBe('');
+  };
+  await expect(read()).rejects.toThrow(/fatal\.parquet: the parquet data are damaged after/);
+});
