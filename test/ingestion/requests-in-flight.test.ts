@@ -39,4 +39,18 @@ describe('the requests in flight', () => {
   test('are not judged where no fleet is known', () => {
     fc.assert(fc.property(plan, (given) => expect(checkRequestsInFlight(given, [])).toEqual([])));
   });
+
+  test('are named with the sum they are, the sum that is served, and the way out', () => {
+    const given = { shardCount: 2, parallelizationFactor: 3, concurrency: 64, batchSize: 50 };
+    const known = [
+      { maxCapacity: 4, maxConcurrencyPerReplica: 8 },
+      { maxCapacity: 2, maxConcurrencyPerReplica: 5 },
+    ];
+    expect(requestsInService(known)).toBe(42);
+    expect(checkRequestsInFlight(given, known)).toEqual([
+      '2 shards x 3 batches x 50 records are 300 requests in flight, above the 4 x 8 + 2 x 5 = 42 (maxCapacity x tested concurrency) ' +
+        'that the endpoint serves at its maximum, so that 258 wait in it or time out; lower concurrency to 7, lower ' +
+        'parallelizationFactor, or raise maxCapacity',
+    ]);
+  });
 });

@@ -1,5 +1,5 @@
 import { InputError } from '../../core/errors';
-import { parseJson, parseValue } from '../../core/parse';
+import { type JsonNode, parseJson, parseValue } from '../../core/parse';
 import type { EpochSeconds } from '../../core/time';
 
 /**
@@ -138,16 +138,7 @@ export function parseRedriveRequest(event: unknown): RedriveRequest {
     const seconds = root
       .at('seconds')
       .optional((node) => node.number('a number of seconds from 1 to 900', (value) => value >= 1 && value <= 900));
-    const cursor = root.at('cursor').optional((node) => ({
-      shardId: node.at('shardId').text(),
-      letter: node.at('letter').anyText(),
-      batch: node.at('batch').anyText(),
-      records: node.at('records').count(),
-      heldKeys: node
-        .at('heldKeys')
-        .items()
-        .map((key) => key.anyText()),
-    }));
+    const cursor = root.at('cursor').optional(cursorOf);
     return {
       dryRun: root.at('dryRun').optional((node) => node.flag()) ?? false,
       recordsPerSecond:
@@ -166,11 +157,24 @@ export function parseRedriveRequest(event: unknown): RedriveRequest {
   });
 }
 
+function cursorOf(node: JsonNode): RedriveCursor {
+  return {
+    shardId: node.at('shardId').text(),
+    letter: node.at('letter').anyText(),
+    batch: node.at('batch').anyText(),
+    records: node.at('records').count(),
+    heldKeys: node
+      .at('heldKeys')
+      .items()
+      .map((key) => key.anyText()),
+  };
+}
+
 /** Parses the report of the redrive function; throws an {@link InputError} that names the invalid members. */
 export function parseRedriveReport(text: string): RedriveReport {
   const reasons = Object.keys(SKIP_REASONS) as SkipReason[];
   return parseJson('the report of the redrive function', text, 'an object', (root) => {
-    const next = root.at('next').optional((node) => parseRedriveRequest({ cursor: node.object() }).cursor);
+    const next = root.at('next').optional(cursorOf);
     const skipped = root.at('skipped');
     return {
       streamName: root.at('streamName').text(),
