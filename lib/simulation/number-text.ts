@@ -1,5 +1,6 @@
-/** Value rounded to a number of decimals. */
+/** Value rounded to a number of decimals. Values beyond 1e15 have none. */
 export function round(value: number, decimals: number): number {
+  if (Math.abs(value) >= 1e15) return value;
   const factor = Math.pow(10, decimals);
   return Math.round(value * factor) / factor;
 }

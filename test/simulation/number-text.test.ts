@@ -1,4 +1,8 @@
-import { bytesText, durationText, numberText, percentText, usdText } from '../../lib/simulation/number-text';
+import { bytesText, durationText, numberText, percentText, round, usdText } from '../../lib/simulation/number-text';
+
+test('the largest numbers are rounded to themselves', () => {
+  expect([round(1e308, 3), round(-1.5e15, 1), round(0.1239, 3)]).toEqual([1e308, -1.5e15, 0.124]);
+});
 
 describe('figures in texts', () => {
   test.each([

@@ -31,7 +31,7 @@ function* invalid(model: TemplateModel): Iterable<RuleViolation> {
       yield {
         at: alarm,
         property: 'EvaluationPeriods',
-        message: `${periods} periods of ${period} s are ${periods * period} s; CloudWatch evaluates at most ${most} s`,
+        message: `${periods} periods of ${period} s are ${Math.min(periods * period, Number.MAX_VALUE)} s; CloudWatch evaluates at most ${most} s`,
         remedy: 'evaluate fewer or shorter periods',
       };
     }

@@ -67,12 +67,24 @@ export function checkScheduledAction(action: ScheduledAction): string[] {
   return problems.map((problem) => `scheduled action ${action.scheduledActionName}: ${problem}`);
 }
 
+/** Least and greatest size of a metric's value. Source: CloudWatch API reference, MetricDatum. */
+const MIN_METRIC_VALUE = 8.51592e-109;
+const MAX_METRIC_VALUE = 1.174271e108;
+
+/** Returns the problem of a target that no metric can be kept at; undefined for a valid one. */
+export function targetValueProblem(targetValue: number): string | undefined {
+  if (!(Number.isFinite(targetValue) && targetValue > 0))
+    return `targetValue (${targetValue}) must be a number above 0`;
+  return targetValue < MIN_METRIC_VALUE || targetValue > MAX_METRIC_VALUE
+    ? `targetValue (${targetValue}) must be from ${MIN_METRIC_VALUE} to ${MAX_METRIC_VALUE}, as values of metrics are`
+    : undefined;
+}
+
 function checkTargetTracking(policy: TargetTrackingPolicy): string[] {
   const problems: string[] = [];
   const { targetValue, maxScaleInPerDecision, alarmShape = {}, metric } = policy;
-  if (!(Number.isFinite(targetValue) && targetValue > 0)) {
-    problems.push(`targetValue (${targetValue}) must be a number above 0`);
-  }
+  const problem = targetValueProblem(targetValue);
+  if (problem !== undefined) problems.push(problem);
   problems.push(...checkCooldown('scaleOutCooldownSeconds', policy.scaleOutCooldownSeconds));
   problems.push(...checkCooldown('scaleInCooldownSeconds', policy.scaleInCooldownSeconds));
   if (maxScaleInPerDecision !== undefined && !(Number.isInteger(maxScaleInPerDecision) && maxScaleInPerDecision >= 1)) {

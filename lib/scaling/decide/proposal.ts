@@ -13,9 +13,9 @@ export interface Proposal {
   readonly reason: string;
 }
 
-/** Formats a number for a reason: at most three decimals. */
+/** Formats a number for a reason: at most three decimals. Numbers beyond 1e15 have none. */
 export function shown(value: number): string {
-  return String(Math.round(value * 1000) / 1000);
+  return String(Math.abs(value) < 1e15 ? Math.round(value * 1000) / 1000 : value);
 }
 
 /** Rounds up, tolerating the error of floating-point arithmetic (0.1 × 30 is 3, not 4). */

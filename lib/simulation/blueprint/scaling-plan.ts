@@ -1,5 +1,6 @@
 import { InputError } from '../../core/errors';
 import type { MetricStatistic } from '../../catalog/hosting-metrics';
+import { targetValueProblem } from '../../scaling/decide/check-plan';
 import type {
   FleetPlan,
   MetricMathQuery,
@@ -46,7 +47,9 @@ export function targetPlan(target: DeclaredTarget, remedy: ParameterRemedy): Tar
     const problem =
       metric !== undefined && 'queries' in metric
         ? queriesProblem(metric.queries.map((query) => ({ ...query, statistic: query.metric?.statistic })))
-        : undefined;
+        : read.kind === 'target-tracking'
+          ? targetValueProblem(read.targetValue)
+          : undefined;
     if (problem === undefined) return [read];
     notes.push(`policy ${read.policyName} is left out: ${problem}`);
     return [];

@@ -1,5 +1,6 @@
 import { InputError } from '../../core/errors';
 import { nearestNames } from '../../core/nearest';
+import { round } from '../number-text';
 import type { Rehearsal } from './rehearsal';
 
 /** Condition under which a rehearsal counts as failed, for example `slo<99` or `cost>1200/month`. */
@@ -96,7 +97,7 @@ export function crossedThresholds(rehearsal: Rehearsal, thresholds: readonly Fai
 /** Threshold and value with its unit, for messages. */
 export function thresholdValueText({ text, measure }: FailureThreshold, value: number): string {
   const { unit } = MEASURES[measure]!;
-  return `${text}: it is ${Math.round(value * 1000) / 1000}${unit === '' ? '' : ` ${unit}`}`;
+  return `${text}: it is ${round(value, 3)}${unit === '' ? '' : ` ${unit}`}`;
 }
 
 function crosses(value: number, { operator, limit }: FailureThreshold): boolean {

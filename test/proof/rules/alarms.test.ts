@@ -17,6 +17,10 @@ testRules(ALARM_RULES, {
       { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Period: 3600, EvaluationPeriods: 97 }) },
     ],
     [
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Period: 1e308, EvaluationPeriods: 2 }) },
+      { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], Period: 3600, EvaluationPeriods: 2 }) },
+    ],
+    [
       watched('Invocations', { ComparisonOperator: '>' }),
       watched('Invocations', { ComparisonOperator: { Ref: 'Operator' } }),
     ],

@@ -49,6 +49,16 @@ describe('checking a plan', () => {
       'policyName track is used twice',
     ],
     ['a target of zero', withTracking({ targetValue: 0 }), 'policy track: targetValue (0) must be a number above 0'],
+    [
+      'a target below every metric',
+      withTracking({ targetValue: 1e-300 }),
+      'targetValue (1e-300) must be from 8.51592e-109',
+    ],
+    [
+      'a target above every metric',
+      withTracking({ targetValue: 1e300 }),
+      'targetValue (1e+300) must be from 8.51592e-109',
+    ],
     ['a negative cooldown', withTracking({ scaleInCooldownSeconds: -1 }), 'scaleInCooldownSeconds (-1)'],
     ['no removal at all', withTracking({ maxScaleInPerDecision: 0 }), 'maxScaleInPerDecision (0)'],
     [

@@ -1,5 +1,6 @@
 import type { PolicySignal } from '../../../lib/scaling/decide/observation';
 import type { StepAdjustment, StepPolicy } from '../../../lib/scaling/decide/plan';
+import { shown } from '../../../lib/scaling/decide/proposal';
 import { findStep, percentChange, proposeStep } from '../../../lib/scaling/decide/step';
 
 const UP = { lowerBound: 0, upperBound: 10, adjustment: 1 };
@@ -15,6 +16,10 @@ const policy: StepPolicy = {
   steps: STEPS,
   threshold: 50,
 };
+
+test('a number in a reason has at most three decimals, and stays a number whatever its size', () => {
+  expect([0.12345, -2, 1e308, -1e308].map(shown)).toEqual(['0.123', '-2', '1e+308', '-1e+308']);
+});
 
 describe('the step of a breach', () => {
   test.each<[number, StepAdjustment]>([

@@ -316,6 +316,31 @@ describe('metric math of a fleet', () => {
     expect(notes).toEqual([expect.stringContaining(reason)]);
   });
 
+  test.each([0, -1, 1e-300, '1e300'])(
+    'beside a target of %p leaves out its policy, and a note says so',
+    (TargetValue) => {
+      const { plan, notes } = fleetOf({
+        resources: {
+          Wild: {
+            Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
+            Properties: {
+              PolicyName: 'wild',
+              ScalingTargetId: { Ref: 'Target' },
+              TargetTrackingScalingPolicyConfiguration: {
+                TargetValue,
+                PredefinedMetricSpecification: {
+                  PredefinedMetricType: 'SageMakerVariantConcurrentRequestsPerModelHighResolution',
+                },
+              },
+            },
+          },
+        },
+      });
+      expect(plan.policies.map(({ policyName }) => policyName)).not.toContain('wild');
+      expect(notes).toEqual([expect.stringMatching(/^policy wild is left out: targetValue \(\S+\) must be /)]);
+    },
+  );
+
   test('that a rehearsal cannot compute leaves out the policy that tracks it alone, and a note says so', () => {
     const { plan, notes } = fleetOf({
       resources: {
