@@ -301,7 +301,7 @@ export const GUARD_TABLE = {
   /** JSON of the state's {@link GuardNotice}s. */
   notices: 'notices',
   generation: 'generation',
-  /** Permission for training jobs to start, one of {@link TRAINING_STARTS}; a training pipeline reads it before each job. */
+  /** Permission for jobs to start, one of {@link TRAINING_STARTS}; training and Spark pipelines read it before each job. */
   trainingStarts: 'trainingStarts',
   /** Time to live of a record, in seconds since 1970. */
   expiresAt: 'expiresAt',
@@ -309,6 +309,28 @@ export const GUARD_TABLE = {
 
 /** Values of the state's {@link GUARD_TABLE.trainingStarts}. */
 export const TRAINING_STARTS = { admitted: 'ADMITTED', refused: 'REFUSED' } as const;
+
+/** Path of the permission in a state machine whose task is {@link admissionTask}; absent until the guard has evaluated once. */
+export const ADMISSION_PATH = `$.Guard.Item.${GUARD_TABLE.trainingStarts}.S`;
+
+/** Returns the Step Functions task that reads the permission for jobs to start. */
+export function admissionTask(partition: string, tableName: string): object {
+  return {
+    Type: 'Task',
+    Resource: `arn:${partition}:states:::dynamodb:getItem`,
+    Parameters: {
+      TableName: tableName,
+      Key: {
+        [GUARD_TABLE.partitionKey]: { S: GUARD_TABLE.partition },
+        [GUARD_TABLE.sortKey]: { S: GUARD_TABLE.stateSortKey },
+      },
+      // The whole state may be larger than the 256 KiB that a task may return.
+      ProjectionExpression: GUARD_TABLE.trainingStarts,
+      ConsistentRead: true,
+    },
+    ResultPath: '$.Guard',
+  };
+}
 
 /** Retention of audit records: 13 months, so that a month can be compared with the one a year before. */
 export const RECORD_RETENTION_SECONDS = 400 * SECONDS_PER_DAY;

@@ -1,7 +1,7 @@
 import { Aws, Duration } from 'aws-cdk-lib';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { GUARD_TABLE, TRAINING_STARTS } from '../cost/contract';
+import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
 import { REBUILD_INPUT } from './contract';
 
 /** Settings of the states. Values may be tokens. */
@@ -25,9 +25,6 @@ export const QUEUE_TIMEOUT_MINUTES = 360;
 /** Time for the start of the application and the report of the end, minutes. */
 const SLACK_MINUTES = 30;
 
-/** Path of the guard's attribute in the state. */
-const GUARD_PATH = `$.Guard.Item.${GUARD_TABLE.trainingStarts}.S`;
-
 function jobRun(plan: SparkPlan, entryPointArguments: readonly string[]): object {
   return {
     Type: 'Task',
@@ -49,23 +46,6 @@ function jobRun(plan: SparkPlan, entryPointArguments: readonly string[]): object
     },
     ResultSelector: { 'JobRunId.$': '$.JobRunId', 'State.$': '$.State' },
     ResultPath: '$.Run',
-  };
-}
-
-function readGuardState(tableName: string): object {
-  return {
-    Type: 'Task',
-    Resource: `arn:${Aws.PARTITION}:states:::dynamodb:getItem`,
-    Parameters: {
-      TableName: tableName,
-      Key: {
-        [GUARD_TABLE.partitionKey]: { S: GUARD_TABLE.partition },
-        [GUARD_TABLE.sortKey]: { S: GUARD_TABLE.stateSortKey },
-      },
-      ProjectionExpression: GUARD_TABLE.trainingStarts,
-      ConsistentRead: true,
-    },
-    ResultPath: '$.Guard',
   };
 }
 
@@ -126,7 +106,7 @@ function admission(scope: Construct, tableName: string, then: sfn.IChainable, fa
     cause: 'The cost guard has frozen growth, so no Spark job may start. Raise the budget or wait for its next period.',
   });
   const read = new sfn.CustomState(scope, 'Read the guard', {
-    stateJson: readGuardState(tableName) as { [member: string]: unknown },
+    stateJson: admissionTask(Aws.PARTITION, tableName) as { [member: string]: unknown },
   });
   read.addRetry({
     errors: [sfn.Errors.TASKS_FAILED],
@@ -136,8 +116,8 @@ function admission(scope: Construct, tableName: string, then: sfn.IChainable, fa
   });
   read.addCatch(failed, { errors: [sfn.Errors.ALL], resultPath: '$.Failure' });
   const isRefused = sfn.Condition.and(
-    sfn.Condition.isPresent(GUARD_PATH),
-    sfn.Condition.stringEquals(GUARD_PATH, TRAINING_STARTS.refused),
+    sfn.Condition.isPresent(ADMISSION_PATH),
+    sfn.Condition.stringEquals(ADMISSION_PATH, TRAINING_STARTS.refused),
   );
   read.next(new sfn.Choice(scope, 'May a run start?').when(isRefused, refused).otherwise(then));
   return read;

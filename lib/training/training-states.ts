@@ -1,7 +1,7 @@
 import { Aws, Duration } from 'aws-cdk-lib';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { GUARD_TABLE, TRAINING_STARTS } from '../cost/contract';
+import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
 
 /** Settings of the states. Values may be tokens. */
@@ -52,27 +52,6 @@ const RETRY: sfn.RetryProps = {
 
 /** Retries of the read of the guard's table. */
 const GUARD_RETRY: sfn.RetryProps = { ...RETRY, errors: [sfn.Errors.TASKS_FAILED] };
-
-/** Path of the attribute in the state, below the result of the read. */
-const TRAINING_STARTS_PATH = `$.Guard.Item.${GUARD_TABLE.trainingStarts}.S`;
-
-function readGuard(tableName: string): object {
-  return {
-    Type: 'Task',
-    Resource: `arn:${Aws.PARTITION}:states:::dynamodb:getItem`,
-    Parameters: {
-      TableName: tableName,
-      Key: {
-        [GUARD_TABLE.partitionKey]: { S: GUARD_TABLE.partition },
-        [GUARD_TABLE.sortKey]: { S: GUARD_TABLE.stateSortKey },
-      },
-      // The whole state may be larger than the 256 KiB that a task may return.
-      ProjectionExpression: GUARD_TABLE.trainingStarts,
-      ConsistentRead: true,
-    },
-    ResultPath: '$.Guard',
-  };
-}
 
 function trainingJob(plan: TrainingPlan, instanceType: string): object {
   const isSpot = plan.maxWaitSeconds !== undefined;
@@ -197,10 +176,16 @@ function admission(
   then: { readonly train: sfn.IChainable; readonly refused: sfn.IChainable; readonly failed: sfn.IChainable },
 ): sfn.CustomState {
   const isRefused = sfn.Condition.and(
-    sfn.Condition.isPresent(TRAINING_STARTS_PATH),
-    sfn.Condition.stringEquals(TRAINING_STARTS_PATH, TRAINING_STARTS.refused),
+    sfn.Condition.isPresent(ADMISSION_PATH),
+    sfn.Condition.stringEquals(ADMISSION_PATH, TRAINING_STARTS.refused),
   );
-  const read = task(scope, `Read the guard before ${instanceType}`, readGuard(tableName), then.failed, GUARD_RETRY);
+  const read = task(
+    scope,
+    `Read the guard before ${instanceType}`,
+    admissionTask(Aws.PARTITION, tableName),
+    then.failed,
+    GUARD_RETRY,
+  );
   read.next(new sfn.Choice(scope, `May ${instanceType} start?`).when(isRefused, then.refused).otherwise(then.train));
   return read;
 }
