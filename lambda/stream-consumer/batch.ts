@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { InputError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
+import type { KafkaEventRecord } from '../../lib/ingestion/contract';
 import { readPath, type RecordFieldSource } from '../../lib/ingestion/decide/record-field';
 import type { ShardRecord } from '../clients/shard-reader';
 import { deaggregate } from './aggregated-record';
@@ -18,12 +19,17 @@ export interface StreamRecord {
   readonly id: string;
   /** Records of one order key are sent one after the other. */
   readonly key: string;
+  /** Reason for which the record cannot be sent at all. */
+  readonly defect?: string;
+  /** Record of a Kafka topic as Lambda delivered it. */
+  readonly kafkaRecord?: KafkaEventRecord;
 }
 
-/** Records of one invocation, of one shard, in order. */
+/** Records of one invocation, of one shard or partition, in order. */
 export interface Batch {
-  readonly streamArn: string;
+  /** Name of the stream, or the consumer group of a topic: the results have it in their keys. */
   readonly streamName: string;
+  /** Shard, or topic and partition. */
   readonly shardId: string;
   readonly records: readonly StreamRecord[];
 }
@@ -38,8 +44,13 @@ export interface RecordFields {
 const SEQUENCE_DIGITS = 56;
 const PART_DIGITS = 6;
 
+/** Batch of a Kinesis stream. */
+export interface KinesisBatch extends Batch {
+  readonly streamArn: string;
+}
+
 /** Parses an event of the Kinesis event source mapping; `undefined` when it has no record. */
-export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): Batch | undefined {
+export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): KinesisBatch | undefined {
   const first = event.Records[0];
   if (first === undefined) return undefined;
   const streamName = first.eventSourceARN.split(':stream/')[1];
@@ -64,7 +75,7 @@ export function recordsOf(record: ShardRecord, shardId: string, fields: RecordFi
     sequenceNumber,
     arrivedAt,
     ...part,
-    ...identify(part, shardId, fields),
+    ...identify(part, `${shardId}:${part.position}`, fields),
   });
   const parts = deaggregate(payload);
   if (parts === undefined) return [read({ position, partitionKey, payload })];
@@ -77,10 +88,13 @@ export function recordsOf(record: ShardRecord, shardId: string, fields: RecordFi
   );
 }
 
-/** Reads id and order key; a payload without the configured field has the place in the stream as id, the partition key as order key. */
-function identify(
-  { position, partitionKey, payload }: Pick<StreamRecord, 'position' | 'partitionKey' | 'payload'>,
-  shardId: string,
+/**
+ * Reads id and order key; a payload without the configured field has its place in the stream as id, the partition key as order key. Records
+ * without partition key have no order.
+ */
+export function identify(
+  { partitionKey, payload }: { readonly partitionKey: string | undefined; readonly payload: Buffer },
+  place: string,
   fields: RecordFields,
 ): { id: string; key: string } {
   const needsJson = fields.id.kind === 'json' || fields.key.kind === 'json';
@@ -97,10 +111,9 @@ function identify(
         return readPath(body, source.path);
     }
   };
-  const place = `${shardId}:${position}`;
   return {
     id: read(fields.id) ?? place,
-    key: fields.key.kind === 'sequence-number' ? place : (read(fields.key) ?? partitionKey),
+    key: fields.key.kind === 'sequence-number' ? place : (read(fields.key) ?? partitionKey ?? place),
   };
 }
 

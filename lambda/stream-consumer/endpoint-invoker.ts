@@ -51,6 +51,7 @@ export class EndpointInvoker {
    */
   public async invoke(record: StreamRecord, isWanted: () => boolean): Promise<RecordOutcome<TimedAnswer>> {
     const { evidence, maxModelFailures, maxRecordBytes } = this.options;
+    if (record.defect !== undefined) return { kind: 'rejected', error: record.defect, status: null };
     if (record.payload.length > maxRecordBytes) {
       const error = `the payload is ${record.payload.length} bytes; at most ${maxRecordBytes} are allowed (maxRecordSize of the ingestion)`;
       return { kind: 'rejected', error, status: null };

@@ -1,59 +1,10 @@
-import { METRIC_NAMESPACE } from '../../lib/core/metric-namespace';
-import {
-  DEAD_LETTERS_METRIC,
-  DEFAULT_MEDIA_TYPE,
-  INGESTION_ENVIRONMENT as names,
-  STREAM_NAME_DIMENSION,
-  UNANSWERED_BATCHES_METRIC,
-} from '../../lib/ingestion/contract';
-import { parseRecordField } from '../../lib/ingestion/decide/record-field';
-import { createEndpointRuntime } from '../clients/endpoint-runtime';
-import { createMetrics } from '../clients/metrics';
-import { createObjectStore } from '../clients/object-store';
+import { INGESTION_ENVIRONMENT as names } from '../../lib/ingestion/contract';
 import { createShardReader } from '../clients/shard-reader';
-import { systemClock } from '../support/clock';
-import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
-import { logger } from '../support/logger';
-import { systemSleep } from '../support/sleep';
+import { optionalEnv } from '../support/env';
+import { consumerDependencies } from './environment';
 import { createHandler } from './handler';
 
-const metrics = createMetrics(METRIC_NAMESPACE);
-const concurrency = requiredNumberEnv(names.concurrency);
-
 export const handler = createHandler({
-  endpoint: createEndpointRuntime(requiredEnv(names.endpointName), {
-    maxConnections: concurrency,
-    componentName: optionalEnv(names.componentName),
-    contentType: optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE,
-    accept: optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE,
-  }),
-  results: createObjectStore(requiredEnv(names.resultsBucketName)),
+  ...consumerDependencies(),
   reader: optionalEnv(names.readsAhead) === 'true' ? createShardReader() : undefined,
-  clock: systemClock,
-  sleep: systemSleep,
-  random: Math.random,
-  logger,
-  concurrency,
-  maxModelFailures: requiredNumberEnv(names.maxModelFailures),
-  recordFields: {
-    id: parseRecordField(optionalEnv(names.recordId) ?? 'sequence-number'),
-    key: parseRecordField(optionalEnv(names.orderKey) ?? 'partition-key'),
-  },
-  maxRecordBytes: requiredNumberEnv(names.maxRecordBytes),
-  publish: (streamName, { deadLetters, unanswered }, signal) =>
-    metrics.put(
-      [
-        { metricName: DEAD_LETTERS_METRIC, value: deadLetters },
-        { metricName: UNANSWERED_BATCHES_METRIC, value: unanswered },
-      ]
-        .filter(({ value }) => value > 0)
-        .map(({ metricName, value }) => ({
-          metricName,
-          value,
-          unit: 'Count' as const,
-          atSeconds: systemClock.now(),
-          dimensions: { [STREAM_NAME_DIMENSION]: streamName },
-        })),
-      signal,
-    ),
 });

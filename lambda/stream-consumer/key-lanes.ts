@@ -5,14 +5,42 @@ interface Lane<T> {
   hasEnded: boolean;
 }
 
+/** Places for jobs, which several {@link KeyLanes} share. */
+export class RequestSlots {
+  private used = 0;
+  private readonly waiting = new Set<() => void>();
+
+  public constructor(private readonly limit: number) {}
+
+  /** Takes a place; false where none is free. */
+  public take(): boolean {
+    if (this.used >= this.limit) return false;
+    this.used += 1;
+    return true;
+  }
+
+  /** Gives a place back and wakes all that registered. */
+  public release(): void {
+    this.used -= 1;
+    for (const wake of this.waiting) wake();
+  }
+
+  /** Calls a function whenever a place is given back, until the returned function is called. */
+  public onRelease(wake: () => void): () => void {
+    this.waiting.add(wake);
+    return () => this.waiting.delete(wake);
+  }
+}
+
 /**
- * Runs a job for every item, at most `limit` at once: items of one key sequentially in the order of arrival, items of different keys in
+ * Runs a job for every item, as far as `slots` has places: items of one key sequentially in the order of arrival, items of different keys in
  * parallel, the earliest item first. A job that returns `false` ends its key: later items of the key are not started.
  */
 export class KeyLanes<T> {
   private readonly lanes = new Map<string, Lane<T>>();
   /** Lanes that can start, the earliest item first. */
   private readonly ready: Lane<T>[] = [];
+  private readonly unregister: () => void;
   private arrivals = 0;
   private hasStopped = false;
   private running = 0;
@@ -22,14 +50,16 @@ export class KeyLanes<T> {
 
   public constructor(
     private readonly options: {
-      readonly limit: number;
+      readonly slots: RequestSlots;
       readonly keyOf: (item: T) => string;
       readonly sizeOf: (item: T) => number;
       /** Called when a job has ended. */
       readonly onEnd: () => void;
     },
     private readonly job: (item: T) => Promise<boolean>,
-  ) {}
+  ) {
+    this.unregister = options.slots.onRelease(() => this.start());
+  }
 
   /** Number of jobs that run. */
   public get inFlight(): number {
@@ -70,8 +100,14 @@ export class KeyLanes<T> {
     this.hasStopped = true;
   }
 
+  /** Starts no further job and leaves its places to others; jobs that run go on. */
+  public close(): void {
+    this.stop();
+    this.unregister();
+  }
+
   private start(): void {
-    while (!this.hasStopped && this.running < this.options.limit && this.ready.length > 0) {
+    while (!this.hasStopped && this.ready.length > 0 && this.options.slots.take()) {
       const lane = this.ready.shift()!;
       const { item } = lane.items.shift()!;
       this.discount(item);
@@ -96,7 +132,7 @@ export class KeyLanes<T> {
       for (const left of lane.items.splice(0)) this.discount(left.item);
     } else if (lane.items.length > 0) this.putBack(lane);
     else this.lanes.delete(this.options.keyOf(item));
-    this.start();
+    this.options.slots.release();
     this.options.onEnd();
   }
 

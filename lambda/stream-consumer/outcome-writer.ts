@@ -142,6 +142,7 @@ export class OutcomeWriter {
         payloadBase64: record.payload.toString('base64'),
         error,
         at: answeredAt,
+        kafkaRecord: record.kafkaRecord,
       };
       await results.put(deadLetter, formatDeadLetter(letter), 'application/json', signal);
       logger.warn('dead letter written', { key: deadLetter, error });

@@ -7,7 +7,7 @@ import type { TimedAnswer } from './answers';
 import { type Batch, type RecordFields, recordsOf, type StreamRecord } from './batch';
 import type { DoneRecords } from './done-records';
 import { EndpointInvoker, type EndpointInvokerOptions } from './endpoint-invoker';
-import { KeyLanes } from './key-lanes';
+import { KeyLanes, type RequestSlots } from './key-lanes';
 import type { OutcomeWriter } from './outcome-writer';
 import type { SeenRecords } from './seen-records';
 
@@ -25,7 +25,8 @@ export interface SessionOptions extends Omit<
   /** Place in the shard behind the batch; undefined where another invocation may read the shard. */
   readonly cursor: ShardCursor | undefined;
   readonly recordFields: RecordFields;
-  readonly concurrency: number;
+  /** Places for requests, which the batches of an invocation share. */
+  readonly slots: RequestSlots;
   /** Positions of records that have a line. */
   readonly written: ReadonlySet<string>;
   readonly seen: SeenRecords;
@@ -96,7 +97,7 @@ export class Session {
     this.entries = batch.records.map((record) => ({ record }));
     this.lanes = new KeyLanes<Entry>(
       {
-        limit: options.concurrency,
+        slots: options.slots,
         keyOf: ({ record }) => record.key,
         sizeOf: ({ record }) => record.payload.length,
         onEnd: () => this.wake(),
@@ -124,6 +125,7 @@ export class Session {
       await this.change();
     }
     this.ended.abort();
+    this.lanes.close();
     await Promise.all([timer, reading, writing]);
     return {
       outcomes: this.entries.map(({ outcome }) => outcome),

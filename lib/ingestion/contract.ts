@@ -1,4 +1,4 @@
-import { isObject, parseJson, type Json } from '../core/parse';
+import { isObject, parseJson, parseValue, type Json, type JsonNode } from '../core/parse';
 import type { EpochSeconds } from '../core/time';
 
 /**
@@ -30,6 +30,8 @@ export const INGESTION_ENVIRONMENT = {
   maxRecordBytes: 'TIDEGATE_MAX_RECORD_BYTES',
   /** `true` where one invocation at a time has a shard, so that it may read the shard ahead. */
   readsAhead: 'TIDEGATE_READS_AHEAD',
+  /** Consumer group of a Kafka consumer: name of its results, whose progress in the topic is that of the group. */
+  consumerGroupId: 'TIDEGATE_CONSUMER_GROUP_ID',
 } as const;
 
 /** Environment variables of the redrive function. */
@@ -162,11 +164,78 @@ export interface RequestMeasurement {
 
 /** Record that no retry can help, with its payload, so that it can be corrected and put into the stream again. */
 export interface DeadLetter {
+  /** Sequence number of a record of Kinesis, offset of one of Kafka. */
   readonly sequenceNumber: string;
   readonly partitionKey: string;
   readonly payloadBase64: string;
   readonly error: string;
   readonly at: EpochSeconds;
+  /** Record as Lambda delivered it, of a Kafka topic only: with its key and headers byte for byte. */
+  readonly kafkaRecord?: KafkaEventRecord;
+}
+
+/** Header of a Kafka record: its name, and its bytes as signed or unsigned numbers. */
+export interface KafkaEventHeader {
+  readonly [name: string]: readonly number[];
+}
+
+/** Record in an event of Lambda's Kafka event source. */
+export interface KafkaEventRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since 1970, of the producer (`CREATE_TIME`) or the broker (`LOG_APPEND_TIME`). */
+  readonly timestamp: number;
+  readonly timestampType: string;
+  /** Key in base64; absent or null for a record without key. */
+  readonly key?: string | null;
+  /** Value in base64; absent or null for a record without value (a tombstone). */
+  readonly value?: string | null;
+  readonly headers?: readonly KafkaEventHeader[];
+  /** Number of times that the record was redriven; absent in Lambda's events. */
+  readonly redrives?: number;
+}
+
+/**
+ * Event of Lambda's Kafka event source: the records of one or more partitions, by `topic-partition`, each partition's in the order of offsets.
+ * https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html
+ */
+export interface KafkaEvent {
+  /** `aws:kafka` for Amazon MSK, `SelfManagedKafka` for another cluster. */
+  readonly eventSource: string;
+  /** ARN of the MSK cluster; absent for another cluster. */
+  readonly eventSourceArn?: string;
+  readonly bootstrapServers?: string;
+  readonly records: { readonly [topicPartition: string]: readonly KafkaEventRecord[] };
+}
+
+/**
+ * Partial batch response for Kafka: for each partition that is not done the offset from which Lambda delivers again. A partition or an offset that
+ * was not in the event repeats the whole event.
+ * https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
+ */
+export interface KafkaBatchResponse {
+  readonly batchItemFailures: readonly {
+    readonly itemIdentifier: { readonly partition: string; readonly offset: number };
+  }[];
+}
+
+/** Digits of an offset, and of a timestamp in milliseconds, in a position. */
+const OFFSET_DIGITS = 20;
+const TIMESTAMP_DIGITS = 15;
+
+/**
+ * Position of a Kafka record within its partition: offset and timestamp, for a redriven record followed by the number of redrives. Sorts as text. The
+ * timestamp tells the records of a topic from those of its predecessor of the same name, whose offsets are the same.
+ */
+export function kafkaPosition({
+  offset,
+  timestamp,
+  redrives = 0,
+}: Pick<KafkaEventRecord, 'offset' | 'timestamp' | 'redrives'>): string {
+  const at = String(Math.max(0, Math.trunc(timestamp))).padStart(TIMESTAMP_DIGITS, '0');
+  const place = `${String(offset).padStart(OFFSET_DIGITS, '0')}.${at}`;
+  return redrives === 0 ? place : `${place}.${redrives}`;
 }
 
 /** Parses a request; throws an {@link InputError} that names the invalid fields. */
@@ -309,19 +378,56 @@ export function parseMeasurementLine(line: string): RequestMeasurement {
 
 /** Formats a dead-letter object. */
 export function formatDeadLetter(letter: DeadLetter): string {
-  const { sequenceNumber, partitionKey, payloadBase64, error, at } = letter;
-  return JSON.stringify({ sequenceNumber, partitionKey, payloadBase64, error, at });
+  const { sequenceNumber, partitionKey, payloadBase64, error, at, kafkaRecord } = letter;
+  return JSON.stringify({ sequenceNumber, partitionKey, payloadBase64, error, at, kafkaRecord });
 }
 
 /** Parses a dead-letter object; throws an {@link InputError} that names the invalid fields. */
 export function parseDeadLetter(text: string): DeadLetter {
-  return parseJson('the dead letter', text, 'an object', (letter) => ({
-    sequenceNumber: letter.at('sequenceNumber').text(),
-    partitionKey: letter.at('partitionKey').text(),
-    payloadBase64: letter.at('payloadBase64').anyText(),
-    error: letter.at('error').text(),
-    at: letter.at('at').number(),
-  }));
+  return parseJson('the dead letter', text, 'an object', (letter) => {
+    const kafkaRecord = letter.at('kafkaRecord').optional(kafkaRecordOf);
+    return {
+      sequenceNumber: letter.at('sequenceNumber').text(),
+      partitionKey: letter.at('partitionKey').anyText(),
+      payloadBase64: letter.at('payloadBase64').anyText(),
+      error: letter.at('error').text(),
+      at: letter.at('at').number(),
+      ...(kafkaRecord === undefined ? {} : { kafkaRecord }),
+    };
+  });
+}
+
+/** Parses an event of Lambda's Kafka event source; throws an {@link InputError} that names the invalid members. */
+export function parseKafkaEvent(event: unknown): KafkaEvent {
+  return parseValue('the event', event, (root) => {
+    const eventSourceArn = root.at('eventSourceArn').optional((node) => node.text());
+    return {
+      eventSource: root.at('eventSource').text(),
+      ...(eventSourceArn === undefined ? {} : { eventSourceArn }),
+      records: root.at('records').map((records) => records.items().map(kafkaRecordOf)),
+    };
+  });
+}
+
+function kafkaRecordOf(node: JsonNode): KafkaEventRecord {
+  const text = (name: 'key' | 'value'): string | null => node.at(name).optional((member) => member.anyText()) ?? null;
+  const headers = node
+    .at('headers')
+    .optional((list) =>
+      list.items().map((header) => header.map((bytes) => bytes.items().map((byte) => byte.number()))),
+    );
+  const redrives = node.at('redrives').optional((member) => member.count());
+  return {
+    topic: node.at('topic').text(),
+    partition: node.at('partition').count(),
+    offset: node.at('offset').count(),
+    timestamp: node.at('timestamp').number(),
+    timestampType: node.at('timestampType').optional((member) => member.text()) ?? 'CREATE_TIME',
+    key: text('key'),
+    value: text('value'),
+    headers: headers ?? [],
+    ...(redrives === undefined ? {} : { redrives }),
+  };
 }
 
 /** Key prefix of the results of a shard. */

@@ -327,9 +327,9 @@ export const FAULTS: readonly Fault[] = [
       {
         protection: 'a delivery that is repeated finds the outcomes that an earlier one wrote',
         removals: cut(
-          'lambda/stream-consumer/handler.ts',
-          'const found = await log.find(batch, reader !== undefined, signal);',
-          'const found = { ...(await log.find(batch, reader !== undefined, signal)), positions: new Set<string>() };',
+          'lambda/stream-consumer/consumer.ts',
+          'const found = await log.find(batch, cursor !== undefined, signal);',
+          'const found = { ...(await log.find(batch, cursor !== undefined, signal)), positions: new Set<string>() };',
         ),
         test: held(
           'lambda/stream-consumer/laws',

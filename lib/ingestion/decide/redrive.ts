@@ -310,7 +310,7 @@ function eventOf(payload: string): unknown {
 
 /** Returns the position of the record in the key of a dead letter; undefined for the key of another object. */
 export function positionOfDeadLetter(key: string): string | undefined {
-  return /\/([0-9]+(?:\.[0-9]+)?)\.json$/.exec(key)?.[1];
+  return /\/([0-9]+(?:\.[0-9]+)*)\.json$/.exec(key)?.[1];
 }
 
 /** Parses `--since` or a similar text: a time, seconds since 1970, or a time ago such as 90m, 6h or 2d. */

@@ -1,9 +1,6 @@
 import type { EndpointAnswer } from '../../../lambda/clients/endpoint-runtime';
-import {
-  createHandler,
-  type BatchCounts,
-  type StreamConsumerDependencies,
-} from '../../../lambda/stream-consumer/handler';
+import type { BatchCounts } from '../../../lambda/stream-consumer/consumer';
+import { createHandler, type StreamConsumerDependencies } from '../../../lambda/stream-consumer/handler';
 import { createLogger } from '../../../lambda/support/logger';
 import { RetryableError } from '../../../lib/core/errors';
 import { formatInferenceRequest } from '../../../lib/ingestion/contract';
@@ -101,6 +98,7 @@ export function rehearsal(
     logLines,
     published,
     peakInFlight: () => peakInFlight,
+    dependencies,
     /** New execution environment, without state. */
     environment: () => createHandler(dependencies),
   };
