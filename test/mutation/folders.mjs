@@ -29,7 +29,6 @@ const TESTS = {
   // The response of a custom resource is tested with the handler that sends it.
   'lambda/support': ['test/lambda/support', 'test/lambda/cost-guard-release'],
   'lib/preflight/decide': ['test/preflight'],
-  'lib/scaling/decide': ['test/scaling/decide', 'test/scaling/scale-events.test.ts'],
   'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
   'lib/training/decide': ['test/training/capacity-failure.test.ts'],
 };

@@ -6,6 +6,7 @@
 //   npm run test:mutation -- lib/cost/decide/meter.ts:20-60       a file, or lines of it
 // Every change that no test noticed is listed in .local/mutation, in a file each. Exit code 1: one is below the threshold.
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';
@@ -32,8 +33,12 @@ function optionsOf(part) {
   const others = known.filter((other) => other.startsWith(`${folder}/`)).map((other) => `!${other}/**`);
   return {
     mutate: part === folder ? [`${folder}/**/*.ts`, ...others] : [part],
-    testRunner: 'jest',
-    plugins: ['@stryker-mutator/jest-runner', path.join(projectDirectory, 'test/mutation/ignored-text.mjs')],
+    testRunner: 'jest-open',
+    plugins: [
+      '@stryker-mutator/jest-runner',
+      path.join(projectDirectory, 'test/mutation/runner.mjs'),
+      path.join(projectDirectory, 'test/mutation/ignored-text.mjs'),
+    ],
     ignorers: ['log-text'],
     jest: {
       projectType: 'custom',
@@ -46,12 +51,11 @@ function optionsOf(part) {
         setupFiles: ['<rootDir>/test/support/jest-setup.ts', '<rootDir>/test/support/first-counterexample.cjs'],
         globalSetup: null, // bundles, which these tests do not load
         testEnvironment: path.join(projectDirectory, 'test/mutation/environment.cjs'), // which Stryker extends
-        testSequencer: path.join(projectDirectory, 'test/mutation/sequencer.cjs'),
         testTimeout: 30_000,
       },
     },
     coverageAnalysis: 'perTest',
-    concurrency: 1,
+    concurrency: Math.min(2, os.availableParallelism()),
     // Generous, as machines are shared: a loop without an end is recognised by its count of passes.
     timeoutMS: 60_000,
     disableTypeChecks: false,
