@@ -81,6 +81,11 @@ const TABLE: readonly Rule[] = [
     ],
   },
   {
+    name: 'lib/emulator/kafka/kafka-client.ts',
+    applies: /^lib\/emulator\/kafka\/kafka-client\.ts$/,
+    may: () => [/^kafkajs($|\/)/],
+  },
+  {
     name: 'lib/emulator',
     applies: /^lib\/emulator\//,
     may: () => [...PURE, room('simulation'), room('emulator'), room('files'), NODE, AWS_SDK, /^zod$/],
@@ -173,6 +178,7 @@ describe('the import table', () => {
     ['lib/gateway/x.ts', 'lib/inference/index.ts', false],
     ['lib/template/x.ts', 'lib/proof/finding.ts', false],
     ['lib/emulator/x.ts', 'lib/local/run.ts', false],
+    ['lib/emulator/kafka/x.ts', 'kafkajs', true],
     ['lib/traffic-file/x.ts', 'lib/simulation/rehearse/rehearse.ts', false],
     ['lib/inspection/x.ts', 'node:fs', true],
     ['lib/edge/decide/x.ts', 'lib/edge/edge-fleet.ts', false],

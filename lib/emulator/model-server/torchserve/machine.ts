@@ -1,32 +1,13 @@
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs/promises';
-import * as path from 'node:path';
 import { promisify } from 'node:util';
+import { describeJava, type Java } from '../../java';
 
 const run = promisify(execFile);
 
 const MIN_JAVA_VERSION = 11;
 /** Free disk during an installation: the packages and their downloads, GB. */
 const INSTALL_GB = 6;
-
-export interface Java {
-  readonly command: string;
-  /** Major version; undefined when it does not run. */
-  readonly version: number | undefined;
-}
-
-/** Finds the Java of JAVA_HOME, or of the PATH. */
-export async function findJava(environment: NodeJS.ProcessEnv): Promise<Java> {
-  const home = environment.JAVA_HOME;
-  const command = home ? path.join(home, 'bin', 'java') : 'java';
-  try {
-    const { stderr, stdout } = await run(command, ['-version'], { env: environment, timeout: 30_000 });
-    const version = /version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1];
-    return { command, version: version === undefined ? undefined : Number(version) };
-  } catch {
-    return { command, version: undefined };
-  }
-}
 
 /** Returns the requirements of TorchServe that this machine does not meet, before anything is installed. */
 export async function checkMachine(options: {
@@ -45,9 +26,8 @@ export async function checkMachine(options: {
   }
   const problems: string[] = [];
   if (java.version === undefined || java.version < MIN_JAVA_VERSION) {
-    const found = java.version === undefined ? `${java.command} does not run` : `${java.command} is ${java.version}`;
     problems.push(
-      `Java ${MIN_JAVA_VERSION} or newer, in which it is written (${found}): install one, on Debian or Ubuntu the package ` +
+      `Java ${MIN_JAVA_VERSION} or newer, in which it is written (${describeJava(java)}): install one, on Debian or Ubuntu the package ` +
         'default-jre-headless, or set JAVA_HOME',
     );
   }

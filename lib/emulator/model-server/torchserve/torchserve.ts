@@ -2,13 +2,14 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../../core/errors';
 import { ensurePythonEnvironment, isInstalled, type PythonPackages } from '../../engine/python-environment';
+import { findJava } from '../../java';
 import { monotonicMs } from '../../monotonic';
 import { pause } from '../../repeat';
 import { modelServerDirectory, startEnclosedServer, type EnclosedServer } from '../enclosed-server';
 import { exportNetwork } from '../export-network';
 import type { ModelServerKind, ModelServerProcess, ModelServerStart } from '../model-server-process';
 import { seriesValue } from '../prometheus';
-import { checkMachine, findJava } from './machine';
+import { checkMachine } from './machine';
 
 const NAME = 'torchserve';
 const TITLE = 'TorchServe';
