@@ -169,14 +169,14 @@ export function quietMetricsOption(): Option {
   ).choices(QUIET_METRICS);
 }
 
+/** Meanings of the numbers of a metric, by the value of `--rate`. */
+const RATES = { second: 'per-second', minute: 'per-minute', step: 'count', counter: 'counter' } as const;
+
 /** Flags about the units of a trace. */
 export interface TraceUnitFlags {
   readonly timeUnit?: TimeUnit;
-  readonly rate?: 'second' | 'minute' | 'step';
+  readonly rate?: keyof typeof RATES;
 }
-
-/** Meanings of the numbers of a metric, by the value of `--rate`. */
-const RATES = { second: 'per-second', minute: 'per-minute', step: 'count' } as const;
 
 /** Adds the flags about the units of a trace. */
 export function takesTraceUnits(command: Command): Command {
@@ -190,7 +190,7 @@ export function takesTraceUnits(command: Command): Command {
     .addOption(
       new Option(
         '--rate <per>',
-        'numbers of a metric are requests per second, per minute or per step (default: by name and fractions)',
+        'numbers of a metric are requests per second, per minute, per step, or of a counter (default: by name and numbers)',
       ).choices(Object.keys(RATES)),
     );
 }

@@ -27,7 +27,7 @@ class ParsedTemplate {
 
   public constructor(text: string) {
     // JSON is YAML, and this parser knows where everything stands.
-    this.root = parseDocument(text, { lineCounter: this.lines, logLevel: 'silent' }).contents;
+    this.root = parseDocument(text, { lineCounter: this.lines, logLevel: 'silent', prettyErrors: false }).contents;
   }
 
   public lineOf(logicalId: string, property: string): number | undefined {

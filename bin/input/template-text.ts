@@ -143,8 +143,9 @@ function flowYaml(text: string, file: string, warn: Warn): unknown {
 function parseYaml(text: string, file: string, warn: Warn): unknown {
   let lineCounter = new LineCounter();
   const parse = (source: string): Document.Parsed =>
-    // Of several documents in a file the parser takes the first, with an error only at this level.
-    parseDocument(source, { lineCounter, logLevel: 'error', uniqueKeys: false });
+    // Of several documents in a file the parser takes the first, with an error only at this level. Prettier errors show the line, for which
+    // the parser searches long ones again and again.
+    parseDocument(source, { lineCounter, logLevel: 'error', uniqueKeys: false, prettyErrors: false });
   let document = parse(text);
   // CloudFormation and SAM take brackets and quoted texts at any indent; lines stay as they are.
   if (document.errors.some(({ code }) => LAYOUT_ERRORS.includes(code)) && !isDeep(text)) {

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import type { TextDecoder } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../core/errors';
 import type { TimeUnit } from '../simulation/traffic/time-unit';
@@ -6,7 +7,7 @@ import { parseTrace } from '../simulation/traffic/trace';
 import type { ValueKind } from '../simulation/traffic/trace-columns';
 import { splitLines } from '../simulation/traffic/trace-text';
 import { type Workload, workloadWindow } from '../simulation/traffic/workload';
-import { isGzip, traceFileError } from './file-errors';
+import { checkForm, decoderOf, FORM_BYTES, isGzip, traceFileError } from './file-errors';
 import { isParquet, parquetLines } from './parquet-lines';
 
 /** Maximum size of the text of a trace, also of one that a small archive holds: a minute's reading. */
@@ -46,11 +47,13 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 }
 
 async function* textOf(file: string): AsyncGenerator<string> {
-  const compressed = isGzip(await firstBytes(file));
+  const first = await firstBytes(file);
+  checkForm('--trace', file, first);
+  const compressed = isGzip(first);
   const bytes = fs.createReadStream(file);
   const text = compressed ? bytes.pipe(createGunzip()) : bytes;
   if (compressed) bytes.on('error', (error) => text.destroy(error));
-  const decoder = new TextDecoder('utf-8');
+  let decoder: TextDecoder | undefined;
   let read = 0;
   for await (const chunk of text) {
     read += (chunk as Buffer).length;
@@ -59,15 +62,16 @@ async function* textOf(file: string): AsyncGenerator<string> {
         `${file}: the trace has more than ${MAX_TEXT_BYTES / 2 ** 30} GiB of text; aggregate its requests to counts per step, or give a part of it`,
       );
     }
+    decoder ??= decoderOf(chunk as Buffer);
     yield decoder.decode(chunk as Buffer, { stream: true });
   }
-  yield decoder.decode();
+  if (decoder !== undefined) yield decoder.decode();
 }
 
 async function firstBytes(file: string): Promise<Buffer> {
   const handle = await fs.promises.open(file);
   try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(FORM_BYTES), 0, FORM_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors';
 import { TraceParser } from '../simulation/traffic/trace-parser';
 import type { Workload } from '../simulation/traffic/workload';
-import { isGzip, traceFileError } from './file-errors';
+import { checkForm, decoderOf, isGzip, traceFileError } from './file-errors';
 
 /** Maximum size of the text of a trace: a synthesis holds the whole file in memory; `tidegate simulate` streams longer ones. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -34,7 +34,9 @@ function textOf(file: string): string {
   try {
     if (fs.statSync(file).size > MAX_BYTES) throw tooLarge(file);
     const bytes = fs.readFileSync(file);
-    return (isGzip(bytes) ? gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes).toString('utf8');
+    checkForm('trace', file, bytes);
+    const text = isGzip(bytes) ? gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes;
+    return decoderOf(text).decode(text);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(file) : traceFileError('trace', file, error as Error);

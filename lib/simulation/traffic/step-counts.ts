@@ -2,6 +2,7 @@ import { Random } from '../random';
 import { EARLIEST_DATE, type TraceSettings } from './request-rows';
 import { drawTokens } from './token-lengths';
 import type { ValueKind } from './trace-columns';
+import { maySpreadsheetDays, SPREADSHEET_DAYS_PROBLEM } from './time-unit';
 import { checkSpan, MAX_SPAN_SECONDS, traceError } from './trace-text';
 import type { Workload, WorkloadRequest } from './workload';
 
@@ -141,6 +142,9 @@ export function metricWorkload(
     throw traceError(settings.name, line, 'two rows have this timestamp; export one metric with one row per period');
   }
   const written = stepOf(distances);
+  if (isRelative && maySpreadsheetDays(given.map(({ atSeconds }) => atSeconds))) {
+    throw traceError(settings.name, given[0]!.line, SPREADSHEET_DAYS_PROBLEM);
+  }
   // No service publishes every thousand seconds, and many write milliseconds.
   const isMilliseconds = isRelative && written >= 1000 && written % 1000 === 0;
   const sorted = isMilliseconds ? given.map((one) => ({ ...one, atSeconds: one.atSeconds / 1000 })) : given;
@@ -180,7 +184,12 @@ export function metricWorkload(
   }
   const told = [
     ...notes,
-    ...(isMilliseconds ? ['the timestamps have no date, taken for milliseconds; say otherwise with --time-unit'] : []),
+    ...(isRelative
+      ? [
+          `the timestamps have no date, taken for ${isMilliseconds ? 'milliseconds' : 'seconds'}; say otherwise with --time-unit`,
+        ]
+      : []),
+    ...(given.length === 1 ? [`the only row is taken for a step of ${stepSeconds} s`] : []),
     ...(meaning.note === undefined ? [] : [meaning.note]),
     ...(gaps > 0 ? [`${gaps} of ${counts.steps} steps have no row, and are taken to have no requests`] : []),
   ];
@@ -208,6 +217,29 @@ function stepOf(distances: readonly number[]): number {
   return Math.max(1, Math.round(distances.reduce((sum, distance) => sum + distance, 0) / steps));
 }
 
+const COUNTER_NOTE =
+  'the numbers only rise, and are taken for a counter: each step has the difference; say otherwise with --rate step';
+
+/** Minimum number of points by which a counter without a name is told, and the share of them that rise, and that change their rise. */
+const COUNTER = { minPoints: 20, rising: 0.8, uneven: 0.25 };
+
+/** True for numbers that never fall and rise unevenly, as a counter's do: counts per step that rise as long are drawn with a ruler. */
+function onlyRises(values: readonly number[]): boolean {
+  if (values.length < COUNTER.minPoints) return false;
+  const rises = values.slice(1).map((value, index) => value - values[index]!);
+  if (rises.some((rise) => rise < 0)) return false;
+  const turns = rises.slice(2).filter((rise, index) => {
+    const [before, between] = [rises[index]!, rises[index + 1]!];
+    // Rounding alone makes the rises of a straight line differ by one.
+    return (
+      (between - before) * (rise - between) < 0 && Math.max(Math.abs(between - before), Math.abs(rise - between)) > 1
+    );
+  }).length;
+  return (
+    rises.filter((rise) => rise > 0).length >= COUNTER.rising * rises.length && turns >= COUNTER.uneven * rises.length
+  );
+}
+
 /** Meaning of the numbers of a metric: that of the flags, of the column, or of the numbers themselves. */
 function meaningOf(
   points: readonly MetricPoint[],
@@ -219,13 +251,14 @@ function meaningOf(
     const rises = points.slice(1).filter(({ value }, index) => value >= points[index]!.value).length;
     const isCounter = points.length > 2 && rises >= 0.9 * (points.length - 1);
     return isCounter
-      ? {
-          kind: 'counter',
-          note: 'the numbers only rise, and are taken for a counter: each step has the difference; say otherwise with --rate step',
-        }
-      : { kind: 'count' };
+      ? { kind: 'counter', note: COUNTER_NOTE }
+      : {
+          kind: 'count',
+          note: 'the numbers fall too often for a counter, and are taken for the requests of a step; say otherwise with --rate counter',
+        };
   }
   if (named !== 'count') return { kind: named };
+  if (onlyRises(points.map(({ value }) => value))) return { kind: 'counter', note: COUNTER_NOTE };
   if (points.every(({ value }) => Number.isInteger(value))) return { kind: 'count' };
   return {
     kind: 'per-second',

@@ -1,14 +1,14 @@
 import { dayNumber, daysInMonth } from '../../core/calendar';
 import { type EpochSeconds, SECONDS_PER_DAY } from '../../core/time';
-import { epochUnit, type TimeUnit, UNITS_PER_SECOND } from './time-unit';
+import { epochUnit, LATEST_DATE, otherUnit, type TimeUnit, unitName, UNITS_PER_SECOND } from './time-unit';
 import { shownValue, traceError } from './trace-text';
 
 const DATE_TIME =
-  /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,12})?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i;
+  /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,12})?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/i;
 
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 
-/** Returns the seconds east of UTC of `+02:00`, `-0500`, `Z`; 0 without a zone. */
+/** Returns the seconds east of UTC of `+02:00`, `-0500`, `+02`, `Z`; 0 without a zone. */
 function zoneSeconds(zone: string | undefined): number {
   if (zone === undefined || /^(Z|UTC)$/i.test(zone)) return 0;
   const digits = zone.slice(1).replace(':', '');
@@ -121,6 +121,41 @@ export function parseDateTime(text: string): EpochSeconds | undefined {
   return whole + fraction;
 }
 
+/** Date without separators, with or without the time of day. */
+const COMPACT = /^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?$/;
+
+/**
+ * Returns the problem of the first number of a column: a date without separators, or a unit in the name of the column with which today's
+ * dates lie in 1970; undefined for a good one.
+ */
+export function numberProblem(text: string, { given, named }: ColumnUnits): string | undefined {
+  if (given !== undefined) return undefined;
+  if (named === undefined) {
+    return COMPACT.test(text)
+      ? `the timestamp is ${shownValue(text)}, which may be a date or a number; write dates like 2026-01-31 12:00:00, or give the unit of numbers with --time-unit`
+      : undefined;
+  }
+  const unit = otherUnit(Number(text), named);
+  return unit === undefined
+    ? undefined
+    : `the timestamp is ${shownValue(text)}, a date of today in ${unitName(unit)}, while the name of its column says ${unitName(named)}; say which with --time-unit`;
+}
+
+/** Problem of a moment that no trace has; undefined for a good one. */
+export function lateProblem(seconds: number, written: unknown): string | undefined {
+  return seconds <= LATEST_DATE
+    ? undefined
+    : `the timestamp is ${shownValue(written)}, which lies after the year 2099; correct it, or give the unit of numbers with --time-unit`;
+}
+
+/** Units of a column of timestamps. */
+export interface ColumnUnits {
+  /** Unit of the flags. @default - that of the name */
+  readonly given?: TimeUnit;
+  /** Unit in the name of the column. @default - by magnitude */
+  readonly named?: TimeUnit;
+}
+
 /** Offset from UTC with which a date is written, in seconds; 0 for a date without a zone and for any other text. */
 export function writtenOffset(text: string): number {
   return zoneSeconds(DATE_TIME.exec(isoOrder(text))?.[8]);
@@ -135,11 +170,24 @@ export class TimestampColumn {
   private unitsPerSecond = 1;
   private offset = 0;
   private relative = false;
+  /** First date whose month and day could be swapped; none once a day above 12 tells. */
+  private swappable: string | undefined;
+  private isOrderCertain = false;
+  private mayBeSwapped = false;
 
   public constructor(
     private readonly name: string,
-    private readonly unit?: TimeUnit,
+    private readonly units: ColumnUnits = {},
   ) {}
+
+  /** Sentences about what was guessed. */
+  public get notes(): readonly string[] {
+    return this.swappable === undefined || this.isOrderCertain
+      ? []
+      : [
+          `dates such as ${shownValue(this.swappable)} are taken for month/day/year; write them like 2026-01-31 12:00:00 if the day is first`,
+        ];
+  }
 
   /** Offset from UTC with which the first date is written, in seconds. */
   public get utcOffsetSeconds(): number {
@@ -154,9 +202,14 @@ export class TimestampColumn {
   /** @throws InputError naming the text if it is not a timestamp, or of another kind than the first. */
   public read(text: string, line: number): number {
     const numeric = NUMBER.test(text);
-    if (this.kind === 'undecided') this.decide(text, numeric);
+    if (this.kind === 'undecided') this.decide(text, numeric, line);
+    if (this.mayBeSwapped && !this.isOrderCertain) this.lookAtOrder(text);
     const value = this.kind === 'number' ? (numeric ? Number(text) / this.unitsPerSecond : NaN) : parseDateTime(text);
-    if (value !== undefined && Number.isFinite(value) && value >= 0) return value;
+    if (value !== undefined && Number.isFinite(value) && value >= 0) {
+      const late = this.relative ? undefined : lateProblem(value, text);
+      if (late !== undefined) throw traceError(this.name, line, late);
+      return value;
+    }
     const like = this.kind === 'number' ? 'a number of at least 0 like those before' : 'like 2023-11-16 18:15:46.68';
     throw traceError(
       this.name,
@@ -167,14 +220,24 @@ export class TimestampColumn {
     );
   }
 
-  private decide(text: string, numeric: boolean): void {
+  private decide(text: string, numeric: boolean, line: number): void {
     this.kind = numeric ? 'number' : 'date';
     if (!numeric) {
       this.offset = writtenOffset(text);
+      this.mayBeSwapped = AMERICAN.test(text);
       return;
     }
-    const unit = this.unit ?? epochUnit(Number(text));
+    const problem = numberProblem(text, this.units);
+    if (problem !== undefined) throw traceError(this.name, line, problem);
+    const unit = this.units.given ?? this.units.named ?? epochUnit(Number(text));
     this.relative = unit === undefined;
     this.unitsPerSecond = UNITS_PER_SECOND[unit ?? 's'];
+  }
+
+  private lookAtOrder(text: string): void {
+    const day = AMERICAN.exec(text)?.[2];
+    if (day === undefined) return;
+    this.swappable ??= text;
+    this.isOrderCertain = Number(day) > 12;
   }
 }

@@ -48,7 +48,12 @@ const GENERATED_NAMES = [
 
 const VALUE_NAMES = ['value', 'sum', 'samplecount', 'count', 'requests', 'requestcount', 'invocations'];
 
-export const COUNT_NAMES = ['requests', 'requestcount', 'count', 'arrivals', 'invocations'];
+const COUNT_NAMES = ['requests', 'requestcount', 'count', 'arrivals', 'invocations'];
+
+/** True if the name of a column says that it counts requests. */
+export function isCount(name: string): boolean {
+  return COUNT_NAMES.includes(normalized(name));
+}
 
 const RATE_NAMES = [
   'requestss',
@@ -85,8 +90,22 @@ function timeName(name: string): string {
   return normalized(name).replace(/(millis(econds)?|micros(econds)?|nanos(econds)?|seconds|secs?|ms|us|ns)$/, '');
 }
 
+/** Names of numbers that count no requests: statistics other than sums, times, shares, sizes, codes. */
+const NO_COUNTS =
+  /(^| )(average|avg|mean|median|minimum|maximum|min|max|p\d{1,2}(\.\d+)?|percentile|stddev|latency|duration|elapsed|took|(response|service|wait|queue) ?time|delay|utili[sz]ation|percent|pct|bytes|size|memory|temperature|status|code|tokens?|users?|ms|millis(econds)?)( |$)/i;
+
+/** True if the name of a column says that its numbers count no requests. */
+export function countsNoRequests(name: string): boolean {
+  const words = name
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
+    .replace(/[^A-Za-z\d.]+/g, ' ');
+  return NO_COUNTS.test(words);
+}
+
 /** Kind of value in a column with this name. */
-function valueKindOf(name: string): ValueKind {
+function valueKindOf(column: string): ValueKind {
+  const name = column.replaceAll('_', ' ');
   if (/(\/|\bper[ _]?|[a-z]Per)\s*(m|min|minute)s?\b|^[rq]pm$/i.test(name)) return 'per-minute';
   if (/(\/|\bper[ _]?|[a-z]Per)\s*(s|sec|second)s?\b|^[rqt]ps$|\breq(uest)?s?_?rate\b/i.test(name)) return 'per-second';
   return /(_|\b|[a-z])(total|cumulative)\b|counter/i.test(name) ? 'counter' : 'count';
@@ -97,7 +116,9 @@ export function traceColumns(header: readonly string[]): TraceColumns {
   const names = header.map(normalized);
   const find = (known: readonly string[]): number => names.findIndex((name) => known.includes(name));
   const times = header.map(timeName);
-  const exact = find(TIME_NAMES);
+  // CloudWatch Logs Insights names the moments of `stats count(*) by bin(5m)` so.
+  const bin = header.findIndex((name) => /^bin\(/i.test(name));
+  const exact = bin >= 0 ? bin : find(TIME_NAMES);
   const time = exact >= 0 ? exact : times.findIndex((name) => TIME_NAMES.includes(name));
   const rate = names.findIndex((name, index) => RATE_NAMES.includes(name) || isRate(header[index]!));
   const plain = find(VALUE_NAMES);

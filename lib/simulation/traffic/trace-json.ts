@@ -3,8 +3,8 @@ import { foreignForm } from './foreign-forms';
 import { MAX_TOKENS, RequestRows, type TraceSettings } from './request-rows';
 import { MAX_COUNT, metricWorkload, type MetricPoint } from './step-counts';
 import { epochUnit, RelativeRows, unitInName, UNITS_PER_SECOND } from './time-unit';
-import { parseDateTime, writtenOffset } from './timestamps';
-import { traceColumns } from './trace-columns';
+import { lateProblem, numberProblem, parseDateTime, TimestampColumn, writtenOffset } from './timestamps';
+import { countsNoRequests, isCount, traceColumns, type TraceColumns } from './trace-columns';
 import type { TraceReader } from './trace-reader';
 import { ACCEPTED_TRACES } from './trace-table';
 import { checkNumber, checkRow, checkText, shownValue, traceError } from './trace-text';
@@ -20,6 +20,11 @@ const COUNT_UNITS: readonly string[] = ['Count', 'None', 'Count/Second'];
 const NO_COUNT =
   /(^|[\s/.])((Model|Overhead|Container|FirstChunk\w*)Latency|\w+Utilization(Normalized)?|InvocationsPer(Instance|Copy)|ConcurrentRequestsPer(Model|Copy)|Invocation(4XX|5XX|Model)Errors|ModelSetupTime|ApproximateBacklog\w+|HasBacklogWithoutCapacity|TimeInBacklog)$/;
 
+/** True for the name of a metric or a statistic; a label of several words may name an endpoint. */
+function isOneWord(label: string): boolean {
+  return /^[A-Za-z\d.]+$/.test(label);
+}
+
 /** Returns the reader of JSON Lines or of a JSON document, depending on the first line. */
 export function jsonReader(firstLine: string, settings: TraceSettings): TraceReader {
   const foreign = foreignForm(firstLine);
@@ -31,7 +36,78 @@ export function jsonReader(firstLine: string, settings: TraceSettings): TraceRea
     return new MetricDocument(settings);
   }
   const document = !isObject(parsed) || 'Datapoints' in parsed || 'MetricDataResults' in parsed;
-  return document ? new MetricDocument(settings) : new RequestLines(settings);
+  if (document) return new MetricDocument(settings);
+  const names = Object.keys(parsed as Json);
+  const columns = traceColumns(names);
+  const { time, context, generated, value } = columns;
+  const isMetric = time >= 0 && context < 0 && generated < 0 && value >= 0;
+  return isMetric && typeof (parsed as Json)[names[value]!] === 'number'
+    ? new MetricLines(settings, names, columns)
+    : new RequestLines(settings);
+}
+
+/** One moment and number per line, as a metric is written in JSON Lines. */
+class MetricLines implements TraceReader {
+  private readonly points: MetricPoint[] = [];
+  private readonly times: TimestampColumn;
+  private readonly time: string;
+  private readonly value: string;
+
+  public constructor(
+    private readonly settings: TraceSettings,
+    names: readonly string[],
+    private readonly columns: TraceColumns,
+  ) {
+    this.time = names[columns.time]!;
+    this.value = names[columns.value]!;
+    const named = unitInName(this.time);
+    this.times = new TimestampColumn(settings.name, {
+      ...(settings.timeUnit !== undefined && { given: settings.timeUnit }),
+      ...(named !== undefined && { named }),
+    });
+  }
+
+  public take(text: string, line: number): void {
+    const at = { name: this.settings.name, line };
+    const row = rowOf(text, at, `${this.time} and ${this.value}`);
+    const written = row[this.time];
+    if (typeof written !== 'string' && typeof written !== 'number') {
+      throw traceError(at.name, line, `${this.time} ${isWritten(written)}; it must be a date or a number`);
+    }
+    const number = row[this.value];
+    this.points.push({
+      atSeconds: this.times.read(String(written), line),
+      value: checkNumber(number, number, this.value, { minimum: 0, maximum: MAX_COUNT }, at),
+      line,
+    });
+  }
+
+  public finish(): Workload {
+    const { settings, points, times, columns } = this;
+    return metricWorkload(points, settings, 'metric export (JSON Lines)', {
+      utcOffsetSeconds: times.utcOffsetSeconds,
+      kind: columns.valueKind,
+      isRelative: times.isRelative,
+      notes: [`${shownValue(this.value)} is taken for the requests of a step`, ...times.notes],
+    });
+  }
+}
+
+/** Object of a line. */
+function rowOf(text: string, at: { readonly name: string; readonly line: number }, fields: string): Json {
+  checkRow(text, at);
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch (cause) {
+    throw traceError(at.name, at.line, `the line is not valid JSON (${syntaxProblem(cause)}); correct it or remove it`);
+  }
+  if (isObject(row)) return row;
+  throw traceError(at.name, at.line, `the line is ${shownValue(text)}; it must be an object with ${fields}`);
+}
+
+function isWritten(value: unknown): string {
+  return value === undefined ? 'is missing' : `is ${shownValue(value)}`;
 }
 
 /** Usual names of the fields of a request. */
@@ -49,26 +125,13 @@ class RequestLines implements TraceReader {
   public constructor(settings: TraceSettings) {
     this.settings = settings;
     this.rows = new RequestRows(settings, true, 'JSON Lines');
-    this.relative = new RelativeRows(this.rows, 'ms');
+    this.relative = new RelativeRows(this.rows, 'ms', settings.name);
   }
 
   public take(text: string, line: number): void {
     const at = { name: this.settings.name, line };
-    checkRow(text, at);
-    let row: unknown;
-    try {
-      row = JSON.parse(text);
-    } catch (cause) {
-      throw traceError(at.name, line, `the line is not valid JSON (${syntaxProblem(cause)}); correct it or remove it`);
-    }
-    if (!isObject(row)) {
-      throw traceError(
-        at.name,
-        line,
-        `the line is ${shownValue(text)}; it must be an object with timestamp, input_length, output_length`,
-      );
-    }
-    const [time, context, generated] = (this.fields ??= this.fieldsOf(row));
+    const row = rowOf(text, at, FIELDS.join(', '));
+    const [time, context, generated] = (this.fields ??= this.fieldsOf(row, line));
     const limits = { minimum: 0, maximum: MAX_TOKENS };
     const tokens = (field: string | undefined): number =>
       field === undefined ? 0 : Math.round(checkNumber(row[field], row[field], field, limits, at));
@@ -78,16 +141,32 @@ class RequestLines implements TraceReader {
       moment === undefined ? checkNumber(written, written, time, { minimum: 0, maximum: MAX_TIMESTAMP }, at) : 0;
     const [contextTokens, generatedTokens] = [tokens(context), tokens(generated)];
     if (moment !== undefined) {
+      this.refuseLate(moment, written, line);
       if (this.rows.length === 0) this.utcOffsetSeconds = writtenOffset(written as string);
       this.rows.add(moment, contextTokens, generatedTokens, written, line);
       return;
     }
     if (this.rows.length + this.relative.length === 0) {
-      const unit = this.settings.timeUnit ?? unitInName(time) ?? epochUnit(value);
+      const named = unitInName(time);
+      const problem = numberProblem(String(value), {
+        ...(this.settings.timeUnit !== undefined && { given: this.settings.timeUnit }),
+        ...(named !== undefined && { named }),
+      });
+      if (problem !== undefined) throw traceError(at.name, line, problem);
+      const unit = this.settings.timeUnit ?? named ?? epochUnit(value);
       this.unitsPerSecond = unit === undefined ? undefined : UNITS_PER_SECOND[unit];
     }
     if (this.unitsPerSecond === undefined) this.relative.add(value, contextTokens, generatedTokens, written, line);
-    else this.rows.add(value / this.unitsPerSecond, contextTokens, generatedTokens, written, line);
+    else {
+      const seconds = value / this.unitsPerSecond;
+      this.refuseLate(seconds, written, line);
+      this.rows.add(seconds, contextTokens, generatedTokens, written, line);
+    }
+  }
+
+  private refuseLate(seconds: number, written: unknown, line: number): void {
+    const problem = lateProblem(seconds, written);
+    if (problem !== undefined) throw traceError(this.settings.name, line, problem);
   }
 
   public finish(): Workload {
@@ -96,13 +175,22 @@ class RequestLines implements TraceReader {
   }
 
   /** Fields of the first row; the usual names where it has none that are known. */
-  private fieldsOf(row: Json): readonly [string, string | undefined, string | undefined] {
+  private fieldsOf(row: Json, line: number): readonly [string, string | undefined, string | undefined] {
     const names = Object.keys(row);
     const { time, context, generated } = traceColumns(names);
+    const counted = names.find((name) => isCount(name) && typeof row[name] === 'number');
+    if (counted !== undefined) {
+      throw traceError(
+        this.settings.name,
+        line,
+        `${shownValue(counted)} counts requests, and a line with numbers of tokens is one request; ` +
+          'give one line for each request, or only the time and the counts',
+      );
+    }
     const isWithoutTokens = time >= 0 && context < 0 && generated < 0;
     if (isWithoutTokens) {
       this.rows = new RequestRows(this.settings, false, 'JSON Lines');
-      this.relative = new RelativeRows(this.rows, 'ms');
+      this.relative = new RelativeRows(this.rows, 'ms', this.settings.name);
       return [names[time]!, undefined, undefined];
     }
     return [names[time] ?? FIELDS[0], names[context] ?? FIELDS[1], names[generated] ?? FIELDS[2]];
@@ -169,6 +257,13 @@ class MetricDocument implements TraceReader {
         'the export is cut off (NextToken); leave out --max-items and --no-paginate, so that the AWS CLI reads all pages',
       );
     }
+    const messages = Array.isArray(document.Messages) ? (document.Messages as unknown[]) : [];
+    if (messages.length > 0) {
+      refuse(
+        '"Messages"',
+        `CloudWatch says of the export ${shownValue(messages[0])}; see what it left out, and export again`,
+      );
+    }
     const results = Array.isArray(document.MetricDataResults) ? (document.MetricDataResults as unknown[]) : [];
     for (const result of results) {
       if (!isObject(result)) continue;
@@ -193,7 +288,7 @@ class MetricDocument implements TraceReader {
   }
 
   private checkMetric(label: unknown, refuse: (key: string, message: string) => never): void {
-    if (typeof label !== 'string' || !NO_COUNT.test(label)) return;
+    if (typeof label !== 'string' || !(NO_COUNT.test(label) || (isOneWord(label) && countsNoRequests(label)))) return;
     refuse(
       '"Label"',
       `the metric is ${shownValue(label)}, which counts no requests; export Invocations with the statistic Sum`,
@@ -275,6 +370,8 @@ class MetricDocument implements TraceReader {
     if (typeof written === 'number' && written >= 0 && written < 1e12) return written;
     const moment = typeof written === 'string' ? parseDateTime(written) : undefined;
     if (moment !== undefined) {
+      const late = lateProblem(moment, written);
+      if (late !== undefined) throw traceError(this.settings.name, line, late);
       this.utcOffsetSeconds ??= writtenOffset(written as string);
       return moment;
     }

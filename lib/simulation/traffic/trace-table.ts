@@ -4,7 +4,7 @@ import { MAX_COUNT, MAX_STEPS, metricWorkload, StepCounts, type MetricPoint } fr
 import { foreignForm } from './foreign-forms';
 import { epochUnit, RelativeRows, unitInName } from './time-unit';
 import { parseDateTime, TimestampColumn } from './timestamps';
-import { COUNT_NAMES, traceColumns, type TraceColumns } from './trace-columns';
+import { countsNoRequests, isCount, traceColumns, type TraceColumns } from './trace-columns';
 import type { TraceReader } from './trace-reader';
 import { checkRow, type Delimiter, readNumber, shownValue, splitCells, traceError } from './trace-text';
 import type { Workload } from './workload';
@@ -38,6 +38,15 @@ export function tableReader(
   const columns = traceColumns(cells);
   const { time, context, generated, value } = columns;
   if (time >= 0 && context >= 0 && generated >= 0) {
+    const counted = cells.find(isCount);
+    if (counted !== undefined) {
+      throw traceError(
+        name,
+        line,
+        `the column ${shownValue(counted)} counts requests, and a row with numbers of tokens is one request; ` +
+          'give one row for each request, or only the time and the counts',
+      );
+    }
     return new RequestTable(settings, cells, { time, context, generated }, delimiter);
   }
   if (context >= 0 || generated >= 0) {
@@ -46,7 +55,7 @@ export function tableReader(
   }
   if (time >= 0 && cells.length === 1) return new RequestTable(settings, cells, { time }, delimiter);
   if (time >= 0 && value >= 0) return new MetricTable(settings, cells, columns, delimiter);
-  if (cells.length === 1 && COUNT_NAMES.includes(cells[0]!.toLowerCase().replace(/[^a-z0-9]/g, ''))) {
+  if (cells.length === 1 && isCount(cells[0]!)) {
     if (stepSeconds === undefined) {
       throw traceError(
         name,
@@ -124,7 +133,11 @@ function noRows(name: string, line: number): Error {
 
 /** Returns the timestamps of a column, in the unit of the flags, of its name, or of its first value. */
 function timestamps(settings: TraceSettings, column: string): TimestampColumn {
-  return new TimestampColumn(settings.name, settings.timeUnit ?? unitInName(column));
+  const named = unitInName(column);
+  return new TimestampColumn(settings.name, {
+    ...(settings.timeUnit !== undefined && { given: settings.timeUnit }),
+    ...(named !== undefined && { named }),
+  });
 }
 
 /** One request per row. */
@@ -141,7 +154,7 @@ class RequestTable implements TraceReader {
     private readonly notes: readonly string[] = [],
   ) {
     this.rows = new RequestRows(settings, columns.context !== undefined, 'per-request CSV');
-    this.relative = new RelativeRows(this.rows, 's');
+    this.relative = new RelativeRows(this.rows, 's', settings.name);
     this.times = timestamps(settings, header[columns.time]!);
   }
 
@@ -159,7 +172,11 @@ class RequestTable implements TraceReader {
   public finish(line: number): Workload {
     this.relative.decide();
     if (this.rows.length === 0) throw noRows(this.settings.name, line);
-    return this.rows.toWorkload(this.times.utcOffsetSeconds, [...this.notes, ...this.relative.notes]);
+    return this.rows.toWorkload(this.times.utcOffsetSeconds, [
+      ...this.notes,
+      ...this.times.notes,
+      ...this.relative.notes,
+    ]);
   }
 
   private tokens(
@@ -173,24 +190,71 @@ class RequestTable implements TraceReader {
   }
 }
 
+/** Rows and seconds from which on even steps of numbers are those of a metric. */
+const EVEN_STEPS = { minRows: 10, minSeconds: 1 };
+
+/** Notices tables of numbers alone at even steps: they have several series of a metric, and no row of them is a request. */
+class EvenSteps {
+  private rows = 0;
+  private last = 0;
+  private step: number | undefined;
+  private isMetric = true;
+
+  public add(seconds: number, others: readonly string[]): void {
+    if (!this.isMetric) return;
+    const distance = seconds - this.last;
+    if (this.rows === 1) this.step = distance;
+    const isEven = this.rows < 2 || Math.abs(distance - this.step!) < 1e-3;
+    this.isMetric = isEven && others.every((cell) => cell === '' || isNumber(cell)) && others.some(isNumber);
+    this.last = seconds;
+    this.rows++;
+  }
+
+  /** False once a row differs. */
+  public get isPossible(): boolean {
+    return this.isMetric;
+  }
+
+  public get isOfMetric(): boolean {
+    return this.isMetric && this.rows >= EVEN_STEPS.minRows && this.step! >= EVEN_STEPS.minSeconds;
+  }
+}
+
 /** A table with a time column and others of unknown names: its first row decides between counts per step and a request per row. */
 class AnyTable implements TraceReader {
   private reader: TraceReader | undefined;
+  private steps: EvenSteps | undefined;
+  private readonly times: TimestampColumn;
 
   public constructor(
     private readonly settings: TraceSettings,
     private readonly header: readonly string[],
     private readonly time: number,
     private readonly delimiter: Delimiter,
-  ) {}
+  ) {
+    this.times = timestamps(settings, header[time]!);
+  }
 
   public take(text: string, line: number): void {
     this.reader ??= this.readerOf(text, line);
     this.reader.take(text, line);
+    if (this.steps === undefined) return;
+    const cells = rowCells(text, this.header, { name: this.settings.name, line }, this.delimiter);
+    const others = cells.filter((_cell, index) => index !== this.time);
+    this.steps.add(this.times.read(cells[this.time]!, line), others);
+    if (!this.steps.isPossible) this.steps = undefined;
   }
 
   public finish(line: number): Workload {
     if (this.reader === undefined) throw noRows(this.settings.name, line);
+    if (this.steps?.isOfMetric === true) {
+      throw traceError(
+        this.settings.name,
+        line,
+        `the table has ${this.header.length - 1} columns of numbers at even steps, so that no row is a request; ` +
+          `keep ${shownValue(this.header[this.time])} and the column that counts the requests`,
+      );
+    }
     return this.reader.finish(line);
   }
 
@@ -199,11 +263,20 @@ class AnyTable implements TraceReader {
     const cells = rowCells(text, header, { name: settings.name, line }, delimiter);
     const value = 1 - time;
     if (header.length === 2 && isNumber(cells[value]!)) {
+      if (countsNoRequests(header[value]!)) {
+        throw traceError(
+          settings.name,
+          line,
+          `the column ${shownValue(header[value])} counts no requests by its name; leave it out if each row is one request, ` +
+            'export the sum of a metric such as Invocations, or call it "requests" if it does count them',
+        );
+      }
       const columns = { time, context: -1, generated: -1, value, valueKind: 'count' } as const;
       return new MetricTable(settings, header, columns, delimiter, [
         `column ${shownValue(header[value])} is taken for the requests of a step; a column called "duration" or the like is not: leave it out`,
       ]);
     }
+    this.steps = new EvenSteps();
     return new RequestTable(settings, header, { time }, delimiter, [
       `each row is taken for one request; of its ${header.length} columns only ${shownValue(header[time])} is read`,
     ]);
@@ -241,6 +314,10 @@ class MetricTable implements TraceReader {
   private readonly times: TimestampColumn;
   /** Columns that name a part of the traffic, in files with several rows for each moment. */
   private readonly part: number;
+  /** First text of each column that is neither the time nor the number, and the columns that have others, too. */
+  private readonly texts = new Map<number, string>();
+  private readonly labels = new Set<number>();
+  private mayHaveThousands: boolean;
 
   public constructor(
     private readonly settings: TraceSettings,
@@ -251,6 +328,7 @@ class MetricTable implements TraceReader {
   ) {
     this.times = timestamps(settings, header[columns.time]!);
     this.part = header.findIndex((name) => /^name$/i.test(name));
+    this.mayHaveThousands = delimiter === ';';
   }
 
   public take(text: string, line: number): void {
@@ -263,16 +341,50 @@ class MetricTable implements TraceReader {
     const limits = { minimum: 0, maximum: MAX_COUNT };
     const written = delimiter === ';' ? cells[columns.value].replace(/^(\d+),(\d+)$/, '$1.$2') : cells[columns.value];
     this.points.push({ atSeconds, value: readNumber(written, header[columns.value], limits, at), line });
+    if (written.includes('.') && !/^[1-9]\d{0,2}\.\d{3}$/.test(cells[columns.value]!)) this.mayHaveThousands = false;
+    this.lookAtTexts(cells);
+  }
+
+  /** Remembers columns that name parts of the traffic. */
+  private lookAtTexts(cells: readonly string[]): void {
+    for (const [index, cell] of cells.entries()) {
+      if (index === this.columns.time || index === this.columns.value || isNumber(cell)) continue;
+      const first = this.texts.get(index);
+      if (first === undefined) this.texts.set(index, cell);
+      else if (first !== cell) this.labels.add(index);
+    }
   }
 
   public finish(line: number): Workload {
     const { settings, points, columns, times, notes } = this;
     if (points.length === 0) throw noRows(settings.name, line);
+    const value = shownValue(this.header[columns.value]);
+    if (this.mayHaveThousands && points.some(({ value: number }) => !Number.isInteger(number))) {
+      throw traceError(
+        settings.name,
+        line,
+        `column ${value} has numbers such as 1.234, which may be thousands or fractions; write thousands without a point, or commas between the cells`,
+      );
+    }
+    const labels = [...this.labels].map((index) => shownValue(this.header[index])).join(', ');
+    if (labels !== '' && columns.valueKind === 'counter') {
+      throw traceError(
+        settings.name,
+        line,
+        `column ${value} is a counter, and ${labels} ${this.labels.size === 1 ? 'names' : 'name'} several of them; give one, or export their increase per step`,
+      );
+    }
     return metricWorkload(points, settings, 'metric export (CSV)', {
       utcOffsetSeconds: times.utcOffsetSeconds,
       kind: columns.valueKind,
       isRelative: times.isRelative,
-      notes,
+      notes: [
+        ...notes,
+        ...times.notes,
+        ...(labels === ''
+          ? []
+          : [`the rows of all values of ${labels} are added up; give those of one if it is meant`]),
+      ],
     });
   }
 }
