@@ -220,7 +220,7 @@ function stepOf(distances: readonly number[]): number {
 const COUNTER_NOTE =
   'the numbers only rise, and are taken for a counter: each step has the difference; say otherwise with --rate step';
 
-/** Minimum number of points by which a counter without a name is told, and the share of them that rise, and that change their rise. */
+/** Minimum number of points of a counter without a name, the share of them that rise, and of those after which they rise faster or slower. */
 const COUNTER = { minPoints: 20, rising: 0.8, uneven: 0.25 };
 
 /** True for numbers that never fall and rise unevenly, as a counter's do: counts per step that rise as long are drawn with a ruler. */

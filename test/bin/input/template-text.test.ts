@@ -68,6 +68,14 @@ describe('a template as text', () => {
     expect(() => read(`a0: &a0 [1]\n${lines.join('\n')}\n`)).toThrow('has more than 2000000 values');
   });
 
+  test('refuses errors in long lines by their lines alone: showing the place in each would take as long as all of them together', () => {
+    const document = `{"a": "${'\n'.repeat(3)}${'x'.repeat(200_000)}"}`;
+    const text = `A: b: c\n${`${document}\n`.repeat(20)}`;
+    expect(() => read(text)).toThrow(
+      /^stack\.yaml:1: this is not YAML \(Nested mappings are not allowed in compact mappings\); repair the line$/,
+    );
+  });
+
   test('refuses what is nested without end', () => {
     expect(() => read(`A: ${'['.repeat(200_000)}`)).toThrow(/^stack.yaml/);
   });

@@ -223,6 +223,12 @@ describe('alarms', () => {
 
   test.each<[string, Partial<AlarmDefinition>]>([
     ['periodSeconds (45)', { periodSeconds: 45 }],
+    ['periodSeconds times evaluationPeriods (60 x 1441) must be at most 86400 s', { evaluationPeriods: 1441 }],
+    [
+      'periodSeconds times evaluationPeriods (3600 x 169) must be at most 604800 s',
+      { periodSeconds: 3600, evaluationPeriods: 169 },
+    ],
+    ['must be at most 86400 s', { evaluationPeriods: 1e308 }],
     ['evaluationPeriods (0)', { evaluationPeriods: 0 }],
     ['datapointsToAlarm (4)', { datapointsToAlarm: 4 }],
     ['threshold (NaN)', { threshold: NaN }],

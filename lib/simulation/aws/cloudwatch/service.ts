@@ -320,6 +320,12 @@ function evaluationOf(alarm: Alarm, atSeconds: EpochSeconds, invokesActions: boo
   };
 }
 
+/**
+ * Maximum time that an alarm looks back, by its period: a day, and seven from periods of an hour on. Source:
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (EvaluationPeriods)
+ */
+const MAX_EVALUATION_SECONDS = { ofShortPeriods: 86_400, ofHours: 604_800 };
+
 function checkAlarm(definition: AlarmDefinition): void {
   const where = `alarm ${definition.alarmName}`;
   const { periodSeconds, evaluationPeriods, datapointsToAlarm = evaluationPeriods, metric, metrics } = definition;
@@ -331,6 +337,12 @@ function checkAlarm(definition: AlarmDefinition): void {
   }
   if (!Number.isInteger(evaluationPeriods) || evaluationPeriods < 1) {
     reject(`evaluationPeriods (${evaluationPeriods}) must be a whole number of at least 1`);
+  }
+  const maxSeconds = periodSeconds < 3600 ? MAX_EVALUATION_SECONDS.ofShortPeriods : MAX_EVALUATION_SECONDS.ofHours;
+  if (periodSeconds * evaluationPeriods > maxSeconds) {
+    reject(
+      `periodSeconds times evaluationPeriods (${periodSeconds} x ${evaluationPeriods}) must be at most ${maxSeconds} s, as CloudWatch takes it`,
+    );
   }
   if (!Number.isInteger(datapointsToAlarm) || datapointsToAlarm < 1 || datapointsToAlarm > evaluationPeriods) {
     reject(`datapointsToAlarm (${datapointsToAlarm}) must be from 1 to evaluationPeriods (${evaluationPeriods})`);
