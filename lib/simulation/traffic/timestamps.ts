@@ -143,7 +143,7 @@ export function numberProblem(text: string, { given, named }: ColumnUnits): stri
 
 /** Problem of a moment that no trace has; undefined for a good one. */
 export function lateProblem(seconds: number, written: unknown): string | undefined {
-  return seconds <= LATEST_DATE
+  return !(seconds > LATEST_DATE)
     ? undefined
     : `the timestamp is ${shownValue(written)}, which lies after the year 2099; correct it, or give the unit of numbers with --time-unit`;
 }
@@ -205,11 +205,9 @@ export class TimestampColumn {
     if (this.kind === 'undecided') this.decide(text, numeric, line);
     if (this.mayBeSwapped && !this.isOrderCertain) this.lookAtOrder(text);
     const value = this.kind === 'number' ? (numeric ? Number(text) / this.unitsPerSecond : NaN) : parseDateTime(text);
-    if (value !== undefined && Number.isFinite(value) && value >= 0) {
-      const late = this.relative ? undefined : lateProblem(value, text);
-      if (late !== undefined) throw traceError(this.name, line, late);
-      return value;
-    }
+    const late = value === undefined || this.relative ? undefined : lateProblem(value, text);
+    if (late !== undefined) throw traceError(this.name, line, late);
+    if (value !== undefined && Number.isFinite(value) && value >= 0) return value;
     const like = this.kind === 'number' ? 'a number of at least 0 like those before' : 'like 2023-11-16 18:15:46.68';
     throw traceError(
       this.name,
