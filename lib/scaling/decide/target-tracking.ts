@@ -169,7 +169,7 @@ export function proposeTargetTracking(
         measuredCapacity === desiredCapacity
           ? ''
           : ` (${desiredCapacity - measuredCapacity} more are already starting)`;
-      if (value <= target || wanted <= measuredCapacity) {
+      if (wanted <= measuredCapacity) {
         return hold(() => `the alarm is high, but the newest value requires no more capacity: ${arithmetic()}`);
       }
       return propose(
@@ -187,20 +187,20 @@ export function proposeTargetTracking(
       if (desiredCapacity <= 0) return hold(() => `metric ${shown(value)} is low and there is no replica to remove`);
       const exact = (desiredCapacity * value) / target;
       const limit = policy.maxScaleInPerDecision ?? Infinity;
-      const wanted = Math.max(0, ceilCapacity(exact), desiredCapacity - limit);
+      const enough = Math.max(0, ceilCapacity(exact));
+      const wanted = Math.max(enough, desiredCapacity - limit);
       const arithmetic = (): string => `${desiredCapacity} × ${shown(value)} ÷ ${shown(target)} = ${shown(exact)}`;
       if (wanted >= desiredCapacity) {
         return hold(
           () => `metric ${shown(value)} is below ${shown(low)}, but one fewer would exceed the target: ${arithmetic()}`,
         );
       }
-      const slowed = wanted > ceilCapacity(exact) ? `, at most ${limit} fewer in one decision` : '';
+      const slowed = wanted > enough ? `, at most ${limit} fewer in one decision` : '';
       return propose(
         'in',
         wanted,
         policy.scaleInCooldownSeconds ?? DEFAULT_COOLDOWN_SECONDS,
-        () =>
-          `metric ${shown(value)} is below ${shown(low)}: ${arithmetic()}, rounded up to ${ceilCapacity(exact)}${slowed}`,
+        () => `metric ${shown(value)} is below ${shown(low)}: ${arithmetic()}, rounded up to ${enough}${slowed}`,
       );
     }
   }
