@@ -1,3 +1,5 @@
+import { lookup } from '../core/lookup';
+
 /** Metrics of a model server, and the reason if SageMaker does not collect them. */
 export interface ServerMetrics {
   /** Names as the server writes them; undefined where they are not known. */
@@ -40,7 +42,7 @@ const onPort = (port: number, path: string): string =>
  * Metrics by model server. With detailed observability SageMaker collects `/metrics` on port 8080 of each container (API reference,
  * MetricsConfig); the documented frameworks are vLLM and SGLang (developer guide, detailed observability).
  */
-const BY_SERVER: { readonly [server: string]: ServerMetrics } = {
+const BY_SERVER: { readonly [server: string]: ServerMetrics } = lookup({
   vllm: VLLM,
   'huggingface-vllm': VLLM,
   // vLLM runs inside it; which of its metrics are published is not documented.
@@ -67,7 +69,7 @@ const BY_SERVER: { readonly [server: string]: ServerMetrics } = {
     metricNames: [':tensorflow:serving:request_count', ':tensorflow:serving:request_latency'],
     unavailableReason: onPort(8501, '/monitoring/prometheus/metrics'),
   },
-};
+});
 
 /** Returns the metrics of a server; empty for one that is not in the catalog. */
 export function serverMetrics(server: string): ServerMetrics {

@@ -1,4 +1,5 @@
 import { isObject } from '../core/parse';
+import { lookup } from '../core/lookup';
 import { findInstanceType } from './instance-types';
 import { isPrice, PRICE_RANGE, PURPOSES, type PricePurpose } from './prices';
 
@@ -34,7 +35,7 @@ interface ListedProduct {
 }
 
 /** Purposes by the attribute `component`; products of other components, such as notebooks, are of no interest here. */
-const COMPONENTS: { readonly [component: string]: PricePurpose } = { Hosting: 'hosting', Training: 'training' };
+const COMPONENTS: { readonly [component: string]: PricePurpose } = lookup({ Hosting: 'hosting', Training: 'training' });
 
 /** Reads a document of the Price List API; `name` is its name in problems. */
 export function readPriceList(document: unknown, name: string): PriceListReading {

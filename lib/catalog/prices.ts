@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
+import { lookup } from '../core/lookup';
 import { findInstanceType, unknownInstanceType } from './instance-types';
 
 /** Date of the price lists. */
@@ -107,7 +108,10 @@ const HOSTING_USD_PER_HOUR: { readonly [region: string]: { readonly [instanceTyp
  * Regions whose price lists agree wherever the table has both, so that one fills the gaps of the other. Prices of other regions differ by
  * up to half.
  */
-const SAME_PRICES: { readonly [region: string]: string } = { 'us-east-1': 'us-west-2', 'us-west-2': 'us-east-1' };
+const SAME_PRICES: { readonly [region: string]: string } = lookup({
+  'us-east-1': 'us-west-2',
+  'us-west-2': 'us-east-1',
+});
 
 /** Returns the regions with a price list in the table. */
 export function pricedRegions(): string[] {

@@ -1,3 +1,4 @@
+import { lookup } from '../core/lookup';
 import { SCALING_ROLE_NAME } from './scalable-resource';
 
 /**
@@ -7,7 +8,7 @@ import { SCALING_ROLE_NAME } from './scalable-resource';
  * Source: the handlers in the schemas of the types, https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html,
  * and the operations of the services where a type has no public schema.
  */
-const ACTIONS: { readonly [resourceType: string]: readonly string[] } = {
+const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::ApplicationAutoScaling::ScalableTarget': [
     'application-autoscaling:RegisterScalableTarget',
     'application-autoscaling:DeregisterScalableTarget',
@@ -78,7 +79,7 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = {
   'AWS::SQS::QueuePolicy': ['sqs:SetQueueAttributes'],
   'AWS::SSM::Parameter': ['ssm:PutParameter', 'ssm:DeleteParameter'],
   'AWS::StepFunctions::StateMachine': ['states:CreateStateMachine', 'states:DeleteStateMachine', 'iam:PassRole'],
-};
+});
 
 /** Types that call no service, and those whose provider the template itself brings along. */
 const WITHOUT_ACTIONS = /^(AWS::CDK::Metadata|AWS::CloudFormation::(WaitConditionHandle|CustomResource)|Custom::.+)$/;

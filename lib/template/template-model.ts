@@ -1,5 +1,6 @@
 import { isSageMakerTarget, parseResourceId, SCALABLE_DIMENSIONS } from '../catalog/scalable-resource';
 import type { Json } from '../core/parse';
+import { lookup } from '../core/lookup';
 import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from '../inference/contract';
 import type { EndpointKind } from '../catalog/hosting-metrics';
 import type {
@@ -289,11 +290,11 @@ function nameIn(text: string, kind: string): string {
     : lower;
 }
 
-const DIMENSIONS: { readonly [scalableDimension: string]: Dimension } = {
+const DIMENSIONS: { readonly [scalableDimension: string]: Dimension } = lookup({
   [SCALABLE_DIMENSIONS.instanceCount]: 'variant',
   [SCALABLE_DIMENSIONS.copyCount]: 'component',
   [SCALABLE_DIMENSIONS.provisionedConcurrency]: 'provisioned-concurrency',
-};
+});
 
 /** Name of a resource, or the deploy-time name of the generated one; undefined where it is unknown. */
 function nameOf(resource: Resource, property: string): string | undefined {

@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import { listArchive } from './archive-listing';
 import type { ModelServerConfig } from './model-server';
 
@@ -15,7 +16,7 @@ export type ArtifactReader = Pick<ModelServerConfig, 'artifactLayout' | 'artifac
 const some = (files: readonly string[], pattern: RegExp): boolean => files.some((file) => pattern.test(file));
 
 /** Sources: SageMaker developer guide, pages on the model artifacts of each framework; documentation of the servers. */
-const LAYOUTS: { readonly [layout: string]: Layout } = {
+const LAYOUTS: { readonly [layout: string]: Layout } = lookup({
   triton: {
     required: '<model>/config.pbtxt or <model>/<version>/model.…, with no folder around them',
     fits: (files, { artifactEntry }) => {
@@ -39,7 +40,7 @@ const LAYOUTS: { readonly [layout: string]: Layout } = {
       (some(files, /^config\.json$/) && some(files, /^[^/]+\.(safetensors|bin|gguf)$/)) ||
       some(files, /^serving\.properties$/),
   },
-};
+});
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 

@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import {
   paginateDescribeScalableTargets,
   paginateDescribeScalingPolicies,
@@ -48,7 +49,7 @@ export interface DeclaredResource extends DeployedResource {
 /** Describes a resource by the API of its service; throws if the service does not have it, or has it in another state. */
 type Check = (aws: AwsClients, resource: DeclaredResource) => Promise<void>;
 
-const CHECKS: { readonly [type: string]: Check } = {
+const CHECKS: { readonly [type: string]: Check } = lookup({
   'AWS::ApplicationAutoScaling::ScalableTarget': async ({ applicationAutoScaling }, { physicalId }) => {
     const scope = { ServiceNamespace: SAGEMAKER_SERVICE_NAMESPACE } as const;
     const found: ScalableTarget[] = [];
@@ -195,7 +196,7 @@ const CHECKS: { readonly [type: string]: Check } = {
     const { status } = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn: physicalId }));
     expectState(status, 'ACTIVE');
   },
-};
+});
 
 /** Custom resources have no describe call; a physical id proves that the provider succeeded. */
 const checkCustomResource: Check = async (_aws, { physicalId }) => {

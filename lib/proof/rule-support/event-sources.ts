@@ -1,4 +1,5 @@
 import { isObject, type Json } from '../../core/parse';
+import { lookup } from '../../core/lookup';
 import type { DeclaredEndpoint, Resource, TemplateModel, TemplateReader } from '../../template';
 
 /** Services whose records a function is given in batches. */
@@ -51,14 +52,14 @@ function sourceNamed({ reader }: Resource, value: unknown): Resource | undefined
   return named?.type === 'AWS::Kinesis::StreamConsumer' ? sourceNamed(named, named.properties['StreamARN']) : named;
 }
 
-const KIND_BY_TYPE: { readonly [type: string]: SourceKind } = {
+const KIND_BY_TYPE: { readonly [type: string]: SourceKind } = lookup({
   'AWS::Kinesis::Stream': 'Kinesis',
   'AWS::DynamoDB::Table': 'DynamoDB',
   'AWS::DynamoDB::GlobalTable': 'DynamoDB',
   'AWS::SQS::Queue': 'SQS',
   'AWS::MSK::Cluster': 'Kafka',
   'AWS::MSK::ServerlessCluster': 'Kafka',
-};
+});
 
 const KIND_BY_ARN: readonly (readonly [arn: RegExp, kind: SourceKind])[] = [
   [/^arn:[^:]*:kinesis:/, 'Kinesis'],
@@ -81,13 +82,13 @@ const SAM_SOURCE: { readonly [kind in SourceKind]: string } = {
 };
 
 /** Types of events of the Serverless Application Model, by the kind of their source. */
-const SAM_KINDS: { readonly [type: string]: SourceKind } = {
+const SAM_KINDS: { readonly [type: string]: SourceKind } = lookup({
   Kinesis: 'Kinesis',
   DynamoDB: 'DynamoDB',
   SQS: 'SQS',
   MSK: 'Kafka',
   SelfManagedKafka: 'Kafka',
-};
+});
 
 /** Sources of batches of all functions and pipes in the templates. */
 export function eventSources(model: TemplateModel): EventSource[] {

@@ -1,5 +1,6 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import type { Json } from '../../core/parse';
+import { lookup } from '../../core/lookup';
 import type { RuleViolation } from '../finding';
 import type { DeclaredEndpoint, DeclaredVariant, TemplateModel, TemplateReader } from '../../template';
 import type { ProofRule } from '../rule-support/rule';
@@ -93,7 +94,7 @@ function* invalid(model: TemplateModel): Iterable<RuleViolation> {
 }
 
 /** Sizes of each way of shifting traffic. */
-const SIZES: { readonly [type: string]: string } = { CANARY: 'CanarySize', LINEAR: 'LinearStepSize' };
+const SIZES: { readonly [type: string]: string } = lookup({ CANARY: 'CanarySize', LINEAR: 'LinearStepSize' });
 
 function* withoutSize(rollout: Rollout): Iterable<RuleViolation> {
   const { reader, config, endpoint } = rollout;

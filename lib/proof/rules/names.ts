@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import { HOSTING_NAMESPACES } from '../../catalog/hosting-metrics';
 import { parseResourceId } from '../../catalog/scalable-resource';
 import type { RuleViolation } from '../finding';
@@ -11,12 +12,12 @@ const MODEL = 'AWS::SageMaker::Model';
 const COMPONENT = 'AWS::SageMaker::InferenceComponent';
 
 /** Property with the name of each type. */
-const NAME_PROPERTY: { readonly [type: string]: string } = {
+const NAME_PROPERTY: { readonly [type: string]: string } = lookup({
   [ENDPOINT]: 'EndpointName',
   [CONFIG]: 'EndpointConfigName',
   [MODEL]: 'ModelName',
   [COMPONENT]: 'InferenceComponentName',
-};
+});
 
 /** A name in a template, and the type of the resource that it has to name. */
 interface NameUse {

@@ -1,6 +1,7 @@
 import { daysInMonth } from '../../core/calendar';
 import { InputError } from '../../core/errors';
 import { SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, type EpochSeconds } from '../../core/time';
+import { lookup } from '../../core/lookup';
 import { checkTimezone, civilOf, momentOf } from './civil-time';
 import { parseCron, type Cron } from './cron';
 
@@ -10,14 +11,14 @@ export type ScheduleExpression =
   | { readonly kind: 'rate'; readonly everySeconds: number }
   | { readonly kind: 'cron'; readonly cron: Cron; readonly timezone: string };
 
-const RATE_UNITS: { readonly [unit: string]: number } = {
+const RATE_UNITS: { readonly [unit: string]: number } = lookup({
   minute: SECONDS_PER_MINUTE,
   minutes: SECONDS_PER_MINUTE,
   hour: SECONDS_PER_HOUR,
   hours: SECONDS_PER_HOUR,
   day: SECONDS_PER_DAY,
   days: SECONDS_PER_DAY,
-};
+});
 
 /** Maximum time between two moments of a rate: a hundred years. */
 const MAX_RATE_SECONDS = 36_525 * SECONDS_PER_DAY;
@@ -74,7 +75,7 @@ function nextCron(cron: Cron, timezone: string, afterSeconds: EpochSeconds): Epo
   for (let { year, month } = start, firstDay = start.day; year <= lastYear; firstDay = 1) {
     if (cron.inMonth(month) && (cron.years?.includes(year) ?? true)) {
       for (const day of cron.daysOf(year, month)) {
-        if (day < firstDay || day > daysInMonth(year, month)) continue;
+        if (day < firstDay) continue;
         const due = firstOfDay(cron, timezone, { year, month, day }, afterSeconds);
         if (due !== undefined) return due;
       }
@@ -108,7 +109,6 @@ function parseAt(text: string, timezone: string): EpochSeconds {
   const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2}))?$/.exec(text.trim());
   const [year, month, day, hour, minute, second] = (match ?? []).slice(1).map((part) => Number(part ?? 0)) as number[];
   const valid =
-    match !== null &&
     month! >= 1 &&
     month! <= 12 &&
     day! >= 1 &&
@@ -127,7 +127,7 @@ function parseRate(text: string): number {
   const match = /^(\d+)\s+([a-z]+)$/.exec(text.trim());
   const unit = RATE_UNITS[match?.[2] ?? ''];
   const value = Number(match?.[1]);
-  if (match === null || unit === undefined || value < 1) {
+  if (unit === undefined || value < 1) {
     throw new InputError(
       `rate(${text}) is not understood; use a value of at least 1 and minutes, hours or days, for example rate(15 minutes)`,
     );

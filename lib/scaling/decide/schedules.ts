@@ -52,11 +52,11 @@ export function applySchedules(
 
   const since = Math.max(memory.schedulesAppliedUntil ?? atSeconds - 1, atSeconds - MAX_GAP_SECONDS);
   const due = plan.schedules
-    .flatMap((action, order) => {
+    .flatMap((action) => {
       const last = lastRun(action, since, atSeconds);
-      return last === undefined ? [] : [{ action, order, atSeconds: last }];
+      return last === undefined ? [] : [{ action, atSeconds: last }];
     })
-    .sort((a, b) => a.atSeconds - b.atSeconds || a.order - b.order);
+    .sort((a, b) => a.atSeconds - b.atSeconds); // in the order of the plan where both are due at once
   if (due.length === 0) return { limits: present, steps: [step('no scheduled action is due')] };
 
   let limits = present;

@@ -4,6 +4,7 @@ import type { PolicySignal } from './observation';
 import type { PolicyMetric, TargetTrackingPolicy } from './plan';
 import { ceilCapacity, shown, type Proposal } from './proposal';
 import { IN_WORDS, type Wording } from '../../core/decision';
+import { lookup } from '../../core/lookup';
 
 /** Cooldown of SageMaker variants and inference components in seconds (Application Auto Scaling API reference). */
 export const DEFAULT_COOLDOWN_SECONDS = 300;
@@ -16,10 +17,10 @@ export const TARGET_UTILIZATION = 0.7;
  *
  * Observed in accounts: SageMaker 1500 and 1350, ECS 30 and 27 (0.9); EC2 Auto Scaling 40 and 28, 50 and 35 (0.7).
  */
-export const SCALE_IN_RATIOS: { readonly default: number; readonly [serviceNamespace: string]: number } = {
+export const SCALE_IN_RATIOS: { readonly default: number; readonly [serviceNamespace: string]: number } = lookup({
   default: 0.9,
   ec2: 0.7,
-};
+});
 
 /** Alarm of a target-tracking policy. */
 export interface AlarmShape {

@@ -53,14 +53,21 @@ describe('a rate', () => {
     expect(parseSchedule(`rate(${text})`)).toEqual({ kind: 'rate', everySeconds });
   });
 
-  test.each(['0 minutes', '5', '5 weeks', 'x5 minutes', '5 minutes!', '-5 minutes', '1.5 hours', '5minutes'])(
-    'of %p is refused with an example',
-    (text) => {
-      expect(() => parseSchedule(`rate(${text})`)).toThrow(
-        `rate(${text}) is not understood; use a value of at least 1 and minutes, hours or days, for example rate(15 minutes)`,
-      );
-    },
-  );
+  test.each([
+    '0 minutes',
+    '5',
+    '5 weeks',
+    '5 constructor',
+    'x5 minutes',
+    '5 minutes!',
+    '-5 minutes',
+    '1.5 hours',
+    '5minutes',
+  ])('of %p is refused with an example', (text) => {
+    expect(() => parseSchedule(`rate(${text})`)).toThrow(
+      `rate(${text}) is not understood; use a value of at least 1 and minutes, hours or days, for example rate(15 minutes)`,
+    );
+  });
 
   test('above a hundred years is refused', () => {
     expect(() => parseSchedule('rate(36526 days)')).toThrow('rate(36526 days) is above 36525 days; use a shorter time');
@@ -87,12 +94,18 @@ describe('the next moment of a cron expression', () => {
     ['0 0 1 6 ? 2026-2028', 'UTC', '2027-06-01T00:00:00Z', '2028-06-01T00:00Z'],
     ['0 0 1 6 ? 2026-2028', 'UTC', '2028-06-01T00:00:00Z', undefined],
     ['0 0 1 1 ? 2030', 'UTC', '2026-06-01T00:00:00Z', '2030-01-01T00:00Z'],
+    ['0 0 1 1 ? 2028,2090', 'UTC', '2029-06-01T00:00:00Z', '2090-01-01T00:00Z'],
     // Midnight of 3 November in Auckland is 11:00 UTC on the day before.
     ['0 0 3 11 ? *', 'Pacific/Auckland', '2026-11-02T10:59:59Z', '2026-11-02T11:00Z'],
     ['0 20 2 11 ? *', 'America/New_York', '2026-11-02T23:00:00Z', '2026-11-03T01:00Z'],
     // The clocks of Berlin go back at 1:00 UTC: 2:30 comes twice, and the schedule once.
     ['30 2 * * ? *', 'Europe/Berlin', '2027-10-30T12:00:00Z', '2027-10-31T00:30Z'],
     ['30 2 * * ? *', 'Europe/Berlin', '2027-10-31T00:30:00Z', '2027-11-01T01:30Z'],
+    // They go forth at 1:00 UTC: 2:30 is skipped, and the schedule comes an hour later.
+    ['30 2 * * ? *', 'Europe/Berlin', '2027-03-27T12:00:00Z', '2027-03-28T01:30Z'],
+    // Those of Lord Howe go forth by half an hour, from 2:00 to 2:30 at 15:30 UTC: 2:15 becomes 2:45, after 2:30.
+    ['15,30 2 * * ? *', 'Australia/Lord_Howe', '2026-10-03T12:00:00Z', '2026-10-03T15:30Z'],
+    ['15,30 2 * * ? *', 'Australia/Lord_Howe', '2026-10-03T15:30:00Z', '2026-10-03T15:45Z'],
   ])('%s in %s after %s is %s', (fields, timezone, after, expected) => {
     expect(iso(nextDue(parseSchedule(`cron(${fields})`, timezone), seconds(after)))).toBe(expected);
   });

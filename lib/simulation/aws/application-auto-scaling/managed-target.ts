@@ -1,6 +1,7 @@
 import { SCALABLE_DIMENSIONS } from '../../../catalog/scalable-resource';
 import { WITHOUT_WORDS } from '../../../core/decision';
 import type { EpochSeconds } from '../../../core/time';
+import { lookup } from '../../../core/lookup';
 import { ARRIVAL_TIMEOUT_SECONDS, refreshMemory } from '../../../scaling/decide/cooldowns';
 import { decide } from '../../../scaling/decide/decide';
 import type { FleetDecision } from '../../../scaling/decide/decision';
@@ -294,11 +295,11 @@ export class ManagedTarget {
   }
 }
 
-const UNITS: { readonly [scalableDimension: string]: string } = {
+const UNITS: { readonly [scalableDimension: string]: string } = lookup({
   [SCALABLE_DIMENSIONS.instanceCount]: 'instance count',
   [SCALABLE_DIMENSIONS.copyCount]: 'copy count',
   [SCALABLE_DIMENSIONS.provisionedConcurrency]: 'provisioned concurrency',
-};
+});
 
 /** Cause of an activity, in the service's words. */
 export function triggerCause({ alarmName, policyName }: Trigger): string {
