@@ -299,4 +299,71 @@ describe('the origin of a change', () => {
     expect(decide(plan, seen(4, 100), EMPTY_MEMORY).decision.notScaledReasons).toEqual([]);
     expect(decide(plan, seen(4, 150), EMPTY_MEMORY).decision.notScaledReasons).toEqual([]);
   });
+
+  test('is a limit where the policy does not change the number, the action that set it if it has just run', () => {
+    // Both ask for more than 2: the policy for 2 × 130 ÷ 100 = 2.6, so 3; the minimum for 5.
+    const low = { ...plan, minCapacity: 5 };
+    const limit = decide(low, seen(2, 130), EMPTY_MEMORY);
+    expect(limit.decision).toMatchObject({ desiredCapacity: 5, limitedBy: 'min' });
+    expect(limit.decision.decidedBy).toBeUndefined();
+    const grow = { scheduledActionName: 'grow', schedule: 'rate(1000 minutes)', startSeconds: 1000, minCapacity: 5 };
+    const scheduled = (value: number, desired = 2) =>
+      decide({ ...plan, schedules: [grow] }, seen(desired, value), EMPTY_MEMORY).decision;
+    expect(scheduled(130).decidedBy).toBe('grow');
+    // The policy asks for more than the minimum: 2 × 330 ÷ 100 = 6.6, so 7, and 2 × 1500 ÷ 100 = 30.
+    expect(decide(low, seen(2, 330), EMPTY_MEMORY).decision).toMatchObject({ desiredCapacity: 7, decidedBy: 'track' });
+    expect(decide(low, seen(2, 1500), EMPTY_MEMORY).decision).toMatchObject({
+      desiredCapacity: 20,
+      decidedBy: 'track',
+    });
+    // The action sets limits that the fleet keeps already.
+    expect(scheduled(100, 6)).toMatchObject({ desiredCapacity: 6, limits: { minCapacity: 5, maxCapacity: 20 } });
+    expect(scheduled(100, 6).decidedBy).toBeUndefined();
+  });
+});
+
+describe('the memory of a decision', () => {
+  test('has no change where a limit kept the fleet as it was', () => {
+    const full = decide(plan, seen(20, 150), EMPTY_MEMORY);
+    expect(full.decision.decidedBy).toBeUndefined();
+    expect(full.memory).toEqual({ scaleOuts: [], schedulesAppliedUntil: 1000 });
+  });
+
+  test('has a scale-out as completed only where the capacity in service is not known', () => {
+    const change = { policyName: 'track', atSeconds: 1000, from: 4, to: 6, cooldownSeconds: 300 };
+    expect(decide(plan, seen(4, 150), EMPTY_MEMORY).memory.scaleOuts).toEqual([
+      { ...change, completedAtSeconds: 1000 },
+    ]);
+    expect(decide(plan, seen(4, 150, { inServiceCapacity: 4 }), EMPTY_MEMORY).memory.scaleOuts).toStrictEqual([change]);
+  });
+
+  test('has the last scale-in alone', () => {
+    const out = decide(plan, seen(4, 150), EMPTY_MEMORY);
+    const into = decide(plan, seen(6, 50, { atSeconds: 1100 }), out.memory);
+    expect(into.memory).toEqual({
+      scaleOuts: [],
+      scaleIn: { policyName: 'track', atSeconds: 1100, from: 6, to: 3, cooldownSeconds: 300 },
+      schedulesAppliedUntil: 1100,
+    });
+  });
+
+  test('keeps the newest moment up to which schedules ran, also when the clock goes back', () => {
+    const memory = { ...EMPTY_MEMORY, schedulesAppliedUntil: 1500 };
+    expect(decide(plan, seen(4, 100), memory).memory.schedulesAppliedUntil).toBe(1500);
+  });
+});
+
+test.each<[string, number, number, FleetPlan, string]>([
+  ['a scale-out that a ceiling stops', 6, 300, plan, 'AlreadyAtDesiredCapacity'],
+  ['a scale-out above the maximum', 6, 300, { ...plan, maxCapacity: 6 }, 'AlreadyAtMaxCapacity'],
+  ['a scale-out of a fleet at its minimum', 6, 300, { ...plan, minCapacity: 6 }, 'AlreadyAtDesiredCapacity'],
+  ['a scale-in in its cooldown', 6, 10, plan, 'AlreadyAtDesiredCapacity'],
+  ['a scale-in at the maximum', 6, 10, { ...plan, maxCapacity: 6 }, 'AlreadyAtDesiredCapacity'],
+  ['a scale-in below the minimum', 6, 10, { ...plan, minCapacity: 6 }, 'AlreadyAtMinCapacity'],
+])('%s leaves the fleet as it is', (_, desired, value, chosen, code) => {
+  const ceilings = [{ source: 'cost-guard', maxCapacity: 6, reason: 'the budget is spent' }];
+  const scaleIn = { policyName: 'track', atSeconds: 900, from: 8, to: 6, cooldownSeconds: 300 };
+  const { decision } = decide(chosen, seen(desired, value, { ceilings }), { scaleOuts: [], scaleIn });
+  expect(decision).toMatchObject({ desiredCapacity: desired, outcome: 'hold' });
+  expect(decision.notScaledReasons).toMatchObject([{ code, currentCapacity: desired }]);
 });
