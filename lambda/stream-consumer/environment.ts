@@ -14,6 +14,7 @@ import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
 import { systemSleep } from '../support/sleep';
+import { MAX_SECOND_REQUESTS } from './endpoint-invoker';
 import type { ConsumerDependencies } from './consumer';
 
 /** Returns the real clients and the settings of a consumer, from its environment. */
@@ -22,7 +23,7 @@ export function consumerDependencies(): ConsumerDependencies {
   const concurrency = requiredNumberEnv(names.concurrency);
   return {
     endpoint: createEndpointRuntime(requiredEnv(names.endpointName), {
-      maxConnections: concurrency,
+      maxConnections: concurrency + MAX_SECOND_REQUESTS,
       componentName: optionalEnv(names.componentName),
       contentType: optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE,
       accept: optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE,

@@ -260,8 +260,8 @@ export const FAULTS: readonly Fault[] = [
         protection: 'a record that fails while others are answered becomes a dead letter',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
-          'if (!isRecordToBlame(failures, maxModelFailures)) continue;',
-          'if (failures.count < Infinity) continue;',
+          'isRecordToBlame(evidence.strike(place, seconds), maxModelFailures, evidence.othersRecover) || isToBlame;',
+          'evidence.strike(place, seconds).count === Infinity;',
         ),
         test: held(
           'lambda/stream-consumer/blame',
@@ -307,7 +307,7 @@ export const FAULTS: readonly Fault[] = [
         protection: 'a record that waits in a full endpoint until its time is up is not to blame',
         removals: cut(
           'lib/ingestion/decide/verdict.ts',
-          'return failedSeconds < SLOW_SECONDS ? Infinity : failedSeconds / 2;',
+          'return failedSeconds < SLOW_FAILURE_SECONDS ? Infinity : failedSeconds / 2;',
           'return Infinity;',
         ),
         test: held(
@@ -318,11 +318,26 @@ export const FAULTS: readonly Fault[] = [
       {
         protection: 'a record on which the model hangs is told after a minute',
         removals: cut(
-          'lib/ingestion/decide/verdict.ts',
-          'return count >= MIN_FAILURES && requestSeconds >= MAX_REQUEST_SECONDS;',
+          'lambda/stream-consumer/endpoint-invoker.ts',
+          "if (step === 'send again' && !signal.aborted) {",
+          "if (step === 'send again' && signal.aborted) {",
+        ),
+        test: held(
+          'lambda/stream-consumer/blame',
+          'a record that fails by hanging until its time is up becomes a dead letter after a minute while others are answered',
+        ),
+      },
+      {
+        protection: 'a record that waits for an instance that hangs is not to blame',
+        removals: cut(
+          'lambda/stream-consumer/endpoint-evidence.ts',
+          'return this.clock.now() - this.recoveredAt < RECOVERY_SECONDS;',
           'return false;',
         ),
-        test: held('ingestion/verdict', 'a record with %s'),
+        test: held(
+          'lambda/stream-consumer/hang',
+          'no record is to blame when %s, with requests routed at random or by load',
+        ),
       },
       {
         protection: 'a delivery that is repeated finds the outcomes that an earlier one wrote',
@@ -843,7 +858,7 @@ export const FAULTS: readonly Fault[] = [
         protection: 'no record is given up while the model fails on every one',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
-          '|| !(await this.hasAnsweredOthers(failedBefore, seconds))',
+          'if (!(await this.hasAnsweredOthers(place, failedBefore, seconds))) continue;',
         ),
         test: held(
           'lambda/stream-consumer/blame',

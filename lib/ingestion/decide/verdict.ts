@@ -11,15 +11,20 @@ const MAX_REQUEST_SECONDS = 60;
 /** Minimum number of failures, whatever their time. */
 const MIN_FAILURES = 2;
 /** Time of a failed request from which on others must be answered in half of it, seconds. */
-const SLOW_SECONDS = 10;
+export const SLOW_FAILURE_SECONDS = 10;
 
 /**
  * True if a record becomes a dead letter: after `maxFailures`, or after two or more that took a minute together, so that a record on which the
- * model hangs delays its key by no more.
+ * model hangs delays its key by no more. Where other records whose requests were slow recover by a later request, an instance may hang, and only
+ * the number decides.
  */
-export function isRecordToBlame({ count, requestSeconds }: FailuresOfRecord, maxFailures: number): boolean {
+export function isRecordToBlame(
+  { count, requestSeconds }: FailuresOfRecord,
+  maxFailures: number,
+  othersRecover: boolean,
+): boolean {
   if (count >= maxFailures) return true;
-  return count >= MIN_FAILURES && requestSeconds >= MAX_REQUEST_SECONDS;
+  return !othersRecover && count >= MIN_FAILURES && requestSeconds >= MAX_REQUEST_SECONDS;
 }
 
 /**
@@ -27,5 +32,5 @@ export function isRecordToBlame({ count, requestSeconds }: FailuresOfRecord, max
  * their time is up, all are slow: a record is to blame for a slow failure only if others are answered in half of its time.
  */
 export function longestWitnessSeconds(failedSeconds: number): number {
-  return failedSeconds < SLOW_SECONDS ? Infinity : failedSeconds / 2;
+  return failedSeconds < SLOW_FAILURE_SECONDS ? Infinity : failedSeconds / 2;
 }
