@@ -4,11 +4,22 @@ import { LOCAL_REGION } from '../credentials';
 import { sageMakerArn } from '../account/arns';
 import type { TrainingJobRequest } from '../sagemaker/schemas';
 
-/** Name of the only host of a local training job, as SageMaker gives it. */
-const HOST = 'algo-1';
-const NETWORK_INTERFACE = 'eth0';
-/** Port on which workers of a distributed job connect (SageMaker's container drivers). */
-const MASTER_PORT = '7777';
+/** Instances of a job, which are processes on this machine here. */
+export interface TrainingCluster {
+  readonly instanceType: string;
+  readonly gpus: number;
+  /** Names of the hosts in the order of their ranks, `algo-1` first, as SageMaker names them. */
+  readonly hosts: readonly string[];
+  /** Address and port at which the processes of a distributed job meet. In SageMaker they are the first host and 7777. */
+  readonly masterAddress: string;
+  readonly masterPort: number;
+  readonly networkInterface: string;
+}
+
+/** Names of a number of hosts. */
+export function hostNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `algo-${index + 1}`);
+}
 
 /** Folders of one job, below `root` as a training container has them below `/opt/ml`. */
 export interface TrainingDirectory {
@@ -42,7 +53,8 @@ export function trainingDirectory(root: string): TrainingDirectory {
 export async function createDirectory(
   directory: TrainingDirectory,
   job: TrainingJobRequest,
-  instanceType: string,
+  cluster: TrainingCluster,
+  host: string,
 ): Promise<void> {
   const { code, config, model, outputData, checkpoints } = directory;
   const channels = (job.InputDataConfig ?? []).map((channel) => path.join(directory.data, channel.ChannelName));
@@ -53,7 +65,7 @@ export async function createDirectory(
     fs.writeFile(path.join(config, name), JSON.stringify(value));
   await write('hyperparameters.json', job.HyperParameters ?? {});
   await write('inputdataconfig.json', inputDataConfig(job));
-  await write('resourceconfig.json', resourceConfig(instanceType));
+  await write('resourceconfig.json', resourceConfig(cluster, host));
 }
 
 function inputDataConfig(job: TrainingJobRequest): { [channel: string]: { [setting: string]: string } } {
@@ -70,14 +82,15 @@ function inputDataConfig(job: TrainingJobRequest): { [channel: string]: { [setti
   );
 }
 
-function resourceConfig(instanceType: string): { [member: string]: unknown } {
+function resourceConfig(cluster: TrainingCluster, host: string): { [member: string]: unknown } {
+  const { instanceType, hosts } = cluster;
   return {
-    current_host: HOST,
+    current_host: host,
     current_instance_type: instanceType,
     current_group_name: 'homogeneousCluster',
-    hosts: [HOST],
-    instance_groups: [{ instance_group_name: 'homogeneousCluster', instance_type: instanceType, hosts: [HOST] }],
-    network_interface_name: NETWORK_INTERFACE,
+    hosts,
+    instance_groups: [{ instance_group_name: 'homogeneousCluster', instance_type: instanceType, hosts }],
+    network_interface_name: cluster.networkInterface,
   };
 }
 
@@ -112,11 +125,13 @@ const asText = (value: unknown): string => (typeof value === 'string' ? value : 
 export function trainingEnvironment(
   directory: TrainingDirectory,
   job: TrainingJobRequest,
-  host: { readonly instanceType: string; readonly gpus: number; readonly program: string },
+  cluster: TrainingCluster,
+  host: string,
+  program: string,
 ): { [name: string]: string } {
   const hyperparameters = userHyperparameters(job);
   const channels = (job.InputDataConfig ?? []).map((channel) => channel.ChannelName);
-  const resources = resourceConfig(host.instanceType);
+  const resources = resourceConfig(cluster, host);
   const perChannel = channels.map((name) => [`SM_CHANNEL_${variable(name)}`, path.join(directory.data, name)]);
   const perHyperparameter = Object.entries(hyperparameters).map(([name, value]) => [
     `SM_HP_${variable(name)}`,
@@ -124,13 +139,13 @@ export function trainingEnvironment(
   ]);
   const summary = {
     channel_input_dirs: Object.fromEntries(channels.map((name) => [name, path.join(directory.data, name)])),
-    current_host: HOST,
-    hosts: [HOST],
+    current_host: host,
+    hosts: cluster.hosts,
     hyperparameters,
     input_dir: path.join(directory.root, 'input'),
     job_name: job.TrainingJobName,
     model_dir: directory.model,
-    num_gpus: host.gpus,
+    num_gpus: cluster.gpus,
     output_data_dir: directory.outputData,
     resource_config: resources,
   };
@@ -149,18 +164,18 @@ export function trainingEnvironment(
     SM_RESOURCE_CONFIG: JSON.stringify(resources),
     SM_CHANNELS: JSON.stringify(channels),
     SM_HPS: JSON.stringify(hyperparameters),
-    SM_HOSTS: JSON.stringify([HOST]),
-    SM_HOST_COUNT: '1',
-    SM_CURRENT_HOST: HOST,
-    SM_CURRENT_HOST_RANK: '0',
-    SM_CURRENT_INSTANCE_TYPE: host.instanceType,
-    SM_NUM_GPUS: String(host.gpus),
+    SM_HOSTS: JSON.stringify(cluster.hosts),
+    SM_HOST_COUNT: String(cluster.hosts.length),
+    SM_CURRENT_HOST: host,
+    SM_CURRENT_HOST_RANK: String(cluster.hosts.indexOf(host)),
+    SM_CURRENT_INSTANCE_TYPE: cluster.instanceType,
+    SM_NUM_GPUS: String(cluster.gpus),
     SM_NUM_NEURONS: '0',
-    SM_MASTER_ADDR: HOST,
-    SM_MASTER_PORT: MASTER_PORT,
-    SM_NETWORK_INTERFACE_NAME: NETWORK_INTERFACE,
+    SM_MASTER_ADDR: cluster.masterAddress,
+    SM_MASTER_PORT: String(cluster.masterPort),
+    SM_NETWORK_INTERFACE_NAME: cluster.networkInterface,
     SM_MODULE_DIR: directory.code,
-    SM_MODULE_NAME: host.program.replace(/\.py$/, ''),
+    SM_MODULE_NAME: program.replace(/\.py$/, ''),
     SM_USER_ARGS: JSON.stringify(scriptArguments(job)),
     SM_TRAINING_ENV: JSON.stringify(summary),
     ...Object.fromEntries(perChannel),

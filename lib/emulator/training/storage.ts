@@ -11,23 +11,21 @@ export class TrainingInputError extends Error {}
 
 const MAX_PARALLEL_DOWNLOADS = 8;
 
-/** Downloads code, channels and earlier checkpoints from S3 into the job's folders. */
+/**
+ * Downloads code, channels and earlier checkpoints from S3 into the folders of every host. Each host has all objects of a channel, or, where
+ * it is sharded, every n-th.
+ */
 export async function download(
   engine: EngineClient,
-  directory: TrainingDirectory,
+  directories: readonly TrainingDirectory[],
   job: TrainingJobRequest,
   submitDirectory: string,
 ): Promise<void> {
-  const archive = path.join(directory.root, 'sourcedir.tar.gz');
-  const source = parseS3Location(submitDirectory);
-  await engine.download(source.bucket, source.key, archive).catch((error: Error) => {
-    throw new TrainingInputError(`ClientError: cannot download ${submitDirectory}: ${error.message}`);
-  });
-  await run('tar', ['-xzf', archive, '-C', directory.code], directory.root);
-
+  await downloadSource(engine, directories, submitDirectory);
   for (const channel of job.InputDataConfig ?? []) {
-    const uri = channel.DataSource.S3DataSource.S3Uri;
-    const found = await downloadPrefix(engine, parseS3Location(uri), path.join(directory.data, channel.ChannelName));
+    const { S3Uri: uri, S3DataDistributionType: distribution } = channel.DataSource.S3DataSource;
+    const folders = directories.map(({ data }) => path.join(data, channel.ChannelName));
+    const found = await downloadPrefix(engine, parseS3Location(uri), folders, distribution === 'ShardedByS3Key');
     if (found === 0) {
       throw new TrainingInputError(
         `ClientError: Data download failed:No S3 objects found under S3 URL "${uri}" given in input data source. ` +
@@ -37,40 +35,77 @@ export async function download(
     }
   }
   if (job.CheckpointConfig) {
-    await downloadPrefix(engine, parseS3Location(job.CheckpointConfig.S3Uri), directory.checkpoints);
+    const folders = directories.map(({ checkpoints }) => checkpoints);
+    await downloadPrefix(engine, parseS3Location(job.CheckpointConfig.S3Uri), folders, false);
   }
 }
 
-/** Downloads every object whose key has the prefix and returns their number. */
-async function downloadPrefix(engine: EngineClient, from: S3Location, folder: string): Promise<number> {
+async function downloadSource(
+  engine: EngineClient,
+  directories: readonly TrainingDirectory[],
+  submitDirectory: string,
+): Promise<void> {
+  const [first] = directories;
+  const archive = path.join(first!.root, 'sourcedir.tar.gz');
+  const source = parseS3Location(submitDirectory);
+  await engine.download(source.bucket, source.key, archive).catch((error: Error) => {
+    throw new TrainingInputError(`ClientError: cannot download ${submitDirectory}: ${error.message}`);
+  });
+  for (const { root, code } of directories) await run('tar', ['-xzf', archive, '-C', code], root);
+}
+
+/** Downloads the objects whose keys have the prefix, to all folders or spread over them, and returns their number. */
+async function downloadPrefix(
+  engine: EngineClient,
+  from: S3Location,
+  folders: readonly string[],
+  isSharded: boolean,
+): Promise<number> {
   const objects = (await engine.listObjects(from.bucket, from.key)).filter((object) => !object.key.endsWith('/'));
   const base = from.key.slice(0, from.key.lastIndexOf('/') + 1);
-  const waiting = [...objects];
+  const waiting = [...objects.entries()];
   const worker = async (): Promise<void> => {
-    for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) {
-      const file = path.resolve(folder, object.key.slice(base.length));
-      if (!file.startsWith(folder + path.sep)) {
-        throw new TrainingInputError(`ClientError: the object key ${object.key} leads out of the channel's folder`);
-      }
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [index, object] = next;
+      const [first, ...others] = isSharded ? [folders[index % folders.length]!] : folders;
+      const file = fileOf(first!, object.key, base);
       await engine.download(from.bucket, object.key, file);
+      for (const folder of others) {
+        const copy = fileOf(folder, object.key, base);
+        await fs.mkdir(path.dirname(copy), { recursive: true });
+        await fs.copyFile(file, copy);
+      }
     }
   };
   await Promise.all(Array.from({ length: MAX_PARALLEL_DOWNLOADS }, worker));
   return objects.length;
 }
 
-/** Packs the model folder and uploads it; returns the artifact's S3 URI. */
+function fileOf(folder: string, key: string, base: string): string {
+  const file = path.resolve(folder, key.slice(base.length));
+  if (!file.startsWith(folder + path.sep)) {
+    throw new TrainingInputError(`ClientError: the object key ${key} leads out of the channel's folder`);
+  }
+  return file;
+}
+
+/** Packs the model folders of the hosts into one archive, uploads it, and returns its S3 URI. A file of the first host wins. */
 export async function uploadModel(
   engine: EngineClient,
-  directory: TrainingDirectory,
+  directories: readonly TrainingDirectory[],
   job: TrainingJobRequest,
 ): Promise<string> {
+  const [first, ...others] = directories as [TrainingDirectory, ...TrainingDirectory[]];
+  for (const { model, outputData } of others) {
+    await fs.cp(model, first.model, { recursive: true, force: false });
+    await fs.cp(outputData, first.outputData, { recursive: true, force: false });
+  }
   const output = under(parseS3Location(job.OutputDataConfig.S3OutputPath), job.TrainingJobName, 'output');
   const model = under(output, 'model.tar.gz');
-  await uploadPacked(engine, directory.model, path.join(directory.root, 'model.tar.gz'), model);
-  if ((await fs.readdir(directory.outputData)).length > 0) {
-    const archive = path.join(directory.root, 'output.tar.gz');
-    await uploadPacked(engine, directory.outputData, archive, under(output, 'output.tar.gz'));
+  await uploadPacked(engine, first.model, path.join(first.root, 'model.tar.gz'), model);
+  if ((await fs.readdir(first.outputData)).length > 0) {
+    const archive = path.join(first.root, 'output.tar.gz');
+    await uploadPacked(engine, first.outputData, archive, under(output, 'output.tar.gz'));
   }
   return s3UriOf(model);
 }

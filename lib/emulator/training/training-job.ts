@@ -1,6 +1,5 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { findInstanceType } from '../../catalog/instance-types';
 import type { EpochSeconds } from '../../core/time';
 import { type RunClock, sleepUntil } from '../clock';
 import { sageMakerArn } from '../account/arns';
@@ -8,15 +7,8 @@ import type { Capacity } from '../account/capacity';
 import type { EngineClient } from '../engine/engine-client';
 import { parseS3Location } from '../account/s3-location';
 import type { TrainingJobRequest } from '../sagemaker/schemas';
-import {
-  createDirectory,
-  decodeHyperparameter,
-  scriptArguments,
-  trainingDirectory,
-  type TrainingDirectory,
-  trainingEnvironment,
-} from './directory';
-import { GroupedProcess, type ProcessEnd } from './process';
+import { createDirectory, decodeHyperparameter } from './directory';
+import { type ClusterEnd, ClusterProcesses, trainingCluster, type TrainingHost, trainingHosts } from './hosts';
 import { CheckpointSync, download, TrainingInputError, uploadModel } from './storage';
 
 export type TrainingStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
@@ -66,6 +58,11 @@ const MAX_REASON_LENGTH = 1024;
 const CAPACITY_FAILURE =
   'CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type.';
 
+interface Preference {
+  readonly type: string;
+  readonly count: number;
+}
+
 type StopCause = 'requested' | 'max-runtime' | 'max-wait';
 
 /** One training job: from the request through a real process to the model in S3. */
@@ -75,6 +72,7 @@ export class TrainingJob {
   public readonly transitions: Transition[] = [];
   public status: TrainingStatus = 'InProgress';
   public instanceType: string;
+  public instanceCount: number;
   public failureReason: string | undefined;
   public modelArtifact: string | undefined;
   public trainingStartedAt: EpochSeconds | undefined;
@@ -82,10 +80,12 @@ export class TrainingJob {
   public lastModifiedAt: EpochSeconds;
   /** Resolves when the job is over and none of its processes runs. */
   public readonly finished: Promise<void>;
-  private readonly directory: TrainingDirectory;
+  /** Folder of the job, with one below it for each host. */
+  private readonly root: string;
+  private hosts: readonly TrainingHost[] = [];
   private readonly stopping = new AbortController();
   private stopCause: StopCause | undefined;
-  private process: GroupedProcess | undefined;
+  private processes: ClusterProcesses | undefined;
 
   public constructor(
     public readonly request: TrainingJobRequest,
@@ -94,8 +94,8 @@ export class TrainingJob {
     this.arn = sageMakerArn('training-job', request.TrainingJobName);
     this.createdAt = context.clock.now();
     this.lastModifiedAt = this.createdAt;
-    this.instanceType = this.preferences()[0]!;
-    this.directory = trainingDirectory(path.join(context.dataDirectory, request.TrainingJobName));
+    [{ type: this.instanceType, count: this.instanceCount }] = this.preferences() as [Preference];
+    this.root = path.join(context.dataDirectory, request.TrainingJobName);
     this.transition('Starting', 'Starting the training job');
     this.finished = this.runToEnd();
   }
@@ -110,10 +110,6 @@ export class TrainingJob {
 
   public get isOver(): boolean {
     return this.status === 'Completed' || this.status === 'Failed' || this.status === 'Stopped';
-  }
-
-  public get instanceCount(): number {
-    return this.request.ResourceConfig.InstanceCount ?? 1;
   }
 
   /** Seconds from the start of the instances to the end, or until now. */
@@ -142,7 +138,7 @@ export class TrainingJob {
   /** Ends the job at once, at the end of the local run. */
   public kill(): void {
     this.stop();
-    this.process?.kill('SIGKILL');
+    this.processes?.kill('SIGKILL');
   }
 
   private async runToEnd(): Promise<void> {
@@ -161,9 +157,9 @@ export class TrainingJob {
       else this.fail(this.reasonOf(error));
     } finally {
       watch.abort();
-      this.process?.kill('SIGKILL');
+      this.processes?.kill('SIGKILL');
       leave?.();
-      await fs.rm(this.directory.root, { recursive: true, force: true }).catch(() => undefined);
+      await fs.rm(this.root, { recursive: true, force: true }).catch(() => undefined);
     }
   }
 
@@ -173,87 +169,82 @@ export class TrainingJob {
     this.transition('LaunchingMLInstances', 'Launching requested ML instances');
     const types = this.preferences();
     const deadline = clock.now() + CAPACITY_TIMEOUT_SECONDS;
-    for (const [index, type] of types.entries()) {
+    for (const [index, { type, count }] of types.entries()) {
       if (capacity.of(type) === 'available') {
         this.instanceType = type;
+        this.instanceCount = count;
         await sleepUntil(clock, clock.now() + this.context.provisioningSeconds(), this.stopping.signal);
         return true;
       }
-      this.context.onCapacityError(this, type, types[index + 1] ?? null);
+      this.context.onCapacityError(this, type, types[index + 1]?.type ?? null);
     }
     await sleepUntil(clock, deadline, this.stopping.signal);
     this.fail(CAPACITY_FAILURE);
     return false;
   }
 
-  /** Downloads the inputs, runs the script and returns its end. */
-  private async train(signal: AbortSignal): Promise<ProcessEnd> {
-    const { request, directory, context } = this;
+  /** Downloads the inputs, runs the script on every host and returns its end. */
+  private async train(signal: AbortSignal): Promise<ClusterEnd> {
+    const { request, context } = this;
     this.trainingStartedAt = context.clock.now();
     this.transition('Downloading', 'Downloading input data');
-    await fs.rm(directory.root, { recursive: true, force: true });
-    await createDirectory(directory, request, this.instanceType);
+    await fs.rm(this.root, { recursive: true, force: true });
+    this.hosts = trainingHosts(this.root, this.instanceCount);
+    const cluster = await trainingCluster(this.instanceType, this.hosts);
+    for (const { name, directory } of this.hosts) await createDirectory(directory, request, cluster, name);
+    const directories = this.hosts.map(({ directory }) => directory);
     const submitDirectory = String(decodeHyperparameter(request.HyperParameters!['sagemaker_submit_directory']!));
-    await download(context.engine, directory, request, submitDirectory);
+    await download(context.engine, directories, request, submitDirectory);
     this.stopping.signal.throwIfAborted();
 
     this.transition('Training', 'Training image download completed. Training in progress.');
-    const program = String(decodeHyperparameter(request.HyperParameters!['sagemaker_program']!));
-    const checkpoints = request.CheckpointConfig
-      ? new CheckpointSync(context.engine, directory.checkpoints, parseS3Location(request.CheckpointConfig.S3Uri))
-      : undefined;
-    await checkpoints?.begin();
-    this.process = this.start(program);
+    const to = request.CheckpointConfig && parseS3Location(request.CheckpointConfig.S3Uri);
+    const checkpoints =
+      to === undefined
+        ? []
+        : directories.map((directory) => new CheckpointSync(context.engine, directory.checkpoints, to));
+    for (const checkpoint of checkpoints) await checkpoint.begin();
+    this.processes = new ClusterProcesses({
+      job: request,
+      hosts: this.hosts,
+      cluster,
+      python: context.python,
+      program: String(decodeHyperparameter(request.HyperParameters!['sagemaker_program']!)),
+      environment: context.environment,
+    });
     const maxRuntime = request.StoppingCondition.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS;
     this.stopAt(this.trainingStartedAt + maxRuntime, 'max-runtime', signal);
-    const syncing = setInterval(() => void checkpoints?.sync().catch(() => undefined), CHECKPOINT_SYNC_MS);
+    const syncing = setInterval(() => {
+      for (const checkpoint of checkpoints) void checkpoint.sync().catch(() => undefined);
+    }, CHECKPOINT_SYNC_MS);
     try {
-      return await this.process.ended;
+      return await this.processes.ended;
     } finally {
       clearInterval(syncing);
-      await checkpoints?.sync();
+      for (const checkpoint of checkpoints) await checkpoint.sync();
     }
   }
 
-  private start(program: string): GroupedProcess {
-    const { request, directory, context } = this;
-    const accelerator = findInstanceType(this.instanceType)?.accelerator;
-    const gpus = accelerator?.kind === 'gpu' ? accelerator.count : 0;
-    return new GroupedProcess({
-      command: this.context.python,
-      arguments: [path.join(directory.code, program), ...scriptArguments(request)],
-      directory: directory.code,
-      environment: {
-        PATH: process.env['PATH'] ?? '/usr/bin:/bin',
-        HOME: directory.root,
-        TMPDIR: directory.root,
-        LANG: 'C.UTF-8',
-        PYTHONUNBUFFERED: '1',
-        PYTHONDONTWRITEBYTECODE: '1',
-        ...context.environment,
-        ...trainingEnvironment(directory, request, { instanceType: this.instanceType, gpus, program }),
-        ...request.Environment,
-      },
-      logFile: directory.log,
-    });
-  }
-
   /** Uploads the script's output and sets the job's final status. */
-  private async conclude(end: ProcessEnd): Promise<void> {
+  private async conclude(end: ClusterEnd): Promise<void> {
     const failed = this.stopCause === undefined && end.exitCode !== 0;
     if (failed) {
       this.fail(await this.failureOf(end));
       return;
     }
     this.transition('Uploading', 'Uploading generated training model');
-    this.modelArtifact = await uploadModel(this.context.engine, this.directory, this.request);
+    this.modelArtifact = await uploadModel(
+      this.context.engine,
+      this.hosts.map(({ directory }) => directory),
+      this.request,
+    );
     if (this.stopCause !== undefined) this.endStopped();
     else this.end('Completed', 'Completed', 'Training job completed');
   }
 
-  /** Text of `output/failure`, or else the end of standard error. */
-  private async failureOf(end: ProcessEnd): Promise<string> {
-    const file = path.join(this.directory.output, 'failure');
+  /** Text of `output/failure` on the host that failed first, or else the end of its standard error. */
+  private async failureOf(end: ClusterEnd): Promise<string> {
+    const file = path.join(end.host.directory.output, 'failure');
     const text = await fs.readFile(file, 'utf8').catch(() => end.errorTail);
     const code = end.exitCode ?? `signal ${end.signal}`;
     return `AlgorithmError: ${text.trim()}, exit code: ${code}`;
@@ -304,7 +295,7 @@ export class TrainingJob {
   }
 
   private terminate(): void {
-    const { process: running } = this;
+    const { processes: running } = this;
     if (!running) return;
     running.kill('SIGTERM');
     const grace = Math.max(MIN_GRACE_MS, (STOP_GRACE_SECONDS / this.context.clock.speed) * 1000);
@@ -312,8 +303,13 @@ export class TrainingJob {
     void running.ended.then(() => clearTimeout(kill));
   }
 
-  private preferences(): string[] {
-    const { InstanceType, InstancePreferences } = this.request.ResourceConfig;
-    return InstancePreferences?.map((preference) => preference.InstanceType) ?? [InstanceType!];
+  private preferences(): Preference[] {
+    const { InstanceType, InstanceCount = 1, InstancePreferences } = this.request.ResourceConfig;
+    return (
+      InstancePreferences?.map((preference) => ({
+        type: preference.InstanceType,
+        count: preference.InstanceCount ?? InstanceCount,
+      })) ?? [{ type: InstanceType!, count: InstanceCount }]
+    );
   }
 }

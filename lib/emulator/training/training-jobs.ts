@@ -8,10 +8,13 @@ import { parseWith } from '../http/schema-parts';
 import { ServiceError, validationError } from '../http/service-error';
 import type { TrainingJobSnapshot } from '../snapshot';
 import { type TrainingJobRequest, trainingJobSchema } from '../sagemaker/schemas';
+import { processesPerHost } from './hosts';
 import { TrainingJob, type TrainingContext } from './training-job';
 
-/** Maximum number of scripts that run at the same time; further jobs wait for their instances. */
-const MAX_PROCESSES = 2;
+/** Maximum number of jobs that run at the same time; further ones wait for their instances. */
+const MAX_RUNNING_JOBS = 2;
+/** Maximum number of processes of a distributed job, so that one machine can carry them. */
+const MAX_PROCESSES_PER_JOB = 8;
 
 /** The training jobs of the account. */
 export class TrainingJobs {
@@ -109,14 +112,17 @@ export class TrainingJobs {
     const problems: string[] = [];
     const resources = request.ResourceConfig;
     const preferences = resources.InstancePreferences ?? [{ InstanceType: resources.InstanceType! }];
-    const counts = [resources.InstanceCount, ...preferences.map((preference) => preference.InstanceCount)];
-    if (counts.some((count) => count !== undefined && count > 1)) {
-      problems.push('InstanceCount above 1 is not available in the local engine');
-    }
-    for (const { InstanceType } of preferences) {
+    for (const { InstanceType, InstanceCount = resources.InstanceCount ?? 1 } of preferences) {
       if (!findInstanceType(InstanceType)) {
         problems.push(unknownInstanceType(InstanceType));
         continue;
+      }
+      const processes = InstanceCount * processesPerHost(request, InstanceType);
+      if (processes > MAX_PROCESSES_PER_JOB) {
+        problems.push(
+          `${InstanceCount} x ${InstanceType} would be ${processes} processes; the local engine runs at most ${MAX_PROCESSES_PER_JOB} for a job: ` +
+            'take fewer instances, or a type with fewer GPUs',
+        );
       }
       try {
         this.priceOf(InstanceType, 'training');
@@ -136,7 +142,7 @@ export class TrainingJobs {
   }
 
   private async enter(signal: AbortSignal): Promise<() => void> {
-    while (this.running >= MAX_PROCESSES) {
+    while (this.running >= MAX_RUNNING_JOBS) {
       await new Promise<void>((resolve) => {
         this.waiting.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });

@@ -240,8 +240,8 @@ test('requests are checked', async () => {
     );
   expect(await refused({ HyperParameters: {} })).toContain('sagemaker_program');
   expect(
-    await refused({ ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 2, VolumeSizeInGB: 1 } }),
-  ).toContain('InstanceCount');
+    await refused({ ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 9, VolumeSizeInGB: 1 } }),
+  ).toContain('9 x ml.g5.xlarge would be 9 processes; the local engine runs at most 8 for a job');
   expect(await refused({ EnableManagedSpotTraining: true })).toContain('MaxWaitTimeInSeconds');
   expect(
     await refused({ ResourceConfig: { InstanceType: 'ml.q9.xlarge' as never, InstanceCount: 1, VolumeSizeInGB: 1 } }),
@@ -249,6 +249,126 @@ test('requests are checked', async () => {
   await expect(
     account.sageMaker.send(new DescribeTrainingJobCommand({ TrainingJobName: 'nobody' })),
   ).rejects.toMatchObject({ name: 'ValidationException', message: 'Requested resource not found.' });
+});
+
+describe('several instances', () => {
+  const MEET = `
+import json, os, pathlib, sys, time
+rank = int(os.environ.get('RANK', os.environ['SM_CURRENT_HOST_RANK']))
+host = os.environ['SM_CURRENT_HOST']
+seen = {name: os.environ.get(name) for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'SM_HOSTS', 'SM_HOST_COUNT', 'SM_NUM_GPUS', 'SM_MASTER_ADDR', 'MASTER_ADDR')}
+seen['resources'] = json.loads((pathlib.Path(os.environ['SM_INPUT_CONFIG_DIR']) / 'resourceconfig.json').read_text())['current_host']
+seen['files'] = sorted(file.name for file in pathlib.Path(os.environ['SM_CHANNEL_TRAINING']).rglob('*.jsonl'))
+model = pathlib.Path(os.environ['SM_MODEL_DIR'])
+(model / f'{host}-{os.environ.get("LOCAL_RANK", "0")}.json').write_text(json.dumps(seen))
+(model / 'shared.txt').write_text(host)
+pathlib.Path(os.environ['SM_CHECKPOINT_DIR'], host).write_text('1')
+gates = pathlib.Path(os.environ['GATES'])
+if os.environ.get('FAILS') == host:
+    while not (gates / 'waiting').exists():
+        time.sleep(0.01)
+    pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure').write_text('out of memory')
+    sys.exit(7)
+while 'FAILS' in os.environ:
+    (gates / 'waiting').touch()
+    time.sleep(0.01)
+`;
+
+  beforeEach(() => {
+    fs.writeFileSync(path.join(folder, 'source', 'train.py'), MEET);
+    execFileSync('tar', ['-czf', path.join(folder, 'meet.tar.gz'), '-C', path.join(folder, 'source'), 'train.py']);
+    account.engine.objects.set('code/sourcedir.tar.gz', fs.readFileSync(path.join(folder, 'meet.tar.gz')));
+  });
+
+  const meeting = (changes: Partial<CreateTrainingJobCommandInput> = {}): CreateTrainingJobCommandInput =>
+    request('meet', {
+      ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 2, VolumeSizeInGB: 50 },
+      CheckpointConfig: { S3Uri: 's3://checkpoints/meet' },
+      ...changes,
+    });
+
+  /** Files of the model, by name. */
+  function modelFiles(): { [name: string]: string } {
+    const archive = path.join(folder, 'model.tar.gz');
+    fs.writeFileSync(archive, account.engine.objects.get('models/runs/job-meet/output/model.tar.gz')!);
+    const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trim().split('\n').sort();
+    return Object.fromEntries(
+      names.map((name) => [name, execFileSync('tar', ['-xzOf', archive, name], { encoding: 'utf8' })]),
+    );
+  }
+
+  async function end(): Promise<DescribeTrainingJobCommandOutput> {
+    await account.until('it has its instances', () => jobOf('job-meet').startedAtSeconds !== null);
+    return over('job-meet');
+  }
+
+  test('each has a process that knows its rank, and one archive has the files of all, the first host first', async () => {
+    await create(meeting());
+    expect(await end()).toMatchObject({ TrainingJobStatus: 'Completed', ResourceConfig: { InstanceCount: 2 } });
+    const files = modelFiles();
+    expect(Object.keys(files)).toEqual(['algo-1-0.json', 'algo-2-0.json', 'shared.txt']);
+    expect(files['shared.txt']).toBe('algo-1');
+    expect(JSON.parse(files['algo-2-0.json']!)).toEqual({
+      RANK: null,
+      WORLD_SIZE: null,
+      LOCAL_RANK: null,
+      MASTER_ADDR: null,
+      SM_HOSTS: '["algo-1","algo-2"]',
+      SM_HOST_COUNT: '2',
+      SM_NUM_GPUS: '1',
+      SM_MASTER_ADDR: '127.0.0.1',
+      resources: 'algo-2',
+      files: ['1-2.jsonl', '3-3.jsonl'],
+    });
+    expect([...account.engine.objects.keys()].filter((key) => key.startsWith('checkpoints/'))).toEqual([
+      'checkpoints/meet/algo-1',
+      'checkpoints/meet/algo-2',
+    ]);
+    const seconds = jobOf('job-meet').billableSeconds;
+    expect(account.emulator.snapshot().billedUsd.training).toBeCloseTo((seconds / 3600) * 2 * 1.408, 6);
+  });
+
+  test('a sharded channel is spread over the hosts', async () => {
+    const channel = {
+      ChannelName: 'training',
+      DataSource: {
+        S3DataSource: {
+          S3DataType: 'S3Prefix',
+          S3Uri: 's3://data/results/',
+          S3DataDistributionType: 'ShardedByS3Key',
+        },
+      },
+    } as const;
+    await create(meeting({ InputDataConfig: [channel] }));
+    expect((await end()).TrainingJobStatus).toBe('Completed');
+    const filesOf = (host: string) => (JSON.parse(modelFiles()[`${host}-0.json`]!) as { files: string[] }).files;
+    expect([filesOf('algo-1'), filesOf('algo-2')]).toEqual([['1-2.jsonl'], ['3-3.jsonl']]);
+  });
+
+  test('torchrun has a process a GPU, with ranks over all hosts', async () => {
+    const input = meeting({ ResourceConfig: { InstanceType: 'ml.g5.12xlarge', InstanceCount: 2, VolumeSizeInGB: 50 } });
+    input.HyperParameters!['sagemaker_torch_distributed_enabled'] = 'true';
+    await create(input);
+    expect((await end()).TrainingJobStatus).toBe('Completed');
+    const ranks = Object.entries(modelFiles())
+      .filter(([name]) => name.endsWith('.json'))
+      .map(([name, text]) => {
+        const { RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR } = JSON.parse(text) as { [name: string]: string };
+        return [name, RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR];
+      });
+    expect(ranks).toHaveLength(8);
+    expect(ranks).toContainEqual(['algo-1-0.json', '0', '0', '8', '127.0.0.1']);
+    expect(ranks).toContainEqual(['algo-2-3.json', '7', '3', '8', '127.0.0.1']);
+  });
+
+  test('a host that fails ends the others, and its own words are the reason', async () => {
+    await create(meeting({ Environment: { FAILS: 'algo-2', GATES: folder } }));
+    expect(await end()).toMatchObject({
+      TrainingJobStatus: 'Failed',
+      FailureReason: 'AlgorithmError: out of memory, exit code: 7',
+    });
+    expect(account.engine.objects.has('checkpoints/meet/algo-1')).toBe(true);
+  });
 });
 
 test('stopping the services ends a running script', async () => {
