@@ -21,7 +21,6 @@ export async function download(
   job: TrainingJobRequest,
   submitDirectory: string,
 ): Promise<void> {
-  await downloadSource(engine, directories, submitDirectory);
   for (const channel of job.InputDataConfig ?? []) {
     const { S3Uri: uri, S3DataDistributionType: distribution } = channel.DataSource.S3DataSource;
     const folders = directories.map(({ data }) => path.join(data, channel.ChannelName));
@@ -38,15 +37,34 @@ export async function download(
     const folders = directories.map(({ checkpoints }) => checkpoints);
     await downloadPrefix(engine, parseS3Location(job.CheckpointConfig.S3Uri), folders, false);
   }
+  await extractSource(engine, directories, job, submitDirectory);
 }
 
-async function downloadSource(
+/** Folder that a job's folders are below in a container. */
+const CONTAINER_ROOT = '/opt/ml/';
+
+/** Extracts the source on every host: from a channel, or from S3, which only a container with a network reaches. */
+async function extractSource(
   engine: EngineClient,
   directories: readonly TrainingDirectory[],
+  job: TrainingJobRequest,
   submitDirectory: string,
 ): Promise<void> {
-  const [first] = directories;
-  const archive = path.join(first!.root, 'sourcedir.tar.gz');
+  if (submitDirectory.startsWith(CONTAINER_ROOT)) {
+    for (const { root, code } of directories) {
+      const archive = path.join(root, submitDirectory.slice(CONTAINER_ROOT.length));
+      await run('tar', ['-xzf', archive, '-C', code], root).catch((error: Error) => {
+        throw new TrainingInputError(`ClientError: cannot extract ${submitDirectory}: ${error.message}`);
+      });
+    }
+    return;
+  }
+  if (job.EnableNetworkIsolation === true) {
+    throw new TrainingInputError(
+      `ClientError: cannot download ${submitDirectory}: the container has no network (EnableNetworkIsolation); give the source as a channel`,
+    );
+  }
+  const archive = path.join(directories[0]!.root, 'sourcedir.tar.gz');
   const source = parseS3Location(submitDirectory);
   await engine.download(source.bucket, source.key, archive).catch((error: Error) => {
     throw new TrainingInputError(`ClientError: cannot download ${submitDirectory}: ${error.message}`);

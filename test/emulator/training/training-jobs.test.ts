@@ -174,6 +174,23 @@ test('a script that fails leaves its own words as the failure reason', async () 
   });
 });
 
+test('a container without a network has its source from a channel, and cannot download it', async () => {
+  await create(request('train', { EnableNetworkIsolation: true }));
+  await account.until('it has an instance', () => jobOf('job-train').startedAtSeconds !== null);
+  expect((await over('job-train')).FailureReason).toBe(
+    'ClientError: cannot download s3://code/sourcedir.tar.gz: the container has no network (EnableNetworkIsolation); give the source as a channel',
+  );
+
+  const input = request('train', { EnableNetworkIsolation: true, TrainingJobName: 'job-isolated' });
+  input.HyperParameters!['sagemaker_submit_directory'] = '/opt/ml/input/data/code/sourcedir.tar.gz';
+  const source = { S3DataType: 'S3Prefix', S3Uri: 's3://code/sourcedir.tar.gz' } as const;
+  input.InputDataConfig!.push({ ChannelName: 'code', DataSource: { S3DataSource: source } });
+  await create(input);
+  await training('job-isolated');
+  letGo();
+  expect((await over('job-isolated')).TrainingJobStatus).toBe('Completed');
+});
+
 test('data that is not there fails the job before anything runs', async () => {
   const channel = {
     ChannelName: 'training',
