@@ -1,3 +1,5 @@
 export * from './packed-asset';
+export * from './training-channel';
+export * from './training-network';
 export * from './training-pipeline';
 export * from './training-pipeline-props';

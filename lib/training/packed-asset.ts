@@ -29,12 +29,20 @@ export class PackedAsset extends Construct {
    * request. The training of this package creates its next versions.
    */
   public static initialModelPath(): string {
-    return path.join(ASSETS_DIRECTORY, 'initial-model');
+    return path.join(PackedAsset.trainingSourcePath(), 'initial-model');
   }
 
-  /** Returns the path of this package's training source: `train.py` and its model repository. */
+  /** Returns the path of the default training source: `train.py`, which learns the service time of requests, and its model repository. */
   public static trainingSourcePath(): string {
-    return ASSETS_DIRECTORY;
+    return path.join(ASSETS_DIRECTORY, 'service-time');
+  }
+
+  /**
+   * Returns the path of a training source for PyTorch: `train.py`, which trains a classifier of feature vectors, on several instances too, from
+   * the beginning or from an earlier model. It needs an image with PyTorch.
+   */
+  public static classifierSourcePath(): string {
+    return path.join(ASSETS_DIRECTORY, 'classifier');
   }
 
   /** Bucket of the archive. */

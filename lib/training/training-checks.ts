@@ -3,14 +3,23 @@ import * as path from 'node:path';
 import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
-import { MAX_JOB_NAME_PREFIX_LENGTH } from './training-states';
+import { checkNetwork } from './training-network';
+import { MAX_JOB_NAME_PREFIX_LENGTH, SOURCE_CHANNEL } from './training-states';
 
 /** Range of `StoppingCondition.MaxRuntimeInSeconds`, at most 28 days (API reference of CreateTrainingJob). */
 const MAX_RUNTIME_SECONDS = 28 * 86_400;
 const MIN_RUNTIME_SECONDS = 60;
-/** Maximum number of hyperparameters, without the three of script mode (API reference of CreateTrainingJob). */
-const MAX_HYPERPARAMETERS = 97;
+/** Maximum number of hyperparameters, without the four of script mode (API reference of CreateTrainingJob). */
+const MAX_HYPERPARAMETERS = 96;
 const MAX_HYPERPARAMETER_LENGTH = { name: 256, value: 2500 };
+/** Range of `KeepAlivePeriodInSeconds` (API reference of ResourceConfig; 0 keeps nothing). */
+const KEEP_ALIVE_SECONDS = { min: 60, max: 21_600 };
+/** Limits of CreateTrainingJob: channels, environment variables, metric definitions. */
+const MAX_CHANNELS = 20;
+const MAX_ENVIRONMENT = 100;
+const MAX_ENVIRONMENT_LENGTH = 512;
+const MAX_METRICS = 40;
+const MAX_PATTERN_LENGTH = 500;
 /** Maximum size of general purpose volumes. */
 const MAX_VOLUME_GIB = 16_384;
 
@@ -18,6 +27,10 @@ const MAX_VOLUME_GIB = 16_384;
 export function checkTrainingProps(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
   return [
     ...checkInstanceTypes(props.instanceTypes),
+    ...checkCluster(props, settings),
+    ...checkChannels(props, settings),
+    ...checkNetwork(settings.network),
+    ...checkScript(settings),
     ...checkJobNamePrefix(props.jobNamePrefix),
     ...checkTime(props, settings),
     ...checkSource(settings),
@@ -37,6 +50,99 @@ function checkInstanceTypes(types: readonly string[]): string[] {
   const repeated = types.filter((name, index) => types.indexOf(name) !== index);
   if (repeated.length > 0) problems.push(`instanceTypes names ${repeated.join(', ')} twice; name every type once`);
   return problems;
+}
+
+function checkCluster(props: TrainingPipelineProps, { instanceCount, spot }: TrainingSettings): string[] {
+  const problems: string[] = [];
+  if (!Token.isUnresolved(instanceCount) && !(Number.isInteger(instanceCount) && instanceCount >= 1)) {
+    problems.push(`instanceCount (${instanceCount}) must be a whole number from 1`);
+  }
+  const { keepAlive, trainingPlanArn, retryAttempts } = props;
+  if (keepAlive !== undefined) {
+    const seconds = keepAlive.toSeconds();
+    if (spot)
+      problems.push('keepAlive holds instances on demand, and spot is on; turn spot off or leave keepAlive out');
+    if (seconds < KEEP_ALIVE_SECONDS.min || seconds > KEEP_ALIVE_SECONDS.max) {
+      problems.push(
+        `keepAlive (${seconds} s) is out of range; ${KEEP_ALIVE_SECONDS.min} to ${KEEP_ALIVE_SECONDS.max} s is allowed`,
+      );
+    }
+  }
+  if (trainingPlanArn !== undefined) {
+    if (spot) problems.push('a training plan has reserved capacity, and spot is on; turn spot off');
+    if (
+      !Token.isUnresolved(trainingPlanArn) &&
+      !/^arn:[^:]+:sagemaker:[^:]*:\d{12}:training-plan\/./.test(trainingPlanArn)
+    ) {
+      problems.push(
+        `trainingPlanArn ('${trainingPlanArn}') is no training plan; expected is arn:aws:sagemaker:REGION:ACCOUNT:training-plan/NAME`,
+      );
+    }
+  }
+  if (retryAttempts !== undefined && !(Number.isInteger(retryAttempts) && retryAttempts >= 1 && retryAttempts <= 30)) {
+    problems.push(`retryAttempts (${retryAttempts}) must be a whole number from 1 to 30`);
+  }
+  return problems;
+}
+
+function checkChannels({ trainingData, network }: TrainingPipelineProps, { channels }: TrainingSettings): string[] {
+  const problems: string[] = [];
+  const names = Object.keys(channels);
+  if (trainingData === undefined && names.length === 0) {
+    problems.push('there is no data; give trainingData, or channels');
+  }
+  if (trainingData !== undefined && names.includes('train')) {
+    problems.push('channels.train is the channel of trainingData already; give one of both');
+  }
+  const count = names.length + (trainingData === undefined ? 0 : 1);
+  if (count > MAX_CHANNELS) problems.push(`there are ${count} channels; at most ${MAX_CHANNELS} are allowed`);
+  for (const name of names) {
+    if (name === SOURCE_CHANNEL || !/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
+      problems.push(
+        `channels.${name}: the name is not allowed; use 1 to 64 letters, digits, dots, underscores and hyphens, and not '${SOURCE_CHANNEL}'`,
+      );
+    }
+    if (channels[name]!._fileSystem !== undefined && network?.vpc === undefined) {
+      problems.push(`channels.${name} is a file system, which is reached from a VPC only; give network.vpc`);
+    }
+  }
+  return problems;
+}
+
+function checkScript({ environment, metricDefinitions }: TrainingSettings): string[] {
+  const problems: string[] = [];
+  const tooMany = (what: string, map: { readonly [name: string]: string }, most: number): void => {
+    const count = Object.keys(map).length;
+    if (count > most) problems.push(`there are ${count} ${what}; at most ${most} are allowed`);
+  };
+  tooMany('environment variables', environment, MAX_ENVIRONMENT);
+  tooMany('metricDefinitions', metricDefinitions, MAX_METRICS);
+  for (const name of Object.keys(environment)) {
+    if (/^[a-zA-Z_]\w*$/.test(name) && environment[name]!.length <= MAX_ENVIRONMENT_LENGTH) continue;
+    problems.push(
+      `environment.${name} is not allowed; a name has letters, digits and underscores and begins with no digit, a value has at most ${MAX_ENVIRONMENT_LENGTH} characters`,
+    );
+  }
+  for (const [name, pattern] of Object.entries(metricDefinitions)) {
+    const groups = groupsOf(pattern);
+    if (groups === 1 && pattern.length <= MAX_PATTERN_LENGTH && name.length <= 255) continue;
+    problems.push(
+      groups === undefined
+        ? `metricDefinitions.${name} ('${pattern}') is no regular expression`
+        : `metricDefinitions.${name} ('${pattern}') has ${groups} groups and ${pattern.length} characters; ` +
+            `one group, which is the number, and at most ${MAX_PATTERN_LENGTH} characters are allowed`,
+    );
+  }
+  return problems;
+}
+
+/** Number of capturing groups; undefined for text that is no regular expression. */
+function groupsOf(pattern: string): number | undefined {
+  try {
+    return new RegExp(`${pattern}|`).exec('')!.length - 1;
+  } catch {
+    return undefined;
+  }
 }
 
 function checkJobNamePrefix(prefix: string | undefined): string[] {

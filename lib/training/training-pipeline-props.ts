@@ -2,13 +2,31 @@ import { Duration, type RemovalPolicy, Size } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as events from 'aws-cdk-lib/aws-events';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { PackedAsset } from './packed-asset';
+import type { TrainingChannel } from './training-channel';
+import type { TrainingNetworkProps } from './training-network';
+
+/** Way in which the script of a training job is started. */
+export enum TrainingDistribution {
+  /** Once on each instance. The script finds the others by `SM_HOSTS`. */
+  NONE = 'None',
+  /**
+   * By torchrun: one process a GPU on each instance, with `RANK`, `WORLD_SIZE` and `MASTER_ADDR`. Needs one of AWS's PyTorch images, or one with
+   * SageMaker's training toolkit and PyTorch.
+   */
+  TORCHRUN = 'Torchrun',
+}
 
 /** Properties of {@link TrainingPipeline}. */
 export interface TrainingPipelineProps {
-  /** Bucket of the training data. */
-  readonly trainingData: s3.IBucket;
+  /**
+   * Bucket of the training data, which is the channel `train`.
+   *
+   * @default - only the `channels`
+   */
+  readonly trainingData?: s3.IBucket;
 
   /**
    * Key prefix of the training data.
@@ -17,8 +35,50 @@ export interface TrainingPipelineProps {
    */
   readonly trainingDataPrefix?: string;
 
+  /**
+   * Further input channels by name: letters, digits, dots, underscores and hyphens.
+   *
+   * @default - none
+   */
+  readonly channels?: { [name: string]: TrainingChannel };
+
   /** Instance types of the training job, in order of preference; without capacity for one the next is tried. */
   readonly instanceTypes: string[];
+
+  /**
+   * Number of instances of a job, 1 to 100 (more by a quota of SageMaker). With several the script runs on each of them.
+   *
+   * @default 1
+   */
+  readonly instanceCount?: number;
+
+  /**
+   * Way in which the script is started on the instances.
+   *
+   * @default TrainingDistribution.NONE
+   */
+  readonly distribution?: TrainingDistribution;
+
+  /**
+   * Seconds that the instances stay reserved for the next job after one has ended, 1 minute to 6 hours, at the price of running ones. Not for spot capacity.
+   *
+   * @default - none
+   */
+  readonly keepAlive?: Duration;
+
+  /**
+   * ARN of a training plan, whose reserved capacity the job uses. Not for spot capacity.
+   *
+   * @default - none
+   */
+  readonly trainingPlanArn?: string;
+
+  /**
+   * Attempts that SageMaker makes by itself after an internal error, 1 to 30.
+   *
+   * @default - no retry
+   */
+  readonly retryAttempts?: number;
 
   /** Maximum runtime of a job, 1 minute to 28 days. Required, so that no job runs without a limit. */
   readonly maxRuntime: Duration;
@@ -78,6 +138,42 @@ export interface TrainingPipelineProps {
    * @default - none
    */
   readonly hyperparameters?: { [name: string]: string };
+
+  /**
+   * Environment variables of the script.
+   *
+   * @default - none
+   */
+  readonly environment?: { [name: string]: string };
+
+  /**
+   * Metrics to read from the log of the script: regular expressions with one group, by name. At most 40. They appear in CloudWatch in
+   * `/aws/sagemaker/TrainingJobs`.
+   *
+   * @default - those of the packaged training; none for a source of your own
+   */
+  readonly metricDefinitions?: { [name: string]: string };
+
+  /**
+   * Network of the instances.
+   *
+   * @default - no VPC and no isolation; traffic among instances is encrypted
+   */
+  readonly network?: TrainingNetworkProps;
+
+  /**
+   * Key that encrypts the volumes of the instances. Instance types with NVMe disks encrypt these themselves and take no key.
+   *
+   * @default - a key of SageMaker
+   */
+  readonly volumeKey?: kms.IKey;
+
+  /**
+   * Key that encrypts the models.
+   *
+   * @default - the encryption of the bucket
+   */
+  readonly outputKey?: kms.IKey;
 
   /**
    * Training image in ECR, with SageMaker's script mode.
@@ -144,17 +240,32 @@ export interface TrainingPipelineProps {
   readonly removalPolicy?: RemovalPolicy;
 }
 
+/** Metrics that the packaged training prints. */
+const PACKAGED_METRICS = {
+  'holdout:rmse': 'holdout_rmse=([0-9.e+-]+)',
+  'holdout:r2': 'holdout_r2=([0-9.e+-]+)',
+};
+
 /** Applies the defaults. */
 export function trainingSettings(props: TrainingPipelineProps) {
   const spot = props.spot ?? true;
+  const network = props.network ?? {};
   return {
     trainingDataPrefix: props.trainingDataPrefix ?? 'measurements/',
+    channels: props.channels ?? {},
+    instanceCount: props.instanceCount ?? 1,
+    distribution: props.distribution ?? TrainingDistribution.NONE,
     spot,
     maxWait: spot ? (props.maxWait ?? Duration.seconds(2 * props.maxRuntime.toSeconds())) : undefined,
     checkpoints: props.checkpoints ?? true,
     sourceDirectory: props.sourceDirectory ?? PackedAsset.trainingSourcePath(),
     entryPoint: props.entryPoint ?? 'train.py',
     hyperparameters: props.hyperparameters ?? {},
+    environment: props.environment ?? {},
+    metricDefinitions: props.metricDefinitions ?? (props.sourceDirectory === undefined ? PACKAGED_METRICS : {}),
+    network,
+    isolation: network.isolation ?? false,
+    encryptTraffic: network.encryptTraffic ?? true,
     volumeSize: props.volumeSize ?? Size.gibibytes(50),
     inferenceEnvironment: props.inferenceEnvironment ?? {
       SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: 'service_time',

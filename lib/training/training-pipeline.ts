@@ -1,6 +1,5 @@
 import { Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -22,9 +21,16 @@ import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
 import { PackedAsset } from './packed-asset';
 import { checkTrainingProps } from './training-checks';
-import { type TrainingPipelineProps, type TrainingSettings, trainingSettings } from './training-pipeline-props';
+import { ChannelInputMode, TrainingChannel } from './training-channel';
+import { trainingVpcConfig } from './training-network';
+import {
+  TrainingDistribution,
+  type TrainingPipelineProps,
+  type TrainingSettings,
+  trainingSettings,
+} from './training-pipeline-props';
 import { CHECKPOINTS_PREFIX, modelExecutionRole, MODELS_PREFIX, trainingRole } from './training-roles';
-import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH, trainingStates } from './training-states';
+import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH, SOURCE_CHANNEL, trainingStates } from './training-states';
 
 /**
  * Trains a model on the data below a prefix and registers it with SageMaker: started manually, by code or on a schedule.
@@ -90,17 +96,25 @@ export class TrainingPipeline extends Construct {
         props.inferenceImage === undefined ? tritonImage(this) : ecrImage(this, 'inferenceImage', props.inferenceImage),
     };
     const source = new PackedAsset(this, 'Source', { path: settings.sourceDirectory });
+    const channels = channelsOf(props, settings);
     this.trainingRole = trainingRole(this, {
       image: images.training,
       source,
-      data: props.trainingData,
-      dataPrefix: settings.trainingDataPrefix,
+      sourceIsChannel: settings.isolation,
+      inputs: Object.values(channels).flatMap(({ _bucket: input }) => (input === undefined ? [] : [input])),
       models: this.modelBucket,
+      outputKey: props.outputKey,
+      inVpc: props.network?.vpc !== undefined,
     });
     this.modelExecutionRole =
-      props.modelExecutionRole ?? modelExecutionRole(this, { image: images.inference, models: this.modelBucket });
+      props.modelExecutionRole ??
+      modelExecutionRole(this, {
+        image: images.inference,
+        models: this.modelBucket,
+        outputKey: props.outputKey,
+      });
 
-    this.stateMachine = this.createStateMachine(props, settings, images, source);
+    this.stateMachine = this.createStateMachine(props, settings, images, { source, channels });
     if (props.schedule !== undefined) {
       this.scheduleDeadLetterQueue = deadLetterQueue(this, 'ScheduleDeadLetters', 'an event rule');
       this.scheduleRule = new events.Rule(this, 'Schedule', {
@@ -151,22 +165,42 @@ export class TrainingPipeline extends Construct {
     props: TrainingPipelineProps,
     settings: TrainingSettings,
     images: { readonly training: PulledImage; readonly inference: PulledImage },
-    source: PackedAsset,
+    { source, channels }: { readonly source: PackedAsset; readonly channels: Channels },
   ): sfn.StateMachine {
+    const { isolation } = settings;
     const bucketName = this.modelBucket.bucketName;
     const states = trainingStates(this, {
       jobNamePrefix: this.jobNamePrefix,
       instanceTypes: this.instanceTypes,
+      instanceCount: settings.instanceCount,
       volumeSizeGib: settings.volumeSize.toGibibytes(),
+      volumeKeyArn: props.volumeKey?.keyArn,
+      outputKeyArn: props.outputKey?.keyArn,
+      keepAliveSeconds: props.keepAlive?.toSeconds(),
+      trainingPlanArn: props.trainingPlanArn,
+      retryAttempts: props.retryAttempts,
+      vpcConfig: trainingVpcConfig(this, settings.network),
+      isolation,
+      encryptTraffic: settings.encryptTraffic,
       trainingImage: images.training.uri,
       trainingRoleArn: this.trainingRole.roleArn,
       hyperparameters: {
         ...settings.hyperparameters,
         sagemaker_program: settings.entryPoint,
         sagemaker_region: Stack.of(this).region,
-        sagemaker_submit_directory: source.s3Uri,
+        sagemaker_submit_directory: isolation
+          ? `/opt/ml/input/data/${SOURCE_CHANNEL}/${source.objectKey}`
+          : source.s3Uri,
+        ...(settings.distribution === TrainingDistribution.TORCHRUN
+          ? { sagemaker_torch_distributed_enabled: 'true' }
+          : {}),
       },
-      dataUri: `s3://${props.trainingData.bucketName}/${settings.trainingDataPrefix}`,
+      channels: [
+        ...Object.entries(channels).map(([name, channel]) => channel._render(name)),
+        ...(isolation ? [sourceChannel(source)] : []),
+      ],
+      environment: settings.environment,
+      metricDefinitions: settings.metricDefinitions,
       outputUri: `s3://${bucketName}/${MODELS_PREFIX.slice(0, -1)}`,
       maxRuntimeSeconds: props.maxRuntime.toSeconds(),
       maxWaitSeconds: settings.maxWait?.toSeconds(),
@@ -197,7 +231,7 @@ export class TrainingPipeline extends Construct {
         includeExecutionData: true,
       },
     });
-    machine.node.addDependency(this.machinePolicy(role, props.guardTable));
+    machine.node.addDependency(this.machinePolicy(role, props));
     acknowledgeInlinePolicy(role);
     acknowledgeRule(
       role,
@@ -208,7 +242,7 @@ export class TrainingPipeline extends Construct {
   }
 
   /** Permissions for `createTrainingJob.sync` and `createModel`, limited to the name prefix of this pipeline, and for the guard's table. */
-  private machinePolicy(role: iam.Role, guardTable: dynamodb.ITable | undefined): iam.Policy {
+  private machinePolicy(role: iam.Role, { guardTable, volumeKey }: TrainingPipelineProps): iam.Policy {
     const stack = Stack.of(this);
     const named = (resource: string): string =>
       stack.formatArn({ service: 'sagemaker', resource, resourceName: `${this.jobNamePrefix}*` });
@@ -230,7 +264,13 @@ export class TrainingPipeline extends Construct {
         new iam.PolicyStatement({ sid: 'Register', actions: ['sagemaker:CreateModel'], resources: [model] }),
         ...dependentStatements(this, [
           { call: 'states:::sagemaker:createTrainingJob.sync', arns: { TrainingJobArn: [job] } },
-          { call: 'sagemaker:CreateTrainingJob', arns: { RoleArn: [this.trainingRole.roleArn] } },
+          {
+            call: 'sagemaker:CreateTrainingJob',
+            arns: {
+              RoleArn: [this.trainingRole.roleArn],
+              VolumeKmsKeyArn: volumeKey === undefined ? [] : [volumeKey.keyArn],
+            },
+          },
           { call: 'sagemaker:CreateModel', arns: { ExecutionRoleArn: [this.modelExecutionRole.roleArn] } },
         ]),
       ],
@@ -244,6 +284,28 @@ export class TrainingPipeline extends Construct {
     );
     return policy;
   }
+}
+
+interface Channels {
+  readonly [name: string]: TrainingChannel;
+}
+
+/** Input channels of the job by name, that of the training data first. */
+function channelsOf({ trainingData }: TrainingPipelineProps, settings: TrainingSettings): Channels {
+  if (trainingData === undefined) return settings.channels;
+  const train = TrainingChannel.fromBucket(trainingData, {
+    prefix: settings.trainingDataPrefix,
+    contentType: 'application/jsonlines',
+  });
+  return { train, ...settings.channels };
+}
+
+/** Channel with the source, for containers that cannot download it. */
+function sourceChannel(source: PackedAsset): object {
+  return TrainingChannel.fromBucket(source.bucket, {
+    prefix: source.objectKey,
+    inputMode: ChannelInputMode.FILE,
+  })._render(SOURCE_CHANNEL);
 }
 
 function jobNamePrefix(scope: Construct): string {

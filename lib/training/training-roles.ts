@@ -1,10 +1,12 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE, TRAINING_JOBS_NAMESPACE } from '../catalog/hosting-metrics';
 import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
+import { sageMakerNetworkGrants } from '../runtime/sagemaker-network';
 import type { PulledImage } from './images';
 import type { PackedAsset } from './packed-asset';
 
@@ -56,24 +58,34 @@ function logGroupArn(scope: Construct, name: string): string {
 const ANY_RESOURCE =
   'GetAuthorizationToken and PutMetricData do not support resource-level permissions; a condition limits PutMetricData to one namespace.';
 
-/** Creates the role of the training jobs: it may read the data and the source, and write models and checkpoints. */
+/** Objects that a job reads: those below a prefix of a bucket. */
+interface Input {
+  readonly bucket: s3.IBucket;
+  readonly prefix?: string;
+}
+
+/** Creates the role of the training jobs: it may read the inputs and the source, and write models and checkpoints. */
 export function trainingRole(
   scope: Construct,
   needs: {
     readonly image: PulledImage;
     readonly source: PackedAsset;
-    readonly data: s3.IBucket;
-    readonly dataPrefix: string;
+    /** True if the source is an input channel, whose object SageMaker looks up. */
+    readonly sourceIsChannel: boolean;
+    readonly inputs: readonly Input[];
     readonly models: s3.IBucket;
+    readonly outputKey?: kms.IKey;
+    readonly inVpc: boolean;
   },
 ): iam.Role {
   const role = new iam.Role(scope, 'TrainingRole', {
     assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
     description: 'Runs training jobs',
   });
-  const { data, models, dataPrefix } = needs;
-  const dataObjects = data.arnForObjects(`${dataPrefix}*`);
+  const { inputs, models, source } = needs;
+  const read = inputs.map(({ bucket, prefix = '' }) => bucket.arnForObjects(`${prefix}*`));
   const written = [MODELS_PREFIX, CHECKPOINTS_PREFIX].map((prefix) => models.arnForObjects(`${prefix}*`));
+  const network = needs.inVpc ? sageMakerNetworkGrants(Stack.of(scope)) : [];
   const policy = new iam.Policy(scope, 'TrainingPolicy', {
     statements: [
       ...containerStatements(scope, {
@@ -81,44 +93,52 @@ export function trainingRole(
         logGroup: 'TrainingJobs',
         metricNamespace: TRAINING_JOBS_NAMESPACE,
       }),
-      new iam.PolicyStatement({ sid: 'ReadData', actions: ['s3:GetObject'], resources: [dataObjects] }),
-      new iam.PolicyStatement({ sid: 'ReadSource', actions: ['s3:GetObject'], resources: [needs.source.objectArn] }),
-      new iam.PolicyStatement({
-        sid: 'FindData',
-        actions: ['s3:ListBucket'],
-        resources: [data.bucketArn],
-        conditions: { StringLike: { 's3:prefix': `${dataPrefix}*` } },
-      }),
+      ...(read.length === 0
+        ? []
+        : [new iam.PolicyStatement({ sid: 'ReadData', actions: ['s3:GetObject'], resources: read })]),
+      new iam.PolicyStatement({ sid: 'ReadSource', actions: ['s3:GetObject'], resources: [source.objectArn] }),
+      ...inputs.map(({ bucket, prefix = '' }, index) => find(`FindData${index || ''}`, bucket, `${prefix}*`)),
+      ...(needs.sourceIsChannel ? [find('FindSource', source.bucket, source.objectKey)] : []),
       new iam.PolicyStatement({
         sid: 'KeepModels',
         actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
         resources: written,
       }),
-      new iam.PolicyStatement({
-        sid: 'FindCheckpoints',
-        actions: ['s3:ListBucket'],
-        resources: [models.bucketArn],
-        conditions: { StringLike: { 's3:prefix': [`${MODELS_PREFIX}*`, `${CHECKPOINTS_PREFIX}*`] } },
-      }),
+      find('FindCheckpoints', models, `${MODELS_PREFIX}*`, `${CHECKPOINTS_PREFIX}*`),
+      ...network.map(({ actions, resources }) => new iam.PolicyStatement({ actions, resources })),
     ],
   });
   policy.attachToRole(role);
-  grantKeyUse(data.encryptionKey, role, 's3:GetObject');
+  for (const { bucket } of inputs) grantKeyUse(bucket.encryptionKey, role, 's3:GetObject');
   grantKeyUse(models.encryptionKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
+  grantKeyUse(needs.outputKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(
     policy,
-    [dataObjects, ...written, logGroupArn(scope, 'TrainingJobs')],
+    [...read, ...written, logGroupArn(scope, 'TrainingJobs')],
     'SageMaker names the log streams, the jobs and their output at run time; the data is below a prefix.',
   );
+  for (const { resources, wildcardReason } of network) {
+    if (wildcardReason !== undefined) acknowledgeWildcards(policy, resources, wildcardReason);
+  }
   return role;
+}
+
+/** Permission to list the keys below prefixes of a bucket. */
+function find(sid: string, bucket: s3.IBucket, ...prefixes: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid,
+    actions: ['s3:ListBucket'],
+    resources: [bucket.bucketArn],
+    conditions: { StringLike: { 's3:prefix': prefixes.length === 1 ? prefixes[0] : prefixes } },
+  });
 }
 
 /** Creates the execution role of the trained models. */
 export function modelExecutionRole(
   scope: Construct,
-  needs: { readonly image: PulledImage; readonly models: s3.IBucket },
+  needs: { readonly image: PulledImage; readonly models: s3.IBucket; readonly outputKey?: kms.IKey },
 ): iam.Role {
   const role = new iam.Role(scope, 'ModelRole', {
     assumedBy: new iam.ServicePrincipal('sagemaker.amazonaws.com'),
@@ -134,16 +154,12 @@ export function modelExecutionRole(
         metricNamespace: SAGEMAKER_NAMESPACE,
       }),
       new iam.PolicyStatement({ sid: 'ReadModels', actions: ['s3:GetObject'], resources: [objects] }),
-      new iam.PolicyStatement({
-        sid: 'FindModels',
-        actions: ['s3:ListBucket'],
-        resources: [models.bucketArn],
-        conditions: { StringLike: { 's3:prefix': `${MODELS_PREFIX}*` } },
-      }),
+      find('FindModels', models, `${MODELS_PREFIX}*`),
     ],
   });
   policy.attachToRole(role);
   grantKeyUse(models.encryptionKey, role, 's3:GetObject');
+  grantKeyUse(needs.outputKey, role, 's3:GetObject');
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
   acknowledgeWildcards(

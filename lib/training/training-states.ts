@@ -1,6 +1,7 @@
 import { Aws, Duration } from 'aws-cdk-lib';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { findInstanceType } from '../catalog/instance-types';
 import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
 
@@ -9,11 +10,23 @@ export interface TrainingPlan {
   /** Prefix with its terminator. */
   readonly jobNamePrefix: string;
   readonly instanceTypes: readonly string[];
+  readonly instanceCount: number;
   readonly volumeSizeGib: number;
+  readonly volumeKeyArn?: string;
+  readonly keepAliveSeconds?: number;
+  readonly trainingPlanArn?: string;
+  readonly retryAttempts?: number;
+  readonly vpcConfig?: object;
+  readonly isolation: boolean;
+  readonly encryptTraffic: boolean;
+  readonly outputKeyArn?: string;
   readonly trainingImage: string;
   readonly trainingRoleArn: string;
   readonly hyperparameters: { readonly [name: string]: string };
-  readonly dataUri: string;
+  /** Input channels as CreateTrainingJob takes them. */
+  readonly channels: readonly object[];
+  readonly environment: { readonly [name: string]: string };
+  readonly metricDefinitions: { readonly [name: string]: string };
   readonly outputUri: string;
   readonly maxRuntimeSeconds: number;
   /** Set for spot capacity. */
@@ -39,6 +52,9 @@ const ATTEMPT_ID = "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 
  */
 export const JOB_NAME_TERMINATOR = '--';
 
+/** Channel of the source, where the containers have no network to fetch it. */
+export const SOURCE_CHANNEL = 'code';
+
 /** Maximum length of the prefix, with its terminator and both ids within the 63 characters of a job's name. */
 export const MAX_JOB_NAME_PREFIX_LENGTH = 63 - JOB_NAME_TERMINATOR.length - 32 - 8;
 
@@ -53,6 +69,11 @@ const RETRY: sfn.RetryProps = {
 /** Retries of the read of the guard's table. */
 const GUARD_RETRY: sfn.RetryProps = { ...RETRY, errors: [sfn.Errors.TASKS_FAILED] };
 
+/** The members that have a value. */
+function given(members: { readonly [name: string]: unknown }): object {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
 function trainingJob(plan: TrainingPlan, instanceType: string): object {
   const isSpot = plan.maxWaitSeconds !== undefined;
   return {
@@ -64,27 +85,24 @@ function trainingJob(plan: TrainingPlan, instanceType: string): object {
       AlgorithmSpecification: {
         TrainingImage: plan.trainingImage,
         TrainingInputMode: 'FastFile',
-        MetricDefinitions: [
-          { Name: 'holdout:rmse', Regex: 'holdout_rmse=([0-9.e+-]+)' },
-          { Name: 'holdout:r2', Regex: 'holdout_r2=([0-9.e+-]+)' },
-        ],
+        MetricDefinitions: Object.entries(plan.metricDefinitions).map(([Name, Regex]) => ({ Name, Regex })),
       },
       HyperParameters: plan.hyperparameters,
-      InputDataConfig: [
-        {
-          ChannelName: 'train',
-          ContentType: 'application/jsonlines',
-          DataSource: {
-            S3DataSource: {
-              S3DataType: 'S3Prefix',
-              S3Uri: plan.dataUri,
-              S3DataDistributionType: 'FullyReplicated',
-            },
-          },
-        },
-      ],
-      OutputDataConfig: { S3OutputPath: plan.outputUri },
-      ResourceConfig: { InstanceType: instanceType, InstanceCount: 1, VolumeSizeInGB: plan.volumeSizeGib },
+      ...(Object.keys(plan.environment).length === 0 ? {} : { Environment: plan.environment }),
+      InputDataConfig: plan.channels,
+      OutputDataConfig: given({ S3OutputPath: plan.outputUri, KmsKeyId: plan.outputKeyArn }),
+      ResourceConfig: given({
+        InstanceType: instanceType,
+        InstanceCount: plan.instanceCount,
+        VolumeSizeInGB: plan.volumeSizeGib,
+        VolumeKmsKeyId: findInstanceType(instanceType)?.localNvme === true ? undefined : plan.volumeKeyArn,
+        KeepAlivePeriodInSeconds: plan.keepAliveSeconds,
+        TrainingPlanArn: plan.trainingPlanArn,
+      }),
+      ...(plan.vpcConfig === undefined ? {} : { VpcConfig: plan.vpcConfig }),
+      ...(plan.isolation ? { EnableNetworkIsolation: true } : {}),
+      ...(plan.instanceCount > 1 && plan.encryptTraffic ? { EnableInterContainerTrafficEncryption: true } : {}),
+      ...(plan.retryAttempts === undefined ? {} : { RetryStrategy: { MaximumRetryAttempts: plan.retryAttempts } }),
       StoppingCondition: {
         MaxRuntimeInSeconds: plan.maxRuntimeSeconds,
         ...(isSpot ? { MaxWaitTimeInSeconds: plan.maxWaitSeconds } : {}),

@@ -4,6 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE } from '../../catalog/hosting-metrics';
 import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../../runtime/acknowledge';
+import { sageMakerNetworkGrants } from '../../runtime/sagemaker-network';
 import type { ModelContainer, ModelEnvironment } from '../model/model-container';
 import { vpcConfig, type Network } from './network';
 
@@ -93,7 +94,7 @@ export function executionPolicy(scope: Construct, needs: ExecutionNeeds): iam.Po
       ? []
       : [{ ...artifact, objects: artifact.bucket.arnForObjects(artifact.key + (artifact.isPrefix ? '*' : '')) }],
   );
-  const grants = [...(needs.grants ?? []), ...(needs.inVpc === true ? networkGrants(stack) : [])];
+  const grants = [...(needs.grants ?? []), ...(needs.inVpc === true ? sageMakerNetworkGrants(stack) : [])];
   const policy = new iam.Policy(scope, 'ExecutionPolicy', {
     statements: [
       ...(repositoryArns.length === 0
@@ -160,31 +161,4 @@ export function executionPolicy(scope: Construct, needs: ExecutionNeeds): iam.Po
     if (wildcardReason !== undefined) acknowledgeWildcards(policy, resources, wildcardReason);
   }
   return policy;
-}
-
-/** Permissions for the network interfaces of instances in a VPC. Source: the page of the execution roles, "CreateModel API". */
-function networkGrants(stack: Stack): ExecutionGrant[] {
-  const ec2 = (resource: string): string => stack.formatArn({ service: 'ec2', resource, resourceName: '*' });
-  return [
-    {
-      actions: [
-        'ec2:CreateNetworkInterface',
-        'ec2:CreateNetworkInterfacePermission',
-        'ec2:DeleteNetworkInterface',
-        'ec2:DeleteNetworkInterfacePermission',
-      ],
-      resources: [ec2('network-interface'), ec2('subnet'), ec2('security-group')],
-      wildcardReason: 'SageMaker creates the network interfaces of its instances and names them itself.',
-    },
-    {
-      actions: [
-        'ec2:DescribeDhcpOptions',
-        'ec2:DescribeNetworkInterfaces',
-        'ec2:DescribeSecurityGroups',
-        'ec2:DescribeSubnets',
-        'ec2:DescribeVpcs',
-      ],
-      resources: ['*'],
-    },
-  ];
 }

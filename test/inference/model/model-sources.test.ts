@@ -149,7 +149,7 @@ describe('ModelArtifact', () => {
 
   test('is a local archive that is uploaded with the deployment', () => {
     const archive = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-model-')), 'model.tar.gz');
-    fs.writeFileSync(archive, packDirectory('lib/training/assets/initial-model'));
+    fs.writeFileSync(archive, packDirectory('lib/training/assets/service-time/initial-model'));
     const container = containerOf(newStack(), ModelServer.triton(), ModelArtifact.fromAsset(archive));
     expect(container).toMatchObject({
       ModelDataSource: {
