@@ -1,16 +1,13 @@
-import { Duration, type RemovalPolicy, Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
+import { checkConsumerProps, outside, outsideWhole } from './consumer-checks';
 import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
 import { checkDrainRate, ON_DEMAND_SHARDS_AT_START } from './decide/drain-rate';
 import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
+import type { IngestionProps } from './ingestion-props';
 import { RecordField } from './record-field';
 
 /** Properties of {@link StreamIngestion}. */
-export interface StreamIngestionProps {
-  /** Endpoint that serves the requests. */
-  readonly endpoint: IInvocableEndpoint;
-
+export interface StreamIngestionProps extends IngestionProps {
   /**
    * Number of shards of a provisioned stream. One shard accepts 1000 records or 1 MB per second.
    *
@@ -24,20 +21,6 @@ export interface StreamIngestionProps {
    * @default Duration.days(7)
    */
   readonly retention?: Duration;
-
-  /**
-   * Media type of the payloads. The endpoint receives the bytes of a record unchanged.
-   *
-   * @default 'application/json'
-   */
-  readonly contentType?: string;
-
-  /**
-   * Media type of the responses that the container is asked for.
-   *
-   * @default 'application/json'
-   */
-  readonly accept?: string;
 
   /**
    * Field that orders records: those with the same value are sent one after the other. Lambda keeps the order within a partition key only,
@@ -86,22 +69,6 @@ export interface StreamIngestionProps {
   readonly parallelizationFactor?: number;
 
   /**
-   * Maximum number of keys of an invocation with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all
-   * shards and batches, than the endpoint serves at its maximum get a warning.
-   *
-   * @default - 64, or fewer where the app scales the endpoint and its maximum serves fewer
-   */
-  readonly concurrency?: number;
-
-  /**
-   * Maximum number of failures of one record (any error of the container, or no response in time), each of them followed by a response to
-   * another request, before it becomes a dead letter; 1 to 100. A record that fails while nothing else is answered is retried.
-   *
-   * @default 5
-   */
-  readonly maxModelFailures?: number;
-
-  /**
    * Maximum number of retries of a batch before the rest of it goes to the failure destination, 0 to 10,000. Each retry takes at most
    * `timeout`, so that a number ends the retries earlier than `maxRecordAge`.
    *
@@ -125,13 +92,6 @@ export interface StreamIngestionProps {
   readonly timeout?: Duration;
 
   /**
-   * Memory of the consumer.
-   *
-   * @default Size.mebibytes(512)
-   */
-  readonly memorySize?: Size;
-
-  /**
    * Reserved concurrency of the consumer, taken from the account's pool. At least shards x parallelizationFactor, or shards wait.
    *
    * @default - no reservation
@@ -145,27 +105,6 @@ export interface StreamIngestionProps {
    * @default - not checked
    */
   readonly expectedRecordsPerSecond?: number;
-
-  /**
-   * Expected time of the endpoint for one record.
-   *
-   * @default - not checked
-   */
-  readonly expectedServiceTime?: Duration;
-
-  /**
-   * Bucket for results, dead letters and failed batches.
-   *
-   * @default - a new bucket: encrypted, versioned, TLS only, closed to the public
-   */
-  readonly resultsBucket?: s3.IBucket;
-
-  /**
-   * Bucket for the server access logs of the new results bucket.
-   *
-   * @default - no access logs
-   */
-  readonly accessLogsBucket?: s3.IBucket;
 
   /**
    * Removal policy of the stream and the new bucket.
@@ -198,41 +137,7 @@ export function ingestionSettings(props: StreamIngestionProps) {
 
 type IngestionSettings = ReturnType<typeof ingestionSettings>;
 
-function outside(name: string, value: number, from: number, to: number, unit = ''): string[] {
-  if (Token.isUnresolved(value) || (Number.isFinite(value) && value >= from && value <= to)) return [];
-  return [`${name} (${value}${unit}) is out of range; ${from} to ${to}${unit} is allowed`];
-}
-
-function outsideWhole(name: string, value: number | undefined, from: number, to: number): string[] {
-  if (value === undefined || Token.isUnresolved(value)) return [];
-  return Number.isInteger(value) ? outside(name, value, from, to) : [`${name} (${value}) must be a whole number`];
-}
-
 const DAY_SECONDS = 86_400;
-
-const MEDIA_TYPE = /^[\w.+*-]+\/[\w.+*-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
-const KIB = 1024;
-/** Maximum record of a batch, in which Lambda passes it as base64: 6 MB x 3 / 4, and room for the record's other fields. */
-const MAX_RECORD_KIB = 4 * KIB;
-/** Maximum request of a serverless endpoint: 4 MB (https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html). */
-const MAX_SERVERLESS_KIB = Math.floor(4_000_000 / KIB);
-
-/** Returns every problem of the size of records: Kinesis takes 10 MiB, Lambda and some endpoints less. */
-export function checkRecordSize({ maxRecordSize }: IngestionSettings, isServerless: boolean): string[] {
-  const kib = maxRecordSize.toKibibytes({ rounding: SizeRoundingBehavior.NONE });
-  if (Token.isUnresolved(kib)) return [];
-  const problems = outside('maxRecordSize', kib / KIB, 1, MAX_RECORD_KIB / KIB, ' MiB').map(
-    (problem) =>
-      `${problem}: Lambda passes a batch of 6 MB at most, and a payload takes a third more in it; put larger payloads into S3 and ` +
-      'their keys into the stream, or call InvokeEndpointAsync',
-  );
-  if (isServerless && kib > MAX_SERVERLESS_KIB && problems.length === 0) {
-    problems.push(
-      `maxRecordSize (${kib} KiB) is above the ${MAX_SERVERLESS_KIB} KiB (4 MB) that a serverless endpoint takes; lower it`,
-    );
-  }
-  return problems;
-}
 
 /** Returns the problem of an order key that Lambda does not keep in order. */
 export function checkOrderKey(props: StreamIngestionProps, settings: IngestionSettings): string[] {
@@ -243,15 +148,6 @@ export function checkOrderKey(props: StreamIngestionProps, settings: IngestionSe
     `orderKey is ${settings.orderKey.expression}, and Lambda delivers ${shardCount} shards x ${parallelizationFactor} batches at once: order is ` +
       'kept among records that have the partition key in common too; use the same value as partition key, or shardCount: 1 and ' +
       'parallelizationFactor: 1',
-  ];
-}
-
-/** Refuses an asynchronous endpoint: its response is not part of the reply to the consumer. */
-export function checkIngestionEndpoint({ endpoint }: StreamIngestionProps): string[] {
-  if (endpoint.isAsynchronous !== true) return [];
-  return [
-    'endpoint is asynchronous: it has a queue of its own and writes its responses to S3, so a stream in front of it adds only delay; ' +
-      'give a real-time, shared or serverless endpoint, or call InvokeEndpointAsync without a stream',
   ];
 }
 
@@ -278,20 +174,7 @@ export function checkIngestionProps(props: StreamIngestionProps, settings: Inges
         'failure destination; lower maxRecordAge or raise retention',
     );
   }
-  for (const [name, type] of [
-    ['contentType', settings.contentType],
-    ['accept', settings.accept],
-  ] as const) {
-    if (Token.isUnresolved(type) || MEDIA_TYPE.test(type)) continue;
-    problems.push(
-      `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
-    );
-  }
-  if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
-    problems.push(
-      'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',
-    );
-  }
+  problems.push(...checkConsumerProps(props, settings));
   const lanes = (props.shardCount ?? 1) * settings.parallelizationFactor;
   const reserved = props.reservedConcurrentExecutions;
   if (reserved !== undefined && !Token.isUnresolved(reserved) && reserved < lanes) {

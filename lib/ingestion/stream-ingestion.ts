@@ -1,24 +1,16 @@
-import { Annotations, Aspects, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import type { CheckedCall } from '../catalog/dependent-permissions';
 import { throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
-import {
-  acknowledgeControl,
-  acknowledgeInlinePolicy,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
-import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
+import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { grantKeyUse } from '../runtime/dependent-grants';
 import { HandlerFunction } from '../runtime/handler-function';
-import { hardenedBucket } from '../runtime/hardened-bucket';
 import {
-  CONTROL_REQUESTS_PREFIX,
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
   FAILED_BATCHES_PREFIX,
@@ -26,19 +18,18 @@ import {
   MEASUREMENTS_PREFIX,
   REDRIVEN_PREFIX,
   REDRIVE_ENVIRONMENT,
-  RESPONSES_PREFIX,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
   UNANSWERED_BATCHES_METRIC,
 } from './contract';
-import { fleetsAtMaximum, isServerless } from './endpoint-fleets';
+import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
+import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
+import { isServerless } from './endpoint-fleets';
 import {
   checkExpectations,
   checkFleetConcurrency,
-  checkIngestionEndpoint,
   checkIngestionProps,
   checkOrderKey,
-  checkRecordSize,
   consumerConcurrency,
   ingestionSettings,
   type StreamIngestionProps,
@@ -109,49 +100,25 @@ export class StreamIngestion extends Construct {
     // The construct of the CDK has no property for it.
     const resource = this.stream.node.defaultChild as kinesis.CfnStream;
     if (props.maxRecordSize !== undefined) resource.maxRecordSizeInKiB = settings.maxRecordSize.toKibibytes();
-    this.resultsBucket =
-      props.resultsBucket ??
-      hardenedBucket(this, 'Results', {
-        accessLogsBucket: props.accessLogsBucket,
-        accessLogsPrefix: `${this.node.id}/`,
-        removalPolicy,
-        noncurrentVersionExpiration: Duration.days(7),
-      });
-    this.consumer = new HandlerFunction(this, 'Consumer', {
+    this.resultsBucket = resultsBucketOf(this, props);
+    const consumer = consumerFunction(this, {
       handlerName: 'stream-consumer',
       description: 'Sends the records of the stream to the endpoint and writes the results',
-      timeout: settings.timeout,
-      memorySize: settings.memorySize.toMebibytes(),
+      endpoint: props.endpoint,
+      bucket: this.resultsBucket,
+      settings,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
-      environment: {
-        [INGESTION_ENVIRONMENT.endpointName]: props.endpoint.endpointName,
-        [INGESTION_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
-        // The scaling of the endpoint may be declared after its stream.
-        [INGESTION_ENVIRONMENT.concurrency]: Lazy.string({
-          produce: () => String(consumerConcurrency(props, settings, fleetsAtMaximum(props.endpoint))),
-        }),
-        [INGESTION_ENVIRONMENT.maxModelFailures]: String(settings.maxModelFailures),
-        [INGESTION_ENVIRONMENT.contentType]: settings.contentType,
-        [INGESTION_ENVIRONMENT.accept]: settings.accept,
-        [INGESTION_ENVIRONMENT.orderKey]: settings.orderKey.expression,
-        [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
-        [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
-        [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1),
-      },
+      concurrency: (fleets) => consumerConcurrency(props, settings, fleets),
+      problems: (fleets) => checkFleetConcurrency(props, settings, fleets),
+      environment: { [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1) },
     });
-    acknowledgeControl(
-      this.consumer,
-      'LambdaDLQ',
-      'The event source mapping calls the function synchronously; failed batches go to the results bucket.',
-    );
-    Aspects.of(this).add({
-      visit: (node) => {
-        if (node !== this) return;
-        for (const problem of checkFleetConcurrency(props, settings, fleetsAtMaximum(props.endpoint)))
-          Annotations.of(this).addWarningV2('tidegate:ingestionRequestsInFlight', problem);
-      },
+    this.consumer = consumer;
+    const policy = grantConsumer(this, {
+      consumer,
+      bucket: this.resultsBucket,
+      endpoint: props.endpoint,
+      source: { arns: { StreamArn: [this.stream.streamArn] } },
     });
-    const policy = this.grantConsumer(props);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
       target: this.consumer,
@@ -299,50 +266,5 @@ export class StreamIngestion extends Construct {
     grantKeyUse(this.resultsBucket.encryptionKey, this.redriver, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(policy, read, 'The keys of the objects are not known before they are written.');
-  }
-
-  /** Grants the consumer least privilege: read the stream, invoke the endpoint, read and write below prefixes, publish metrics. */
-  private grantConsumer(props: StreamIngestionProps): iam.Policy {
-    const below = (prefix: string): string => this.resultsBucket.arnForObjects(`${prefix}*`);
-    const read = [RESULTS_PREFIX, CONTROL_REQUESTS_PREFIX].map(below);
-    const objects = [...read, ...[RESPONSES_PREFIX, MEASUREMENTS_PREFIX, DEAD_LETTERS_PREFIX].map(below)];
-    const failedBatches = below(FAILED_BATCHES_PREFIX);
-    const mapping: CheckedCall = {
-      call: 'lambda:CreateEventSourceMapping',
-      arns: {
-        StreamArn: [this.stream.streamArn],
-        FailedBatchArns: [failedBatches],
-        FailureBucketArn: [this.resultsBucket.bucketArn],
-      },
-    };
-    const policy = new iam.Policy(this, 'ConsumerPolicy', {
-      statements: [
-        // Among them s3:ListBucket, which the consumer needs too: it looks for the results of an earlier delivery.
-        ...dependentStatements(this, [mapping]),
-        new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
-        new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
-        new iam.PolicyStatement({
-          sid: 'PublishCounts',
-          actions: ['cloudwatch:PutMetricData'],
-          resources: ['*'],
-          conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
-        }),
-      ],
-    });
-    policy.attachToRole(this.consumer.role!);
-    grantKeyUse(this.resultsBucket.encryptionKey, this.consumer, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
-    props.endpoint.grantInvoke(this.consumer);
-    acknowledgeInlinePolicy(policy);
-    acknowledgeWildcards(
-      policy,
-      [...objects, failedBatches],
-      'The keys of the objects are not known before they are written.',
-    );
-    acknowledgeRule(
-      policy,
-      'IAM5[Resource::*]',
-      'PutMetricData does not support resource-level permissions; a condition limits it to one namespace.',
-    );
-    return policy;
   }
 }

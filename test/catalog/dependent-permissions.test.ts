@@ -59,7 +59,7 @@ describe('dependent permissions', () => {
     (_, { call, actions, resource, source, wildcardReason }) => {
       expect(call).toMatch(/^[a-z0-9-]+:[A-Za-z0-9:.-]+$/);
       expect(new Set(actions).size).toBe(actions.length);
-      for (const action of actions) expect(action).toMatch(/^[a-z0-9-]+:[A-Z][A-Za-z]+$/);
+      for (const action of actions) expect(action).toMatch(/^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$/);
       expect(source).toMatch(/^https:\/\/(docs\.aws\.amazon\.com\/.+\.html|github\.com\/.+\/issues\/\d+)$/);
       expect(resource).toMatch(/^(\*|\{[A-Z]\w+\}|[a-z0-9-]+:[\w/:.-]+\*?)$/);
       expect(wildcardReason !== undefined).toBe(resource !== '*' && resource.endsWith('*'));

@@ -257,6 +257,26 @@ export const FAULTS: readonly Fault[] = [
         ),
       },
       {
+        protection: 'a batch of a partition that fails is split in two',
+        removals: cut('lib/ingestion/kafka-ingestion.ts', 'bisectBatchOnError: true,'),
+        test: held(
+          'ingestion/kafka-ingestion',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
+        ),
+      },
+      {
+        protection: 'Lambda retries a partition from the record that failed',
+        removals: cut(
+          'lambda/kafka-consumer/handler.ts',
+          'offset: Number(record.sequenceNumber)',
+          'offset: Number(batches[index]!.records[0]!.sequenceNumber)',
+        ),
+        test: held(
+          'lambda/kafka-consumer/handler',
+          'the Kafka consumer reports for each partition the first offset without an outcome, as an object of partition and offset',
+        ),
+      },
+      {
         protection: 'a record that fails while others are answered becomes a dead letter',
         removals: cut(
           'lambda/stream-consumer/endpoint-invoker.ts',
@@ -371,6 +391,22 @@ export const FAULTS: readonly Fault[] = [
         test: held(
           'lambda/stream-consumer/laws',
           'the stream consumer under a poller that repeats and bisects keeps the payload of poison byte for byte',
+        ),
+      },
+      {
+        protection: 'a dead letter of a topic keeps key and headers',
+        removals: cut('lambda/stream-consumer/outcome-writer.ts', 'kafkaRecord: record.kafkaRecord,'),
+        test: held(
+          'lambda/kafka-consumer/handler',
+          'the Kafka consumer sets a record aside that fails while others are answered, with the whole record of the topic',
+        ),
+      },
+      {
+        protection: 'retries of a topic end with the age of records, not after ten',
+        removals: cut('lib/ingestion/kafka-ingestion.ts', 'retryAttempts: settings.retryAttempts,'),
+        test: held(
+          'ingestion/kafka-ingestion',
+          'the event source mapping reports single failures, bisects, retries until records are a day old, and keeps what fails',
         ),
       },
       {
@@ -831,6 +867,18 @@ export const FAULTS: readonly Fault[] = [
     ],
     protections: [
       {
+        protection: 'an outage of the endpoint makes no dead letter of a topic',
+        removals: cut(
+          'lambda/stream-consumer/endpoint-invoker.ts',
+          'if (!(await this.hasAnsweredOthers(place, failedBefore, seconds))) continue;',
+          'void failedBefore;',
+        ),
+        test: held(
+          'lambda/kafka-consumer/handler',
+          'the Kafka consumer loses nothing in an outage: every partition is reported from its first record',
+        ),
+      },
+      {
         protection: 'the guard holds on to the last budget it read',
         removals: cut(
           'lib/cost/decide/guard-level.ts',
@@ -895,9 +943,9 @@ export const FAULTS: readonly Fault[] = [
       {
         protection: 'no function may write to what invokes one',
         removals: cut(
-          'lib/ingestion/stream-ingestion.ts',
+          'lib/ingestion/consumer-function.ts',
           "new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),",
-          "new iam.PolicyStatement({ actions: ['s3:PutObject'], resources: objects }),\n        new iam.PolicyStatement({ actions: ['kinesis:PutRecords'], resources: [this.stream.streamArn] }),",
+          "new iam.PolicyStatement({ actions: ['s3:PutObject'], resources: objects }),\n        new iam.PolicyStatement({ actions: ['kinesis:PutRecords'], resources: [...source.arns!.StreamArn!] }),",
         ),
         test: held(
           'platform/no-recursion',

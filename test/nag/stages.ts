@@ -1,4 +1,7 @@
-import { Validations, type App, type Stack } from 'aws-cdk-lib';
+import { Stack, Validations, type App } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { GpuEndpoint } from '../../lib/inference';
+import { KafkaIngestion, MskCluster, MskServerlessCluster } from '../../lib/ingestion';
 import { PlatformStack } from '../../lib/platform';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
@@ -65,6 +68,30 @@ const withFeatures: Case = {
     new PlatformStack(app, 'Tidegate-dev', { stage: { ...stageConfiguration('dev'), accessLogs: true, features: {} } }),
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS],
 };
+const withKafka: Case = {
+  name: 'stack with topics of both kinds of MSK clusters',
+  define: (app) => {
+    const stack = new Stack(app, 'Tidegate-dev-kafka', { env: { region: 'us-east-1' } });
+    const endpoint = GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'AllTraffic');
+    const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+      vpcId: 'vpc-12345678',
+      availabilityZones: ['us-east-1a', 'us-east-1b'],
+      privateSubnetIds: ['subnet-11111111', 'subnet-22222222'],
+      privateSubnetRouteTableIds: ['rtb-11111111', 'rtb-22222222'],
+    });
+    const topic = { topicName: 'requests', partitions: 4 };
+    const serverless = new MskServerlessCluster(stack, 'Serverless', { vpc });
+    new KafkaIngestion(stack, 'FromServerless', { endpoint, source: serverless.source, topic });
+    const provisioned = new MskCluster(stack, 'Provisioned', { vpc });
+    new KafkaIngestion(stack, 'FromProvisioned', {
+      endpoint,
+      source: provisioned.source,
+      topic: { ...topic, create: {} },
+    });
+    return stack;
+  },
+  accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
+};
 const everyEndpoint: Case = {
   name: 'endpoints of every kind',
   define: (app) =>
@@ -72,7 +99,7 @@ const everyEndpoint: Case = {
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
 };
 
-describe.each([...stages, notifying, withFeatures, everyEndpoint])('the $name', ({ define, accepts }) => {
+describe.each([...stages, notifying, withFeatures, withKafka, everyEndpoint])('the $name', ({ define, accepts }) => {
   let synthesis: Synthesis;
   beforeAll(() => {
     synthesis = synthesise(define);

@@ -7,6 +7,8 @@ export interface ConsumerPlan {
   readonly concurrency: number;
   /** Maximum number of records in a batch. */
   readonly batchSize: number;
+  /** True for a topic: `shardCount` counts its partitions, and each has one batch at a time. */
+  readonly isTopic?: boolean;
 }
 
 /** Number of replicas of a fleet at its maximum, and the concurrent requests that each was tested with. */
@@ -45,14 +47,14 @@ export function checkRequestsInFlight(plan: ConsumerPlan, fleets: readonly Fleet
   const inFlight = requestsInFlight(plan);
   const inService = requestsInService(fleets);
   if (fleets.length === 0 || inFlight <= inService) return [];
-  const { shardCount, parallelizationFactor, concurrency, batchSize } = plan;
+  const { shardCount, parallelizationFactor, concurrency, batchSize, isTopic = false } = plan;
+  const batches = isTopic ? `${shardCount} partitions` : `${shardCount} shards x ${parallelizationFactor} batches`;
   const capacity = fleets
     .map(({ maxCapacity, maxConcurrencyPerReplica }) => `${maxCapacity} x ${maxConcurrencyPerReplica}`)
     .join(' + ');
   return [
-    `${shardCount} shards x ${parallelizationFactor} batches x ${Math.min(concurrency, batchSize)} records are ${inFlight} requests in ` +
-      `flight, above the ${capacity} = ${inService} (maxCapacity x tested concurrency) that the endpoint serves at its maximum, so that ` +
-      `${inFlight - inService} wait in it or time out; lower concurrency to ${largestConcurrency(plan, fleets)}, lower ` +
-      'parallelizationFactor, or raise maxCapacity',
+    `${batches} x ${Math.min(concurrency, batchSize)} records are ${inFlight} requests in flight, above the ${capacity} = ${inService} (maxCapacity x tested concurrency) that the endpoint serves at its maximum, so that ` +
+      `${inFlight - inService} wait in it or time out; lower concurrency to ${largestConcurrency(plan, fleets)}, ` +
+      `${isTopic ? '' : 'lower parallelizationFactor, '}or raise maxCapacity`,
   ];
 }

@@ -1,0 +1,71 @@
+import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+
+/** Returns the problem of a number outside its range. */
+export function outside(name: string, value: number, from: number, to: number, unit = ''): string[] {
+  if (Token.isUnresolved(value) || (Number.isFinite(value) && value >= from && value <= to)) return [];
+  return [`${name} (${value}${unit}) is out of range; ${from} to ${to}${unit} is allowed`];
+}
+
+/** Returns the problem of a number that is not whole, or outside its range; none where it is not given. */
+export function outsideWhole(name: string, value: number | undefined, from: number, to: number): string[] {
+  if (value === undefined || Token.isUnresolved(value)) return [];
+  return Number.isInteger(value) ? outside(name, value, from, to) : [`${name} (${value}) must be a whole number`];
+}
+
+const KIB = 1024;
+/** Maximum record of a batch, in which Lambda passes it as base64: 6 MB x 3 / 4, and room for the record's other fields. */
+const MAX_RECORD_KIB = 4 * KIB;
+/** Maximum request of a serverless endpoint: 4 MB (https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html). */
+const MAX_SERVERLESS_KIB = Math.floor(4_000_000 / KIB);
+
+/** Returns every problem of the size of records: streams take more than Lambda and some endpoints. */
+export function checkRecordSize({ maxRecordSize }: { readonly maxRecordSize: Size }, isServerless: boolean): string[] {
+  const kib = maxRecordSize.toKibibytes({ rounding: SizeRoundingBehavior.NONE });
+  if (Token.isUnresolved(kib)) return [];
+  const problems = outside('maxRecordSize', kib / KIB, 1, MAX_RECORD_KIB / KIB, ' MiB').map(
+    (problem) =>
+      `${problem}: Lambda passes a batch of 6 MB at most, and a payload takes a third more in it; put larger payloads into S3 and ` +
+      'their keys into the stream, or call InvokeEndpointAsync',
+  );
+  if (isServerless && kib > MAX_SERVERLESS_KIB && problems.length === 0) {
+    problems.push(
+      `maxRecordSize (${kib} KiB) is above the ${MAX_SERVERLESS_KIB} KiB (4 MB) that a serverless endpoint takes; lower it`,
+    );
+  }
+  return problems;
+}
+
+/** Refuses an asynchronous endpoint: its response is not part of the reply to the consumer. */
+export function checkIngestionEndpoint({ endpoint }: { readonly endpoint: IInvocableEndpoint }): string[] {
+  if (endpoint.isAsynchronous !== true) return [];
+  return [
+    'endpoint is asynchronous: it has a queue of its own and writes its responses to S3, so a stream in front of it adds only delay; ' +
+      'give a real-time, shared or serverless endpoint, or call InvokeEndpointAsync without a stream',
+  ];
+}
+
+const MEDIA_TYPE = /^[\w.+*-]+\/[\w.+*-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
+/** Returns the problems of the settings that every source of requests has. */
+export function checkConsumerProps(
+  props: { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
+  settings: { readonly contentType: string; readonly accept: string },
+): string[] {
+  const problems: string[] = [];
+  for (const [name, type] of [
+    ['contentType', settings.contentType],
+    ['accept', settings.accept],
+  ] as const) {
+    if (Token.isUnresolved(type) || MEDIA_TYPE.test(type)) continue;
+    problems.push(
+      `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
+    );
+  }
+  if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
+    problems.push(
+      'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',
+    );
+  }
+  return problems;
+}

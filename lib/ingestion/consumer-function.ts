@@ -1,0 +1,178 @@
+import { Annotations, Aspects, Duration, Lazy, RemovalPolicy, type Size } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { CheckedCall } from '../catalog/dependent-permissions';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import {
+  acknowledgeControl,
+  acknowledgeInlinePolicy,
+  acknowledgeRule,
+  acknowledgeWildcards,
+} from '../runtime/acknowledge';
+import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
+import { HandlerFunction } from '../runtime/handler-function';
+import { hardenedBucket } from '../runtime/hardened-bucket';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import {
+  CONTROL_REQUESTS_PREFIX,
+  DEAD_LETTERS_PREFIX,
+  FAILED_BATCHES_PREFIX,
+  INGESTION_ENVIRONMENT,
+  MEASUREMENTS_PREFIX,
+  RESPONSES_PREFIX,
+  RESULTS_PREFIX,
+} from './contract';
+import type { FleetAtMaximum } from './decide/requests-in-flight';
+import { fleetsAtMaximum } from './endpoint-fleets';
+import type { RecordField } from './record-field';
+
+/** Settings of a consumer, with their defaults applied. */
+interface ConsumerSettings {
+  readonly contentType: string;
+  readonly accept: string;
+  readonly orderKey: RecordField;
+  readonly recordId: RecordField;
+  readonly maxRecordSize: Size;
+  readonly maxModelFailures: number;
+  readonly timeout: Duration;
+  readonly memorySize: Size;
+}
+
+/** Returns the bucket of the results: the given one, or a new one that is encrypted, versioned, TLS only and closed to the public. */
+export function resultsBucketOf(
+  scope: Construct,
+  props: {
+    readonly resultsBucket?: s3.IBucket;
+    readonly accessLogsBucket?: s3.IBucket;
+    readonly removalPolicy?: RemovalPolicy;
+  },
+): s3.IBucket {
+  return (
+    props.resultsBucket ??
+    hardenedBucket(scope, 'Results', {
+      accessLogsBucket: props.accessLogsBucket,
+      accessLogsPrefix: `${scope.node.id}/`,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      noncurrentVersionExpiration: Duration.days(7),
+    })
+  );
+}
+
+/** Creates the function that sends records to the endpoint. */
+export function consumerFunction(
+  scope: Construct,
+  options: {
+    readonly handlerName: string;
+    readonly description: string;
+    readonly endpoint: IInvocableEndpoint;
+    readonly bucket: s3.IBucket;
+    readonly settings: ConsumerSettings;
+    readonly reservedConcurrentExecutions?: number;
+    /** Maximum number of keys in flight, by the fleets of the endpoint as far as they are known. */
+    readonly concurrency: (fleets: readonly FleetAtMaximum[] | undefined) => number;
+    /** Problems of the requests in flight. */
+    readonly problems: (fleets: readonly FleetAtMaximum[] | undefined) => readonly string[];
+    /** Further variables of the environment. */
+    readonly environment: { readonly [name: string]: string };
+  },
+): HandlerFunction {
+  const { endpoint, bucket, settings } = options;
+  const consumer = new HandlerFunction(scope, 'Consumer', {
+    handlerName: options.handlerName,
+    description: options.description,
+    timeout: settings.timeout,
+    memorySize: settings.memorySize.toMebibytes(),
+    reservedConcurrentExecutions: options.reservedConcurrentExecutions,
+    environment: {
+      [INGESTION_ENVIRONMENT.endpointName]: endpoint.endpointName,
+      [INGESTION_ENVIRONMENT.resultsBucketName]: bucket.bucketName,
+      // The scaling of the endpoint may be declared after its stream.
+      [INGESTION_ENVIRONMENT.concurrency]: Lazy.string({
+        produce: () => String(options.concurrency(fleetsAtMaximum(endpoint))),
+      }),
+      [INGESTION_ENVIRONMENT.maxModelFailures]: String(settings.maxModelFailures),
+      [INGESTION_ENVIRONMENT.contentType]: settings.contentType,
+      [INGESTION_ENVIRONMENT.accept]: settings.accept,
+      [INGESTION_ENVIRONMENT.orderKey]: settings.orderKey.expression,
+      [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
+      [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
+      ...options.environment,
+    },
+  });
+  acknowledgeControl(
+    consumer,
+    'LambdaDLQ',
+    'The event source mapping calls the function synchronously; failed batches go to the results bucket.',
+  );
+  Aspects.of(scope).add({
+    visit: (node) => {
+      if (node !== scope) return;
+      for (const problem of options.problems(fleetsAtMaximum(endpoint)))
+        Annotations.of(scope).addWarningV2('tidegate:ingestionRequestsInFlight', problem);
+    },
+  });
+  return consumer;
+}
+
+/**
+ * Grants the consumer least privilege: read its source as the event source mapping does, invoke the endpoint, read and write below prefixes, publish
+ * metrics. Lambda checks the returned policy when the mapping is created.
+ */
+export function grantConsumer(
+  scope: Construct,
+  {
+    consumer,
+    bucket,
+    endpoint,
+    source,
+  }: {
+    readonly consumer: HandlerFunction;
+    readonly bucket: s3.IBucket;
+    readonly endpoint: IInvocableEndpoint;
+    /** ARNs that the mapping needs beside those of the bucket, and the cases of its call. */
+    readonly source: Omit<CheckedCall, 'call'>;
+  },
+): iam.Policy {
+  const below = (prefix: string): string => bucket.arnForObjects(`${prefix}*`);
+  const read = [RESULTS_PREFIX, CONTROL_REQUESTS_PREFIX].map(below);
+  const objects = [...read, ...[RESPONSES_PREFIX, MEASUREMENTS_PREFIX, DEAD_LETTERS_PREFIX].map(below)];
+  const failedBatches = below(FAILED_BATCHES_PREFIX);
+  const mapping: CheckedCall = {
+    ...source,
+    call: 'lambda:CreateEventSourceMapping',
+    arns: { ...source.arns, FailedBatchArns: [failedBatches], FailureBucketArn: [bucket.bucketArn] },
+  };
+  const policy = new iam.Policy(scope, 'ConsumerPolicy', {
+    statements: [
+      // Among them s3:ListBucket, which the consumer needs too: it looks for the results of an earlier delivery.
+      ...dependentStatements(scope, [mapping]),
+      new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
+      new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
+      new iam.PolicyStatement({
+        sid: 'PublishCounts',
+        actions: ['cloudwatch:PutMetricData'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
+      }),
+    ],
+  });
+  policy.attachToRole(consumer.role!);
+  grantKeyUse(bucket.encryptionKey, consumer, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
+  endpoint.grantInvoke(consumer);
+  acknowledgeInlinePolicy(policy);
+  acknowledgeWildcards(
+    policy,
+    [...objects, failedBatches],
+    'The keys of the objects are not known before they are written.',
+  );
+  acknowledgeRule(
+    policy,
+    'IAM5[Resource::*]',
+    source.cases?.includes('vpc') === true
+      ? 'PutMetricData and the actions on network interfaces, by which Lambda reaches the brokers, are checked without a resource; a condition ' +
+          'limits the first to one namespace.'
+      : 'PutMetricData does not support resource-level permissions; a condition limits it to one namespace.',
+  );
+  return policy;
+}

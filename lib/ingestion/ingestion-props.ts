@@ -1,0 +1,67 @@
+import type { Duration, Size } from 'aws-cdk-lib';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+
+/** Settings that every source of requests has. */
+export interface IngestionProps {
+  /** Endpoint that serves the requests. */
+  readonly endpoint: IInvocableEndpoint;
+
+  /**
+   * Media type of the payloads. The endpoint receives the bytes of a record unchanged.
+   *
+   * @default 'application/json'
+   */
+  readonly contentType?: string;
+
+  /**
+   * Media type of the responses that the container is asked for.
+   *
+   * @default 'application/json'
+   */
+  readonly accept?: string;
+
+  /**
+   * Maximum number of keys of an invocation with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all
+   * shards and batches, than the endpoint serves at its maximum get a warning.
+   *
+   * @default - 64, or fewer where the app scales the endpoint and its maximum serves fewer
+   */
+  readonly concurrency?: number;
+
+  /**
+   * Maximum number of failures of one record (any error of the container, or no response in time), each of them followed by a response to
+   * another request, before it becomes a dead letter; 1 to 100. A record that fails while nothing else is answered is retried.
+   *
+   * @default 5
+   */
+  readonly maxModelFailures?: number;
+
+  /**
+   * Memory of the consumer.
+   *
+   * @default Size.mebibytes(512)
+   */
+  readonly memorySize?: Size;
+
+  /**
+   * Expected time of the endpoint for one record.
+   *
+   * @default - not checked
+   */
+  readonly expectedServiceTime?: Duration;
+
+  /**
+   * Bucket for results, dead letters and failed batches.
+   *
+   * @default - a new bucket: encrypted, versioned, TLS only, closed to the public
+   */
+  readonly resultsBucket?: s3.IBucket;
+
+  /**
+   * Bucket for the server access logs of the new results bucket.
+   *
+   * @default - no access logs
+   */
+  readonly accessLogsBucket?: s3.IBucket;
+}

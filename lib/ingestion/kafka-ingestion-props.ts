@@ -1,0 +1,297 @@
+import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
+import { checkConsumerProps, outside, outsideWhole } from './consumer-checks';
+import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
+import { checkPartitionDrain } from './decide/partition-drain';
+import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
+import type { IngestionProps } from './ingestion-props';
+import type { KafkaSource } from './kafka-source';
+import { RecordField } from './record-field';
+
+/** Settings with which a topic is created. */
+export interface TopicCreation {
+  /**
+   * Number of copies of each partition, at most the number of brokers.
+   *
+   * @default 3
+   */
+  readonly replicationFactor?: number;
+
+  /**
+   * Time for which the topic keeps records (`retention.ms`).
+   *
+   * @default Duration.days(7)
+   */
+  readonly retention?: Duration;
+}
+
+/** Topic of requests. */
+export interface KafkaTopic {
+  /** Name: up to 249 letters, digits, points, underscores and hyphens. */
+  readonly topicName: string;
+
+  /**
+   * Number of partitions. Lambda has at most one batch of each at a time, so that the number limits the requests in flight. It can be raised only, and
+   * a key may then be in another partition.
+   */
+  readonly partitions: number;
+
+  /**
+   * Creates the topic with the stack: on a provisioned MSK cluster with Kafka 3.6 or later.
+   *
+   * @default - the topic exists
+   */
+  readonly create?: TopicCreation;
+}
+
+/** Properties of {@link KafkaIngestion}. */
+export interface KafkaIngestionProps extends IngestionProps {
+  /** Cluster of the topic. */
+  readonly source: KafkaSource;
+
+  /** Topic of the requests. */
+  readonly topic: KafkaTopic;
+
+  /**
+   * Consumer group: 1 to 200 letters, digits, points, underscores and hyphens. It names the results, because its offsets say which records are done;
+   * a new group begins at `startingTimestamp` again.
+   *
+   * @default - a name from the construct's path
+   */
+  readonly consumerGroupId?: string;
+
+  /**
+   * Time of the first record that a new consumer group reads, as seconds since 1970.
+   *
+   * @default - the oldest record of the topic
+   */
+  readonly startingTimestamp?: number;
+
+  /**
+   * Minimum number of event pollers of Lambda's provisioned mode, 1 to 200; they are billed by the hour. Lambda has retries with a limit, the
+   * age of records, bisection and partial batch responses in this mode.
+   *
+   * https://docs.aws.amazon.com/lambda/latest/dg/kafka-scaling-modes.html
+   *
+   * @default 1
+   */
+  readonly minPollers?: number;
+
+  /**
+   * Maximum number of event pollers, 1 to 2000 and at least `minPollers`. One takes up to 5 MB a second.
+   *
+   * @default - `minPollers`, or 2 where that is 1
+   */
+  readonly maxPollers?: number;
+
+  /**
+   * Field that orders records: those with the same value are sent one after the other. Lambda keeps the order within a partition, so records with the same
+   * value need the same key. Records without key have no order.
+   *
+   * @default RecordField.partitionKey()
+   */
+  readonly orderKey?: RecordField;
+
+  /**
+   * Field that identifies a record in the results; with a value that the producer chose, readers recognise a record that was sent twice.
+   *
+   * @default RecordField.sequenceNumber() - topic, partition and offset
+   */
+  readonly recordId?: RecordField;
+
+  /**
+   * Maximum size of a record, 1 to 4 MiB: larger ones become dead letters without a request.
+   *
+   * @default Size.mebibytes(1)
+   */
+  readonly maxRecordSize?: Size;
+
+  /**
+   * Maximum number of records in a batch, 1 to 10,000. The next batch of a partition comes when all records of this one have an outcome.
+   *
+   * @default 100
+   */
+  readonly batchSize?: number;
+
+  /**
+   * Maximum time that Lambda gathers records for a batch, whole seconds up to 5 minutes. Once given, it cannot go back to the default.
+   *
+   * @default - 500 ms
+   */
+  readonly maxBatchingWindow?: Duration;
+
+  /**
+   * Maximum number of retries of a batch before the rest of it goes to the failure destination, 0 to 10,000. Without a number Lambda would end after ten,
+   * because there is a failure destination.
+   *
+   * @default 10000 - records are retried until they are older than `maxRecordAge`
+   */
+  readonly retryAttempts?: number;
+
+  /**
+   * Maximum age of a record by its timestamp, 1 minute to 7 days and at most the retention of a topic that is created. Older records go to the failure
+   * destination.
+   *
+   * @default Duration.days(1)
+   */
+  readonly maxRecordAge?: Duration;
+
+  /**
+   * Maximum time of an invocation, 10 seconds to 14 minutes.
+   *
+   * @default Duration.minutes(2)
+   */
+  readonly timeout?: Duration;
+
+  /**
+   * Reserved concurrency of the consumer, taken from the account's pool. At least the number of partitions, or partitions wait.
+   *
+   * @default - no reservation
+   */
+  readonly reservedConcurrentExecutions?: number;
+
+  /**
+   * Expected records per second in the whole topic. Together with `expectedServiceTime` the throughput of the consumer is checked: a topic
+   * that is too fast for it is refused.
+   *
+   * @default - not checked
+   */
+  readonly expectedRecordsPerSecond?: number;
+
+  /**
+   * Removal policy of the new bucket.
+   *
+   * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+   */
+  readonly removalPolicy?: RemovalPolicy;
+}
+
+/**
+ * Number of retries that lasts longer than records do: with unlimited ones and a failure destination Lambda ends after ten.
+ * https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
+ */
+const MAX_RETRY_ATTEMPTS = 10_000;
+
+/** Applies the defaults. */
+export function kafkaSettings(props: KafkaIngestionProps) {
+  const minPollers = props.minPollers ?? 1;
+  return {
+    contentType: props.contentType ?? DEFAULT_MEDIA_TYPE,
+    accept: props.accept ?? DEFAULT_MEDIA_TYPE,
+    orderKey: props.orderKey ?? RecordField.partitionKey(),
+    recordId: props.recordId ?? RecordField.sequenceNumber(),
+    maxRecordSize: props.maxRecordSize ?? Size.mebibytes(1),
+    batchSize: props.batchSize ?? 100,
+    maxBatchingWindow: props.maxBatchingWindow,
+    concurrency: props.concurrency ?? DEFAULT_CONCURRENCY,
+    maxModelFailures: props.maxModelFailures ?? DEFAULT_MAX_MODEL_FAILURES,
+    retryAttempts: props.retryAttempts ?? MAX_RETRY_ATTEMPTS,
+    maxRecordAge: props.maxRecordAge ?? Duration.days(1),
+    timeout: props.timeout ?? Duration.minutes(2),
+    memorySize: props.memorySize ?? Size.mebibytes(512),
+    minPollers,
+    maxPollers: props.maxPollers ?? Math.max(2, minPollers),
+    topicRetention: props.topic.create && (props.topic.create.retention ?? Duration.days(7)),
+    replicationFactor: props.topic.create?.replicationFactor ?? 3,
+  };
+}
+
+type KafkaSettings = ReturnType<typeof kafkaSettings>;
+
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+const GROUP_ID = /^[A-Za-z0-9._-]{1,200}$/;
+
+/** Returns every setting that AWS refuses or that loses data; limits are those of the Lambda API reference and of Kafka. */
+export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSettings): string[] {
+  const { topic, source, consumerGroupId } = props;
+  const recordAge = settings.maxRecordAge.toSeconds();
+  const retention = settings.topicRetention?.toSeconds();
+  const problems = [
+    ...outsideWhole('topic.partitions', topic.partitions, 1, 100_000),
+    ...outsideWhole('topic.create.replicationFactor', topic.create?.replicationFactor, 1, 60),
+    ...outsideWhole('batchSize', settings.batchSize, 1, 10_000),
+    ...outsideWhole('concurrency', settings.concurrency, 1, 1000),
+    ...outsideWhole('maxModelFailures', settings.maxModelFailures, 1, 100),
+    ...outsideWhole('retryAttempts', settings.retryAttempts, 0, MAX_RETRY_ATTEMPTS),
+    ...outsideWhole('minPollers', settings.minPollers, 1, 200),
+    ...outsideWhole('maxPollers', settings.maxPollers, 1, 2000),
+    ...outside('maxRecordAge', recordAge, 60, 604_800, ' s'),
+    ...outside('timeout', settings.timeout.toSeconds(), 10, 840, ' s'),
+    ...(settings.maxBatchingWindow === undefined
+      ? []
+      : outside('maxBatchingWindow', settings.maxBatchingWindow.toSeconds(), 0, 300, ' s')),
+    ...checkConsumerProps(props, settings),
+  ];
+  if (!Token.isUnresolved(topic.topicName) && !TOPIC_NAME.test(topic.topicName)) {
+    problems.push(
+      `topic.topicName ('${topic.topicName}') is no name of a topic; give 1 to 249 letters, digits, points, underscores and hyphens`,
+    );
+  }
+  if (consumerGroupId !== undefined && !Token.isUnresolved(consumerGroupId) && !GROUP_ID.test(consumerGroupId)) {
+    problems.push(
+      `consumerGroupId ('${consumerGroupId}') has other characters than letters, digits, points, underscores and hyphens, or more than 200; ` +
+        'the results have it in their keys',
+    );
+  }
+  if (topic.create !== undefined && !source.canCreateTopics) {
+    problems.push(
+      'topic.create is given, and AWS creates topics on provisioned MSK clusters only; create the topic with a Kafka client (' +
+        `kafka-topics.sh --create --topic ${topic.topicName} --partitions ${topic.partitions}) and leave topic.create out`,
+    );
+  }
+  if (retention !== undefined && recordAge > retention) {
+    problems.push(
+      `maxRecordAge (${recordAge} s) is above topic.create.retention (${retention} s): records would expire in the topic before they reach ` +
+        'the failure destination; lower maxRecordAge or raise retention',
+    );
+  }
+  if (settings.maxPollers < settings.minPollers) {
+    problems.push(`maxPollers (${settings.maxPollers}) is below minPollers (${settings.minPollers}); raise it`);
+  }
+  const reserved = props.reservedConcurrentExecutions;
+  if (reserved !== undefined && !Token.isUnresolved(reserved) && reserved < topic.partitions) {
+    problems.push(
+      `reservedConcurrentExecutions (${reserved}) is below topic.partitions (${topic.partitions}), so partitions would wait for each other; ` +
+        'raise it or leave it out',
+    );
+  }
+  return problems;
+}
+
+/** Number of keys of an invocation in flight at most, by default no more than fleets that are known serve at their maximum. */
+export function kafkaConcurrency(
+  props: KafkaIngestionProps,
+  settings: KafkaSettings,
+  fleets: readonly FleetAtMaximum[] | undefined,
+): number {
+  if (props.concurrency !== undefined || fleets === undefined) return settings.concurrency;
+  return Math.min(settings.concurrency, largestConcurrency(shapeOf(props), fleets));
+}
+
+/** Returns the problem of more requests in flight than known fleets serve at their maximum. */
+export function checkKafkaConcurrency(
+  props: KafkaIngestionProps,
+  settings: KafkaSettings,
+  fleets: readonly FleetAtMaximum[] | undefined,
+): string[] {
+  if (fleets === undefined) return [];
+  const concurrency = kafkaConcurrency(props, settings, fleets);
+  const plan = { ...shapeOf(props), concurrency, batchSize: settings.batchSize, isTopic: true };
+  return Object.values(plan).some((value) => Token.isUnresolved(value)) ? [] : checkRequestsInFlight(plan, fleets);
+}
+
+function shapeOf({ topic }: KafkaIngestionProps) {
+  return { shardCount: topic.partitions, parallelizationFactor: 1 };
+}
+
+/** Returns the reason why the consumer would fall behind the expected traffic; none without an expectation. */
+export function checkKafkaExpectations(props: KafkaIngestionProps, settings: KafkaSettings): string[] {
+  const { expectedRecordsPerSecond: recordsPerSecond, expectedServiceTime, topic } = props;
+  if (recordsPerSecond === undefined || expectedServiceTime === undefined) return [];
+  return checkPartitionDrain({
+    partitions: topic.partitions,
+    concurrency: settings.concurrency,
+    batchSize: settings.batchSize,
+    serviceTimeSeconds: expectedServiceTime.toMilliseconds() / 1000,
+    recordsPerSecond,
+  });
+}

@@ -1,0 +1,236 @@
+import { Duration, Fn, Names } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as msk from 'aws-cdk-lib/aws-msk';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { InputError, throwProblems } from '../core/errors';
+import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
+import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
+import {
+  DEAD_LETTERS_METRIC,
+  DEAD_LETTERS_PREFIX,
+  INGESTION_ENVIRONMENT,
+  MEASUREMENTS_PREFIX,
+  RESULTS_PREFIX,
+  STREAM_NAME_DIMENSION,
+  UNANSWERED_BATCHES_METRIC,
+} from './contract';
+import { isServerless } from './endpoint-fleets';
+import {
+  checkKafkaConcurrency,
+  checkKafkaExpectations,
+  checkKafkaProps,
+  kafkaConcurrency,
+  type KafkaIngestionProps,
+  kafkaSettings,
+} from './kafka-ingestion-props';
+import type { KafkaSource } from './kafka-source';
+
+/**
+ * Kafka topic of requests with the model's responses in S3: each record is sent to the endpoint as it is, records of one key strictly in order, and
+ * every record ends as one result line: an answer, or a dead letter with its whole record. Records older than `maxRecordAge` end in the
+ * failure destination. No record is lost.
+ *
+ * Creates a consumer function with a hardened event source mapping in provisioned mode (partial batch responses, bisection, retries bounded by the
+ * age of records, payloads kept on failure), an encrypted, versioned bucket and, where asked for, the topic.
+ *
+ * @example
+ * const requests = new ingestion.KafkaIngestion(this, 'Requests', { endpoint, source, topic: { topicName: 'requests', partitions: 12 } });
+ */
+export class KafkaIngestion extends Construct {
+  /** Cluster of the topic. */
+  public readonly source: KafkaSource;
+
+  /** Name of the topic. */
+  public readonly topicName: string;
+
+  /** Consumer group of the event source mapping: name of the results below their prefixes, and of the metrics. */
+  public readonly consumerGroupId: string;
+
+  /** Bucket of results, dead letters and failed batches. */
+  public readonly resultsBucket: s3.IBucket;
+
+  /** Key prefix of the results in the bucket. */
+  public readonly resultsPrefix: string = RESULTS_PREFIX;
+
+  /** Key prefix of the measurements of answered requests, from which service times are learned. */
+  public readonly measurementsPrefix: string = MEASUREMENTS_PREFIX;
+
+  /** Key prefix of the dead letters in the bucket. */
+  public readonly deadLettersPrefix: string = DEAD_LETTERS_PREFIX;
+
+  /** Function that sends records to the endpoint. */
+  public readonly consumer: lambda.Function;
+
+  /** Event source mapping between topic and consumer. */
+  public readonly eventSourceMapping: lambda.EventSourceMapping;
+
+  public constructor(scope: Construct, id: string, props: KafkaIngestionProps) {
+    super(scope, id);
+    const settings = kafkaSettings(props);
+    throwProblems(this.node.path, [
+      ...checkIngestionEndpoint(props),
+      ...checkKafkaProps(props, settings),
+      ...checkRecordSize(settings, isServerless(props.endpoint)),
+      ...checkKafkaExpectations(props, settings),
+    ]);
+    const { source, topic } = props;
+    this.source = source;
+    this.topicName = topic.topicName;
+    this.consumerGroupId =
+      props.consumerGroupId ??
+      Names.uniqueResourceName(this, { maxLength: 200, separator: '-', allowedSpecialCharacters: '._' });
+
+    this.resultsBucket = resultsBucketOf(this, props);
+    const consumer = consumerFunction(this, {
+      handlerName: 'kafka-consumer',
+      description: 'Sends the records of the topic to the endpoint and writes the results',
+      endpoint: props.endpoint,
+      bucket: this.resultsBucket,
+      settings,
+      reservedConcurrentExecutions: props.reservedConcurrentExecutions,
+      concurrency: (fleets) => kafkaConcurrency(props, settings, fleets),
+      problems: (fleets) => checkKafkaConcurrency(props, settings, fleets),
+      environment: { [INGESTION_ENVIRONMENT.consumerGroupId]: this.consumerGroupId },
+    });
+    this.consumer = consumer;
+    const policy = grantConsumer(this, {
+      consumer,
+      bucket: this.resultsBucket,
+      endpoint: props.endpoint,
+      source: { cases: source.isInVpc ? ['vpc'] : [], arns: this.sourceArns() },
+    });
+    const keyGrants = source.secrets.flatMap(({ encryptionKey }) => encryptionKey?.grantDecrypt(consumer) ?? []);
+
+    this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
+      target: this.consumer,
+      eventSourceArn: source.clusterArn,
+      kafkaBootstrapServers: source.bootstrapServers,
+      kafkaTopic: topic.topicName,
+      kafkaConsumerGroupId: this.consumerGroupId,
+      sourceAccessConfigurations: source.accessConfigurations.length > 0 ? source.accessConfigurations : undefined,
+      startingPosition:
+        props.startingTimestamp === undefined
+          ? lambda.StartingPosition.TRIM_HORIZON
+          : lambda.StartingPosition.AT_TIMESTAMP,
+      startingPositionTimestamp: props.startingTimestamp,
+      provisionedPollerConfig: { minimumPollers: settings.minPollers, maximumPollers: settings.maxPollers },
+      batchSize: settings.batchSize,
+      maxBatchingWindow: settings.maxBatchingWindow,
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      retryAttempts: settings.retryAttempts,
+      maxRecordAge: settings.maxRecordAge,
+      onFailure: { bind: () => ({ destination: this.resultsBucket.bucketArn }) },
+      supportS3OnFailureDestination: true,
+    });
+    // Lambda checks the role when the mapping is created.
+    this.eventSourceMapping.node.addDependency(policy);
+    for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
+
+    if (topic.create !== undefined) {
+      const created = new msk.CfnTopic(this, 'Topic', {
+        clusterArn: source.clusterArn!,
+        topicName: topic.topicName,
+        partitionCount: topic.partitions,
+        replicationFactor: settings.replicationFactor,
+        configs: Fn.base64(`retention.ms=${settings.topicRetention!.toMilliseconds()}\n`),
+      });
+      this.eventSourceMapping.node.addDependency(created);
+    }
+  }
+
+  /**
+   * Allows a producer to send records to the topic of an MSK cluster with IAM.
+   *
+   * @param grantee principal of the producer
+   * @throws InputError where the cluster knows its producers in another way
+   */
+  public grantProduce(grantee: iam.IGrantable): iam.Grant {
+    const { clusterArn, authentication } = this.source;
+    if (clusterArn === undefined || authentication.mechanism !== 'IAM') {
+      throw new InputError(
+        `${this.node.path}: IAM grants nothing on a cluster that authenticates by ${authentication.mechanism}; give the producer ` +
+          'credentials of the cluster and an ACL of Kafka',
+      );
+    }
+    const connect = iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'],
+      resourceArns: [clusterArn],
+    });
+    const write = iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'],
+      resourceArns: [this.source.resourceArn('topic', this.topicName)],
+    });
+    return connect.combine(write);
+  }
+
+  /**
+   * Records of the topic that the consumer group has not done yet: the lag of the ingestion, and a signal to scale the endpoint by.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricOffsetLag(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.consumer.metric('OffsetLag', {
+      statistic: cloudwatch.Stats.MAXIMUM,
+      period: Duration.minutes(1),
+      ...options,
+    });
+  }
+
+  /**
+   * Number of dead letters: records that no retry can help.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricDeadLetters(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(DEAD_LETTERS_METRIC, options);
+  }
+
+  /**
+   * Number of deliveries of a batch in which the endpoint answered nothing; the batch is retried.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricUnansweredBatches(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(UNANSWERED_BATCHES_METRIC, options);
+  }
+
+  private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [STREAM_NAME_DIMENSION]: this.consumerGroupId },
+      statistic: cloudwatch.Stats.SUM,
+      period: Duration.minutes(1),
+      ...options,
+    });
+  }
+
+  /** ARNs by which Lambda, with the consumer's role, reads the topic. */
+  private sourceArns(): { readonly [name: string]: readonly string[] } {
+    const { source, topicName, consumerGroupId } = this;
+    const { clusterArn, authentication } = source;
+    const secrets = { SecretArn: source.secrets.map(({ secretArn }) => secretArn) };
+    if (clusterArn === undefined) return secrets;
+    const cluster = { ...secrets, MskClusterArn: [clusterArn] };
+    if (authentication.mechanism !== 'IAM') {
+      const isScram = authentication.mechanism === 'SASL_SCRAM_512_AUTH';
+      return { ...cluster, ScramClusterArn: isScram ? [clusterArn] : [] };
+    }
+    return {
+      ...cluster,
+      IamClusterArn: [clusterArn],
+      TopicArn: [source.resourceArn('topic', topicName)],
+      ConsumerGroupArn: [source.resourceArn('group', consumerGroupId)],
+    };
+  }
+}

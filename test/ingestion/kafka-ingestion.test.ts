@@ -1,0 +1,381 @@
+import { App, Duration, Size, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import { GpuEndpoint, ModelServer } from '../../lib/inference';
+import { KafkaAuthentication, KafkaIngestion, type KafkaIngestionProps, KafkaSource } from '../../lib/ingestion';
+import { INGESTION_ENVIRONMENT } from '../../lib/ingestion/contract';
+import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
+
+const PLACE = 'chat/6d5c8f3e-1111-2222-3333-444455556666-7';
+const clusterArn = `arn:aws:kafka:us-east-1:123456789012:cluster/${PLACE}`;
+const topicArn = `arn:aws:kafka:us-east-1:123456789012:topic/${PLACE}/requests`;
+const topic = { topicName: 'requests', partitions: 12 };
+
+const endpoint: IInvocableEndpoint = {
+  endpointName: 'chat',
+  grantInvoke: (grantee) =>
+    iam.Grant.addToPrincipal({
+      grantee,
+      actions: ['sagemaker:InvokeEndpoint'],
+      resourceArns: ['arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat'],
+    }),
+};
+
+function deploy(props: Partial<KafkaIngestionProps> | ((stack: Stack) => Partial<KafkaIngestionProps>) = {}) {
+  const stack = new Stack(new App(), 'Test');
+  const given = typeof props === 'function' ? props(stack) : props;
+  const ingestion = new KafkaIngestion(stack, 'Requests', {
+    endpoint,
+    source: KafkaSource.msk({ clusterArn }),
+    topic,
+    ...given,
+  });
+  return { stack, ingestion, template: () => Template.fromStack(stack) };
+}
+
+const secretOf = (stack: Stack, id: string, key?: kms.IKey) =>
+  new secretsmanager.Secret(stack, id, { encryptionKey: key });
+
+describe('the event source mapping', () => {
+  test('reports single failures, bisects, retries until records are a day old, and keeps what fails', () => {
+    const { stack, ingestion, template } = deploy();
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      EventSourceArn: clusterArn,
+      Topics: ['requests'],
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: ingestion.consumerGroupId },
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      BisectBatchOnFunctionError: true,
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: Match.absent(),
+      // Without a number Lambda ends after ten retries, because there is a destination.
+      MaximumRetryAttempts: 10_000,
+      MaximumRecordAgeInSeconds: 86_400,
+      StartingPosition: 'TRIM_HORIZON',
+      ProvisionedPollerConfig: { MinimumPollers: 1, MaximumPollers: 2 },
+      DestinationConfig: { OnFailure: { Destination: stack.resolve(ingestion.resultsBucket.bucketArn) } },
+      SourceAccessConfigurations: Match.absent(),
+    });
+  });
+
+  test('takes every setting it is given, zero included', () => {
+    deploy({
+      batchSize: 10,
+      maxBatchingWindow: Duration.seconds(2),
+      retryAttempts: 0,
+      maxRecordAge: Duration.hours(1),
+      minPollers: 3,
+      maxPollers: 9,
+      startingTimestamp: 1_764_547_200,
+      consumerGroupId: 'chat.v2',
+    })
+      .template()
+      .hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+        BatchSize: 10,
+        MaximumBatchingWindowInSeconds: 2,
+        MaximumRetryAttempts: 0,
+        MaximumRecordAgeInSeconds: 3600,
+        ProvisionedPollerConfig: { MinimumPollers: 3, MaximumPollers: 9 },
+        StartingPosition: 'AT_TIMESTAMP',
+        StartingPositionTimestamp: 1_764_547_200,
+        AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: 'chat.v2' },
+      });
+  });
+
+  test('is made after the permissions that Lambda checks, and after the topic', () => {
+    const template = deploy({ topic: { ...topic, create: {} } }).template();
+    const [policy] = Object.keys(
+      template.findResources('AWS::IAM::Policy', {
+        Properties: {
+          PolicyDocument: {
+            Statement: Match.arrayWith([Match.objectLike({ Action: Match.arrayWith(['kafka-cluster:ReadData']) })]),
+          },
+        },
+      }),
+    );
+    const [created] = Object.keys(template.findResources('AWS::MSK::Topic'));
+    const [mapping] = Object.values(template.findResources('AWS::Lambda::EventSourceMapping'));
+    expect([mapping!['DependsOn']].flat()).toEqual(expect.arrayContaining([policy, created]));
+  });
+
+  test('names its consumer group in the environment of the consumer', () => {
+    const { ingestion, template } = deploy();
+    expect(ingestion.consumerGroupId).toMatch(/^[A-Za-z0-9._-]{1,200}$/);
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          [INGESTION_ENVIRONMENT.consumerGroupId]: ingestion.consumerGroupId,
+          [INGESTION_ENVIRONMENT.concurrency]: '64',
+          [INGESTION_ENVIRONMENT.readsAhead]: Match.absent(),
+        }),
+      },
+    });
+  });
+});
+
+describe('the consumer', () => {
+  const statementsOf = (template: Template) =>
+    Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
+      (policy) => policy['Properties'].PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[],
+    );
+  const allowed = (template: Template, service: string) =>
+    statementsOf(template).flatMap(({ Action, Resource }) =>
+      [Action]
+        .flat()
+        .filter((action) => action.startsWith(`${service}:`))
+        .map((action) => [action, Resource]),
+    );
+
+  test('may read this topic with this group of this cluster, and no other', () => {
+    const { ingestion, template } = deploy();
+    const groupArn = `arn:aws:kafka:us-east-1:123456789012:group/${PLACE}/${ingestion.consumerGroupId}`;
+    expect(allowed(template(), 'kafka-cluster').sort()).toEqual([
+      ['kafka-cluster:AlterGroup', groupArn],
+      ['kafka-cluster:Connect', clusterArn],
+      ['kafka-cluster:DescribeClusterDynamicConfiguration', clusterArn],
+      ['kafka-cluster:DescribeGroup', groupArn],
+      ['kafka-cluster:DescribeTopic', topicArn],
+      ['kafka-cluster:ReadData', topicArn],
+    ]);
+    expect(allowed(template(), 'kafka').sort()).toEqual([
+      ['kafka:DescribeClusterV2', clusterArn],
+      ['kafka:GetBootstrapBrokers', clusterArn],
+    ]);
+    expect(allowed(template(), 'ec2').map(([action]) => action)).toContain('ec2:CreateNetworkInterface');
+  });
+
+  test('reads the secret of a cluster with SASL/SCRAM, and decrypts it with its key', () => {
+    const { template } = deploy((stack) => ({
+      source: KafkaSource.msk({
+        clusterArn,
+        authentication: KafkaAuthentication.scramSha512(secretOf(stack, 'Secret', new kms.Key(stack, 'Key'))),
+      }),
+    }));
+    expect(allowed(template(), 'secretsmanager')).toEqual([
+      ['secretsmanager:GetSecretValue', { Ref: expect.stringMatching(/^Secret/) as string }],
+    ]);
+    expect(allowed(template(), 'kms').map(([action]) => action)).toContain('kms:Decrypt');
+    expect(allowed(template(), 'kafka').map(([action]) => action)).toContain('kafka:ListScramSecrets');
+    expect(allowed(template(), 'kafka-cluster')).toEqual([]);
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      SourceAccessConfigurations: [{ Type: 'SASL_SCRAM_512_AUTH', URI: { Ref: Match.stringLikeRegexp('^Secret') } }],
+    });
+  });
+
+  test('connects to a cluster of its own in a VPC with the certificate of its authority', () => {
+    const { template } = deploy((stack) => {
+      const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+        vpcId: 'vpc-1',
+        availabilityZones: ['us-east-1a', 'us-east-1b'],
+        privateSubnetIds: ['subnet-1', 'subnet-2'],
+      });
+      return {
+        source: KafkaSource.selfManaged({
+          bootstrapServers: ['broker-1.example.com:9096'],
+          authentication: KafkaAuthentication.mutualTls(secretOf(stack, 'Client')),
+          rootCaCertificate: secretOf(stack, 'Authority'),
+          vpc,
+          securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-1')],
+        }),
+      };
+    });
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      EventSourceArn: Match.absent(),
+      SelfManagedEventSource: { Endpoints: { KafkaBootstrapServers: ['broker-1.example.com:9096'] } },
+      SelfManagedKafkaEventSourceConfig: { ConsumerGroupId: Match.anyValue() },
+      SourceAccessConfigurations: [
+        { Type: 'CLIENT_CERTIFICATE_TLS_AUTH', URI: { Ref: Match.stringLikeRegexp('^Client') } },
+        { Type: 'VPC_SUBNET', URI: 'subnet:subnet-1' },
+        { Type: 'VPC_SUBNET', URI: 'subnet:subnet-2' },
+        { Type: 'VPC_SECURITY_GROUP', URI: 'security_group:sg-1' },
+        { Type: 'SERVER_ROOT_CA_CERTIFICATE', URI: { Ref: Match.stringLikeRegexp('^Authority') } },
+      ],
+    });
+    expect(allowed(template(), 'secretsmanager')).toHaveLength(1);
+    expect(allowed(template(), 'kafka')).toEqual([]);
+    expect(allowed(template(), 'ec2').map(([action]) => action)).toContain('ec2:CreateNetworkInterface');
+  });
+
+  test('needs no network interfaces for a cluster on the internet', () => {
+    const { template } = deploy((stack) => ({
+      source: KafkaSource.selfManaged({
+        bootstrapServers: ['broker-1.example.com:9096'],
+        authentication: KafkaAuthentication.plain(secretOf(stack, 'Client')),
+      }),
+    }));
+    expect(allowed(template(), 'ec2')).toEqual([]);
+  });
+
+  test('has no more in flight than the largest fleet serves, over all partitions', () => {
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const gpu = new GpuEndpoint(stack, 'Endpoint', {
+      modelServer: ModelServer.triton(),
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+      maxConcurrencyPerInstance: 8,
+    });
+    gpu.autoScale({ minCapacity: 1, maxCapacity: 6 });
+    const source = KafkaSource.msk({ clusterArn });
+    new KafkaIngestion(stack, 'Requests', { endpoint: gpu, source, topic });
+    new KafkaIngestion(stack, 'Many', { endpoint: gpu, source, topic, concurrency: 16 });
+    const variables = Object.values(Template.fromStack(stack).findResources('AWS::Lambda::Function'))
+      .map((resource) => resource['Properties'].Environment?.Variables)
+      .filter((found) => found?.[INGESTION_ENVIRONMENT.consumerGroupId] !== undefined);
+    // 6 x 8 / 12 partitions
+    expect(variables.map((found) => found[INGESTION_ENVIRONMENT.concurrency])).toEqual(['4', '16']);
+    Annotations.fromStack(stack).hasWarning(
+      '/Test/Many',
+      Match.stringLikeRegexp('12 partitions x 16 records are 192 requests in flight, above the 6 x 8 = 48'),
+    );
+  });
+});
+
+describe('the topic', () => {
+  test('is created on a provisioned cluster with its partitions, copies and retention', () => {
+    deploy({ topic: { ...topic, create: { retention: Duration.days(3), replicationFactor: 2 } } })
+      .template()
+      .hasResourceProperties('AWS::MSK::Topic', {
+        ClusterArn: clusterArn,
+        TopicName: 'requests',
+        PartitionCount: 12,
+        ReplicationFactor: 2,
+        Configs: { 'Fn::Base64': 'retention.ms=259200000\n' },
+      });
+  });
+
+  test('is left alone where it exists', () => {
+    deploy().template().resourceCountIs('AWS::MSK::Topic', 0);
+  });
+
+  test('lets a producer send records and nothing else', () => {
+    const { stack, ingestion, template } = deploy();
+    const producer = new iam.Role(stack, 'Producer', {
+      assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
+    ingestion.grantProduce(producer);
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Action: ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'],
+            Resource: clusterArn,
+          }),
+          Match.objectLike({ Action: ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], Resource: topicArn }),
+        ],
+      },
+      Roles: [stack.resolve(producer.roleName)],
+    });
+  });
+
+  test('has no grant for producers where the cluster has its own users', () => {
+    const { stack, ingestion } = deploy((given) => ({
+      source: KafkaSource.msk({
+        clusterArn,
+        authentication: KafkaAuthentication.scramSha512(secretOf(given, 'Secret')),
+      }),
+    }));
+    const producer = new iam.Role(stack, 'Producer', {
+      assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
+    expect(() => ingestion.grantProduce(producer)).toThrow('give the producer credentials of the cluster');
+  });
+});
+
+describe('a setting', () => {
+  test.each<[string, Partial<KafkaIngestionProps>, string]>([
+    ['no partition', { topic: { topicName: 'requests', partitions: 0 } }, 'topic.partitions (0) is out of range'],
+    ['a topic with a space', { topic: { topicName: 'my requests', partitions: 1 } }, "topic.topicName ('my requests')"],
+    ['a group with a slash', { consumerGroupId: 'a/b' }, "consumerGroupId ('a/b') has other characters"],
+    ['a batch of 10,001', { batchSize: 10_001 }, 'batchSize (10001) is out of range; 1 to 10000'],
+    ['an invocation of 15 minutes', { timeout: Duration.minutes(15) }, 'timeout (900 s) is out of range; 10 to 840 s'],
+    ['fewer pollers at most than at least', { minPollers: 5, maxPollers: 3 }, 'maxPollers (3) is below minPollers (5)'],
+    ['a reservation below the partitions', { reservedConcurrentExecutions: 4 }, 'is below topic.partitions (12)'],
+    ['a record of 5 MiB', { maxRecordSize: Size.mebibytes(5) }, 'maxRecordSize (5 MiB) is out of range'],
+    ['a media type without slash', { contentType: 'json' }, "contentType ('json') is no media type"],
+    [
+      'an age above the retention',
+      { topic: { ...topic, create: { retention: Duration.hours(6) } } },
+      'maxRecordAge (86400 s) is above topic.create.retention (21600 s)',
+    ],
+    [
+      'a topic of a serverless cluster',
+      { source: KafkaSource.msk({ clusterArn, serverless: true }), topic: { ...topic, create: {} } },
+      'kafka-topics.sh --create --topic requests --partitions 12',
+    ],
+    [
+      'more traffic than the partitions drain',
+      // 12 x 64 / 2 s = 384
+      { expectedRecordsPerSecond: 480, expectedServiceTime: Duration.seconds(2) },
+      'raise concurrency and batchSize to 80, or partitions to 15',
+    ],
+  ])('with %s is refused with the way out', (_, props, problem) => {
+    expect(() => deploy(props)).toThrow(problem);
+  });
+
+  test('with traffic that the partitions drain is taken', () => {
+    expect(() => deploy({ expectedRecordsPerSecond: 384, expectedServiceTime: Duration.seconds(2) })).not.toThrow();
+  });
+});
+
+describe('a source', () => {
+  const secret = (stack: Stack) => KafkaAuthentication.plain(secretOf(stack, 'Secret'));
+  test.each<[string, (stack: Stack) => KafkaSource, string]>([
+    ['the ARN of something else', () => KafkaSource.msk({ clusterArn: topicArn }), 'is no ARN of an MSK cluster'],
+    [
+      'a secret of a serverless cluster',
+      (stack) => KafkaSource.msk({ clusterArn, serverless: true, authentication: secret(stack) }),
+      'MSK Serverless has IAM only',
+    ],
+    [
+      'no broker',
+      (stack) => KafkaSource.selfManaged({ bootstrapServers: [], authentication: secret(stack) }),
+      'bootstrapServers has 0 brokers; give 1 to 10',
+    ],
+    [
+      'a broker without port',
+      (stack) => KafkaSource.selfManaged({ bootstrapServers: ['broker'], authentication: secret(stack) }),
+      "bootstrapServers has 'broker'; give host:port",
+    ],
+    [
+      'IAM outside MSK',
+      () => KafkaSource.selfManaged({ bootstrapServers: ['b:9098'], authentication: KafkaAuthentication.iam() }),
+      'authentication is IAM, which only Amazon MSK has',
+    ],
+    [
+      'nobody to ask on the internet',
+      () => KafkaSource.selfManaged({ bootstrapServers: ['b:9092'], authentication: KafkaAuthentication.network() }),
+      'anybody could connect',
+    ],
+    [
+      'a VPC without security group',
+      (stack) =>
+        KafkaSource.selfManaged({
+          bootstrapServers: ['b:9096'],
+          authentication: secret(stack),
+          vpc: ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] }),
+        }),
+      'vpc is given without securityGroups',
+    ],
+    [
+      'a security group without VPC',
+      (stack) =>
+        KafkaSource.selfManaged({
+          bootstrapServers: ['b:9096'],
+          authentication: secret(stack),
+          securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-1')],
+        }),
+      'have no effect without vpc',
+    ],
+  ])('with %s is refused with the way out', (_, define, problem) => {
+    expect(() => define(new Stack(new App(), 'Test'))).toThrow(problem);
+  });
+
+  test('outside MSK has no ARNs of topics', () => {
+    const source = KafkaSource.selfManaged({
+      bootstrapServers: ['b:9096'],
+      authentication: secret(new Stack(new App(), 'Test')),
+    });
+    expect(() => source.resourceArn('topic', 'requests')).toThrow("topic 'requests' has no ARN");
+  });
+});
