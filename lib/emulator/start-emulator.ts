@@ -21,6 +21,7 @@ import { createEngineClient, type EngineClient } from './engine/engine-client';
 import { AccountEvents } from './events';
 import { replyToError, route } from './http/router';
 import { listen } from './http/server';
+import { KafkaEventSources, type TopicBacklog } from './kafka/kafka-event-sources';
 import { Alarms } from './monitoring/alarms';
 import { MetricsPublisher } from './monitoring/metrics-publisher';
 import { type HostingOptions, SageMakerHosting } from './sagemaker/hosting';
@@ -56,6 +57,8 @@ export interface EmulatorOptions extends HostingOptions {
   readonly priceOf?: PricePerHour;
   /** @default the engine at `engineUrl` */
   readonly engine?: EngineClient;
+  /** Address of a Kafka broker, which stands for every cluster of the account. @default - Kafka event sources are not played */
+  readonly kafkaBroker?: string;
 }
 
 /** An emulator that serves HTTP. */
@@ -71,6 +74,8 @@ export interface RunningEmulator {
   onEvent(listener: (event: AccountEvent) => void): () => void;
   /** Says whether new instances of a type are available from now on. Throws an InputError for a type that does not exist. */
   setCapacity(instanceType: string, state: CapacityState): void;
+  /** Records of a Kafka topic that its event source has not passed yet; undefined for a topic without one. */
+  kafkaBacklog(topic: string): Promise<TopicBacklog | undefined>;
   /** Resolves when everything so far has been delivered to the engine. */
   flush(): Promise<void>;
   /** Ends the server, every training script and every timer. */
@@ -143,7 +148,29 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     random: names,
     rollbacks: options.rollbacks ?? 'failed',
     stopping: stopping.signal,
+    kafkaBroker: options.kafkaBroker,
   });
+  const kafka =
+    options.kafkaBroker === undefined
+      ? undefined
+      : new KafkaEventSources({
+          engineUrl: options.engineUrl,
+          brokerAddress: options.kafkaBroker,
+          clock,
+          putMetric: (MetricName, dimensions, Value) =>
+            engine.putMetricData('AWS/Lambda', [
+              {
+                MetricName,
+                Value,
+                Dimensions: Object.entries(dimensions).map(([Name, DimensionValue]) => ({
+                  Name,
+                  Value: DimensionValue,
+                })),
+                Timestamp: new Date(clock.now() * 1000),
+              },
+            ]),
+          log,
+        });
   const quotas = new ServiceQuotas(options.quotas ?? {});
   const sageMaker = { models, configs, endpoints, components, reservations, trainingJobs };
   const server = await listen({
@@ -162,11 +189,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     snapshot: () => driver.apply((at) => emulator.snapshot(at)),
     onEvent: (listener) => emulator.onEvent(listener),
     setCapacity: (instanceType, state) => driver.apply((at) => emulator.setCapacity(instanceType, state, at)),
+    kafkaBacklog: async (topic) => kafka?.backlog(topic),
     flush: () => deliveries.flush(),
     stop: async () => {
       driver.stop();
       stopping.abort(new Error('the local services are stopping'));
       invocations.close();
+      await kafka?.stop();
       await server.close();
       await trainingJobs.close();
       await alarms.close();

@@ -1,6 +1,7 @@
 import { InferenceComponentProvider } from './component-provider';
 import { parseWith } from '../http/schema-parts';
 import { ServiceError } from '../http/service-error';
+import { MskClusterProvider, type MskProviderParts, MskTopicProvider } from './msk-providers';
 import { type ProvisionedResource, type ResourceProvider, resourceRequestSchema } from './resource-provider';
 import {
   EndpointProvider,
@@ -14,7 +15,7 @@ import { ScalableTargetProvider, ScalingPolicyProvider, type ScalingProviderPart
 export class Provisioner {
   private readonly providers: { readonly [type: string]: ResourceProvider };
 
-  public constructor(parts: SageMakerProviderParts & ScalingProviderParts) {
+  public constructor(parts: SageMakerProviderParts & ScalingProviderParts & MskProviderParts) {
     this.providers = {
       'AWS::SageMaker::Model': modelProvider(parts),
       'AWS::SageMaker::EndpointConfig': endpointConfigProvider(parts),
@@ -22,6 +23,9 @@ export class Provisioner {
       'AWS::SageMaker::InferenceComponent': new InferenceComponentProvider(parts),
       'AWS::ApplicationAutoScaling::ScalableTarget': new ScalableTargetProvider(parts),
       'AWS::ApplicationAutoScaling::ScalingPolicy': new ScalingPolicyProvider(parts),
+      'AWS::MSK::Cluster': new MskClusterProvider(parts),
+      'AWS::MSK::ServerlessCluster': new MskClusterProvider(parts),
+      'AWS::MSK::Topic': new MskTopicProvider(parts),
     };
   }
 

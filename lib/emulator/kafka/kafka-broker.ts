@@ -94,7 +94,8 @@ async function prepare({ directory, installation }: KafkaBrokerOptions, settings
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   );
-  const clusterId = randomBytes(16).toString('base64url');
+  // Read as an option where it begins with a hyphen.
+  const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const format = spawn(
     installation.java,
     [...javaOptions(installation, 128), 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings],

@@ -1,5 +1,7 @@
 import type { Kafka } from 'kafkajs';
 
+export type { Consumer, EachBatchPayload, Producer } from 'kafkajs';
+
 /** Module of the queue of requests of a connection, which kafkajs does not export. */
 interface RequestQueue {
   readonly prototype: { throttledUntil: number; scheduleCheckPendingRequests(): void };

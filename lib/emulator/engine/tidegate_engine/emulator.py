@@ -22,6 +22,7 @@ RESOURCE_TYPES = (
     "AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint",
     "AWS::SageMaker::InferenceComponent",
     "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::MSK::Topic",
 )
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "host",

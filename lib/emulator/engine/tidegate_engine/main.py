@@ -49,7 +49,7 @@ def _end_with_parent() -> None:
 
 
 def _administered(app, module):
-    from . import permissions, streams
+    from . import kafka, permissions, streams
 
     def reply_to(method: str, path: str):
         if (method, path) == ("GET", "/_tidegate/health"):
@@ -61,7 +61,17 @@ def _administered(app, module):
             return permissions.denied_calls()
         if (method, path) == ("GET", "/_tidegate/streams"):
             return streams.backlog()
+        if (method, path) == ("GET", "/_tidegate/kafka/mappings"):
+            return kafka.mappings()
         return None
+
+    async def body_of(receive) -> bytes:
+        parts = []
+        while True:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(parts)
 
     async def serve(scope, receive, send):
         if scope["type"] != "http":
@@ -78,7 +88,11 @@ def _administered(app, module):
         if not scope["path"].startswith("/_tidegate/"):
             await app(scope, receive, send_undated)
             return
-        found = reply_to(scope["method"], scope["path"])
+        method, path = scope["method"], scope["path"]
+        if method == "POST" and path.startswith("/_tidegate/kafka/"):
+            found = await kafka.call(path.rsplit("/", 1)[-1], await body_of(receive))
+        else:
+            found = reply_to(method, path)
         body = json.dumps({"message": "no such resource"} if found is None else found).encode()
         await send({"type": "http.response.start", "status": 404 if found is None else 200,
                     "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]})
@@ -126,9 +140,9 @@ def main(arguments) -> int:
 
     from ministack import app
     from ministack.core import lambda_runtime
-    from . import metrics, permissions, repairs, emulator, streams, workers, workflows
+    from . import emulator, kafka, metrics, permissions, repairs, streams, workers, workflows
 
-    for part in (emulator, permissions, metrics, workers, streams, workflows, repairs):
+    for part in (emulator, permissions, metrics, workers, streams, kafka, workflows, repairs):
         part.install()
     logging.getLogger("ministack").setLevel(logging.WARNING)
     asyncio.run(_serve(_administered(app.app, app), host, port))

@@ -35,8 +35,9 @@ PRIVATE_NAMES = {
     "ministack.services.iam": ["_roles"],
     "ministack.services.kinesis": ["_ensure_base64", "_expire_records", "_shard_iterators", "_streams"],
     "ministack.services.lambda_svc": [
-        "_ESM_IDLE_WAKE_GAP_SECONDS", "_apply_filter_criteria", "_ensure_poller", "_esms", "_execute_function",
-        "_get_func_record_for_qualifier", "_init_stream_position", "_iter_all_esms", "_poll_kinesis",
+        "_ESM_IDLE_WAKE_GAP_SECONDS", "_apply_filter_criteria", "_create_esm", "_ensure_poller", "_esm_response", "_esms",
+        "_execute_function", "_get_func_record_for_qualifier", "_init_stream_position", "_iter_all_esms", "_poll_kinesis",
+        "error_response_json", "json_response",
     ],
     "ministack.services.s3": ["_bucket_tags"],
     "ministack.services.scheduler": ["_SCHEDULE_TICK_INTERVAL", "_schedule_last_fired", "_schedules"],

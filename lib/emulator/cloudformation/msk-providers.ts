@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import type { Random } from '../../simulation/random';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../credentials';
+import { keptAsIs, notAvailable, parseWith, wholeNumber } from '../http/schema-parts';
+import { ServiceError } from '../http/service-error';
+import { connectKafka } from '../kafka/kafka-client';
+import { generatedName } from './names';
+import type { ProvisionedResource, ResourceProvider, ResourceRequest } from './resource-provider';
+
+export interface MskProviderParts {
+  /** Address of the Kafka broker; undefined without one. */
+  readonly kafkaBroker: string | undefined;
+  readonly random: Random;
+}
+
+const clusterSchema = z.looseObject({ ClusterName: z.string().optional() });
+
+const topicSchema = z.strictObject({
+  ClusterArn: z.string(),
+  TopicName: z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'must match [a-zA-Z0-9._-]{1,249}'),
+  PartitionCount: wholeNumber(1),
+  ReplicationFactor: wholeNumber(1),
+  Configs: z.string().optional(),
+  Tags: keptAsIs().optional(),
+  Policy: notAvailable('Policy'),
+});
+
+function brokerOf({ kafkaBroker }: MskProviderParts, { type }: ResourceRequest): string {
+  if (kafkaBroker !== undefined) return kafkaBroker;
+  throw new ServiceError(
+    'ValidationException',
+    `${type} needs a Kafka broker, and this run has none; start it with --ingest kafka`,
+  );
+}
+
+/**
+ * `AWS::MSK::Cluster` and `AWS::MSK::ServerlessCluster`. The one broker of the run stands for every cluster, so that topics of the same name in two
+ * clusters are the same topic.
+ */
+export class MskClusterProvider implements ResourceProvider {
+  public constructor(private readonly parts: MskProviderParts) {}
+
+  public async create(request: ResourceRequest): Promise<ProvisionedResource> {
+    brokerOf(this.parts, request);
+    const { ClusterName } = parseWith(clusterSchema, request.properties);
+    const name = ClusterName ?? generatedName(request, this.parts.random);
+    const digits = (length: number): string =>
+      Array.from({ length }, () => this.parts.random.integer(16).toString(16)).join('');
+    const id = `${[8, 4, 4, 4, 12].map(digits).join('-')}-1`;
+    return clusterOf(`arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/${name}/${id}`);
+  }
+
+  public async update(request: ResourceRequest): Promise<ProvisionedResource> {
+    const { ClusterName } = parseWith(clusterSchema, request.properties);
+    const isSame = ClusterName === undefined || request.physicalId.includes(`:cluster/${ClusterName}/`);
+    return isSame ? clusterOf(request.physicalId) : this.create(request);
+  }
+
+  public async delete(): Promise<void> {}
+}
+
+const clusterOf = (arn: string): ProvisionedResource => ({ physicalId: arn, attributes: { Arn: arn } });
+
+/** `AWS::MSK::Topic`: a topic of the broker. */
+export class MskTopicProvider implements ResourceProvider {
+  public constructor(private readonly parts: MskProviderParts) {}
+
+  public async create(request: ResourceRequest): Promise<ProvisionedResource> {
+    const broker = brokerOf(this.parts, request);
+    const { ClusterArn, TopicName: topic, PartitionCount, Configs } = parseWith(topicSchema, request.properties);
+    const configEntries = topicSettings(Configs).filter(({ name }) => !NEEDS_REPLICAS.includes(name));
+    await withAdmin(broker, async (admin) => {
+      const created = await admin.createTopics({ topics: [{ topic, numPartitions: PartitionCount, configEntries }] });
+      if (!created) throw new ServiceError('ConflictException', `topic ${topic} exists already; name another one`);
+    });
+    return topicOf(ClusterArn, topic);
+  }
+
+  /** Adds partitions, or changes settings; another name or cluster is another topic. */
+  public async update(request: ResourceRequest): Promise<ProvisionedResource> {
+    const broker = brokerOf(this.parts, request);
+    const wanted = parseWith(topicSchema, request.properties);
+    const { ClusterArn, TopicName: topic, PartitionCount, Configs } = wanted;
+    const resource = topicOf(ClusterArn, topic);
+    if (resource.physicalId !== request.physicalId) return this.create(request);
+    await withAdmin(broker, async (admin) => {
+      const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+      const count = found?.partitions.length ?? 0;
+      if (PartitionCount < count) {
+        throw new ServiceError(
+          'BadRequestException',
+          `PartitionCount (${PartitionCount}) is below ${count}, which ${topic} has; partitions cannot be removed`,
+        );
+      }
+      if (PartitionCount > count) {
+        await admin.createPartitions({ topicPartitions: [{ topic, count: PartitionCount }] });
+      }
+      const configEntries = topicSettings(Configs).filter(({ name }) => !NEEDS_REPLICAS.includes(name));
+      if (configEntries.length > 0) {
+        await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name: topic, configEntries }] });
+      }
+    });
+    return resource;
+  }
+
+  public async delete(request: ResourceRequest): Promise<void> {
+    const { kafkaBroker } = this.parts;
+    if (kafkaBroker === undefined) return;
+    const topic = request.physicalId.split('/').at(-1)!;
+    await withAdmin(kafkaBroker, async (admin) => {
+      if ((await admin.listTopics()).includes(topic)) await admin.deleteTopics({ topics: [topic] });
+    });
+  }
+}
+
+/** Settings that a single broker cannot keep. */
+const NEEDS_REPLICAS = ['min.insync.replicas'];
+/** Type of topics among the resources with settings in Kafka's protocol. */
+const TOPIC = 2;
+
+function topicOf(clusterArn: string, topic: string): ProvisionedResource {
+  const arn = `${clusterArn.replace(':cluster/', ':topic/')}/${topic}`;
+  return { physicalId: arn, attributes: { TopicArn: arn } };
+}
+
+/** Settings of a topic in base64: a JSON object, or lines `name=value`. */
+function topicSettings(configs: string | undefined): { readonly name: string; readonly value: string }[] {
+  if (configs === undefined) return [];
+  const text = Buffer.from(configs, 'base64').toString('utf8').trim();
+  const entries = text.startsWith('{')
+    ? Object.entries(JSON.parse(text) as { readonly [name: string]: unknown })
+    : text.split('\n').map((line): [string, unknown] => {
+        const [name = '', ...value] = line.split('=');
+        return [name.trim(), value.join('=').trim()];
+      });
+  return entries.map(([name, value]) => ({ name, value: String(value) }));
+}
+
+type Admin = ReturnType<Awaited<ReturnType<typeof connectKafka>>['admin']>;
+
+async function withAdmin(broker: string, action: (admin: Admin) => Promise<void>): Promise<void> {
+  const admin = (await connectKafka(broker)).admin();
+  try {
+    await action(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { DEPENDENT_PERMISSIONS } from '../../catalog/dependent-permissions';
+import { flag, wholeNumber } from '../http/schema-parts';
+
+/** Default retries where a destination for failures is given: https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html */
+const RETRIES_BEFORE_DESTINATION = 10;
+const CREDENTIALS = [
+  'SASL_SCRAM_512_AUTH',
+  'SASL_SCRAM_256_AUTH',
+  'BASIC_AUTH',
+  'CLIENT_CERTIFICATE_TLS_AUTH',
+  'SERVER_ROOT_CA_CERTIFICATE',
+];
+
+const consumerGroup = () => z.object({ ConsumerGroupId: z.string().optional() }).optional();
+
+/** Event source mapping as the engine stores it. */
+const mappingSchema = z.object({
+  UUID: z.string(),
+  AccountId: z.string(),
+  Region: z.string(),
+  FunctionName: z.string(),
+  Enabled: flag().default(true),
+  Topics: z.array(z.string()).min(1),
+  EventSourceArn: z.string().optional(),
+  SelfManagedEventSource: z
+    .object({
+      // In templates KafkaBootstrapServers, in the API KAFKA_BOOTSTRAP_SERVERS.
+      Endpoints: z.record(z.string(), z.array(z.string())).default({}),
+    })
+    .optional(),
+  SelfManagedKafkaEventSourceConfig: consumerGroup(),
+  AmazonManagedKafkaEventSourceConfig: consumerGroup(),
+  SourceAccessConfigurations: z.array(z.object({ Type: z.string(), URI: z.string() })).default([]),
+  StartingPosition: z.enum(['LATEST', 'TRIM_HORIZON', 'AT_TIMESTAMP']).default('LATEST'),
+  StartingPositionTimestamp: z.coerce.number().optional(),
+  BatchSize: wholeNumber(1),
+  MaximumBatchingWindowInSeconds: wholeNumber(0).default(0),
+  MaximumRetryAttempts: wholeNumber(-1).optional(),
+  MaximumRecordAgeInSeconds: wholeNumber(-1).optional(),
+  BisectBatchOnFunctionError: flag().default(false),
+  FunctionResponseTypes: z.array(z.string()).default([]),
+  DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string().optional() }).optional() }).optional(),
+});
+
+/** Kafka event source mapping of Lambda. */
+export interface KafkaMapping {
+  readonly uuid: string;
+  readonly functionName: string;
+  /** ARN of the MSK cluster; undefined for another cluster. */
+  readonly clusterArn: string | undefined;
+  /** Brokers of the template; undefined for an MSK cluster. */
+  readonly bootstrapServers: string | undefined;
+  readonly topics: readonly string[];
+  readonly consumerGroupId: string;
+  readonly startingPosition: 'LATEST' | 'TRIM_HORIZON' | 'AT_TIMESTAMP';
+  /** Seconds since 1970, with AT_TIMESTAMP. */
+  readonly startingTimestamp: number | undefined;
+  /** Maximum number of records of a batch. */
+  readonly batchSize: number;
+  readonly batchingWindowSeconds: number;
+  /** Retries of a batch; undefined without limit. */
+  readonly maximumRetryAttempts: number | undefined;
+  /** Maximum age of a record; undefined without limit. */
+  readonly maximumRecordAgeSeconds: number | undefined;
+  readonly bisects: boolean;
+  /** True where the function reports which records failed. */
+  readonly reportsFailures: boolean;
+  /** ARN, or `kafka://TOPIC`; undefined for none. */
+  readonly destination: string | undefined;
+  /** Permissions of the function's role that Lambda uses, as pairs of action and resource. */
+  readonly needs: readonly (readonly [action: string, resource: string])[];
+}
+
+/** Reads the enabled mappings out of the engine's list. */
+export function parseMappings(list: unknown): readonly KafkaMapping[] {
+  return z
+    .array(mappingSchema)
+    .parse(list)
+    .filter(({ Enabled }) => Enabled)
+    .map((mapping) => {
+      const clusterArn = mapping.EventSourceArn || undefined;
+      const destination = mapping.DestinationConfig?.OnFailure?.Destination;
+      const unlimited = destination === undefined ? undefined : RETRIES_BEFORE_DESTINATION;
+      const config = mapping.AmazonManagedKafkaEventSourceConfig ?? mapping.SelfManagedKafkaEventSourceConfig;
+      const consumerGroupId = config?.ConsumerGroupId ?? mapping.UUID;
+      return {
+        uuid: mapping.UUID,
+        functionName: mapping.FunctionName,
+        clusterArn,
+        bootstrapServers: Object.values(mapping.SelfManagedEventSource?.Endpoints ?? {})[0]?.join(','),
+        topics: mapping.Topics,
+        consumerGroupId,
+        startingPosition: mapping.StartingPosition,
+        startingTimestamp: mapping.StartingPositionTimestamp,
+        batchSize: mapping.BatchSize,
+        batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
+        maximumRetryAttempts: limit(mapping.MaximumRetryAttempts) ?? unlimited,
+        maximumRecordAgeSeconds: limit(mapping.MaximumRecordAgeInSeconds),
+        bisects: mapping.BisectBatchOnFunctionError,
+        reportsFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
+        destination,
+        needs: neededPermissions(mapping, clusterArn, consumerGroupId),
+      };
+    });
+}
+
+/** -1 stands for no limit. */
+function limit(value: number | undefined): number | undefined {
+  return value === undefined || value < 0 ? undefined : value;
+}
+
+/** Permissions of the catalog's table for the role of a mapping, with the ARNs of this one. */
+function neededPermissions(
+  { Topics, SourceAccessConfigurations }: z.output<typeof mappingSchema>,
+  clusterArn: string | undefined,
+  consumerGroupId: string,
+): readonly (readonly [string, string])[] {
+  const types = SourceAccessConfigurations.map(({ Type }) => Type);
+  const secrets = SourceAccessConfigurations.filter(({ Type }) => CREDENTIALS.includes(Type)).map(({ URI }) => URI);
+  const isScram = types.some((type) => type.startsWith('SASL_SCRAM'));
+  const usesIam = clusterArn !== undefined && !types.some((type) => CREDENTIALS.includes(type));
+  const named = (kind: string, name: string): string => `${clusterArn?.replace(':cluster/', `:${kind}/`)}/${name}`;
+  const cluster = clusterArn === undefined ? [] : [clusterArn];
+  const resources: { readonly [placeholder: string]: readonly string[] } = {
+    '{MskClusterArn}': cluster,
+    '{ScramClusterArn}': isScram ? cluster : [],
+    '{IamClusterArn}': usesIam ? cluster : [],
+    '{TopicArn}': usesIam ? Topics.map((topic) => named('topic', topic)) : [],
+    '{ConsumerGroupArn}': usesIam ? [named('group', consumerGroupId)] : [],
+    '{SecretArn}': secrets,
+    '*': clusterArn !== undefined || types.includes('VPC_SUBNET') ? ['*'] : [],
+  };
+  return DEPENDENT_PERMISSIONS.filter(
+    ({ call, holder, resource, onlyIn }) =>
+      call === 'lambda:CreateEventSourceMapping' && holder === 'role' && (resource !== '*' || onlyIn === 'vpc'),
+  ).flatMap(({ actions, resource }) =>
+    (resources[resource] ?? []).flatMap((arn) => actions.map((action) => [action, arn] as const)),
+  );
+}

@@ -1,0 +1,140 @@
+import type { RunClock } from '../clock';
+import { connectKafka, type Consumer, type EachBatchPayload, type Producer } from './kafka-client';
+import type { KafkaMapping } from './kafka-mapping';
+import { topicPartition, type PartitionRecord } from './kafka-records';
+import type { LambdaForKafka } from './lambda-for-kafka';
+import { PartitionLane } from './partition-lane';
+
+/** Real milliseconds after which partitions that were added are known. */
+const METADATA_MS = 2_000;
+const FETCH_WAIT_MS = 50;
+const SESSION_MS = 10_000;
+const MAX_PARTITION_BYTES = 10 * 1024 * 1024;
+
+export interface MappingConsumerOptions {
+  readonly mapping: KafkaMapping;
+  readonly brokerAddress: string;
+  readonly lambda: LambdaForKafka;
+  readonly clock: RunClock;
+  readonly log: (message: string) => void;
+}
+
+/** Consumer group of a mapping, with a lane for each partition that it is assigned. */
+export class MappingConsumer {
+  private readonly lanes = new Map<string, PartitionLane>();
+  private consumer: Consumer | undefined;
+  private producer: Producer | undefined;
+  private stopped = false;
+
+  public constructor(private readonly options: MappingConsumerOptions) {}
+
+  /** Joins the consumer group and begins to deliver. */
+  public async start(): Promise<void> {
+    const { mapping, brokerAddress, log } = this.options;
+    const kafka = await connectKafka(brokerAddress, { retries: 30 });
+    await this.placeGroup();
+    const consumer = kafka.consumer({
+      groupId: mapping.consumerGroupId,
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: SESSION_MS / 5,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: MAX_PARTITION_BYTES,
+      metadataMaxAge: METADATA_MS,
+      retry: { retries: 30, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => !this.stopped },
+    });
+    this.consumer = consumer;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment));
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!this.stopped) log(`consumer group ${mapping.consumerGroupId}: ${payload.error.message}; it is joined again`);
+    });
+    await consumer.connect();
+    await consumer.subscribe({
+      topics: [...mapping.topics],
+      fromBeginning: mapping.startingPosition === 'TRIM_HORIZON',
+    });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.take(payload),
+    });
+  }
+
+  /** Leaves the group; invocations in flight end first, and their records stay uncommitted. */
+  public async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all([...this.lanes.values()].map((lane) => lane.stop()));
+    await this.consumer?.disconnect().catch(() => undefined);
+    await this.producer?.disconnect().catch(() => undefined);
+  }
+
+  /** Gives a group that has no offsets those of AT_TIMESTAMP. */
+  private async placeGroup(): Promise<void> {
+    const { mapping, brokerAddress } = this.options;
+    const { startingPosition, startingTimestamp, topics, consumerGroupId: groupId } = mapping;
+    if (startingPosition !== 'AT_TIMESTAMP' || startingTimestamp === undefined) return;
+    const admin = (await connectKafka(brokerAddress)).admin();
+    try {
+      for (const topic of topics) {
+        const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
+        if (committed?.partitions.some(({ offset }) => offset !== '-1')) continue;
+        const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, startingTimestamp * 1000);
+        await admin.setOffsets({ groupId, topic, partitions });
+      }
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  /** Ends the lanes of partitions that another consumer has now. */
+  private assign(assignment: { readonly [topic: string]: readonly number[] }): void {
+    const own = new Set(
+      Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((one) => topicPartition(topic, one))),
+    );
+    for (const [name, lane] of this.lanes) {
+      if (own.has(name)) continue;
+      this.lanes.delete(name);
+      void lane.stop();
+    }
+  }
+
+  private async take({ batch, resolveOffset, isStale, isRunning }: EachBatchPayload): Promise<void> {
+    if (this.stopped || isStale() || !isRunning()) return;
+    const records = batch.messages.map(({ offset, key, value, timestamp, headers }): PartitionRecord => ({
+      offset: Number(offset),
+      key,
+      value,
+      timestamp: Number(timestamp),
+      headers: headers ?? {},
+    }));
+    this.laneOf(batch.topic, batch.partition).take(records);
+    resolveOffset(batch.lastOffset());
+  }
+
+  private laneOf(topic: string, partition: number): PartitionLane {
+    const name = topicPartition(topic, partition);
+    const known = this.lanes.get(name);
+    if (known !== undefined) return known;
+    const place = [{ topic, partitions: [partition] }];
+    const lane = new PartitionLane({
+      ...this.options,
+      topic,
+      partition,
+      commit: (offset) => this.consumer!.commitOffsets([{ topic, partition, offset: String(offset) }]),
+      produceFailure: (target, key, value) => this.produce(target, key, value),
+      onRoom: (hasRoom) => (hasRoom ? this.consumer!.resume(place) : this.consumer!.pause(place)),
+    });
+    this.lanes.set(name, lane);
+    return lane;
+  }
+
+  private async produce(topic: string, key: Buffer | null, value: string): Promise<void> {
+    if (this.producer === undefined) {
+      const producer = (await connectKafka(this.options.brokerAddress)).producer();
+      await producer.connect();
+      this.producer = producer;
+    }
+    const timestamp = String(Math.floor(this.options.clock.now() * 1000));
+    await this.producer.send({ topic, messages: [{ key, value, timestamp }] });
+  }
+}

@@ -1,0 +1,190 @@
+import { describeWith } from '../../support/needs';
+import { eventually } from '../engine/support/local-aws';
+import { KafkaAccount, type Invocation } from './kafka-account';
+import { MISSING_KAFKA } from './local-kafka';
+
+/** Records of the long run. */
+const RECORDS = Number(process.env.KAFKA_RECORDS ?? 100_000);
+
+describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () => {
+  let account: KafkaAccount;
+
+  beforeAll(async () => {
+    account = await KafkaAccount.start();
+  }, 400_000);
+  afterAll(() => account?.stop());
+  beforeEach(() => {
+    account.invocations.length = 0;
+    account.onInvocation = () => undefined;
+  });
+
+  const send = async (topic: string, messages: { key: string; value: string; partition?: number }[]): Promise<void> => {
+    const producer = (await account.kafka()).producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    const timestamp = String(Math.floor(account.clock.now() * 1000));
+    await producer.send({ topic, messages: messages.map((message) => ({ ...message, timestamp })) });
+    await producer.disconnect();
+  };
+
+  const drained = (topic: string): Promise<unknown> =>
+    eventually(
+      () => account.emulator.kafkaBacklog(topic),
+      (backlog) => backlog !== undefined && backlog.put > 0 && backlog.queued === 0,
+      120_000,
+    );
+
+  const values = (invocations: readonly Invocation[]): string[] =>
+    invocations.flatMap(({ records }) => records.map(({ value }) => value));
+
+  test('deliver each partition in order, from the lowest offset that the function reports on, in batches of the size that is set', async () => {
+    await account.deploy('ordered', { partitions: 2, mapping: { BatchSize: 20 } });
+    const messages = Array.from({ length: 120 }, (_, i) => ({
+      key: `user-${i % 7}`,
+      value: `${i % 25 === 3 ? 'flaky ' : ''}${i}`,
+      partition: (i % 7) % 2,
+    }));
+    await send('ordered-topic', messages);
+    await drained('ordered-topic');
+
+    expect(values(account.invocations).sort()).toEqual(messages.map(({ value }) => value).sort());
+    for (const partition of ['ordered-topic-0', 'ordered-topic-1']) {
+      const own = account.invocations.filter((invocation) => invocation.partition === partition);
+      const offsets = own.flatMap(({ records }) => records.map(({ offset }) => offset));
+      expect(offsets).toEqual(offsets.map((_, place) => place));
+      for (const { records } of own) expect(records.length).toBeLessThanOrEqual(20);
+    }
+    expect((await account.failures('ordered')).notices).toEqual([]);
+  });
+
+  test('isolate a poison record by halves, keep its payload, and deliver its neighbours', async () => {
+    const mapping = { BatchSize: 20, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 1 };
+    await account.deploy('poisoned', { partitions: 1, mapping });
+    await send(
+      'poisoned-topic',
+      Array.from({ length: 20 }, (_, i) => ({ key: 'k', value: i === 7 ? 'poison' : String(i) })),
+    );
+    await drained('poisoned-topic');
+
+    const neighbours = Array.from({ length: 20 }, (_, i) => String(i)).filter((value) => value !== '7');
+    expect(values(account.invocations)).toEqual(neighbours);
+    const { notices, records } = await account.failures('poisoned');
+    expect(notices).toHaveLength(1);
+    expect(notices[0]!.requestContext.condition).toBe('RetryAttemptsExhausted');
+    expect(notices[0]!.KafkaBatchInfo).toMatchObject({
+      batchSize: 1,
+      recordsInfo: { 'poisoned-topic-0': { firstRecordOffset: '7', lastRecordOffset: '7' } },
+    });
+    expect(records.map(({ offset, value }) => [offset, Buffer.from(value, 'base64').toString()])).toEqual([
+      [7, 'poison'],
+    ]);
+  });
+
+  test('send what is older than the maximum age of records to the destination without another invocation', async () => {
+    await account.deploy('aged', { partitions: 1, mapping: { MaximumRecordAgeInSeconds: 60 } });
+    const producer = (await account.kafka()).producer();
+    await producer.connect();
+    const now = Math.floor(account.clock.now() * 1000);
+    await producer.send({
+      topic: 'aged-topic',
+      messages: [
+        { key: 'k', value: 'old', timestamp: String(now - 120_000) },
+        { key: 'k', value: 'new', timestamp: String(now + 3_600_000) },
+      ],
+    });
+    await producer.disconnect();
+    await drained('aged-topic');
+
+    expect(values(account.invocations)).toEqual(['new']);
+    const { notices } = await account.failures('aged');
+    expect(notices.map(({ requestContext }) => requestContext.condition)).toEqual(['RecordAgeExceeded']);
+  });
+
+  test(`lose no record, and keep the order of keys, while the function is killed, the broker is killed, the consumer is replaced and partitions are added`, async () => {
+    const stack = (partitions: number) => ({
+      partitions,
+      mapping: { BatchSize: 1_000, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 2 },
+    });
+    await account.deploy('long', stack(4));
+    let answered = 0;
+    let doomed = true;
+    account.onInvocation = ({ pid, records }) => {
+      if (doomed && answered > RECORDS * 0.2) {
+        doomed = false;
+        process.kill(pid, 'SIGKILL');
+        // Time for the kernel to close the connection of the handler, so that nothing of it counts.
+        return new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      answered += records.length;
+      return undefined;
+    };
+
+    const connect = async () => {
+      const connected = (await account.kafka()).producer({ idempotent: true, maxInFlightRequests: 1 });
+      await connected.connect();
+      return connected;
+    };
+    let producer = await connect();
+    const poison = new Set([0.1, 0.37, 0.73].map((share) => Math.floor(RECORDS * share)));
+    const steps = [
+      { at: 0.4, run: () => account.restartBroker() },
+      { at: 0.6, run: () => account.deploy('long', stack(6), 'update') },
+      { at: 0.8, run: () => account.restartServices() },
+    ];
+    let acting: Promise<void> = Promise.resolve();
+    let partitions = 4;
+    const counts = new Map<string, number>();
+    for (let sent = 0; sent < RECORDS;) {
+      const messages = Array.from({ length: Math.min(1_000, RECORDS - sent) }, (_, i) => {
+        const index = sent + i;
+        // Keys that came with the new partitions are in these; no key ever changes its partition.
+        const partition = index % partitions;
+        const key = `key-${partition}-${index % 97}`;
+        const number = counts.get(key) ?? 0;
+        counts.set(key, number + 1);
+        return { key, value: poison.has(index) ? 'poison' : String(number), partition };
+      });
+      await producer.send({ topic: 'long-topic', messages });
+      sent += messages.length;
+      const step = steps[0];
+      if (step !== undefined && sent >= RECORDS * step.at) {
+        steps.shift();
+        await acting;
+        acting = step.run();
+        if (step.at !== 0.6) continue;
+        await acting;
+        partitions = 6;
+        // kafkajs drops records of partitions that it has not heard of.
+        await producer.disconnect();
+        producer = await connect();
+      }
+    }
+    await acting;
+    await producer.disconnect();
+    await drained('long-topic');
+    expect(await account.emulator.kafkaBacklog('long-topic')).toEqual({ put: RECORDS, queued: 0 });
+
+    const { records: dead } = await account.failures('long');
+    expect(dead.map(({ value }) => Buffer.from(value, 'base64').toString())).toEqual(['poison', 'poison', 'poison']);
+    const places = new Set<string>();
+    const last = new Map<string, number>();
+    const disordered: string[] = [];
+    let delivered = 0;
+    for (const { partition, records } of account.invocations) {
+      for (const { offset, key, value } of records) {
+        delivered += 1;
+        if (places.has(`${partition}:${offset}`)) continue;
+        places.add(`${partition}:${offset}`);
+        if (Number(value) <= (last.get(key) ?? -1)) disordered.push(`${key}: ${value} after ${last.get(key)}`);
+        last.set(key, Number(value));
+      }
+    }
+    expect(doomed).toBe(false);
+    expect(places.size + dead.length).toBe(RECORDS);
+    expect(disordered).toEqual([]);
+    // Batches that were in flight when the consumer was replaced come again, and no others.
+    expect(delivered - places.size).toBeLessThanOrEqual(6 * 1_000);
+    expect(
+      [...new Set(account.invocations.map(({ partition }) => partition))].filter((one) => one.startsWith('long')),
+    ).toHaveLength(6);
+  }, 300_000);
+});
