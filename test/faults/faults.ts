@@ -201,7 +201,7 @@ export const FAULTS: readonly Fault[] = [
           'if (this.last !== undefined && minute <= this.last) return;',
         ),
         test: held(
-          'scaling/decide/forecast',
+          'scaling/decide/forecast/capacity-forecast',
           'the capacity forecast holds capacity while metrics are missing, and takes late or repeated minutes for nothing',
         ),
       },
@@ -625,7 +625,7 @@ export const FAULTS: readonly Fault[] = [
           'requests ??= 0;',
         ),
         test: held(
-          'scaling/decide/forecast',
+          'scaling/decide/forecast/capacity-forecast',
           'the capacity forecast holds capacity while metrics are missing, and takes late or repeated minutes for nothing',
         ),
       },

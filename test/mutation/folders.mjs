@@ -19,6 +19,7 @@ const TESTS = {
   'lib/ingestion/decide': [
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',
+    'test/ingestion/hang.test.ts',
     'test/ingestion/record-field.test.ts',
     'test/ingestion/redrive.test.ts',
     'test/ingestion/requests-in-flight.test.ts',
@@ -29,7 +30,6 @@ const TESTS = {
   // The response of a custom resource is tested with the handler that sends it.
   'lambda/support': ['test/lambda/support', 'test/lambda/cost-guard-release'],
   'lib/preflight/decide': ['test/preflight'],
-  'lib/scaling/decide/forecast': ['test/scaling/decide/forecast.test.ts'],
   'lib/training/decide': ['test/training/capacity-failure.test.ts'],
 };
 
