@@ -335,6 +335,13 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     source: `${MANAGED_POLICIES}/AWSLambdaMSKExecutionRole.html`,
   },
   {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
+    resource: '{SourceQueueArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/services-sqs-configure.html`,
+  },
+  {
     call: 'states:CreateStateMachine',
     actions: [
       'logs:CreateLogDelivery',

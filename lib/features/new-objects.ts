@@ -1,4 +1,4 @@
-import { CfnResource, Duration, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -10,6 +10,7 @@ import type { Construct } from 'constructs';
 import { acknowledgeInlinePolicy } from '../runtime/acknowledge';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements } from '../runtime/dependent-grants';
+import { sendObjectEvents } from '../runtime/object-events';
 import type { NewObjectsTrigger } from './spark-pipeline-props';
 
 /** Number of deliveries of an event after which it is a dead letter. */
@@ -27,7 +28,7 @@ export function startOnNewObjects(
   landing: { readonly bucket: s3.IBucket; readonly prefixes: readonly string[] },
   { maxObjects = 1000, maxWait = Duration.minutes(5) }: NewObjectsTrigger,
 ): sqs.Queue {
-  sendEvents(landing.bucket);
+  sendObjectEvents(landing.bucket);
   const letters = deadLetterQueue(
     scope,
     'NewObjectDeadLetters',
@@ -84,12 +85,4 @@ export function startOnNewObjects(
   });
   pipe.node.addDependency(policy);
   return letters;
-}
-
-/** Makes a bucket of this app send its events to EventBridge, without the function that aws-cdk-lib would create for it. */
-function sendEvents(bucket: s3.IBucket): void {
-  const resource = bucket.node.defaultChild;
-  if (resource === undefined || !CfnResource.isCfnResource(resource)) return;
-  if (resource.cfnResourceType !== 'AWS::S3::Bucket') return;
-  resource.addPropertyOverride('NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled', true);
 }

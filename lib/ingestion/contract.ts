@@ -46,6 +46,45 @@ export const REDRIVE_ENVIRONMENT = {
   retentionSeconds: 'TIDEGATE_RETENTION_SECONDS',
 } as const;
 
+/** Environment variables of the function that delivers results; one of `streamArn` and `eventBusArn` is set. */
+export const RESULT_SINK_ENVIRONMENT = {
+  /** Name of the bucket of the results. */
+  resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
+  /** ARN of the stream that gets the results. */
+  streamArn: 'TIDEGATE_RESULT_STREAM_ARN',
+  /** ARN of the event bus that gets the results. */
+  eventBusArn: 'TIDEGATE_RESULT_BUS_ARN',
+} as const;
+
+/** Columns of a result in a table, with their types in Hive: the fields of a message for a sink. */
+export const RESULT_COLUMNS = {
+  id: 'string',
+  key: 'string',
+  sequence_number: 'string',
+  arrived_at: 'double',
+  answered_at: 'double',
+  request_seconds: 'double',
+  status: 'int',
+  model: 'string',
+  variant: 'string',
+  content_type: 'string',
+  input_tokens: 'bigint',
+  output_tokens: 'bigint',
+  response_bytes: 'bigint',
+  response: 'string',
+  response_object: 'string',
+  error: 'string',
+  dead_letter: 'string',
+  result_object: 'string',
+  is_reference: 'boolean',
+} as const;
+
+/** Source of the events of results. */
+export const RESULT_EVENT_SOURCE = 'tidegate.ingestion';
+
+/** Detail type of the events of results. */
+export const RESULT_DETAIL_TYPE = 'Inference Result';
+
 /** Default of the maximum number of keys of an invocation in flight at once. */
 export const DEFAULT_CONCURRENCY = 64;
 

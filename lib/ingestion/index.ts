@@ -4,5 +4,7 @@ export * from './kafka-ingestion-props';
 export * from './kafka-source';
 export * from './msk-cluster';
 export * from './record-field';
+export * from './result-sink';
+export * from './result-table';
 export * from './stream-ingestion';
 export * from './stream-ingestion-props';

@@ -28,6 +28,7 @@ const CONTROL_PACKS = {
   LambdaAsyncFailureDestination: ['Serverless'],
   LambdaConcurrency: ['HIPAA.Security', 'NIST.800.53.R5'],
   LambdaDLQ: ['HIPAA.Security', 'NIST.800.53.R5', 'Serverless'],
+  LambdaEventSourceMappingDestination: ['Serverless'],
   LambdaInsideVPC: COMPLIANCE_PACKS,
   LambdaTracing: ['Serverless'],
   S3BucketDefaultLockEnabled: ['NIST.800.53.R4'],

@@ -1,6 +1,7 @@
 import { type App, Duration, Size, Stack, Validations } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
+import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { SparkPipeline } from '../../lib/features';
 import {
@@ -11,6 +12,7 @@ import {
   ServerlessEndpoint,
   SharedGpuEndpoint,
 } from '../../lib/inference';
+import { ResultSink, ResultTable, StreamIngestion } from '../../lib/ingestion';
 import { PolicyProof } from '../../lib/proof/policy-proof';
 import { synthesise } from './synthesis';
 
@@ -81,6 +83,22 @@ test.each<[string, (stack: Stack) => void]>([
         onNewObjects: {},
         guardTable: dynamodb.Table.fromTableName(stack, 'Guard', 'guard'),
       }),
+  ],
+  [
+    'the results of an ingestion on an event bus, a stream and in a table',
+    (stack) => {
+      const { resultsBucket } = new StreamIngestion(stack, 'Requests', {
+        endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+      });
+      void new ResultSink(stack, 'Bus', { resultsBucket, eventBus: new events.EventBus(stack, 'Answers') });
+      const stream = kinesis.Stream.fromStreamArn(
+        stack,
+        'Stream',
+        `arn:aws:kinesis:us-east-1:123456789012:stream/answers`,
+      );
+      void new ResultSink(stack, 'OnStream', { resultsBucket, stream });
+      void new ResultTable(stack, 'Table', { resultsBucket });
+    },
   ],
 ])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
   const { error, violations } = synthesise((app: App) => {

@@ -1,0 +1,75 @@
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import { RESULT_DETAIL_TYPE, RESULT_EVENT_SOURCE } from '../../lib/ingestion/contract';
+import type { RequestLimits, ResultMessage } from '../../lib/ingestion/decide/result-messages';
+import { awsClient } from './aws-client';
+
+/** Stream or event bus for results. */
+export interface ResultTarget {
+  readonly limits: RequestLimits;
+  /** Maximum size of a message, bytes. */
+  readonly maxMessageBytes: number;
+  /**
+   * Sends messages in one request.
+   *
+   * @returns those that the target did not take, in their order, and the reason of the first
+   * @throws the error of the request as a whole
+   */
+  send(
+    messages: readonly ResultMessage[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly failed: readonly ResultMessage[]; readonly reason: string | undefined }>;
+}
+
+/** Returns the messages whose entries in the response of a batch operation have an error. */
+function failures(
+  messages: readonly ResultMessage[],
+  entries: readonly { readonly ErrorCode?: string; readonly ErrorMessage?: string }[] | undefined,
+): { failed: readonly ResultMessage[]; reason: string | undefined } {
+  const failed = messages.filter((_, index) => entries?.[index]?.ErrorCode !== undefined);
+  const first = entries?.find(({ ErrorCode }) => ErrorCode !== undefined);
+  return { failed, reason: first && `${first.ErrorCode}: ${first.ErrorMessage ?? 'no message'}` };
+}
+
+/**
+ * {@link ResultTarget} on a Kinesis stream, with the record's key as partition key. A message has at most 1,000 KiB, which Firehose takes too.
+ * https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html,
+ * https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
+ */
+export function createStreamTarget(streamArn: string, kinesis = awsClient(KinesisClient)): ResultTarget {
+  return {
+    limits: { maxMessages: 500, maxBytes: 4 * 1024 * 1024 },
+    maxMessageBytes: 1000 * 1024 - 1024,
+    async send(messages, signal) {
+      const command = new PutRecordsCommand({
+        StreamARN: streamArn,
+        Records: messages.map(({ key, body }) => ({ PartitionKey: key, Data: Buffer.from(body) })),
+      });
+      const { Records } = await kinesis.send(command, { abortSignal: signal });
+      return failures(messages, Records);
+    },
+  };
+}
+
+/**
+ * {@link ResultTarget} on an event bus. A request takes ten entries; a message has at most 250 KiB, so that the smaller targets of rules take it too.
+ * https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+ */
+export function createBusTarget(eventBusArn: string, eventBridge = awsClient(EventBridgeClient)): ResultTarget {
+  return {
+    limits: { maxMessages: 10, maxBytes: 250 * 1024 },
+    maxMessageBytes: 240 * 1024,
+    async send(messages, signal) {
+      const command = new PutEventsCommand({
+        Entries: messages.map(({ body }) => ({
+          EventBusName: eventBusArn,
+          Source: RESULT_EVENT_SOURCE,
+          DetailType: RESULT_DETAIL_TYPE,
+          Detail: body,
+        })),
+      });
+      const { Entries } = await eventBridge.send(command, { abortSignal: signal });
+      return failures(messages, Entries);
+    },
+  };
+}
