@@ -65,7 +65,23 @@ function add({ form, accepted, refused, failed, slowestMs, slowest }) {
     failed: sum.failed + failed,
     ...(slowestMs > sum.slowestMs ? { slowestMs, slowest } : { slowestMs: sum.slowestMs, slowest: sum.slowest }),
   });
+  // Whoever ends a long run early has the forms that it came through.
+  const { accepted: yes, refused: no, failed: bad } = results.get(form);
+  const part = parts.find((one) => one.form === form);
+  if (parts.length > 1 && yes + no + bad === part.to - part.from)
+    console.log(
+      `read: ${form}, ${part.to - part.from} inputs, ${bad} failed, ${spentSeconds().toFixed(0)} s of CPU so far`,
+    );
 }
+
+/** Seconds of CPU of this process and its threads; not those of the processes that decode parquet. */
+function spentSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** Inputs of which at least one is good enough to be accepted, where the good ones of a form are good. */
+const ENOUGH_INPUTS = 300;
 
 /** Reads some inputs in a thread; ends with 'end', 'hang' or 'death', and the place from which to go on. */
 function readInThread(parts, maxMs, name) {
@@ -208,8 +224,14 @@ for (const row of table)
   );
 const seconds = (performance.now() - started) / 1000;
 console.log(
-  `${total(1)} inputs in ${seconds.toFixed(0)} s, ${(Number(total(1)) / seconds).toFixed(0)} a second; seed ${flags.seed}`,
+  `${total(1)} inputs in ${seconds.toFixed(0)} s, ${(Number(total(1)) / seconds).toFixed(0)} a second, ${spentSeconds().toFixed(0)} s of CPU; seed ${flags.seed}`,
 );
+for (const [form, { accepted, refused }] of results) {
+  if (accepted > 0 || refused < ENOUGH_INPUTS) continue;
+  const failure = { form, reason: 'no input was accepted: the good inputs of this form are none' };
+  console.log(`FAILED ${form}: ${failure.reason}`);
+  failures.push(failure);
+}
 
 if (!flags['self-test'] && Number(flags.commands) > 0) {
   const { readThroughCommand } = await import('./through-command.mjs');

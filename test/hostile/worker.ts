@@ -4,7 +4,7 @@ import { InputError } from '../../lib/core/errors';
 import { Random } from '../../lib/simulation/random';
 import { chatTemplate } from '../simulation/blueprint/chat-template';
 import { notANumber, type Form, type HostileInput } from './form';
-import { COMMAND_FORMS } from './forms/commands';
+import { COMMAND_FORMS, prepareInspection } from './forms/commands';
 import { CONTRACTS } from './forms/contracts';
 import { SELF_TEST } from './forms/self-test';
 import { TEMPLATE_FORMS } from './forms/templates';
@@ -72,7 +72,7 @@ function kindOf(reason: string): string {
 
 async function main(): Promise<void> {
   fs.mkdirSync(folder, { recursive: true });
-  if (!isSelfTest) await prepareParquet();
+  if (!isSelfTest) await Promise.all([prepareParquet(), prepareInspection(folder)]);
   const kinds = new Set<string>();
   for (const { form: name, from, to } of parts) {
     const number = forms.findIndex((one) => one.name === name);

@@ -66,6 +66,46 @@ const savedForm: Form = {
   },
 };
 
+/** Changed file of a folder that `tidegate inspect` wrote, after the line with its name; the recorded days are replayed with it. */
+const inspectedForm: Form = {
+  name: 'inspected folders',
+  share: 1,
+  input: (random) => {
+    const names = Object.keys(inspectedFiles());
+    const name = names[Math.floor(random.uniform() * names.length)]!;
+    return `${name}\n${mutatedJsonText(JSON.parse(inspectedFiles()[name]!), random)}`;
+  },
+  read: async (input, folder) => {
+    const text = textOf(input);
+    const end = text.indexOf('\n');
+    const inspected = path.join(folder, 'inspected');
+    fs.rmSync(inspected, { recursive: true, force: true });
+    for (const [name, content] of Object.entries(inspectedFiles())) write(inspected, name, content);
+    const name = text.slice(0, end);
+    // Shrinking may cut the name, too.
+    if (name in inspectedFiles()) write(inspected, name, text.slice(end + 1));
+    const flags = ['--price', 'ml.g5.xlarge=1.5', '--json'];
+    return [await run(['agree', inspected, ...flags]), await run(['simulate', inspected, '--no-advice', ...flags])];
+  },
+};
+
+let inspected: { readonly [name: string]: string } | undefined;
+
+/** Files of JSON of an inspection. */
+function inspectedFiles(): { readonly [name: string]: string } {
+  if (inspected === undefined) throw new Error('prepareInspection comes first');
+  return inspected;
+}
+
+/** Inspects the good responses; called once before the first input. */
+export async function prepareInspection(folder: string): Promise<void> {
+  const [saved, out] = ['good-saved', 'good-inspected'].map((name) => path.join(folder, name)) as [string, string];
+  for (const [name, document] of Object.entries(SAVED)) write(saved, name, JSON.stringify(document));
+  await run(['inspect', '--from', saved, '--out', out, '--json']);
+  const names = fs.readdirSync(out).filter((name) => name.endsWith('.json'));
+  inspected = Object.fromEntries(names.map((name) => [name, fs.readFileSync(path.join(out, name), 'utf8')]));
+}
+
 const values = (type: string, given: object): object => ({
   address: `${type}.chat`,
   mode: 'managed',
@@ -264,6 +304,7 @@ async function readFlags(input: HostileInput, folder: string): Promise<unknown> 
 
 export const COMMAND_FORMS: readonly Form[] = [
   savedForm,
+  inspectedForm,
   {
     name: 'terraform show -json',
     share: 3,

@@ -1,4 +1,5 @@
 import { redriveText } from '../../../bin/output/redrive-formats';
+import { parseKafkaBatches } from '../../../lambda/kafka-consumer/kafka-batch';
 import { parseBatch } from '../../../lambda/stream-consumer/batch';
 import { parsePriceFile, readPriceList } from '../../../lib/catalog/price-list';
 import { InputError } from '../../../lib/core/errors';
@@ -9,12 +10,14 @@ import {
   parseGuardState,
   guardPlan,
 } from '../../../lib/cost/contract';
+import { decideGuardLevel } from '../../../lib/cost/decide';
 import { parseSweeperConfiguration } from '../../../lib/inference/contract';
 import {
   formatResultLine,
   parseDeadLetter,
   parseInferenceRequest,
   parseInferenceResponse,
+  parseMeasurementLine,
   parseResultLine,
 } from '../../../lib/ingestion/contract';
 import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
@@ -23,12 +26,14 @@ import {
   parseRedriveMarker,
   parseRedriveReport,
   parseRedriveRequest,
+  parseSince,
 } from '../../../lib/ingestion/decide/redrive';
 import { parseInspection, parseRecording } from '../../../lib/inspection/contract';
 import { checkStageConfiguration, stageConfiguration } from '../../../lib/platform/stages';
 import { parseForecasterConfiguration, parseScaleNotice, parseWatchedFleets } from '../../../lib/scaling/contract';
-import { parseForecastState } from '../../../lib/scaling/decide/forecast/capacity-forecast';
+import { CapacityForecast, parseForecastState } from '../../../lib/scaling/decide/forecast';
 import { parseThreshold } from '../../../lib/simulation/rehearse';
+import { job, plan, seenAt } from '../../cost/decide/fixtures';
 import { getProducts, regionFile } from '../../support/price-lists';
 import { bytesOf, textOf, type Form } from '../form';
 import { mutated, mutatedJson, mutatedJsonText } from '../mutations';
@@ -102,6 +107,105 @@ const RESULT = {
   response_object: null,
   error: null,
   dead_letter: null,
+};
+
+const MEASUREMENT = {
+  id: 'r-1',
+  key: 'k',
+  context_tokens: 100,
+  generated_tokens: 20,
+  sent_at: null,
+  answered_at: 1.5e9,
+  service_seconds: 1.5,
+  queue_seconds: 0,
+};
+
+const KAFKA_RECORD = {
+  topic: 'requests',
+  partition: 0,
+  offset: 7,
+  timestamp: 1_767_571_200_000,
+  timestampType: 'CREATE_TIME',
+  key: 'aw==',
+  value: 'e30=',
+  headers: [{ trace: [97, 98] }],
+};
+
+/** Memory of a guard after its first look. */
+const { memory: MEMORY } = decideGuardLevel(plan, seenAt(60, { trainingJobs: [job] }), undefined);
+
+const FORECAST_SETTINGS = {
+  slotsPerInstance: 16,
+  serviceSeconds: 2,
+  provisioningSeconds: 258,
+  minCapacity: 1,
+  maxCapacity: 100,
+};
+
+/** Forecast after a few hours. */
+const FORECAST = new CapacityForecast(FORECAST_SETTINGS);
+for (let minute = 0; minute < 300; minute++) FORECAST.observe(minute, 400 + ((minute * 37) % 90));
+
+const SERIES = [
+  'instances',
+  'invocations',
+  'concurrencyPerInstance',
+  'maxConcurrencyPerInstance',
+  'modelLatencySeconds',
+  'overheadLatencySeconds',
+  'errors4xx',
+  'errors5xx',
+];
+
+const RECORDING = {
+  resourceId: 'endpoint/chat/variant/main',
+  start: '2026-01-05T00:00:00.000Z',
+  periodSeconds: 60,
+  series: Object.fromEntries(SERIES.map((name) => [name, [1, null, 2.5]])),
+  instancesFrom: 'DesiredInstanceCount',
+};
+
+const MANIFEST = {
+  kind: 'tidegate-inspection',
+  format: 1,
+  madeAt: '2026-01-05T00:00:00.000Z',
+  window: { start: '2026-01-04T00:00:00.000Z', end: '2026-01-05T00:00:00.000Z', periodSeconds: 60 },
+  source: 'account',
+  version: '0.1.0',
+  command: 'tidegate inspect chat',
+  endpointName: 'chat',
+  accountId: null,
+  region: 'eu-west-1',
+  template: 'template.json',
+  fleets: [
+    {
+      resourceId: 'endpoint/chat/variant/main',
+      scalableDimension: 'sagemaker:variant:DesiredInstanceCount',
+      name: 'main',
+      kind: 'realtime',
+      scaling: 'registered',
+      currentCapacity: 2,
+      slotsPerInstance: 8,
+      slotsFrom: 'tag',
+      trace: 'traffic.json',
+      profile: 'profile.json',
+      recording: 'recording.json',
+      service: {
+        method: 'little',
+        periods: 20,
+        meanSeconds: 1.5,
+        coefficientOfVariation: 1,
+        p10Seconds: 1,
+        p50Seconds: 1.4,
+        p90Seconds: 2,
+        littleSeconds: 1.5,
+        latencySeconds: null,
+      },
+    },
+  ],
+  read: [{ what: 'endpoint', from: 'sagemaker:DescribeEndpoint' }],
+  missing: [{ what: 'activities', action: 'application-autoscaling:DescribeScalingActivities', reason: 'denied' }],
+  notes: ['a note'],
 };
 
 const RECORD_FIELDS = { id: parseRecordField('$.id'), key: parseRecordField('$.key') };
@@ -195,28 +299,12 @@ export const CONTRACTS: readonly Form[] = [
     ],
     (text) => parseBudget(text, 1_767_600_000),
   ),
-  json('state and records of the guard', 3, [{ level: 'ok', previousLevel: 'warn', spentUsd: 1 }], (text) => [
-    parseGuardRecord(text),
-    parseGuardState(1, text, '[]'),
-  ]),
+  json('state and records of the guard', 3, [{ level: 'ok', previousLevel: 'warn', spentUsd: 1 }, MEMORY], (text) =>
+    text.includes('previousLevel') ? parseGuardRecord(text) : parseGuardState(1, text, '[]'),
+  ),
   json('settings of the forecaster', 5, [FORECASTER], parseForecasterConfiguration),
-  json(
-    'state of the forecaster',
-    3,
-    [
-      {
-        version: 1,
-        settings: 'x',
-        lastMinute: 5,
-        capacity: 1,
-        requests: 3,
-        minutes: {},
-        phases: {},
-        quantile: {},
-        fleets: [],
-      },
-    ],
-    (text) => parseForecastState(parsedJson(text)),
+  json('state of the forecaster', 3, [FORECAST.toState()], (text) =>
+    new CapacityForecast(FORECAST_SETTINGS, parseForecastState(parsedJson(text))).decide(),
   ),
   json(
     'watched fleets and the sweeper',
@@ -257,17 +345,34 @@ export const CONTRACTS: readonly Form[] = [
   json(
     'requests, responses and results',
     6,
-    [RESULT, { id: 'r', key: 'k', context_tokens: 1, generated_tokens: 2, sent_at: 3 }],
+    [RESULT, MEASUREMENT, { id: 'r', key: 'k', context_tokens: 1, generated_tokens: 2, sent_at: 3 }],
     (text) => [
       parseInferenceResponse(text),
-      text.includes('answered_at') ? formatResultLine(parseResultLine(text)) : parseInferenceRequest(text),
+      text.includes('queue_seconds')
+        ? parseMeasurementLine(text)
+        : text.includes('answered_at')
+          ? formatResultLine(parseResultLine(text))
+          : parseInferenceRequest(text),
     ],
   ),
   json(
     'dead letters',
     2,
-    [{ sequence_number: '1', partition_key: 'k', payload_base64: 'e30=', error: 'x', at: 1 }],
+    [
+      { sequenceNumber: '1', partitionKey: 'k', payloadBase64: 'e30=', error: 'x', at: 1 },
+      { sequenceNumber: '1', partitionKey: 'k', payloadBase64: 'e30=', error: 'x', at: 1, kafkaRecord: KAFKA_RECORD },
+    ],
     parseDeadLetter,
+  ),
+  json(
+    'events of Kafka',
+    3,
+    [{ eventSource: 'SelfManagedKafka', records: { 'requests-0': [KAFKA_RECORD, { ...KAFKA_RECORD, offset: 8 }] } }],
+    (text) => {
+      // The payload is looked at as that of any other stream.
+      const batches = parseKafkaBatches(parsedJson(text), 'group', RECORD_FIELDS);
+      return batches.map(({ records, ...batch }) => ({ ...batch, records: records.length }));
+    },
   ),
   json(
     'events, reports, markers and failed batches of a redrive',
@@ -312,16 +417,17 @@ export const CONTRACTS: readonly Form[] = [
   json('price lists of AWS', 3, [getProducts(listed), regionFile(listed)], (text) =>
     parsedProblems(readPriceList(parsedJson(text), 'hostile.json')),
   ),
-  json(
-    'manifests and recordings of inspections',
-    3,
-    [
-      { kind: 'tidegate-inspection', format: 1, fleets: [] },
-      { start: 0, series: {} },
-    ],
-    (text) => [parseInspection('inspection.json', text), parseRecording('recording.json', text)],
+  json('manifests and recordings of inspections', 3, [MANIFEST, RECORDING], (text) =>
+    text.includes('series') ? parseRecording('recording.json', text) : parseInspection('inspection.json', text),
   ),
   STAGE_FORM,
+  {
+    name: 'times of a redrive',
+    share: 1,
+    input: (random) =>
+      mutated(['6h', '30m', '2d', '2026-01-05T00:00:00Z', '2026-01-05'][Math.floor(random.uniform() * 5)]!, random),
+    read: (input) => parseSince(textOf(input), 1_767_600_000),
+  },
   {
     name: 'thresholds',
     share: 2,
