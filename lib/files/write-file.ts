@@ -27,6 +27,13 @@ export function writingError(file: string, error: NodeJS.ErrnoException): Error 
   });
 }
 
+/** Problem of a result that standard output does not take, such as a file on a full disk; undefined where the reader has ended, as `head` does. */
+export function outputProblem({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  if (code === 'EPIPE' || code === 'EOF' || code === 'ECONNRESET') return undefined;
+  const reason = REASONS[code] ?? 'it takes no more';
+  return `standard output cannot be written: ${reason} (${code}); what was written is not the whole result`;
+}
+
 const REASONS: { readonly [code: string]: string | undefined } = {
   ENOSPC: 'its disk is full; free some space, or name a file on another disk',
   EDQUOT: 'the quota of its disk is used up; free some space, or name a file on another disk',

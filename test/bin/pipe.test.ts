@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { projectDirectory } from '../architecture/imports';
 import { chatTemplate } from '../simulation/blueprint/chat-template';
+import { testWith } from '../support/needs';
 
 let folder: string;
 beforeAll(() => {
@@ -52,6 +53,35 @@ test('a reader that leaves early ends the command without a word', () => {
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^(0|141)\nUsage: tidegate .*\n$/);
 }, 60_000);
+
+const MISSING_FULL_DEVICE = fs.existsSync('/dev/full') ? undefined : 'a device that is full: /dev/full of Linux';
+
+testWith(MISSING_FULL_DEVICE).each([
+  ['a result in text', 'simulate Chat.template.json --trace short.csv --service-mean 2 --no-advice'],
+  ['a result in JSON', 'prove Chat.template.json --json'],
+  ['a script', 'completion bash'],
+  ['a help', '--help'],
+])(
+  '%s on a full disk is a failure that is named',
+  (_what, args) => {
+    // A device that takes nothing, as a full disk.
+    const { stdout, stderr } = bash(
+      `tidegate ${args} >/dev/full; echo $?; tidegate ${args} >/dev/full 2>/dev/full; echo $?`,
+    );
+    expect(stderr).toMatch(/^tidegate: standard output cannot be written: its disk is full; .*\(ENOSPC\)/m);
+    expect(stdout).toBe('1\n1\n');
+  },
+  60_000,
+);
+
+testWith(MISSING_FULL_DEVICE)(
+  'notes on a full disk leave the result as it is',
+  () => {
+    const { stdout } = bash('tidegate simulate Chat.template.json --trace short.csv --no-advice 2>/dev/full; echo $?');
+    expect(stdout).toMatch(/^endpoint\/chat[^]*\n0\n$/);
+  },
+  60_000,
+);
 
 test('a template and a trace come from standard input', () => {
   const { stdout, stderr } = bash(

@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { writeInspectionFolder } from '../../bin/inspect/inspection-folder';
 import { fullDiskNote, requireFreeSpace } from '../../lib/files/free-space';
 import { writeWholeFile } from '../../lib/files/write-file';
 import { projectDirectory } from '../architecture/imports';
 import { chatTemplate } from '../simulation/blueprint/chat-template';
 
-let mockSync: (() => void) | undefined;
+let mockSync: (() => unknown) | undefined;
 let mockDisk: { readonly bavail: number; readonly bsize: number } | undefined;
 
 jest.mock('node:fs', () => {
@@ -33,6 +34,32 @@ afterEach(() => {
 const fails = (code: string) => () => {
   throw Object.assign(new Error(`${code}: an error, write`), { code });
 };
+
+describe('a folder of an inspection', () => {
+  const files = (content: string): Map<string, string> =>
+    new Map(['trace.json', 'template.json', 'inspection.json'].map((name) => [name, content]));
+
+  test.each([1, 2, 3])('on a disk that is full at file %d is left as it was, or not made', (full) => {
+    const out = path.join(folder, 'above', 'out');
+    const fillUp = (): void => {
+      let written = 0;
+      mockSync = () => ++written >= full && fails('ENOSPC')();
+    };
+    const name = [...files('').keys()][full - 1]!;
+    fillUp();
+    expect(() => writeInspectionFolder(out, files('first'))).toThrow(
+      `${path.join(out, name)} cannot be written: its disk is full`,
+    );
+    expect(fs.readdirSync(folder)).toEqual([]);
+
+    mockSync = undefined;
+    writeInspectionFolder(out, files('first'));
+    fillUp();
+    expect(() => writeInspectionFolder(out, files('second'))).toThrow('its disk is full');
+    expect(fs.readdirSync(out).sort()).toEqual([...files('').keys()].sort());
+    for (const one of fs.readdirSync(out)) expect(fs.readFileSync(path.join(out, one), 'utf8')).toBe('first');
+  });
+});
 
 describe('a file', () => {
   test('is written with the folders above it, and replaced with its permissions', () => {

@@ -35,6 +35,8 @@ const MAX_HANGS = 5;
 
 const work = fs.mkdtempSync(path.join(fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir(), 'tidegate-hostile-'));
 process.once('exit', () => fs.rmSync(work, { recursive: true, force: true }));
+// The end of the process removes its files.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
 const bundle = path.join(projectDirectory, '.local', 'hostile', `worker-${process.pid}.cjs`);
 process.once('exit', () => fs.rmSync(bundle, { force: true }));
 buildSync({

@@ -4,7 +4,7 @@ import { epochUnit, LATEST_DATE, otherUnit, type TimeUnit, unitName, UNITS_PER_S
 import { shownValue, traceError } from './trace-text';
 
 const DATE_TIME =
-  /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,12})?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/i;
+  /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,12})?)?\s*(Z|UTC|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$/i;
 
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 

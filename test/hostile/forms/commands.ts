@@ -6,6 +6,7 @@ import { InputError } from '../../../lib/core/errors';
 import type { Random } from '../../../lib/simulation/random';
 import { chatTemplate } from '../../simulation/blueprint/chat-template';
 import { pastResponses } from '../../support/saved-responses';
+import { openWorkload } from '../../../lib/traffic-file/open-workload';
 import { bytesOf, textOf, type Form, type HostileInput } from '../form';
 import { mutated, mutatedJsonText, NUMBERS } from '../mutations';
 
@@ -66,6 +67,9 @@ const savedForm: Form = {
   },
 };
 
+/** Longest recorded traffic that is replayed here. */
+const MAX_SECONDS = 86_400;
+
 /** Changed file of a folder that `tidegate inspect` wrote, after the line with its name; the recorded days are replayed with it. */
 const inspectedForm: Form = {
   name: 'inspected folders',
@@ -84,6 +88,9 @@ const inspectedForm: Form = {
     const name = text.slice(0, end);
     // Shrinking may cut the name, too.
     if (name in inspectedFiles()) write(inspected, name, text.slice(end + 1));
+    // A wild date makes minutes of traffic months, which take their time and show nothing new.
+    const { durationSeconds } = await openWorkload({ trace: path.join(inspected, 'trace.json'), seed: 1 });
+    if (durationSeconds > MAX_SECONDS) return durationSeconds;
     const flags = ['--price', 'ml.g5.xlarge=1.5', '--json'];
     return [await run(['agree', inspected, ...flags]), await run(['simulate', inspected, '--no-advice', ...flags])];
   },

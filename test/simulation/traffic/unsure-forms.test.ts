@@ -201,6 +201,12 @@ describe('numbers of a metric', () => {
     expect((await read(lines)).requestCount).toBe(80);
   });
 
+  test.each(['+99:99', '+15:00', '-05:60'])('with the zone %s, which no place has, are refused', async (zone) => {
+    await expect(read(table('timestamp,value', 3, () => `2026-01-05T01:00:00${zone},4`))).rejects.toThrow(
+      /^trace:2: the timestamp is/,
+    );
+  });
+
   test('with zones of two digits, as databases write them, are read', async () => {
     const workload = await read(table('timestamp,value', 3, (index) => `2026-01-05 0${index + 1}:00:00+01,4`));
     expect(workload).toMatchObject({ startsAt: EPOCH, utcOffsetSeconds: 3600 });
