@@ -25,6 +25,14 @@ export class RequestFailedError extends RetryableError {
   }
 }
 
+/** The endpoint, or a container, takes no more requests at the moment. */
+export class EndpointBusyError extends RetryableError {
+  public constructor(message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'EndpointBusyError';
+  }
+}
+
 /** Response of the endpoint, its bytes as they came. */
 export interface EndpointAnswer {
   readonly status: number;
@@ -56,6 +64,9 @@ interface ServiceError {
 /** Messages of a 400 that the endpoint causes and not the request: it is missing for now, or scaled to zero. */
 const ENDPOINT_MISSING = /not found|no capacity|not in service/i;
 
+/** Statuses with which a container, or SageMaker, refuses a request for lack of places. */
+const REFUSED_STATUS: ReadonlySet<number> = new Set([429, 503]);
+
 /** Statuses of a busy model container, which do not depend on the record. */
 const BUSY_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 
@@ -70,6 +81,7 @@ const DENIED: ReadonlySet<string> = new Set([
 function classifyModelError(error: ServiceError, options: { readonly cause: unknown }): Error {
   const status = error.OriginalStatusCode ?? 500;
   const message = `the model returned ${status}: ${error.OriginalMessage ?? error.message ?? 'no message'}`;
+  if (REFUSED_STATUS.has(status)) return new EndpointBusyError(message, options);
   if (BUSY_STATUS.has(status)) return new RetryableError(message, options);
   return new RequestFailedError(message, status, options);
 }
@@ -84,8 +96,10 @@ export function classifyInvocationError(thrown: unknown): Error {
   if (DENIED.has(name)) return new PermanentError(message, options);
   const status = error.$metadata?.httpStatusCode;
   const isClientError = status !== undefined && status >= 400 && status < 500 && !BUSY_STATUS.has(status);
-  const isThrottled = /Throttl|TooManyRequests|NotReady|LimitExceeded|Timeout/i.test(name);
-  if (!isClientError || isThrottled || ENDPOINT_MISSING.test(message)) return new RetryableError(message, options);
+  if (!/NotReady/.test(name) && (/Throttl|TooManyRequests/i.test(name) || status === 429))
+    return new EndpointBusyError(message, options);
+  const isTransient = /NotReady|LimitExceeded|Timeout/i.test(name);
+  if (!isClientError || isTransient || ENDPOINT_MISSING.test(message)) return new RetryableError(message, options);
   return status === 401 || status === 403
     ? new PermanentError(message, options)
     : new RequestFailedError(message, status, options);

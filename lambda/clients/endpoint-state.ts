@@ -15,7 +15,7 @@ import { awsClient } from './aws-client';
 /** Client of endpoints and inference components. */
 export interface EndpointStates {
   /** Returns the state of a variant or of an inference component. */
-  fleetState(fleet: WatchedFleet, signal?: AbortSignal): Promise<FleetState>;
+  fleetState(fleet: Pick<WatchedFleet, 'resourceId' | 'fleetName'>, signal?: AbortSignal): Promise<FleetState>;
   /**
    * Returns the instances of a variant, those of a deployment in progress included.
    *

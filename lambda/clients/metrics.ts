@@ -17,6 +17,8 @@ export interface MetricValue {
   readonly unit: string;
   readonly atSeconds: EpochSeconds;
   readonly dimensions: { readonly [name: string]: string };
+  /** True for a value of high resolution, which alarms with a period below a minute need. @default false */
+  readonly isHighResolution?: boolean;
 }
 
 /** Client that publishes metrics. */
@@ -81,13 +83,14 @@ export function createMetrics(
   };
 }
 
-function datum({ metricName, value, unit, atSeconds, dimensions }: MetricValue): MetricDatum {
+function datum({ metricName, value, unit, atSeconds, dimensions, isHighResolution }: MetricValue): MetricDatum {
   return {
     MetricName: metricName,
     Value: value,
     Unit: unit as StandardUnit,
     Timestamp: new Date(atSeconds * 1000),
     Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+    ...(isHighResolution === true && { StorageResolution: 1 }),
   };
 }
 

@@ -29,6 +29,8 @@ export interface StreamRecord {
 export interface Batch {
   /** Name of the stream, or the consumer group of a topic: the results have it in their keys. */
   readonly streamName: string;
+  /** ARN of the stream; undefined for a topic. */
+  readonly streamArn?: string;
   /** Shard, or topic and partition. */
   readonly shardId: string;
   readonly records: readonly StreamRecord[];

@@ -7,7 +7,9 @@ import type { WallClock } from '../support/clock';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
+import type { BacklogOfPeriod } from './backlog-meter';
 import type { Batch, RecordFields, StreamRecord } from './batch';
+import type { CapacityFollower } from './capacity-follower';
 import { DoneRecords } from './done-records';
 import { EndpointEvidence } from './endpoint-evidence';
 import { RequestSlots } from './key-lanes';
@@ -26,6 +28,8 @@ export interface ConsumerDependencies {
   readonly logger: Logger;
   /** Maximum number of keys of an invocation in flight. */
   readonly concurrency: number;
+  /** Capacity of the endpoint that the requests in flight follow, below `concurrency`; undefined where they follow none. */
+  readonly capacity?: CapacityFollower;
   /** Maximum number of failures of one record, while others are answered, before the record becomes a dead letter. */
   readonly maxModelFailures: number;
   /** Sources of the id and the order key of records. */
@@ -34,6 +38,8 @@ export interface ConsumerDependencies {
   readonly maxRecordBytes: number;
   /** Publishes counts of a batch; a failure does not affect the records. */
   readonly publish: (streamName: string, counts: BatchCounts, signal: AbortSignal) => Promise<void>;
+  /** Publishes the records that wait for the capacity of the endpoint; a failure does not affect the records. */
+  readonly publishBacklog?: (streamName: string, backlog: BacklogOfPeriod, signal: AbortSignal) => Promise<void>;
 }
 
 /** Counts of one batch for the metrics of the stream. */
@@ -74,7 +80,7 @@ const END_MS = 500;
  * finds the lines of an earlier one, and completes what follows from them.
  */
 export function createConsumer(dependencies: ConsumerDependencies): Consumer {
-  const { clock, logger, results } = dependencies;
+  const { clock, logger, results, capacity } = dependencies;
   const seen = new SeenRecords();
   const done = new DoneRecords();
   const requests: SessionOptions['requests'] = new Map();
@@ -116,13 +122,26 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
 
     const writer = new OutcomeWriter({ ...dependencies, batch, log, seen, done });
     const lookSeconds = Math.min(LOOK_DEADLINE_SECONDS, allMs / 3000);
-    const written = await withDeadline(lookSeconds, 'reading the results', async (signal) => {
+    const find = async (signal: AbortSignal) => {
       const found = await log.find(batch, cursor !== undefined, signal);
       for (const [key, lines] of found.objects) await writer.complete({ key, lines }, batch.records, signal);
       return found;
-    });
+    };
+    const { streamArn } = batch;
+    const [written] = await withDeadline(lookSeconds, 'reading the results', (signal) =>
+      Promise.all([
+        find(signal),
+        // Later looks go on beside the requests.
+        streamArn !== undefined && capacity?.isKnown === false && capacity.observe({ streamArn, shardId }, signal),
+      ]),
+    );
     const session = new Session({
       ...dependencies,
+      capacity,
+      publishBacklog: (streamName, backlog) =>
+        withDeadline(LOOK_DEADLINE_SECONDS, 'the backlog', async (signal) =>
+          dependencies.publishBacklog?.(streamName, backlog, signal),
+        ),
       evidence,
       batch,
       cursor,
@@ -167,7 +186,7 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
 
   return {
     async process(batches, context, cursorOf) {
-      const slots = new RequestSlots(dependencies.concurrency);
+      const slots = new RequestSlots(() => capacity?.limit ?? dependencies.concurrency);
       const ends = await Promise.allSettled(
         batches.map((batch) => processBatch(batch, context, slots, cursorOf?.(batch))),
       );

@@ -8,7 +8,12 @@ import {
   type FailuresOfRecord,
 } from '../../lib/ingestion/decide/verdict';
 import type { EpochSeconds } from '../../lib/core/time';
-import { RequestFailedError, type EndpointAnswer, type EndpointRuntime } from '../clients/endpoint-runtime';
+import {
+  EndpointBusyError,
+  RequestFailedError,
+  type EndpointAnswer,
+  type EndpointRuntime,
+} from '../clients/endpoint-runtime';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
@@ -33,6 +38,8 @@ export interface EndpointInvokerOptions {
   readonly signal: AbortSignal;
   /** Ends the pauses before retries. */
   readonly pauseSignal: AbortSignal;
+  /** Called when the endpoint refuses a request as busy. */
+  readonly onBusy?: () => void;
   readonly maxModelFailures: number;
   /** Maximum size of a payload, bytes. */
   readonly maxRecordBytes: number;
@@ -210,6 +217,7 @@ export class EndpointInvoker {
     } catch (error) {
       if (signal.aborted) evidence.abandoned(number);
       else evidence.failed(number);
+      if (error instanceof EndpointBusyError) this.options.onBusy?.();
       throw error;
     }
   }

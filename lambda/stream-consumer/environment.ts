@@ -1,19 +1,25 @@
 import { METRIC_NAMESPACE } from '../../lib/core/metric-namespace';
 import {
+  BACKLOG_PER_INSTANCE_METRIC,
   DEAD_LETTERS_METRIC,
   DEFAULT_MEDIA_TYPE,
   INGESTION_ENVIRONMENT as names,
+  parseFollowedFleets,
   STREAM_NAME_DIMENSION,
   UNANSWERED_BATCHES_METRIC,
+  WAITING_RECORD_AGE_METRIC,
 } from '../../lib/ingestion/contract';
 import { parseRecordField } from '../../lib/ingestion/decide/record-field';
 import { createEndpointRuntime } from '../clients/endpoint-runtime';
+import { createEndpointStates } from '../clients/endpoint-state';
 import { createMetrics } from '../clients/metrics';
 import { createObjectStore } from '../clients/object-store';
+import { createOpenShards } from '../clients/open-shards';
 import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
 import { systemSleep } from '../support/sleep';
+import { CapacityFollower } from './capacity-follower';
 import { MAX_SECOND_REQUESTS } from './endpoint-invoker';
 import type { ConsumerDependencies } from './consumer';
 
@@ -34,6 +40,7 @@ export function consumerDependencies(): ConsumerDependencies {
     random: Math.random,
     logger,
     concurrency,
+    capacity: capacityOf(concurrency),
     maxModelFailures: requiredNumberEnv(names.maxModelFailures),
     recordFields: {
       id: parseRecordField(optionalEnv(names.recordId) ?? 'sequence-number'),
@@ -56,5 +63,32 @@ export function consumerDependencies(): ConsumerDependencies {
           })),
         signal,
       ),
+    publishBacklog: (streamName, { atSeconds, perInstance, ageSeconds }, signal) =>
+      metrics.put(
+        [
+          { metricName: BACKLOG_PER_INSTANCE_METRIC, value: perInstance, unit: 'Count' },
+          { metricName: WAITING_RECORD_AGE_METRIC, value: ageSeconds, unit: 'Seconds' },
+        ].map((one) => ({
+          ...one,
+          atSeconds,
+          isHighResolution: true,
+          dimensions: { [STREAM_NAME_DIMENSION]: streamName },
+        })),
+        signal,
+      ),
   };
+}
+
+function capacityOf(concurrency: number): CapacityFollower | undefined {
+  const fleets = optionalEnv(names.fleets);
+  if (fleets === undefined) return undefined;
+  return new CapacityFollower({
+    fleets: parseFollowedFleets(fleets),
+    states: createEndpointStates(),
+    shards: createOpenShards(),
+    parallelizationFactor: requiredNumberEnv(names.parallelizationFactor),
+    concurrency,
+    clock: systemClock,
+    logger,
+  });
 }

@@ -10,11 +10,12 @@ export class RequestSlots {
   private used = 0;
   private readonly waiting = new Set<() => void>();
 
-  public constructor(private readonly limit: number) {}
+  /** @param limit number of places now; call {@link wake} when it has grown */
+  public constructor(private readonly limit: () => number) {}
 
   /** Takes a place; false where none is free. */
   public take(): boolean {
-    if (this.used >= this.limit) return false;
+    if (this.used >= this.limit()) return false;
     this.used += 1;
     return true;
   }
@@ -22,6 +23,11 @@ export class RequestSlots {
   /** Gives a place back and wakes all that registered. */
   public release(): void {
     this.used -= 1;
+    this.wake();
+  }
+
+  /** Wakes all that registered, to take what places there are. */
+  public wake(): void {
     for (const wake of this.waiting) wake();
   }
 
@@ -74,6 +80,16 @@ export class KeyLanes<T> {
   /** Size of the items that wait. */
   public get waitingBytes(): number {
     return this.waitingSize;
+  }
+
+  /** Number of items that wait for a place alone, and not for an earlier item of their key. */
+  public get startable(): number {
+    return this.hasStopped ? 0 : this.ready.length;
+  }
+
+  /** Earliest item that waits for a place alone. */
+  public get earliest(): T | undefined {
+    return this.hasStopped ? undefined : this.ready[0]?.items[0]?.item;
   }
 
   /** First error of a job; undefined without one. No job is started after it. */

@@ -4,9 +4,11 @@ import type { RecordOutcome } from '../../lib/ingestion/decide/checkpoint';
 import { decideSession, type SessionStep } from '../../lib/ingestion/decide/session';
 import type { ShardCursor } from '../clients/shard-reader';
 import type { TimedAnswer } from './answers';
+import { BacklogMeter, type BacklogOfPeriod } from './backlog-meter';
 import { type Batch, type RecordFields, recordsOf, type StreamRecord } from './batch';
 import type { DoneRecords } from './done-records';
 import { EndpointInvoker, type EndpointInvokerOptions } from './endpoint-invoker';
+import type { CapacityFollower } from './capacity-follower';
 import { KeyLanes, type RequestSlots } from './key-lanes';
 import type { OutcomeWriter } from './outcome-writer';
 import type { SeenRecords } from './seen-records';
@@ -19,7 +21,7 @@ interface Entry {
 
 export interface SessionOptions extends Omit<
   EndpointInvokerOptions,
-  'streamName' | 'shardId' | 'signal' | 'pauseSignal'
+  'streamName' | 'shardId' | 'signal' | 'pauseSignal' | 'onBusy'
 > {
   readonly batch: Batch;
   /** Place in the shard behind the batch; undefined where another invocation may read the shard. */
@@ -27,6 +29,10 @@ export interface SessionOptions extends Omit<
   readonly recordFields: RecordFields;
   /** Places for requests, which the batches of an invocation share. */
   readonly slots: RequestSlots;
+  /** Capacity of the endpoint that `slots` follow; undefined where they follow none. */
+  readonly capacity: CapacityFollower | undefined;
+  /** Publishes the backlog of a period; a failure does not affect the records. */
+  readonly publishBacklog: (streamName: string, backlog: BacklogOfPeriod) => Promise<void>;
   /** Positions of records that have a line. */
   readonly written: ReadonlySet<string>;
   readonly seen: SeenRecords;
@@ -79,6 +85,8 @@ export class Session {
   private succeeded = 0;
   private ahead = 0;
   private wake: () => void = () => undefined;
+  private readonly meter = new BacklogMeter();
+  private publication: Promise<void> = Promise.resolve();
 
   public constructor(private readonly options: SessionOptions) {
     const { batch, clock, remainingMs } = options;
@@ -93,6 +101,7 @@ export class Session {
       shardId: batch.shardId,
       signal: this.timeIsUp.signal,
       pauseSignal: this.noRetries.signal,
+      onBusy: () => options.capacity?.refused(),
     });
     this.entries = batch.records.map((record) => ({ record }));
     this.lanes = new KeyLanes<Entry>(
@@ -117,6 +126,7 @@ export class Session {
     this.lanes.add(this.entries);
     const reading = this.readAhead();
     const writing = this.writeEvery();
+    const observing = this.followCapacity();
     for (let step = this.step(); step !== 'end'; step = this.step()) {
       if (step === 'finish') {
         this.finishingSince ??= this.options.clock.now();
@@ -126,7 +136,7 @@ export class Session {
     }
     this.ended.abort();
     this.lanes.close();
-    await Promise.all([timer, reading, writing]);
+    await Promise.all([timer, reading, writing, observing]);
     return {
       outcomes: this.entries.map(({ outcome }) => outcome),
       succeeded: this.succeeded,
@@ -179,6 +189,7 @@ export class Session {
     if (outcome.kind === 'succeeded') {
       this.succeeded += 1;
       this.lastAnsweredAt = clock.now();
+      this.options.capacity?.answered(outcome.answer);
       seen.add(batch.shardId, record.position, outcome.answer);
     }
     if (outcome.kind !== 'written') writer.add(record, outcome);
@@ -238,6 +249,39 @@ export class Session {
       }
       await sleep(pauseMs, signal);
     }
+  }
+
+  /** Follows the capacity of the endpoint and measures what waits for it. */
+  private async followCapacity(): Promise<void> {
+    const { capacity, batch, slots, sleep, clock } = this.options;
+    if (capacity === undefined || batch.streamArn === undefined) return;
+    const place = { streamArn: batch.streamArn, shardId: batch.shardId };
+    const { signal } = this.ended;
+    while (!signal.aborted) {
+      await capacity.observe(place, signal);
+      slots.wake();
+      const now = clock.now();
+      this.publish(
+        this.meter.sample(now, {
+          inFlight: this.lanes.inFlight,
+          waiting: this.lanes.startable,
+          ageSeconds: Math.max(0, now - (this.lanes.earliest?.record.arrivedAt ?? now)),
+          replicas: capacity.awaitedReplicas,
+        }),
+      );
+      await sleep(READ_EVERY_MS, signal);
+    }
+    this.publish(this.meter.finish(clock.now()));
+    await this.publication;
+  }
+
+  private publish(backlog: BacklogOfPeriod | undefined): void {
+    if (backlog === undefined) return;
+    const { publishBacklog, batch, logger } = this.options;
+    const published = publishBacklog(batch.streamName, backlog).catch((error: unknown) =>
+      logger.warn('cannot publish the backlog', { error }),
+    );
+    this.publication = Promise.all([this.publication, published]).then(() => undefined);
   }
 
   private async writeEvery(): Promise<void> {

@@ -32,6 +32,10 @@ export const INGESTION_ENVIRONMENT = {
   readsAhead: 'TIDEGATE_READS_AHEAD',
   /** Consumer group of a Kafka consumer: name of its results, whose progress in the topic is that of the group. */
   consumerGroupId: 'TIDEGATE_CONSUMER_GROUP_ID',
+  /** Fleets whose capacity the requests in flight follow, a text of `parseFollowedFleets`; unset where they follow none. */
+  fleets: 'TIDEGATE_FLEETS',
+  /** Concurrent batches of one shard. */
+  parallelizationFactor: 'TIDEGATE_PARALLELIZATION_FACTOR',
 } as const;
 
 /** Environment variables of the redrive function. */
@@ -126,6 +130,39 @@ export const DEAD_LETTERS_METRIC = 'DeadLetters';
 
 /** Number of deliveries of a batch in which the endpoint answered nothing. */
 export const UNANSWERED_BATCHES_METRIC = 'UnansweredBatches';
+
+/**
+ * Records that an instance in service has to answer, for each instance: in flight, or read and waiting for a slot alone. Published every
+ * {@link BACKLOG_PERIOD_SECONDS} by each invocation that has records waiting, so that the sum over such a period is that of the stream.
+ */
+export const BACKLOG_PER_INSTANCE_METRIC = 'BacklogPerInstance';
+
+/** Age of the oldest record that waits for a slot alone, seconds; published as the backlog is. */
+export const WAITING_RECORD_AGE_METRIC = 'WaitingRecordAge';
+
+/** Period of the two metrics of waiting records, seconds: a high-resolution alarm evaluates it. */
+export const BACKLOG_PERIOD_SECONDS = 10;
+
+/** Fleet whose capacity the requests in flight follow. */
+export interface FollowedFleet {
+  /** Resource id of the scalable target: of a variant, or of an inference component. */
+  readonly resourceId: string;
+  /** Name of the endpoint, or of the component. */
+  readonly fleetName: string;
+  /** Concurrent requests that one replica was tested with. */
+  readonly maxConcurrencyPerReplica: number;
+}
+
+/** Parses the fleets that the construct passes in the environment; throws an {@link InputError} that names the invalid fields. */
+export function parseFollowedFleets(text: string): FollowedFleet[] {
+  return parseJson(INGESTION_ENVIRONMENT.fleets, text, 'a list of fleets', (fleets) =>
+    fleets.items().map((fleet) => ({
+      resourceId: fleet.at('resourceId').text(),
+      fleetName: fleet.at('fleetName').text(),
+      maxConcurrencyPerReplica: fleet.at('maxConcurrencyPerReplica').number('a number above 0', (value) => value > 0),
+    })),
+  );
+}
 
 /**
  * Request of the local services and of examples that measure: a JSON body whose fields tell the work in it. The stream consumer needs none

@@ -13,18 +13,25 @@ export function fleetsAtMaximum(endpoint: IInvocableEndpoint): FleetAtMaximum[] 
   if (!Construct.isConstruct(endpoint)) return undefined;
   const { root } = endpoint.node;
   const scalings = root.node.findAll().filter((construct) => construct instanceof FleetScaling);
-  // The variants of an endpoint that has several are its children.
-  const fleets = [endpoint, ...endpoint.node.children]
-    .filter(isReplicaFleet)
-    .map((fleet): FleetAtMaximum | undefined => {
-      const maxCapacity = scalings.find((scaling) => scaling.fleet === fleet)?.maxCapacity;
-      const { maxConcurrencyPerInstance } = fleet;
-      if (maxCapacity === undefined || Token.isUnresolved(maxCapacity)) return undefined;
-      if (Token.isUnresolved(maxConcurrencyPerInstance)) return undefined;
-      return { maxCapacity, maxConcurrencyPerReplica: maxConcurrencyPerInstance };
-    });
+  const fleets = replicaFleets(endpoint).map((fleet): FleetAtMaximum | undefined => {
+    const { minCapacity, maxCapacity } = scalings.find((scaling) => scaling.fleet === fleet) ?? {};
+    const { maxConcurrencyPerInstance } = fleet;
+    if (maxCapacity === undefined || Token.isUnresolved(maxCapacity)) return undefined;
+    if (Token.isUnresolved(maxConcurrencyPerInstance)) return undefined;
+    return {
+      maxCapacity,
+      maxConcurrencyPerReplica: maxConcurrencyPerInstance,
+      ...(Token.isUnresolved(minCapacity) ? {} : { minCapacity }),
+    };
+  });
   const known = fleets.filter((fleet) => fleet !== undefined);
   return known.length === 0 || known.length < fleets.length ? undefined : known;
+}
+
+/** Fleets of instances or copies behind an endpoint; the variants of an endpoint that has several are its children. */
+export function replicaFleets(endpoint: IInvocableEndpoint): IScalableFleet[] {
+  if (!Construct.isConstruct(endpoint)) return [];
+  return [endpoint, ...endpoint.node.children].filter(isReplicaFleet);
 }
 
 /** True for a fleet whose capacity counts instances or copies; that of a serverless endpoint counts provisioned concurrency. */

@@ -2,7 +2,13 @@ import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
 import { checkConsumerProps, outside, outsideWhole } from './consumer-checks';
 import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
 import { checkDrainRate, ON_DEMAND_SHARDS_AT_START } from './decide/drain-rate';
-import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
+import { checkFilledFleets, checkLeastRequests } from './decide/in-flight-limit';
+import {
+  checkRequestsInFlight,
+  largestConcurrency,
+  requestsInService,
+  type FleetAtMaximum,
+} from './decide/requests-in-flight';
 import type { IngestionProps } from './ingestion-props';
 import { RecordField } from './record-field';
 
@@ -69,6 +75,17 @@ export interface StreamIngestionProps extends IngestionProps {
   readonly parallelizationFactor?: number;
 
   /**
+   * Keeps the requests in flight at what the instances in service hold: their number, which the consumer reads every ten seconds, times their
+   * tested concurrency, in equal shares for the shards; half of it while the endpoint throttles. The rest waits in the stream, and
+   * `FleetScaling.scaleOnStreamBacklog` scales on it. Has an effect where the app scales the endpoint. With `false`, all shards together have up
+   * to shards x `parallelizationFactor` x `concurrency` requests in flight at any capacity. For service times of a second and more: between a
+   * response and the next request a slot is free for some tens of milliseconds.
+   *
+   * @default false
+   */
+  readonly followsCapacity?: boolean;
+
+  /**
    * Maximum number of retries of a batch before the rest of it goes to the failure destination, 0 to 10,000. Each retry takes at most
    * `timeout`, so that a number ends the retries earlier than `maxRecordAge`.
    *
@@ -127,6 +144,7 @@ export function ingestionSettings(props: StreamIngestionProps) {
     maxBatchingWindow: props.maxBatchingWindow ?? Duration.seconds(0),
     parallelizationFactor: props.parallelizationFactor ?? 1,
     concurrency: props.concurrency ?? DEFAULT_CONCURRENCY,
+    followsCapacity: props.followsCapacity ?? false,
     maxModelFailures: props.maxModelFailures ?? DEFAULT_MAX_MODEL_FAILURES,
     retryAttempts: props.retryAttempts,
     maxRecordAge: props.maxRecordAge ?? Duration.days(1),
@@ -193,10 +211,15 @@ export function consumerConcurrency(
   fleets: readonly FleetAtMaximum[] | undefined,
 ): number {
   if (props.concurrency !== undefined || fleets === undefined) return settings.concurrency;
-  return Math.min(settings.concurrency, largestConcurrency(consumerShape(props, settings), fleets));
+  const shape = consumerShape(props, settings);
+  // The remainder of a shared capacity is one request more for some shards.
+  const largest = settings.followsCapacity
+    ? Math.ceil(requestsInService(fleets) / (shape.shardCount * shape.parallelizationFactor))
+    : largestConcurrency(shape, fleets);
+  return Math.min(settings.concurrency, largest);
 }
 
-/** Returns the problem of more requests in flight than known fleets serve at their maximum. */
+/** Returns the problems of more requests in flight than known fleets serve, or of fewer than they serve at their maximum. */
 export function checkFleetConcurrency(
   props: StreamIngestionProps,
   settings: IngestionSettings,
@@ -209,7 +232,11 @@ export function checkFleetConcurrency(
     concurrency: consumerConcurrency(props, settings, fleets),
     batchSize: recordsAtOnce(settings),
   };
-  return Object.values(plan).some((value) => Token.isUnresolved(value)) ? [] : checkRequestsInFlight(plan, fleets);
+  if (Object.values(plan).some((value) => Token.isUnresolved(value))) return [];
+  if (!settings.followsCapacity) return checkRequestsInFlight(plan, fleets);
+  // A concurrency that is given may be low on purpose, for other clients of the endpoint.
+  const isGiven = props.concurrency !== undefined;
+  return [...(isGiven ? [] : checkFilledFleets(plan, fleets)), ...checkLeastRequests(plan, fleets)];
 }
 
 /** Number of records that an invocation can have in flight at once, whatever its concurrency. */

@@ -5,12 +5,15 @@ import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { throwProblems } from '../core/errors';
+import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
 import { HandlerFunction } from '../runtime/handler-function';
+import type { IBacklogSource } from '../scaling/backlog-source';
 import {
+  BACKLOG_PER_INSTANCE_METRIC,
+  BACKLOG_PERIOD_SECONDS,
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
   FAILED_BATCHES_PREFIX,
@@ -21,10 +24,12 @@ import {
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
   UNANSWERED_BATCHES_METRIC,
+  WAITING_RECORD_AGE_METRIC,
 } from './contract';
 import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
 import { isServerless } from './endpoint-fleets';
+import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
 import {
   checkExpectations,
   checkFleetConcurrency,
@@ -46,7 +51,7 @@ import {
  * @example
  * const requests = new ingestion.StreamIngestion(this, 'Requests', { endpoint });
  */
-export class StreamIngestion extends Construct {
+export class StreamIngestion extends Construct implements IBacklogSource {
   /** Stream for the requests of producers. */
   public readonly stream: kinesis.Stream;
 
@@ -70,6 +75,8 @@ export class StreamIngestion extends Construct {
 
   /** Function that puts dead letters and failed batches into the stream again, for `tidegate redrive`. */
   public readonly redriver: lambda.Function;
+
+  private readonly followsCapacity: boolean;
 
   public constructor(scope: Construct, id: string, props: StreamIngestionProps) {
     super(scope, id);
@@ -101,6 +108,7 @@ export class StreamIngestion extends Construct {
     const resource = this.stream.node.defaultChild as kinesis.CfnStream;
     if (props.maxRecordSize !== undefined) resource.maxRecordSizeInKiB = settings.maxRecordSize.toKibibytes();
     this.resultsBucket = resultsBucketOf(this, props);
+    this.followsCapacity = settings.followsCapacity && readableFleets(props.endpoint).length > 0;
     const consumer = consumerFunction(this, {
       handlerName: 'stream-consumer',
       description: 'Sends the records of the stream to the endpoint and writes the results',
@@ -110,7 +118,10 @@ export class StreamIngestion extends Construct {
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => consumerConcurrency(props, settings, fleets),
       problems: (fleets) => checkFleetConcurrency(props, settings, fleets),
-      environment: { [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1) },
+      environment: {
+        [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1),
+        ...(this.followsCapacity ? capacityEnvironment(this, props.endpoint, settings.parallelizationFactor) : {}),
+      },
     });
     this.consumer = consumer;
     const policy = grantConsumer(this, {
@@ -119,6 +130,7 @@ export class StreamIngestion extends Construct {
       endpoint: props.endpoint,
       source: { arns: { StreamArn: [this.stream.streamArn] } },
     });
+    if (this.followsCapacity) grantCapacity(this, props.endpoint, policy);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
       target: this.consumer,
@@ -228,6 +240,31 @@ export class StreamIngestion extends Construct {
       period: Duration.minutes(1),
       ...options,
     });
+  }
+
+  /**
+   * Records that each instance in service has to answer: in flight, or read and waiting for a slot and not for an earlier record of their key.
+   * Published while records wait for the fleet, every ten seconds and at the end of an invocation; `FleetScaling.scaleOnStreamBacklog` scales on it.
+   * Its period is ten seconds: parts of the shards add up in it.
+   */
+  public metricBacklogPerInstance(): cloudwatch.Metric {
+    if (!this.followsCapacity) {
+      throw new InputError(
+        `${this.node.path}: no backlog is published, because the consumer does not read the instances of its endpoint; set followsCapacity: ` +
+          'true, and give an endpoint whose instances or copies the app scales',
+      );
+    }
+    return this.ownMetric(BACKLOG_PER_INSTANCE_METRIC, { period: Duration.seconds(BACKLOG_PERIOD_SECONDS) });
+  }
+
+  /**
+   * Age of the oldest record that waits for a slot and not for an earlier record of its key, seconds. Published as the backlog is.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricWaitingRecordAge(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(WAITING_RECORD_AGE_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
   }
 
   private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {

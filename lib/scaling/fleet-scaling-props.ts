@@ -1,6 +1,7 @@
 import type { Duration, TimeZone } from 'aws-cdk-lib';
 import type * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type { IBacklogSource } from './backlog-source';
 import type { IScalableFleet } from './scalable-fleet';
 import type { ServerSignal } from './server-signal';
 
@@ -141,6 +142,43 @@ export interface BacklogScalingProps extends TargetTrackingProps {
    * @default - the fleet's maxConcurrencyPerInstance
    */
   readonly targetPerInstance?: number;
+}
+
+/** Step scaling policy on the records that wait in a stream for the fleet. */
+export interface StreamBacklogScalingProps extends ScalingPolicyProps {
+  /** Ingestion that feeds the fleet, for example a `StreamIngestion`. */
+  readonly source: IBacklogSource;
+
+  /**
+   * Records, in flight and waiting, that each instance may have: the fleet grows above it, to as many instances as bring the backlog to the
+   * target. At the tested concurrency none waits. An acceptable wait of w seconds, at a service time of s seconds, is a backlog of tested
+   * concurrency x (1 + w / s)
+   * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-using-sqs-queue.html, "acceptable backlog per instance").
+   *
+   * @default - the fleet's maxConcurrencyPerInstance
+   */
+  readonly acceptablePerInstance?: number;
+
+  /**
+   * Target as a ratio of the acceptable backlog, above 0 and at most 1: the size of a step.
+   *
+   * @default 0.7
+   */
+  readonly targetRatio?: number;
+
+  /**
+   * Time that the backlog must stay above the acceptable one: a multiple of ten seconds, 10 seconds to 10 minutes.
+   *
+   * @default Duration.seconds(30)
+   */
+  readonly addAfter?: Duration;
+
+  /**
+   * Time between one change and the next: about that in which an instance starts.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly cooldown?: Duration;
 }
 
 /** Step scaling policy that scales a fleet from zero. */

@@ -14,6 +14,7 @@ import type {
   TargetTrackingPolicy,
 } from './decide/plan';
 import { TARGET_UTILIZATION } from './decide/target-tracking';
+import { BACKLOG_ALARM_PERIOD_SECONDS, backlogSteps, checkStreamBacklog } from './backlog-steps';
 import { checkFleetPlan } from './fleet-checks';
 import { differences, environmentOf } from './fleet-environment';
 import { loadPerInstance } from './fleet-load';
@@ -28,6 +29,7 @@ import {
   type ScheduledScalingProps,
   type ServerSignalScalingProps,
   type StepScalingProps,
+  type StreamBacklogScalingProps,
   type TargetTrackingProps,
   type TrackMetricProps,
 } from './fleet-scaling-props';
@@ -161,6 +163,29 @@ export class FleetScaling extends Construct {
     }
     const targetValue = props.targetPerInstance ?? this.fleet.maxConcurrencyPerInstance;
     return this.addTargetTracking(id, props, this.followed(backlog), targetValue);
+  }
+
+  /**
+   * Adds capacity while records wait in a stream for the fleet: as much as the backlog needs, 30 seconds after it has grown. The consumer keeps
+   * its requests in flight at what the instances hold, so that their concurrency alone shows a backlog of any size as a full fleet. Removes
+   * nothing: `scaleOnConcurrency` does.
+   */
+  public scaleOnStreamBacklog(id: string, props: StreamBacklogScalingProps): StepScalingPolicy {
+    const acceptable = props.acceptablePerInstance ?? this.fleet.maxConcurrencyPerInstance;
+    throwProblems(`${this.node.path}: ${id}`, checkStreamBacklog(props, acceptable));
+    return this.scaleOnMetric(id, {
+      policyName: props.policyName,
+      metric: props.source.metricBacklogPerInstance(),
+      threshold: acceptable,
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: (props.addAfter ?? Duration.seconds(30)).toSeconds() / BACKLOG_ALARM_PERIOD_SECONDS,
+      steps: backlogSteps(acceptable, props.targetRatio ?? TARGET_UTILIZATION),
+      adjustmentType: appscaling.AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
+      minAdjustmentMagnitude: 1,
+      cooldown: props.cooldown ?? Duration.minutes(5),
+      // No record waits where nothing is published.
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+    });
   }
 
   /** Keeps a ratio of a serverless endpoint's provisioned concurrency in use. */

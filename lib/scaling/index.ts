@@ -1,3 +1,4 @@
+export * from './backlog-source';
 export * from './capacity-forecaster';
 export * from './capacity-forecaster-props';
 export * from './fleet-scaling';

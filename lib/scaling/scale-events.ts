@@ -25,6 +25,7 @@ import {
   SCALE_EVENTS_TABLE_KEYS,
   type WatchedFleet,
 } from './contract';
+import { describeStatements } from './describe-statements';
 import type { IScalableFleet } from './scalable-fleet';
 
 /** Properties of ScaleEvents. */
@@ -265,24 +266,6 @@ function watchedFleet(fleet: IScalableFleet): WatchedFleet {
     hasState: stateSource !== undefined,
     ...(declaredConfigName !== undefined && { declaredConfigName }),
   };
-}
-
-/** Returns the permissions to read the state of these fleets only. */
-function describeStatements(fleets: readonly IScalableFleet[]): iam.PolicyStatement[] {
-  const arnsOf = (areComponents: boolean): string[] =>
-    unique(
-      fleets.flatMap(({ stateSource, scalableDimension }) =>
-        stateSource !== undefined && scalableDimension.includes(':inference-component:') === areComponents
-          ? [stateSource.arn]
-          : [],
-      ),
-    );
-  const allow = (action: string, resources: string[]): iam.PolicyStatement[] =>
-    resources.length === 0 ? [] : [new iam.PolicyStatement({ actions: [action], resources })];
-  return [
-    ...allow('sagemaker:DescribeEndpoint', arnsOf(false)),
-    ...allow('sagemaker:DescribeInferenceComponent', arnsOf(true)),
-  ];
 }
 
 function unique(values: string[]): string[] {

@@ -144,6 +144,17 @@ export const FAULTS: readonly Fault[] = [
         ),
         test: held('lambda/capacity-forecaster/clients', 'the request history takes %s for no answer'),
       },
+      {
+        protection: 'a busy endpoint gets half of the requests, and more again step by step',
+        removals: cut(
+          'lib/ingestion/decide/in-flight-limit.ts',
+          'isThrottled ? Math.max(1, Math.floor(before / 2)) : ',
+        ),
+        test: held(
+          'ingestion/in-flight-limit',
+          'the limit of requests in flight halves while more than one in twenty requests are refused, down to 1, and then grows back by eighths of the share',
+        ),
+      },
     ],
   },
   {

@@ -97,12 +97,82 @@ describe('the requests in flight', () => {
   });
 
   test('above what the largest fleet serves get a warning with the arithmetic and the way out', () => {
-    Annotations.fromStack(scaled({ shardCount: 2, parallelizationFactor: 2, concurrency: 64 })).hasWarning(
+    const fixed = { shardCount: 2, parallelizationFactor: 2, concurrency: 64 };
+    Annotations.fromStack(scaled(fixed)).hasWarning(
       '/Test/Ingestion',
       Match.stringLikeRegexp(
         '2 shards x 2 batches x 64 records are 256 requests in flight, above the 8 x 8 = 64 .*so that 192 wait.*lower concurrency to 16',
       ),
     );
+  });
+
+  test('are the capacity in service at most where the consumer follows it: its name, its tested concurrency and the right to read it', () => {
+    const template = Template.fromStack(
+      scaled({ shardCount: 2, parallelizationFactor: 2, concurrency: 64, followsCapacity: true }),
+    );
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          [INGESTION_ENVIRONMENT.fleets]: {
+            'Fn::Join': [
+              '',
+              [
+                '[{"resourceId":"endpoint/',
+                { 'Fn::GetAtt': [Match.anyValue(), 'EndpointName'] },
+                '/variant/main","fleetName":"',
+                { 'Fn::GetAtt': [Match.anyValue(), 'EndpointName'] },
+                '","maxConcurrencyPerReplica":8}]',
+              ],
+            ],
+          },
+          [INGESTION_ENVIRONMENT.parallelizationFactor]: '2',
+        }),
+      },
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([Match.objectLike({ Action: 'sagemaker:DescribeEndpoint', Effect: 'Allow' })]),
+      },
+    });
+  });
+
+  test('follow no capacity by default, or where the app does not scale the endpoint', () => {
+    const names = (stack: Stack): string[] =>
+      Object.values(Template.fromStack(stack).findResources('AWS::Lambda::Function')).flatMap((one) =>
+        Object.keys((one['Properties'] as { Environment: { Variables: object } }).Environment.Variables),
+      );
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const imported = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
+    new StreamIngestion(stack, 'Ingestion', { endpoint: imported, followsCapacity: true });
+    for (const one of [scaled({ shardCount: 2 }), stack, deploy({ followsCapacity: true }).stack])
+      expect(names(one)).not.toContain(INGESTION_ENVIRONMENT.fleets);
+  });
+
+  test('that cannot fill the fleet by default, or fill it at its minimum with one of each batch, get a warning', () => {
+    const large = (gpu: GpuEndpoint): void => {
+      gpu.addVariant('second', second).autoScale({ minCapacity: 1, maxCapacity: 100 });
+    };
+    Annotations.fromStack(scaled({ shardCount: 2, followsCapacity: true }, large)).hasWarning(
+      '/Test/Ingestion',
+      Match.stringLikeRegexp('at most 128 requests in flight, below the .* that the endpoint serves at its maximum'),
+    );
+    Annotations.fromStack(scaled({ shardCount: 10, followsCapacity: true })).hasWarning(
+      '/Test/Ingestion',
+      Match.stringLikeRegexp('10 shards x 1 batches have a request each in flight, above the 8 .*so that 2 wait in it'),
+    );
+  });
+
+  test('of records that wait are a metric for the scaling of the fleet, where the fleet is known', () => {
+    const stack = scaled({ shardCount: 2, followsCapacity: true });
+    const ingestion = stack.node.findChild('Ingestion') as StreamIngestion;
+    expect(stack.resolve(ingestion.metricBacklogPerInstance().toMetricConfig().metricStat)).toMatchObject({
+      namespace: 'Tidegate',
+      metricName: 'BacklogPerInstance',
+      period: Duration.seconds(10),
+      statistic: 'Sum',
+    });
+    expect(ingestion.metricWaitingRecordAge().toMetricConfig().metricStat).toMatchObject({ statistic: 'Maximum' });
+    expect(() => deploy().ingestion.metricBacklogPerInstance()).toThrow(/no backlog is published/);
   });
 
   test('that the largest fleet serves get no warning', () => {

@@ -140,6 +140,15 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       }),
   ],
   [
+    'ingestion that follows the capacity of an endpoint',
+    () =>
+      stackWith((stack) => {
+        const endpoint = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
+        const source = new StreamIngestion(stack, 'Ingestion', { endpoint, followsCapacity: true });
+        endpoint.autoScale({ minCapacity: 1, maxCapacity: 8 }).scaleOnStreamBacklog('backlog', { source });
+      }),
+  ],
+  [
     'stage with a feature pipeline',
     () => new PlatformStack(new App(), 'Stage', { stage: { ...stageConfiguration('dev'), features: {} } }),
   ],

@@ -108,7 +108,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
     (input) => [onEndpoint(input), ...(input.InferenceComponentName === undefined ? [] : [onComponent(input)])],
   ],
   PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
-  ListShards: ['kinesis:ListShards', (input) => [onStream(input)]],
+  ListShards: ['kinesis:ListShards', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
   ListObjectsV2: ['s3:ListBucket', ({ Bucket }) => [`arn:aws:s3:::${Bucket}`]],
   ListTrainingJobs: ['sagemaker:ListTrainingJobs', onAnything],
   Publish: ['sns:Publish', ({ TopicArn }) => [TopicArn]],

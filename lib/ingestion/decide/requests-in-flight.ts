@@ -15,6 +15,8 @@ export interface ConsumerPlan {
 export interface FleetAtMaximum {
   readonly maxCapacity: number;
   readonly maxConcurrencyPerReplica: number;
+  /** Number of replicas at its minimum. */
+  readonly minCapacity?: number;
 }
 
 /** Maximum number of requests of the consumer in flight. */

@@ -1,5 +1,5 @@
 /** Maximum number of records that are read ahead of the requests. */
-const MAX_WAITING_RECORDS = 2_000;
+export const MAX_WAITING_RECORDS = 2_000;
 /** Maximum size of the payloads of records that are read ahead of the requests, bytes. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Time without a response after which an invocation ends, so that its failure is reported. */

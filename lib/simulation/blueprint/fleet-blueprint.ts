@@ -32,6 +32,17 @@ export interface CopyPlacement {
   readonly maxInstances: number;
 }
 
+/** Stream in front of a fleet, whose consumer keeps its requests in flight at what the replicas in service hold. */
+export interface BlueprintStream {
+  /** Logical id of the consumer. */
+  readonly consumer: string;
+  readonly shards: number;
+  /** Requests that the consumer has in flight at most, at any capacity. */
+  readonly maxInFlight: number;
+  /** Age at which a record without a response goes to the failure destination, seconds. */
+  readonly maxRecordAgeSeconds: number;
+}
+
 /** One fleet as templates declare it: everything that decides how it serves traffic. */
 export interface FleetBlueprint {
   /** Resource id of its scalable target, for example `endpoint/chat/variant/main`. */
@@ -54,6 +65,8 @@ export interface FleetBlueprint {
   readonly stepAlarms: readonly BlueprintAlarm[];
   readonly guard?: BlueprintGuard;
   readonly placement?: CopyPlacement;
+  /** Stream that the requests wait in. @default - requests are sent to the endpoint as they arrive */
+  readonly stream?: BlueprintStream;
   /** Parts of the template that a rehearsal leaves out or replaces, a sentence each. */
   readonly notes: readonly string[];
 }

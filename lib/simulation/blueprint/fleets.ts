@@ -25,6 +25,7 @@ import type { TrafficShare } from '../traffic';
 import type { CopyPlacement, FleetBlueprint, FleetKind, TemplateFleets } from './fleet-blueprint';
 import { guardOf } from './guards';
 import { targetPlan } from './scaling-plan';
+import { streamOf } from './streams';
 
 /** Region of templates whose region is unknown. */
 const DEFAULT_REGION = 'us-east-1';
@@ -111,6 +112,7 @@ function blueprintOf(
   const share = component === undefined ? shareOf(variants, index, `${resource.template}: ${id}`) : undefined;
   const scaling = targetPlan(target, remedy);
   const guard = guardOf(model, target, remedy);
+  const stream = streamOf(model, target, remedy);
   const copies = component?.object('RuntimeConfig')?.number('CopyCount');
   return {
     resourceId: id,
@@ -127,6 +129,7 @@ function blueprintOf(
     plan: scaling.plan,
     stepAlarms: scaling.stepAlarms,
     ...(guard === undefined ? {} : { guard }),
+    ...(stream === undefined ? {} : { stream }),
     ...(component === undefined ? {} : { placement: placementOf(component, variant, pools) }),
     notes: [...notes, ...scaling.notes],
   };

@@ -123,7 +123,13 @@ function missAdvice(blueprint: FleetBlueprint, rehearsal: Rehearsal): Advice[] {
 }
 
 /** Remedy for a fleet at zero, by its kind. */
-function withoutInstance({ kind }: FleetBlueprint, share: string): Advice {
+function withoutInstance({ kind, stream }: FleetBlueprint, share: string): Advice {
+  if (stream !== undefined && kind === 'real-time') {
+    return {
+      title: 'keep a minimum of 1',
+      reason: `${share} arrived while no instance was in service: they wait in the stream until one has started`,
+    };
+  }
   switch (kind) {
     case 'async':
       return {

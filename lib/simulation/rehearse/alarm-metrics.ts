@@ -1,6 +1,7 @@
 import { findInstanceType } from '../../catalog/instance-types';
 import type { EpochSeconds } from '../../core/time';
 import { metricKey, NO_SAMPLES, type CloudWatch, type MetricId, type StatisticSet } from '../aws/cloudwatch';
+import { equalSamples } from '../aws/cloudwatch/statistics';
 import {
   BACKLOG_METRICS,
   componentMetrics,
@@ -11,6 +12,13 @@ import {
   type MetricTable,
   type QuietMetrics,
 } from '../aws/sagemaker-metrics';
+import {
+  BACKLOG_PER_INSTANCE_METRIC,
+  BACKLOG_PERIOD_SECONDS,
+  WAITING_RECORD_AGE_METRIC,
+} from '../../ingestion/contract';
+import { MAX_WAITING_RECORDS } from '../../ingestion/decide/session';
+import { METRIC_NAMESPACE } from '../../core/metric-namespace';
 import type { FleetBlueprint } from '../blueprint';
 import type { EngineSpan } from '../fleet';
 
@@ -26,11 +34,17 @@ export class AlarmMetrics {
   public readonly spanSeconds: number;
   private readonly known: MetricTable<EndpointLoad>;
   private readonly slots: number;
+  private readonly stream: FleetBlueprint['stream'];
   private readonly gpusPerInstance: number;
 
   public constructor(
     private readonly cloudWatch: CloudWatch,
-    { slotsPerInstance, placement, pools }: Pick<FleetBlueprint, 'slotsPerInstance' | 'placement' | 'pools'>,
+    {
+      slotsPerInstance,
+      placement,
+      pools,
+      stream,
+    }: Pick<FleetBlueprint, 'slotsPerInstance' | 'placement' | 'pools' | 'stream'>,
     quiet: QuietMetrics,
   ) {
     // Of the utilizations that are assumed, memory alone: it tells a quiet fleet from a lost metric.
@@ -43,6 +57,7 @@ export class AlarmMetrics {
       ...namedForComponents(memory),
     };
     this.slots = slotsPerInstance;
+    this.stream = stream;
     this.gpusPerInstance =
       placement !== undefined ? 1 : (findInstanceType(pools[0]!.instanceType)?.accelerator?.count ?? 1);
     const seen = new Set<string>();
@@ -71,10 +86,37 @@ export class AlarmMetrics {
     }
   }
 
+  /** Metrics of the records that wait in a stream, as its consumer publishes them: while records wait for the fleet, and not for the consumer. */
+  private waitingRecords({ shards, maxInFlight }: NonNullable<FleetBlueprint['stream']>): {
+    readonly [metricName: string]: (span: EngineSpan) => StatisticSet;
+  } {
+    const whileWaiting =
+      (measure: (span: EngineSpan, periods: number) => StatisticSet) =>
+      (span: EngineSpan): StatisticSet =>
+        span.queued === 0 || span.inService * this.slots > maxInFlight
+          ? NO_SAMPLES
+          : measure(span, (span.toSeconds - span.fromSeconds) / BACKLOG_PERIOD_SECONDS);
+    return {
+      [BACKLOG_PER_INSTANCE_METRIC]: whileWaiting(({ queued, meanBusy, inService }, periods) => {
+        const records = meanBusy + Math.min(queued, shards * MAX_WAITING_RECORDS);
+        const perInstance = records / Math.max(1, inService);
+        return { sum: perInstance * periods, sampleCount: periods, minimum: perInstance, maximum: perInstance };
+      }),
+      [WAITING_RECORD_AGE_METRIC]: whileWaiting(({ longestWaiting }) => equalSamples(longestWaiting)),
+    };
+  }
+
   private watch(metric: MetricId): void {
     const { namespace, metricName } = metric;
     const known = <Measure>(table: { readonly [name: string]: Measure }): Measure | undefined =>
       /sagemaker/i.test(namespace) && Object.hasOwn(table, metricName) ? table[metricName] : undefined;
+    if (namespace === METRIC_NAMESPACE && this.stream !== undefined) {
+      const ofStream = this.waitingRecords(this.stream)[metricName];
+      if (ofStream !== undefined) {
+        this.watched.push({ metric, statistics: ofStream });
+        return;
+      }
+    }
     const ofLoad = known(this.known);
     const ofBacklog = known(BACKLOG_METRICS);
     if (ofLoad !== undefined) this.watched.push({ metric, statistics: (_, load) => ofLoad(load) });

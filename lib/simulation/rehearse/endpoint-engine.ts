@@ -8,7 +8,7 @@ const COPY_START_RATIO = 0.44;
 /** Request engine of one fleet; its provisioning times and routing are drawn by the setup's seed. */
 export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup): RequestEngine {
   const provisioningSeconds = provisioningTimes(new Random(setup.seed).fork('provisioning'), setup.provisioning);
-  const { placement } = blueprint;
+  const { placement, stream } = blueprint;
   const engine: RequestEngine = new RequestEngine({
     pools: blueprint.pools,
     slotsPerInstance: blueprint.slotsPerInstance,
@@ -19,7 +19,9 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
       return engine.roster.billed % placement.copiesPerInstance === 0 ? seconds : seconds * COPY_START_RATIO;
     },
     routing: blueprint.routing,
-    queue: blueprint.kind === 'async' ? 'shared' : 'instance',
+    // A consumer that follows the capacity in service sends a record when a slot is free.
+    queue: blueprint.kind === 'async' || stream !== undefined ? 'shared' : 'instance',
+    ...(stream !== undefined && { maxInFlight: stream.maxInFlight * shareOf(blueprint) }),
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,
@@ -28,4 +30,9 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     requestsPerSecond: traffic.requestCount / Math.max(1, traffic.durationSeconds),
   });
   return engine;
+}
+
+/** Share of the requests of its endpoint that a variant receives. */
+function shareOf({ share }: RehearsalSetup['blueprint']): number {
+  return share === undefined ? 1 : share.to - share.from;
 }

@@ -32,7 +32,7 @@ export interface RehearsalOptions {
   readonly sloWaitSeconds?: number;
   /** Objective of the advice: requests to serve well, in percent. @default 99 */
   readonly sloPercent?: number;
-  /** Seconds from arrival after which a request without response times out. @default 60 for real-time fleets, 6 hours for asynchronous ones */
+  /** Seconds from arrival after which a request without response times out. @default 60 for real-time fleets, 6 hours for asynchronous ones, the maximum age of a record for those behind a stream */
   readonly requestTimeoutSeconds?: number;
   /**
    * Work of requests that time out in a container's queue: done all the same, as the model servers of SageMaker's containers do, or dropped.
@@ -168,7 +168,12 @@ type OptionalOption =
   | 'onProgress'
   | 'onSpan';
 
-function withDefaultOptions(options: RehearsalOptions, { kind }: FleetBlueprint): ResolvedOptions {
+function defaultTimeout({ kind, stream }: FleetBlueprint): number {
+  if (stream !== undefined) return stream.maxRecordAgeSeconds;
+  return kind === 'async' ? ASYNC_TIMEOUT_SECONDS : REAL_TIME_TIMEOUT_SECONDS;
+}
+
+function withDefaultOptions(options: RehearsalOptions, blueprint: FleetBlueprint): ResolvedOptions {
   return {
     ...options,
     seed: options.seed ?? 1,
@@ -176,8 +181,7 @@ function withDefaultOptions(options: RehearsalOptions, { kind }: FleetBlueprint)
     provisioning: options.provisioning ?? { kind: 'lognormal', ...CACHED_PROVISIONING },
     sloWaitSeconds: options.sloWaitSeconds ?? 1,
     sloPercent: options.sloPercent ?? 99,
-    requestTimeoutSeconds:
-      options.requestTimeoutSeconds ?? (kind === 'async' ? ASYNC_TIMEOUT_SECONDS : REAL_TIME_TIMEOUT_SECONDS),
+    requestTimeoutSeconds: options.requestTimeoutSeconds ?? defaultTimeout(blueprint),
     abandonedWork: options.abandonedWork ?? 'served',
     queueLimitPerInstance: options.queueLimitPerInstance ?? Infinity,
     capacityFailures: options.capacityFailures ?? [],

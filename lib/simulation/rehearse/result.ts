@@ -4,6 +4,7 @@ import type { SecondsHistogram } from '../fleet';
 import { HOURS_PER_MONTH } from './billing';
 import { round } from '../number-text';
 import type { Rehearsal, SecondsSummary } from './rehearsal';
+import type { FleetBlueprint } from '../blueprint';
 import type { RehearsalLoop } from './rehearsal-loop';
 import { describeProvisioning, describeService, medianProvisioningSeconds, slotNotes } from './setting-text';
 
@@ -95,6 +96,7 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
     notes: [
       ...(traffic.notes ?? []),
       ...unansweredNotes(engine.totals),
+      ...streamNotes(blueprint),
       ...abandonedNotes(setup, timedOut),
       ...record.notes,
       ...slotNotes(blueprint),
@@ -103,9 +105,19 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
   };
 }
 
+/** Note on the stream that requests wait in. */
+function streamNotes({ stream }: FleetBlueprint): string[] {
+  if (stream === undefined) return [];
+  const most = Number.isFinite(stream.maxInFlight) ? `, at most ${stream.maxInFlight} at once` : '';
+  return [
+    `requests wait in the stream of ${stream.consumer}, which sends them when a slot in service is free${most}; the up to a second until it ` +
+      'reads a record, shards of unequal load and the order of keys are not rehearsed',
+  ];
+}
+
 /** Note on the work of requests that timed out. */
 function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], timedOut: number): string[] {
-  if (timedOut === 0 || blueprint.kind === 'async') return [];
+  if (timedOut === 0 || blueprint.kind === 'async' || blueprint.stream !== undefined) return [];
   return [
     abandonedWork === 'served'
       ? 'requests that time out in the queue of a container are served there all the same, and delay those behind them'

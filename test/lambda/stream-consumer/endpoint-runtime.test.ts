@@ -4,6 +4,7 @@ import {
   classifyInvocationError,
   RequestFailedError,
   createEndpointRuntime,
+  EndpointBusyError,
 } from '../../../lambda/clients/endpoint-runtime';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
 
@@ -12,13 +13,13 @@ const serviceError = (name: string, status: number, more: object = {}) =>
 
 describe('an error of InvokeEndpoint', () => {
   test.each([
-    ['throttling passes', serviceError('ThrottlingException', 400), RetryableError],
+    ['throttling passes', serviceError('ThrottlingException', 400), EndpointBusyError],
     ['a model that is not ready passes', serviceError('ModelNotReadyException', 429), RetryableError],
     ['a service out of order passes', serviceError('ServiceUnavailable', 503), RetryableError],
     ['an internal failure passes', serviceError('InternalFailure', 500), RetryableError],
     ['a broken dependency passes', serviceError('InternalDependencyException', 530), RetryableError],
     ['a lost connection passes', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), RetryableError],
-    ['a busy container passes', serviceError('ModelError', 424, { OriginalStatusCode: 503 }), RetryableError],
+    ['a busy container passes', serviceError('ModelError', 424, { OriginalStatusCode: 503 }), EndpointBusyError],
     [
       'a model that does not answer in time',
       serviceError('ModelError', 424, { OriginalStatusCode: 0 }),

@@ -31,6 +31,12 @@ describe('a record that finds a free slot', () => {
     expect(longestVerdict).toBeLessThan(60);
   });
 
+  test('does so where the requests in flight follow the capacity of the endpoint', async () => {
+    const { added, answered } = await playFreshness(plan({ followsCapacity: true }));
+    expect(answered).toBe(1_500);
+    expect(added.p95).toBeLessThan(2);
+  });
+
   test('waits for whole batches where several are in progress at once', async () => {
     const { added } = await playFreshness(plan({ sigma: 1.2, readsAhead: false }));
     expect(added.p95).toBeGreaterThan(10);

@@ -1,5 +1,6 @@
 import type { ShardReader } from '../../../lambda/clients/shard-reader';
 import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import { CapacityFollower } from '../../../lambda/stream-consumer/capacity-follower';
 import { createHandler } from '../../../lambda/stream-consumer/handler';
 import { RetryableError } from '../../../lib/core/errors';
 import { quantile } from '../../../lib/core/statistics';
@@ -24,6 +25,8 @@ export interface FreshnessPlan {
   readonly bad: number;
   /** Whether the consumer reads its shard ahead; otherwise it waits for whole batches. */
   readonly readsAhead: boolean;
+  /** Whether the requests in flight follow the capacity in service, as the consumer reads it; otherwise they are the slots at once. */
+  readonly followsCapacity?: boolean;
 }
 
 export interface Freshness {
@@ -37,6 +40,25 @@ export interface Freshness {
   readonly deadLetters: number;
   /** Longest time from the arrival of a bad record to its dead letter, seconds. */
   readonly longestVerdict: number;
+}
+
+/** Follower of an endpoint with a number of slots in one instance, which takes a tenth of a second to tell. */
+function followerOf(slots: number, time: VirtualTime): CapacityFollower {
+  return new CapacityFollower({
+    fleets: [{ resourceId: 'endpoint/chat/variant/main', fleetName: 'chat', maxConcurrencyPerReplica: slots }],
+    states: {
+      fleetState: async () => {
+        await time.sleep(100);
+        return { status: 'InService', configName: null, desired: 1, current: 1 };
+      },
+      variantCapacity: () => Promise.reject(new Error('not called')),
+    },
+    shards: { list: () => Promise.resolve(['shardId-000000000000']) },
+    parallelizationFactor: 1,
+    concurrency: 1_000,
+    clock: time.clock,
+    logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  });
 }
 
 /** SageMaker's limit for a request, seconds. */
@@ -123,7 +145,8 @@ export async function playFreshness(plan: FreshnessPlan): Promise<Freshness> {
     sleep: time.sleep,
     random,
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    concurrency: plan.slots,
+    concurrency: plan.followsCapacity === true ? 1_000 : plan.slots,
+    capacity: plan.followsCapacity === true ? followerOf(plan.slots, time) : undefined,
     maxModelFailures: 5,
     recordFields: { id: parseRecordField('sequence-number'), key: parseRecordField('partition-key') },
     maxRecordBytes: 1024 * 1024,

@@ -16,6 +16,8 @@ export interface EngineLoopOptions {
   readonly slots: number;
   /** Maximum number of requests that wait in one instance. */
   readonly queueLimit: number;
+  /** Maximum number of requests in slots; Infinity for queues of the instances. */
+  readonly maxInFlight: number;
   /** Chooses instances at random; undefined for the least loaded one. */
   readonly random: FastRandom | undefined;
   readonly table: RequestTable;
@@ -74,7 +76,7 @@ export class EngineLoop {
    * Handles arrivals before `limit`, ends and time-outs up to it. Returns false if it needs more requests or larger columns to continue.
    */
   private advance(limit: number, open: boolean): boolean {
-    const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
+    const { slots, queueLimit, maxInFlight, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
     const { at, service, length } = this.block;
     const { load: loads, position, order, serves, firstWith, serving } = instances;
     const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
@@ -276,7 +278,9 @@ export class EngineLoop {
       const row = free;
       free = next[row];
       arrivals[row] = moment;
-      if (load < slots) {
+      // Under a limit of requests in slots, those that wait come first.
+      const isHeld = maxInFlight !== Infinity && (inFlight >= maxInFlight || lineHeads[SHARED_LINE] !== NONE);
+      if (load < slots && !isHeld) {
         const end = moment + seconds;
         finishes[row] = end;
         instanceOf[row] = instance;

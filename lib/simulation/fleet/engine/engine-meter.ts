@@ -31,6 +31,8 @@ export interface EngineSpan {
   readonly highestOutstanding: number;
   /** Requests waiting at the end of the span. */
   readonly queued: number;
+  /** Seconds for which the first request of a shared queue has waited at the end of the span. */
+  readonly longestWaiting: number;
   /** Instances in service at the end of the span. */
   readonly inService: number;
 }

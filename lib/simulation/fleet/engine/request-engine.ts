@@ -25,6 +25,8 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
    * @default 'instance'
    */
   readonly queue?: 'instance' | 'shared';
+  /** Maximum number of requests in slots at once; the rest waits in the shared queue. @default Infinity */
+  readonly maxInFlight?: number;
   /** Maximum wait for a slot within the objective. @default 1 */
   readonly sloWaitSeconds?: number;
   /**
@@ -72,6 +74,7 @@ export class RequestEngine {
   private readonly lines: WaitingLines;
   private readonly meter: EngineMeter;
   private readonly loop: EngineLoop;
+  private readonly maxInFlight: number;
   private spanFrom: EpochSeconds;
 
   /** @throws InputError naming every invalid option. */
@@ -96,6 +99,7 @@ export class RequestEngine {
       startAt,
       slots,
       queueLimit: options.queueLimitPerInstance ?? Infinity,
+      maxInFlight: options.queue === 'shared' ? (options.maxInFlight ?? Infinity) : Infinity,
       random: routing === 'RANDOM' ? new FastRandom(`${options.seed ?? 1}/routing`) : undefined,
       table,
       instances,
@@ -116,6 +120,7 @@ export class RequestEngine {
 
     this.roster = roster;
     this.slots = slots;
+    this.maxInFlight = options.queue === 'shared' ? (options.maxInFlight ?? Infinity) : Infinity;
     this.latency = meter.latency;
     this.wait = meter.wait;
     this.table = table;
@@ -190,6 +195,7 @@ export class RequestEngine {
       const step = Math.min(until, roster.nextAt, wheel.reach);
       open = loop.run(open ? source : undefined, step);
       wheel.turnTo(step);
+      this.startWaiting(step);
       if (roster.nextAt <= step) roster.advanceTo(step);
       else if (step >= until) return open;
     }
@@ -222,6 +228,7 @@ export class RequestEngine {
       lowestOutstanding: serving === 0 ? 0 : instances.lowest,
       highestOutstanding: instances.highest,
       queued: lines.length,
+      longestWaiting: this.longestWaiting(),
       inService: serving,
     };
     this.spanFrom = now;
@@ -246,19 +253,46 @@ export class RequestEngine {
 
   /** Puts an instance into service; requests in the shared queue go to it. */
   private enter(instance: number, at: EpochSeconds): void {
-    const { instances, lines, meter, table } = this;
+    const { instances, lines, meter } = this;
     meter.closeInvocations(instances.serving);
     instances.enter(instance);
     lines.enter(instance);
-    while (lines.shared && lines.heads[SHARED_LINE] !== NONE && instances.load[instance] < this.slots) {
-      const row = lines.take(instance, at);
-      meter.addWait(at - table.arrived[row]);
-      instances.raise(instance, at);
-      table.instance[row] = instance;
-      table.finish[row] = at + table.service[row];
-      this.loop.inFlight++;
-      this.wheel.put(row);
-    }
+    while (this.mayStart() && instances.load[instance] < this.slots) this.start(instance, at);
+  }
+
+  /**
+   * Gives the free slots to requests in the shared queue: under a limit of requests in slots, instances that drain give places back while other
+   * instances have free slots.
+   */
+  private startWaiting(at: EpochSeconds): void {
+    const { instances } = this;
+    if (this.maxInFlight === Infinity) return;
+    while (this.mayStart() && instances.serving > 0 && instances.load[instances.order[0]] < this.slots)
+      this.start(instances.order[0], at);
+  }
+
+  private mayStart(): boolean {
+    const { lines } = this;
+    return lines.shared && lines.heads[SHARED_LINE] !== NONE && this.loop.inFlight < this.maxInFlight;
+  }
+
+  /** Starts the first request of the shared queue in an instance. */
+  private start(instance: number, at: EpochSeconds): void {
+    const { instances, lines, meter, table } = this;
+    const row = lines.take(instance, at);
+    meter.addWait(at - table.arrived[row]);
+    instances.raise(instance, at);
+    table.instance[row] = instance;
+    table.finish[row] = at + table.service[row];
+    this.loop.inFlight++;
+    this.wheel.put(row);
+  }
+
+  /** Seconds for which the first request of the shared queue has waited, 0 without one. */
+  private longestWaiting(): number {
+    const { lines, table, now } = this;
+    const first = lines.shared ? lines.heads[SHARED_LINE] : NONE;
+    return first === NONE ? 0 : Math.max(0, now - table.arrived[first]);
   }
 
   /** Takes an instance out of service; it finishes its requests. */

@@ -1,0 +1,53 @@
+import { INGESTION_ENVIRONMENT, parseFollowedFleets } from '../../ingestion/contract';
+import { ON_DEMAND_SHARDS_AT_START } from '../../ingestion/decide/drain-rate';
+import { SECONDS_PER_DAY } from '../../core/time';
+import {
+  KnownProperties,
+  type DeclaredTarget,
+  type ParameterRemedy,
+  type Resource,
+  type TemplateModel,
+} from '../../template';
+import type { BlueprintStream } from './fleet-blueprint';
+
+/** Stream whose consumer follows the capacity of a fleet; undefined for a fleet that is not fed by one. */
+export function streamOf(
+  model: TemplateModel,
+  target: DeclaredTarget,
+  remedy: ParameterRemedy,
+): BlueprintStream | undefined {
+  const consumer = model.ofType('AWS::Lambda::Function').find((handler) => follows(handler, target));
+  if (consumer === undefined) return undefined;
+  const variables = KnownProperties.of(consumer, remedy).object('Environment')?.object('Variables');
+  const numberOf = (name: string): number => Number(variables?.text(name));
+  const mapping = model
+    .ofType('AWS::Lambda::EventSourceMapping')
+    .find(({ reader, properties }) => reader.referenced(properties['FunctionName']) === consumer);
+  const shards = mapping === undefined ? undefined : shardsOf(mapping, remedy);
+  const age =
+    mapping === undefined ? undefined : KnownProperties.of(mapping, remedy).number('MaximumRecordAgeInSeconds');
+  return {
+    consumer: consumer.logicalId,
+    shards: shards ?? Infinity,
+    maxInFlight:
+      (shards ?? Infinity) *
+      numberOf(INGESTION_ENVIRONMENT.parallelizationFactor) *
+      numberOf(INGESTION_ENVIRONMENT.concurrency),
+    maxRecordAgeSeconds: age === undefined || age <= 0 ? SECONDS_PER_DAY : age,
+  };
+}
+
+function follows({ reader, properties }: Resource, { resourceId }: DeclaredTarget): boolean {
+  const variables = reader.object(reader.object(properties['Environment'])?.['Variables']) ?? {};
+  const text = reader.text(variables[INGESTION_ENVIRONMENT.fleets]);
+  return text !== undefined && parseFollowedFleets(text).some((fleet) => fleet.resourceId === resourceId);
+}
+
+/** Number of shards of the stream that a mapping reads; undefined for another source. */
+function shardsOf({ reader, properties }: Resource, remedy: ParameterRemedy): number | undefined {
+  const named = reader.referenced(properties['EventSourceArn']);
+  const stream =
+    named?.type === 'AWS::Kinesis::StreamConsumer' ? named.reader.referenced(named.properties['StreamARN']) : named;
+  if (stream?.type !== 'AWS::Kinesis::Stream') return undefined;
+  return KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START;
+}

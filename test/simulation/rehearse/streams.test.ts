@@ -1,0 +1,171 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { GpuEndpoint, ModelServer } from '../../../lib/inference';
+import { StreamIngestion, type StreamIngestionProps } from '../../../lib/ingestion';
+import type { FleetScaling } from '../../../lib/scaling';
+import { RequestEngine } from '../../../lib/simulation/fleet';
+import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
+import { rehearse, type Rehearsal } from '../../../lib/simulation/rehearse';
+import type { Workload } from '../../../lib/simulation/traffic';
+import { ListSource } from './generated-requests';
+
+type Attach = (scaling: FleetScaling, requests: StreamIngestion) => void;
+
+/** A fleet behind a stream, as it is synthesized. */
+function streamed(attach: Attach, props: Partial<StreamIngestionProps> = {}): FleetBlueprint {
+  const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
+  const endpoint = new GpuEndpoint(stack, 'Chat', {
+    endpointName: 'chat',
+    modelServer: ModelServer.triton(),
+    capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+    maxConcurrencyPerInstance: 8,
+  });
+  const requests = new StreamIngestion(stack, 'Requests', { endpoint, shardCount: 2, followsCapacity: true, ...props });
+  attach(endpoint.autoScale({ minCapacity: 1, maxCapacity: 12 }), requests);
+  return fleetsOfTemplates([{ name: 'test.template.json', document: Template.fromStack(stack).toJSON() }]).fleets[0]!;
+}
+
+/** Ten quiet minutes, then 16 requests a second for half an hour. */
+const jump: Workload = {
+  name: 'jump',
+  description: 'a jump from 1 to 16 requests a second',
+  durationSeconds: 2400,
+  requestCount: 600 + 1800 * 16,
+  *requests() {
+    for (let second = 0; second < 2400; second++) {
+      const count = second < 600 ? 1 : 16;
+      for (let index = 0; index < count; index++)
+        yield { atSeconds: second + index / count, contextTokens: 100, generatedTokens: 50 };
+    }
+  },
+};
+
+const play = (fleet: FleetBlueprint): Rehearsal =>
+  rehearse(fleet, jump, {
+    service: { kind: 'distribution', distribution: 'constant', meanSeconds: 4 },
+    provisioning: { kind: 'measured', seconds: [240] },
+    startInstances: 1,
+  });
+
+const onConcurrency: Attach = (scaling) => void scaling.scaleOnConcurrency('concurrency');
+const onBoth: Attach = (scaling, source) => {
+  scaling.scaleOnConcurrency('concurrency');
+  scaling.scaleOnStreamBacklog('backlog', { source });
+};
+
+/** Second of the first decision to have enough instances: 16 a second x 4 s = 64 in service, on 8 each at 70 %. */
+const enoughAt = ({ scaling }: Rehearsal): number => scaling.actions.find(({ to }) => to >= 10)?.second ?? Infinity;
+
+describe('a fleet behind a stream whose consumer follows its capacity', () => {
+  const alone = play(streamed(onConcurrency));
+  const both = play(streamed(onBoth));
+
+  test('holds the records in the stream: none times out, none is rejected, and the endpoint has no more than it serves', () => {
+    for (const { requests, timeline } of [alone, both]) {
+      expect(requests).toMatchObject({ timedOut: 0, rejected: 0 });
+      expect(requests.arrived).toBe(requests.completed + requests.unfinished);
+      for (const { busySlots, slots } of timeline) expect(busySlots).toBeLessThanOrEqual(slots + 1e-6);
+    }
+    expect(Math.max(...both.timeline.map(({ queued }) => queued))).toBeGreaterThan(1000);
+  });
+
+  test('is scaled by its backlog to what it needs in one decision, a minute after the jump', () => {
+    const decision = both.scaling.actions.find(({ decidedBy }) => decidedBy === 'backlog')!;
+    expect(decision.second).toBeGreaterThanOrEqual(630);
+    expect(decision.second).toBeLessThanOrEqual(690);
+    expect(enoughAt(both)).toBeLessThanOrEqual(700);
+  });
+
+  test('shows its concurrency a full fleet only, which alone grows it by 43 % at a time', () => {
+    expect(enoughAt(alone)).toBeGreaterThan(enoughAt(both) + 300);
+    expect(both.sloPercent).toBeGreaterThan(alone.sloPercent);
+    expect(both.waitSeconds.p50).toBeLessThan(alone.waitSeconds.p50);
+  });
+
+  test('shrinks again by its concurrency once the backlog is gone', () => {
+    const { actions } = both.scaling;
+    expect(both.scaling.scaleIns).toBe(0);
+    expect(actions.every(({ decidedBy }) => decidedBy === 'backlog' || decidedBy === 'concurrency')).toBe(true);
+  });
+
+  test('is told of in a note', () => {
+    expect(both.notes).toContainEqual(
+      expect.stringMatching(/requests wait in the stream of RequestsConsumer.*, at most 96 at once/),
+    );
+  });
+
+  test('reacts to the age of the waiting records too', () => {
+    const aged = play(
+      streamed((scaling, source) => {
+        scaling.scaleOnMetric('age', {
+          metric: source.metricWaitingRecordAge({ period: Duration.minutes(1) }),
+          threshold: 30,
+          evaluationPeriods: 1,
+          treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+          steps: [{ lowerBound: 0, change: 11 }],
+        });
+      }),
+    );
+    const [first] = aged.scaling.actions;
+    expect(first).toMatchObject({ decidedBy: 'age', to: 12 });
+    expect(first!.second).toBeGreaterThan(630);
+    expect(first!.second).toBeLessThan(800);
+  });
+});
+
+test('a fleet is not scaled by records that wait for the consumer alone', () => {
+  // 2 shards x 2 at once, below the 8 of the one instance.
+  const few = play(streamed(onBoth, { concurrency: 2 }));
+  expect(few.scaling.actions).toEqual([]);
+  expect(few.notes).toContainEqual(expect.stringContaining('at most 4 at once'));
+  expect(Math.max(...few.timeline.map(({ busySlots }) => busySlots))).toBeCloseTo(4, 1);
+});
+
+test('records that are older than the maximum age leave the stream', () => {
+  const short = play(streamed(onConcurrency, { maxRecordAge: Duration.minutes(2) }));
+  expect(short.requests.timedOut).toBeGreaterThan(0);
+  expect(short.settings.requestTimeoutSeconds).toBe(120);
+});
+
+test('a fleet whose consumer does not follow it receives its requests as they arrive', () => {
+  const { stream } = streamed(onConcurrency, { followsCapacity: false });
+  expect(stream).toBeUndefined();
+});
+
+describe('the engine under a limit of requests in slots', () => {
+  const requests = Array.from({ length: 40 }, (_, index) => ({ at: index / 10, service: 5 }));
+  const engineOf = (maxInFlight: number): RequestEngine =>
+    new RequestEngine({
+      pools: [{ instanceType: 'ml.g5.xlarge', priority: 1 }],
+      slotsPerInstance: 4,
+      provisioning: () => 0,
+      queue: 'shared',
+      maxInFlight,
+      requestTimeoutSeconds: 10_000,
+    });
+
+  test('starts requests in the order of arrival, never more at once, and all of them', () => {
+    const engine = engineOf(6);
+    engine.setDesired(4, true);
+    const source = new ListSource(requests);
+    for (let second = 1; second <= 60; second++) {
+      engine.run(source, second);
+      expect(engine.totals.present - engine.waiting).toBeLessThanOrEqual(6);
+    }
+    expect(engine.totals).toMatchObject({ arrived: 40, completed: 40 });
+    // The last of 40 in rounds of 6, 5 s each, began after 6 rounds.
+    expect(engine.wait.maximum).toBeCloseTo(30 - 3.9, 0);
+  });
+
+  test('gives the places of draining instances to the rest of the fleet', () => {
+    const engine = engineOf(8);
+    engine.setDesired(4, true);
+    const source = new ListSource(requests);
+    engine.run(source, 2);
+    engine.setDesired(2);
+    for (let second = 3; second <= 60; second++) engine.run(source, second);
+    expect(engine.totals).toMatchObject({ arrived: 40, completed: 40 });
+    expect(engine.wait.maximum).toBeLessThan(26);
+  });
+});
