@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-// Random lives of streams through the real handler of the stream consumer: retries, bisections, repetitions, deaths, poison, outages, resharding.
-//   npm run bench:ingestion -- [--deliveries N] [--seed N] [--json]
+// Ten million deliveries each by the models of the Kinesis and the Kafka event source mapping, with the decisions of the consumer: lost records,
+// order breaks of keys, double effects.
+// Then random lives of streams through the real handler of the stream consumer: retries, bisections, repetitions, deaths, poison, outages, resharding.
+//   npm run bench:ingestion -- [--deliveries N] [--model-deliveries N] [--only-models] [--seed N] [--json]
 // Then the real handler in front of an endpoint at 30, 60 and 90 % use: what the stream adds to the service time.
 // Fails unless no record is lost, no order of a key broken, every record has exactly one outcome, and the stream adds at most two seconds (p95)
 // where the endpoint has free slots.
@@ -16,7 +18,10 @@ const outdir = path.join(projectDirectory, '.local', 'bench-ingestion');
 const args = process.argv.slice(2);
 const option = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 const deliveries = Number(option('--deliveries') ?? 1_000_000);
+const modelDeliveries = Number(option('--model-deliveries') ?? 10_000_000);
 const seed = Number(option('--seed') ?? 1);
+/** Records of a stream that the models play. */
+const MODEL_SIZE = 20_000;
 /** Records of one stream. */
 const SIZE = 2_000;
 
@@ -36,7 +41,7 @@ async function run(bench, ...numbers) {
 
 await build({
   absWorkingDir: projectDirectory,
-  entryPoints: ['test/bench/ingestion/deliveries-bench.ts', 'test/bench/ingestion/freshness-bench.ts'],
+  entryPoints: ['mapping', 'deliveries', 'freshness'].map((name) => `test/bench/ingestion/${name}-bench.ts`),
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -46,6 +51,33 @@ await build({
 });
 await stop();
 const workers = Math.max(1, Math.min(16, os.availableParallelism()));
+const models = {};
+let modelBreaches = 0;
+for (const kind of ['kinesis', 'kafka']) {
+  const begunAt = performance.now();
+  const lives = await Promise.all(
+    Array.from({ length: workers }, (_, index) =>
+      run('mapping-bench', kind, Math.ceil(modelDeliveries / workers), seed + index * 1_000_000, MODEL_SIZE),
+    ),
+  );
+  const total = (name) => lives.reduce((sum, life) => sum + life[name], 0);
+  const names = ['lives', 'records', 'deliveries', 'invocations', 'answered', 'deadLetters', 'givenUp'];
+  const breaches = ['lost', 'orderBreaks', 'doubleEffects'];
+  models[kind] = {
+    ...Object.fromEntries([...names, ...breaches].map((name) => [name, total(name)])),
+    seconds: Math.round((performance.now() - begunAt) / 100) / 10,
+    cpuSeconds: Math.round(total('cpuSeconds') * 10) / 10,
+    deliveriesPerCpuSecond: Math.round(total('deliveries') / total('cpuSeconds')),
+  };
+  modelBreaches += breaches.reduce((sum, name) => sum + total(name), 0);
+  if (total('answered') + total('deadLetters') + total('givenUp') !== total('records')) modelBreaches += 1;
+}
+if (modelBreaches > 0) process.exitCode = 1;
+if (args.includes('--only-models')) {
+  console.log(JSON.stringify({ seed, workers, models }, null, args.includes('--json') ? 0 : 2));
+  process.exit();
+}
+
 const startedAt = performance.now();
 const parts = await Promise.all(
   Array.from({ length: workers }, (_, index) =>
@@ -59,6 +91,7 @@ const freshness = await run('freshness-bench', seed, FRESHNESS_RECORDS);
 const result = {
   seed,
   workers,
+  models,
   streams: sum('lives'),
   records: sum('records'),
   deliveries: sum('deliveries'),
