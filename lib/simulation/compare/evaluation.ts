@@ -1,7 +1,8 @@
 import { RequestFleet } from '../fleet/engine/request-fleet';
 import type { FleetChange, SecondFleet } from '../fleet/pooled/second-fleet';
 import { round } from '../number-text';
-import { startCost } from './oracle/schedule-search';
+import type { PlayedSchedule } from './oracle/clairvoyant';
+import { scheduleCost, startCost, type SchedulePrices } from './oracle/schedule-search';
 import type { CapacityPolicy, PolicyView } from './policies/policy';
 import { fleetOf, type Trial } from './trial';
 
@@ -78,20 +79,43 @@ function playSchedule(
   }
 }
 
-/** Returns true if a schedule of instances per minute meets the objective; stops at the first request too many that is late. */
-export function keepsObjective(instances: Int16Array, sloRatio: number, trial: Trial): boolean {
+/**
+ * Plays a schedule of instances per minute, until more than `limit` times the requests are late that the objective allows.
+ *
+ * @param prices seconds of a start, and of the mean work of a released instance where requests are not played one by one
+ */
+export function playedSchedule(
+  instances: Int16Array,
+  sloRatio: number,
+  trial: Trial,
+  prices: SchedulePrices,
+  limit: number,
+): PlayedSchedule {
   const { fromSeconds, toSeconds, arrivalSums } = trial;
-  const allowed = (1 - sloRatio) * (arrivalSums[toSeconds] - arrivalSums[fromSeconds]) * (1 + 1e-9);
+  const allowed = Math.max(1e-9, (1 - sloRatio) * (arrivalSums[toSeconds] - arrivalSums[fromSeconds]));
+  const stop = limit * allowed * (1 + 1e-9);
   const fleet = fleetOf(trial);
+  let cost: number;
   if (fleet instanceof RequestFleet) {
     fleet.begin(instances[0]);
+    cost = 0;
     for (let minute = 0; minute < instances.length; minute++) {
       const end = minute + 1 === instances.length ? toSeconds : fromSeconds + (minute + 1) * 60;
       fleet.playTo(end, instances[minute]);
-      if (fleet.requests.missed > allowed) return false;
+      if (fleet.requests.missed > stop) return { lateRatio: Infinity, cost: Infinity };
+      if (minute > 0) {
+        cost += Math.max(0, instances[minute] - instances[minute - 1]) * startCost(minute, prices.provisioningSeconds);
+      }
     }
-  } else playSchedule(fleet, instances, 0, trial, allowed);
-  return fleet.slo() >= sloRatio;
+    cost += fleet.servedSeconds();
+  } else {
+    playSchedule(fleet, instances, 0, trial, stop);
+    cost = scheduleCost(instances, prices);
+  }
+  const { missed } = fleet.requests;
+  if (missed > stop) return { lateRatio: Infinity, cost: Infinity };
+  const lateRatio = missed / allowed;
+  return { lateRatio: fleet.slo() >= sloRatio ? Math.min(1, lateRatio) : Math.max(1 + 1e-9, lateRatio), cost };
 }
 
 function runOf(policy: string, seed: number, fleet: SecondFleet): PolicyRun {

@@ -2,17 +2,19 @@ import { undisturbedOccupancy } from '../fleet/pooled/occupancy';
 import { endingShares, releasedSeconds } from '../fleet/pooled/service-spread';
 import { meanProvisioningSeconds, type ComparisonSettings } from './comparison-settings';
 import type { RequestList } from '../fleet/engine/request-list';
-import { evaluatePolicy, evaluateSchedule, keepsObjective, type PolicyRun } from './evaluation';
+import { evaluatePolicy, evaluateSchedule, playedSchedule, type PolicyRun } from './evaluation';
 import { clairvoyantSchedule } from './oracle/clairvoyant';
+import { FleetHistories, NO_HISTORY, type HistoryLimits } from './oracle/fleet-history';
 import { fluidMisses } from './oracle/fluid-misses';
 import { lowerBound, maximumOf } from './oracle/lower-bound';
 import { minuteQueues } from './oracle/minute-queues';
 import { maximumIn, occupiedSlots } from './oracle/peaks';
 import { improveSchedule } from './oracle/schedule-improvement';
-import { cheapestAtPrice, scheduleCost, type ScheduleSearch } from './oracle/schedule-search';
+import { cheapestAtPrice, scheduleCost, type SchedulePrices, type ScheduleSearch } from './oracle/schedule-search';
 import { invocationsTracking } from './policies/aws';
 import { constantPolicy } from './policies/constant';
 import type { CapacityPolicy } from './policies/policy';
+import { Random } from '../random';
 import type { Trial } from './trial';
 
 /** Targets that {@link hindsightTracking} tries, as ratios of an instance's throughput. */
@@ -42,7 +44,7 @@ export function runClairvoyant(
   const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * MAX_FLEETS_PER_PEAK + 4));
   const schedule = clairvoyantSchedule({
     propose: proposals(trial, settings, prices),
-    keeps: (instances) => keepsObjective(instances, sloRatio, trial),
+    play: (instances, limit) => playedSchedule(instances, sloRatio, trial, prices, limit),
     costOf: (instances) => scheduleCost(instances, prices),
     minutes,
     minInstances: minCapacity,
@@ -51,7 +53,9 @@ export function runClairvoyant(
       trial.requests === undefined
         ? RAISE_RATIOS.map((ratio) => (count: number) => Math.ceil(count * (1 + ratio)))
         : RAISED_INSTANCES.map((more) => (count: number) => count + more),
-    trials: Math.min(MAX_TRIMS, Math.floor(TRIMMED_REQUESTS / (trial.requests?.at.length ?? Infinity))),
+    trials: changesOf(trial, settings),
+    startSeconds: provisioningSeconds,
+    random: new Random(trial.seed).fork('clairvoyant'),
   });
   const runs = others.filter((run) => run.sloRatio >= sloRatio).map((run) => ({ ...run, policy: CLAIRVOYANT }));
   const largest = new Int16Array(minutes).fill(maxInstances);
@@ -64,9 +68,17 @@ export function runClairvoyant(
   };
 }
 
-/** Requests played to take instances away from a schedule, and the maximum number of intervals tried. */
-const TRIMMED_REQUESTS = 1e7;
-const MAX_TRIMS = 80;
+/** Requests played to change a schedule, and the maximum number of changes. */
+const CHANGED_REQUESTS = 3e7;
+const MAX_CHANGES = 2000;
+/** Mean service time up to which the queue of a minute depends little on the minutes before: its proposals need few changes. */
+const SHORT_SERVICE_SECONDS = 5;
+const SHORT_SERVICE_CHANGES = 80;
+
+function changesOf({ requests }: Trial, { serviceMeanSeconds }: ComparisonSettings): number {
+  const changes = serviceMeanSeconds <= SHORT_SERVICE_SECONDS ? SHORT_SERVICE_CHANGES : MAX_CHANGES;
+  return requests === undefined ? 0 : Math.min(changes, Math.floor(CHANGED_REQUESTS / requests.at.length));
+}
 
 /** Instances by which proposals made from single requests are raised. */
 const RAISED_INSTANCES = [0, 1, 2, 4];
@@ -81,11 +93,7 @@ export const CLAIRVOYANT = 'clairvoyant';
 const MAX_FLEETS_PER_PEAK = 2;
 
 /** Returns the schedules that are cheapest at a price of a miss, by the requests themselves or, for too many of them, by the load. */
-function proposals(
-  trial: Trial,
-  settings: ComparisonSettings,
-  prices: Pick<ScheduleSearch, 'provisioningSeconds' | 'drainSeconds'>,
-): (price: number) => Int16Array {
+function proposals(trial: Trial, settings: ComparisonSettings, prices: SchedulePrices): (price: number) => Int16Array {
   const minutes = Math.floor((settings.toSeconds - settings.fromSeconds) / 60);
   if (trial.requests !== undefined) {
     const search = { ...prices, ...queueSearch(trial, trial.requests, settings) };
@@ -105,6 +113,7 @@ function proposals(
     minutes,
     minInstances: minCapacity,
     maxInstances,
+    history: NO_HISTORY,
     misses: [fluidMisses(flow, minutes, maxInstances)],
   };
   return (price) => {
@@ -114,12 +123,10 @@ function proposals(
   };
 }
 
-/** Tables of late requests for a search over the schedules of a window. */
-function queueSearch(
-  trial: Trial,
-  requests: RequestList,
-  settings: ComparisonSettings,
-): Pick<ScheduleSearch, 'minutes' | 'minInstances' | 'maxInstances' | 'misses'> {
+/** Tables of the queues of a window, for a search over its schedules. */
+type QueueSearch = Pick<ScheduleSearch, 'minutes' | 'minInstances' | 'maxInstances' | 'history' | 'misses' | 'drains'>;
+
+function queueSearch(trial: Trial, requests: RequestList, settings: ComparisonSettings): QueueSearch {
   const { fromSeconds, toSeconds, minCapacity, maxCapacity, serviceMeanSeconds, slotsPerInstance } = settings;
   const minutes = Math.floor((toSeconds - fromSeconds) / 60);
   const present = queueSearches.get(trial);
@@ -128,24 +135,52 @@ function queueSearch(
     ...settings,
     requests,
     minutes,
-    earlierMinutes: serviceMeanSeconds <= 5 ? 1 : serviceMeanSeconds <= 30 ? 2 : 4,
+    ...queuePlays(requests.at.length, serviceMeanSeconds),
     minInstances: minCapacity,
     maxInstances: Math.min(
       maxCapacity,
       Math.max(minCapacity, Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance)),
     ),
   };
-  const { maxInstances } = options;
-  const search = { minutes, minInstances: minCapacity, maxInstances, misses: minuteQueues(options) };
+  const { maxInstances, history } = options;
+  const search = { minutes, minInstances: minCapacity, maxInstances, history, ...minuteQueues(options) };
   queueSearches.set(trial, search);
   return search;
 }
 
 /** Tables of {@link queueSearch}, which the clairvoyant and the bound share. */
-const queueSearches = new WeakMap<
-  Trial,
-  Pick<ScheduleSearch, 'minutes' | 'minInstances' | 'maxInstances' | 'misses'>
->();
+const queueSearches = new WeakMap<Trial, QueueSearch>();
+
+/** Pasts of a fleet that are played, the finest first, by the service time from which they are needed. */
+const HISTORIES: readonly (HistoryLimits & { readonly fromMeanSeconds: number })[] = [
+  { fromMeanSeconds: 30, minutes: 4, levels: [0, 1, 2, 4] },
+  { fromMeanSeconds: 30, minutes: 4, levels: [0, 1, 4] },
+  { fromMeanSeconds: 15, minutes: 3, levels: [0, 1, 2, 4] },
+  { fromMeanSeconds: 5, minutes: 2, levels: [0, 1, 2] },
+  { fromMeanSeconds: 0, minutes: 1, levels: [0, 1, 2] },
+];
+
+/** Requests played for the tables of a window, and the maximum number of plays of each minute: among many requests, luck evens out. */
+const PLAYED_REQUESTS = 4e7;
+const MAX_PLAYS = 4;
+
+/** Past and number of plays for a number of requests, within {@link PLAYED_REQUESTS}. */
+function queuePlays(
+  requests: number,
+  meanSeconds: number,
+): { readonly history: HistoryLimits; readonly plays: number } {
+  const playsOf = ({ minutes, levels }: HistoryLimits): number =>
+    Math.floor(PLAYED_REQUESTS / (requests * (minutes + 1) * new FleetHistories({ minutes, levels }).all.length));
+  const history = HISTORIES.find(
+    (limits, index) =>
+      meanSeconds >= limits.fromMeanSeconds && (index === HISTORIES.length - 1 || playsOf(limits) >= 1),
+  )!;
+  return { history, plays: Math.max(1, Math.min(MAX_PLAYS, playsOf(history))) };
+}
+
+/** Late requests that a luckier order among equally loaded instances avoids: standard deviations of their number, and maximum ratio of it. */
+const LUCK_DEVIATIONS = 2;
+const LUCK_RATIO = 0.2;
 
 /** Lower bound of the instance-hours of every schedule that meets the objective. */
 export function boundInstanceHours(trial: Trial, settings: ComparisonSettings): number {
@@ -165,7 +200,8 @@ function queueBound(trial: Trial, requests: RequestList, settings: ComparisonSet
     provisioningSeconds: meanProvisioningSeconds(settings),
     drainSeconds: 0,
   };
-  const allowed = (1 - sloRatio) * (trial.arrivalSums[toSeconds] - trial.arrivalSums[fromSeconds]);
+  const late = (1 - sloRatio) * (trial.arrivalSums[toSeconds] - trial.arrivalSums[fromSeconds]);
+  const allowed = Math.floor(late + Math.min(LUCK_RATIO * late, LUCK_DEVIATIONS * Math.sqrt(late)));
   return maximumOf((price) => {
     const { cost, misses } = cheapestAtPrice(search, price);
     return cost + price * (misses - allowed);

@@ -6,9 +6,13 @@ import {
   type ComparisonSettings,
   type PolicyRun,
 } from '../../../lib/simulation/compare';
-import { evaluatePolicy } from '../../../lib/simulation/compare/evaluation';
+import { meanProvisioningSeconds } from '../../../lib/simulation/compare/comparison-settings';
+import { evaluatePolicy, playedSchedule } from '../../../lib/simulation/compare/evaluation';
+import { maximumIn, occupiedSlots } from '../../../lib/simulation/compare/oracle/peaks';
+import { scheduleCost } from '../../../lib/simulation/compare/oracle/schedule-search';
 import { constantPolicy } from '../../../lib/simulation/compare/policies/constant';
 import { trialOf, type Trial } from '../../../lib/simulation/compare/trial';
+import { boundInstanceHours, runClairvoyant } from '../../../lib/simulation/compare/yardsticks';
 import { EndpointFleet } from '../../../lib/simulation/fleet';
 import { Random } from '../../../lib/simulation/random';
 import { generateWorkload, type Workload } from '../../../lib/simulation/traffic';
@@ -133,33 +137,67 @@ describe('the best schedule in hindsight', () => {
 
   test.each([
     [0.3, 2, 4],
+    [1, 1, 5],
     [2, 16, 3],
     [2, 4, 10],
+    [10, 1, 3],
+    [20, 4, 5],
+    [20, 16, 5],
   ])(
     'of %d s and %d slots costs at most a ninth more than the bound, on about %d instances',
     (mean, slots, instances) => {
       const rate = (instances * slots) / mean;
-      const { clairvoyant, bound } = comparePolicies(
-        generateWorkload({
-          seed: 11,
-          durationSeconds: 7200,
-          lowRequestsPerSecond: rate / 2,
-          highRequestsPerSecond: rate,
-          daySeconds: 7200,
-        }),
-        {
-          ...COMPARISON_DEFAULTS,
-          fromSeconds: 0,
-          toSeconds: 7200,
-          slotsPerInstance: slots,
-          serviceMeanSeconds: mean,
-          seeds: 1,
-        },
-      );
-      expect(clairvoyant.isFound).toBe(true);
-      expect(bound.instanceHours / clairvoyant.instanceHours).toBeGreaterThan(0.9);
+      const workload = generateWorkload({
+        seed: 11,
+        durationSeconds: 3600,
+        lowRequestsPerSecond: rate / 2,
+        highRequestsPerSecond: rate,
+        daySeconds: 3600,
+        spike: { requestsPerSecond: rate / 2 },
+      });
+      const settings = {
+        ...COMPARISON_DEFAULTS,
+        fromSeconds: 0,
+        toSeconds: 3600,
+        slotsPerInstance: slots,
+        serviceMeanSeconds: mean,
+        seeds: 1,
+      };
+      const trial = trialOf(workload, settings, 1);
+      const { run, isFound } = runClairvoyant(trial, settings);
+      expect(isFound).toBe(true);
+      expect(boundInstanceHours(trial, settings) / run.instanceHours).toBeGreaterThan(0.9);
     },
   );
+
+  test('and the bound are never dearer than the cheapest of all schedules, which are tried one by one', () => {
+    fc.assert(
+      fc.property(cases, ({ workload, settings: given }) => {
+        const minutes = 5;
+        const settings = { ...given, toSeconds: 60 * minutes, provisioningSeconds: 90, sloRatio: 0.95 };
+        const trial = trialOf(workload, settings, 1);
+        const largest = Math.ceil(maximumIn(occupiedSlots(trial)) / settings.slotsPerInstance);
+        const prices = { provisioningSeconds: meanProvisioningSeconds(settings), drainSeconds: 0 };
+        const { run } = runClairvoyant(trial, settings);
+        const bound = boundInstanceHours(trial, settings);
+        let cheapest = Infinity;
+        const levels = Array.from({ length: Math.min(4, largest) }, (_, index) => largest - index);
+        for (let code = 0; code < levels.length ** minutes; code++) {
+          const schedule = Int16Array.from({ length: minutes }, (_, minute) => {
+            return levels[Math.floor(code / levels.length ** minute) % levels.length]!;
+          });
+          if (scheduleCost(schedule, prices) >= cheapest) continue;
+          const { lateRatio, cost } = playedSchedule(schedule, settings.sloRatio, trial, prices, 1);
+          if (lateRatio <= 1) cheapest = Math.min(cheapest, cost);
+        }
+        expect(bound).toBeLessThanOrEqual(cheapest / 3600 + 1e-9);
+        expect(bound).toBeLessThanOrEqual(run.instanceHours + 1e-9);
+        // A constant fleet, the proposals and changes of them leave little to a search through everything.
+        expect(run.instanceHours).toBeLessThanOrEqual((cheapest / 3600) * 1.05);
+      }),
+      { numRuns: 6, seed: 3 },
+    );
+  });
 });
 
 test('more requests than are played singly have a schedule of their own that no policy beats', () => {

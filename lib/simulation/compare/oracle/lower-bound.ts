@@ -1,3 +1,4 @@
+import { NO_HISTORY } from './fleet-history';
 import { cheapestAtPrice } from './schedule-search';
 
 /** Traffic, fleet and objective of a bound. */
@@ -70,7 +71,14 @@ export function lowerBound(options: LowerBoundOptions): LowerBound {
     for (let n = 0; n <= maxInstances; n++)
       misses[minute * width + n] = Math.fround(Math.max(0, load - n * perInstance));
   }
-  const search = { minutes, minInstances: options.minCapacity, maxInstances, drainSeconds: 0, misses: [misses] };
+  const search = {
+    minutes,
+    minInstances: options.minCapacity,
+    maxInstances,
+    drainSeconds: 0,
+    history: NO_HISTORY,
+    misses: [misses],
+  };
   // Requests in service in a released instance end outside n; every release except of the first instances had a start.
   const outside = (slotsPerInstance * options.residualSeconds) / serviceMeanSeconds;
   const allowed = (1 - sloRatio) * arrived + outside * maxInstances;

@@ -1,5 +1,7 @@
 import { firstFrom, type RequestList } from '../../fleet/engine/request-list';
 import { EndHeap } from './end-heap';
+import { FleetHistories, type HistoryLimits } from './fleet-history';
+import { StretchFleet } from './stretch-fleet';
 
 /** Requests, and the fleet whose queues are played minute by minute. */
 export interface MinuteQueuesOptions {
@@ -11,39 +13,45 @@ export interface MinuteQueuesOptions {
   readonly sloWaitSeconds: number;
   readonly minInstances: number;
   readonly maxInstances: number;
-  /** Maximum number of minutes before each minute that are played with it. */
-  readonly earlierMinutes: number;
+  /** Past that is played with each minute. */
+  readonly history: HistoryLimits;
+  /** Number of times that each minute is played, each from another request on: the best counts. */
+  readonly plays: number;
+}
+
+/** Tables of {@link minuteQueues}, by `minute * (maxInstances + 1) + instances`. */
+export interface MinuteQueues {
+  /** Requests that become late, by state of the past. */
+  readonly misses: readonly Float32Array[];
+  /** Seconds for which one more instance works after its release at the beginning of a minute, by the number released before it and those that stay. */
+  readonly drains: readonly Float32Array[];
 }
 
 /** Ratio of late requests from which fewer instances are not played: they count as no better. */
-const HOPELESS_RATIO = 0.5;
-/** Maximum wait, as in every fleet of a comparison. */
-const TIME_OUT_SECONDS = 60;
-
-/** Requests that are played for one minute: those of the minutes before it too, with the ends of the ones in slots when they begin. */
-interface Stretch {
-  readonly first: number;
-  /** First request of the minute itself. */
-  readonly counted: number;
-  readonly last: number;
-  readonly ends: readonly number[];
-  readonly minuteEnd: number;
-}
+const HOPELESS_RATIO = 0.3;
 
 /**
- * Returns the late requests of each minute with each number of instances, if that number was not higher in the last 0, 1, … minutes:
- * `misses[before][minute * (maxInstances + 1) + instances]`.
+ * Returns the requests that become late in each minute with each number of instances and each past.
  *
- * These minutes are played, request by request, from the best beginning that any schedule can have: free slots, or at the window's start
- * earlier requests that began when they arrived. Requests start in order of arrival in any free slot. Fewer instances in the minutes
- * before would start no request earlier: no schedule has fewer late requests, as far as instances with queues of their own do not better
- * than one queue. A request counts as late if the minute ends after it is.
+ * A minute is played with the minutes before it that the past remembers, from the best beginning that a schedule can have: free slots, or
+ * at the window's start earlier requests that began when they arrived. As equally loaded instances are chosen by chance, it is
+ * played several times, and the fewest late requests count.
  */
-export function minuteQueues(options: MinuteQueuesOptions): Float32Array[] {
-  const { requests, fromSeconds, minutes, minInstances, maxInstances, earlierMinutes } = options;
+export function minuteQueues(options: MinuteQueuesOptions): MinuteQueues {
+  const { requests, fromSeconds, minutes, minInstances, maxInstances, history, sloWaitSeconds, plays } = options;
   const { at, service } = requests;
   const width = maxInstances + 1;
-  const misses = Array.from({ length: earlierMinutes + 1 }, () => new Float32Array(minutes * width));
+  const histories = new FleetHistories(history);
+  const misses = histories.all.map(() => new Float32Array(minutes * width));
+  // A fleet that had some more instances until the minute began.
+  const releases = history.levels.slice(1);
+  const worked = releases.map(() => new Float32Array(minutes * width));
+  const releaseOf = new Map(
+    releases.map((released, index) => [histories.index(Array(history.minutes).fill(released)), index]),
+  );
+  // A past with fewer instances in one of its minutes, whose late requests are no fewer.
+  const poorer = poorerPasts(histories);
+  const fleet = new StretchFleet(requests, options.slotsPerInstance, sloWaitSeconds);
   const firstOf = Int32Array.from({ length: minutes + 1 }, (_, minute) => firstFrom(at, fromSeconds + minute * 60));
   const atStart: number[] = [];
   for (let index = 0; index < firstOf[0]; index++) {
@@ -51,33 +59,102 @@ export function minuteQueues(options: MinuteQueuesOptions): Float32Array[] {
   }
   atStart.sort((a, b) => a - b);
   for (let minute = 0; minute < minutes; minute++) {
-    const [counted, last] = [firstOf[minute], firstOf[minute + 1]];
-    for (let before = 0; before <= earlierMinutes; before++) {
-      const stretch: Stretch = {
-        first: firstOf[Math.max(0, minute - before)],
-        counted,
-        last,
-        ends: minute - before > 0 || before === 0 ? [] : atStart,
-        minuteEnd: fromSeconds + (minute + 1) * 60,
-      };
+    const begin = fromSeconds + minute * 60;
+    const last = firstOf[minute + 1];
+    const isStart = minute <= history.minutes;
+    const needed = neededInstances(
+      firstOf[Math.max(0, minute - history.minutes)],
+      last,
+      isStart ? atStart : [],
+      options,
+    );
+    const count = last - firstOf[minute];
+    const row = minute * width;
+    histories.all.forEach((past, state) => {
+      // Minutes from which the past has a limit; free slots before them.
+      const limited = past.findIndex((more) => more === Infinity);
+      const earlier = Math.min(minute, limited < 0 ? past.length : limited);
+      const first = firstOf[minute - earlier];
+      const ends = minute - earlier > 0 || limited >= 0 ? [] : atStart;
+      const more = past.slice(0, earlier).reverse();
+      const release = releaseOf.get(state);
+      const drained = release === undefined ? undefined : worked[release];
+      const table = misses[state];
       let late = 0;
-      for (let n = Math.min(maxInstances, neededInstances(stretch, options)) - 1; n >= minInstances; n--) {
-        if (n === 0) late = last - counted;
-        else if (late < HOPELESS_RATIO * (last - counted)) late = Math.max(late, lateRequests(stretch, n, options));
-        misses[before][minute * width + n] = late;
+      for (let n = Math.min(maxInstances, drained === undefined ? needed - 1 : needed + 1); n >= minInstances; n--) {
+        const isZero = drained === undefined && poorer[state].some((other) => misses[other][row + n] === 0);
+        if (n === 0) late = count;
+        else if (isZero) late = 0;
+        else if (late < HOPELESS_RATIO * count || late === 0) {
+          let fewest = Infinity;
+          for (let play = 0; play < plays && (fewest > 0 || drained !== undefined); play++) {
+            const lates = fleet.play({
+              first: Math.min(first + play, firstOf[minute]),
+              last,
+              ends,
+              minuteFrom: begin,
+              minuteTo: begin + 60,
+              instances: [...more.map((released) => n + released), n],
+            });
+            if (lates < fewest) fewest = lates;
+            if (drained !== undefined) {
+              const { drainedSeconds } = fleet;
+              drained[row + n] = play === 0 ? drainedSeconds : Math.min(drained[row + n], drainedSeconds);
+            }
+          }
+          late = fewest;
+        }
+        table[row + n] = late;
+      }
+    });
+  }
+  return { misses, drains: drainIncrements(worked, options) };
+}
+
+/** Other states of each one, equal but for one element that is the next lower level. */
+function poorerPasts({ all }: FleetHistories): number[][] {
+  return all.map((past) =>
+    all.flatMap((other, index) => {
+      const fewer = other.filter((more, minute) => more < past[minute]).length;
+      return fewer === 1 && other.every((more, minute) => more <= past[minute]) ? [index] : [];
+    }),
+  );
+}
+
+/** Differences of the work that several released instances still have, between the played numbers along a straight line. */
+function drainIncrements(
+  worked: readonly Float32Array[],
+  { history, minutes, minInstances, maxInstances }: MinuteQueuesOptions,
+): Float32Array[] {
+  const width = maxInstances + 1;
+  const { levels } = history;
+  return Array.from({ length: levels[levels.length - 1] }, (_, released) => {
+    const level = levels.findIndex((more) => more > released);
+    const [upper, lower] = [levels[level], levels[level - 1]];
+    const increments = new Float32Array(minutes * width);
+    for (let minute = 0; minute < minutes; minute++) {
+      for (let n = minInstances; n <= maxInstances; n++) {
+        const at = minute * width + n;
+        // The same fleet before the release keeps more instances.
+        const kept = n + upper - lower;
+        const more = worked[level - 1][at];
+        const fewer = lower === 0 ? 0 : kept > maxInstances ? more : worked[level - 2][minute * width + kept];
+        increments[at] = Math.max(0, more - fewer) / (upper - lower);
       }
     }
-  }
-  return misses;
+    return increments;
+  });
 }
 
 /** Instances with which no request waits. */
 function neededInstances(
-  { first, last, ends }: Stretch,
+  first: number,
+  last: number,
+  present: readonly number[],
   { requests: { at, service }, slotsPerInstance, minInstances }: MinuteQueuesOptions,
 ): number {
-  const heap = new EndHeap(ends.length + last - first);
-  for (const end of ends) heap.add(end);
+  const heap = new EndHeap(present.length + last - first);
+  for (const end of present) heap.add(end);
   let peak = heap.size;
   for (let index = first; index < last; index++) {
     while (heap.first() <= at[index]) heap.replaceFirst(Infinity);
@@ -85,29 +162,4 @@ function neededInstances(
     peak = Math.max(peak, heap.size);
   }
   return Math.max(minInstances, Math.ceil(peak / slotsPerInstance));
-}
-
-function lateRequests(
-  { first, counted, last, ends, minuteEnd }: Stretch,
-  instances: number,
-  { requests: { at, service }, slotsPerInstance, sloWaitSeconds }: MinuteQueuesOptions,
-): number {
-  const slots = instances * slotsPerInstance;
-  const heap = new EndHeap(slots);
-  for (let index = 0; index < Math.min(slots, ends.length); index++) heap.add(ends[index]);
-  let late = 0;
-  for (let index = first; index < last; index++) {
-    const arrived = at[index];
-    if (heap.size < slots && !(heap.first() <= arrived)) {
-      heap.add(arrived + service[index]);
-      continue;
-    }
-    const start = Math.max(arrived, heap.first());
-    // A request that waits for a minute gives up.
-    const isLate = start > arrived + sloWaitSeconds && arrived + sloWaitSeconds < minuteEnd;
-    if (isLate && index >= counted) late++;
-    if (start > arrived + TIME_OUT_SECONDS) continue;
-    heap.replaceFirst(start + service[index]);
-  }
-  return late;
 }

@@ -1,16 +1,26 @@
-/** Search for the cheapest number of instances in each minute. */
-export interface ScheduleSearch {
-  readonly minutes: number;
-  readonly minInstances: number;
-  readonly maxInstances: number;
+import { FleetHistories, SETTLED, type HistoryLimits } from './fleet-history';
+
+/** Billed time outside of service. */
+export interface SchedulePrices {
   /** Seconds for which an instance is billed before it serves. */
   readonly provisioningSeconds: number;
   /** Seconds for which an instance is billed after its release. */
   readonly drainSeconds: number;
+}
+
+/** Search for the cheapest number of instances in each minute. */
+export interface ScheduleSearch extends SchedulePrices {
+  readonly minutes: number;
+  readonly minInstances: number;
+  readonly maxInstances: number;
   /**
-   * Misses by minute and number of instances, `misses[age][minute * (maxInstances + 1) + instances]`: for minutes that begin with a release,
-   * for those one minute after the last release, and so on; the last table is that of all later ones. One table is that of all minutes.
+   * The same by instances released in the same minute before it, minute and number of instances that stay:
+   * `drains[released][minute * (maxInstances + 1) + instances]`; the last one is that of all later ones. @default drainSeconds
    */
+  readonly drains?: readonly Float32Array[];
+  /** Past that decides about misses. */
+  readonly history: HistoryLimits;
+  /** Misses by state of the past, minute and number of instances: `misses[state][minute * (maxInstances + 1) + instances]`. */
   readonly misses: readonly Float32Array[];
 }
 
@@ -32,7 +42,7 @@ export function startCost(minute: number, provisioningSeconds: number): number {
 /** Billed instance-seconds of the minutes [from, to) of a schedule, with the start or release at the beginning of each. */
 export function scheduleCost(
   instances: Int16Array,
-  { provisioningSeconds, drainSeconds }: Pick<ScheduleSearch, 'provisioningSeconds' | 'drainSeconds'>,
+  { provisioningSeconds, drainSeconds }: SchedulePrices,
   from = 0,
   to = instances.length,
 ): number {
@@ -48,65 +58,83 @@ export function scheduleCost(
 }
 
 /**
- * Returns the schedule with the minimum of cost + price × misses, exactly, by dynamic programming over minutes, instances and the minutes
- * since the last release: each start costs provisioning, each release costs draining; the instances of the first minute are in service
+ * Returns the schedule with the minimum of cost + price × misses, exactly, by dynamic programming over minutes, instances and the past of the
+ * last minutes: each start costs provisioning, each release costs draining; the instances of the first minute are in service
  * from the start.
  */
 export function cheapestAtPrice(search: ScheduleSearch, price: number): PricedSchedule {
-  const { minutes, minInstances: lowest, maxInstances: highest, provisioningSeconds, drainSeconds, misses } = search;
+  const { minutes, minInstances: lowest, maxInstances: highest, provisioningSeconds, misses, history, drains } = search;
   const width = highest + 1;
-  const oldest = misses.length - 1;
   const states = misses.length * width;
+  const histories = new FleetHistories(history);
+  const count = histories.all.length;
+  // States a minute later, with an instance more, and with an instance less.
+  const offset = (state: number): number => state * width;
+  const older = histories.later().map(offset);
+  const raised = histories.changed(-1).map(offset);
+  const lowered = histories.changed(1).map(offset);
+  const drainTables = drains && histories.all.map(([more = 0]) => drains[Math.min(more, drains.length - 1)]);
   let best = new Float64Array(states).fill(Infinity);
   let next = new Float64Array(states);
-  // State before: age × width + instances.
+  const down = new Float64Array(states);
+  const downFrom = new Int32Array(states);
+  // State before: state of the past × width + instances.
   const came = new Int32Array(minutes * states);
-  for (let n = lowest; n <= highest; n++) best[oldest * width + n] = 60 * n + price * misses[oldest][n];
+  for (let n = lowest; n <= highest; n++) best[SETTLED + n] = 60 * n + price * misses[SETTLED][n];
   for (let minute = 1; minute < minutes; minute++) {
     const start = startCost(minute, provisioningSeconds);
     const row = minute * states;
     next.fill(Infinity);
-    for (let age = 0; age <= oldest; age++) {
-      const before = age * width;
-      // As many as before, or more.
-      const after = Math.min(oldest, age + 1) * width;
-      let value = Infinity;
-      let at = before + lowest;
+    // As many as before.
+    for (let state = 0; state < count; state++) {
+      const to = older[state];
       for (let n = lowest; n <= highest; n++) {
-        value += start;
-        if (best[before + n] <= value) {
-          value = best[before + n];
-          at = before + n;
-        }
-        if (value < next[after + n]) {
-          next[after + n] = value;
-          came[row + after + n] = at;
-        }
-      }
-      // Fewer.
-      value = Infinity;
-      at = before + highest;
-      for (let n = highest - 1; n >= lowest; n--) {
-        value += drainSeconds;
-        if (best[before + n + 1] + drainSeconds < value) {
-          value = best[before + n + 1] + drainSeconds;
-          at = before + n + 1;
-        }
-        if (value < next[n]) {
-          next[n] = value;
-          came[row + n] = at;
-        }
+        const value = best[state * width + n];
+        if (value >= next[to + n]) continue;
+        next[to + n] = value;
+        came[row + to + n] = state * width + n;
       }
     }
-    for (let age = 0; age <= oldest; age++) {
+    // Fewer, from those before: one less at a time.
+    down.fill(Infinity);
+    for (let n = highest - 1; n >= lowest; n--) {
+      for (let state = 0; state < count; state++) {
+        const at = state * width + n + 1;
+        const to = lowered[state] + n;
+        const drain = drainTables === undefined ? search.drainSeconds : drainTables[state][minute * width + n];
+        const isDown = down[at] < next[at];
+        const value = (isDown ? down[at] : next[at]) + drain;
+        if (value >= down[to]) continue;
+        down[to] = value;
+        downFrom[to] = isDown ? downFrom[at] : came[row + at];
+      }
+    }
+    // More: one more at a time.
+    for (let n = lowest; n < highest; n++) {
+      for (let state = 0; state < count; state++) {
+        const at = state * width + n;
+        const to = raised[state] + n + 1;
+        const value = next[at] + start;
+        if (value >= next[to]) continue;
+        next[to] = value;
+        came[row + to] = came[row + at];
+      }
+    }
+    for (let state = 0; state < count; state++) {
+      const table = misses[state];
       for (let n = lowest; n <= highest; n++) {
-        next[age * width + n] += 60 * n + price * misses[age][minute * width + n];
+        const at = state * width + n;
+        if (down[at] < next[at]) {
+          next[at] = down[at];
+          came[row + at] = downFrom[at];
+        }
+        next[at] += 60 * n + price * table[minute * width + n];
       }
     }
     [best, next] = [next, best];
   }
-  let state = oldest * width + lowest;
-  for (let other = 0; other < states; other++) if (best[other] < best[state] && other % width >= lowest) state = other;
+  let state = SETTLED + lowest;
+  for (let other = 0; other < states; other++) if (best[other] < best[state]) state = other;
   const instances = new Int16Array(minutes);
   let missed = 0;
   const total = best[state];

@@ -10,6 +10,9 @@ export interface RequestFleetOptions extends SecondFleetOptions {
   readonly requests: RequestList;
 }
 
+/** Name of the only pool. */
+const POOL = 'any';
+
 /** One fleet, scaled second by second, whose requests are played one by one by the {@link RequestEngine}. */
 export class RequestFleet extends SecondFleet {
   private readonly engine: RequestEngine;
@@ -19,6 +22,8 @@ export class RequestFleet extends SecondFleet {
   private next: number;
   private waitingAtEnd = 0;
   private isFinished = false;
+  /** Seconds of the first instances before the window: they enter a second earlier. */
+  private begun = 0;
 
   public constructor(private readonly options: RequestFleetOptions) {
     super(options);
@@ -26,7 +31,7 @@ export class RequestFleet extends SecondFleet {
     const first = firstFrom(requests.at, fromSeconds);
     const count = firstFrom(requests.at, toSeconds) - first;
     this.engine = new RequestEngine({
-      pools: [{ instanceType: 'any', priority: 1 }],
+      pools: [{ instanceType: POOL, priority: 1 }],
       slotsPerInstance,
       provisioning: () => 0,
       startAt: fromSeconds - 1,
@@ -60,6 +65,12 @@ export class RequestFleet extends SecondFleet {
     this.now = second;
   }
 
+  /** Seconds of instances that served or drained in the window so far. */
+  public servedSeconds(): number {
+    const { roster } = this.engine;
+    return roster.billedSeconds(this.now)[POOL] - this.begun;
+  }
+
   protected get draining(): number {
     return this.engine.roster.draining;
   }
@@ -68,6 +79,7 @@ export class RequestFleet extends SecondFleet {
     const { engine, options } = this;
     const { requests, fromSeconds, slotsPerInstance } = options;
     engine.setDesired(count, true);
+    this.begun = count;
     const early = { at: [] as number[], service: [] as number[] };
     const before = firstFrom(requests.at, fromSeconds);
     for (let index = before - 1; index >= 0 && early.at.length < count * slotsPerInstance; index--) {
