@@ -1,12 +1,26 @@
 import { isObject, type Json } from '../core/parse';
 import { plainText } from './plain-text';
 import { isLiteral } from './deploy-time-names';
+import { PassedConditions, type PlacedCondition } from './passed-conditions';
 import { TemplateOutputs } from './template-outputs';
 import type { TemplateDocument } from './template-document';
 import { isPlainParameter, TemplateReader } from './template-reader';
 
 /** A truth value for each independent condition, by its key. */
 export type ConditionChoice = ReadonlyMap<string, boolean>;
+
+/** Templates whose conditions are read together. */
+class ConditionContext {
+  public readonly passed: PassedConditions;
+
+  public constructor(private readonly templates: readonly TemplateDocument[]) {
+    this.passed = new PassedConditions(templates);
+  }
+
+  public document(index: number): unknown {
+    return this.templates[index]!.document;
+  }
+}
 
 /** A condition by its name. */
 export interface DeclaredCondition {
@@ -20,14 +34,15 @@ const MAX_DEPTH = 20;
 
 /**
  * Keys of the independent conditions on which resources of some types, and outputs that other templates can read, depend. `Fn::And`, `Fn::Or`, `Fn::Not` and references
- * are followed to their parts.
+ * are followed to their parts, and conditions on parameters that a stack passes to a nested one to those of its own.
  */
 export function conditionKeys(templates: readonly TemplateDocument[], types: RegExp): string[] {
   const keys = new Set<string>();
   const areOutputsRead = readOutputs(templates);
+  const context = new ConditionContext(templates);
   templates.forEach(({ document }, index) => {
     for (const name of usedConditions(document, types, areOutputsRead)) {
-      collectKeys(conditionOf(document, name), document, index, keys, 0);
+      collectKeys({ index, condition: conditionOf(document, name) }, context, keys, 0);
     }
   });
   return [...keys];
@@ -44,6 +59,7 @@ export function declaredConditions(templates: readonly TemplateDocument[], types
 
 /** Truth values of the conditions that the defaults of parameters, mappings and the region decide. */
 export function choiceByDefaults(keys: readonly string[], templates: readonly TemplateDocument[]): ConditionChoice {
+  const passed = new PassedConditions(templates);
   const readers = new Map<number, TemplateReader>();
   const readerOf = (index: number): TemplateReader => {
     const known = readers.get(index);
@@ -58,7 +74,11 @@ export function choiceByDefaults(keys: readonly string[], templates: readonly Te
       const { index, condition } = conditionOfKey(key);
       const sides = isObject(condition) ? condition['Fn::Equals'] : undefined;
       if (!Array.isArray(sides) || sides.length !== 2) return [];
-      const [one, other] = sides.map((side) => sideByDefault(readerOf(index), side));
+      const [one, other] = sides.map((side: unknown) => {
+        // The stack around a nested one passes the value: the default does not count.
+        const isPassed = isObject(side) && passed.passes(index, plainText(side['Ref']));
+        return isPassed ? undefined : sideByDefault(readerOf(index), side);
+      });
       return one === undefined || other === undefined ? [] : [[key, one === other]];
     }),
   );
@@ -70,13 +90,14 @@ export function holds(
   templates: readonly TemplateDocument[],
   choice: ConditionChoice,
 ): boolean | undefined {
-  const { document } = templates[index]!;
-  return isTrue(conditionOf(document, name), document, index, choice);
+  const condition = conditionOf(templates[index]!.document, name);
+  return isTrue({ index, condition }, new ConditionContext(templates), choice);
 }
 
 /** Templates without what a choice leaves out, and with the branch of each `Fn::If` that it leads to. */
 export function applyChoice(templates: readonly TemplateDocument[], choice: ConditionChoice): TemplateDocument[] {
-  return templates.map((template, index) => ({ ...template, document: chosen(template.document, index, choice) }));
+  const context = new ConditionContext(templates);
+  return templates.map((template, index) => ({ ...template, document: chosen(index, context, choice) }));
 }
 
 /** Templates as the defaults of their parameters decide their conditions; undecided conditions stay in them. */
@@ -187,17 +208,18 @@ function collectNames(value: unknown, names: Set<string>): void {
   for (const inner of Object.values(value)) collectNames(inner, names);
 }
 
-function collectKeys(condition: unknown, document: unknown, index: number, keys: Set<string>, depth: number): void {
-  const parts = partsOf(condition, document, depth);
-  if (parts === undefined) keys.add(keyOf(condition, index));
-  else for (const inner of parts.inner) collectKeys(inner, document, index, keys, depth + 1);
+function collectKeys(placed: PlacedCondition, context: ConditionContext, keys: Set<string>, depth: number): void {
+  const outermost = context.passed.outermost(placed);
+  const parts = partsOf(outermost, context, depth);
+  if (parts === undefined) keys.add(keyOf(outermost));
+  else for (const inner of parts.inner) collectKeys({ ...outermost, condition: inner }, context, keys, depth + 1);
 }
 
-function keyOf(condition: unknown, index: number): string {
+function keyOf({ index, condition }: PlacedCondition): string {
   return `${index} ${JSON.stringify(condition)}`;
 }
 
-function conditionOfKey(key: string): { readonly index: number; readonly condition: unknown } {
+function conditionOfKey(key: string): PlacedCondition {
   const space = key.indexOf(' ');
   return { index: Number(key.slice(0, space)), condition: JSON.parse(key.slice(space + 1)) };
 }
@@ -209,13 +231,13 @@ interface Parts {
 }
 
 /** Conditions of which a condition consists; undefined for an independent one. */
-function partsOf(condition: unknown, document: unknown, depth: number): Parts | undefined {
+function partsOf({ index, condition }: PlacedCondition, context: ConditionContext, depth: number): Parts | undefined {
   if (!isObject(condition) || depth > MAX_DEPTH) return undefined;
   const list = (name: string): readonly unknown[] | undefined =>
     Array.isArray(condition[name]) ? (condition[name] as unknown[]) : undefined;
   const name = condition['Condition'];
   if (typeof name === 'string') {
-    const named = section(document, 'Conditions')[name];
+    const named = section(context.document(index), 'Conditions')[name];
     return named === undefined ? undefined : { inner: [named], value: ([one]) => one };
   }
   const and = list('Fn::And');
@@ -228,19 +250,33 @@ function partsOf(condition: unknown, document: unknown, depth: number): Parts | 
   if (equals?.length === 2 && equals.every((one) => typeof one !== 'object')) {
     return { inner: [], value: () => String(equals[0]) === String(equals[1]) };
   }
+  // A value that depends on a condition equals another one under that condition or under its opposite.
+  const branches = equals?.length === 2 ? equals.map((side) => (isObject(side) ? side['Fn::If'] : undefined)) : [];
+  const at = branches.findIndex((branch) => Array.isArray(branch) && branch.length === 3);
+  if (at >= 0) {
+    const [tested, ...values] = branches[at] as unknown[];
+    const equal = (value: unknown): Json => ({ 'Fn::Equals': at === 0 ? [value, equals![1]] : [equals![0], value] });
+    return {
+      inner: [{ Condition: tested }, ...values.map(equal)],
+      value: ([isTested, yes, no]) =>
+        yes === no || isTested === undefined ? (yes === no ? yes : undefined) : isTested ? yes : no,
+    };
+  }
   return undefined;
 }
 
 function isTrue(
-  condition: unknown,
-  document: unknown,
-  index: number,
+  placed: PlacedCondition,
+  context: ConditionContext,
   choice: ConditionChoice,
   depth = 0,
 ): boolean | undefined {
-  const parts = partsOf(condition, document, depth);
-  if (parts === undefined) return choice.get(keyOf(condition, index));
-  return parts.value(parts.inner.map((inner) => isTrue(inner, document, index, choice, depth + 1)));
+  const outermost = context.passed.outermost(placed);
+  const parts = partsOf(outermost, context, depth);
+  if (parts === undefined) return choice.get(keyOf(outermost));
+  return parts.value(
+    parts.inner.map((inner) => isTrue({ ...outermost, condition: inner }, context, choice, depth + 1)),
+  );
 }
 
 /** Returns `value` if all values are that; the opposite if one is the opposite, whatever the undecided ones are. */
@@ -252,11 +288,12 @@ function allOf(values: readonly (boolean | undefined)[], value: boolean): boolea
 /** Stands for `AWS::NoValue`: the property or element is removed. */
 const NO_VALUE = Symbol('no value');
 
-function chosen(document: unknown, index: number, choice: ConditionChoice): unknown {
+function chosen(index: number, context: ConditionContext, choice: ConditionChoice): unknown {
+  const document = context.document(index);
   if (!isObject(document)) return document;
   const known = new Map<string, boolean | undefined>();
   const truth = (name: string): boolean | undefined => {
-    if (!known.has(name)) known.set(name, isTrue(conditionOf(document, name), document, index, choice));
+    if (!known.has(name)) known.set(name, isTrue({ index, condition: conditionOf(document, name) }, context, choice));
     return known.get(name);
   };
   const kept = (parts: Json): Json =>

@@ -437,7 +437,7 @@ export class TemplateReader {
 }
 
 /** Stack that a resource deploys from a template given as a file; none for other resources and for templates elsewhere. */
-function nestedStack(logicalId: string, resource: unknown): NestedStack[] {
+export function nestedStack(logicalId: string, resource: unknown): NestedStack[] {
   if (!isObject(resource) || !isObject(resource['Properties'])) return [];
   const { Type, Properties, Metadata } = resource;
   const url = Type === 'AWS::CloudFormation::Stack' ? Properties['TemplateURL'] : undefined;
