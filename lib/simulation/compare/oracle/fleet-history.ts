@@ -2,7 +2,7 @@
 export interface HistoryLimits {
   /** Minutes of the past that are known. */
   readonly minutes: number;
-  /** Numbers of instances that are told apart, from 0 up; others count as the next one, and more than the last as no limit. */
+  /** Numbers of instances that have states of their own, from 0 up; others count as the next one, and more than the last as no limit. */
   readonly levels: readonly number[];
 }
 
