@@ -55,7 +55,9 @@ export interface KinesisBatch extends Batch {
 export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): KinesisBatch | undefined {
   const first = event.Records[0];
   if (first === undefined) return undefined;
-  const streamName = first.eventSourceARN.split(':stream/')[1];
+  // With enhanced fan-out it is the ARN of the consumer, which begins with that of its stream.
+  const streamArn = first.eventSourceARN.split('/consumer/')[0]!;
+  const streamName = streamArn.split(':stream/')[1];
   const shardId = first.eventID.split(':')[0];
   if (!streamName || !shardId) {
     throw new InputError(`the event names no stream or shard (ARN '${first.eventSourceARN}', id '${first.eventID}')`);
@@ -65,7 +67,7 @@ export function parseBatch(event: KinesisStreamEvent, fields: RecordFields): Kin
     const payload = Buffer.from(kinesis.data, 'base64');
     return recordsOf({ sequenceNumber, partitionKey, payload, arrivedAt }, shardId, fields);
   });
-  return { streamArn: first.eventSourceARN, streamName, shardId, records };
+  return { streamArn, streamName, shardId, records };
 }
 
 /** Returns the records of producers in a record of the stream: one, or the parts of an aggregated record. */

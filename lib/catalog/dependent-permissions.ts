@@ -265,6 +265,13 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   },
   {
     call: 'lambda:CreateEventSourceMapping',
+    actions: ['kinesis:SubscribeToShard'],
+    resource: '{StreamConsumerArn}',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AWSLambdaKinesisExecutionRole.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
     actions: ['s3:PutObject'],
     resource: '{FailedBatchArns}',
     basis: 'documented',

@@ -1,4 +1,4 @@
-import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
@@ -104,8 +104,10 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       encryption: kinesis.StreamEncryption.MANAGED,
       removalPolicy,
     });
-    // The construct of the CDK has no property for it.
+    // The construct of the CDK has no properties for these.
     const resource = this.stream.node.defaultChild as kinesis.CfnStream;
+    if (props.warmThroughputMebibytesPerSecond !== undefined)
+      resource.warmThroughputMiBps = props.warmThroughputMebibytesPerSecond;
     if (props.maxRecordSize !== undefined) resource.maxRecordSizeInKiB = settings.maxRecordSize.toKibibytes();
     this.resultsBucket = resultsBucketOf(this, props);
     this.followsCapacity = settings.followsCapacity && readableFleets(props.endpoint).length > 0;
@@ -124,17 +126,29 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       },
     });
     this.consumer = consumer;
+    const fanOut =
+      props.enhancedFanOut === true
+        ? new kinesis.CfnStreamConsumer(this, 'FanOut', {
+            streamArn: this.stream.streamArn,
+            consumerName: Names.uniqueResourceName(this, { maxLength: 64, separator: '-' }),
+          })
+        : undefined;
     const policy = grantConsumer(this, {
       consumer,
       bucket: this.resultsBucket,
       endpoint: props.endpoint,
-      source: { arns: { StreamArn: [this.stream.streamArn] } },
+      source: {
+        arns: {
+          StreamArn: [this.stream.streamArn],
+          ...(fanOut === undefined ? {} : { StreamConsumerArn: [fanOut.attrConsumerArn] }),
+        },
+      },
     });
     if (this.followsCapacity) grantCapacity(this, props.endpoint, policy);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
       target: this.consumer,
-      eventSourceArn: this.stream.streamArn,
+      eventSourceArn: fanOut?.attrConsumerArn ?? this.stream.streamArn,
       startingPosition: lambda.StartingPosition.TRIM_HORIZON,
       batchSize: settings.batchSize,
       maxBatchingWindow: settings.maxBatchingWindow,
