@@ -1,7 +1,6 @@
 import { DescribeScalableTargetsCommand } from '@aws-sdk/client-application-auto-scaling';
 import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { DescribeEndpointCommand } from '@aws-sdk/client-sagemaker';
 import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import * as path from 'node:path';
@@ -163,7 +162,7 @@ export class AccountTarget implements SmokeTarget {
     const { name } = this.stacks[0]!;
     const stackId = this.deployed?.stackId ?? (await this.stackId(name));
     try {
-      if (stackId !== undefined) await this.deleteStack(stackId);
+      if (stackId !== undefined) await cdkOf(this.options, new AbortController().signal).destroy(this.assembly);
       return stackId === undefined ? [] : await this.leftovers(stackId);
     } finally {
       await this.stopMeter();
@@ -375,37 +374,6 @@ export class AccountTarget implements SmokeTarget {
     }
   }
 
-  /** Deletes the stack, with the objects of its buckets: CloudFormation deletes empty ones only. What is still written meanwhile takes a second try. */
-  private async deleteStack(stackId: string): Promise<void> {
-    const cdk = cdkOf(this.options, new AbortController().signal);
-    await this.emptyBuckets(stackId);
-    try {
-      await cdk.destroy(this.assembly);
-    } catch {
-      await this.emptyBuckets(stackId);
-      await cdk.destroy(this.assembly);
-    }
-  }
-
-  private async emptyBuckets(stackId: string): Promise<void> {
-    for (const { ResourceType, PhysicalResourceId: Bucket, ResourceStatus } of await listStackResources(
-      this.aws,
-      stackId,
-    )) {
-      if (ResourceType !== 'AWS::S3::Bucket' || !Bucket || ResourceStatus === 'DELETE_COMPLETE') continue;
-      for (;;) {
-        // The first page again after each deletion, until it is empty.
-        const { Versions = [], DeleteMarkers = [] } = await this.aws.s3.send(new ListObjectVersionsCommand({ Bucket }));
-        const Objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
-        if (Objects.length === 0) break;
-        const { Errors = [] } = await this.aws.s3.send(
-          new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
-        );
-        if (Errors.length > 0) throw new Error(`objects of ${Bucket} cannot be deleted: ${Errors[0]!.Message}`);
-      }
-    }
-  }
-
   /** Lists what the deletion of the stack leaves. */
   private async leftovers(stackId: string): Promise<Leftover[]> {
     const { region } = this;
@@ -458,6 +426,6 @@ function outliving(templates: readonly TemplateDocument[]): string[] {
   if (kept.length === 0) return [];
   return [
     `the stage keeps ${kept.length} resources when its stack is deleted (${kept.slice(0, 3).join(', ')} …), so a smoke test would leave them and their cost behind; ` +
-      'use a stage whose removalPolicy is DESTROY, such as dev',
+      'use a stage with keepData: false, such as dev',
   ];
 }

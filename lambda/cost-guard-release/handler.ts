@@ -5,29 +5,10 @@ import { restoreLimits } from '../../lib/cost/decide/restore-limits';
 import type { GuardStore } from '../clients/guard-store';
 import type { ScalableTargets } from '../clients/scalable-target';
 import type { WallClock } from '../support/clock';
+import type { CustomResourceRequest, CustomResourceResponse } from '../support/custom-resource';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
-
-/** Request of CloudFormation (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html). */
-export interface CustomResourceRequest {
-  readonly RequestType: 'Create' | 'Update' | 'Delete';
-  readonly RequestId: string;
-  readonly ResponseURL: string;
-  readonly StackId: string;
-  readonly LogicalResourceId: string;
-  readonly ResourceProperties: { readonly [name: string]: unknown };
-}
-
-/** Response to CloudFormation (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html). */
-export interface CustomResourceResponse {
-  readonly Status: 'SUCCESS' | 'FAILED';
-  readonly Reason?: string;
-  readonly PhysicalResourceId: string;
-  readonly RequestId: string;
-  readonly StackId: string;
-  readonly LogicalResourceId: string;
-}
 
 /** Everything outside the handler. */
 export interface ReleaseDependencies {

@@ -1,7 +1,7 @@
 import { GUARD_ENVIRONMENT } from '../../lib/cost/contract';
 import { createGuardStore } from '../clients/guard-store';
 import { createScalableTargets } from '../clients/scalable-target';
-import { respond } from '../support/custom-resource-response';
+import { respond } from '../support/custom-resource';
 import { systemClock } from '../support/clock';
 import { requiredEnv } from '../support/env';
 import { logger } from '../support/logger';

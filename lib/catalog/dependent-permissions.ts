@@ -217,6 +217,17 @@ const KEY_ROWS: readonly (readonly [call: string, actions: readonly string[], so
   ['kinesis:GetRecords', ['kms:Decrypt'], KINESIS_ENCRYPTION],
 ];
 
+/** Permissions of the caller on versions of objects that a deletion names, `{VersionArns}`; without a version it writes a delete marker. */
+const S3_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
+  {
+    call: 's3:DeleteObject',
+    actions: ['s3:DeleteObjectVersion'],
+    resource: '{VersionArns}',
+    basis: 'documented',
+    source: `${DOCS}/AmazonS3/latest/API/API_DeleteObjects.html`,
+  },
+];
+
 /** Permissions of the role that a resource runs with. */
 const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   {
@@ -422,7 +433,10 @@ export const DEPENDENT_PERMISSIONS: readonly DependentPermission[] = [
       ...row,
     })),
   ),
-  ...[...SAGEMAKER_ROWS, ...STEP_FUNCTIONS_ROWS].map((row): DependentPermission => ({ holder: 'caller', ...row })),
+  ...[...SAGEMAKER_ROWS, ...STEP_FUNCTIONS_ROWS, ...S3_ROWS].map((row): DependentPermission => ({
+    holder: 'caller',
+    ...row,
+  })),
   ...KEY_ROWS.map(([call, actions, source]): DependentPermission => ({
     call,
     holder: 'caller',

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { type Duration, Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { findEmrServerlessRelease, WORKER_SIZES } from '../catalog/emr-serverless';
+import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import { SparkArchitecture, type SparkPipelineProps, type SparkSettings } from './spark-pipeline-props';
 
 const DAY_MINUTES = 24 * 60;
@@ -22,6 +23,7 @@ export function checkSparkProps(scope: Construct, props: SparkPipelineProps, set
           'accessLogsBucket has no effect on an existing featuresBucket; enable access logs where that bucket is created',
         ]
       : []),
+    ...checkAutoDeleteObjects(props, props.featuresBucket && 'featuresBucket'),
   ];
 }
 

@@ -158,6 +158,7 @@ export class SparkPipeline extends Construct {
       accessLogsBucket: props.accessLogsBucket,
       accessLogsPrefix: `${this.node.id}/`,
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      autoDeleteObjects: props.autoDeleteObjects,
       // Every run writes the affected hours again, and its files to a folder of its own before.
       noncurrentVersionExpiration: Duration.days(7),
     });
@@ -220,6 +221,8 @@ export class SparkPipeline extends Construct {
       logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
     });
     machine.node.addDependency(this.machinePolicy(role, props));
+    // No job starts any more when the bucket is emptied.
+    if (props.autoDeleteObjects === true) machine.node.addDependency(this.featuresBucket);
     acknowledgeInlinePolicy(role);
     acknowledgeRule(
       role,

@@ -1,5 +1,6 @@
 import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { checkAutoDeleteObjects, type NewBucketProps } from '../runtime/emptied-bucket';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 
 /** Returns the problem of a number outside its range. */
@@ -49,7 +50,7 @@ export function checkIngestionEndpoint({ endpoint }: { readonly endpoint: IInvoc
 const MEDIA_TYPE = /^[\w.+*-]+\/[\w.+*-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
 /** Returns the problems of the settings that every source of requests has. */
 export function checkConsumerProps(
-  props: { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
+  props: NewBucketProps & { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
   settings: { readonly contentType: string; readonly accept: string },
 ): string[] {
   const problems: string[] = [];
@@ -67,5 +68,6 @@ export function checkConsumerProps(
       'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',
     );
   }
+  problems.push(...checkAutoDeleteObjects(props, props.resultsBucket && 'resultsBucket'));
   return problems;
 }

@@ -46,6 +46,7 @@ export function resultsBucketOf(
     readonly resultsBucket?: s3.IBucket;
     readonly accessLogsBucket?: s3.IBucket;
     readonly removalPolicy?: RemovalPolicy;
+    readonly autoDeleteObjects?: boolean;
   },
 ): s3.IBucket {
   return (
@@ -54,6 +55,7 @@ export function resultsBucketOf(
       accessLogsBucket: props.accessLogsBucket,
       accessLogsPrefix: `${scope.node.id}/`,
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      autoDeleteObjects: props.autoDeleteObjects,
       noncurrentVersionExpiration: Duration.days(7),
     })
   );

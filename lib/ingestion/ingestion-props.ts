@@ -64,4 +64,12 @@ export interface IngestionProps {
    * @default - no access logs
    */
   readonly accessLogsBucket?: s3.IBucket;
+
+  /**
+   * Delete the objects of the new results bucket, with all versions, when the bucket is deleted; CloudFormation deletes empty buckets only. Needs
+   * `removalPolicy: RemovalPolicy.DESTROY`.
+   *
+   * @default false
+   */
+  readonly autoDeleteObjects?: boolean;
 }

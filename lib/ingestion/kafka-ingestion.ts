@@ -129,6 +129,8 @@ export class KafkaIngestion extends Construct {
     });
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
+    // The results end before the bucket is emptied.
+    if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
     for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
 
     if (topic.create !== undefined) {

@@ -162,6 +162,8 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     });
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
+    // The results end before the bucket is emptied.
+    if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
 
     this.redriver = new HandlerFunction(this, 'Redrive', {
       handlerName: 'redrive',

@@ -97,6 +97,7 @@ export class EndpointTourStack extends Stack {
       endpoint: component,
       shardCount: 1,
       removalPolicy: RemovalPolicy.DESTROY,
+      autoDeleteObjects: true,
     });
 
     const serverless = new ServerlessEndpoint(this, 'Serverless', {

@@ -82,7 +82,9 @@ export class Platform extends Construct {
     // Bucket policies admit access logs, because access control lists are off; the flag may be missing in the app.
     this.node.setContext(cxapi.S3_SERVER_ACCESS_LOGS_USE_BUCKET_POLICY, true);
     const name = `Tidegate-${stage.name}`;
-    const removalPolicy = stage.removalPolicy ?? RemovalPolicy.DESTROY;
+    const keepsData = stage.keepData ?? true;
+    const removalPolicy = keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
+    const autoDeleteObjects = !keepsData;
     const accessLogsBucket = stage.accessLogs ? createAccessLogsBucket(this) : undefined;
 
     const model = new PackedAsset(this, 'InitialModel', { path: PackedAsset.initialModelPath() });
@@ -111,6 +113,7 @@ export class Platform extends Construct {
       recordId: RecordField.jsonPath('$.id'),
       accessLogsBucket,
       removalPolicy,
+      autoDeleteObjects,
     });
 
     const jobNamePrefix = name.toLowerCase();
@@ -127,12 +130,18 @@ export class Platform extends Construct {
       dryRun: stage.guardDryRun,
       removalPolicy,
     });
-    this.features = this.createFeatures(stage, { guardTable: this.guard.table, accessLogsBucket, removalPolicy });
+    this.features = this.createFeatures(stage, {
+      guardTable: this.guard.table,
+      accessLogsBucket,
+      removalPolicy,
+      autoDeleteObjects,
+    });
     this.training = this.createTraining(stage, {
       jobNamePrefix,
       guardTable: this.guard.table,
       accessLogsBucket,
       removalPolicy,
+      autoDeleteObjects,
     });
 
     this.alarms = new PlatformAlarms(this, 'Alarms', { topic: this.guard.topic });
@@ -176,7 +185,7 @@ export class Platform extends Construct {
 
   private createFeatures(
     stage: StageConfiguration,
-    shared: Pick<SparkPipelineProps, 'guardTable' | 'accessLogsBucket' | 'removalPolicy'>,
+    shared: Pick<SparkPipelineProps, 'guardTable' | 'accessLogsBucket' | 'removalPolicy' | 'autoDeleteObjects'>,
   ): SparkPipeline | undefined {
     if (stage.features === undefined) return undefined;
     const { interval, ...settings } = featureSettings(stage.features);
@@ -193,7 +202,10 @@ export class Platform extends Construct {
 
   private createTraining(
     stage: StageConfiguration,
-    shared: Pick<TrainingPipelineProps, 'jobNamePrefix' | 'guardTable' | 'accessLogsBucket' | 'removalPolicy'>,
+    shared: Pick<
+      TrainingPipelineProps,
+      'jobNamePrefix' | 'guardTable' | 'accessLogsBucket' | 'removalPolicy' | 'autoDeleteObjects'
+    >,
   ): TrainingPipeline | undefined {
     const { trainingInstanceTypes: instanceTypes } = stage;
     if (instanceTypes === undefined) return undefined;

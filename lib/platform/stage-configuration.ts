@@ -1,4 +1,4 @@
-import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { Duration } from 'aws-cdk-lib';
 import type { SparkPrices } from '../features';
 import type { NotificationRecipients } from '../monitoring';
 import type { ForecastMode } from '../scaling';
@@ -171,11 +171,12 @@ export interface StageConfiguration {
   readonly notifications?: NotificationRecipients;
 
   /**
-   * Removal policy of the stream, buckets and tables.
+   * Keep the stream, buckets and tables, with everything in them, when the stack is deleted. `false` deletes all of it, objects with all
+   * their versions too; access logs stay.
    *
-   * @default RemovalPolicy.DESTROY
+   * @default true
    */
-  readonly removalPolicy?: RemovalPolicy;
+  readonly keepData?: boolean;
 
   /**
    * Keep server access logs of the buckets for 400 days.

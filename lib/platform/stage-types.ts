@@ -71,7 +71,7 @@ const SETTINGS: { readonly [Name in keyof Required<StageConfiguration>]: Setting
   pricesPerHourUsd: PRICES,
   priceFile: TEXT,
   notifications: { expected: 'lists of recipients', accepts: isRecord },
-  removalPolicy: TEXT,
+  keepData: FLAG,
   accessLogs: FLAG,
 };
 

@@ -1,4 +1,3 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
 import { accountOfImage, SKLEARN_IMAGE } from '../catalog/image-accounts';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
 import { instancePrice, UnknownPriceError, wayToGivePrices, type PricePurpose } from '../catalog/prices';
@@ -17,7 +16,7 @@ import { checkStageTypes } from './stage-types';
 /** Region of stages that name none. */
 export const DEFAULT_REGION = 'us-east-1';
 
-/** One GPU type with a second one as fallback, for an engineer's day or an hour of a local run. */
+/** One GPU type with a second one as fallback, for an engineer's day or an hour of a local run; nothing is worth keeping. */
 const SMALL: Omit<StageConfiguration, 'name' | 'budgetUsd'> = {
   instanceTypes: ['ml.g5.xlarge', 'ml.g6.xlarge'],
   minCapacity: 1,
@@ -25,6 +24,7 @@ const SMALL: Omit<StageConfiguration, 'name' | 'budgetUsd'> = {
   maxConcurrencyPerInstance: 8,
   targetRatio: 0.7,
   shardCount: 2,
+  keepData: false,
   trainingInstanceTypes: ['ml.g5.xlarge', 'ml.g6.xlarge'],
 };
 
@@ -43,7 +43,6 @@ const STAGES: readonly StageConfiguration[] = [
     trainingInstanceTypes: ['ml.g5.xlarge', 'ml.g6.xlarge'],
     trainDaily: true,
     budgetUsd: 20_000,
-    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     accessLogs: true,
   },
 ];

@@ -2,6 +2,7 @@ import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { acknowledgeControl, acknowledgeRule } from './acknowledge';
+import { emptyOnDeletion } from './emptied-bucket';
 
 export interface HardenedBucketOptions {
   /** Bucket for server access logs; without it there are no logs and the finding of cdk-nag is acknowledged. */
@@ -9,6 +10,8 @@ export interface HardenedBucketOptions {
   /** Key prefix of the access logs. */
   readonly accessLogsPrefix: string;
   readonly removalPolicy: RemovalPolicy;
+  /** Delete the objects with the bucket; needs `RemovalPolicy.DESTROY`. */
+  readonly autoDeleteObjects?: boolean;
   /** Expiration of overwritten and deleted versions. */
   readonly noncurrentVersionExpiration: Duration;
 }
@@ -46,6 +49,7 @@ export function hardenedBucket(scope: Construct, id: string, options: HardenedBu
       'where a standard requires one: the roles are granted access to it.',
   );
   acknowledgeStoredOnce(bucket);
+  if (options.autoDeleteObjects === true) emptyOnDeletion(bucket);
   return bucket;
 }
 

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
+import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
 import { checkNetwork } from './training-network';
 import { MAX_JOB_NAME_PREFIX_LENGTH, SOURCE_CHANNEL } from './training-states';
@@ -39,6 +40,7 @@ export function checkTrainingProps(props: TrainingPipelineProps, settings: Train
     ...(props.modelBucket !== undefined && props.accessLogsBucket !== undefined
       ? ['accessLogsBucket has no effect on an existing modelBucket; enable access logs where that bucket is created']
       : []),
+    ...checkAutoDeleteObjects(props, props.modelBucket && 'modelBucket'),
   ];
 }
 

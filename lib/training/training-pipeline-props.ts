@@ -238,6 +238,14 @@ export interface TrainingPipelineProps {
    * @default RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
    */
   readonly removalPolicy?: RemovalPolicy;
+
+  /**
+   * Delete the objects of the new bucket, with all versions, when the bucket is deleted; CloudFormation deletes empty buckets only. Needs
+   * `removalPolicy: RemovalPolicy.DESTROY`.
+   *
+   * @default false
+   */
+  readonly autoDeleteObjects?: boolean;
 }
 
 /** Metrics that the packaged training prints. */

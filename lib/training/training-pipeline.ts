@@ -155,6 +155,7 @@ export class TrainingPipeline extends Construct {
       accessLogsBucket: props.accessLogsBucket,
       accessLogsPrefix: `${this.node.id}/`,
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      autoDeleteObjects: props.autoDeleteObjects,
       noncurrentVersionExpiration: Duration.days(90),
     });
     bucket.addLifecycleRule({ id: 'Checkpoints', prefix: CHECKPOINTS_PREFIX, expiration: Duration.days(30) });
@@ -232,6 +233,8 @@ export class TrainingPipeline extends Construct {
       },
     });
     machine.node.addDependency(this.machinePolicy(role, props));
+    // No job starts any more when the bucket is emptied.
+    if (props.autoDeleteObjects === true) machine.node.addDependency(this.modelBucket);
     acknowledgeInlinePolicy(role);
     acknowledgeRule(
       role,

@@ -3,7 +3,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
-import type { CustomResourceRequest } from '../../lambda/cost-guard-release/handler';
+import type { CustomResourceRequest } from '../../lambda/support/custom-resource';
 import type { Sleep } from '../../lambda/support/sleep';
 import { CostGuard } from '../../lib/cost';
 import { GUARD_TABLE } from '../../lib/cost/contract';
@@ -24,6 +24,12 @@ import { formatRedriveMarker } from '../../lib/ingestion/decide/redrive';
 import { PlatformStack } from '../../lib/platform';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 import { CapacityForecaster, ForecastMode, ScaleEvents } from '../../lib/scaling';
+import {
+  EMPTIED_BUCKET_TAG,
+  formatEmptiedBucket,
+  parseEmptiedBucket,
+  type EmptiedBucket,
+} from '../../lib/runtime/contract';
 import { ResolvedTemplate, type Statement, type SynthesizedTemplate } from '../support/policies';
 import {
   allows,
@@ -249,10 +255,18 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     const { FunctionName, EventSourceArn } = template.resolve(Properties) as Json;
     return isOurs(FunctionName as string) ? [EventSourceArn as string] : [];
   });
+  const buckets = template
+    .resources('Custom::TidegateBucketObjects')
+    .map(([, { Properties }]) => template.resolve(Properties) as { readonly [name: string]: unknown })
+    .flatMap(({ ServiceToken, ...properties }) =>
+      isOurs(ServiceToken as string) ? [parseEmptiedBucket(properties)] : [],
+    );
   const calls: SentCommand[] = [];
   for (const [, { Properties }] of functions) {
-    const { Variables } = template.resolve(Properties.Environment) as { Variables: { [name: string]: string } };
-    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, { fleets, streams })));
+    const { Variables } = template.resolve(Properties.Environment ?? { Variables: {} }) as {
+      Variables: { [name: string]: string };
+    };
+    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, { fleets, streams, buckets })));
   }
   return [
     ...usedBy(calls, template),
@@ -369,12 +383,20 @@ function jobPrefix(states: { [name: string]: Json }): string {
 /**
  * Runs a handler through everything that it can do, and returns the commands that it sent.
  *
- * @param given resource ids of the fleets whose limits the handler releases, and ARNs of the streams that it consumes
+ * @param given resource ids of the fleets whose limits the handler releases, ARNs of the streams that it consumes, and buckets that it empties
  */
 async function commandsOf(
   handlerName: string,
   environment: { [name: string]: string },
-  { fleets, streams }: { readonly fleets: readonly string[]; readonly streams: readonly string[] },
+  {
+    fleets,
+    streams,
+    buckets,
+  }: {
+    readonly fleets: readonly string[];
+    readonly streams: readonly string[];
+    readonly buckets: readonly EmptiedBucket[];
+  },
 ): Promise<SentCommand[]> {
   const clock = jest.spyOn(Date, 'now').mockImplementation(() => mockClock.milliseconds);
   const start = Date.UTC(2026, 10, 15, 12);
@@ -390,6 +412,7 @@ async function commandsOf(
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
       'stream-consumer': streams.flatMap(kinesisEvents),
       redrive: [{}],
+      'bucket-emptier': buckets.map(deletionOfObjects),
     };
     for (const [index, event] of events[handlerName]!.entries()) {
       // Hours apart, so that the budget is spent between two looks of the guard.
@@ -426,6 +449,7 @@ function replies(
   if (heldFleets.length > 0) put(guardStateItem(heldFleets));
   const jobs: string[] = [];
   const failures = ['first'];
+  let pages = 0;
   const jobPrefixOfGuard = /"jobNamePrefix":"([^"]+)"/.exec(Object.values(environment).join())?.[1] ?? '';
   const known: { readonly [name: string]: (input: Json) => Json } = {
     ListEndpointConfigs: () => ({
@@ -478,6 +502,9 @@ function replies(
       CreationTime: new Date(Date.now() - 3_600_000),
       ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 1 },
     }),
+    GetBucketTagging: () => ({ TagSet: [{ Key: EMPTIED_BUCKET_TAG, Value: 'true' }] }),
+    // A page of versions at first, and again for every bucket.
+    ListObjectVersions: () => ({ Versions: pages++ % 3 === 0 ? [{ Key: 'results/a.jsonl', VersionId: '1' }] : [] }),
     GetItem: ({ Key }) => ({ Item: items.get(keyOf(Key)) }),
     GetMetricData: () => ({
       MetricDataResults: [{ Id: 'requests', StatusCode: 'Complete', Timestamps: [new Date(Date.now())], Values: [60] }],
@@ -608,6 +635,11 @@ function deletionOf(resourceId: string): CustomResourceRequest {
     LogicalResourceId: 'Fleet',
     ResourceProperties: { ResourceId: resourceId },
   };
+}
+
+/** Request to delete the objects of a bucket. */
+function deletionOfObjects(bucket: EmptiedBucket): CustomResourceRequest {
+  return { ...deletionOf(''), ResourceProperties: formatEmptiedBucket(bucket) };
 }
 
 /** Tag of the first host of a sweeper's configuration. */

@@ -167,7 +167,42 @@ describe('Platform', () => {
     deployed.prod.template.allResources('AWS::S3::Bucket', { DeletionPolicy: 'RetainExceptOnCreate' });
     deployed.prod.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'RetainExceptOnCreate' });
     deployed.prod.template.resourcePropertiesCountIs('AWS::S3::Bucket', { LoggingConfiguration: Match.anyValue() }, 2);
-    deployed.dev.template.allResources('AWS::DynamoDB::Table', { DeletionPolicy: 'Delete' });
+  });
+
+  test('keeps the data of a stage that does not say otherwise, and the access logs of every stage', () => {
+    const { keepData: _, ...silent } = dev;
+    const { template } = stackOf(silent);
+    for (const type of ['AWS::S3::Bucket', 'AWS::DynamoDB::Table', 'AWS::Kinesis::Stream', 'AWS::KMS::Key'])
+      template.allResources(type, { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' });
+    template.resourceCountIs('Custom::TidegateBucketObjects', 0);
+
+    const logged = stackOf({ ...dev, accessLogs: true }).template.findResources('AWS::S3::Bucket');
+    const keptIds = Object.keys(logged).filter((id) => logged[id]!['DeletionPolicy'] !== 'Delete');
+    expect(keptIds).toEqual([expect.stringContaining('AccessLogs')]);
+  });
+
+  test('deletes all data of dev with it: every bucket is emptied, after nothing writes into it any more', () => {
+    const { template } = stackOf({ ...dev, features: {} });
+    const resources = template.toJSON()['Resources'] as {
+      readonly [id: string]: {
+        readonly Type: string;
+        readonly DeletionPolicy?: string;
+        readonly DependsOn?: readonly string[];
+        readonly Properties: { readonly BucketName?: { readonly Ref: string } };
+      };
+    };
+    const idsOf = (type: string): string[] => Object.keys(resources).filter((id) => resources[id]!.Type === type);
+    const kept = Object.values(resources).filter(({ DeletionPolicy }) => DeletionPolicy?.startsWith('Retain'));
+    // What SageMaker may still run on; the sweeper deletes it.
+    expect([...new Set(kept.map(({ Type }) => Type))].sort()).toEqual([]);
+    const objects = idsOf('Custom::TidegateBucketObjects');
+    const emptied = objects.map((id) => resources[id]!.Properties.BucketName!.Ref);
+    expect(emptied.sort()).toEqual(idsOf('AWS::S3::Bucket').sort());
+    expect(emptied).toHaveLength(3);
+    const writers = [...idsOf('AWS::Lambda::EventSourceMapping'), ...idsOf('AWS::StepFunctions::StateMachine')];
+    const before = writers.map((id) => objects.filter((one) => resources[id]!.DependsOn?.includes(one)));
+    expect(before.flat().sort()).toEqual(objects.sort());
+    expect(before.every((waits) => waits.length === 1)).toBe(true);
   });
 
   test('notifies one topic of every alarm that is not there to scale', () => {

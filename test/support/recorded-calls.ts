@@ -81,12 +81,20 @@ const onConfig = ({ EndpointConfigName }: Json): string[] => [
   arn('sagemaker', `endpoint-config/${EndpointConfigName}`),
 ];
 const onStream = ({ StreamName }: Json): string => arn('kinesis', `stream/${StreamName}`);
+const onBucket = ({ Bucket }: Json): string[] => [`arn:aws:s3:::${Bucket}`];
+const onObjects = ({ Bucket, Delete }: Json): string[] =>
+  Delete.Objects.map(({ Key }: Json) => `arn:aws:s3:::${Bucket}/${Key}`);
 const onAnything = (): string[] => ['*'];
 
 /** Action of a command where it is not `service:Command`, and the resources that it is checked on. */
 const CHECKS: { readonly [command: string]: readonly [action: string, resources: (input: Json) => string[]] } = {
   DeleteEndpointConfig: ['sagemaker:DeleteEndpointConfig', onConfig],
   DeleteModel: ['sagemaker:DeleteModel', ({ ModelName }) => [arn('sagemaker', `model/${ModelName}`)]],
+  DeleteObjects: ['s3:DeleteObject', onObjects],
+  GetBucketPolicy: ['s3:GetBucketPolicy', onBucket],
+  GetBucketTagging: ['s3:GetBucketTagging', onBucket],
+  ListObjectVersions: ['s3:ListBucketVersions', onBucket],
+  PutBucketPolicy: ['s3:PutBucketPolicy', onBucket],
   DescribeEndpointConfig: ['sagemaker:DescribeEndpointConfig', onConfig],
   ListEndpointConfigs: ['sagemaker:ListEndpointConfigs', onAnything],
   ListModels: ['sagemaker:ListModels', onAnything],
@@ -109,7 +117,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   ],
   PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
   ListShards: ['kinesis:ListShards', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
-  ListObjectsV2: ['s3:ListBucket', ({ Bucket }) => [`arn:aws:s3:::${Bucket}`]],
+  ListObjectsV2: ['s3:ListBucket', onBucket],
   ListTrainingJobs: ['sagemaker:ListTrainingJobs', onAnything],
   Publish: ['sns:Publish', ({ TopicArn }) => [TopicArn]],
   PutItem: ['dynamodb:PutItem', onTable],
@@ -170,8 +178,8 @@ function checkedResource(resource: string): string {
   return arn(service!, name.join(':')).replace(/\*$/, '-7f4e1944');
 }
 
-/** ARNs behind the names in braces: the scaled resource, and the key of the topic or the bucket. */
-function namedIn({ ResourceId, TopicArn, Bucket }: Json, template: ResolvedTemplate): CheckedCall['arns'] {
+/** ARNs behind the names in braces: the scaled resource, versions of objects, and the key of the topic or the bucket. */
+function namedIn({ ResourceId, TopicArn, Bucket, Delete }: Json, template: ResolvedTemplate): CheckedCall['arns'] {
   const [, endpointName] = /^endpoint\/([^/]+)\/variant/.exec(String(ResourceId)) ?? [];
   const keyOf = (
     type: string,
@@ -186,6 +194,9 @@ function namedIn({ ResourceId, TopicArn, Bucket }: Json, template: ResolvedTempl
   return {
     ...(endpointName === undefined ? {} : { EndpointArn: [arn('sagemaker', `endpoint/${endpointName}`)] }),
     ...(String(ResourceId).startsWith('inference-component/') ? { ComponentArn: [arn('sagemaker', ResourceId)] } : {}),
+    VersionArns: (Delete?.Objects ?? [])
+      .filter(({ VersionId }: Json) => VersionId !== undefined)
+      .map(({ Key }: Json) => `arn:aws:s3:::${Bucket}/${Key}`),
     KeyArn: [
       ...keyOf(
         'AWS::SNS::Topic',

@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHandler, type CustomResourceResponse } from '../../../lambda/cost-guard-release/handler';
-import { respond } from '../../../lambda/support/custom-resource-response';
+import { createHandler } from '../../../lambda/cost-guard-release/handler';
+import { respond, type CustomResourceResponse } from '../../../lambda/support/custom-resource';
 import { NOVEMBER, World } from '../cost-guard/fakes';
 
 const [A, B] = ['endpoint/a/variant/main', 'endpoint/b/variant/main'] as const;
@@ -165,10 +165,11 @@ describe('the response to CloudFormation', () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    await respond(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { Status: 'SUCCESS' });
+    const response = { ...SUCCESS, Status: 'SUCCESS' } as const;
+    await respond(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, response);
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    expect(requests).toEqual(Array(2).fill({ method: 'PUT', type: '', body: '{"Status":"SUCCESS"}' }));
+    expect(requests).toEqual(Array(2).fill({ method: 'PUT', type: '', body: JSON.stringify(response) }));
   });
 });
 

@@ -1,5 +1,25 @@
 import { systemSleep } from './sleep';
 
+/** Request of CloudFormation (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html). */
+export interface CustomResourceRequest {
+  readonly RequestType: 'Create' | 'Update' | 'Delete';
+  readonly RequestId: string;
+  readonly ResponseURL: string;
+  readonly StackId: string;
+  readonly LogicalResourceId: string;
+  readonly ResourceProperties: { readonly [name: string]: unknown };
+}
+
+/** Response to CloudFormation (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html). */
+export interface CustomResourceResponse {
+  readonly Status: 'SUCCESS' | 'FAILED';
+  readonly Reason?: string;
+  readonly PhysicalResourceId: string;
+  readonly RequestId: string;
+  readonly StackId: string;
+  readonly LogicalResourceId: string;
+}
+
 const ATTEMPTS = 4;
 
 /** Time-out of one attempt, milliseconds. */
@@ -10,7 +30,7 @@ const TIMEOUT_MS = 10_000;
  *
  * @throws Error when the URL does not take the response
  */
-export async function respond(url: string, response: object): Promise<void> {
+export async function respond(url: string, response: CustomResourceResponse): Promise<void> {
   const body = Buffer.from(JSON.stringify(response));
   for (let attempt = 1; ; attempt++) {
     try {
