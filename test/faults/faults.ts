@@ -3,6 +3,10 @@ import type { Fault, NamedTest, Removal } from './fault-table';
 const cut = (file: string, find: string, replace = ''): Removal[] => [{ file, find, replace }];
 const held = (file: string, name: string): NamedTest => ({ file: `test/${file}.test.ts`, name });
 
+/** Law of the redrive under deaths, silence and two runs at once. */
+const REDRIVEN_ONCE =
+  'the redrive function puts every record exactly once and in the order of its key, whatever dies, is silent or runs twice';
+
 /** Faults that the platform has to survive, each with its protections and the tests that hold them. */
 export const FAULTS: readonly Fault[] = [
   {
@@ -445,8 +449,90 @@ export const FAULTS: readonly Fault[] = [
         removals: cut('lib/monitoring/handler-alarms.ts', '[`${id}DeadLetters`]: {', '[`${id}HandlerErrors`]: {'),
         test: held('monitoring/monitoring', 'PlatformAlarms watches every part'),
       },
+      {
+        protection: 'a redrive claims a record before it puts it',
+        removals: cut(
+          'lambda/redrive/handler.ts',
+          "if (!(await claims.claim(record, record.generation, record.source))) return { reason: 'in-progress' };",
+        ),
+        test: held('lambda/redrive/handler', REDRIVEN_ONCE),
+      },
+      {
+        protection: 'one of two redrives has the claim',
+        removals: cut(
+          'lambda/redrive/claims.ts',
+          "return this.store.putNew(this.keyOf(place, generation), marker, 'application/json', signal);",
+          "return this.store.put(this.keyOf(place, generation), marker, 'application/json', signal).then(() => true);",
+        ),
+        test: held('lambda/redrive/handler', REDRIVEN_ONCE),
+      },
+      {
+        protection: 'a record whose redrive was interrupted is looked for in the stream',
+        removals: cut(
+          'lambda/redrive/handler.ts',
+          'for (const name of tagValues(Buffer.from(data), REDRIVE_TAG)) if (wanted.has(name)) found.set(name, place);',
+        ),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function holds a record and those behind it while the stream did not say if it has it (%s), and looks there later',
+        ),
+      },
+      {
+        protection: 'a record that the stream may have had and no longer shows is not put again',
+        removals: cut(
+          'lib/ingestion/decide/redrive.ts',
+          "if (from < now - retentionSeconds) return { kind: 'skip', reason: 'lost' };",
+        ),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function does not guess when the stream no longer shows what an interrupted redrive did',
+        ),
+      },
+      {
+        protection: 'records wait behind one of their key that is held back',
+        removals: cut(
+          'lambda/redrive/handler.ts',
+          'skip(record.source, outcome.reason);\n            held.add(key);',
+          'skip(record.source, outcome.reason);',
+        ),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function waits for a stream without room, and gives the record up in time for another redrive',
+        ),
+      },
+      {
+        protection: 'a claim is given up with its record',
+        removals: cut(
+          'lambda/redrive/handler.ts',
+          'await claims.settle(record, record.generation, record.source, undefined);\n        throw error;',
+          'throw error;',
+        ),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function ends with the error of a refusal that concerns every record, and holds no claim',
+        ),
+      },
+      {
+        protection: 'a redrive keeps its rate',
+        removals: cut('lambda/redrive/handler.ts', 'await sleep((at - clock.now()) * 1000);', 'await sleep(0);'),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function keeps its rate, ends before its time, and goes on where it ended',
+        ),
+      },
+      {
+        protection: 'a record of a failed batch that has its answer stays out of the stream',
+        removals: cut(
+          'lambda/redrive/handler.ts',
+          "if (candidate.isAnswered) return { kind: 'skip', source, reason: 'answered' };",
+        ),
+        test: held(
+          'lambda/redrive/handler',
+          'the redrive function does not put a record of a failed batch that was answered after all; one whose dead letter got lost it does',
+        ),
+      },
     ],
-    open: 'nothing puts dead letters back by itself: a person does, after the producer is corrected',
+    open: 'nothing puts dead letters back by itself: `tidegate redrive` does, once their cause is mended',
   },
   {
     id: 'F9',
