@@ -62,11 +62,11 @@ function totalAt(history: SpendHistory, at: EpochSeconds): number {
   return beforeUsd + ((after[1] - beforeUsd) * (at - beforeAt)) / (after[0] - beforeAt);
 }
 
+/** Adds a mark at a moment up to the last one. */
 function withMark(history: SpendHistory, at: EpochSeconds): SpendHistory {
   const index = history.findIndex(([marked]) => marked >= at);
-  if (index >= 0 && history[index]![0] === at) return history;
-  const mark: SpendMark = [at, totalAt(history, at)];
-  return index < 0 ? [...history, mark] : [...history.slice(0, index), mark, ...history.slice(index)];
+  if (history[index]![0] === at) return history;
+  return [...history.slice(0, index), [at, totalAt(history, at)], ...history.slice(index)];
 }
 
 function appended(history: SpendHistory, to: EpochSeconds, totalUsd: number, kept: EpochSeconds): SpendHistory {
