@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import type { StreamIngestion } from '../ingestion';
+import type { KafkaIngestion, StreamIngestion } from '../ingestion';
 import { handlerAlarms } from './handler-alarms';
 import type { AlarmSet } from './alarm-set';
 
@@ -65,5 +65,58 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
       },
     },
     ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the stream fail and are retried.'),
+  };
+}
+
+/** Minimum number of records of a topic that are not done, for which its lag counts as one. */
+const MIN_LAG_RECORDS = 1_000;
+
+/** Returns the alarms of a Kafka ingestion by id. */
+export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
+  return {
+    OffsetLag: {
+      metric: ingestion.metricOffsetLag(),
+      threshold: MIN_LAG_RECORDS,
+      evaluationPeriods: 15,
+      treatMissingData: MISSING,
+      runbook: {
+        meaning:
+          `${MIN_LAG_RECORDS} records or more of the topic have waited for 15 minutes; records expire at the retention of the topic, and go to ` +
+          'the failure destination at the maximum age.',
+        lookAt: 'Demand and capacity of the endpoint, then errors and duration of the consumer, then its throttles.',
+        whatToDo:
+          'If the endpoint is full, let it scale out. If the consumer is the bottleneck, raise its concurrency, the number of partitions or ' +
+          'the event pollers.',
+      },
+    },
+    DeadLetters: {
+      metric: ingestion.metricDeadLetters({ period: Duration.minutes(5) }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'Records that no retry can help became dead letters with their whole record; other records are not affected.',
+        lookAt: `The objects below ${ingestion.deadLettersPrefix}${ingestion.consumerGroupId}/ in the results bucket: each contains the record and the error.`,
+        whatToDo:
+          'Correct the model and invoke the consumer with the records again (README of the room ingestion), or correct the producer.',
+      },
+    },
+    UnansweredBatches: {
+      metric: ingestion.metricUnansweredBatches({ period: Duration.minutes(5) }),
+      threshold: 1,
+      evaluationPeriods: 3,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'The endpoint answers no record of the topic, for 15 minutes or longer. Nothing is lost or becomes a dead letter: records are ' +
+          'retried until they are older than the maximum age.',
+        lookAt: 'The log of the consumer for the error; the status and the log of the endpoint; its last deployment.',
+        whatToDo:
+          'Repair or roll back the endpoint within the maximum age of records; the backlog is then processed in order. Records that became ' +
+          'older are in the failure destination.',
+      },
+    },
+    ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the topic fail and are retried.'),
   };
 }

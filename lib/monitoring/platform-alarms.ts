@@ -5,7 +5,7 @@ import { Construct, type IConstruct } from 'constructs';
 import { InputError } from '../core/errors';
 import type { CostGuard } from '../cost';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
-import type { StreamIngestion } from '../ingestion';
+import type { KafkaIngestion, StreamIngestion } from '../ingestion';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
 import type { AlarmSet } from './alarm-set';
 import { asyncEndpointAlarms } from './async-endpoint-alarms';
@@ -19,7 +19,7 @@ import type {
 import { guardAlarms } from './guard-alarms';
 import { handlerAlarms } from './handler-alarms';
 import { inferenceComponentAlarms } from './inference-component-alarms';
-import { ingestionAlarms } from './ingestion-alarms';
+import { ingestionAlarms, kafkaIngestionAlarms } from './ingestion-alarms';
 import type { Notifications } from './notifications';
 import { notificationAlarms } from './notification-alarms';
 import { RunbookAlarm } from './runbook-alarm';
@@ -90,6 +90,11 @@ export class PlatformAlarms extends Construct {
   /** Adds alarms on the age of records, dead letters, throttled producers, and errors of the consumer. */
   public watchIngestion(ingestion: StreamIngestion): void {
     this.add('watchIngestion', ingestion, ingestionAlarms(ingestion));
+  }
+
+  /** Adds alarms on the lag of a topic, dead letters, an endpoint that answers nothing, and errors of the consumer. */
+  public watchKafkaIngestion(ingestion: KafkaIngestion): void {
+    this.add('watchKafkaIngestion', ingestion, kafkaIngestionAlarms(ingestion));
   }
 
   /** Adds alarms on limits set by the guard, problems of its evaluations, and a guard that does not run. */

@@ -5,7 +5,7 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { CostGuard } from '../../lib/cost';
 import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../lib/inference';
-import { StreamIngestion } from '../../lib/ingestion';
+import { KafkaIngestion, KafkaSource, StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
 import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
 
@@ -40,6 +40,36 @@ function watchEverything() {
   alarms.watchFeatures(sfn.StateMachine.fromStateMachineName(parts.stack, 'Features', 'features'));
   return { ...parts, alarms };
 }
+
+test('a topic has alarms on its lag, dead letters, an endpoint that answers nothing, and the errors of its consumer', () => {
+  const { stack, endpoint, guard } = newParts();
+  const topic = new KafkaIngestion(stack, 'Topic', {
+    endpoint,
+    source: KafkaSource.msk({
+      clusterArn: 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7',
+    }),
+    topic: { topicName: 'requests', partitions: 12 },
+    consumerGroupId: 'chat',
+  });
+  const alarms = new PlatformAlarms(stack, 'Alarms', { topic: guard.topic });
+  alarms.watchKafkaIngestion(topic);
+  const found = alarmsOf(stack).map(({ MetricName, Threshold, EvaluationPeriods }) => [
+    MetricName,
+    Threshold,
+    EvaluationPeriods,
+  ]);
+  expect(found).toEqual(
+    expect.arrayContaining([
+      ['OffsetLag', 1_000, 15],
+      ['DeadLetters', 1, 1],
+      ['UnansweredBatches', 1, 3],
+    ]),
+  );
+  Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+    MetricName: 'DeadLetters',
+    Dimensions: [{ Name: 'StreamName', Value: 'chat' }],
+  });
+});
 
 const alarmsOf = (stack: Stack): { [name: string]: unknown }[] =>
   Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
