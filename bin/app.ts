@@ -28,11 +28,13 @@ function deployedStage(app: App): StageConfiguration {
   const region = context('region') ?? configured.region ?? process.env['CDK_DEFAULT_REGION'];
   const priceFile = context('prices') ?? configured.priceFile;
   const email = context('notifyEmail');
+  const kafkaCluster = context('kafkaCluster');
   const { notifications } = configured;
   return {
     ...configured,
     ...(region !== undefined && { region }),
     ...(priceFile !== undefined && { priceFile }),
+    ...(kafkaCluster !== undefined && { kafka: { ...configured.kafka, clusterArn: kafkaCluster } }),
     ...(email !== undefined && {
       notifications: { ...notifications, emailAddresses: [...(notifications?.emailAddresses ?? []), email] },
     }),

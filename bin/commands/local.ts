@@ -9,6 +9,8 @@ import {
   DEFAULT_SEED,
   DEFAULT_SPEED,
   TOUR_SPEED,
+  INGEST_SOURCES,
+  type IngestSource,
   type LocalRunOptions,
 } from '../../lib/local/options';
 import type { RunReport } from '../../lib/local/report/run-report';
@@ -49,6 +51,7 @@ interface LocalFlags {
   readonly quietMetrics?: QuietMetrics;
   readonly keep: boolean;
   readonly server?: ModelServerName;
+  readonly ingest: IngestSource;
   readonly endpoint?: string;
   readonly stage: string;
   readonly out: string;
@@ -99,6 +102,14 @@ export function localCommand({
       new Option('--server <name>', `put a real model server behind the endpoints; ${modelServerNeeds()}`).choices(
         MODEL_SERVER_NAMES,
       ),
+    )
+    .addOption(
+      new Option(
+        '--ingest <source>',
+        'way of the requests that are not direct: the stream, or a real Kafka broker, which needs Java 17 and, once, Maven',
+      )
+        .choices(INGEST_SOURCES)
+        .default('kinesis'),
     )
     .option('--endpoint <url>', 'use an AWS engine that already runs', endpointFlag)
     .option('--stage <name>', 'stage to deploy', stageFlag, DEFAULT_STAGE)
@@ -175,6 +186,7 @@ function optionsOf(flags: LocalFlags, projectDirectory: string): LocalRunOptions
     quietMetrics: flags.quietMetrics ?? DEFAULT_QUIET_METRICS,
     keep: flags.keep,
     server: flags.server ?? null,
+    ingest: flags.ingest,
     endpoint: flags.endpoint ?? null,
     outDirectory: outDirectoryOf(flags, projectDirectory),
     durationSeconds: flags.duration ?? null,

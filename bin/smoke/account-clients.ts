@@ -71,6 +71,8 @@ export function accountClients(region: string, endpointUrl: string | undefined):
     sqs: client(SQSClient),
     ssm: client(SSMClient),
     calls,
+    // The stages have no topics.
+    kafkaTopics: () => Promise.resolve(new Map()),
     callJson: (service, target, input) => calls.call(service, service, target, input),
     close: () => made.forEach((one) => one.destroy()),
   };

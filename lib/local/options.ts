@@ -2,6 +2,11 @@ import * as path from 'node:path';
 import type { ModelServerName } from '../emulator/model-server/model-servers';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../simulation/aws/sagemaker-metrics';
 
+/** Values of `--ingest`. */
+export const INGEST_SOURCES = ['kinesis', 'kafka'] as const;
+
+export type IngestSource = (typeof INGEST_SOURCES)[number];
+
 /** Options of a local run: the flags of the command line, parsed and checked. */
 export interface LocalRunOptions {
   /** Project root, which has `cdk.json` and `node_modules`. */
@@ -22,6 +27,8 @@ export interface LocalRunOptions {
   readonly keep: boolean;
   /** Real model server behind the endpoints; null for simulated slots only. */
   readonly server: ModelServerName | null;
+  /** Way of the requests that do not call the endpoint directly: the Kinesis stream, or a topic of a real Kafka broker. */
+  readonly ingest: IngestSource;
   /** URL of an AWS engine that runs already; null starts one. */
   readonly endpoint: string | null;
   /** Folder for the report. */
@@ -54,6 +61,9 @@ export function checkOptions(options: LocalRunOptions): readonly string[] {
   }
   if (options.endpoint !== null && options.server !== null) {
     problems.push('--server needs our own engine; leave out --endpoint, or --server');
+  }
+  if (options.endpoint !== null && options.ingest === 'kafka') {
+    problems.push('--ingest kafka needs our own engine; leave out --endpoint, or --ingest');
   }
   if (options.endpoint !== null && options.keep) {
     problems.push('--keep needs our own engine, and the one of --endpoint keeps running anyway; leave out --keep');

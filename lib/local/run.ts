@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { variantResourceId } from '../catalog/scalable-resource';
 import { throwProblems } from '../core/errors';
-import { localCredentials, LOCAL_REGION, refuseRealCredentials } from '../emulator/credentials';
+import { LOCAL_ACCOUNT, LOCAL_REGION, localCredentials, refuseRealCredentials } from '../emulator/credentials';
 import type { ModelServerProcess } from '../emulator/model-server/model-server-process';
 import { linkedController, pause } from '../emulator/repeat';
 import { fullDiskNote } from '../files/free-space';
@@ -71,6 +71,9 @@ export async function runLocal(options: LocalRunOptions, context: RunContext): P
   }
 }
 
+/** Cluster of the platform's topic; the broker of the run stands for it. */
+const LOCAL_CLUSTER = `arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/local/00000000-0000-4000-8000-000000000000-1`;
+
 /** Generated traffic begins and ends at its quietest hour, so that a fleet of one instance has to scale out and in again. */
 const LOWEST_HOUR = 2;
 
@@ -81,6 +84,10 @@ function workloadOf({ trace, seed, durationSeconds }: LocalRunOptions): Workload
     durationSeconds: durationSeconds ?? DEFAULT_DURATION_SECONDS,
     startHour: LOWEST_HOUR,
   });
+}
+
+function trafficText({ description }: Workload, { ingest }: LocalRunOptions): string {
+  return ingest === 'kafka' ? `${description}, half of it through Kafka` : description;
 }
 
 /** One run, step by step, with everything that has to be stopped at its end. */
@@ -102,7 +109,7 @@ class LocalRun {
     this.recorder = new Recorder(
       {
         stage: options.stage,
-        traffic: workload.description,
+        traffic: trafficText(workload, options),
         seed: options.seed,
         speed: options.speed,
         budgetUsd: options.budgetUsd,
@@ -126,12 +133,15 @@ class LocalRun {
     const page = await this.openPage();
     const stacks = this.options.assemblyDirectory === null ? undefined : readAssembly(this.options.assemblyDirectory);
     const platform = await this.abortable(() => this.startPlatform());
-    const aws = createAwsClients(platform.engineUrl);
+    const aws = createAwsClients(platform.engineUrl, platform.kafkaBroker);
     this.stops.push(() => aws.close());
     const deployed = await this.deploy(platform, aws, stacks);
     const verification = await this.verify(aws, deployed);
     const names = deployed.map(({ name }) => name);
-    const outputs = await readOutputs(aws, names, PLATFORM_OUTPUTS);
+    const outputs: PlatformOutputs = {
+      ...(await readOutputs(aws, names, PLATFORM_OUTPUTS)),
+      ...(this.options.ingest === 'kafka' && (await readOutputs(aws, names, ['TopicName']))),
+    };
     const errors = new HandlerErrors(
       aws.cloudWatch,
       await readFunctionNames(aws, names),
@@ -206,6 +216,7 @@ class LocalRun {
       seed,
       quietMetrics,
       server: this.options.server,
+      withKafka: this.options.ingest === 'kafka',
       recorder: this.recorder,
       ending: this.ending,
       onStarted: (started) => void this.stops.push(() => started.stop()),
@@ -238,7 +249,8 @@ class LocalRun {
       signal: this.ending.signal,
     });
     this.recorder.step('synth', 'running', given === undefined ? `stage ${stage}` : assembly);
-    if (given === undefined) await this.abortable(() => cdk.synth({ stage }, assembly));
+    const context = { stage, ...(this.options.ingest === 'kafka' && { kafkaCluster: LOCAL_CLUSTER }) };
+    if (given === undefined) await this.abortable(() => cdk.synth(context, assembly));
     const stacks = given ?? readAssembly(assembly);
     const count = stacks.reduce((sum, { template }) => sum + Object.keys(template.Resources).length, 0);
     this.recorder.step('synth', 'done', `${stacks.map(({ name }) => name).join(', ')}: ${count} resources`);
@@ -275,7 +287,8 @@ class LocalRun {
       stage: this.options.stage,
       seed: this.options.seed,
       speed: platform.clock.speed,
-      traffic: this.workload.description,
+      traffic: trafficText(this.workload, this.options),
+      ingest: this.options.ingest,
       trafficSeconds: this.workload.durationSeconds,
       firstRequestAt: formatMoment(anchor),
       requests: {

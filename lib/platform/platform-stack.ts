@@ -30,9 +30,10 @@ export class PlatformStack extends Stack {
       env: { region: regionOf(stage) },
     });
     const platform = new Platform(this, 'Platform', { stage });
-    const { endpoint, ingestion, guard, scaleEvents, features, training, dashboard } = platform;
+    const { endpoint, ingestion, kafkaIngestion, guard, scaleEvents, features, training, dashboard } = platform;
     const outputs: { readonly [name: string]: string } = {
       StreamName: ingestion.stream.streamName,
+      ...(kafkaIngestion !== undefined && { TopicName: kafkaIngestion.topicName }),
       EndpointName: endpoint.endpointName,
       VariantName: endpoint.variantName,
       ResultsBucketName: ingestion.resultsBucket.bucketName,

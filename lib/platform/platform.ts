@@ -7,7 +7,7 @@ import { servingImage } from '../catalog/serving-images';
 import { CostGuard } from '../cost';
 import { SparkPipeline, type SparkPipelineProps } from '../features';
 import { ConfigurationSweeper, GpuEndpoint, ModelArtifact, ModelServer } from '../inference';
-import { RecordField, StreamIngestion } from '../ingestion';
+import { KafkaIngestion, KafkaSource, RecordField, StreamIngestion } from '../ingestion';
 import { Notifications, PlatformAlarms, PlatformDashboard } from '../monitoring';
 import { recipientCount } from '../monitoring/notification-checks';
 import { acknowledgeControl } from '../runtime/acknowledge';
@@ -18,6 +18,7 @@ import { JOB_NAME_TERMINATOR } from '../training/training-states';
 import { DEFAULT_STAGE } from './contract';
 import type { StageConfiguration } from './stage-configuration';
 import { FEATURE_RELEASE, FEATURE_WORKER, featureSettings } from './stage-features';
+import { kafkaTopicOf } from './stage-kafka';
 
 /** Properties of {@link Platform}. */
 export interface PlatformProps {
@@ -57,6 +58,9 @@ export class Platform extends Construct {
 
   /** Request stream, consumer and results. */
   public readonly ingestion: StreamIngestion;
+
+  /** Kafka topic of requests and its consumer; undefined where the stage has none. */
+  public readonly kafkaIngestion?: KafkaIngestion;
 
   /** Spark job that turns results into features; undefined where the stage has none. */
   public readonly features?: SparkPipeline;
@@ -115,6 +119,8 @@ export class Platform extends Construct {
       removalPolicy,
       autoDeleteObjects,
     });
+
+    this.kafkaIngestion = this.createKafka(stage);
 
     const jobNamePrefix = name.toLowerCase();
     this.guard = new CostGuard(this, 'CostGuard', {
@@ -181,6 +187,17 @@ export class Platform extends Construct {
         'stage, or deploy with -c notifyEmail=ADDRESS',
     );
     return undefined;
+  }
+
+  private createKafka(stage: StageConfiguration): KafkaIngestion | undefined {
+    if (stage.kafka === undefined) return undefined;
+    return new KafkaIngestion(this, 'Kafka', {
+      endpoint: this.endpoint,
+      source: KafkaSource.msk({ clusterArn: stage.kafka.clusterArn }),
+      topic: { ...kafkaTopicOf(stage.kafka), create: {} },
+      recordId: RecordField.jsonPath('$.id'),
+      resultsBucket: this.ingestion.resultsBucket,
+    });
   }
 
   private createFeatures(

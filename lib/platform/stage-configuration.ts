@@ -34,6 +34,26 @@ export interface StageFeatures {
   readonly prices?: SparkPrices;
 }
 
+/** Kafka topic of a stage: a `KafkaIngestion` beside the request stream, with its results in the same bucket. */
+export interface StageKafka {
+  /** ARN of a provisioned Amazon MSK cluster with Kafka 3.6 or later, which has IAM; the topic is created in it. */
+  readonly clusterArn: string;
+
+  /**
+   * Name of the topic.
+   *
+   * @default 'requests'
+   */
+  readonly topicName?: string;
+
+  /**
+   * Number of partitions of the topic, each of which has one batch at a time. It can be raised only.
+   *
+   * @default 4
+   */
+  readonly partitions?: number;
+}
+
 /** Settings that differ between the stages of the platform. */
 export interface StageConfiguration {
   /** Name of the stage: 1 to 12 lower-case letters, digits or single hyphens. The stack is called `Tidegate-<name>`. */
@@ -138,6 +158,13 @@ export interface StageConfiguration {
    * @default - no feature pipeline; training reads the measurements as they are landed
    */
   readonly features?: StageFeatures;
+
+  /**
+   * Take requests from a Kafka topic too.
+   *
+   * @default - from the request stream only; `bin/app.ts` takes the cluster of `-c kafkaCluster=ARN`
+   */
+  readonly kafka?: StageKafka;
 
   /** Budget of a calendar month, in USD. The budget parameter changes it later without a deployment. */
   readonly budgetUsd: number;

@@ -1,6 +1,6 @@
 import type { NotificationRecipients } from '../monitoring';
 import type { SparkPrices } from '../features';
-import type { StageConfiguration, StageFeatures } from './stage-configuration';
+import type { StageConfiguration, StageFeatures, StageKafka } from './stage-configuration';
 
 interface SettingType {
   /** The type in words, for messages. */
@@ -43,6 +43,12 @@ const FEATURES: { readonly [Name in keyof Required<StageFeatures>]: SettingType 
   prices: { expected: 'usdPerVcpuHour and usdPerGbHour', accepts: isRecord },
 };
 
+const KAFKA: { readonly [Name in keyof Required<StageKafka>]: SettingType } = {
+  clusterArn: TEXT,
+  topicName: TEXT,
+  partitions: NUMBER,
+};
+
 const SPARK_PRICES: { readonly [Name in keyof Required<SparkPrices>]: SettingType } = {
   usdPerVcpuHour: NUMBER,
   usdPerGbHour: NUMBER,
@@ -66,6 +72,7 @@ const SETTINGS: { readonly [Name in keyof Required<StageConfiguration>]: Setting
   servingImage: TEXT,
   trainDaily: FLAG,
   features: { expected: 'settings of a feature pipeline', accepts: isRecord },
+  kafka: { expected: 'settings of a topic', accepts: isRecord },
   budgetUsd: NUMBER,
   guardDryRun: FLAG,
   pricesPerHourUsd: PRICES,
@@ -91,8 +98,12 @@ export function checkStageTypes(stage: StageConfiguration): string[] {
   const problems = problemsOf(stage, SETTINGS, '');
   for (const name of REQUIRED)
     if (stage[name] === undefined) problems.push(`${name} is missing; give ${SETTINGS[name].expected}`);
-  const { notifications, features } = stage;
+  const { notifications, features, kafka } = stage;
   if (isRecord(notifications)) problems.push(...problemsOf(notifications, RECIPIENTS, 'notifications.'));
+  if (isRecord(kafka)) {
+    problems.push(...problemsOf(kafka, KAFKA, 'kafka.'));
+    if (kafka.clusterArn === undefined) problems.push('kafka.clusterArn is missing; give text');
+  }
   if (isRecord(features)) {
     problems.push(...problemsOf(features, FEATURES, 'features.'));
     if (isRecord(features.prices)) {

@@ -11,6 +11,7 @@ import { checkNotificationRecipients } from '../monitoring/notification-checks';
 import { ForecastMode } from '../scaling';
 import type { StageConfiguration } from './stage-configuration';
 import { checkFeatures, featuresCeilingUsd } from './stage-features';
+import { checkKafka } from './stage-kafka';
 import { checkStageTypes } from './stage-types';
 
 /** Region of stages that name none. */
@@ -74,6 +75,7 @@ export function checkStageConfiguration(stage: StageConfiguration): string[] {
     problems.push(`notifications.${problem}`);
   const { instanceTypes, trainingInstanceTypes } = stage;
   problems.push(...checkTraining(stage), ...checkImages(stage), ...checkFeatures(stage.features, regionOf(stage)));
+  problems.push(...checkKafka(stage.kafka));
   const unpriced = new Set<string>();
   const hosting = priced(stage, instanceTypes, 'hosting', problems, unpriced);
   priced(stage, trainingInstanceTypes ?? [], 'training', problems, unpriced);

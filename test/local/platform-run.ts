@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { IngestSource } from '../../lib/local/options';
 import { listProcesses } from '../../lib/local/report/process-memory';
 import type { RunReport } from '../../lib/local/report/run-report';
 import { runLocal } from '../../lib/local/run';
@@ -9,13 +10,17 @@ const projectDirectory = path.resolve(__dirname, '../..');
 export const TEMPLATE = 'Tidegate-local.template.json';
 
 /** Synthesizes the stage `local` into a folder. */
-export function synthesizeLocal(assembly: string): void {
+export function synthesizeLocal(assembly: string, added: { readonly [name: string]: string } = {}): void {
   const { context } = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'cdk.json'), 'utf8')) as {
     context: object;
   };
   const { status, stderr } = spawnSync(process.execPath, ['bin/app.mjs'], {
     cwd: projectDirectory,
-    env: { ...process.env, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'local' }) },
+    env: {
+      ...process.env,
+      CDK_OUTDIR: assembly,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'local', ...added }),
+    },
     encoding: 'utf8',
   });
   expect(`${status} ${stderr}`).toMatch(/^0/);
@@ -37,7 +42,7 @@ export const RUN_TEST_LIMIT_MS = RUN_LIMIT_MS + 50_000;
 export async function runPlatform(
   assemblyDirectory: string,
   outDirectory: string,
-  server: 'triton' | null = null,
+  { server = null, ingest = 'kinesis' }: { readonly server?: 'triton' | null; readonly ingest?: IngestSource } = {},
 ): Promise<PlatformRun> {
   let output = '';
   const report = await runLocal(
@@ -52,6 +57,7 @@ export async function runPlatform(
       quietMetrics: 'zeros',
       keep: false,
       server,
+      ingest,
       endpoint: null,
       outDirectory,
       durationSeconds: 120,

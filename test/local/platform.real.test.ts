@@ -14,7 +14,7 @@ describeWith(missingForModelServers(), 'the platform on this machine, with a rea
     async () => {
       const assembly = path.join(folder, 'assembly');
       synthesizeLocal(assembly);
-      const run = await runPlatform(assembly, path.join(folder, 'whole'), 'triton');
+      const run = await runPlatform(assembly, path.join(folder, 'whole'), { server: 'triton' });
       await expectWhole(run, assembly);
       expect(run.report.modelServer!.requests).toBeGreaterThanOrEqual(run.report.requests.answered);
     },

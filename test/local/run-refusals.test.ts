@@ -29,6 +29,7 @@ function run(changes: Partial<LocalRunOptions>): Promise<unknown> {
       quietMetrics: 'zeros',
       keep: false,
       server: null,
+      ingest: 'kinesis',
       endpoint: null,
       outDirectory: folder,
       durationSeconds: null,
@@ -101,6 +102,9 @@ describe('before anything is started, a local run refuses', () => {
     );
     await expect(run({ endpoint: 'http://127.0.0.1:1', quietMetrics: 'missing' })).rejects.toThrow(
       'leave out --endpoint, or --quiet-metrics',
+    );
+    await expect(run({ endpoint: 'http://127.0.0.1:1', ingest: 'kafka' })).rejects.toThrow(
+      'leave out --endpoint, or --ingest',
     );
   });
 

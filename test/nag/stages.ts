@@ -65,7 +65,16 @@ const notifying: Case = {
 const withFeatures: Case = {
   name: 'stage with a feature pipeline',
   define: (app) =>
-    new PlatformStack(app, 'Tidegate-dev', { stage: { ...stageConfiguration('dev'), accessLogs: true, features: {} } }),
+    new PlatformStack(app, 'Tidegate-dev', {
+      stage: {
+        ...stageConfiguration('dev'),
+        accessLogs: true,
+        features: {},
+        kafka: {
+          clusterArn: 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7',
+        },
+      },
+    }),
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS],
 };
 const withKafka: Case = {

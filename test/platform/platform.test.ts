@@ -53,6 +53,20 @@ describe('PlatformStack', () => {
 });
 
 describe('Platform', () => {
+  test('takes requests from a topic too where the stage has a cluster, with the results of both in one bucket', () => {
+    const clusterArn = 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7';
+    const { stack, template } = stackOf({ ...dev, kafka: { clusterArn } });
+    template.hasResourceProperties('AWS::MSK::Topic', {
+      ClusterArn: clusterArn,
+      TopicName: 'requests',
+      PartitionCount: 4,
+    });
+    template.hasOutput('TopicName', { Value: 'requests' });
+    expect(stack.platform.kafkaIngestion!.resultsBucket).toBe(stack.platform.ingestion.resultsBucket);
+    template.resourceCountIs('AWS::Lambda::EventSourceMapping', 2);
+    deployed.dev.template.resourceCountIs('AWS::MSK::Topic', 0);
+  });
+
   test('serves from the pools of its stage, in order', () => {
     deployed.prod.template.hasResourceProperties('AWS::SageMaker::EndpointConfig', {
       ProductionVariants: [

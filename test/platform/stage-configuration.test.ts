@@ -76,6 +76,24 @@ describe('checkStageConfiguration refuses', () => {
       { notifications: { emailAddresses: 'oncall@example.com' as never } },
       /^notifications\.emailAddresses is 'oncall@example\.com'; give a list of texts$/,
     ],
+    ['a topic that is none', { kafka: 'requests' as never }, /^kafka is 'requests'; give settings of a topic$/],
+    ['a topic without its cluster', { kafka: {} as never }, /^kafka\.clusterArn is missing; give text$/],
+    [
+      'the name of a cluster for its ARN',
+      { kafka: { clusterArn: 'chat' } },
+      /kafka\.clusterArn \('chat'\) is no ARN of an MSK cluster/,
+    ],
+    [
+      'a topic without partitions',
+      {
+        kafka: {
+          clusterArn: 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-7',
+          topicName: 'chat requests',
+          partitions: 0,
+        },
+      },
+      /kafka\.topicName \('chat requests'\) is no name of a topic[^]*kafka\.partitions \(0\) must be a whole number from 1/,
+    ],
     ['features that are none', { features: true as never }, /^features is true; give settings of a feature pipeline$/],
     [
       'workers in words',

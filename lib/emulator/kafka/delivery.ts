@@ -41,10 +41,10 @@ export function decideNextDelivery<R>(
   if (rest.length === 0) return { done, discarded: [], next: [], backOff: undefined };
   const failures = succeeded > 0 ? 1 : delivery.failures + 1;
   if (bisects && rest.length > 1) {
-    // A batch that succeeded in part begins with the record that failed.
-    const half = succeeded > 0 ? 1 : Math.ceil(rest.length / 2);
-    const next = [rest.slice(0, half), rest.slice(half)].map((records) => ({ records, failures: 0 }));
-    return { done, discarded: [], next, backOff: 0 };
+    // A batch that succeeded in part is split there.
+    const half = succeeded > 0 ? rest.length : Math.ceil(rest.length / 2);
+    const parts = [rest.slice(0, half), rest.slice(half)].filter((records) => records.length > 0);
+    return { done, discarded: [], next: parts.map((records) => ({ records, failures: 0 })), backOff: 0 };
   }
   if (maximumRetryAttempts !== undefined && failures > maximumRetryAttempts) {
     return { done, discarded: rest, next: [], backOff: undefined };

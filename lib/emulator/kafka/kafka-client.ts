@@ -7,6 +7,11 @@ interface RequestQueue {
   readonly prototype: { throttledUntil: number; scheduleCheckPendingRequests(): void };
 }
 
+/** Exports of a module that is no ES module: a bundle has them as the default export only. */
+function exportsOf<T>(module: T): T {
+  return (module as { readonly default?: T }).default ?? module;
+}
+
 let repaired = false;
 
 /** Keeps kafkajs 2.2.4 from setting timers to negative times, at which Node.js from 22 on prints a warning. */
@@ -28,16 +33,28 @@ function repairTimers(queue: RequestQueue): void {
 export async function connectKafka(bootstrapServers: string, { retries = 5 } = {}): Promise<Kafka> {
   // Partitioner warning of kafkajs 2, whose default is the one of Java clients.
   process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1';
-  const { Kafka: Client, logLevel } = await import('kafkajs');
+  const { Kafka: Client, logLevel } = exportsOf(await import('kafkajs'));
   // @ts-expect-error kafkajs has no types for its own modules
-  const queue = (await import('kafkajs/src/network/requestQueue/index.js')) as { readonly default: RequestQueue };
-  repairTimers(queue.default);
+  repairTimers(exportsOf((await import('kafkajs/src/network/requestQueue/index.js')) as RequestQueue));
   return new Client({
     clientId: 'tidegate',
     brokers: bootstrapServers.split(','),
     logLevel: logLevel.NOTHING,
-    connectionTimeout: 3000,
+    connectionTimeout: 10_000,
     requestTimeout: 30_000,
     retry: { retries, initialRetryTime: 100, maxRetryTime: 2000 },
   });
+}
+
+/** Topics of a broker, except its own, with their numbers of partitions. */
+export async function listTopics(bootstrapServers: string): Promise<ReadonlyMap<string, number>> {
+  const admin = (await connectKafka(bootstrapServers)).admin();
+  try {
+    const { topics } = await admin.fetchTopicMetadata();
+    return new Map(
+      topics.filter(({ name }) => !name.startsWith('__')).map(({ name, partitions }) => [name, partitions.length]),
+    );
+  } finally {
+    await admin.disconnect();
+  }
 }

@@ -17,12 +17,17 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as http from 'node:http';
 import { LOCAL_REGION, localCredentials } from '../../emulator/credentials';
+import { listTopics } from '../../emulator/kafka/kafka-client';
 
 /** Clients of the services that a run uses, for one engine. */
 export type AwsClients = ReturnType<typeof createAwsClients>;
 
-/** Creates a client of each service; they call as the root user of the local account. */
-export function createAwsClients(endpoint: string) {
+/**
+ * Creates a client of each service; they call as the root user of the local account.
+ *
+ * @param kafkaBroker address of the broker that stands for clusters of MSK; undefined without one
+ */
+export function createAwsClients(endpoint: string, kafkaBroker?: string) {
   // A shared pool of HTTP/1.1 connections; the Kinesis client uses HTTP/2 by default.
   const requestHandler = new NodeHttpHandler({
     httpAgent: new http.Agent({ keepAlive: true, maxSockets: 32 }),
@@ -47,6 +52,9 @@ export function createAwsClients(endpoint: string) {
     sns: new SNSClient(settings),
     sqs: new SQSClient(settings),
     ssm: new SSMClient(settings),
+    /** Returns the topics of the Kafka broker with their numbers of partitions; none without a broker. */
+    kafkaTopics: async (): Promise<ReadonlyMap<string, number>> =>
+      kafkaBroker === undefined ? new Map<string, number>() : listTopics(kafkaBroker),
     /** Calls an operation in the JSON protocol, for services that have no client here. */
     callJson: (service: string, target: string, input: object) => callJson(endpoint, service, target, input),
     /** Closes the connections. */

@@ -40,6 +40,8 @@ export async function startEmulatorPlatform(options: {
   readonly seed: number;
   /** Datapoints of the metrics of requests while there are none. @default zeros */
   readonly quietMetrics?: QuietMetrics;
+  /** Address of a Kafka broker. @default none */
+  readonly kafkaBroker?: string;
   /** Real model server behind the endpoints. @default none */
   readonly modelServer?: ModelServerProcess;
   /** Receives errors of the services. */
@@ -56,6 +58,7 @@ export async function startEmulatorPlatform(options: {
     python,
     dataDirectory: path.join(dataDirectory, 'training'),
     modelServer: options.modelServer,
+    kafkaBroker: options.kafkaBroker,
     reservations: parseReservations(process.env[RESERVATIONS_VARIABLE]),
     rollbacks: parseRollbackReport(process.env[ROLLBACKS_VARIABLE]),
     engineUrl: () => engineUrl,
@@ -88,6 +91,8 @@ export async function startEmulatorPlatform(options: {
       return { invoke: (body) => connection.invoke(body), close: () => connection.close() };
     },
     streamBacklog: async (streamName) => (await engine.streamBacklog())[streamName]?.queued ?? 0,
+    topicBacklog: async (topicName) => (await emulator.kafkaBacklog(topicName))?.queued ?? 0,
+    kafkaBroker: options.kafkaBroker,
     deniedCalls: () => engine.deniedCalls(),
     setCapacity: (instanceType, state) => emulator.setCapacity(instanceType, state),
     failed: engine.failed,

@@ -107,6 +107,13 @@ class ExternalPlatform implements LocalPlatform {
     return { invoke: (body) => this.invoke(endpointName, body), close: () => undefined };
   }
 
+  /** Kafka brokers of external engines are not known. */
+  public readonly kafkaBroker = undefined;
+
+  public topicBacklog(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   public async streamBacklog(streamName: string): Promise<number | null> {
     if (!this.ours) return null;
     const streams = (await this.getOurs('streams')) as { [name: string]: StreamBacklog };

@@ -41,6 +41,10 @@ export interface LocalPlatform {
   };
   /** Number of records of a stream that no consumer has finished; null if unknown. */
   streamBacklog(streamName: string): Promise<number | null>;
+  /** Number of records of a Kafka topic that no consumer has finished; null if unknown. */
+  topicBacklog(topicName: string): Promise<number | null>;
+  /** Address of the Kafka broker; undefined without one. */
+  readonly kafkaBroker: string | undefined;
   deniedCalls(): Promise<readonly DeniedCall[]>;
   setCapacity(instanceType: string, state: CapacityState): void;
   /** Resolves with the reason if the engine terminates unexpectedly. */

@@ -1,5 +1,8 @@
+import * as path from 'node:path';
 import { LocalClock } from '../../emulator/clock';
 import { ensurePythonEnvironment } from '../../emulator/engine/python-environment';
+import { startKafkaBroker } from '../../emulator/kafka/kafka-broker';
+import { ensureKafka } from '../../emulator/kafka/kafka-jars';
 import type { ModelServerProcess } from '../../emulator/model-server/model-server-process';
 import { MODEL_SERVERS, type ModelServerName } from '../../emulator/model-server/model-servers';
 import { startEmulatorPlatform, type EmulatorPlatform } from './emulator-platform';
@@ -16,6 +19,8 @@ export async function prepareEngine(options: {
   readonly quietMetrics?: QuietMetrics;
   /** Real model server behind the endpoints; null for none. */
   readonly server?: ModelServerName | null;
+  /** Start a Kafka broker. @default false */
+  readonly withKafka?: boolean;
   readonly recorder: Recorder;
   readonly ending: AbortController;
   /** Receives everything that has to be stopped at the end. */
@@ -34,6 +39,17 @@ export async function prepareEngine(options: {
     server === null ? undefined : await MODEL_SERVERS[server].start({ projectDirectory, dataDirectory, onInstall });
   if (modelServer !== undefined) options.onStarted(modelServer);
   ending.signal.throwIfAborted();
+  let kafkaBroker: string | undefined;
+  if (options.withKafka === true) {
+    const installation = await ensureKafka({ projectDirectory, onInstall });
+    ending.signal.throwIfAborted();
+    const directory = path.join(dataDirectory, 'kafka');
+    const broker = await startKafkaBroker({ projectDirectory, directory, installation, python });
+    options.onStarted(broker);
+    void broker.failed.then((error) => ending.abort(error));
+    kafkaBroker = broker.bootstrapServers;
+    ending.signal.throwIfAborted();
+  }
   const platform = await startEmulatorPlatform({
     projectDirectory,
     dataDirectory,
@@ -41,6 +57,7 @@ export async function prepareEngine(options: {
     seed,
     quietMetrics,
     modelServer,
+    kafkaBroker,
     clock: LocalClock.startingNow(speed),
     onError: () => undefined,
   });
@@ -49,7 +66,9 @@ export async function prepareEngine(options: {
   recorder.step(
     'prepare',
     'done',
-    `engine at ${platform.engineUrl}${modelServer === undefined ? '' : `, ${modelServer.title} behind it`}`,
+    `engine at ${platform.engineUrl}${modelServer === undefined ? '' : `, ${modelServer.title} behind it`}${
+      kafkaBroker === undefined ? '' : `, Kafka broker at ${kafkaBroker}`
+    }`,
   );
   return { platform, modelServer };
 }

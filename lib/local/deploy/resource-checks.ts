@@ -142,6 +142,12 @@ const CHECKS: { readonly [type: string]: Check } = lookup({
   'AWS::S3::BucketPolicy': async ({ s3 }, resource) => {
     await s3.send(new GetBucketPolicyCommand({ Bucket: resolve(resource.properties['Bucket'], resource) }));
   },
+  'AWS::MSK::Topic': async ({ kafkaTopics }, { properties }) => {
+    const partitions = (await kafkaTopics()).get(String(properties['TopicName']));
+    const declared = Number(properties['PartitionCount']);
+    if (partitions !== declared)
+      throw new Error(`the broker has ${partitions ?? 'no'} partitions of it, not ${declared}`);
+  },
   'AWS::SNS::Subscription': async ({ sns }, { physicalId }) => {
     await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn: physicalId }));
   },

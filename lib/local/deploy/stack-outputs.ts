@@ -22,7 +22,10 @@ export const PLATFORM_OUTPUTS = [...SERVING_OUTPUTS, 'TrainingStateMachineArn'] 
 export type StackOutputs<Name extends string> = { readonly [name in Name]: string };
 
 /** Outputs of the deployed platform. */
-export type PlatformOutputs = StackOutputs<(typeof PLATFORM_OUTPUTS)[number]>;
+export type PlatformOutputs = StackOutputs<(typeof PLATFORM_OUTPUTS)[number]> & {
+  /** Kafka topic to which requests go in place of the stream. @default - they go to the stream */
+  readonly TopicName?: string;
+};
 
 /**
  * Reads outputs of the deployed stacks.

@@ -1,3 +1,4 @@
+import type { IngestSource } from '../options';
 import type { ModelServerStatistics } from '../../emulator/model-server/model-server-process';
 import type { DeniedCall } from '../../emulator/engine/engine';
 import { deniedText } from '../traffic/denied-calls';
@@ -18,6 +19,8 @@ export interface RunReport {
   readonly seed: number;
   readonly speed: number;
   readonly traffic: string;
+  /** Way of the requests that did not call the endpoint directly: `kinesis` or `kafka`. */
+  readonly ingest: IngestSource;
   readonly trafficSeconds: number;
   /** Date and time of second 0 on the clock of the run. */
   readonly firstRequestAt: string;

@@ -12,6 +12,7 @@ import { Outcomes, responseTimesOf } from './outcomes';
 import { planMalformedRecords, planRequests } from './request-plan';
 import { ResultsReader } from './results-reader';
 import { StreamSender } from './stream-sender';
+import { TopicSender } from './topic-sender';
 
 export interface LoadOptions {
   readonly workload: Workload;
@@ -41,7 +42,7 @@ export class Load {
   /** Errors that no retry can change, the first few. */
   public readonly refusals: string[] = [];
   private readonly direct: DirectSender;
-  private readonly stream: StreamSender;
+  private readonly stream: StreamSender | TopicSender;
   private readonly connection: ReturnType<LocalPlatform['connect']>;
 
   public constructor(private readonly options: LoadOptions) {
@@ -49,14 +50,11 @@ export class Load {
     const { clock } = platform;
     setMaxListeners(0, signal); // every request that waits for a retry adds a listener
     const random = new Random(seed).fork('retries');
-    this.stream = new StreamSender({
-      kinesis: aws.kinesis,
-      streamName: outputs.StreamName,
-      clock,
-      random,
-      signal,
-      onError,
-    });
+    const { TopicName: topicName } = outputs;
+    this.stream =
+      topicName === undefined
+        ? new StreamSender({ kinesis: aws.kinesis, streamName: outputs.StreamName, clock, random, signal, onError })
+        : new TopicSender({ broker: platform.kafkaBroker!, topicName, clock, signal, onError });
     this.connection = platform.connect(outputs.EndpointName);
     this.direct = new DirectSender({
       invoke: this.connection.invoke,
@@ -118,11 +116,19 @@ export class Load {
    * without an outcome that is not queued is lost, and the sum of the report shows it.
    */
   public async finalQueued(): Promise<number> {
-    const { platform, outputs } = this.options;
     // The backlog is read before the results, so that a request that gets its result in between counts as answered.
-    const backlog = ((await platform.streamBacklog(outputs.StreamName)) ?? 0) + this.driver.pending();
+    const backlog = (await this.streamBacklog()) + this.driver.pending();
     await this.results.poll(true);
     return Math.min(this.outcomes.unresolved(), backlog);
+  }
+
+  /** Records of the stream, or of the topic in its place, that no consumer has finished; 0 if unknown. */
+  public async streamBacklog(): Promise<number> {
+    const { platform, outputs } = this.options;
+    const { StreamName, TopicName } = outputs;
+    return (
+      (await (TopicName === undefined ? platform.streamBacklog(StreamName) : platform.topicBacklog(TopicName))) ?? 0
+    );
   }
 
   /** Retries of both senders, and direct requests that went through the stream in the end. */
@@ -131,7 +137,8 @@ export class Load {
     return { retries: retries + this.stream.totals().retries, spilled };
   }
 
-  public close(): void {
+  public async close(): Promise<void> {
     this.connection.close();
+    if (this.stream instanceof TopicSender) await this.stream.close();
   }
 }

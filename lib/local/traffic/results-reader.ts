@@ -3,12 +3,14 @@ import type { EpochSeconds } from '../../core/time';
 import {
   DEAD_LETTERS_PREFIX,
   FAILED_BATCHES_PREFIX,
+  type KafkaEventRecord,
   parseDeadLetter,
   parseInferenceRequest,
   parseResultLine,
   RESULTS_PREFIX,
 } from '../../ingestion/contract';
 import { inParallel } from '../../emulator/repeat';
+import { kafkaPlace } from './kafka-place';
 import { type Outcomes, responseTimesOf } from './outcomes';
 
 export interface ResultsReaderOptions {
@@ -141,9 +143,13 @@ export class ResultsReader {
   }
 
   private readDeadLetter(text: string): void {
-    const { sequenceNumber, payloadBase64, at } = parseDeadLetter(text);
+    const { sequenceNumber, payloadBase64, at, kafkaRecord } = parseDeadLetter(text);
     if (at < this.options.since) return;
-    this.options.outcomes.addDeadLetter(sequenceNumber, idOf(payloadBase64));
+    const place =
+      kafkaRecord === undefined
+        ? sequenceNumber
+        : kafkaPlace(kafkaRecord.topic, kafkaRecord.partition, kafkaRecord.offset);
+    this.options.outcomes.addDeadLetter(place, idOf(payloadBase64));
   }
 
   /** Reads the object that Lambda writes to an S3 destination after the last retry of a batch; `payload` has the records. */
@@ -154,8 +160,11 @@ export class ResultsReader {
           readonly Records?: readonly {
             readonly kinesis?: { readonly sequenceNumber: string; readonly data: string };
           }[];
+          readonly records?: { readonly [topicPartition: string]: readonly KafkaEventRecord[] };
         }
       | undefined;
+    for (const { topic, partition, offset, value } of Object.values(event?.records ?? {}).flat())
+      this.options.outcomes.addDeadLetter(kafkaPlace(topic, partition, offset), idOf(value ?? ''));
     for (const { kinesis } of event?.Records ?? []) {
       if (kinesis !== undefined) this.options.outcomes.addDeadLetter(kinesis.sequenceNumber, idOf(kinesis.data));
     }

@@ -78,9 +78,7 @@ export class TrafficWatch {
       this.every(GUARD_INTERVAL_MS, () => this.recordGuard()),
       this.every(BACKLOG_INTERVAL_MS, async () =>
         // The consumer reads ahead of the place up to which the engine counts.
-        this.fleet.setStreamBacklog(
-          Math.min((await platform.streamBacklog(outputs.StreamName)) ?? 0, load.outcomes.unresolved()),
-        ),
+        this.fleet.setStreamBacklog(Math.min(await load.streamBacklog(), load.outcomes.unresolved())),
       ),
       this.every(DENIED_INTERVAL_MS, () => haltOnDenied(platform, recorder, anchor, halt)),
       ...(drop === undefined ? [] : [dropCapacity(platform, drop.instanceType, anchor, drop, signal)]),

@@ -99,7 +99,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     halt.abort(new Error('the traffic has ended'));
     await watch.stopped();
     await trained;
-    load.close();
+    await load.close();
   }
   signal.throwIfAborted();
   const queued = await load.finalQueued();

@@ -187,4 +187,22 @@ describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () =
       [...new Set(account.invocations.map(({ partition }) => partition))].filter((one) => one.startsWith('long')),
     ).toHaveLength(6);
   }, 300_000);
+
+  test('invoke nothing for a role that may not read the topic, and name the denied action', async () => {
+    await account.engine.enforceIam();
+    const statements = [{ Effect: 'Allow', Action: ['kafka:*', 'ec2:*', 'kafka-cluster:Connect'], Resource: '*' }];
+    await account.deploy('denied', { partitions: 1, mapping: {}, statements });
+    await send('denied-topic', [{ key: 'k', value: 'v' }]);
+    const denied = await eventually(
+      () => account.engine.deniedCalls(),
+      (calls) => calls.some(({ action }) => action === 'kafka-cluster:ReadData'),
+    );
+    expect(denied.find(({ action }) => action === 'kafka-cluster:ReadData')!.resource).toMatch(
+      /^arn:aws:kafka:us-east-1:123456789012:topic\/denied-cluster\/[^/]+\/denied-topic$/,
+    );
+    expect(account.invocations).toEqual([]);
+    await account.deploy('denied', { partitions: 1, mapping: {} }, 'update');
+    await drained('denied-topic');
+    expect(values(account.invocations)).toEqual(['v']);
+  });
 });

@@ -5,6 +5,7 @@ const RESULTS: RunResults = {
   seed: 1,
   speed: 30,
   traffic: 'generated',
+  ingest: 'kinesis',
   trafficSeconds: 3000,
   firstRequestAt: '2026-11-30 22:05:00 UTC',
   requests: { in: 100, answered: 93, deadLettered: 5, queued: 2, retries: 7, spilled: 1 },

@@ -107,6 +107,38 @@ describe('ResultsReader', () => {
     expect(outcomes.unresolved()).toBe(1);
   });
 
+  test('knows records of a topic by partition and offset, as dead letters and in failed batches', async () => {
+    const { bucket, outcomes, reader } = setUp(1);
+    const record = (partition: number, offset: number, value: string) => ({
+      topic: 'requests',
+      partition,
+      offset,
+      timestamp: 101_000,
+      timestampType: 'CREATE_TIME',
+      value: Buffer.from(value).toString('base64'),
+    });
+    outcomes.addMalformed('requests-0:7');
+    outcomes.addMalformed('requests-1:7');
+    const letter = record(0, 7, 'not JSON');
+    bucket.objects.set(
+      deadLetterObjectKey('group', 'requests-0', sequence(7)),
+      formatDeadLetter({
+        sequenceNumber: '7',
+        partitionKey: 'k',
+        payloadBase64: letter.value,
+        error: 'HTTP 400',
+        at: 103,
+        kafkaRecord: letter,
+      }),
+    );
+    const request = { id: requestId(0), key: 'k', contextTokens: 1, generatedTokens: 1 };
+    const records = { 'requests-1': [record(1, 7, 'not JSON'), record(1, 8, formatInferenceRequest(request))] };
+    bucket.objects.set('aws/lambda/m/requests-1/x', JSON.stringify({ payload: JSON.stringify({ records }) }));
+    await reader.poll(true);
+    expect(outcomes.totals()).toEqual({ in: 3, answered: 0, deadLettered: 3 });
+    expect(outcomes.unknownIds()).toEqual([]);
+  });
+
   test('finds at the end what was overwritten with more', async () => {
     const { bucket, outcomes, reader } = setUp(2);
     const key = resultObjectKey('s', SHARD, sequence(0), sequence(9));
