@@ -12,8 +12,16 @@ import {
   timelineCsv,
   type PolicyRun,
 } from '../../lib/simulation/compare';
+import type { AbandonedWork } from '../../lib/simulation/fleet';
 import { withExamples, type Example } from '../examples';
-import { numberFlag, takesTraceUnits, timezoneFlag, type TraceUnitFlags, traceUnits } from '../flags';
+import {
+  abandonedWorkOption,
+  numberFlag,
+  takesTraceUnits,
+  timezoneFlag,
+  type TraceUnitFlags,
+  traceUnits,
+} from '../flags';
 import { onlyInspectedFleet } from '../input/inspected-folder';
 import { reportOptions, usedFiles } from '../input/report-origin';
 import { withTraceFile } from '../input/trace-file';
@@ -39,6 +47,7 @@ interface CompareFlags extends ResultFlags, TraceUnitFlags {
   readonly sloWait: number;
   readonly provisioning: number;
   readonly seeds: number;
+  readonly abandonedWork?: AbandonedWork;
   readonly timeline?: string;
   readonly timezone?: string;
   readonly report?: string;
@@ -89,6 +98,7 @@ export function compareCommand(surroundings: Omit<CommandSurroundings, 'onExitCo
       defaults.provisioningSeconds,
     )
     .option('--seeds <n>', 'number of seeds to play; the worst is shown', numberFlag('--seeds'), defaults.seeds)
+    .addOption(abandonedWorkOption())
     .option('--timeline <dir>', 'also write POLICY-SEED.csv with every change of the fleet')
     .option('--timezone <zone>', "zone of the times shown (default: that of the trace's dates, else UTC)", timezoneFlag)
     .option('--report <file>', 'write one HTML file with the table, costs against requests on time, and timelines')
@@ -117,6 +127,7 @@ export function compareCommand(surroundings: Omit<CommandSurroundings, 'onExitCo
             sloWaitSeconds: flags.sloWait,
             provisioningSeconds: flags.provisioning,
             seeds: flags.seeds,
+            abandonedWork: flags.abandonedWork ?? defaults.abandonedWork,
           },
           {
             progress: ({ done, of, activity }) => bar.show(done / of, activity),

@@ -148,6 +148,7 @@ function comparisonOf(
   const { fromSeconds: from, toSeconds: to, ...rest } = settings;
   const clairvoyant = runs.get(CLAIRVOYANT)!;
   const sums = trials[0].arrivalSums;
+  const isSingle = trials.every(({ requests }) => requests !== undefined);
   const clock = datedClock(workload.startsAt, timezone, workload.utcOffsetSeconds);
   const times = new Clock(clock, workload.durationSeconds);
   return {
@@ -162,7 +163,7 @@ function comparisonOf(
     },
     settings: {
       ...rest,
-      engine: trials.every(({ requests }) => requests !== undefined) ? 'requests' : 'aggregated-second',
+      ...(isSingle ? { engine: 'requests' } : { engine: 'aggregated-second', abandonedWork: 'dropped' }),
     },
     bound: { instanceHours: Math.min(...bounds) },
     clairvoyant: {

@@ -1,4 +1,5 @@
 import { InputError, throwProblems } from '../../core/errors';
+import type { AbandonedWork } from '../fleet/engine/request-engine';
 import type { Workload } from '../traffic/workload';
 
 /** Window of a trace, and the fleet that every policy scales in it; the defaults are those of the command line. */
@@ -21,6 +22,11 @@ export interface ComparisonSettings {
   readonly maxCapacity: number;
   /** Number of seeds, from 1 on. */
   readonly seeds: number;
+  /**
+   * Work of requests that time out in the queue of an instance: their container does it after all (`served`) or leaves it (`dropped`). A
+   * comparison that is played second by second drops it.
+   */
+  readonly abandonedWork: AbandonedWork;
 }
 
 /** Default settings of `tidegate compare`. */
@@ -36,6 +42,7 @@ export const COMPARISON_DEFAULTS = {
   minCapacity: 1,
   maxCapacity: 10_000,
   seeds: 5,
+  abandonedWork: 'served',
 } as const;
 
 /** Mean of the lognormal provisioning time. */

@@ -6,7 +6,8 @@ import type { PolicyRun } from './evaluation';
 /** Engines by their name in the settings. */
 const ENGINE_TEXT: Readonly<Record<string, string>> = {
   requests: 'played request by request',
-  'aggregated-second': 'played second by second: too many requests to play them one by one',
+  'aggregated-second':
+    'played second by second, without the work of callers that gave up: too many requests to play them one by one',
 };
 
 /** A comparison as a table for a terminal. */

@@ -1,4 +1,5 @@
 import { AggregatedFleet, type AggregatedFleetOptions } from '../fleet/pooled/aggregated-fleet';
+import type { AbandonedWork } from '../fleet/engine/request-engine';
 import { RequestFleet } from '../fleet/engine/request-fleet';
 import type { RequestList } from '../fleet/engine/request-list';
 import type { SecondFleet } from '../fleet/pooled/second-fleet';
@@ -17,6 +18,8 @@ export interface Trial extends AggregatedFleetOptions {
   readonly metricDelaySeconds: number;
   /** Single requests, if the trial is played request by request. */
   readonly requests?: RequestList;
+  /** Work of single requests whose callers have given up. */
+  readonly abandonedWork: AbandonedWork;
 }
 
 /** Maximum number of requests, of all seeds together, that are played one by one: each about forty times, a quarter of a microsecond long. */
@@ -52,6 +55,7 @@ export function trialOf(workload: Workload, settings: ComparisonSettings, seed: 
     provisioning: { medianSeconds: settings.provisioningSeconds, sigma: settings.provisioningSigma },
     metricDelaySeconds: settings.metricDelaySeconds,
     seed,
+    abandonedWork: settings.abandonedWork,
     ...(single !== undefined && { requests: single.requests }),
     settings: {
       slotsPerInstance: settings.slotsPerInstance,

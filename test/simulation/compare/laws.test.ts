@@ -236,6 +236,8 @@ describe('every run of a comparison', () => {
       slotsPerInstance: slots,
       serviceMeanSeconds: mean,
       seeds: 1,
+      // The fleet of the emulator leaves it.
+      abandonedWork: 'dropped' as const,
     };
     const runs: PolicyRun[] = [];
     const { settings: used } = comparePolicies(workload, settings, { run: (run) => runs.push(run) });

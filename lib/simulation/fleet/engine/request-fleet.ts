@@ -1,13 +1,15 @@
 import type { RequestSource } from '../../traffic/request-source';
 import { SecondFleet, type SecondFleetOptions } from '../pooled/second-fleet';
 import type { SecondsHistogram } from '../seconds-histogram';
-import { RequestEngine } from './request-engine';
+import { RequestEngine, type AbandonedWork } from './request-engine';
 import { firstFrom, listSource, type RequestList } from './request-list';
 
 /** Settings of a fleet of single requests. */
 export interface RequestFleetOptions extends SecondFleetOptions {
   /** Requests of the window, and those before it that may still occupy a slot when it begins. */
   readonly requests: RequestList;
+  /** Work of requests that time out in a queue. @default 'dropped' */
+  readonly abandonedWork?: AbandonedWork;
 }
 
 /** Name of the only pool. */
@@ -38,6 +40,7 @@ export class RequestFleet extends SecondFleet {
       sloWaitSeconds,
       requestTimeoutSeconds,
       timeOutOf: 'wait',
+      ...(options.abandonedWork !== undefined && { abandonedWork: options.abandonedWork }),
       requestsPerSecond: Math.max(1, count / (toSeconds - fromSeconds)),
     });
     this.source = listSource(requests, first, first + count);
