@@ -1,3 +1,4 @@
+export * as compression from './compression';
 export * as cost from './cost';
 export * as features from './features';
 export * as inference from './inference';

@@ -17,6 +17,9 @@ export enum ChannelFileSystem {
   FSX_LUSTRE = 'FSxLustre',
 }
 
+/** Artifact in the input of an execution, in the context object of Step Functions. */
+const MODEL_DATA_URL = '$$.Execution.Input.ModelDataUrl';
+
 /** Options of a channel in S3. */
 export interface BucketChannelOptions {
   /**
@@ -101,6 +104,20 @@ export class TrainingChannel {
     return new TrainingChannel(undefined, options);
   }
 
+  /**
+   * Channel of the artifact that the input of the execution names: `{"ModelDataUrl": "s3://bucket/models/job/output/model.tar.gz"}`, which is
+   * what the output of a `TrainingPipeline` has. An execution without it fails before a job starts.
+   *
+   * @param bucket bucket of the artifacts
+   * @param prefix key prefix below which the artifacts lie, and the job may read
+   */
+  public static fromExecutionInput(bucket: s3.IBucket, prefix: string): TrainingChannel {
+    return new TrainingChannel({ bucket, prefix, inputMode: ChannelInputMode.FILE }, undefined, MODEL_DATA_URL);
+  }
+
+  /** @internal */
+  public readonly _inputPath: string | undefined;
+
   /** @internal */
   public readonly _bucket: ({ readonly bucket: s3.IBucket } & BucketChannelOptions) | undefined;
 
@@ -110,7 +127,9 @@ export class TrainingChannel {
   private constructor(
     bucket: ({ readonly bucket: s3.IBucket } & BucketChannelOptions) | undefined,
     fileSystem: FileSystemChannelOptions | undefined,
+    inputPath?: string,
   ) {
+    this._inputPath = inputPath;
     this._bucket = bucket;
     this._fileSystem = fileSystem;
   }
@@ -139,7 +158,9 @@ export class TrainingChannel {
       DataSource: {
         S3DataSource: {
           S3DataType: 'S3Prefix',
-          S3Uri: `s3://${bucket.bucketName}/${prefix}`,
+          ...(this._inputPath === undefined
+            ? { S3Uri: `s3://${bucket.bucketName}/${prefix}` }
+            : { 'S3Uri.$': this._inputPath }),
           S3DataDistributionType: sharded ? 'ShardedByS3Key' : 'FullyReplicated',
         },
       },

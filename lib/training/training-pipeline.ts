@@ -196,6 +196,7 @@ export class TrainingPipeline extends Construct {
           ? { sagemaker_torch_distributed_enabled: 'true' }
           : {}),
       },
+      inputPath: Object.values(channels).find(({ _inputPath: path }) => path !== undefined)?._inputPath,
       channels: [
         ...Object.entries(channels).map(([name, channel]) => channel._render(name)),
         ...(isolation ? [sourceChannel(source)] : []),

@@ -23,6 +23,8 @@ export interface TrainingPlan {
   readonly trainingImage: string;
   readonly trainingRoleArn: string;
   readonly hyperparameters: { readonly [name: string]: string };
+  /** Path that the input of an execution has to have; undefined where any input will do. */
+  readonly inputPath?: string;
   /** Input channels as CreateTrainingJob takes them. */
   readonly channels: readonly object[];
   readonly environment: { readonly [name: string]: string };
@@ -182,8 +184,19 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
     next =
       refused === undefined ? train : admission(scope, plan.guardTableName!, instanceType, { train, refused, failed });
   }
-  // The input of the execution is ignored.
-  return new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) }).next(next!);
+  // The input of the execution is not passed on: what a channel takes of it is in the context object.
+  const begin = new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) });
+  if (plan.inputPath === undefined) return begin.next(next!);
+  const nameless = new sfn.Fail(scope, 'Lacks a model', {
+    error: 'Tidegate.NoModel',
+    cause: 'The input of the execution names no model. Start it with {"ModelDataUrl": "s3://BUCKET/KEY"}.',
+  });
+  begin.next(
+    new sfn.Choice(scope, 'Names the input a model?')
+      .when(sfn.Condition.isString(plan.inputPath), next!)
+      .otherwise(nameless),
+  );
+  return begin;
 }
 
 /** States before an attempt: read the guard's table, and train unless it refuses. A guard that has not evaluated yet refuses nothing. */

@@ -142,6 +142,11 @@ const TABLE: readonly Rule[] = [
     may: () => [/^lib\/(?!simulation\/|local\/|emulator\/|traffic-file\/)/],
   },
   {
+    name: 'lib/compression, whose jobs are training jobs',
+    applies: /^lib\/compression\//,
+    may: (own) => [CDK, NODE, ...PURE, room('runtime'), /^lib\/training\/index\.ts$/, room(own)],
+  },
+  {
     name: 'constructs',
     applies: new RegExp(`^lib/(${CONSTRUCT_ROOMS.join('|')})/`),
     may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room('files'), room(own)],

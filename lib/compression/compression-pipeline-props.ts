@@ -1,0 +1,136 @@
+import type { Duration } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { CompressionTechnique } from './compression-technique';
+
+/** Measure by which the best candidate is chosen. */
+export enum CompressionGoal {
+  /** Median latency of a single row. */
+  LATENCY = 'latency',
+  /** Size of the ONNX file. */
+  SIZE = 'size',
+  /** Rows per second in batches of 64. */
+  THROUGHPUT = 'throughput',
+}
+
+/** Limits that a candidate has to keep. */
+export interface CompressionGate {
+  /**
+   * Largest fall of the accuracy on the evaluation rows, 0 to 1: 0.005 is half a point.
+   *
+   * @default 0.005
+   */
+  readonly maxAccuracyLoss?: number;
+
+  /**
+   * Largest fall of the accuracy on the rows of any one label, 0 to 1.
+   *
+   * @default 0.05
+   */
+  readonly maxLabelLoss?: number;
+
+  /**
+   * Size of the model over that of the candidate, at least.
+   *
+   * @default 1
+   */
+  readonly minSizeRatio?: number;
+
+  /**
+   * Median latency of the model over that of the candidate, at least.
+   *
+   * @default 1
+   */
+  readonly minSpeedup?: number;
+}
+
+/** Properties of {@link CompressionPipeline}. */
+export interface CompressionPipelineProps {
+  /** Bucket of the models to compress, the `modelBucket` of a `TrainingPipeline`. */
+  readonly models: s3.IBucket;
+
+  /**
+   * Key prefix of the models to compress.
+   *
+   * @default models/ - those of a `TrainingPipeline`
+   */
+  readonly modelsPrefix?: string;
+
+  /** Bucket of the training rows, for calibration, fine-tuning and distillation. */
+  readonly trainingData: s3.IBucket;
+
+  /** Key prefix of the training rows. */
+  readonly trainingDataPrefix: string;
+
+  /**
+   * Bucket of the rows on which accuracy is measured.
+   *
+   * @default - a fifth of the training rows is held out, the same as by the classifier
+   */
+  readonly evaluationData?: s3.IBucket;
+
+  /**
+   * Key prefix of the evaluation rows.
+   *
+   * @default - all objects of the bucket
+   */
+  readonly evaluationDataPrefix?: string;
+
+  /** Image in ECR with PyTorch and SageMaker's script mode. ONNX and ONNX Runtime are installed when a job starts. */
+  readonly image: string;
+
+  /** Instance types in order of preference; the latencies are those of their processors. */
+  readonly instanceTypes: string[];
+
+  /** Maximum runtime of a job. */
+  readonly maxRuntime: Duration;
+
+  /**
+   * Techniques to try; each makes one candidate.
+   *
+   * @default - dynamic and static quantisation to INT8
+   */
+  readonly techniques?: CompressionTechnique[];
+
+  /**
+   * Limits that a candidate has to keep. Without one that does, the execution fails and registers no model.
+   *
+   * @default - half a point of accuracy, five of any label, not larger and not slower
+   */
+  readonly gate?: CompressionGate;
+
+  /**
+   * Measure by which the best of the candidates that pass is chosen.
+   *
+   * @default CompressionGoal.LATENCY
+   */
+  readonly goal?: CompressionGoal;
+
+  /**
+   * Name of the model in Triton's repository.
+   *
+   * @default classifier
+   */
+  readonly modelName?: string;
+
+  /**
+   * Beginning of the names of jobs and models: at most 21 letters, digits and single hyphens.
+   *
+   * @default - derived from the construct's path
+   */
+  readonly jobNamePrefix?: string;
+
+  /**
+   * Table of the `CostGuard` that meters the jobs: from `freeze-growth` on no job starts.
+   *
+   * @default - jobs start at any level of a guard
+   */
+  readonly guardTable?: dynamodb.ITable;
+
+  /**
+   * Bucket for the server access logs of the new bucket of compressed models.
+   *
+   * @default - no access logs
+   */
+  readonly accessLogsBucket?: s3.IBucket;
+}

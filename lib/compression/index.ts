@@ -1,0 +1,3 @@
+export * from './compression-pipeline';
+export * from './compression-pipeline-props';
+export * from './compression-technique';
