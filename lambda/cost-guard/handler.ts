@@ -15,6 +15,7 @@ import {
   type GuardDecision,
 } from '../../lib/cost/decide/guard-level';
 import { levelRank } from '../../lib/cost/decide/levels';
+import { isExecution } from '../../lib/cost/decide/meter';
 import type { GuardMemory, GuardSeen } from '../../lib/cost/decide/plan';
 import type { CapacityLimits } from '../../lib/scaling/decide/limits';
 import type { EndpointStates } from '../clients/endpoint-state';
@@ -23,6 +24,7 @@ import type { Metrics, MetricValue } from '../clients/metrics';
 import type { Notifier } from '../clients/notifier';
 import type { Parameters } from '../clients/parameters';
 import type { ScalableTargets } from '../clients/scalable-target';
+import type { MeteredExecutions } from '../clients/metered-executions';
 import type { TrainingJobsClient } from '../clients/training-jobs';
 import type { WallClock } from '../support/clock';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
@@ -38,6 +40,7 @@ export interface GuardDependencies {
   readonly endpoints: Pick<EndpointStates, 'variantCapacity'>;
   readonly targets: ScalableTargets;
   readonly trainingJobs: TrainingJobsClient;
+  readonly executions: MeteredExecutions;
   readonly store: GuardStore;
   readonly metrics: Metrics;
   readonly notifier: Notifier;
@@ -143,19 +146,21 @@ async function act(
   return outcomes.filter((resourceId) => resourceId !== undefined);
 }
 
-/** Stops training jobs; returns those for which it failed. */
+/** Stops jobs; returns those for which it failed. */
 async function stop(
-  { configuration, trainingJobs, logger }: GuardDependencies,
+  { configuration, trainingJobs, executions, logger }: GuardDependencies,
   { stops }: GuardDecision,
 ): Promise<readonly string[]> {
   if (configuration.dryRun) return [];
   const outcomes = await Promise.all(
     stops.map(async ({ jobName }) => {
       try {
-        await withDeadline(LOOK_DEADLINE_SECONDS, `stop of ${jobName}`, (signal) => trainingJobs.stop(jobName, signal));
+        await withDeadline(LOOK_DEADLINE_SECONDS, `stop of ${jobName}`, (signal) =>
+          isExecution(jobName) ? executions.stop(jobName, signal) : trainingJobs.stop(jobName, signal),
+        );
         return undefined;
       } catch (error) {
-        logger.error(`cannot stop training job ${jobName}`, { error });
+        logger.error(`cannot stop job ${jobName}`, { error });
         return jobName;
       }
     }),

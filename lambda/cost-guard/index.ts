@@ -2,6 +2,7 @@ import { METRIC_NAMESPACE } from '../../lib/core/metric-namespace';
 import { GUARD_ENVIRONMENT, parseGuardConfiguration } from '../../lib/cost/contract';
 import { createEndpointStates } from '../clients/endpoint-state';
 import { createGuardStore } from '../clients/guard-store';
+import { createMeteredExecutions } from '../clients/metered-executions';
 import { createMetrics } from '../clients/metrics';
 import { createNotifier } from '../clients/notifier';
 import { createParameters } from '../clients/parameters';
@@ -21,6 +22,7 @@ export const handler = createHandler({
   endpoints: createEndpointStates(),
   targets: createScalableTargets(),
   trainingJobs: createTrainingJobsClient(),
+  executions: createMeteredExecutions(),
   store: createGuardStore(requiredEnv(GUARD_ENVIRONMENT.tableName), undefined, configuration.dryRun),
   metrics: createMetrics(METRIC_NAMESPACE),
   notifier: createNotifier(requiredEnv(GUARD_ENVIRONMENT.topicArn)),

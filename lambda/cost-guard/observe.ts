@@ -1,11 +1,12 @@
 import { InputError } from '../../lib/core/errors';
 import { SECONDS_PER_DAY, SECONDS_PER_HOUR, type EpochSeconds } from '../../lib/core/time';
 import { parseBudget, type GuardConfiguration, type GuardedFleetConfiguration } from '../../lib/cost/contract';
-import type { FleetSeen, TrainingJobSeen } from '../../lib/cost/decide/meter';
+import { isExecution, type FleetSeen, type TrainingJobSeen } from '../../lib/cost/decide/meter';
 import type { GuardMemory, GuardSeen } from '../../lib/cost/decide/plan';
 import type { LimitsSeen } from '../../lib/scaling/decide/limits';
 import type { EndpointStates } from '../clients/endpoint-state';
 import type { ScalableTargetId, ScalableTargets } from '../clients/scalable-target';
+import type { MeteredExecutions } from '../clients/metered-executions';
 import type { TrainingJobsClient } from '../clients/training-jobs';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
@@ -16,6 +17,7 @@ export interface ObservationSources {
   readonly endpoints: Pick<EndpointStates, 'variantCapacity'>;
   readonly targets: Pick<ScalableTargets, 'limits'>;
   readonly trainingJobs: Pick<TrainingJobsClient, 'changedSince' | 'describe'>;
+  readonly executions: Pick<MeteredExecutions, 'since' | 'describe'>;
   readonly readBudget: (signal: AbortSignal) => Promise<string>;
   readonly logger: Logger;
 }
@@ -32,13 +34,25 @@ export async function observe(
   memory: GuardMemory | undefined,
   atSeconds: EpochSeconds,
 ): Promise<GuardSeen> {
-  const [budget, trainingJobs, ...fleets] = await Promise.all([
+  const since =
+    memory === undefined
+      ? atSeconds - FIRST_SPAN_SECONDS
+      : Math.min(memory.atSeconds, atSeconds) - TRAINING_OVERLAP_SECONDS;
+  const [budget, training, executions, ...fleets] = await Promise.all([
     observeBudget(sources, atSeconds),
-    attempt(sources, 'training jobs', () => observeTraining(sources, memory, atSeconds)),
+    attempt(sources, 'training jobs', () => observeTraining(sources, memory, since)),
+    attempt(sources, 'executions', () => observeExecutions(sources, memory, since)),
     ...sources.configuration.fleets.map((fleet) => observeFleet(sources, fleet)),
     ...departed(sources, memory).map((target) => observeDeparted(sources, target)),
   ]);
-  return { atSeconds, ...budget, trainingJobs, fleets };
+  const jobs = { training, executions };
+  return {
+    atSeconds,
+    ...budget,
+    trainingJobs: training === null && executions === null ? null : Object.values(jobs).flatMap((seen) => seen ?? []),
+    unreadJobs: (['training', 'executions'] as const).filter((kind) => jobs[kind] === null),
+    fleets,
+  };
 }
 
 /** Reads the budget. A refused value differs from an unread one: it stays until a person corrects it. */
@@ -86,25 +100,47 @@ async function observeLimits(sources: ObservationSources, target: ScalableTarget
 async function observeTraining(
   sources: ObservationSources,
   memory: GuardMemory | undefined,
-  atSeconds: EpochSeconds,
+  since: EpochSeconds,
 ): Promise<readonly TrainingJobSeen[]> {
   const { training } = sources.configuration;
   if (training === null) return [];
-  const since =
-    memory === undefined
-      ? atSeconds - FIRST_SPAN_SECONDS
-      : Math.min(memory.atSeconds, atSeconds) - TRAINING_OVERLAP_SECONDS;
   const changed = await withDeadline(LOOK_DEADLINE_SECONDS, 'the list of training jobs', (signal) =>
     sources.trainingJobs.changedSince(training.jobNamePrefix, since, signal),
   );
   const settled = memory?.training.settledAt ?? {};
-  const names = new Set([...changed.filter((name) => !(name in settled)), ...Object.keys(memory?.training.open ?? {})]);
+  const open = Object.keys(memory?.training.open ?? {}).filter((name) => !isExecution(name));
+  const names = new Set([...changed.filter((name) => !(name in settled)), ...open]);
   const jobs = await Promise.all(
     [...names].map((name) =>
       look(sources, `training job ${name}`, (signal) => sources.trainingJobs.describe(name, signal)),
     ),
   );
   return jobs.filter((job) => job !== null);
+}
+
+async function observeExecutions(
+  sources: ObservationSources,
+  memory: GuardMemory | undefined,
+  since: EpochSeconds,
+): Promise<readonly TrainingJobSeen[]> {
+  const { executions: machines = [] } = sources.configuration;
+  const settled = memory?.training.settledAt ?? {};
+  const listed = await Promise.all(
+    machines.map((machine) =>
+      withDeadline(LOOK_DEADLINE_SECONDS, `the executions of ${machine.stateMachineArn}`, (signal) =>
+        sources.executions.since(machine, since, signal),
+      ),
+    ),
+  );
+  const fresh = listed.flat().filter(({ name }) => !(name in settled));
+  const names = new Set(fresh.map(({ name }) => name));
+  const left = Object.keys(memory?.training.open ?? {}).filter((name) => isExecution(name) && !names.has(name));
+  const others = await Promise.all(
+    left.map((name) =>
+      look(sources, `execution ${name}`, (signal) => sources.executions.describe(name, machines, signal)),
+    ),
+  );
+  return [...fresh, ...others.filter((job) => job !== null)];
 }
 
 /** Reads one source before the deadline of a look. */

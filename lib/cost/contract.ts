@@ -79,6 +79,15 @@ export interface GuardedTraining {
   readonly pricesPerHourUsd: HourlyPrices;
 }
 
+/** Executions of a state machine to charge, and to stop: each is a job of one instance. */
+export interface GuardedExecutions {
+  readonly stateMachineArn: string;
+  /** Most that an execution costs, USD an hour. */
+  readonly maxUsdPerHour: number;
+  /** Longest time for which an execution costs something, seconds. */
+  readonly maxRuntimeSeconds: number;
+}
+
 /** Configuration that the construct passes to the handler. */
 export interface GuardConfiguration {
   /** Name of the guard in its metrics and notifications. */
@@ -87,6 +96,8 @@ export interface GuardConfiguration {
   readonly dryRun: boolean;
   readonly fleets: readonly GuardedFleetConfiguration[];
   readonly training: GuardedTraining | null;
+  /** State machines whose executions are metered. */
+  readonly executions?: readonly GuardedExecutions[];
   readonly thresholds: GuardThresholds;
   readonly forecastSmoothingSeconds: number;
 }
@@ -97,7 +108,10 @@ export function guardPlan(configuration: GuardConfiguration): StatedPlan {
     fleets: configuration.fleets,
     runningJobs: configuration.training?.runningJobs ?? 'FINISH',
     dryRun: configuration.dryRun,
-    trainingPricesPerHourUsd: configuration.training?.pricesPerHourUsd ?? {},
+    trainingPricesPerHourUsd: {
+      ...configuration.training?.pricesPerHourUsd,
+      ...Object.fromEntries((configuration.executions ?? []).map((each) => [each.stateMachineArn, each.maxUsdPerHour])),
+    },
     thresholds: configuration.thresholds,
     forecastSmoothingSeconds: configuration.forecastSmoothingSeconds,
   };
@@ -111,6 +125,7 @@ export function parseGuardConfiguration(text: string): GuardConfiguration {
     dryRun: root.at('dryRun').flag(),
     fleets: root.at('fleets').items().map(parseGuardedFleet),
     training: root.at('training').optional(parseGuardedTraining) ?? null,
+    executions: root.at('executions').optional((node) => node.items().map(parseGuardedExecutions)),
     thresholds: parseThresholds(root.at('thresholds')),
     forecastSmoothingSeconds: root
       .at('forecastSmoothingSeconds')
@@ -142,6 +157,15 @@ function parseGuardedTraining(training: JsonNode): GuardedTraining {
     jobNamePrefix: training.at('jobNamePrefix').text(),
     runningJobs: training.at('runningJobs').oneOf(RUNNING_JOBS),
     pricesPerHourUsd: parsePrices(training.at('pricesPerHourUsd')),
+  };
+}
+
+function parseGuardedExecutions(executions: JsonNode): GuardedExecutions {
+  const positive = (name: string): number => executions.at(name).number('a number above 0', (value) => value > 0);
+  return {
+    stateMachineArn: executions.at('stateMachineArn').text(),
+    maxUsdPerHour: positive('maxUsdPerHour'),
+    maxRuntimeSeconds: positive('maxRuntimeSeconds'),
   };
 }
 

@@ -182,3 +182,12 @@ export interface CostGuardProps {
    */
   readonly removalPolicy?: RemovalPolicy;
 }
+
+/** Properties of {@link CostGuard.meterExecutions}. */
+export interface MeteredExecutionsProps {
+  /** Most that an execution costs, USD an hour: `maxUsdPerHour` of a `SparkPipeline`. */
+  readonly maxUsdPerHour: number;
+
+  /** Longest time for which one execution costs something, all attempts together: `maxRuntime` of a `SparkPipeline`. */
+  readonly maxRuntime: Duration;
+}

@@ -6,7 +6,9 @@ import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import { acknowledgeControl, acknowledgeNoBackupPlan } from '../runtime/acknowledge';
 import { HandlerFunction } from '../runtime/handler-function';
@@ -17,11 +19,12 @@ import {
   GUARD_METRICS,
   GUARD_TABLE,
   type GuardConfiguration,
+  type GuardedExecutions,
   type GuardedFleetConfiguration,
 } from './contract';
-import type { CostGuardProps, ProtectedFleetProps } from './cost-guard-props';
+import type { CostGuardProps, MeteredExecutionsProps, ProtectedFleetProps } from './cost-guard-props';
 import { guardConfiguration, protectedFleet } from './guard-configuration';
-import { grantGuard, grantProtected } from './guard-permissions';
+import { grantExecutions, grantGuard, grantProtected } from './guard-permissions';
 import { LimitRelease } from './limit-release';
 import { NotificationTopic } from './notification-topic';
 
@@ -60,6 +63,7 @@ export class CostGuard extends Construct {
   private readonly props: CostGuardProps;
   private readonly configuration: GuardConfiguration;
   private readonly fleets: GuardedFleetConfiguration[];
+  private readonly executions: GuardedExecutions[] = [];
   private readonly schedule: events.Rule;
   private release?: LimitRelease;
 
@@ -98,7 +102,12 @@ export class CostGuard extends Construct {
       timeout: Duration.seconds(50),
       environment: {
         [GUARD_ENVIRONMENT.configuration]: Lazy.string({
-          produce: () => Stack.of(this).toJsonString({ ...this.configuration, fleets: this.fleets }),
+          produce: () =>
+            Stack.of(this).toJsonString({
+              ...this.configuration,
+              fleets: this.fleets,
+              ...(this.executions.length > 0 && { executions: this.executions }),
+            }),
         }),
         [GUARD_ENVIRONMENT.tableName]: this.table.tableName,
         [GUARD_ENVIRONMENT.budgetParameter]: this.budgetParameter.parameterName,
@@ -144,6 +153,29 @@ export class CostGuard extends Construct {
         `MinCapacity above it, to ${props.protectedFloor} at the least, and gives back what its owner set last: when the level falls, in a dry ` +
         'run, and before the fleet leaves the guard or the guard is deleted. It changes no policy, schedule or alarm.',
     );
+  }
+
+  /**
+   * Meters the executions of a state machine, such as those of a `SparkPipeline`, as training jobs are: each costs `maxUsdPerHour` from its start to its
+   * end, waits included, and at most `maxRuntime`. That is never less than the bill. From `freeze-growth` on new ones are stopped, and so is one
+   * that could cost more than the budget has free; running ones too where `runningJobs` of training is `STOP`.
+   *
+   * @param stateMachine state machine of this app, or an imported one
+   */
+  public meterExecutions(stateMachine: sfn.IStateMachine, props: MeteredExecutionsProps): void {
+    const { maxUsdPerHour, maxRuntime } = props;
+    const problems: string[] = [];
+    if (!(maxUsdPerHour > 0)) problems.push(`maxUsdPerHour (${maxUsdPerHour}) must be above 0 USD`);
+    if (!maxRuntime.isUnresolved() && maxRuntime.toSeconds() <= 0)
+      problems.push(`maxRuntime (${maxRuntime.toSeconds()} s) must be above 0`);
+    if (this.executions.some((each) => each.stateMachineArn === stateMachine.stateMachineArn))
+      problems.push(
+        `the executions of ${stateMachine.node.path} are metered already; call meterExecutions once for each`,
+      );
+    throwProblems(this.node.path, problems);
+    const { stateMachineArn } = stateMachine;
+    this.executions.push({ stateMachineArn, maxUsdPerHour, maxRuntimeSeconds: maxRuntime.toSeconds() });
+    grantExecutions(this.handler, stateMachine);
   }
 
   /** Spend of the budget period so far, in USD. */
@@ -215,8 +247,8 @@ export class CostGuard extends Construct {
   }
 
   private checkGuarded(): string[] {
-    if (this.fleets.length > 0 || this.configuration.training !== null) return [];
-    return ['there is nothing to guard; give fleets or training, or call protect'];
+    if (this.fleets.length + this.executions.length > 0 || this.configuration.training !== null) return [];
+    return ['there is nothing to guard; give fleets or training, or call protect or meterExecutions'];
   }
 
   private fleetMetric(

@@ -4,8 +4,9 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
-import { acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
 import { grantLimits } from '../scaling/limit-permissions';
 import type { IScalableFleet } from '../scaling/scalable-fleet';
@@ -71,6 +72,44 @@ export function grantProtected(handler: lambda.IFunction, fleet: IScalableFleet)
     role,
     ['*'],
     `Services do not check these actions on a resource that a policy could name: ${everywhere.join(', ')}.`,
+  );
+}
+
+/** Grants the guard's handler to see and stop the executions of one state machine, in a policy of its own. */
+export function grantExecutions(handler: lambda.IFunction, stateMachine: sfn.IStateMachine): void {
+  const role = handler.role! as iam.Role;
+  const { stateMachineArn } = stateMachine;
+  const stack = Stack.of(stateMachine);
+  const stateMachineName =
+    stateMachine instanceof sfn.StateMachine
+      ? stateMachine.stateMachineName
+      : stack.splitArn(stateMachineArn, ArnFormat.COLON_RESOURCE_NAME).resourceName;
+  const runs = stack.formatArn({
+    service: 'states',
+    resource: 'execution',
+    resourceName: `${stateMachineName}:*`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  const policy = new iam.Policy(role, `Meter${stateMachine.node.addr}`, {
+    roles: [role],
+    statements: [
+      new iam.PolicyStatement({
+        sid: 'ListExecutions',
+        actions: ['states:ListExecutions'],
+        resources: [stateMachineArn],
+      }),
+      new iam.PolicyStatement({
+        sid: 'SeeAndStop',
+        actions: ['states:DescribeExecution', 'states:StopExecution'],
+        resources: [runs],
+      }),
+    ],
+  });
+  acknowledgeInlinePolicy(policy);
+  acknowledgeWildcards(
+    policy,
+    [runs],
+    'Every execution has a new name; the statement is limited to one state machine.',
   );
 }
 

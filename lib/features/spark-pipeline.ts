@@ -73,6 +73,9 @@ export class SparkPipeline extends Construct {
    */
   public readonly maxUsdPerHour?: number;
 
+  /** Longest time for which one execution is billed: `executionTimeout` times `maxAttempts`. */
+  public readonly maxRuntime: Duration;
+
   /** Rule that starts runs; undefined without a schedule. */
   public readonly scheduleRule?: events.Rule;
 
@@ -111,6 +114,7 @@ export class SparkPipeline extends Construct {
     });
     this.stateMachine = this.createStateMachine(props, settings, capacity, job?.s3ObjectUrl ?? entryPoint);
     this.maxUsdPerHour = this.ceiling(props, capacity);
+    this.maxRuntime = Duration.seconds(settings.executionTimeout.toSeconds() * settings.maxAttempts);
 
     this.deadLetterQueues = [];
     if (props.schedule !== undefined) {

@@ -142,6 +142,10 @@ export class Platform extends Construct {
       removalPolicy,
       autoDeleteObjects,
     });
+    if (this.features?.maxUsdPerHour !== undefined) {
+      const { stateMachine, maxUsdPerHour, maxRuntime } = this.features;
+      this.guard.meterExecutions(stateMachine, { maxUsdPerHour, maxRuntime });
+    }
     this.training = this.createTraining(stage, {
       jobNamePrefix,
       guardTable: this.guard.table,

@@ -1,7 +1,8 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { CostGuard, type CostGuardProps } from '../../lib/cost';
 import { GUARD_ENVIRONMENT, parseGuardConfiguration, type GuardConfiguration } from '../../lib/cost/contract';
 import { AsyncEndpoint, GpuEndpoint, InferenceComponent, type IGpuEndpoint } from '../../lib/inference';
@@ -217,4 +218,51 @@ test('CostGuard refuses a ScalableTarget of aws-cdk-lib in fleets, with the way 
     'Stack/Guard: fleets[0].scaling is a ScalableTarget, not a FleetScaling; for a fleet that is registered in another way call ' +
       'guard.protect(endpoint, { protectedFloor: 1 }), which leaves its scalable target to its owner',
   );
+});
+
+describe('CostGuard.meterExecutions', () => {
+  const MACHINE = 'arn:aws:states:us-east-1:123456789012:stateMachine:features';
+  const machineIn = (stack: Stack) => sfn.StateMachine.fromStateMachineArn(stack, 'Machine', MACHINE);
+  const settings = { maxUsdPerHour: 1.5, maxRuntime: Duration.hours(2) };
+
+  test('is enough to guard, and tells the handler what an execution costs', () => {
+    const stack = newStack();
+    guardIn(stack).meterExecutions(machineIn(stack), settings);
+    const { executions, fleets } = configurationOf(stack);
+    expect(executions).toEqual([{ stateMachineArn: MACHINE, maxUsdPerHour: 1.5, maxRuntimeSeconds: 7200 }]);
+    expect(fleets).toEqual([]);
+  });
+
+  test('may list, see and stop the executions of this state machine only', () => {
+    const stack = newStack();
+    guardIn(stack).meterExecutions(machineIn(stack), settings);
+    const runs = {
+      'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':states:us-east-1:123456789012:execution:features:*']],
+    };
+    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({ Action: 'states:ListExecutions', Resource: MACHINE }),
+          Match.objectLike({ Action: ['states:DescribeExecution', 'states:StopExecution'], Resource: runs }),
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ['no price', { ...settings, maxUsdPerHour: 0 }, /maxUsdPerHour \(0\) must be above 0/],
+    ['no running time', { ...settings, maxRuntime: Duration.seconds(0) }, /maxRuntime \(0 s\)/],
+  ])('refuses %s', (_, props, message) => {
+    const stack = newStack();
+    const guard = guardIn(stack);
+    expect(() => guard.meterExecutions(machineIn(stack), props)).toThrow(message);
+  });
+
+  test('refuses a state machine that is metered already', () => {
+    const stack = newStack();
+    const guard = guardIn(stack);
+    const machine = machineIn(stack);
+    guard.meterExecutions(machine, settings);
+    expect(() => guard.meterExecutions(machine, settings)).toThrow(/metered already/);
+  });
 });

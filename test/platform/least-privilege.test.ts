@@ -448,6 +448,7 @@ function replies(
   const put = (item: Json): void => void items.set(keyOf(item), item);
   if (heldFleets.length > 0) put(guardStateItem(heldFleets));
   const jobs: string[] = [];
+  const executions: string[] = [];
   const failures = ['first'];
   let pages = 0;
   const jobPrefixOfGuard = /"jobNamePrefix":"([^"]+)"/.exec(Object.values(environment).join())?.[1] ?? '';
@@ -531,6 +532,21 @@ function replies(
       jobs.push(`${jobPrefixOfGuard}${jobs.length}`);
       return { TrainingJobSummaries: jobs.map((TrainingJobName) => ({ TrainingJobName })) };
     },
+    // One that runs, beside one more with every look; an older one is not listed any more.
+    ListExecutions: ({ stateMachineArn }) => {
+      const arn = String(stateMachineArn).replace(':stateMachine:', ':execution:');
+      executions.push(`${arn}:${executions.length}`);
+      return {
+        executions: executions
+          .slice(-1)
+          .map((executionArn) => ({ executionArn, startDate: new Date(Date.now() - 60_000) })),
+      };
+    },
+    DescribeExecution: ({ executionArn }) => ({
+      executionArn,
+      stateMachineArn: String(executionArn).replace(':execution:', ':stateMachine:').split(':').slice(0, -1).join(':'),
+      startDate: new Date(Date.now() - 60_000),
+    }),
     PutItem: ({ Item }) => put(Item),
     TransactWriteItems: ({ TransactItems }) => {
       for (const { Put } of TransactItems) put(Put.Item);

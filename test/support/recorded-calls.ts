@@ -29,6 +29,7 @@ const CLIENTS: readonly (readonly [packageName: string, client: string])[] = [
   ['s3', 'S3Client'],
   ['sagemaker', 'SageMakerClient'],
   ['sagemaker-runtime', 'SageMakerRuntimeClient'],
+  ['sfn', 'SFNClient'],
   ['sns', 'SNSClient'],
   ['ssm', 'SSMClient'],
 ];
@@ -103,6 +104,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   DescribeInferenceComponent: ['sagemaker:DescribeInferenceComponent', (input) => [onComponent(input)]],
   DescribeScalableTargets: ['application-autoscaling:DescribeScalableTargets', onAnything],
   DescribeScalingActivities: ['application-autoscaling:DescribeScalingActivities', onAnything],
+  DescribeExecution: ['states:DescribeExecution', ({ executionArn }) => [executionArn]],
   DescribeTrainingJob: ['sagemaker:DescribeTrainingJob', onJob],
   GetItem: ['dynamodb:GetItem', onTable],
   GetObject: ['s3:GetObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
@@ -118,6 +120,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
   ListShards: ['kinesis:ListShards', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
   ListObjectsV2: ['s3:ListBucket', onBucket],
+  ListExecutions: ['states:ListExecutions', ({ stateMachineArn }) => [stateMachineArn]],
   ListTrainingJobs: ['sagemaker:ListTrainingJobs', onAnything],
   Publish: ['sns:Publish', ({ TopicArn }) => [TopicArn]],
   PutItem: ['dynamodb:PutItem', onTable],
@@ -127,6 +130,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
     'application-autoscaling:RegisterScalableTarget',
     () => [arn('application-autoscaling', 'scalable-target/id-of-the-service')],
   ],
+  StopExecution: ['states:StopExecution', ({ executionArn }) => [executionArn]],
   StopTrainingJob: ['sagemaker:StopTrainingJob', onJob],
   TransactWriteItems: [
     'dynamodb:PutItem',

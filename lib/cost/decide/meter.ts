@@ -102,7 +102,7 @@ export function spentUsd(rateUsdPerHour: number, seconds: number): number {
   return (rateUsdPerHour * seconds) / SECONDS_PER_HOUR;
 }
 
-/** A training job as the service describes it. */
+/** A training job, or a metered execution, as the service describes it. */
 export interface TrainingJobSeen {
   readonly name: string;
   readonly instanceType: string;
@@ -117,6 +117,11 @@ export interface TrainingJobSeen {
   readonly maxRuntimeSeconds: number;
   /** True while the service stops the job. */
   readonly isStopping: boolean;
+}
+
+/** True if the name of a job is the ARN of an execution of a state machine. */
+export function isExecution(jobName: string): boolean {
+  return jobName.startsWith('arn:');
 }
 
 /** True if a job has ended and costs nothing more. */

@@ -143,7 +143,11 @@ function meterTraining(
 ): { memory: TrainingMemory; spend: SpendHistory; problems: string[] } {
   const problems: string[] = [];
   const jobs = new Map((seen.trainingJobs ?? []).map((job): [string, TrainingJobSeen] => [job.name, job]));
-  if (seen.trainingJobs === null) problems.push('training jobs could not be listed; those known to run are charged on');
+  const unread = seen.unreadJobs ?? (seen.trainingJobs === null ? ['training'] : []);
+  for (const kind of unread) {
+    const jobs = kind === 'training' ? 'training jobs' : 'executions';
+    problems.push(`${jobs} could not be listed; those known to run are charged on`);
+  }
   const open: { [jobName: string]: OpenJob } = {};
   for (const [name, job] of Object.entries(before.open)) if (!jobs.has(name)) open[name] = job;
   const settledAt: { [jobName: string]: number } = {};

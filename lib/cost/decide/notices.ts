@@ -1,7 +1,7 @@
 import { SECONDS_PER_HOUR } from '../../core/time';
 import { budgetText, type Budget, type BudgetInForce, type BudgetPeriod } from './budget-period';
 import { checkFloors } from './floors';
-import type { OpenJob } from './meter';
+import { isExecution, type OpenJob } from './meter';
 import type { MeteredSpend } from './metered-spend';
 import type { GuardMemory, GuardPlan, GuardSeen } from './plan';
 
@@ -48,6 +48,6 @@ export function noticesOf(
 function stopNotices({ dryRun }: GuardPlan, open: { readonly [jobName: string]: OpenJob }): string[] {
   const verb = dryRun ? 'would be stopped, were this no dry run' : 'is stopped';
   return Object.entries(open).flatMap(([name, { stopReason }]) =>
-    stopReason === null ? [] : [`training job ${name} ${verb}: ${stopReason}`],
+    stopReason === null ? [] : [`${isExecution(name) ? 'execution' : 'training job'} ${name} ${verb}: ${stopReason}`],
   );
 }

@@ -83,6 +83,8 @@ export interface GuardSeen {
   readonly fleets: readonly FleetSeen[];
   /** Jobs that run, or have ended since the last evaluation; null when they could not be listed. */
   readonly trainingJobs: readonly TrainingJobSeen[] | null;
+  /** Kinds of jobs that could not be listed. */
+  readonly unreadJobs?: readonly ('training' | 'executions')[];
 }
 
 /** State that one evaluation leaves for the next. */

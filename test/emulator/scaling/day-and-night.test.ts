@@ -142,6 +142,11 @@ class Handlers {
         describe: (name) => Promise.reject(new Error(`no job ${name}`)),
         stop: () => Promise.resolve(),
       },
+      executions: {
+        since: () => Promise.resolve([]),
+        describe: (name) => Promise.reject(new Error(`no execution ${name}`)),
+        stop: () => Promise.resolve(),
+      },
       store: {
         load: () => Promise.resolve(this.state),
         write: (state) => {

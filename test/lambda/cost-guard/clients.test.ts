@@ -13,10 +13,12 @@ import {
   SageMakerClient,
   StopTrainingJobCommand,
 } from '@aws-sdk/client-sagemaker';
+import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createGuardStore } from '../../../lambda/clients/guard-store';
+import { createMeteredExecutions } from '../../../lambda/clients/metered-executions';
 import { createNotifier } from '../../../lambda/clients/notifier';
 import { createParameters } from '../../../lambda/clients/parameters';
 import { createTrainingJobsClient } from '../../../lambda/clients/training-jobs';
@@ -27,10 +29,61 @@ import { plan, seenAt } from '../../cost/decide/fixtures';
 const sagemaker = mockClient(SageMakerClient);
 const dynamodb = mockClient(DynamoDBClient);
 const sns = mockClient(SNSClient);
+const stepFunctions = mockClient(SFNClient);
 const ssm = mockClient(SSMClient);
 const region = { region: 'us-east-1' };
 
-beforeEach(() => [sagemaker, dynamodb, sns, ssm].forEach((client) => client.reset()));
+beforeEach(() => [sagemaker, dynamodb, sns, ssm, stepFunctions].forEach((client) => client.reset()));
+
+describe('the client of metered executions', () => {
+  const client = createMeteredExecutions(new SFNClient(region));
+  const machine = { stateMachineArn: 'arn:machine', maxUsdPerHour: 2, maxRuntimeSeconds: 3600 };
+  const execution = (name: string, start: number, stop?: number) => ({
+    executionArn: `arn:${name}`,
+    stateMachineArn: 'arn:machine',
+    startDate: new Date(start * 1000),
+    ...(stop !== undefined && { stopDate: new Date(stop * 1000) }),
+  });
+
+  test('lists those that run, and those that ended since, page by page until all older ones have ended', async () => {
+    const DAYS = 86_400;
+    const since = 10 * DAYS;
+    stepFunctions
+      .on(ListExecutionsCommand)
+      .resolvesOnce({
+        executions: [execution('running', since + 60), execution('ended', since - 100, since + 5)] as never,
+        nextToken: 'more',
+      })
+      .resolvesOnce({ executions: [execution('long-ago', 1 * DAYS, 2 * DAYS)] as never, nextToken: 'older' });
+    expect(await client.since(machine, since)).toEqual([
+      {
+        name: 'arn:running',
+        instanceType: 'arn:machine',
+        instanceCount: 1,
+        startedAt: since + 60,
+        endedAt: null,
+        billableSeconds: null,
+        maxRuntimeSeconds: 3600,
+        isStopping: false,
+      },
+      expect.objectContaining({ name: 'arn:ended', endedAt: since + 5, billableSeconds: 105 }),
+    ]);
+    expect(stepFunctions.commandCalls(ListExecutionsCommand)).toHaveLength(2);
+  });
+
+  test('bills an execution that waited long for its longest running time', async () => {
+    stepFunctions.on(DescribeExecutionCommand).resolves(execution('waited', 0, 20_000) as never);
+    expect(await client.describe('arn:waited', [machine])).toMatchObject({ billableSeconds: 3600, endedAt: 20_000 });
+  });
+
+  test('stops an execution with a reason', async () => {
+    await client.stop('arn:running');
+    expect(stepFunctions.commandCalls(StopExecutionCommand)[0]!.args[0].input).toMatchObject({
+      executionArn: 'arn:running',
+      error: 'Tidegate.Stopped',
+    });
+  });
+});
 
 describe('the training jobs client', () => {
   const client = createTrainingJobsClient(new SageMakerClient(region));

@@ -47,6 +47,12 @@ export const job: TrainingJobSeen = {
   isStopping: false,
 };
 
+/** Metered Spark pipeline. */
+export const spark = { stateMachineArn: 'arn:machine', maxUsdPerHour: 4, maxRuntimeSeconds: 3600 };
+
+/** Execution of {@link spark}. */
+export const run: TrainingJobSeen = { ...job, name: 'arn:execution:features:1', instanceType: spark.stateMachineArn };
+
 /** End of a call: with its effect or without it, with an answer, an error, or the death of the run. */
 export type Fault = 'none' | 'fails' | 'fails after its effect' | 'dies' | 'dies after its effect';
 
@@ -61,6 +67,8 @@ export class World {
   /** Limits of the registered targets. */
   public readonly limits: { [resourceId: string]: CapacityLimits } = {};
   public readonly jobs: TrainingJobSeen[] = [];
+  /** Executions of metered state machines. */
+  public readonly executions: TrainingJobSeen[] = [];
   /** Names of the calls that fail. */
   public readonly broken = new Set<string>();
   public readonly effects: string[] = [];
@@ -178,6 +186,22 @@ export class World {
             this.effects.push(`stop ${name}`);
             const index = this.jobs.findIndex((one) => one.name === name);
             this.jobs[index] = { ...this.jobs[index]!, isStopping: true };
+          }),
+      },
+      executions: {
+        since: (machine, since) =>
+          call('executions', () =>
+            this.executions.filter(
+              ({ instanceType, endedAt }) =>
+                instanceType === machine.stateMachineArn && (endedAt === null || endedAt >= since),
+            ),
+          ),
+        describe: (name) => call(`execution ${name}`, () => this.executions.find((one) => one.name === name)!),
+        stop: (name) =>
+          call(`stop of ${name}`, () => {
+            this.effects.push(`stop ${name}`);
+            const index = this.executions.findIndex((one) => one.name === name);
+            this.executions[index] = { ...this.executions[index]!, endedAt: this.now, billableSeconds: 0 };
           }),
       },
       store: {

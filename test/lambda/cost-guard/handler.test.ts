@@ -1,5 +1,5 @@
 import { FLEET_METRICS, GUARD_METRICS, MAX_WAITING_NOTICES } from '../../../lib/cost/contract';
-import { budgetOf, configuration, job, NOVEMBER, World, type Fault } from './fakes';
+import { budgetOf, configuration, job, NOVEMBER, World, type Fault, run, spark } from './fakes';
 
 const levels = (world: World): string[] =>
   world.records.filter(({ level, previousLevel }) => level !== previousLevel).map(({ level }) => level);
@@ -516,6 +516,42 @@ describe('faults of the cost guard', () => {
     expect(world.notices.map(({ message }) => message).join()).toContain(
       'training job tidegate-1 is stopped: it has started at freeze-growth',
     );
+  });
+
+  test('F20 the runs of a Spark pipeline are metered at their ceiling until they end, and charged once', async () => {
+    const world = new World({ executions: [spark], training: null });
+    world.instances['a'] = 0;
+    world.instances['b'] = 0;
+    await world.run();
+    world.executions.push({ ...run, startedAt: world.now });
+    await world.runMinutes(31);
+    expect(world.lastValues(GUARD_METRICS.burnRate)).toEqual([4]);
+    expect(world.lastValues(GUARD_METRICS.spend)[0]).toBeCloseTo(2, 5);
+    world.executions[0] = { ...world.executions[0]!, endedAt: NOVEMBER + 1860, billableSeconds: 1800 };
+    await world.runMinutes(5);
+    expect(world.lastValues(GUARD_METRICS.burnRate)).toEqual([0]);
+    expect(world.lastValues(GUARD_METRICS.spend)[0]).toBeCloseTo(2, 5);
+  });
+
+  test('F20 a run of a Spark pipeline that starts while growth is frozen is stopped at the next evaluation', async () => {
+    const world = new World({ executions: [spark] });
+    await world.runMinutes(24);
+    world.executions.push({ ...run, startedAt: world.now - 30 });
+    await world.runMinutes(2);
+    expect(world.effects.filter((effect) => effect.startsWith('stop'))).toEqual([`stop ${run.name}`]);
+    expect(world.notices.map(({ message }) => message).join()).toContain(
+      `execution ${run.name} is stopped: it has started at freeze-growth`,
+    );
+  });
+
+  test('an execution that could not be listed keeps its charge', async () => {
+    const world = new World({ executions: [spark], training: null });
+    await world.run();
+    world.executions.push({ ...run, startedAt: world.now });
+    await world.run();
+    world.broken.add('executions');
+    await world.runMinutes(10);
+    expect(world.lastValues(GUARD_METRICS.burnRate)).toEqual([24 + 4]);
   });
 
   test('F20 a job whose maximum runtime does not fit into the budget is stopped when it starts', async () => {

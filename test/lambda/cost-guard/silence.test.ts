@@ -1,8 +1,10 @@
 import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
 import { SageMakerClient } from '@aws-sdk/client-sagemaker';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { awsClient } from '../../../lambda/clients/aws-client';
 import { createEndpointStates } from '../../../lambda/clients/endpoint-state';
+import { createMeteredExecutions } from '../../../lambda/clients/metered-executions';
 import { createParameters } from '../../../lambda/clients/parameters';
 import { createScalableTargets } from '../../../lambda/clients/scalable-target';
 import { createTrainingJobsClient } from '../../../lambda/clients/training-jobs';
@@ -44,6 +46,7 @@ async function runGuard(isSilent: (request: AwsRequest) => boolean) {
     endpoints: createEndpointStates(sagemaker),
     targets: createScalableTargets(scaling),
     trainingJobs: createTrainingJobsClient(sagemaker),
+    executions: createMeteredExecutions(awsClient(SFNClient, {}, aws.configuration)),
     store: {
       load: () => Promise.resolve({ generation: 1, memory, notices: [] }),
       write: () => Promise.resolve(true),
