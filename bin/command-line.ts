@@ -35,7 +35,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
   };
   const say = (message: string): void => {
     const colours = coloursFor({ stream: stderr, environment, args });
-    stderr.write(`${colours.red('tidegate:')} ${message}\n`);
+    stderr.write(`${colours.red('tidegate:')} ${shortened(message)}\n`);
   };
   const colours = coloursFor({ stream: stdout, environment, args });
   const program = await createProgram(surroundings, onExitCode, { colours, needed: neededCommands(args) });
@@ -60,6 +60,16 @@ export async function runCommandLine(args: readonly string[], surroundings: Comm
     say(problem ?? (error instanceof Error ? error.message : String(error)));
     return problem !== undefined || error instanceof InputError ? EXIT.badInput : EXIT.failed;
   }
+}
+
+/** Longest word of a message, above that of any path, and the part of a longer one that is shown. */
+const MAX_WORD = { length: 4096, shown: 200 };
+
+/** Message whose words have a length that a terminal shows: one may repeat an argument of any length. */
+function shortened(message: string): string {
+  return message.replace(/\S+/g, (word) =>
+    word.length <= MAX_WORD.length ? word : `${word.slice(0, MAX_WORD.shown)}... (${word.length} characters)`,
+  );
 }
 
 /** Message about arguments that are no command, with the way out. */

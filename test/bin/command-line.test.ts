@@ -185,6 +185,17 @@ describe('a mistyped command line', () => {
     expect(stderr).toContain(message);
   });
 
+  test.each([
+    ['a command', (long: string) => [long]],
+    ['a flag', (long: string) => ['prove', `--${long}`]],
+    ['a value', (long: string) => ['simulate', 'cdk.out', '--fail-if', long]],
+  ])('%s of any length is shown by its beginning', async (_what, args) => {
+    const { stderr, code } = await runTidegate(args('x'.repeat(100_000)));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^tidegate: [^]*x{150}/);
+    expect(stderr.length).toBeLessThan(3000);
+  });
+
   test('takes what follows -- for a template', async () => {
     const { stderr } = await runTidegate(['prove', '--json', '--', '--rules']);
     expect(stderr).toContain("--template is '--rules', which cannot be read");

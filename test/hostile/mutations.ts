@@ -88,6 +88,10 @@ const WORDS = [
   ...['Fn::If', 'Fn::GetAtt', 'Ref', 'AWS::NoValue', 'arn:aws:x', 'ml.g5.xlarge', 'endpoint/chat/variant/main'],
 ];
 
+/** Sizes above which nothing is repeated: repetitions of repetitions exceed what a text may hold. */
+const MAX_CHARACTERS = 2_000_000;
+const MAX_VALUES = 20_000;
+
 const LONG = ['x'.repeat(70_000), '9'.repeat(400), '['.repeat(5_000), '{"a":'.repeat(2_000), 'é'.repeat(5_000)];
 
 const lines = (text: string): string[] => text.split('\n');
@@ -111,7 +115,11 @@ const MUTATIONS: readonly Mutation[] = [
   (text, random) => atLine(text, random, () => []),
   (text, random) => atLine(text, random, (line) => [line, line]),
   (text, random) => atLine(text, random, (line) => [line, '']),
-  (text, random) => atLine(text, random, (line) => Array.from({ length: 1 + upTo(random, 300) }, () => line)),
+  (text, random) =>
+    atLine(text, random, (line) => {
+      const copies = Math.min(1 + upTo(random, 300), Math.ceil(MAX_CHARACTERS / (line.length + 1)));
+      return Array.from({ length: copies }, () => line);
+    }),
   (text, random) => atLine(text, random, (line) => [`${line}${pick(random, [',', ',1', ' ', '\t#', ':'])}`]),
   (text, random) => atLine(text, random, (line) => [` ${line}`]),
   (text, random) => {
@@ -151,7 +159,8 @@ function atLine(text: string, random: Random, put: (line: string) => readonly st
 /** Changes a good text one to four times. */
 export function mutated(text: string, random: Random): string {
   let result = text;
-  for (let round = 1 + upTo(random, 3); round > 0; round--) result = pick(random, MUTATIONS)(result, random);
+  for (let round = 1 + upTo(random, 3); round > 0 && result.length <= MAX_CHARACTERS; round--)
+    result = pick(random, MUTATIONS)(result, random);
   return result;
 }
 
@@ -236,8 +245,9 @@ export function mutatedJson(document: unknown, random: Random): unknown {
     else if (kind === 6) parent[name] = structuredClone(other.parent[other.name]);
     else if (kind === 7) parent[name] = [parent[name]];
     else if (kind === 8 && Array.isArray(parent[name])) {
+      const most = Math.ceil(MAX_VALUES / (placesOf(parent[name]).length + 1));
       parent[name] = (parent[name] as unknown[]).flatMap((one) =>
-        Array.from({ length: 1 + upTo(random, 40) }, () => structuredClone(one)),
+        Array.from({ length: Math.min(1 + upTo(random, 40), most) }, () => structuredClone(one)),
       );
     } else parent[pick(random, WORDS) || 'x'] = structuredClone(parent[name]);
   }

@@ -87,7 +87,7 @@ const ENOUGH_INPUTS = 300;
 
 /** Reads some inputs in a thread; ends with 'end', 'hang' or 'death', and the place from which to go on. */
 function readInThread(parts, maxMs, name) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const position = new SharedArrayBuffer(24);
     const place = new Int32Array(position);
     const worker = new Worker(bundle, {
@@ -99,6 +99,8 @@ function readInThread(parts, maxMs, name) {
     const end = (how, reason) => {
       clearInterval(watch);
       void worker.terminate().then(() => {
+        // What fails before the first input is no fault of an input.
+        if (how !== 'end' && place[2] === 0) return reject(new Error(`${name} did not start: ${reason}`));
         const form = forms[place[0]].name;
         if (how !== 'end')
           add({ form, accepted: place[3], refused: place[4], failed: place[5], slowestMs: 0, slowest: 0 });

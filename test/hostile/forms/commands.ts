@@ -107,6 +107,7 @@ function inspectedFiles(): { readonly [name: string]: string } {
 /** Inspects the good responses; called once before the first input. */
 export async function prepareInspection(folder: string): Promise<void> {
   const [saved, out] = ['good-saved', 'good-inspected'].map((name) => path.join(folder, name)) as [string, string];
+  for (const one of [saved, out]) fs.rmSync(one, { recursive: true, force: true });
   for (const [name, document] of Object.entries(SAVED)) write(saved, name, JSON.stringify(document));
   await run(['inspect', '--from', saved, '--out', out, '--json']);
   const names = fs.readdirSync(out).filter((name) => name.endsWith('.json'));
