@@ -80,6 +80,9 @@ function usageMessage({ code, message }: CommanderError, args: readonly string[]
     const parts = command.commands.map((one) => `tidegate ${command.name()} ${one.name()}`);
     return `${command.name()} needs a command of its own: ${parts.join(', ')}`;
   }
+  if (code === 'commander.excessArguments' || code === 'commander.missingArgument') {
+    return `${text.replace(/\.$/, '')}; its arguments and flags are in tidegate help ${args[0]!}`;
+  }
   if (code === 'commander.unknownOption' && args[0]!.startsWith('-') && !/did you mean/i.test(text)) {
     return `${text}; flags come after the command, as in tidegate prove --json`;
   }

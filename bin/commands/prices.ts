@@ -137,7 +137,9 @@ function savedList(file: string): NamedDocument {
     text = readText(file, MAX_LIST_BYTES);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`--from is '${file}', which cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new InputError(
+      `--from is '${file}', which cannot be read (${(error as NodeJS.ErrnoException).code}); check the path`,
+    );
   }
   try {
     return { name: file, document: JSON.parse(text) };

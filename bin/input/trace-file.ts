@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -9,7 +10,7 @@ const CHUNK_BYTES = 1 << 20;
 
 /**
  * Path of a trace. Standard input, `-`, and pipes such as that of `<(zcat a.gz)` are copied into a file, which is read more than once and
- * removed when the process ends.
+ * removed when the process ends, by a signal too.
  *
  * @throws InputError when a template is read from standard input too, and for devices, which may never end
  */
@@ -32,6 +33,7 @@ export function traceFile(trace: string, templates: readonly string[] = []): str
 function copyOf(source: number): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-trace-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  removeAfterDeath(folder);
   const file = path.join(folder, 'stdin');
   const copy = fs.openSync(file, 'w');
   const chunk = Buffer.alloc(CHUNK_BYTES);
@@ -44,6 +46,28 @@ function copyOf(source: number): string {
   }
   fs.closeSync(copy);
   return file;
+}
+
+/** Program that removes a folder when the process at the other end of its standard input is gone. */
+const REMOVAL = `process.stdin.resume().on('close', () => require('node:fs').rmSync(process.argv[1], { recursive: true, force: true }))`;
+
+/**
+ * Removes a folder when this process dies without its exit handlers, by a signal: a handler of signals in this process would wait for the
+ * end of the calculation, and nothing handles SIGKILL. The other process has a session of its own, which Ctrl-C does not reach.
+ */
+function removeAfterDeath(folder: string): void {
+  const remover = spawn(process.execPath, ['-e', REMOVAL, folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    // The folder to work in may be removed, and options of Node.js are for this process.
+    cwd: os.tmpdir(),
+    env: {},
+  });
+  // Where no process can be started, the folder is removed at the exit alone.
+  remover.on('error', () => undefined);
+  remover.stdin.on('error', () => undefined);
+  remover.unref();
+  (remover.stdin as unknown as { unref(): void }).unref();
 }
 
 /** Flags with a file as their trace, where it is standard input. */

@@ -10,6 +10,15 @@ export class InputError extends Error {
   }
 }
 
+/** Message of an error with that of its cause, which `fetch failed` alone does not tell. */
+export function causeText(error: unknown): string {
+  const { message, cause } = error as { readonly message: string; readonly cause?: unknown };
+  const { message: reason, code } = (cause ?? {}) as { readonly message?: string; readonly code?: string };
+  // Of several addresses that were tried there is a code alone.
+  const told = reason === undefined || reason === '' ? code : reason;
+  return told === undefined || message.includes(told) ? message : `${message} (${told})`;
+}
+
 /** Maximum characters of a line of a message, of which the beginning names the place and the end the way out, and of all lines. */
 const MAX_LINE_LENGTH = 2000;
 const MAX_LENGTH = 16_000;

@@ -175,6 +175,8 @@ describe('a mistyped command line', () => {
     ['prove --jsn cdk.out', "unknown option '--jsn' (Did you mean --json?)"],
     ['--json prove cdk.out', "unknown option '--json'; flags come after the command"],
     ['completion', "missing required argument 'shell'"],
+    ['agree', "missing required argument 'folder'; its arguments and flags are in tidegate help agree"],
+    ['inspect chat', 'Expected 0 arguments but got 1; its arguments and flags are in tidegate help inspect'],
     ['completion tcsh', 'Allowed choices are bash, zsh, fish, powershell.'],
     ['version now', "too many arguments for 'version'"],
     ['prove', 'no template is given; name files or folders'],

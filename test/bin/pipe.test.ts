@@ -56,6 +56,29 @@ test('a reader that leaves early ends the command without a word', () => {
 
 const MISSING_FULL_DEVICE = fs.existsSync('/dev/full') ? undefined : 'a device that is full: /dev/full of Linux';
 
+test.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGKILL'] as const)(
+  'the copy of a trace from standard input is gone after %s',
+  async (signal) => {
+    const copies = fs.mkdtempSync(path.join(folder, 'copies-'));
+    const command = path.join(projectDirectory, 'bin/tidegate.mjs');
+    const child = spawn(process.execPath, [command, 'simulate', 'Chat.template.json', '--trace', '-'], {
+      cwd: folder,
+      env: { ...process.env, TIDEGATE_SET_UP: '1', TMPDIR: copies },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    const ended = new Promise((resolve) => child.on('close', (_code, by) => resolve(by)));
+    child.stdin.write('# step_seconds=60\nrequests\n90\n');
+    const until = async (isSo: () => boolean): Promise<void> => {
+      while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    await until(() => fs.readdirSync(copies, { recursive: true }).some((name) => String(name).endsWith('stdin')));
+    child.kill(signal);
+    expect(await ended).toBe(signal);
+    await until(() => fs.readdirSync(copies).length === 0);
+  },
+  60_000,
+);
+
 testWith(MISSING_FULL_DEVICE).each([
   ['a result in text', 'simulate Chat.template.json --trace short.csv --service-mean 2 --no-advice'],
   ['a result in JSON', 'prove Chat.template.json --json'],
