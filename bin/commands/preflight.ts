@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { causeText, InputError } from '../../lib/core/errors';
+import { messageWithCause, InputError } from '../../lib/core/errors';
 import { localCredentials } from '../../lib/emulator/credentials';
 import { priceOverrides } from '../../lib/cost/price-file';
 import { CdkCommand } from '../../lib/local/deploy/cdk-command';
@@ -88,7 +88,7 @@ export function preflightCommand(surroundings: PreflightSurroundings): Command {
         });
       } catch (error) {
         throw new InputError(
-          `the account in ${region} could not be asked: ${causeText(error)}; check the credentials (AWS_PROFILE, aws sts get-caller-identity) and the network`,
+          `the account in ${region} could not be asked: ${messageWithCause(error)}; check the credentials (AWS_PROFILE, aws sts get-caller-identity) and the network`,
         );
       }
       const rows = checkAccount(needs, facts, { region, prices });

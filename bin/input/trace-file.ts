@@ -63,7 +63,7 @@ function removeAfterDeath(folder: string): void {
     cwd: os.tmpdir(),
     env: {},
   });
-  // Where no process can be started, the folder is removed at the exit alone.
+  // Without that process, the exit alone removes the folder.
   remover.on('error', () => undefined);
   remover.stdin.on('error', () => undefined);
   remover.unref();

@@ -11,7 +11,7 @@ import {
   SCALABLE_DIMENSIONS,
   variantResourceId,
 } from '../../lib/catalog/scalable-resource';
-import { causeText, InputError } from '../../lib/core/errors';
+import { messageWithCause, InputError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
 import { formatBudget, type GuardRecord } from '../../lib/cost/contract';
 import type { LocalClock } from '../../lib/emulator/clock';
@@ -179,7 +179,7 @@ export class AccountTarget implements SmokeTarget {
       return await this.aws.calls.callerIdentity();
     } catch (error) {
       throw new InputError(
-        `the account in ${this.region} could not be asked: ${causeText(error)}; check the credentials (AWS_PROFILE, aws sts get-caller-identity) and the network`,
+        `the account in ${this.region} could not be asked: ${messageWithCause(error)}; check the credentials (AWS_PROFILE, aws sts get-caller-identity) and the network`,
       );
     }
   }

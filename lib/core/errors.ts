@@ -11,7 +11,7 @@ export class InputError extends Error {
 }
 
 /** Message of an error with that of its cause, which `fetch failed` alone does not tell. */
-export function causeText(error: unknown): string {
+export function messageWithCause(error: unknown): string {
   const { message, cause } = error as { readonly message: string; readonly cause?: unknown };
   const { message: reason, code } = (cause ?? {}) as { readonly message?: string; readonly code?: string };
   // Of several addresses that were tried there is a code alone.
