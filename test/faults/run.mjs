@@ -49,7 +49,6 @@ function projectOf(name, testFiles, removals) {
     // One identity for all: they share the cache of transformed sources, whose keys tell the removals apart.
     id: 'tidegate-faults',
     displayName: name,
-    testTimeout: 45_000,
     rootDir: projectDirectory,
     testMatch: testFiles.map((file) => `<rootDir>/${file}`),
     transform: {
@@ -70,6 +69,7 @@ function runJest(cases, namePattern) {
       ...cases.map(({ key, test, removals }) => projectOf(key, [test.file], removals)),
     ],
     maxWorkers: 2,
+    testTimeout: 45_000, // which Jest ignores in projects
     reporters: [[path.join(projectDirectory, 'test/faults/result-reporter.cjs'), { outputFile }]],
   };
   const configFile = path.join(workDirectory, 'jest.config.json');
