@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { outputProblem } from '../lib/files/write-file';
+import { outputProblem } from '../lib/core/write-errors';
 import { EXIT, findProjectDirectory, runCommandLine } from './command-line';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { WRITE_ERRORS } from '../core/write-errors';
 
 /**
  * Writes a file as a whole, and the folders above it: into a new file beside it, which then takes its name. An earlier file of the name keeps
@@ -20,30 +21,12 @@ export function writeWholeFile(file: string, content: string | Uint8Array): void
 
 /** Error of a file that cannot be written, with its path, which the errors of Node.js about full disks lack. */
 export function writingError(file: string, error: NodeJS.ErrnoException): Error {
-  const reason = REASONS[error.code ?? ''];
+  const reason = WRITE_ERRORS[error.code ?? ''];
   if (reason === undefined) return error;
   return new Error(`${file} cannot be written: ${reason} (${error.code}); nothing incomplete was left there`, {
     cause: error,
   });
 }
-
-/** Problem of a result that standard output does not take, such as a file on a full disk; undefined where the reader has ended, as `head` does. */
-export function outputProblem({ code = '' }: NodeJS.ErrnoException): string | undefined {
-  if (code === 'EPIPE' || code === 'EOF' || code === 'ECONNRESET') return undefined;
-  const reason = REASONS[code] ?? 'it takes no more';
-  return `standard output cannot be written: ${reason} (${code}); what was written is not the whole result`;
-}
-
-const REASONS: { readonly [code: string]: string | undefined } = {
-  ENOSPC: 'its disk is full; free some space, or name a file on another disk',
-  EDQUOT: 'the quota of its disk is used up; free some space, or name a file on another disk',
-  EFBIG: 'it exceeds the maximum size of a file here; raise the limit (ulimit -f), or name a file on another disk',
-  EROFS: 'its disk is read-only; name a file on another disk',
-  EACCES: 'permission is denied; check the permissions of its folder, or name another file',
-  EPERM: 'permission is denied; check the permissions of its folder, or name another file',
-  ENOTDIR: 'a part of its path is a file; name another path',
-  EIO: 'its disk has an error; name a file on another disk',
-};
 
 function replaceFile(file: string, content: string | Uint8Array, mode: number | undefined): void {
   const beside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`);

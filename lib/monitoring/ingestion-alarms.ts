@@ -74,7 +74,7 @@ const MIN_LAG_RECORDS = 1_000;
 /** Returns the alarms of a Kafka ingestion by id. */
 export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
   return {
-    OffsetLag: {
+    TopicOffsetLag: {
       metric: ingestion.metricOffsetLag(),
       threshold: MIN_LAG_RECORDS,
       evaluationPeriods: 15,
@@ -89,7 +89,7 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
           'the event pollers.',
       },
     },
-    DeadLetters: {
+    TopicDeadLetters: {
       metric: ingestion.metricDeadLetters({ period: Duration.minutes(5) }),
       threshold: 1,
       evaluationPeriods: 1,
@@ -102,7 +102,7 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
           'Correct the model and invoke the consumer with the records again (README of the room ingestion), or correct the producer.',
       },
     },
-    UnansweredBatches: {
+    TopicUnansweredBatches: {
       metric: ingestion.metricUnansweredBatches({ period: Duration.minutes(5) }),
       threshold: 1,
       evaluationPeriods: 3,
@@ -117,6 +117,6 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
           'older are in the failure destination.',
       },
     },
-    ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the topic fail and are retried.'),
+    ...handlerAlarms('TopicConsumer', ingestion.consumer, 'Whole batches of the topic fail and are retried.'),
   };
 }

@@ -159,6 +159,7 @@ export class Platform extends Construct {
     this.alarms.watchScaling(this.scaleEvents, this.endpoint);
     if (this.forecaster !== undefined) this.alarms.watchForecaster(this.forecaster);
     this.alarms.watchIngestion(this.ingestion);
+    if (this.kafkaIngestion !== undefined) this.alarms.watchKafkaIngestion(this.kafkaIngestion);
     this.alarms.watchGuard(this.guard);
     if (this.features !== undefined) this.alarms.watchFeatures(this.features.stateMachine);
     if (this.training !== undefined) this.alarms.watchTraining(this.training.stateMachine);
