@@ -346,8 +346,8 @@ export const FAULTS: readonly Fault[] = [
           'return Infinity;',
         ),
         test: held(
-          'lambda/stream-consumer/blame',
-          'an endpoint that fails that is full until requests time out sets none of them aside',
+          'ingestion/verdict',
+          'a slow failure is told from a full endpoint by responses in half of its time, a quick one by any',
         ),
       },
       {

@@ -69,6 +69,8 @@ const DEFAULT_START_SECONDS = 1_767_571_200;
 
 const ASYNC_TIMEOUT_SECONDS = 6 * SECONDS_PER_HOUR;
 const REAL_TIME_TIMEOUT_SECONDS = 60;
+/** Maximum number of requests of a run: more than a minute of computation. */
+const MAX_REQUESTS = 100_000_000;
 
 /** A fleet, its traffic and every setting of a run. */
 export interface RehearsalSetup {
@@ -123,6 +125,7 @@ export function resolveSetup(blueprint: FleetBlueprint, traffic: Workload, optio
   const known = options.startSeconds ?? traffic.startsAt;
   const first =
     options.startSeconds ?? (traffic.startsAt === undefined ? DEFAULT_START_SECONDS : traffic.startsAt + fromSeconds);
+  checkRequestCount(traffic, fromSeconds, endSeconds);
   // Periods of metrics begin on the minute, and so does the run.
   const startSeconds = Math.floor(first / 60) * 60;
   const setup = {
@@ -136,6 +139,17 @@ export function resolveSetup(blueprint: FleetBlueprint, traffic: Workload, optio
   };
   const startInstances = options.startInstances ?? neededAtStart(blueprint, requestsOf(setup), durationSeconds);
   return { ...setup, startInstances };
+}
+
+/** Refuses what a run request by request would not end with: its time and memory grow with every request. */
+function checkRequestCount({ name, requestCount, durationSeconds }: Workload, from: number, end: number): void {
+  const share = durationSeconds > 0 ? Math.max(0, end - from) / durationSeconds : 1;
+  const requests = Math.round(requestCount * share);
+  if (requests <= MAX_REQUESTS) return;
+  throw new InputError(
+    `${name} has ${requests} requests in this window; a rehearsal plays them one by one and takes at most ${MAX_REQUESTS}. ` +
+      'Correct the counts, give a part of the trace, or compare policies second by second with tidegate compare',
+  );
 }
 
 /** Requests of a run, from its first second on. */

@@ -256,4 +256,14 @@ describe('a rehearsal', () => {
   ])('refuses %s', (_name, options, message) => {
     expect(() => rehearse(chat(), steady(1, 3600), options)).toThrow(message);
   });
+
+  test('more requests than a run of single requests ends with are refused, in the window that is played', () => {
+    expect(() => rehearse(chat(), steady(2_000_000, 60), SECOND)).toThrow(
+      'steady has 120000000 requests in this window; a rehearsal plays them one by one and takes at most 100000000. ' +
+        'Correct the counts, give a part of the trace, or compare policies second by second with tidegate compare',
+    );
+    const many = { ...steady(10, 600), requestCount: 1_000_000_000 };
+    expect(() => rehearse(chat(), many, SECOND)).toThrow('steady has 1000000000 requests');
+    expect(() => rehearse(chat(), many, { ...SECOND, toSeconds: 6 })).not.toThrow();
+  });
 });
