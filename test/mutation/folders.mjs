@@ -20,6 +20,8 @@ const TESTS = {
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',
     'test/ingestion/hang.test.ts',
+    'test/ingestion/in-flight-limit.test.ts',
+    'test/ingestion/result-messages.test.ts',
     'test/ingestion/record-field.test.ts',
     'test/ingestion/redrive.test.ts',
     'test/ingestion/requests-in-flight.test.ts',
