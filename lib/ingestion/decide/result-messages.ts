@@ -1,4 +1,5 @@
 import { isObject } from '../../core/parse';
+import { utf8Bytes } from '../../core/utf8';
 
 /** Message of one result for a sink. */
 export interface ResultMessage {
@@ -33,7 +34,7 @@ export function resultMessage(line: string, objectKey: string, maxBytes: number)
   const candidates = [whole, { ...whole, response: null, error: null, is_reference: true }];
   for (const candidate of candidates) {
     const body = JSON.stringify(candidate);
-    if (Buffer.byteLength(body) <= maxBytes) return { key, body };
+    if (utf8Bytes(body) <= maxBytes) return { key, body };
   }
   return { key, body: JSON.stringify(place) };
 }
@@ -46,7 +47,7 @@ export function sinkRequests(
   const requests: ResultMessage[][] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = Buffer.byteLength(message.body) + Buffer.byteLength(message.key);
+    const size = utf8Bytes(message.body) + utf8Bytes(message.key);
     const last = requests.at(-1);
     if (last === undefined || last.length >= maxMessages || bytes + size > maxBytes) {
       requests.push([message]);
