@@ -193,7 +193,8 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
   });
   begin.next(
     new sfn.Choice(scope, 'Names the input a model?')
-      .when(sfn.Condition.isString(plan.inputPath), next!)
+      // A comparison with a path that is not there would end the execution with an error of Step Functions.
+      .when(sfn.Condition.and(sfn.Condition.isPresent(plan.inputPath), sfn.Condition.isString(plan.inputPath)), next!)
       .otherwise(nameless),
   );
   return begin;

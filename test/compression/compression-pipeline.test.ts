@@ -33,7 +33,7 @@ interface State {
   readonly Type: string;
   readonly Next?: string;
   readonly Default?: string;
-  readonly Choices?: readonly { readonly Variable: string; readonly Next: string }[];
+  readonly Choices?: readonly object[];
   readonly Parameters?: { readonly [member: string]: unknown };
 }
 
@@ -50,8 +50,15 @@ describe('a compression pipeline', () => {
   test('compresses the model that the input of its execution names, and fails before a job starts without one', () => {
     const states = statesOf(deploy().template);
     const choice = states['Names the input a model?']!;
+    const Variable = '$$.Execution.Input.ModelDataUrl';
     expect(choice.Choices).toEqual([
-      { Variable: '$$.Execution.Input.ModelDataUrl', IsString: true, Next: 'Train on ml.c5.xlarge' },
+      {
+        And: [
+          { Variable, IsPresent: true },
+          { Variable, IsString: true },
+        ],
+        Next: 'Train on ml.c5.xlarge',
+      },
     ]);
     expect(states[choice.Default!]).toMatchObject({ Type: 'Fail', Error: 'Tidegate.NoModel' });
     const channels = jobOf(deploy().template)['InputDataConfig'] as { ChannelName: string; DataSource: object }[];
