@@ -106,7 +106,8 @@ export class TrainingChannel {
 
   /**
    * Channel of the artifact that the input of the execution names: `{"ModelDataUrl": "s3://bucket/models/job/output/model.tar.gz"}`, which is
-   * what the output of a `TrainingPipeline` has. An execution without it fails before a job starts.
+   * what the output of a `TrainingPipeline` has. An execution without it fails before a job starts. The script finds the location itself in
+   * `TIDEGATE_MODEL_DATA_URL`.
    *
    * @param bucket bucket of the artifacts
    * @param prefix key prefix below which the artifacts lie, and the job may read

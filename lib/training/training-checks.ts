@@ -5,7 +5,7 @@ import { findInstanceType, unknownInstanceType } from '../catalog/instance-types
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
 import { checkNetwork } from './training-network';
-import { MAX_JOB_NAME_PREFIX_LENGTH, SOURCE_CHANNEL } from './training-states';
+import { MAX_JOB_NAME_PREFIX_LENGTH, MODEL_DATA_URL_VARIABLE, SOURCE_CHANNEL } from './training-states';
 
 /** Range of `StoppingCondition.MaxRuntimeInSeconds`, at most 28 days (API reference of CreateTrainingJob). */
 const MAX_RUNTIME_SECONDS = 28 * 86_400;
@@ -119,6 +119,11 @@ function checkScript({ environment, metricDefinitions }: TrainingSettings): stri
   };
   tooMany('environment variables', environment, MAX_ENVIRONMENT);
   tooMany('metricDefinitions', metricDefinitions, MAX_METRICS);
+  if (MODEL_DATA_URL_VARIABLE in environment) {
+    problems.push(
+      `environment.${MODEL_DATA_URL_VARIABLE} is that of the artifact in the input of the execution; rename yours`,
+    );
+  }
   for (const name of Object.keys(environment)) {
     if (/^[a-zA-Z_]\w*$/.test(name) && environment[name]!.length <= MAX_ENVIRONMENT_LENGTH) continue;
     problems.push(

@@ -57,6 +57,9 @@ export const JOB_NAME_TERMINATOR = '--';
 /** Channel of the source, where the containers have no network to fetch it. */
 export const SOURCE_CHANNEL = 'code';
 
+/** Environment variable of the script with the artifact that the input of the execution names, for the lineage of what it makes of it. */
+export const MODEL_DATA_URL_VARIABLE = 'TIDEGATE_MODEL_DATA_URL';
+
 /** Maximum length of the prefix, with its terminator and both ids within the 63 characters of a job's name. */
 export const MAX_JOB_NAME_PREFIX_LENGTH = 63 - JOB_NAME_TERMINATOR.length - 32 - 8;
 
@@ -90,7 +93,7 @@ function trainingJob(plan: TrainingPlan, instanceType: string): object {
         MetricDefinitions: Object.entries(plan.metricDefinitions).map(([Name, Regex]) => ({ Name, Regex })),
       },
       HyperParameters: plan.hyperparameters,
-      ...(Object.keys(plan.environment).length === 0 ? {} : { Environment: plan.environment }),
+      ...environmentOf(plan),
       InputDataConfig: plan.channels,
       OutputDataConfig: given({ S3OutputPath: plan.outputUri, KmsKeyId: plan.outputKeyArn }),
       ResourceConfig: given({
@@ -122,6 +125,15 @@ function trainingJob(plan: TrainingPlan, instanceType: string): object {
     },
     ResultPath: '$.Training',
   };
+}
+
+/** Variables of the script, among them the artifact that the input of the execution names. */
+function environmentOf({ environment, inputPath }: TrainingPlan): object {
+  const variables = {
+    ...environment,
+    ...(inputPath === undefined ? {} : { [`${MODEL_DATA_URL_VARIABLE}.$`]: inputPath }),
+  };
+  return Object.keys(variables).length === 0 ? {} : { Environment: variables };
 }
 
 function createModel(plan: TrainingPlan): object {

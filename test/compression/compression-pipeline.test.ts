@@ -47,6 +47,12 @@ function statesOf(template: Template): { readonly [name: string]: State } {
 const jobOf = (template: Template) => statesOf(template)['Train on ml.c5.xlarge']!.Parameters!;
 
 describe('a compression pipeline', () => {
+  test('tells its job where the model comes from, for the report', () => {
+    expect(jobOf(deploy().template)['Environment']).toEqual({
+      'TIDEGATE_MODEL_DATA_URL.$': '$$.Execution.Input.ModelDataUrl',
+    });
+  });
+
   test('compresses the model that the input of its execution names, and fails before a job starts without one', () => {
     const states = statesOf(deploy().template);
     const choice = states['Names the input a model?']!;

@@ -282,6 +282,10 @@ describe('settings that a job cannot have are refused', () => {
     ['retryAttempts (31) must be a whole number from 1 to 30', () => ({ retryAttempts: 31 })],
     ['environment.2nd is not allowed', () => ({ environment: { '2nd': 'x' } })],
     ['environment.LONG is not allowed', () => ({ environment: { LONG: 'x'.repeat(513) } })],
+    [
+      'environment.TIDEGATE_MODEL_DATA_URL is that of the artifact in the input of the execution',
+      () => ({ environment: { TIDEGATE_MODEL_DATA_URL: 's3://mine' } }),
+    ],
     ["metricDefinitions.loss ('loss=') has 0 groups", () => ({ metricDefinitions: { loss: 'loss=' } })],
     ["metricDefinitions.loss ('(') is no regular expression", () => ({ metricDefinitions: { loss: '(' } })],
     [

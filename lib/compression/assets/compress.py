@@ -111,7 +111,9 @@ def settings(arguments):
     parser.add_argument("--latency-runs", type=count, default=300, help="measured requests of each model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model-name", default="classifier", help="name of the model in Triton's repository")
-    parser.add_argument("--parent", default="", help="name of the model that is compressed, for the report")
+    parser.add_argument(
+        "--parent", default=os.environ.get("TIDEGATE_MODEL_DATA_URL", ""), help="name or location of the model that is compressed, for the report"
+    )
     return parser.parse_args(arguments)
 
 

@@ -23,10 +23,11 @@ export interface LocalAccount {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts an account on a clock; `rollbacks` is how its endpoints take a version back. */
+/** Starts an account on a clock; `rollbacks` is how its endpoints take a version back, `training` how its training jobs run. */
 export async function startLocalAccount(
   clock: LocalClock,
   rollbacks?: Parameters<typeof startEmulator>[0]['rollbacks'],
+  training: Pick<Parameters<typeof startEmulator>[0], 'python' | 'trainingProvisioning'> = {},
 ): Promise<LocalAccount> {
   const python = await ensurePythonEnvironment({ projectDirectory: PROJECT });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-account-'));
@@ -38,6 +39,7 @@ export async function startLocalAccount(
     seed: 1,
     endpointProvisioning: { medianSeconds: 20, sigma: 0 },
     ...(rollbacks !== undefined && { rollbacks }),
+    ...training,
   });
   const stop = async (): Promise<void> => {
     await emulator.stop();
