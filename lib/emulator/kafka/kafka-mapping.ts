@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { DEPENDENT_PERMISSIONS } from '../../catalog/dependent-permissions';
+import { KAFKA_RETRIES_WITH_DESTINATION, type MappingPlan } from '../../ingestion/decide/event-source-mapping';
 import { flag, wholeNumber } from '../http/schema-parts';
 
-/** Default retries where a destination for failures is given: https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html */
-const RETRIES_BEFORE_DESTINATION = 10;
 const CREDENTIALS = [
   'SASL_SCRAM_512_AUTH',
   'SASL_SCRAM_256_AUTH',
@@ -44,7 +43,7 @@ const mappingSchema = z.object({
 });
 
 /** Kafka event source mapping of Lambda. */
-export interface KafkaMapping {
+export interface KafkaMapping extends MappingPlan {
   readonly uuid: string;
   readonly functionName: string;
   /** ARN of the MSK cluster; undefined for another cluster. */
@@ -59,11 +58,8 @@ export interface KafkaMapping {
   /** Maximum number of records of a batch. */
   readonly batchSize: number;
   readonly batchingWindowSeconds: number;
-  /** Retries of a batch; undefined without limit. */
-  readonly maximumRetryAttempts: number | undefined;
   /** Maximum age of a record; undefined without limit. */
   readonly maximumRecordAgeSeconds: number | undefined;
-  readonly bisects: boolean;
   /** True where the function reports which records failed. */
   readonly reportsFailures: boolean;
   /** ARN, or `kafka://TOPIC`; undefined for none. */
@@ -81,7 +77,7 @@ export function parseMappings(list: unknown): readonly KafkaMapping[] {
     .map((mapping) => {
       const clusterArn = mapping.EventSourceArn || undefined;
       const destination = mapping.DestinationConfig?.OnFailure?.Destination;
-      const unlimited = destination === undefined ? undefined : RETRIES_BEFORE_DESTINATION;
+      const unlimited = destination === undefined ? Infinity : KAFKA_RETRIES_WITH_DESTINATION;
       const config = mapping.AmazonManagedKafkaEventSourceConfig ?? mapping.SelfManagedKafkaEventSourceConfig;
       const consumerGroupId = config?.ConsumerGroupId ?? mapping.UUID;
       return {
@@ -97,7 +93,7 @@ export function parseMappings(list: unknown): readonly KafkaMapping[] {
         batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
         maximumRetryAttempts: limit(mapping.MaximumRetryAttempts) ?? unlimited,
         maximumRecordAgeSeconds: limit(mapping.MaximumRecordAgeInSeconds),
-        bisects: mapping.BisectBatchOnFunctionError,
+        bisectBatchOnFunctionError: mapping.BisectBatchOnFunctionError,
         reportsFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
         destination,
         needs: neededPermissions(mapping, clusterArn, consumerGroupId),

@@ -75,12 +75,8 @@ export function kafkaEvent(
 
 export type KafkaEventContent = ReturnType<typeof kafkaEvent>;
 
-/**
- * Invocation record that Lambda sends for records that it discards.
- *
- * https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html
- */
-export function failureRecord(options: {
+/** Failure that Lambda tells a destination. */
+export interface DiscardedRecords {
   readonly requestId: string;
   readonly functionArn: string;
   readonly version: string;
@@ -89,21 +85,21 @@ export function failureRecord(options: {
   readonly at: EpochSeconds;
   readonly event: KafkaEventContent;
   readonly records: readonly PartitionRecord[];
-}) {
-  const { requestId, functionArn, version, condition, invocations, at, event, records } = options;
+}
+
+/**
+ * Invocation record that Lambda sends to a bucket, a queue or an SNS topic for records that it discards; only a bucket gets the payload.
+ *
+ * https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html
+ */
+export function failureRecord(discarded: DiscardedRecords) {
+  const { event, records } = discarded;
   const payload = JSON.stringify(event);
-  const iso = (ms: number): string => new Date(ms).toISOString();
   const [first, last] = [records[0]!, records.at(-1)!];
   return {
-    requestContext: { requestId, functionArn, condition, approximateInvokeCount: Math.max(1, invocations) },
-    responseContext: { statusCode: 200, executedVersion: version, functionError: 'Unhandled' },
-    version: '1.0',
-    timestamp: iso(at * 1000),
+    ...failureContext(discarded),
     KafkaBatchInfo: {
-      batchSize: records.length,
-      eventSourceArn: event.eventSourceArn ?? '',
-      bootstrapServers: event.bootstrapServers,
-      payloadSize: Buffer.byteLength(payload),
+      ...batchInfo(discarded, payload),
       recordsInfo: {
         [Object.keys(event.records)[0]!]: {
           firstRecordOffset: String(first.offset),
@@ -116,3 +112,41 @@ export function failureRecord(options: {
     payload,
   };
 }
+
+/**
+ * Message that Lambda sends to a topic of the cluster for one record that it discards.
+ *
+ * https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html
+ */
+export function failureMessage(discarded: DiscardedRecords) {
+  const { event, records } = discarded;
+  const { offset, timestamp } = records[0]!;
+  return {
+    ...failureContext(discarded),
+    KafkaBatchInfo: {
+      ...batchInfo(discarded, JSON.stringify(event)),
+      recordInfo: { offset: String(offset), timestamp: iso(timestamp) },
+    },
+    payload: event,
+  };
+}
+
+function failureContext({ requestId, functionArn, version, condition, invocations, at }: DiscardedRecords) {
+  return {
+    requestContext: { requestId, functionArn, condition, approximateInvokeCount: Math.max(1, invocations) },
+    responseContext: { statusCode: 200, executedVersion: version, functionError: 'Unhandled' },
+    version: '1.0',
+    timestamp: iso(at * 1000),
+  };
+}
+
+function batchInfo({ event, records }: DiscardedRecords, payload: string) {
+  return {
+    batchSize: records.length,
+    eventSourceArn: event.eventSourceArn ?? '',
+    bootstrapServers: event.bootstrapServers,
+    payloadSize: Buffer.byteLength(payload),
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,17 +1,35 @@
 import { randomUUID } from 'node:crypto';
+import {
+  afterDelivery,
+  beginAt,
+  type DeliveryAnswer,
+  giveUpBefore,
+  kafkaAnswers,
+  type MappingDelivery,
+  type MappingStep,
+  nextDelivery,
+} from '../../ingestion/decide/event-source-mapping';
 import type { RunClock } from '../clock';
 import { pause } from '../repeat';
-import { decideNextDelivery, succeededRecords, type Delivery } from './delivery';
 import type { KafkaMapping } from './kafka-mapping';
-import { batchLength, failureRecord, kafkaEvent, topicPartition, type PartitionRecord } from './kafka-records';
+import {
+  batchLength,
+  type DiscardedRecords,
+  failureMessage,
+  failureRecord,
+  kafkaEvent,
+  topicPartition,
+  type PartitionRecord,
+} from './kafka-records';
 import type { LambdaForKafka } from './lambda-for-kafka';
 
 const POLL_MS = 20;
 const DENIED_PAUSE_MS = 500;
-const MAX_BACK_OFF_SECONDS = 60;
-/** Records that wait in a lane before its partition is read no further, beyond two batches. */
-const MIN_WAITING = 2_000;
-const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** Pause after an invocation that Lambda throttled. */
+const THROTTLED_PAUSE_SECONDS = 1;
+/** Records that a lane holds before its partition is read no further, or three batches. */
+const MIN_HELD = 2_000;
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export interface PartitionLaneOptions {
   readonly mapping: KafkaMapping;
@@ -34,9 +52,10 @@ export interface PartitionLaneOptions {
  * destination for failures.
  */
 export class PartitionLane {
-  private waiting: PartitionRecord[] = [];
-  private waitingBytes = 0;
-  private deliveries: Delivery<PartitionRecord>[] = [];
+  /** Records that are neither done nor at the destination; the first one has the number of the place. */
+  private held: PartitionRecord[] = [];
+  private heldBytes = 0;
+  private place = beginAt(0);
   /** Offset after the last record that was taken. */
   private takenTo = -1;
   private committedTo = -1;
@@ -54,8 +73,8 @@ export class PartitionLane {
     const fresh = records.filter(({ offset }) => offset >= this.takenTo);
     if (fresh.length === 0) return;
     this.takenTo = fresh.at(-1)!.offset + 1;
-    this.waiting.push(...fresh);
-    this.waitingBytes += fresh.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.held.push(...fresh);
+    this.heldBytes += fresh.reduce((sum, record) => sum + bytesOf(record), 0);
     this.tellRoom();
   }
 
@@ -72,7 +91,7 @@ export class PartitionLane {
   private async run(): Promise<void> {
     while (!this.isStopping) {
       try {
-        const delivery = this.deliveries[0] ?? (await this.nextBatch());
+        const delivery = await this.nextDelivery();
         if (delivery === undefined) await pause(POLL_MS, this.stopping.signal);
         else await this.deliver(delivery);
       } catch (error) {
@@ -84,67 +103,78 @@ export class PartitionLane {
     }
   }
 
-  /** Waits until a batch is full, or its window ends. */
-  private async nextBatch(): Promise<Delivery<PartitionRecord> | undefined> {
+  /** Returns what comes again, or a new batch once it is full or its window ends. */
+  private async nextDelivery(): Promise<MappingDelivery | undefined> {
     const { clock, mapping } = this.options;
-    if (this.waiting.length === 0) return undefined;
+    if (this.place.parts.length > 0) return this.place.parts[0];
+    if (this.held.length === 0) return undefined;
     const closesAt = clock.now() + mapping.batchingWindowSeconds;
-    let length = batchLength(this.waiting, mapping.batchSize);
-    while (length === this.waiting.length && length < mapping.batchSize && clock.now() < closesAt && !this.isStopping) {
+    let length = batchLength(this.held, mapping.batchSize);
+    while (length === this.held.length && length < mapping.batchSize && clock.now() < closesAt && !this.isStopping) {
       await pause(Math.min(POLL_MS, ((closesAt - clock.now()) / clock.speed) * 1000), this.stopping.signal);
-      length = batchLength(this.waiting, mapping.batchSize);
+      length = batchLength(this.held, mapping.batchSize);
     }
-    const records = this.waiting.splice(0, length);
-    this.waitingBytes -= records.reduce((sum, record) => sum + bytesOf(record), 0);
-    const delivery = { records, failures: 0 };
-    this.deliveries = [delivery];
-    this.tellRoom();
-    return delivery;
+    return nextDelivery(this.place, this.place.next + this.held.length, length);
   }
 
-  private async deliver(delivery: Delivery<PartitionRecord>): Promise<void> {
+  private async deliver(delivery: MappingDelivery): Promise<void> {
     const { mapping, lambda, topic, partition } = this.options;
-    const aged = this.agedRecords(delivery.records);
+    const records = this.recordsOf(delivery);
+    const aged = this.agedRecords(records);
     if (aged > 0) {
-      await this.discard(delivery.records.slice(0, aged), 'RecordAgeExceeded');
-      const rest = delivery.records.slice(aged);
-      this.replace(rest.length === 0 ? [] : [{ ...delivery, records: rest }]);
+      await this.settle(giveUpBefore(this.place, delivery.first + aged), 'RecordAgeExceeded');
       return;
     }
     if (!(await lambda.mayUse(mapping))) {
       await pause(DENIED_PAUSE_MS, this.stopping.signal);
       return;
     }
-    const result = await lambda.invoke(mapping, this.eventOf(delivery.records));
+    const result = await lambda.invoke(mapping, this.eventOf(records));
     // Another consumer has the partition now: the records stay uncommitted and come again.
     if (this.isStopping) return;
     if (result === undefined || result.kind === 'throttled') {
-      await this.backOff(0);
+      await this.wait(THROTTLED_PAUSE_SECONDS);
       return;
     }
     this.invocations += 1;
-    const offsets = delivery.records.map(({ offset }) => offset);
-    const succeeded =
+    const name = topicPartition(topic, partition);
+    const delivered = { [name]: { ...delivery, offsets: records.map(({ offset }) => offset) } };
+    const answer: DeliveryAnswer =
       result.kind === 'failed'
-        ? 0
+        ? { kind: 'failed' }
         : mapping.reportsFailures
-          ? succeededRecords(result.response, topicPartition(topic, partition), offsets)
-          : offsets.length;
-    const { done, discarded, next, backOff } = decideNextDelivery(mapping, delivery, succeeded);
-    if (done.length > 0) await this.pass(done);
-    if (discarded.length > 0) await this.discard(discarded, 'RetryAttemptsExhausted');
-    this.replace(next);
-    if (backOff !== undefined) await this.backOff(backOff);
+          ? kafkaAnswers(delivered, result.response)[name]!
+          : { kind: 'done' };
+    await this.settle(afterDelivery(this.place, delivery, answer, mapping), 'RetryAttemptsExhausted');
   }
 
-  private replace(next: readonly Delivery<PartitionRecord>[]): void {
-    this.deliveries.splice(0, 1, ...next);
+  /** Takes a step: what is given up goes to the destination, and the offset of the group passes what is done. */
+  private async settle(
+    { place, givenUp, pauseSeconds }: MappingStep,
+    condition: 'RetryAttemptsExhausted' | 'RecordAgeExceeded',
+  ): Promise<void> {
+    if (givenUp !== undefined) {
+      await this.commitBefore(givenUp.first);
+      await this.discard(this.recordsOf(givenUp), condition);
+      if (this.isStopping) return;
+    }
+    await this.commitBefore(place.next);
+    const passed = this.held.splice(0, place.next - this.place.next);
+    this.heldBytes -= passed.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.place = place;
+    this.tellRoom();
+    if (pauseSeconds > 0) await this.wait(pauseSeconds);
   }
 
-  /** Commits the offset after records; the offset of a group never goes back. */
-  private async pass(records: readonly PartitionRecord[]): Promise<void> {
-    const offset = records.at(-1)!.offset + 1;
-    if (offset <= this.committedTo) return;
+  private recordsOf({ first, end }: Pick<MappingDelivery, 'first' | 'end'>): readonly PartitionRecord[] {
+    return this.held.slice(first - this.place.next, end - this.place.next);
+  }
+
+  /** Commits the offset behind the records before one; the offset of a group never goes back. */
+  private async commitBefore(record: number): Promise<void> {
+    const last = this.held[record - this.place.next - 1];
+    if (last === undefined || last.offset < this.committedTo) return;
+    const offset = last.offset + 1;
     this.committedTo = offset;
     await this.options.commit(offset).catch((error: unknown) => {
       // The next commit includes this one; without one the records come again.
@@ -168,8 +198,6 @@ export class PartitionLane {
     if (mapping.destination === undefined)
       log(`${records.length} records of ${topicPartition(topic, partition)} discarded: ${condition}`);
     else await this.sendFailures(mapping.destination, records, condition);
-    if (this.isStopping) return;
-    await this.pass(records);
   }
 
   /** Sends records to the destination; until that succeeds the partition waits, as it does for the function. */
@@ -180,31 +208,27 @@ export class PartitionLane {
   ): Promise<void> {
     const { lambda, mapping, topic, partition, clock, produceFailure } = this.options;
     const described = await lambda.describe(mapping);
-    const recordOf = (some: readonly PartitionRecord[]) =>
-      failureRecord({
-        requestId: randomUUID(),
-        ...described,
-        condition,
-        invocations: this.invocations,
-        at: clock.now(),
-        event: this.eventOf(some),
-        records: some,
-      });
+    const discarded = (some: readonly PartitionRecord[]): DiscardedRecords => ({
+      requestId: randomUUID(),
+      ...described,
+      condition,
+      invocations: this.invocations,
+      at: clock.now(),
+      event: this.eventOf(some),
+      records: some,
+    });
     while (!this.isStopping) {
       if (destination.startsWith('kafka://')) {
         const target = destination.slice('kafka://'.length);
         if (await lambda.mayWrite(mapping, target)) {
           for (const record of records) {
-            const { payload, ...content } = recordOf([record]);
-            await produceFailure(
-              target,
-              record.key,
-              JSON.stringify({ ...content, payload: JSON.parse(payload) as unknown }),
-            );
+            await produceFailure(target, record.key, JSON.stringify(failureMessage(discarded([record]))));
           }
           return;
         }
-      } else if (await lambda.deliver(mapping, destination, topicPartition(topic, partition), recordOf(records)))
+      } else if (
+        await lambda.deliver(mapping, destination, topicPartition(topic, partition), failureRecord(discarded(records)))
+      )
         return;
       await pause(DENIED_PAUSE_MS, this.stopping.signal);
     }
@@ -215,15 +239,13 @@ export class PartitionLane {
     return kafkaEvent(mapping, brokerAddress, topic, partition, records);
   }
 
-  private async backOff(step: number): Promise<void> {
-    const seconds = Math.min(MAX_BACK_OFF_SECONDS, 2 ** Math.min(step, 6));
+  private async wait(seconds: number): Promise<void> {
     await pause(Math.max(POLL_MS, (seconds / this.options.clock.speed) * 1000), this.stopping.signal);
   }
 
   private tellRoom(): void {
     const { mapping, onRoom } = this.options;
-    const hasRoom =
-      this.waiting.length < Math.max(MIN_WAITING, 2 * mapping.batchSize) && this.waitingBytes < MAX_WAITING_BYTES;
+    const hasRoom = this.held.length < Math.max(MIN_HELD, 3 * mapping.batchSize) && this.heldBytes < MAX_HELD_BYTES;
     if (hasRoom !== this.hasRoom) onRoom(hasRoom);
     this.hasRoom = hasRoom;
   }

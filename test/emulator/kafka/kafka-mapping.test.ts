@@ -25,9 +25,9 @@ describe('a Kafka event source mapping', () => {
         startingPosition: 'LATEST',
         batchSize: 50,
         batchingWindowSeconds: 0,
-        maximumRetryAttempts: undefined,
+        maximumRetryAttempts: Infinity,
         maximumRecordAgeSeconds: undefined,
-        bisects: false,
+        bisectBatchOnFunctionError: false,
         reportsFailures: false,
       },
     ]);
@@ -39,7 +39,7 @@ describe('a Kafka event source mapping', () => {
     expect(retries({ DestinationConfig, MaximumRetryAttempts: -1 })).toBe(10);
     expect(retries({ DestinationConfig })).toBe(10);
     expect(retries({ DestinationConfig, MaximumRetryAttempts: '3' })).toBe(3);
-    expect(retries({ MaximumRetryAttempts: -1 })).toBeUndefined();
+    expect(retries({ MaximumRetryAttempts: -1 })).toBe(Infinity);
   });
 
   test.each(['KafkaBootstrapServers', 'KAFKA_BOOTSTRAP_SERVERS'])(

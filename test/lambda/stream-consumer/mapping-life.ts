@@ -190,8 +190,8 @@ export function playMapping(kind: SourceKind, seed: number, size: number, flaw?:
     }
   };
 
+  const batchSize = 1 + below(300);
   const plan: MappingPlan = {
-    batchSize: 1 + below(300),
     bisectBatchOnFunctionError: chance(0.8),
     maximumRetryAttempts: chance(0.2) ? below(20) : Infinity,
   };
@@ -216,7 +216,7 @@ export function playMapping(kind: SourceKind, seed: number, size: number, flaw?:
       const chosen = Array.from({ length: together }, (_, at) => live[(begin + at) % live.length]!);
       const event = chosen.map((lane) => ({
         lane,
-        delivery: nextDelivery(lane.place, lane.records.length, 1 + below(plan.batchSize))!,
+        delivery: nextDelivery(lane.place, lane.records.length, 1 + below(batchSize))!,
       }));
       const answers = event.map(({ lane, delivery }) =>
         consume(lane, delivery.first, delivery.end, isAhead ? below(60) : 0),
@@ -250,7 +250,7 @@ export function playMapping(kind: SourceKind, seed: number, size: number, flaw?:
         // An older batch comes once more, and its response counts for nothing.
         invocations += 1;
         const again = below(lane.place.next);
-        consume(lane, again, Math.min(lane.place.next, again + 1 + below(plan.batchSize)), 0);
+        consume(lane, again, Math.min(lane.place.next, again + 1 + below(batchSize)), 0);
       }
       if (chance(0.0005)) {
         // An outage made records older than the maximum age.
