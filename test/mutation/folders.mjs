@@ -19,6 +19,7 @@ const TESTS = {
   'lib/ingestion/decide': [
     'test/ingestion/checkpoint.test.ts',
     'test/ingestion/drain-rate.test.ts',
+    'test/ingestion/event-source-mapping.test.ts',
     'test/ingestion/hang.test.ts',
     'test/ingestion/in-flight-limit.test.ts',
     'test/ingestion/result-messages.test.ts',
