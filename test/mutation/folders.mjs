@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -56,4 +57,37 @@ export function mutationFolders() {
 export function testsOf(folder) {
   const own = folder.startsWith('lambda/') ? `test/${folder}` : `test/${folder.replace(/^lib\//, '')}`;
   return TESTS[folder] ?? [own];
+}
+
+/** Test files that tests load from other folders, directly or not. */
+export function testFilesLoaded(tests) {
+  const isTest = (file) => file.startsWith('test/');
+  const loaded = new Set(tests.flatMap(filesOf));
+  const own = new Set(loaded);
+  for (const file of loaded) for (const other of importsOf(file)) if (isTest(other)) loaded.add(other);
+  return [...loaded].filter((file) => !own.has(file)).sort();
+}
+
+function filesOf(test) {
+  if (test.endsWith('.ts')) return [test];
+  return fs
+    .readdirSync(path.join(projectDirectory, test), { recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => path.posix.join(test, name));
+}
+
+/** Returns the files of the project that a file imports. */
+function importsOf(file) {
+  const { importedFiles } = ts.preProcessFile(fs.readFileSync(path.join(projectDirectory, file), 'utf8'), true, true);
+  return importedFiles
+    .filter(({ fileName }) => fileName.startsWith('.'))
+    .flatMap(({ fileName }) => {
+      const base = path.posix.join(path.posix.dirname(file), fileName);
+      const name = [base, `${base}.ts`, `${base}/index.ts`].find((one) => isFile(path.join(projectDirectory, one)));
+      return name === undefined ? [] : [name];
+    });
+}
+
+function isFile(name) {
+  return fs.statSync(name, { throwIfNoEntry: false })?.isFile() === true;
 }

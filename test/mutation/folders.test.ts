@@ -4,15 +4,25 @@ import * as path from 'node:path';
 
 const projectDirectory = path.resolve(__dirname, '../..');
 
-test('every folder of handlers and decisions has tests that a change has to fail', () => {
+/** Prints the value of an expression over the names that the module of folders exports. */
+function evaluate(expression: string): unknown {
   const program =
-    "import { mutationFolders, testsOf } from './test/mutation/folders.mjs';" +
-    'console.log(JSON.stringify(mutationFolders().map((folder) => [folder, testsOf(folder)])))';
-  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: projectDirectory,
-    encoding: 'utf8',
-  });
-  const folders = JSON.parse(printed) as [folder: string, tests: string[]][];
+    "import * as folders from './test/mutation/folders.mjs'; const { mutationFolders, testFilesLoaded, testsOf } = folders;" +
+    `console.log(JSON.stringify(${expression}))`;
+  return JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: projectDirectory, encoding: 'utf8' }),
+  );
+}
+
+test('the copy of the tree has the files that tests load from other folders', () => {
+  expect(evaluate("testFilesLoaded(testsOf('lambda/clients'))")).toEqual(
+    expect.arrayContaining(['test/cost/decide/fixtures.ts']),
+  );
+  expect(evaluate("testFilesLoaded(['test/cost/decide'])")).not.toContain('test/cost/decide/fixtures.ts');
+});
+
+test('every folder of handlers and decisions has tests that a change has to fail', () => {
+  const folders = evaluate('mutationFolders().map((folder) => [folder, testsOf(folder)])') as [string, string[]][];
   expect(folders.map(([folder]) => folder)).toEqual(expect.arrayContaining(['lambda/cost-guard', 'lib/cost/decide']));
   const missing = folders.filter(([, tests]) => !tests.every((one) => fs.existsSync(path.join(projectDirectory, one))));
   expect(missing).toEqual([]);

@@ -10,7 +10,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';
-import { mutationFolders, testsOf } from './folders.mjs';
+import { mutationFolders, testFilesLoaded, testsOf } from './folders.mjs';
 
 /** Lowest score of a folder, in percent of its mutants. */
 const THRESHOLD_PERCENT = 85;
@@ -66,7 +66,7 @@ function optionsOf(part) {
       '!/test',
       '/test/*',
       '!/test/support',
-      ...tests.flatMap(copied),
+      ...[...tests, ...testFilesLoaded(tests)].flatMap(copied),
       '!/jest.config.cjs',
       '!/package.json',
       '!/tsconfig.json',
@@ -82,7 +82,7 @@ function optionsOf(part) {
   };
 }
 
-/** Patterns that bring a test, with the folders above it and the helpers beside it, into the copy. */
+/** Patterns that bring a test, or a file that it loads, with the folders above it and the files beside it, into the copy. */
 function copied(test) {
   const folder = test.endsWith('.ts') ? path.posix.dirname(test) : test;
   const parts = folder.split('/');
