@@ -21,6 +21,11 @@ export interface ResultTarget {
   ): Promise<{ readonly failed: readonly ResultMessage[]; readonly reason: string | undefined }>;
 }
 
+/** Returns the target with an ARN: a stream, or an event bus. */
+export function createResultTarget(arn: string): ResultTarget {
+  return arn.split(':')[2] === 'kinesis' ? createStreamTarget(arn) : createBusTarget(arn);
+}
+
 /** Returns the messages whose entries in the response of a batch operation have an error. */
 function failures(
   messages: readonly ResultMessage[],
@@ -36,7 +41,7 @@ function failures(
  * https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html,
  * https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
  */
-export function createStreamTarget(streamArn: string, kinesis = awsClient(KinesisClient)): ResultTarget {
+function createStreamTarget(streamArn: string, kinesis = awsClient(KinesisClient)): ResultTarget {
   return {
     limits: { maxMessages: 500, maxBytes: 4 * 1024 * 1024 },
     maxMessageBytes: 1000 * 1024 - 1024,
@@ -55,7 +60,7 @@ export function createStreamTarget(streamArn: string, kinesis = awsClient(Kinesi
  * {@link ResultTarget} on an event bus. A request takes ten entries; a message has at most 250 KiB, so that the smaller targets of rules take it too.
  * https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
  */
-export function createBusTarget(eventBusArn: string, eventBridge = awsClient(EventBridgeClient)): ResultTarget {
+function createBusTarget(eventBusArn: string, eventBridge = awsClient(EventBridgeClient)): ResultTarget {
   return {
     limits: { maxMessages: 10, maxBytes: 250 * 1024 },
     maxMessageBytes: 240 * 1024,

@@ -39,10 +39,10 @@ export function createHandler({ results, target, sleep, random, logger }: Result
   async function deliver(messages: readonly ResultMessage[], leftMs: () => number): Promise<void> {
     for (const request of sinkRequests(messages, target.limits)) {
       let open = request;
-      for (let attempt = 1; open.length > 0; attempt++) {
+      for (let attempt = 1; ; attempt++) {
         const { failed, reason } = await target.send(open);
-        open = failed;
         if (failed.length === 0) break;
+        open = failed;
         const pauseMs = backoffMilliseconds(attempt, random());
         if (leftMs() < pauseMs + END_MS)
           throw new RetryableError(`${failed.length} results were not taken (${reason ?? 'no reason'})`);

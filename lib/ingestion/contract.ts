@@ -54,10 +54,8 @@ export const REDRIVE_ENVIRONMENT = {
 export const RESULT_SINK_ENVIRONMENT = {
   /** Name of the bucket of the results. */
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
-  /** ARN of the stream that gets the results. */
-  streamArn: 'TIDEGATE_RESULT_STREAM_ARN',
-  /** ARN of the event bus that gets the results. */
-  eventBusArn: 'TIDEGATE_RESULT_BUS_ARN',
+  /** ARN of the stream or the event bus that gets the results. */
+  targetArn: 'TIDEGATE_RESULT_TARGET_ARN',
 } as const;
 
 /** Columns of a result in a table, with their types in Hive: the fields of a message for a sink. */

@@ -97,8 +97,7 @@ export class ResultSink extends Construct {
       timeout: TIMEOUT,
       environment: {
         [RESULT_SINK_ENVIRONMENT.resultsBucketName]: resultsBucket.bucketName,
-        ...(stream !== undefined && { [RESULT_SINK_ENVIRONMENT.streamArn]: stream.streamArn }),
-        ...(eventBus !== undefined && { [RESULT_SINK_ENVIRONMENT.eventBusArn]: eventBus.eventBusArn }),
+        [RESULT_SINK_ENVIRONMENT.targetArn]: stream?.streamArn ?? eventBus!.eventBusArn,
       },
     });
     acknowledgeControl(

@@ -90,6 +90,12 @@ describe('the release of a guarded fleet', () => {
       'the table is gone',
       (world) => (world.gate = () => Promise.reject(named('ResourceNotFoundException', 'no table'))),
     ],
+    [
+      'the target is deregistered between the look and the call',
+      (world) =>
+        (world.gate = (what) =>
+          what.startsWith('scaling') ? Promise.reject(named('ObjectNotFoundException', 'No target')) : 'none'),
+    ],
     ...["SageMaker resource doesn't exist", 'Could not find endpoint'].map(
       (message): [string, (world: World) => unknown] => [
         `the endpoint is gone (${message})`,
@@ -113,6 +119,73 @@ describe('the release of a guarded fleet', () => {
     world.limits[A] = { minCapacity: 1, maxCapacity: 3 };
     await remove(world, A);
     expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 3 });
+  });
+
+  test('restores limits that are held although the spending is below every threshold by now', async () => {
+    const world = await heldWorld();
+    world.state = { ...world.state!, memory: { ...world.state!.memory, level: 'ok' } };
+    expect((await remove(world, A)).responses).toEqual([SUCCESS]);
+    expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 8 });
+  });
+
+  test.each(['freeze-growth', 'shrink'] as const)(
+    'watches a fleet that an evaluation may yet limit, as the level is %s',
+    async (level) => {
+      const world = await heldWorld();
+      const { memory } = world.state!;
+      const held = world.limits[A];
+      world.limits[A] = { minCapacity: 1, maxCapacity: 8 };
+      world.state = { ...world.state!, memory: { ...memory, level, holds: {} } };
+      let looks = 0;
+      const { responses, waitedSeconds } = await remove(world, A, {
+        whileWaiting: () => {
+          if (++looks !== 4) return;
+          world.limits[A] = held!;
+          world.state = { ...world.state!, memory };
+        },
+      });
+      expect(responses).toEqual([SUCCESS]);
+      expect(waitedSeconds).toBe(180);
+      expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 8 });
+    },
+  );
+
+  test.each([
+    ['the state cannot be read', 'load', named('ThrottlingException', 'Rate exceeded')],
+    ['the limits are refused', 'scaling', named('ValidationException', 'Minimum capacity is too large')],
+    ['the account is refused', 'scaling', named('AccessDeniedException', 'role not found')],
+  ])('fails, with what AWS said, where %s', async (_, call, error) => {
+    const world = await heldWorld();
+    world.gate = (what) => (what.startsWith(call) ? Promise.reject(error) : 'none');
+    const { responses } = await remove(world, A);
+    expect(responses).toEqual([{ ...SUCCESS, Status: 'FAILED', Reason: expect.stringContaining(error.message) }]);
+  });
+
+  test('names the fleet, the command and the way to delete without it in a reason that CloudFormation takes', async () => {
+    const world = await heldWorld();
+    world.gate = (what) => (what === 'load' ? Promise.reject(new Error('x'.repeat(10_000))) : 'none');
+    const [response] = (await remove(world, A)).responses;
+    const { Reason: reason } = response as { Reason: string };
+    expect(reason).toMatch(
+      /^The limits that the cost guard set on endpoint\/a\/variant\/main cannot be restored: Error: x+\. /,
+    );
+    expect(reason).toMatch(
+      /aws application-autoscaling register-scalable-target and delete with this resource retained\.$/,
+    );
+    expect(reason.length).toBeLessThan(1000);
+  });
+
+  test('looks for the last time when the watch ends, however long the looks take', async () => {
+    const world = await heldWorld();
+    const loads: number[] = [];
+    const startedAt = world.now;
+    world.gate = (what) => {
+      if (what === 'load') loads.push(world.now - startedAt);
+      if (what === 'load') world.now += 4;
+      return 'none';
+    };
+    await remove(world, A);
+    expect(loads.at(-1)).toBe(180);
   });
 
   test('tries again, and fails with the reason and the way out where the limits cannot be restored', async () => {

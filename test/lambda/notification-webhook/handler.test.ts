@@ -39,20 +39,28 @@ describe('the text in the chat', () => {
     expect(chatText({ Message: ended })).toMatch(/^OK: Tidegate-prod-GuardLimits[^]*greater than 1\.5$/);
   });
 
+  test('of an alarm without a region, a reason or a runbook entry is what is known of it', () => {
+    const bare = { AlarmName: 'x', NewStateValue: 'ALARM', NewStateReason: '', AlarmDescription: null };
+    expect(chatText({ Message: JSON.stringify(bare) })).toBe('ALARM: x');
+  });
+
   test.each([
     [
       { Subject: 'Tidegate cost guard: ok -> warn', Message: 'Spent 80 %.' },
       'Tidegate cost guard: ok -> warn\nSpent 80 %.',
     ],
     [{ Subject: null, Message: 'Spent 80 %.' }, 'Spent 80 %.'],
-    [{ Message: '{"AlarmName": 7}' }, '{"AlarmName": 7}'],
+    [{ Subject: '', Message: 'Spent 80 %.' }, 'Spent 80 %.'],
+    [{ Message: '{"AlarmName": 7, "NewStateValue": "OK"}' }, '{"AlarmName": 7, "NewStateValue": "OK"}'],
+    [{ Message: '{"AlarmName": "x"}' }, '{"AlarmName": "x"}'],
     [{ Message: 'null' }, 'null'],
   ])('of %j is its subject and its message', (message, text) => {
     expect(chatText(message)).toBe(text);
   });
 
   test('has 4,000 characters at most', () => {
-    expect(chatText({ Message: 'x'.repeat(10_000) })).toHaveLength(4_000);
+    expect(chatText({ Message: 'x'.repeat(4_000) })).toBe('x'.repeat(4_000));
+    expect(chatText({ Message: 'x'.repeat(4_001) })).toBe(`${'x'.repeat(3_999)}…`);
   });
 });
 
@@ -134,6 +142,9 @@ describe('the handler', () => {
       'http://hooks.example.com/secret',
       'hooks.example.com/secret',
       'https://',
+      'https:///secret',
+      'ftp://example.com/https://example.com/',
+      'ftp://example.com/http://127.0.0.1/',
       'http://127.0.0.1.example.com/',
     ]) {
       ssm.on(GetParameterCommand).resolves({ Parameter: { Value: value } });
@@ -143,6 +154,20 @@ describe('the handler', () => {
     }
     expect(received).toEqual([]);
   });
+
+  test.each(['https://hooks.example.com/secret', 'http://127.0.0.1/secret', 'http://127.0.0.1:8080/secret'])(
+    'posts to %s',
+    async (value) => {
+      const posted: string[] = [];
+      await createHandler({
+        urlParameter: '/tidegate/slack',
+        parameters: { read: () => Promise.resolve(value) },
+        webhook: { post: (to, text) => Promise.resolve(void posted.push(to, text)) },
+        logger: createLogger(() => undefined),
+      })(event({ Message: 'x' }));
+      expect(posted).toEqual([value, 'x']);
+    },
+  );
 
   test('never shows the URL, which is a secret', async () => {
     for (const code of [200, 500, 302]) {

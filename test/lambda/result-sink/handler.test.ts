@@ -47,7 +47,7 @@ function sink(objects: Record<string, string>, refuses: (message: ResultMessage,
     logger: createLogger(() => undefined),
   });
   const deliver = (...keys: string[]) => time.until(handler(event(...keys), time.context(60_000)));
-  return { deliver, taken, requests };
+  return { deliver, taken, requests, time };
 }
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `r-${index}`);
@@ -71,9 +71,14 @@ test('lines that the target does not take are sent again, and no others', async 
 });
 
 test('an object whose lines are refused until the time is up goes back to the queue, and holds no other object back', async () => {
-  const { deliver, taken } = sink({ [KEY]: lines(2), other: lines(1) }, ({ body }) => body.includes('r-1'));
+  const { deliver, taken, time } = sink({ [KEY]: lines(2), other: lines(1) }, ({ body }) => body.includes('r-1'));
+  const startedAt = time.clock.now();
   expect(await deliver(KEY, 'other')).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-0' }] });
   expect(taken).toEqual(['r-0', 'r-0']);
+  // No pause is longer than 20 s, and the last 2 s are the function's.
+  const tookSeconds = time.clock.now() - startedAt;
+  expect(tookSeconds).toBeGreaterThan(60 - 2 - 20);
+  expect(tookSeconds).toBeLessThanOrEqual(60 - 2);
 });
 
 test('an event that is none of S3 goes back to the queue', async () => {
