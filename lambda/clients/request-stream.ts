@@ -66,13 +66,14 @@ export function createRequestStream(
   const once = awsClient(KinesisClient, { ...limits, maxAttempts: 1 }, configuration);
   const reader = awsClient(KinesisClient, limits, configuration);
 
-  async function shardsOf(keys: readonly string[]): Promise<Shard[]> {
+  async function shardsOf(keys: readonly string[], signal?: AbortSignal): Promise<Shard[]> {
     const hashes = keys.map((key) => BigInt(`0x${createHash('md5').update(key).digest('hex')}`));
     const shards: Shard[] = [];
     for (let NextToken: string | undefined, isFirst = true; isFirst || NextToken !== undefined; isFirst = false) {
       // A token stands for the stream.
       const page: ListShardsCommandOutput = await reader.send(
         new ListShardsCommand(NextToken === undefined ? { StreamName: streamName } : { NextToken }),
+        { abortSignal: signal },
       );
       NextToken = page.NextToken;
       for (const shard of page.Shards ?? []) {
@@ -103,7 +104,7 @@ export function createRequestStream(
       }
     },
     async *arrivals(keys, from, to, signal) {
-      for (const { ShardId } of await shardsOf(keys)) {
+      for (const { ShardId } of await shardsOf(keys, signal)) {
         const { ShardIterator } = await reader.send(
           new GetShardIteratorCommand({
             StreamName: streamName,

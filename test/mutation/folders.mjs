@@ -11,7 +11,9 @@ const TESTS = {
   'lambda/clients': [
     'test/lambda/clients',
     'test/lambda/capacity-forecaster/clients.test.ts',
+    'test/lambda/configuration-sweeper/clients.test.ts',
     'test/lambda/cost-guard/clients.test.ts',
+    'test/lambda/notification-webhook/handler.test.ts',
     'test/lambda/scale-events/clients.test.ts',
     'test/lambda/stream-consumer/endpoint-runtime.test.ts',
   ],

@@ -8,7 +8,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { createForecastStore } from '../../../lambda/clients/forecast-store';
 import { createRequestHistory, type CountedMinute } from '../../../lambda/clients/request-history';
-import { PermanentError, RetryableError } from '../../../lib/core/errors';
+import { InputError, PermanentError, RetryableError } from '../../../lib/core/errors';
 import { CapacityForecast } from '../../../lib/scaling/decide/forecast';
 import { configuration, MIDNIGHT } from './world';
 
@@ -104,6 +104,31 @@ describe('the request history', () => {
     ]);
   });
 
+  test('reads nothing of an empty range, and one page of exactly half a week', async () => {
+    client.on(GetMetricDataCommand).resolves({});
+    await expect(pages(MIDNIGHT, MIDNIGHT)).resolves.toEqual([]);
+    await expect(pages(MIDNIGHT, MIDNIGHT + 5040)).resolves.toEqual([[]]);
+  });
+
+  test('reads the one metric of a fleet without another that shows that it runs', async () => {
+    client.on(GetMetricDataCommand).resolves({});
+    const own = createRequestHistory(
+      { namespace: 'Shop', metricName: 'Orders', dimensions: {}, statistic: 'Sum' },
+      new CloudWatchClient(region),
+    );
+    for await (const page of own.read(MIDNIGHT, MIDNIGHT + 1)) expect(page).toEqual([]);
+    const { MetricDataQueries } = client.commandCalls(GetMetricDataCommand)[0]!.args[0].input;
+    expect(MetricDataQueries!.map(({ MetricStat }) => MetricStat!.Metric!.MetricName)).toEqual(['Orders']);
+  });
+
+  test('keeps the count of a minute, whichever metric has it first', async () => {
+    const of = (Id: string, Values: number[]) => ({ Id, Timestamps: [at(MIDNIGHT)], Values });
+    client
+      .on(GetMetricDataCommand)
+      .resolves({ MetricDataResults: [of('liveness', [1]), of('requests', [4]), of('liveness', [1])] });
+    await expect(pages(MIDNIGHT, MIDNIGHT + 1)).resolves.toEqual([[{ minute: MIDNIGHT, requests: 4 }]]);
+  });
+
   test('sorts minutes that arrive out of order', async () => {
     client.on(GetMetricDataCommand).resolves({
       MetricDataResults: [{ Id: 'requests', Timestamps: [at(MIDNIGHT + 1), at(MIDNIGHT)], Values: [7, 5] }],
@@ -131,6 +156,8 @@ describe('the request history', () => {
     const reading = pages(MIDNIGHT, MIDNIGHT + 2);
     await expect(reading).rejects.toThrow(kind);
     await expect(reading).rejects.toThrow(`AWS/SageMaker Invocations cannot be read (${StatusCode}, Why: because)`);
+    client.on(GetMetricDataCommand).resolves({ MetricDataResults: [{ Id: 'requests', StatusCode }] });
+    await expect(pages(MIDNIGHT, MIDNIGHT + 2)).rejects.toThrow(`Invocations cannot be read (${StatusCode})`);
   });
 });
 
@@ -178,6 +205,50 @@ describe('the forecast store', () => {
       ConditionExpression: 'attribute_not_exists(#name)',
       ExpressionAttributeNames: { '#name': 'fleet' },
     });
+  });
+
+  const item = { generation: { N: '7' }, state: { S: JSON.stringify(state) } };
+
+  test('reads the smallest numbers that a state may have', async () => {
+    client
+      .on(GetItemCommand)
+      .resolves({ Item: { ...item, generation: { N: '1' }, floor: { N: '0' }, countedMinute: { N: '0' } } });
+    await expect(store.load()).resolves.toEqual({ generation: 1, state, floor: 0, countedMinute: 0 });
+  });
+
+  test('remembers up to which minute it counted', async () => {
+    client.on(PutItemCommand).resolves({});
+    await store.claim({ generation: 7, state, countedMinute: MIDNIGHT });
+    const { Item } = client.commandCalls(PutItemCommand)[0]!.args[0].input;
+    client.on(GetItemCommand).resolves({ Item });
+    await expect(store.load()).resolves.toEqual({ generation: 7, state, countedMinute: MIDNIGHT });
+  });
+
+  test.each([
+    ['no generation', { state: item.state }, 'generation is missing'],
+    [
+      'a generation of zero',
+      { ...item, generation: { N: '0' } },
+      'generation is 0; expected a whole number of at least 1',
+    ],
+    ['a generation in parts', { ...item, generation: { N: '1.5' } }, 'generation is 1.5; expected a whole'],
+    [
+      'a generation that is no number',
+      { ...item, generation: { S: 'x' } },
+      'generation is undefined; expected a whole',
+    ],
+    ['a floor below zero', { ...item, floor: { N: '-1' } }, 'floor is -1; expected a whole number of at least 0'],
+    ['no state', { generation: item.generation }, 'state'],
+    ['a state of another version', { ...item, state: { S: '{}' } }, 'state'],
+  ])('refuses an item with %s, and says which one to delete and what that costs', async (_, Item, problem) => {
+    client.on(GetItemCommand).resolves({ Item });
+    const loading = store.load();
+    await expect(loading).rejects.toThrow(InputError);
+    await expect(loading).rejects.toThrow(problem);
+    await expect(loading).rejects.toThrow(
+      `the item with fleet '${configuration.resourceId}' of table forecasts is no state of this version of the forecaster; deploy the ` +
+        'version that wrote it, or delete the item: the forecast then learns again from the metrics of 14 days',
+    );
   });
 
   test('yields to an earlier claim, and throws other errors', async () => {

@@ -46,6 +46,50 @@ describe('the capacity of a variant', () => {
     });
   });
 
+  test('is that of the deployment under way where the variant is new', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      EndpointStatus: 'Updating',
+      PendingDeploymentSummary: {
+        EndpointConfigName: 'next',
+        ProductionVariants: [
+          { VariantName: 'other', CurrentInstanceCount: 9, DesiredInstanceCount: 9 },
+          { VariantName: 'main', CurrentInstanceCount: 1, DesiredInstanceCount: 2 },
+        ],
+      },
+    });
+    expect(await client.variantCapacity('chat', 'main')).toEqual({
+      currentByType: {},
+      currentCapacity: 1,
+      desiredCapacity: 2,
+    });
+  });
+
+  test('is zero where the service describes none yet', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      EndpointStatus: 'Updating',
+      ProductionVariants: [
+        {
+          VariantName: 'main',
+          InstancePools: [{ InstanceType: 'ml.g5.xlarge' }, { CurrentInstanceCount: 1 }] as never,
+        },
+      ],
+      PendingDeploymentSummary: { EndpointConfigName: 'next' },
+    });
+    expect(await client.variantCapacity('chat', 'main')).toEqual({
+      currentByType: {},
+      currentCapacity: 0,
+      desiredCapacity: 0,
+    });
+  });
+
+  test('adds up the pools of one type', async () => {
+    const pool = (count: number) => ({ InstanceType: 'ml.g5.xlarge' as const, CurrentInstanceCount: count });
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 3, InstancePools: [pool(1), pool(2)] }],
+    });
+    expect((await client.variantCapacity('chat', 'main')).currentByType).toEqual({ 'ml.g5.xlarge': 3 });
+  });
+
   test('is an error when the endpoint has no such variant', async () => {
     sagemaker.on(DescribeEndpointCommand).resolves({ EndpointStatus: 'Failed' });
     await expect(client.variantCapacity('chat', 'main')).rejects.toThrow('endpoint chat (Failed) has no variant main');
@@ -84,6 +128,19 @@ describe('the state of a fleet', () => {
       desired: 2,
       current: 0,
     });
+  });
+
+  test('is unknown while the service does not describe the component', async () => {
+    sagemaker.on(DescribeInferenceComponentCommand).resolves({});
+    const component = { resourceId: 'inference-component/small', fleetName: 'small' };
+    await expect(client.fleetState(component)).resolves.toEqual({
+      status: '',
+      configName: null,
+      desired: null,
+      current: null,
+    });
+    sagemaker.on(DescribeEndpointCommand).resolves({ ProductionVariants: [{ VariantName: 'main' }] });
+    await expect(client.fleetState(fleet)).resolves.toMatchObject({ status: '', desired: null, current: null });
   });
 
   test('is unknown while the service does not describe it', async () => {

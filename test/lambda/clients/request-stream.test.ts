@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequestStream } from '../../../lambda/clients/request-stream';
@@ -59,12 +60,17 @@ describe('the stream of requests', () => {
       shardId: 's',
       sequenceNumber: '9',
     });
-    expect(kinesis.calls[0]!.input).toMatchObject({ PartitionKey: 'k', SequenceNumberForOrdering: '8', Data: 'e30=' });
+    await kinesis.stream().put(record);
+    const input = { StreamName: 'requests', PartitionKey: 'k', Data: 'e30=' };
+    expect(kinesis.calls.map((call) => call.input)).toEqual([{ ...input, SequenceNumberForOrdering: '8' }, input]);
   });
 
   test.each([
     ['a stream without room', 400, 'ProvisionedThroughputExceededException', 'throttled'],
+    ['a stream that is asked too often', 400, 'ThrottlingException', 'throttled'],
+    ['a key that is asked too often', 400, 'KMSThrottlingException', 'throttled'],
     ['a failure of the service', 500, 'InternalFailureException', 'unknown'],
+    ['a redirection', 307, 'Other', 'unknown'],
   ])('tells %s apart, in one attempt', async (_name, status, type, kind) => {
     kinesis.answer = () => ({ status, body: { __type: type, message: 'no' } });
     expect(await kinesis.stream().put(record)).toMatchObject({ kind });
@@ -121,5 +127,52 @@ describe('the stream of requests', () => {
       ...['ListShards', 'ListShards', 'GetShardIterator', 'GetRecords', 'GetRecords', 'GetRecords'],
     ]);
     expect(kinesis.calls[2]!.input).toMatchObject({ ShardIteratorType: 'AT_TIMESTAMP', Timestamp: 90 });
+  });
+
+  /** Hash key of the partition key 'k': its MD5 sum. */
+  const HASH = BigInt(`0x${createHash('md5').update('k').digest('hex')}`);
+
+  test('reads each shard whose hash keys have one of the keys, its first and its last included', async () => {
+    const shard = (ShardId: string, from: bigint, to: bigint) => ({
+      ShardId,
+      HashKeyRange: { StartingHashKey: String(from), EndingHashKey: String(to) },
+      SequenceNumberRange: { StartingSequenceNumber: '0' },
+    });
+    kinesis.answer = (operation, input) => {
+      const shards = [shard('below', 0n, HASH - 1n), shard('last', 0n, HASH), shard('first', HASH, HASH + 9n)];
+      if (operation === 'ListShards')
+        return { status: 200, body: { Shards: [...shards, shard('above', HASH + 1n, HASH + 9n)] } };
+      if (operation === 'GetShardIterator') return { status: 200, body: { ShardIterator: input['ShardId'] } };
+      return { status: 200, body: { Records: [], MillisBehindLatest: 0 } };
+    };
+    const readFor = async (...keys: string[]): Promise<unknown[]> => {
+      kinesis.calls.length = 0;
+      for await (const one of kinesis.stream().arrivals(keys, 90, 200)) throw new Error(JSON.stringify(one));
+      return kinesis.calls.flatMap(({ operation, input }) =>
+        operation === 'GetRecords' ? [input['ShardIterator']] : [],
+      );
+    };
+    expect(await readFor('k')).toEqual(['last', 'first']);
+    // The hash of 'a' is below that of 'k'.
+    expect(await readFor('k', 'a')).toEqual(['below', 'last', 'first']);
+  });
+
+  test('reads on while records may still come within the time, also at the end of the shard', async () => {
+    const arrival = { SequenceNumber: '1', PartitionKey: 'k', Data: 'e30=', ApproximateArrivalTimestamp: 200 };
+    const pages: { readonly [iterator: string]: object } = {
+      one: { Records: [arrival], NextShardIterator: 'two', MillisBehindLatest: 0 },
+      two: { Records: [{ ...arrival, SequenceNumber: '2' }], NextShardIterator: 'three', MillisBehindLatest: 0 },
+      three: { Records: [], NextShardIterator: 'four', MillisBehindLatest: 0 },
+    };
+    kinesis.answer = (operation, input) => {
+      const range = { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) };
+      const whole = { ShardId: 's', HashKeyRange: range, SequenceNumberRange: { StartingSequenceNumber: '0' } };
+      if (operation === 'ListShards') return { status: 200, body: { Shards: [whole] } };
+      if (operation === 'GetShardIterator') return { status: 200, body: { ShardIterator: 'one' } };
+      return { status: 200, body: pages[String(input['ShardIterator'])]! };
+    };
+    const found: string[] = [];
+    for await (const { sequenceNumber } of kinesis.stream().arrivals(['k'], 90, 200)) found.push(sequenceNumber);
+    expect(found).toEqual(['1', '2']);
   });
 });

@@ -39,8 +39,16 @@ describe('scalable targets', () => {
   });
 
   test('tells a target that is not registered', async () => {
-    scaling.on(DescribeScalableTargetsCommand).resolves({ ScalableTargets: [] });
-    expect(await client.limits(target)).toEqual({ kind: 'not-registered' });
+    const other = {
+      ServiceNamespace: 'sagemaker',
+      ResourceId: 'endpoint/x/variant/main',
+      MinCapacity: 1,
+      MaxCapacity: 8,
+    };
+    for (const response of [{ ScalableTargets: [] }, {}, { ScalableTargets: [other as ScalableTarget] }]) {
+      scaling.on(DescribeScalableTargetsCommand).resolves(response);
+      expect(await client.limits(target)).toEqual({ kind: 'not-registered' });
+    }
   });
 
   test.each([{ MinCapacity: 1 }, { MaxCapacity: 8 }, {}])('takes %j of a target for no answer', async (limits) => {
@@ -68,7 +76,13 @@ describe('scalable targets', () => {
       { minCapacity: 9, maxCapacity: 12 },
       [{ MaxCapacity: 12 }, { MinCapacity: 9 }],
     ],
+    [
+      'sets a minimum as large as the maximum in force before the maximum',
+      { minCapacity: 8, maxCapacity: 12 },
+      [{ MinCapacity: 8 }, { MaxCapacity: 12 }],
+    ],
     ['sets the maximum alone', { maxCapacity: 3 }, [{ MaxCapacity: 3 }]],
+    ['sets a minimum above the maximum in force alone', { minCapacity: 9 }, [{ MinCapacity: 9 }]],
   ])('%s, each in a request of its own, which registers nothing', async (_, limits, expected) => {
     scaling.on(RegisterScalableTargetCommand).resolves({});
     await client.setLimits(target, limits, undefined, { minCapacity: 2, maxCapacity: 8 });

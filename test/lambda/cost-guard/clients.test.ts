@@ -76,11 +76,59 @@ describe('the client of metered executions', () => {
     expect(await client.describe('arn:waited', [machine])).toMatchObject({ billableSeconds: 3600, endedAt: 20_000 });
   });
 
+  test('follows the pages as long as an older execution may run, and no longer', async () => {
+    const WAIT = 2 * 86_400;
+    const since = 1_000_000;
+    const oldest = since - machine.maxRuntimeSeconds - WAIT;
+    const pages = [execution('new', since), execution('waits', oldest), execution('ended', oldest - 1, since - 1)];
+    for (const [index, one] of pages.entries())
+      stepFunctions
+        .on(ListExecutionsCommand, { nextToken: index === 0 ? undefined : String(index) })
+        .resolves({ executions: [one] as never, nextToken: String(index + 1) });
+    const names = (await client.since(machine, since)).map(({ name }) => name);
+    expect(names).toEqual(['arn:new', 'arn:waits']);
+    expect(stepFunctions.commandCalls(ListExecutionsCommand).map(({ args }) => args[0].input)).toEqual(
+      [undefined, '1', '2'].map((nextToken) => ({ stateMachineArn: 'arn:machine', maxResults: 1000, nextToken })),
+    );
+  });
+
+  test('counts an execution that ended at that moment, and none that ended before', async () => {
+    stepFunctions.on(ListExecutionsCommand).resolves({
+      executions: [execution('then', 10, 500), execution('before', 10, 499.9)] as never,
+    });
+    expect((await client.since(machine, 500)).map(({ name }) => name)).toEqual(['arn:then']);
+  });
+
+  test('reads ten pages at most', async () => {
+    stepFunctions.on(ListExecutionsCommand).resolves({ executions: [execution('x', 500)] as never, nextToken: 'more' });
+    expect(await client.since(machine, 500)).toHaveLength(10);
+  });
+
+  test.each([{ executions: [] as never, nextToken: 'more' }, {}])(
+    'ends at a page without executions: %j',
+    async (page) => {
+      stepFunctions.on(ListExecutionsCommand).resolves(page);
+      expect(await client.since(machine, 500)).toEqual([]);
+      expect(stepFunctions.commandCalls(ListExecutionsCommand)).toHaveLength(1);
+    },
+  );
+
+  test('describes an execution by its machine; one of another machine costs nothing', async () => {
+    stepFunctions.on(DescribeExecutionCommand).resolves(execution('x', 100, 160) as never);
+    expect(await client.describe('arn:x', [{ ...machine, stateMachineArn: 'arn:other' }, machine])).toMatchObject({
+      instanceType: 'arn:machine',
+      maxRuntimeSeconds: 3600,
+      billableSeconds: 60,
+    });
+    expect(await client.describe('arn:x', [])).toMatchObject({ instanceType: 'arn:machine', billableSeconds: 0 });
+  });
+
   test('stops an execution with a reason', async () => {
     await client.stop('arn:running');
     expect(stepFunctions.commandCalls(StopExecutionCommand)[0]!.args[0].input).toMatchObject({
       executionArn: 'arn:running',
       error: 'Tidegate.Stopped',
+      cause: expect.stringContaining('its notification says why'),
     });
   });
 });
@@ -139,6 +187,39 @@ describe('the training jobs client', () => {
       expect.objectContaining({ name: 'tg-1', instanceType: 'ml.g5.xlarge', instanceCount: 2, ...expected }),
     );
   });
+});
+
+test.each([
+  [
+    {
+      InstanceGroups: [
+        { InstanceType: 'ml.g5.xlarge', InstanceCount: 2 },
+        { InstanceType: 'ml.g5.xlarge', InstanceCount: 3 },
+        {},
+      ],
+    },
+    { instanceType: 'ml.g5.xlarge', instanceCount: 5 },
+  ],
+  [undefined, { instanceType: 'an unknown type', instanceCount: 0 }],
+])('the training jobs client describes the instances of %j', async (ResourceConfig, expected) => {
+  sagemaker.on(DescribeTrainingJobCommand).resolves({ TrainingJobStatus: 'Stopped', ResourceConfig } as never);
+  expect(await createTrainingJobsClient(new SageMakerClient(region)).describe('tg-1')).toMatchObject(expected);
+});
+
+test.each(['Completed', 'Failed', 'Stopped', 'Deleting'])(
+  'a training job that is %s has ended',
+  async (TrainingJobStatus) => {
+    sagemaker.on(DescribeTrainingJobCommand).resolves({ TrainingJobStatus, CreationTime: new Date(7000) } as never);
+    expect(await createTrainingJobsClient(new SageMakerClient(region)).describe('tg-1')).toMatchObject({ endedAt: 7 });
+  },
+);
+
+test('the training jobs client knows pages without jobs, and jobs without names', async () => {
+  sagemaker
+    .on(ListTrainingJobsCommand)
+    .resolvesOnce({ NextToken: 'more' } as never)
+    .resolvesOnce({ TrainingJobSummaries: [{}, { TrainingJobName: 'tg-2' }] as never });
+  expect(await createTrainingJobsClient(new SageMakerClient(region)).changedSince('tg-', 0)).toEqual(['tg-2']);
 });
 
 test('the training jobs client stops a job by its name', async () => {
@@ -229,6 +310,51 @@ describe('the guard store', () => {
     expect(await store.write(state, [record])).toBe(false);
   });
 
+  test('names the table and the items of each call', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    dynamodb.on(GetItemCommand).resolves({});
+    dynamodb.on(TransactWriteItemsCommand).resolves({});
+    const key = { pk: { S: 'guard' }, sk: { S: 'state' } };
+    await store.load();
+    expect(dynamodb.commandCalls(GetItemCommand)[0]!.args[0].input).toEqual({
+      TableName: 'guard',
+      Key: key,
+      ConsistentRead: true,
+    });
+    await store.write({ ...state, generation: 1 });
+    expect(dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input).toMatchObject({
+      TableName: 'guard',
+      Item: { ...key, generation: { N: '1' } },
+      ExpressionAttributeNames: { '#pk': 'pk' },
+    });
+    await store.write(state, [record]);
+    const [first, second] = dynamodb.commandCalls(TransactWriteItemsCommand)[0]!.args[0].input.TransactItems!;
+    expect(first!.Put).toMatchObject({
+      TableName: 'guard',
+      Item: key,
+      ConditionExpression: '#generation = :stored',
+      ExpressionAttributeNames: { '#generation': 'generation' },
+    });
+    expect(second!.Put).toMatchObject({ TableName: 'guard', Item: { pk: { S: 'guard' }, level: { S: 'shrink' } } });
+  });
+
+  test('refuses training starts once the budget is spent, unless it is told that the guard is in a dry run', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    await store.write({ ...state, memory: { ...memory, level: 'shrink' } });
+    expect(dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input.Item!['trainingStarts']).toEqual({ S: 'REFUSED' });
+  });
+
+  test('takes a transaction for a lost race if one of its writes is, and no other', async () => {
+    const canceled = (CancellationReasons?: { Code: string }[]) =>
+      new TransactionCanceledException({ message: 'canceled', $metadata: {}, CancellationReasons });
+    dynamodb
+      .on(TransactWriteItemsCommand)
+      .rejectsOnce(canceled([{ Code: 'None' }, { Code: 'ConditionalCheckFailed' }]))
+      .rejects(canceled());
+    expect(await store.write(state, [record])).toBe(false);
+    await expect(store.write(state, [record])).rejects.toThrow('canceled');
+  });
+
   test('does not take a throttled write for a lost race', async () => {
     const CancellationReasons = [{ Code: 'ThrottlingError' }];
     dynamodb
@@ -271,6 +397,8 @@ describe('the other clients', () => {
     const parameters = createParameters(new SSMClient(region));
     ssm.on(GetParameterCommand, { Name: 'a' }).resolves({ Parameter: { Value: 'text' } });
     ssm.on(GetParameterCommand, { Name: 'b' }).resolves({});
+    ssm.on(GetParameterCommand, { Name: 'secret', WithDecryption: true }).resolves({ Parameter: { Value: 'plain' } });
+    expect(await parameters.read('secret')).toBe('plain');
     expect(await parameters.read('a')).toBe('text');
     await expect(parameters.read('b')).rejects.toThrow('parameter b has no value');
   });

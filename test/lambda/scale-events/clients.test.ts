@@ -88,6 +88,29 @@ describe('scaling activities', () => {
     expect(tokens).toEqual([undefined, 'page 2']);
   });
 
+  test('may have no description, cause or end, and are left out without an id, a fleet or a status', async () => {
+    const bare = {
+      ActivityId: 'a',
+      ResourceId: resourceId,
+      StartTime: new Date(100_000),
+      StatusCode: 'InProgress' as const,
+    };
+    const incomplete = ['ActivityId', 'ResourceId', 'StartTime', 'StatusCode'].map((name) => ({
+      ...bare,
+      [name]: undefined,
+    }));
+    client
+      .on(DescribeScalingActivitiesCommand)
+      .resolvesOnce({ ScalingActivities: [bare, ...incomplete] as never, NextToken: 'more' })
+      .resolvesOnce({});
+    await expect(
+      createScalingActivities(new ApplicationAutoScalingClient(configuration)).recent(fleet),
+    ).resolves.toEqual({
+      activities: [{ activityId: 'a', resourceId, description: '', cause: '', startedAt: 100, status: 'InProgress' }],
+      complete: true,
+    });
+  });
+
   test('are read for ten pages at most', async () => {
     client.on(DescribeScalingActivitiesCommand).resolves(page('c', 'Failed', 'more'));
     const recent = await createScalingActivities(new ApplicationAutoScalingClient(configuration)).recent(fleet);
@@ -118,14 +141,28 @@ describe('the scale-event store', () => {
     expect(client.commandCalls(PutItemCommand)[0]!.args[0].input).toMatchObject({
       TableName: 'events',
       ConditionExpression: 'attribute_not_exists(#key)',
-      Item: {
-        resourceId: { S: resourceId },
-        eventKey: { S: '00000000100500#activity/a' },
-        expiresAt: { N: '201' },
-        kind: { S: 'scale-out' },
-        from: { NULL: true },
-        to: { N: '4' },
-      },
+      ExpressionAttributeNames: { '#key': 'eventKey' },
+    });
+    const item = {
+      resourceId: { S: resourceId },
+      eventKey: { S: '00000000100500#activity/a' },
+      expiresAt: { N: '201' },
+      id: { S: 'activity/a' },
+      atSeconds: { N: '100.5' },
+      kind: { S: 'scale-out' },
+      from: { NULL: true },
+      to: { N: '4' },
+      reason: { S: 'an alarm' },
+      source: { S: 'scaling-activity' },
+    };
+    expect(client.commandCalls(PutItemCommand)[0]!.args[0].input.Item).toEqual(item);
+    await createScaleEventStore('events', new DynamoDBClient(configuration)).putIfAbsent(
+      { ...event, from: null, knownAtSeconds: 160 },
+      200.2,
+    );
+    expect(client.commandCalls(PutItemCommand)[1]!.args[0].input.Item).toEqual({
+      ...item,
+      knownAtSeconds: { N: '160' },
     });
   });
 
@@ -228,6 +265,35 @@ describe('metrics', () => {
         },
       ],
     });
+  });
+
+  test('are put once where a call is full', async () => {
+    client.on(PutMetricDataCommand).resolves({});
+    await metrics.put(Array.from({ length: 1000 }, () => value));
+    expect(client.commandCalls(PutMetricDataCommand)).toHaveLength(1);
+  });
+
+  test('of high resolution have it', async () => {
+    client.on(PutMetricDataCommand).resolves({});
+    await metrics.put([
+      { ...value, isHighResolution: true },
+      { ...value, isHighResolution: false },
+    ]);
+    const { MetricData } = client.commandCalls(PutMetricDataCommand)[0]!.args[0].input;
+    expect(MetricData!.map((datum) => datum.StorageResolution)).toEqual([1, undefined]);
+  });
+
+  test('that are too large for a call are put in two', async () => {
+    client.on(PutMetricDataCommand).rejectsOnce(refused('RequestEntityTooLarge', 413)).resolves({});
+    await metrics.put([value, value]);
+    expect(warnings).toEqual([]);
+    expect(client.commandCalls(PutMetricDataCommand)).toHaveLength(3);
+  });
+
+  test('are not put again where CloudWatch is not reached', async () => {
+    client.on(PutMetricDataCommand).rejects(new Error('socket hang up'));
+    await expect(metrics.put([value, value])).rejects.toThrow('socket hang up');
+    expect(client.commandCalls(PutMetricDataCommand)).toHaveLength(1);
   });
 
   test('are not put when there are none', async () => {

@@ -30,6 +30,19 @@ describe('an error of InvokeEndpoint', () => {
     ['a request the service refuses', serviceError('ValidationError', 400), RequestFailedError],
     ['a refused permission', serviceError('AccessDeniedException', 400), PermanentError],
     ['a refused signature', serviceError('IncompleteSignature', 403), PermanentError],
+    ['a caller without credentials', serviceError('MissingAuthenticationToken', 401), PermanentError],
+    ...['AccessDenied', 'UnrecognizedClientException', 'ExpiredTokenException', 'InvalidSignatureException'].map(
+      (name): [string, Error, typeof PermanentError] => [`${name}`, serviceError(name, 400), PermanentError],
+    ),
+    ...[408, 425, 502, 504].map((OriginalStatusCode): [string, Error, typeof RetryableError] => [
+      `a container that is busy (${OriginalStatusCode})`,
+      serviceError('ModelError', 424, { OriginalStatusCode }),
+      RetryableError,
+    ]),
+    ['a container without a place', serviceError('ModelError', 424, { OriginalStatusCode: 429 }), EndpointBusyError],
+    ['a service without a place', serviceError('Other', 429), EndpointBusyError],
+    ['a service that is late', serviceError('Other', 408), RetryableError],
+    ['a redirection', serviceError('Other', 307), RetryableError],
   ])('%s', (_, error, expected) => {
     const classified = classifyInvocationError(error);
     expect(classified.constructor).toBe(expected);
@@ -43,6 +56,24 @@ describe('an error of InvokeEndpoint', () => {
       expect(classifyInvocationError(error).constructor).toBe(RetryableError);
     },
   );
+});
+
+test.each<[unknown, string]>([
+  [serviceError('ValidationError', 400), 'ValidationError: ValidationError happened'],
+  [
+    serviceError('ModelError', 424, { OriginalMessage: 'too long', OriginalStatusCode: 422 }),
+    'the model returned 422: too long',
+  ],
+  [serviceError('ModelError', 424), 'the model returned 500: ModelError happened'],
+  [{ name: 'ModelError' }, 'the model returned 500: no message'],
+  ['socket hang up', 'Error: socket hang up'],
+])('the error of an invocation says what SageMaker said (%#)', (thrown, message) => {
+  expect(classifyInvocationError(thrown).message).toBe(message);
+});
+
+test('errors of invocations can be told apart by their names', () => {
+  expect(new RequestFailedError('x', 500).name).toBe('RequestFailedError');
+  expect(new EndpointBusyError('x').name).toBe('EndpointBusyError');
 });
 
 describe('the client of the endpoint', () => {
