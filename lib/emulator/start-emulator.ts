@@ -101,7 +101,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   const cloudWatch = new CloudWatch();
 
   const hosting = new SageMakerHosting(
-    { engine, driver, events, capacity, reservations, priceOf, random, log },
+    { engine, clock, driver, events, capacity, reservations, priceOf, random, log },
     options,
   );
   const { models, configs, endpoints, components, streams, invocations } = hosting;
@@ -194,7 +194,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     stop: async () => {
       driver.stop();
       stopping.abort(new Error('the local services are stopping'));
-      invocations.close();
+      await hosting.close();
       await kafka?.stop();
       await server.close();
       await trainingJobs.close();

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { pythonWithTorch } from '../training/torch';
 
-const REQUIREMENTS = path.join(__dirname, 'requirements.txt');
+const REQUIREMENTS = path.join(__dirname, '../../lib/emulator/model-server/onnx/requirements.txt');
 const [, VERSION] = /^onnxruntime==(\S+)/m.exec(fs.readFileSync(REQUIREMENTS, 'utf8'))!;
 const INSTALL_TIMEOUT_MS = 600_000;
 

@@ -24,6 +24,8 @@ export interface PythonPackages {
   readonly module: string;
   /** Maximum Python version for which the pins have packages. @default - any from 3.10 on */
   readonly newest?: PythonVersion;
+  /** Interpreter whose own packages the environment sees too. @default - any Python of a fitting version, without its packages */
+  readonly base?: string;
   /** Size and time of the installation, for the message before it. @default - not in the message */
   readonly cost?: string;
   /** Time-out of the installation, milliseconds. @default 300000 */
@@ -65,12 +67,13 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
   const { requirements, title, cost, installTimeoutMs: timeout = INSTALL_TIMEOUT_MS } = packages;
   const wanted = await stampOf(requirements);
 
-  const python = await findPython(environment, packages.newest);
+  const python = packages.base ?? (await findPython(environment, packages.newest));
   options.onInstall?.(`installing ${title} (Python packages, once${cost === undefined ? '' : `: ${cost}`})`);
   await fs.mkdir(home, { recursive: true });
   const building = await fs.mkdtemp(path.join(home, `${packages.folder}-building-`));
   try {
-    await run(python, ['-m', 'venv', building], { env: environment, timeout });
+    const seen = packages.base === undefined ? [] : ['--system-site-packages'];
+    await run(python, ['-m', 'venv', ...seen, building], { env: environment, timeout });
     await run(
       path.join(building, 'bin', 'python'),
       [

@@ -8,13 +8,17 @@ import {
 import type { PricePerHour } from '../account/billing';
 import type { Capacity } from '../account/capacity';
 import type { Reservations } from '../account/reservations';
+import type { RunClock } from '../clock';
 import type { Driver } from '../driver';
 import type { EngineClient } from '../engine/engine-client';
 import type { AccountEvents } from '../events';
+import { ArtifactModels } from '../model-server/onnx/artifact-models';
 import { InferenceComponents } from './components/inference-components';
 import { EndpointConfigs } from './endpoints/endpoint-configs';
 import { Endpoints } from './endpoints/endpoints';
 import { FleetFactory } from './endpoints/fleet-factory';
+import { ContainerNetworks } from './invocations/container-networks';
+import { CapturedExchanges } from './invocations/captured-exchanges';
 import { Invocations } from './invocations/invocations';
 import { ResponseStreams } from './invocations/response-streams';
 import { Models } from './models';
@@ -29,6 +33,14 @@ export interface HostingOptions {
   readonly queueLimitPerInstance?: number;
   /** A real model server, whose predictions become part of the endpoints' responses. @default none */
   readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
+  /** ONNX Runtime, which runs the network of each model's artifact on tensors in the form of Triton. @default - tensors are refused */
+  readonly onnxRuntime?: {
+    readonly projectDirectory: string;
+    /** An interpreter with ONNX Runtime. */
+    readonly python: string;
+    /** Folder of the artifacts, which is created. */
+    readonly directory: string;
+  };
 }
 
 const QUEUE_LIMIT_PER_INSTANCE = 256;
@@ -43,10 +55,13 @@ export class SageMakerHosting {
   public readonly components: InferenceComponents;
   public readonly streams = new ResponseStreams();
   public readonly invocations: Invocations;
+  private readonly artifacts: ArtifactModels | undefined;
+  private readonly capture: CapturedExchanges;
 
   public constructor(
     parts: {
       readonly engine: EngineClient;
+      readonly clock: RunClock;
       readonly driver: Driver;
       readonly events: AccountEvents;
       readonly capacity: Capacity;
@@ -57,10 +72,13 @@ export class SageMakerHosting {
     },
     options: HostingOptions,
   ) {
-    const { engine, driver, events, capacity, reservations, priceOf, random, log } = parts;
+    const { engine, clock, driver, events, capacity, reservations, priceOf, random, log } = parts;
     const profile = options.profile ?? DEFAULT_SERVICE_PROFILE;
     const queueLimit = options.queueLimitPerInstance ?? QUEUE_LIMIT_PER_INSTANCE;
     this.models = new Models(engine);
+    this.artifacts = options.onnxRuntime && new ArtifactModels({ ...options.onnxRuntime, engine });
+    this.capture = new CapturedExchanges({ clock, engine, random: random.fork('data-capture'), log });
+    const networks = new ContainerNetworks(this.models, this.artifacts);
     this.configs = new EndpointConfigs(this.models, priceOf);
     this.endpoints = new Endpoints({
       configs: this.configs,
@@ -84,6 +102,7 @@ export class SageMakerHosting {
           publish: (topicArn, message) => engine.publish(topicArn, JSON.stringify(message)),
         },
         profile,
+        networks,
         driver,
         log,
       },
@@ -98,9 +117,17 @@ export class SageMakerHosting {
     this.invocations = new Invocations({
       endpoints: this.endpoints,
       profile,
+      networks,
+      capture: this.capture,
       random: random.fork('variants'),
       streams: this.streams,
       modelServer: options.modelServer,
     });
+  }
+  /** Ends every open request, writes the last copies, and ends the networks. */
+  public async close(): Promise<void> {
+    this.invocations.close();
+    await this.capture.close();
+    await this.artifacts?.stop();
   }
 }

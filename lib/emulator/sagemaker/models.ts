@@ -1,6 +1,7 @@
 import type { EpochSeconds } from '../../core/time';
 import { sageMakerArn } from '../account/arns';
 import type { EngineClient } from '../engine/engine-client';
+import type { ModelData } from '../model-server/onnx/artifact-models';
 import { parseWith } from '../http/schema-parts';
 import { parseS3Location, s3UriOf } from '../account/s3-location';
 import { validationError } from '../http/service-error';
@@ -42,6 +43,16 @@ export class Models {
     const model = this.stored.get(name);
     if (!model) throw validationError(`Could not find model "${sageMakerArn('model', name)}".`);
     return model;
+  }
+
+  /** Location of the data of a model's first container; undefined where it has none. */
+  public dataOf(name: string): ModelData | undefined {
+    const { PrimaryContainer, Containers } = this.describe(name).request;
+    const container = PrimaryContainer ?? Containers?.[0];
+    const source = container?.ModelDataSource?.S3DataSource;
+    const uri = container?.ModelDataUrl ?? source?.S3Uri;
+    if (uri === undefined) return undefined;
+    return { ...parseS3Location(uri), isArchive: source === undefined || source.CompressionType === 'Gzip' };
   }
 
   public has(name: string): boolean {

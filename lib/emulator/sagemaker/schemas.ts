@@ -169,12 +169,32 @@ const asyncInferenceConfig = z.strictObject({
   }),
 });
 
+/** Source: API reference, DataCaptureConfig. */
+const dataCaptureConfig = z.strictObject({
+  EnableCapture: flag().optional(),
+  InitialSamplingPercentage: wholeNumber(0, 100),
+  DestinationS3Uri: s3Uri(),
+  KmsKeyId: z.string().max(2048).optional(),
+  CaptureOptions: z
+    .array(z.strictObject({ CaptureMode: z.enum(['Input', 'Output', 'InputAndOutput']) }))
+    .min(1)
+    .max(32),
+  CaptureContentTypeHeader: z
+    .strictObject({
+      CsvContentTypes: z.array(z.string()).min(1).max(10).optional(),
+      JsonContentTypes: z.array(z.string()).min(1).max(10).optional(),
+    })
+    .optional(),
+});
+
+export type DataCaptureConfig = z.output<typeof dataCaptureConfig>;
+
 export const endpointConfigSchema = z.strictObject({
   EndpointConfigName: resourceName(),
   ProductionVariants: z.array(productionVariant).min(1).max(10),
   ShadowProductionVariants: z.array(productionVariant).max(1).optional(),
   AsyncInferenceConfig: asyncInferenceConfig.optional(),
-  DataCaptureConfig: keptAsIs().optional(),
+  DataCaptureConfig: dataCaptureConfig.optional(),
   ExplainerConfig: keptAsIs().optional(),
   ExecutionRoleArn: z.string().optional(),
   VpcConfig: vpcConfig.optional(),

@@ -47,8 +47,10 @@ export class VariantFleet {
   private ended: { readonly [instanceType: string]: number } = {};
   private nextNumber = 1;
   private perInstance = 0;
-  /** Error responses since the last drain, by the numbers of the generations whose models are broken. */
-  private readonly errors = new Map<number, number>();
+  /** Error responses since the last drain, by the numbers of the generations. */
+  private readonly errors = new Map<number, { client: number; server: number }>();
+  /** Configurations by the numbers of the generations, of ended ones too, whose last requests may still be on their way. */
+  private readonly specs = new Map<number, VariantSpec>();
 
   public constructor(
     private readonly makeFleet: (spec: VariantSpec, generation: number, at: EpochSeconds) => EndpointFleet,
@@ -77,7 +79,7 @@ export class VariantFleet {
     const number = this.nextNumber++;
     for (const generation of this.generations) generation.received = 0;
     this.generations.push({ number, spec, fleet: this.makeFleet(spec, number, at), retired: false, received: 0 });
-    if (spec.fault === 'errors') this.errors.set(number, 0);
+    this.specs.set(number, spec);
   }
 
   /** Ends a configuration: its instances complete their requests and terminate. */
@@ -174,12 +176,17 @@ export class VariantFleet {
     };
   }
 
-  /** True if the model on an instance responds with an error; counts the response. */
-  public respondsWithError(instanceId: string): boolean {
-    const number = Number(instanceId.slice(instanceId.lastIndexOf('-') + 1));
-    const count = this.errors.get(number);
-    if (count !== undefined) this.errors.set(number, count + 1);
-    return count !== undefined;
+  /** Configuration of an instance. */
+  public specOf(instanceId: string): VariantSpec {
+    return this.specs.get(generationOf(instanceId)) ?? this.spec;
+  }
+
+  /** Counts an error response of an instance's model: HTTP 4xx (`client`) or 5xx (`server`). */
+  public countError(instanceId: string, side: 'client' | 'server'): void {
+    const number = generationOf(instanceId);
+    const count = this.errors.get(number) ?? { client: 0, server: 0 };
+    count[side]++;
+    this.errors.set(number, count);
   }
 
   public instances(): InstanceSnapshot[] {
@@ -194,9 +201,9 @@ export class VariantFleet {
   public drainMetrics(at: EpochSeconds): VariantMetrics {
     const byConfig = this.generations.map(({ fleet, spec, number }) => ({
       configName: spec.configName,
-      metrics: withErrors(fleet.drainMetrics(at), this.errors.get(number) ?? 0),
+      metrics: withErrors(fleet.drainMetrics(at), this.errors.get(number)),
     }));
-    for (const number of this.errors.keys()) this.errors.set(number, 0);
+    this.errors.clear();
     const all = {
       ...byConfig.map(({ metrics }) => metrics).reduce(mergeMetrics),
       invocationsPerInstance: this.perInstance,
@@ -232,10 +239,16 @@ function withGeneration(event: FleetEvent, generation: number): FleetEvent {
   return 'instanceId' in event ? { ...event, instanceId: `${event.instanceId}-${generation}` } : event;
 }
 
-const withErrors = (metrics: FleetMetrics, errors: number): FleetMetrics => ({
+const generationOf = (instanceId: string): number => Number(instanceId.slice(instanceId.lastIndexOf('-') + 1));
+
+const withErrors = (
+  metrics: FleetMetrics,
+  { client, server }: { readonly client: number; readonly server: number } = { client: 0, server: 0 },
+): FleetMetrics => ({
   ...metrics,
-  errors5xx: metrics.errors5xx + errors,
-  modelErrors: metrics.modelErrors + errors,
+  errors4xx: metrics.errors4xx + client,
+  errors5xx: metrics.errors5xx + server,
+  modelErrors: metrics.modelErrors + client + server,
 });
 
 function addUp(parts: readonly { readonly [key: string]: number }[]): { readonly [key: string]: number } {

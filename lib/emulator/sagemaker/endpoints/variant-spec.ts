@@ -2,7 +2,7 @@ import { concurrencyTag, DEFAULT_MAX_CONCURRENCY_PER_INSTANCE } from '../../../i
 import type { FleetPool, FleetRouting } from '../../../simulation/fleet';
 import type { ServerlessLimits } from './environments';
 import { DEFAULT_CONCURRENT_INVOCATIONS } from '../invocations/async-request';
-import type { EndpointConfigRequest, ProductionVariant } from '../schemas';
+import type { DataCaptureConfig, EndpointConfigRequest, ProductionVariant } from '../schemas';
 
 /** Minimum of the property; AWS does not document its default. */
 const DEFAULT_PROVISION_TIMEOUT_SECONDS = 300;
@@ -55,6 +55,8 @@ export interface VariantSpec {
   /** True if the variant uses instance pools; its metrics are then published per instance type too. */
   readonly pooled: boolean;
   readonly slotsPerInstance: number;
+  /** Copies of requests and responses in S3. */
+  readonly dataCapture: DataCaptureConfig | undefined;
   /** Deliberate fault of the model. */
   readonly fault: ModelFault | undefined;
   /** Maximum seconds from launch until the container passes its health check. */
@@ -104,6 +106,7 @@ export function variantSpec(
     pooled: pools !== undefined,
     slotsPerInstance: variant.ServerlessConfig?.MaxConcurrency ?? slotsOf(config, variant.VariantName),
     serverless: serverlessLimits(variant),
+    dataCapture: config.DataCaptureConfig,
     fault,
     startupSeconds: variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS,
     maxServiceSeconds: config.AsyncInferenceConfig === undefined ? undefined : MAX_ASYNC_SECONDS,

@@ -114,6 +114,19 @@ export class Variant {
     this.refusedSinceDrain++;
   }
 
+  /** Settings of an instance, which may be those of a configuration that an update replaces. */
+  public specOf(instanceId: string): VariantSpec {
+    return this.fleet.specOf(instanceId);
+  }
+
+  /** Counts an error of the model for a request that its instance has completed: HTTP 4xx (`client`) or 5xx (`server`). */
+  public countError(instanceId: string, side: 'client' | 'server'): void {
+    this.fleet.countError(instanceId, side);
+    this.totals.succeeded--;
+    if (side === 'client') this.totals.refused++;
+    else this.totals.failed++;
+  }
+
   /** Counts a streamed response whose first part is sent, seconds after the arrival of its request. */
   public beginStream(seconds: number): void {
     const first = { sum: seconds, sampleCount: 1, minimum: seconds, maximum: seconds };
@@ -131,7 +144,8 @@ export class Variant {
     const events = this.fleet.advanceTo(at);
     const ofInstances: FleetEvent[] = [];
     for (const event of events) {
-      if (event.kind === 'completed' && this.fleet.respondsWithError(event.instanceId)) {
+      if (event.kind === 'completed' && this.fleet.specOf(event.instanceId).fault === 'errors') {
+        this.fleet.countError(event.instanceId, 'server');
         this.settle({ ...event, kind: 'broken' });
       } else if (event.kind === 'completed' || event.kind === 'timed-out') this.settle(event);
       else if (event.kind !== 'rejected' && this.environments === undefined) ofInstances.push(event);

@@ -1,6 +1,5 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
-import { formatInferenceResponse, type InferenceRequest, parseInferenceRequest } from '../../../ingestion/contract';
 import { mergeStatistics, NO_SAMPLES, type StatisticSet } from '../../../simulation/aws/cloudwatch';
 import { type ServiceProfile, serviceSeconds } from '../../../simulation/traffic/service-profile';
 import type { S3Location } from '../../account/s3-location';
@@ -9,6 +8,8 @@ import type { QueueSnapshot } from '../../snapshot';
 import type { RequestOutcome, Variant } from '../endpoints/variant';
 import { asyncNotification, type AsyncNotification } from './async-notification';
 import type { AsyncOutput, AsyncRequest, AsyncResult } from './async-request';
+import type { ContainerNetworks } from './container-networks';
+import { type ContainerRequest, readContainerRequest } from './container-request';
 
 /** S3 and SNS, as far as the queue uses them. */
 export interface AsyncStore {
@@ -20,6 +21,12 @@ export interface AsyncStore {
 
 interface Waiting extends AsyncRequest {
   readonly receivedAt: EpochSeconds;
+}
+
+/** A body, with what the container makes of it. */
+interface ReadRequest {
+  readonly parsed: ContainerRequest;
+  readonly body: string;
 }
 
 /** Measurements since the last drain; milliseconds where CloudWatch has milliseconds. */
@@ -51,6 +58,8 @@ export class AsyncQueue {
       readonly output: AsyncOutput;
       readonly store: AsyncStore;
       readonly profile: ServiceProfile;
+      /** The containers' own networks. */
+      readonly networks: ContainerNetworks;
       /** The variant that serves the requests; undefined once the endpoint has none. */
       readonly variant: () => Variant | undefined;
       readonly driver: Driver;
@@ -122,14 +131,15 @@ export class AsyncQueue {
 
   private async work(request: Waiting, takenAt: EpochSeconds): Promise<void> {
     const { store, driver } = this.parts;
-    let parsed: InferenceRequest;
+    let parsed: ContainerRequest;
+    let body: string | undefined;
     try {
-      const body = typeof request.input === 'string' ? request.input : await store.read(request.input);
+      body = typeof request.input === 'string' ? request.input : await store.read(request.input);
       if (body === undefined) {
         this.span.downloadFailures++;
         return await this.fail(request, takenAt, `No object exists at ${request.inputUri}`);
       }
-      parsed = parseInferenceRequest(body);
+      parsed = readContainerRequest(body);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (error instanceof InputError) {
@@ -139,10 +149,12 @@ export class AsyncQueue {
       this.span.downloadFailures++;
       return this.fail(request, takenAt, reason);
     }
-    driver.apply((at) => this.invoke(request, parsed, takenAt, at));
+    const read = { parsed, body };
+    driver.apply((at) => this.invoke(request, read, takenAt, at));
   }
 
-  private invoke(request: Waiting, parsed: InferenceRequest, takenAt: EpochSeconds, at: EpochSeconds): void {
+  private invoke(request: Waiting, read: ReadRequest, takenAt: EpochSeconds, at: EpochSeconds): void {
+    const { parsed } = read;
     const needed = serviceSeconds(this.parts.profile, parsed);
     const given = Math.min(needed, request.invocationTimeoutSeconds);
     const result = this.parts.variant()?.arrive(at, { id: this.sequence++, serviceSeconds: given }, (outcome) => {
@@ -151,7 +163,7 @@ export class AsyncQueue {
         void this.fail(request, takenAt, limit);
       } else if (outcome.kind === 'broken') {
         void this.fail(request, takenAt, 'Received server error (500) from primary');
-      } else void this.succeed(request, takenAt, parsed, outcome);
+      } else void this.respond(request, takenAt, read, outcome);
     });
     if (result !== 'started' && result !== 'queued') {
       // The instance was removed while the request was read: the request keeps its turn.
@@ -160,23 +172,33 @@ export class AsyncQueue {
     }
   }
 
-  private succeed(
+  private async respond(
     request: Waiting,
     takenAt: EpochSeconds,
-    parsed: InferenceRequest,
+    { parsed, body }: ReadRequest,
     outcome: RequestOutcome & { readonly kind: 'completed' },
   ): Promise<void> {
-    const response = formatInferenceResponse(parsed.id, {
-      generatedTokens: parsed.generatedTokens,
+    const modelName = this.parts.variant()?.specOf(outcome.instanceId).modelName ?? '';
+    const response = await this.parts.networks.respond(parsed, modelName, body, {
       queueSeconds: Math.max(0, outcome.startedAt - request.receivedAt),
       serviceSeconds: outcome.finishedAt - outcome.startedAt,
       instance: outcome.instanceId,
     });
-    this.totals.processed++;
-    this.span.processed++;
-    this.measure(request, takenAt, outcome.finishedAt);
-    this.working.delete(request);
-    return this.end(request, outcome.finishedAt, { response });
+    if (response.statusCode !== 200) {
+      const side = response.statusCode < 500 ? 'client' : 'server';
+      this.parts.variant()?.countError(outcome.instanceId, side);
+      const message = `Received ${side} error (${response.statusCode}) from primary with message "${response.body}"`;
+      return this.fail(request, takenAt, message);
+    }
+    return this.parts.driver.apply((at) => {
+      this.totals.processed++;
+      this.span.processed++;
+      this.measure(request, takenAt, outcome.finishedAt);
+      this.working.delete(request);
+      const ended = this.end(request, outcome.finishedAt, { response: response.body });
+      this.pump(at);
+      return ended;
+    });
   }
 
   private fail(request: Waiting, takenAt: EpochSeconds, failure: string): Promise<void> {

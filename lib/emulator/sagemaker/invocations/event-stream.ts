@@ -9,10 +9,10 @@ const headersOf = (values: { readonly [name: string]: string }) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { type: 'string' as const, value }]));
 
 /** Headers of a response in parts; its content type is that of the parts joined. */
-export const EVENT_STREAM_HEADERS = {
+export const eventStreamHeaders = (contentType: string) => ({
   'content-type': 'application/vnd.amazon.eventstream',
-  'x-amzn-sagemaker-content-type': 'application/jsonlines',
-} as const;
+  'x-amzn-sagemaker-content-type': contentType,
+});
 
 /** Encodes one part of the response. */
 export const payloadPart = (text: string): Uint8Array =>

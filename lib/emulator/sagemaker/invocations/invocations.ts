@@ -1,6 +1,5 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
-import { formatInferenceResponse, type InferenceRequest, parseInferenceRequest } from '../../../ingestion/contract';
 import type { Random } from '../../../simulation/random';
 import { type ServiceProfile, serviceSeconds, type TokenCounts } from '../../../simulation/traffic/service-profile';
 import { LOCAL_ACCOUNT } from '../../credentials';
@@ -10,6 +9,9 @@ import type { Endpoint } from '../endpoints/endpoint';
 import type { Endpoints } from '../endpoints/endpoints';
 import type { RequestOutcome, Variant } from '../endpoints/variant';
 import { acceptAsync } from './async-invocation';
+import { type ContainerRequest, readContainerRequest } from './container-request';
+import type { ContainerNetworks } from './container-networks';
+import type { CapturedExchanges } from './captured-exchanges';
 import { errorReply, modelError, noCapacity, throttled, TIMED_OUT, unavailable } from './invocation-errors';
 import { prefixOf } from './request-prefix';
 import type { ResponseStreams } from './response-streams';
@@ -33,6 +35,9 @@ export class Invocations {
       readonly profile: ServiceProfile;
       /** A real model server, which works on a request while the request has its slot. */
       readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
+      /** The containers' own networks. */
+      readonly networks: ContainerNetworks;
+      readonly capture: CapturedExchanges;
       readonly random: Random;
       readonly streams: ResponseStreams;
     },
@@ -62,9 +67,9 @@ export class Invocations {
     for (const reply of [...this.open]) reply(errorReply(unavailable('the local services are stopping')));
   }
 
-  private parse(request: HttpRequest, endpoint: Endpoint, variant: Variant): InferenceRequest {
+  private parse(request: HttpRequest, endpoint: Endpoint, variant: Variant): ContainerRequest {
     try {
-      return parseInferenceRequest(request.body.toString('utf8'));
+      return readContainerRequest(request.body.toString('utf8'));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       variant.refuse();
@@ -75,7 +80,7 @@ export class Invocations {
 
   private serve(call: {
     readonly request: HttpRequest;
-    readonly parsed: InferenceRequest;
+    readonly parsed: ContainerRequest;
     readonly endpoint: Endpoint;
     readonly variant: Variant;
     readonly isStreamed: boolean;
@@ -102,9 +107,8 @@ export class Invocations {
         { ...arriving(variant), ...(stream && streamed(stream, streams)) },
         (outcome) => {
           const end = (whole: HttpReply): void => (stream === undefined ? reply(whole) : stream.end(outcome, whole));
-          void predicted.then(
-            (seconds) => end(replyTo(outcome, endpoint, variant, parsed, seconds)),
-            (error: unknown) => reply(errorReply(modelError(500, String(error), endpoint.name))),
+          void this.replyTo({ outcome, endpoint, variant, parsed, predicted, request }).then(end, (error: unknown) =>
+            reply(errorReply(modelError(500, String(error), endpoint.name))),
           );
         },
       );
@@ -115,6 +119,53 @@ export class Invocations {
       if (result === 'queue-full') reply(errorReply(queueFull(endpoint.name, variant)));
       else if (result === 'no-instance-in-service') reply(errorReply(noInstance(endpoint, variant)));
     });
+  }
+
+  /** Reply to a request that has ended. The network of a container runs now, when it is known which instance served the request. */
+  private async replyTo(ended: {
+    readonly outcome: RequestOutcome;
+    readonly endpoint: Endpoint;
+    readonly variant: Variant;
+    readonly parsed: ContainerRequest;
+    readonly predicted: Promise<number | undefined>;
+    readonly request: HttpRequest;
+  }): Promise<HttpReply> {
+    const { outcome, endpoint, variant, parsed, request } = ended;
+    if (outcome.kind === 'timed-out') return errorReply(modelError(0, TIMED_OUT, endpoint.name));
+    if (outcome.kind === 'broken') {
+      return errorReply(modelError(500, 'the model is broken on purpose', endpoint.name));
+    }
+    const predictedSeconds = await ended.predicted;
+    const { instanceId } = outcome;
+    const response = await this.parts.networks.respond(
+      parsed,
+      variant.specOf(instanceId).modelName,
+      request.body.toString('utf8'),
+      {
+        queueSeconds: round(outcome.startedAt - outcome.arrivedAt),
+        serviceSeconds: round(outcome.finishedAt - outcome.startedAt),
+        instance: instanceId,
+        predictedSeconds,
+      },
+    );
+    if (response.statusCode !== 200) {
+      variant.countError(instanceId, response.statusCode < 500 ? 'client' : 'server');
+      return errorReply(modelError(response.statusCode, response.body, endpoint.name));
+    }
+    const contentType = 'application/json';
+    this.parts.capture.record(variant.specOf(instanceId).dataCapture, {
+      endpointName: endpoint.name,
+      variantName: variant.name,
+      inferenceId: textOf(request.headers['x-amzn-sagemaker-inference-id']),
+      input: { contentType: request.headers['content-type'] ?? 'application/octet-stream', body: request.body },
+      output: { contentType, body: response.body },
+      at: outcome.finishedAt,
+    });
+    return {
+      statusCode: 200,
+      headers: { 'content-type': contentType, 'x-amzn-invoked-production-variant': variant.name },
+      body: response.body,
+    };
   }
 
   private endpoint(name: string): Endpoint {
@@ -166,29 +217,8 @@ function copiesOf({ name, placement }: Endpoint, wanted: string | string[] | und
   return component.copies;
 }
 
-function replyTo(
-  outcome: RequestOutcome,
-  endpoint: Endpoint,
-  variant: Variant,
-  request: InferenceRequest,
-  predictedSeconds: number | undefined,
-): HttpReply {
-  if (outcome.kind === 'timed-out') return errorReply(modelError(0, TIMED_OUT, endpoint.name));
-  if (outcome.kind === 'broken') {
-    return errorReply(modelError(500, 'the model is broken on purpose', endpoint.name));
-  }
-  return {
-    statusCode: 200,
-    headers: { 'content-type': 'application/json', 'x-amzn-invoked-production-variant': variant.name },
-    body: formatInferenceResponse(request.id, {
-      generatedTokens: request.generatedTokens,
-      queueSeconds: round(outcome.startedAt - outcome.arrivedAt),
-      serviceSeconds: round(outcome.finishedAt - outcome.startedAt),
-      instance: outcome.instanceId,
-      predictedSeconds,
-    }),
-  };
-}
+const textOf = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' ? header : undefined;
 
 const queueFull = (endpointName: string, { environments }: Variant): ServiceError =>
   environments === undefined

@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import type { EpochSeconds } from '../../../core/time';
-import type { InferenceRequest } from '../../../ingestion/contract';
 import type { ServiceProfile } from '../../../simulation/traffic/service-profile';
 import type { HttpReply } from '../../http/server';
 import type { RequestOutcome, Variant } from '../endpoints/variant';
-import { EVENT_STREAM_HEADERS, modelStreamError, payloadPart } from './event-stream';
+import type { ContainerRequest } from './container-request';
+import { eventStreamHeaders, modelStreamError, payloadPart } from './event-stream';
 
 /** Maximum seconds until a streamed response is complete (developer guide, real-time inference: 8 minutes). */
 export const MAX_STREAM_SECONDS = 480;
@@ -16,16 +16,17 @@ const MAX_PARTS = 32;
 
 /**
  * A response in parts: the first token once the context is read, the others over the time in which they are generated, and at the end the
- * response of InvokeEndpoint. Each part is a line of JSON.
+ * response of InvokeEndpoint. Each part is a line of JSON, or an event of OpenAI's form.
  */
 export class StreamedResponse {
   private readonly body = new PassThrough();
   private parts: { readonly at: EpochSeconds; readonly tokens: number }[] = [];
+  private sentTokens = 0;
   private state: 'waiting' | 'sending' | 'over' = 'waiting';
 
   public constructor(
     private readonly options: {
-      readonly request: InferenceRequest;
+      readonly request: ContainerRequest;
       readonly arrivedAt: EpochSeconds;
       readonly profile: ServiceProfile;
       readonly variant: Variant;
@@ -67,9 +68,9 @@ export class StreamedResponse {
   public end(outcome: RequestOutcome, reply: HttpReply): void {
     const rest = this.parts;
     this.parts = [];
-    if (outcome.kind === 'completed') {
+    if (outcome.kind === 'completed' && reply.statusCode === 200) {
       for (const part of rest) this.send(part);
-      this.write(payloadPart(`${reply.body as string}\n`), outcome.finishedAt);
+      this.write(payloadPart(this.options.request.lastPart(reply.body as string)), outcome.finishedAt);
     } else if (this.state === 'waiting') {
       this.state = 'over';
       this.options.reply(reply);
@@ -84,18 +85,19 @@ export class StreamedResponse {
   }
 
   private send({ at, tokens }: { readonly at: EpochSeconds; readonly tokens: number }): void {
-    this.write(payloadPart(`${JSON.stringify({ id: this.options.request.id, tokens })}\n`), at);
+    this.write(payloadPart(this.options.request.part(this.sentTokens, tokens)), at);
+    this.sentTokens += tokens;
   }
 
   private write(part: Uint8Array, at: EpochSeconds): void {
     this.body.write(part);
     if (this.state !== 'waiting') return;
     this.state = 'sending';
-    const { variant, arrivedAt, reply } = this.options;
+    const { request, variant, arrivedAt, reply } = this.options;
     variant.beginStream(at - arrivedAt);
     reply({
       statusCode: 200,
-      headers: { ...EVENT_STREAM_HEADERS, 'x-amzn-invoked-production-variant': variant.name },
+      headers: { ...eventStreamHeaders(request.streamType), 'x-amzn-invoked-production-variant': variant.name },
       body: this.body,
     });
   }
