@@ -74,6 +74,8 @@ export interface RunningEmulator {
   onEvent(listener: (event: AccountEvent) => void): () => void;
   /** Says whether new instances of a type are available from now on. Throws an InputError for a type that does not exist. */
   setCapacity(instanceType: string, state: CapacityState): void;
+  /** Takes the spot instances of a training job away; false where its script does not run on any. Throws for a job that does not exist. */
+  interruptTraining(jobName: string): boolean;
   /** Records of a Kafka topic that its event source has not passed yet; undefined for a topic without one. */
   kafkaBacklog(topic: string): Promise<TopicBacklog | undefined>;
   /** Resolves when everything so far has been delivered to the engine. */
@@ -189,6 +191,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     snapshot: () => driver.apply((at) => emulator.snapshot(at)),
     onEvent: (listener) => emulator.onEvent(listener),
     setCapacity: (instanceType, state) => driver.apply((at) => emulator.setCapacity(instanceType, state, at)),
+    interruptTraining: (jobName) => trainingJobs.interrupt(jobName),
     kafkaBacklog: async (topic) => kafka?.backlog(topic),
     flush: () => deliveries.flush(),
     stop: async () => {

@@ -85,6 +85,10 @@ export class TrainingJob {
   private hosts: readonly TrainingHost[] = [];
   private readonly stopping = new AbortController();
   private stopCause: StopCause | undefined;
+  private isInterrupted = false;
+  /** Seconds for which the job waited for other instances after interruptions, without the present wait. */
+  private waitedSeconds = 0;
+  private interruptedAt: EpochSeconds | undefined;
   private processes: ClusterProcesses | undefined;
 
   public constructor(
@@ -112,10 +116,11 @@ export class TrainingJob {
     return this.status === 'Completed' || this.status === 'Failed' || this.status === 'Stopped';
   }
 
-  /** Seconds from the start of the instances to the end, or until now. */
+  /** Seconds on instances from the first start to the end, or until now: without the waits after interruptions. */
   public trainingSeconds(now: EpochSeconds): number {
     if (this.trainingStartedAt === undefined) return 0;
-    return Math.max(0, Math.round((this.trainingEndedAt ?? now) - this.trainingStartedAt));
+    const until = this.interruptedAt ?? this.trainingEndedAt ?? now;
+    return Math.max(0, Math.round(until - this.trainingStartedAt - this.waitedSeconds));
   }
 
   public billableSeconds(now: EpochSeconds): number {
@@ -135,6 +140,20 @@ export class TrainingJob {
     this.terminate();
   }
 
+  /**
+   * Takes the spot instances away, as EC2 does when it needs them: SIGTERM, and SIGKILL after the grace period. The job waits for others and starts its
+   * script again, with the checkpoints that are in S3 (SageMaker developer guide, "Managed Spot Training").
+   *
+   * @returns false where there is nothing to take: the job is not on spot capacity, or no script of it runs
+   */
+  public interrupt(): boolean {
+    const isRunning = this.processes !== undefined && this.secondaryStatus === 'Training' && !this.isInterrupted;
+    if (!this.request.EnableManagedSpotTraining || !isRunning || this.stopCause !== undefined) return false;
+    this.isInterrupted = true;
+    this.terminate();
+    return true;
+  }
+
   /** Ends the job at once, at the end of the local run. */
   public kill(): void {
     this.stop();
@@ -149,9 +168,17 @@ export class TrainingJob {
         this.stopAt(this.createdAt + this.request.StoppingCondition.MaxWaitTimeInSeconds!, 'max-wait', watch.signal);
       }
       leave = await this.context.enter(this.stopping.signal);
-      if (!(await this.launch())) return;
-      const end = await this.train(watch.signal);
-      await this.conclude(end);
+      for (;;) {
+        if (!(await this.launch())) return;
+        const end = await this.train();
+        if (!this.isInterrupted || this.stopCause !== undefined) {
+          await this.conclude(end);
+          return;
+        }
+        this.isInterrupted = false;
+        this.interruptedAt = this.context.clock.now();
+        this.transition('Interrupted', 'Training job interrupted: its spot instances were reclaimed');
+      }
     } catch (error) {
       if (this.stopCause !== undefined) this.endStopped();
       else this.fail(this.reasonOf(error));
@@ -184,9 +211,12 @@ export class TrainingJob {
   }
 
   /** Downloads the inputs, runs the script on every host and returns its end. */
-  private async train(signal: AbortSignal): Promise<ClusterEnd> {
+  private async train(): Promise<ClusterEnd> {
     const { request, context } = this;
-    this.trainingStartedAt = context.clock.now();
+    const startedAt = context.clock.now();
+    this.trainingStartedAt ??= startedAt;
+    if (this.interruptedAt !== undefined) this.waitedSeconds += startedAt - this.interruptedAt;
+    this.interruptedAt = undefined;
     this.transition('Downloading', 'Downloading input data');
     await fs.rm(this.root, { recursive: true, force: true });
     this.hosts = trainingHosts(this.root, this.instanceCount);
@@ -213,13 +243,15 @@ export class TrainingJob {
       environment: context.environment,
     });
     const maxRuntime = request.StoppingCondition.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS;
-    this.stopAt(this.trainingStartedAt + maxRuntime, 'max-runtime', signal);
+    const attempt = new AbortController();
+    this.stopAt(this.trainingStartedAt + this.waitedSeconds + maxRuntime, 'max-runtime', attempt.signal);
     const syncing = setInterval(() => {
       for (const checkpoint of checkpoints) void checkpoint.sync().catch(() => undefined);
     }, CHECKPOINT_SYNC_MS);
     try {
       return await this.processes.ended;
     } finally {
+      attempt.abort();
       clearInterval(syncing);
       for (const checkpoint of checkpoints) await checkpoint.sync();
     }
@@ -267,7 +299,7 @@ export class TrainingJob {
 
   private end(status: TrainingStatus, secondary: string, message: string): void {
     const now = this.context.clock.now();
-    if (this.trainingStartedAt !== undefined) this.trainingEndedAt = now;
+    if (this.trainingStartedAt !== undefined) this.trainingEndedAt = this.interruptedAt ?? now;
     this.status = status;
     this.transition(secondary, message);
     this.transitions.at(-1)!.endedAt = now;

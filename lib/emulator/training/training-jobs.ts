@@ -76,6 +76,11 @@ export class TrainingJobs {
     job.stop();
   }
 
+  /** Takes the spot instances of a job away; false where there are none. */
+  public interrupt(name: string): boolean {
+    return this.describe(name).interrupt();
+  }
+
   /** Ends every script; resolves when none is left. */
   public async close(): Promise<void> {
     for (const job of this.jobs.values()) job.kill();

@@ -221,6 +221,50 @@ test('the maximum runtime ends the script with SIGTERM; checkpoints and the part
   expect(job).toMatchObject({ TrainingTimeInSeconds: 600, BillableTimeInSeconds: 180 });
 });
 
+test('a job whose spot instances are taken away waits for others and starts again with its checkpoints; the wait costs nothing', async () => {
+  const spot = {
+    StoppingCondition: { MaxRuntimeInSeconds: 600, MaxWaitTimeInSeconds: 36_000 },
+    EnableManagedSpotTraining: true,
+    CheckpointConfig: { S3Uri: 's3://checkpoints/hang' },
+  };
+  await create(request('hang', spot));
+  expect(account.emulator.interruptTraining('job-hang')).toBe(false);
+  await training('job-hang');
+  await really(() => fs.existsSync(path.join(folder, 'hanging')));
+  fs.rmSync(path.join(folder, 'hanging'));
+  await account.advance(400);
+  expect(account.emulator.interruptTraining('job-hang')).toBe(true);
+  expect(account.emulator.interruptTraining('job-hang')).toBe(false);
+  await really(() => jobOf('job-hang').secondaryStatus === 'LaunchingMLInstances');
+  expect(account.engine.objects.has('checkpoints/hang/step-1')).toBe(true);
+  await account.until('it trains again', () => jobOf('job-hang').secondaryStatus !== 'LaunchingMLInstances');
+  await really(() => fs.existsSync(path.join(folder, 'hanging')));
+  expect((await describeJob('job-hang')).TrainingTimeInSeconds).toBe(400);
+  // What is left of the maximum runtime, which counts both attempts.
+  await account.advance(199);
+  expect(jobOf('job-hang').status).toBe('InProgress');
+  await account.advance(1);
+  const job = await over('job-hang');
+  expect(job).toMatchObject({
+    SecondaryStatus: 'MaxRuntimeExceeded',
+    TrainingTimeInSeconds: 600,
+    BillableTimeInSeconds: 180,
+  });
+  expect(job.SecondaryStatusTransitions!.map(({ Status }) => Status)).toEqual([
+    ...['Starting', 'LaunchingMLInstances', 'Downloading', 'Training', 'Interrupted'],
+    ...['LaunchingMLInstances', 'Downloading', 'Training', 'Uploading', 'MaxRuntimeExceeded'],
+  ]);
+});
+
+test('instances on demand are not taken away', async () => {
+  await create(request('train'));
+  await training('job-train');
+  expect(account.emulator.interruptTraining('job-train')).toBe(false);
+  expect(() => account.emulator.interruptTraining('nobody')).toThrow('Requested resource not found.');
+  letGo();
+  expect((await over('job-train')).TrainingJobStatus).toBe('Completed');
+});
+
 test('a job can be stopped while it waits for instances', async () => {
   await create(request('hang'));
   await account.sageMaker.send(new StopTrainingJobCommand({ TrainingJobName: 'job-hang' }));
