@@ -1,5 +1,6 @@
 import { isObject, parseJson, parseValue, type Json, type JsonNode } from '../core/parse';
 import type { EpochSeconds } from '../core/time';
+import type { ShardPlan } from './decide/shard-count';
 
 /**
  * Formats of the records in the stream and of the consumer's objects, and the names that construct and handler share: the construct
@@ -58,6 +59,16 @@ export const RESULT_SINK_ENVIRONMENT = {
   targetArn: 'TIDEGATE_RESULT_TARGET_ARN',
 } as const;
 
+/** Environment variables of the function that changes the number of shards. */
+export const SHARD_SCALING_ENVIRONMENT = {
+  /** Name of the stream. */
+  streamName: 'TIDEGATE_STREAM_NAME',
+  /** Name of the bucket that keeps the times of the changes. */
+  resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
+  /** Limits and aims, a text of `parseShardPlan`. */
+  plan: 'TIDEGATE_SHARD_PLAN',
+} as const;
+
 /** Columns of a result in a table, with their types in Hive: the fields of a message for a sink. */
 export const RESULT_COLUMNS = {
   id: 'string',
@@ -114,6 +125,9 @@ export const CONTROL_REQUESTS_PREFIX = 'control-requests/';
 /** Key prefix of Lambda's failure destination: batches that are older than the maximum age, with their payload. */
 export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
 
+/** Key prefix of the times at which the number of shards was changed. */
+export const SHARD_CHANGES_PREFIX = 'shard-changes/';
+
 /** Key prefix of the markers of redriven records. */
 export const REDRIVEN_PREFIX = 'redriven/';
 
@@ -138,6 +152,15 @@ export const BACKLOG_PER_INSTANCE_METRIC = 'BacklogPerInstance';
 /** Age of the oldest record that waits for a slot alone, seconds; published as the backlog is. */
 export const WAITING_RECORD_AGE_METRIC = 'WaitingRecordAge';
 
+/** Number of shards that take records, every minute where the shards are scaled. */
+export const OPEN_SHARDS_METRIC = 'OpenShards';
+
+/** Number of shards that the load needs beyond those that the stream may have, every minute where the shards are scaled. */
+export const MISSING_SHARDS_METRIC = 'MissingShards';
+
+/** Number of changes that are left of those that Kinesis allows in 24 hours, every minute where the shards are scaled. */
+export const SHARD_CHANGES_LEFT_METRIC = 'ShardChangesLeft';
+
 /** Period of the two metrics of waiting records, seconds: a high-resolution alarm evaluates it. */
 export const BACKLOG_PERIOD_SECONDS = 10;
 
@@ -160,6 +183,40 @@ export function parseFollowedFleets(text: string): FollowedFleet[] {
       maxConcurrencyPerReplica: fleet.at('maxConcurrencyPerReplica').number('a number above 0', (value) => value > 0),
     })),
   );
+}
+
+/** Parses the plan of the shards that the construct passes in the environment; throws an {@link InputError} that names the invalid fields. */
+export function parseShardPlan(text: string): ShardPlan {
+  return parseJson(SHARD_SCALING_ENVIRONMENT.plan, text, 'an object', (plan) => {
+    const above = (name: string, least: number): number =>
+      plan.at(name).number(`a number of at least ${least}`, (value) => value >= least);
+    return {
+      minShards: above('minShards', 1),
+      maxShards: above('maxShards', 1),
+      targetUse: plan.at('targetUse').number('a number above 0', (value) => value > 0),
+      scaleInAfterSeconds: above('scaleInAfterSeconds', 0),
+    };
+  });
+}
+
+/** Key of the object with the times at which the number of shards was changed. */
+export function shardChangesObjectKey(streamName: string): string {
+  return `${SHARD_CHANGES_PREFIX}${streamName}.json`;
+}
+
+/** Parses the times at which the number of shards was changed; throws an {@link InputError} for another text. */
+export function parseShardChanges(text: string): EpochSeconds[] {
+  return parseJson('the changes of the shards', text, 'an object', (root) =>
+    root
+      .at('changes')
+      .items()
+      .map((at) => at.number()),
+  );
+}
+
+/** Formats the times at which the number of shards was changed. */
+export function formatShardChanges(changes: readonly EpochSeconds[]): string {
+  return JSON.stringify({ changes });
 }
 
 /**

@@ -6,5 +6,6 @@ export * from './msk-cluster';
 export * from './record-field';
 export * from './result-sink';
 export * from './result-table';
+export * from './shard-scaling-props';
 export * from './stream-ingestion';
 export * from './stream-ingestion-props';

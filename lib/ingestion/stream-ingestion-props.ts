@@ -11,6 +11,7 @@ import {
 } from './decide/requests-in-flight';
 import type { IngestionProps } from './ingestion-props';
 import { RecordField } from './record-field';
+import { checkShardScaling, type ShardScalingProps } from './shard-scaling-props';
 
 /** Properties of {@link StreamIngestion}. */
 export interface StreamIngestionProps extends IngestionProps {
@@ -20,6 +21,14 @@ export interface StreamIngestionProps extends IngestionProps {
    * @default - an on-demand stream, which adds shards automatically
    */
   readonly shardCount?: number;
+
+  /**
+   * Changes the number of shards of a provisioned stream with its writes. Deployments leave the number alone as long as `shardCount` stays the same; a
+   * new `shardCount` is set by CloudFormation, within the same limits of Kinesis.
+   *
+   * @default - the stream keeps `shardCount` shards
+   */
+  readonly shardScaling?: ShardScalingProps;
 
   /**
    * Writes that an on-demand stream takes at once, MiB per second, 1 to 10,240: for launches and other jumps, which outgrow the 4 MB per second
@@ -179,7 +188,8 @@ const DAY_SECONDS = 86_400;
 
 /** Returns the problem of an order key that Lambda does not keep in order. */
 export function checkOrderKey(props: StreamIngestionProps, settings: IngestionSettings): string[] {
-  const { shardCount, parallelizationFactor } = consumerShape(props, settings);
+  const { parallelizationFactor } = settings;
+  const shardCount = mostShards(props);
   if (settings.orderKey.expression === RecordField.partitionKey().expression) return [];
   if (Token.isUnresolved(shardCount) || shardCount * parallelizationFactor === 1) return [];
   return [
@@ -212,12 +222,17 @@ export function checkIngestionProps(props: StreamIngestionProps, settings: Inges
         'failure destination; lower maxRecordAge or raise retention',
     );
   }
-  problems.push(...checkConsumerProps(props, settings), ...checkWarmThroughput(props));
-  const lanes = (props.shardCount ?? 1) * settings.parallelizationFactor;
+  problems.push(
+    ...checkConsumerProps(props, settings),
+    ...checkWarmThroughput(props),
+    ...checkShardScaling(props.shardScaling, props.shardCount),
+  );
+  const most = mostShards(props);
+  const lanes = (props.shardCount === undefined ? 1 : most) * settings.parallelizationFactor;
   const reserved = props.reservedConcurrentExecutions;
   if (reserved !== undefined && !Token.isUnresolved(reserved) && reserved < lanes) {
     problems.push(
-      `reservedConcurrentExecutions (${reserved}) is below shardCount x parallelizationFactor (${lanes}), so shards would wait for ` +
+      `reservedConcurrentExecutions (${reserved}) is below ${props.shardScaling === undefined ? 'shardCount' : 'maxShards'} x parallelizationFactor (${lanes}), so shards would wait for ` +
         'each other; raise it or lower parallelizationFactor',
     );
   }
@@ -242,11 +257,12 @@ export function consumerConcurrency(
   fleets: readonly FleetAtMaximum[] | undefined,
 ): number {
   if (props.concurrency !== undefined || fleets === undefined) return settings.concurrency;
-  const shape = consumerShape(props, settings);
-  // The remainder of a shared capacity is one request more for some shards.
+  const { parallelizationFactor } = settings;
+  // With the fewest shards it has to fill the fleet where it follows it; with the most it must not exceed it where it does not. The remainder of a
+  // shared capacity is one request more for some shards.
   const largest = settings.followsCapacity
-    ? Math.ceil(requestsInService(fleets) / (shape.shardCount * shape.parallelizationFactor))
-    : largestConcurrency(shape, fleets);
+    ? Math.ceil(requestsInService(fleets) / (fewestShards(props) * parallelizationFactor))
+    : largestConcurrency({ shardCount: mostShards(props), parallelizationFactor }, fleets);
   return Math.min(settings.concurrency, largest);
 }
 
@@ -257,17 +273,19 @@ export function checkFleetConcurrency(
   fleets: readonly FleetAtMaximum[] | undefined,
 ): string[] {
   if (fleets === undefined) return [];
-  const shape = consumerShape(props, settings);
-  const plan = {
-    ...shape,
+  const { parallelizationFactor } = settings;
+  const most = {
+    shardCount: mostShards(props),
+    parallelizationFactor,
     concurrency: consumerConcurrency(props, settings, fleets),
     batchSize: recordsAtOnce(settings),
   };
-  if (Object.values(plan).some((value) => Token.isUnresolved(value))) return [];
-  if (!settings.followsCapacity) return checkRequestsInFlight(plan, fleets);
+  const fewest = { ...most, shardCount: fewestShards(props) };
+  if ([...Object.values(most), fewest.shardCount].some((value) => Token.isUnresolved(value))) return [];
+  if (!settings.followsCapacity) return checkRequestsInFlight(most, fleets);
   // A concurrency that is given may be low on purpose, for other clients of the endpoint.
   const isGiven = props.concurrency !== undefined;
-  return [...(isGiven ? [] : checkFilledFleets(plan, fleets)), ...checkLeastRequests(plan, fleets)];
+  return [...(isGiven ? [] : checkFilledFleets(fewest, fleets)), ...checkLeastRequests(most, fleets)];
 }
 
 /** Number of records that an invocation can have in flight at once, whatever its concurrency. */
@@ -275,13 +293,19 @@ function recordsAtOnce({ parallelizationFactor, batchSize, concurrency }: Ingest
   return parallelizationFactor === 1 ? Math.max(batchSize, concurrency) : batchSize;
 }
 
+/** Largest number of shards that the stream may have; of an on-demand one the number at its beginning. */
+function mostShards(props: StreamIngestionProps): number {
+  return props.shardScaling?.maxShards ?? shardsOf(props);
+}
+
+/** Smallest number of shards that the stream may have. */
+function fewestShards(props: StreamIngestionProps): number {
+  return props.shardScaling?.minShards ?? shardsOf(props);
+}
+
 /** Number of shards, at its beginning for an on-demand stream: a shard takes 1 MiB per second. */
 function shardsOf({ shardCount, warmThroughputMebibytesPerSecond = 0 }: StreamIngestionProps): number {
   return shardCount ?? Math.max(ON_DEMAND_SHARDS_AT_START, warmThroughputMebibytesPerSecond);
-}
-
-function consumerShape(props: StreamIngestionProps, settings: IngestionSettings) {
-  return { shardCount: shardsOf(props), parallelizationFactor: settings.parallelizationFactor };
 }
 
 /** Returns the reasons why the consumer would fall behind the expected traffic; none without an expectation. */
@@ -289,7 +313,7 @@ export function checkExpectations(props: StreamIngestionProps, settings: Ingesti
   const { expectedRecordsPerSecond: recordsPerSecond, expectedServiceTime } = props;
   if (recordsPerSecond === undefined || expectedServiceTime === undefined) return [];
   return checkDrainRate({
-    shardCount: shardsOf(props),
+    shardCount: mostShards(props),
     parallelizationFactor: settings.parallelizationFactor,
     concurrency: settings.concurrency,
     batchSize: recordsAtOnce(settings),

@@ -19,9 +19,12 @@ import {
   FAILED_BATCHES_PREFIX,
   INGESTION_ENVIRONMENT,
   MEASUREMENTS_PREFIX,
+  MISSING_SHARDS_METRIC,
+  OPEN_SHARDS_METRIC,
   REDRIVEN_PREFIX,
   REDRIVE_ENVIRONMENT,
   RESULTS_PREFIX,
+  SHARD_CHANGES_LEFT_METRIC,
   STREAM_NAME_DIMENSION,
   UNANSWERED_BATCHES_METRIC,
   WAITING_RECORD_AGE_METRIC,
@@ -30,6 +33,8 @@ import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
 import { isServerless } from './endpoint-fleets';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
+import { shardScaler } from './shard-scaler';
+import { shardPlanOf } from './shard-scaling-props';
 import {
   checkExpectations,
   checkFleetConcurrency,
@@ -75,6 +80,9 @@ export class StreamIngestion extends Construct implements IBacklogSource {
 
   /** Function that puts dead letters and failed batches into the stream again, for `tidegate redrive`. */
   public readonly redriver: lambda.Function;
+
+  /** Function that changes the number of shards; undefined without `shardScaling`. */
+  public readonly shardScaler?: lambda.Function;
 
   private readonly followsCapacity: boolean;
 
@@ -180,6 +188,13 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     });
     acknowledgeControl(this.redriver, 'LambdaDLQ', 'The function is called synchronously; its caller gets the error.');
     this.grantRedriver();
+    if (props.shardScaling !== undefined && props.shardCount !== undefined) {
+      this.shardScaler = shardScaler(this, {
+        stream: this.stream,
+        bucket: this.resultsBucket,
+        plan: shardPlanOf(props.shardScaling, props.shardCount),
+      });
+    }
   }
 
   /**
@@ -281,6 +296,37 @@ export class StreamIngestion extends Construct implements IBacklogSource {
    */
   public metricWaitingRecordAge(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.ownMetric(WAITING_RECORD_AGE_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Number of shards that the load needs beyond those that the stream may have: `maxShards`, the ten changes of 24 hours, or a limit of the account.
+   * Published every minute with `shardScaling`.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricMissingShards(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(MISSING_SHARDS_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Number of shards that take records. Published every minute with `shardScaling`.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricOpenShards(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(OPEN_SHARDS_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Number of changes of the shards that are left of the ten in 24 hours. Published every minute with `shardScaling`.
+   *
+   * @param options other statistics or periods
+   * @default - minimum over one minute
+   */
+  public metricShardChangesLeft(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(SHARD_CHANGES_LEFT_METRIC, { statistic: cloudwatch.Stats.MINIMUM, ...options });
   }
 
   private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {

@@ -65,6 +65,36 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
       },
     },
     ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the stream fail and are retried.'),
+    ...shardAlarms(ingestion),
+  };
+}
+
+/** Returns the alarms of a stream whose shards are scaled. */
+function shardAlarms(ingestion: StreamIngestion): AlarmSet {
+  if (ingestion.shardScaler === undefined) return {};
+  return {
+    MissingShards: {
+      metric: ingestion.metricMissingShards(),
+      threshold: 1,
+      evaluationPeriods: 10,
+      treatMissingData: MISSING,
+      runbook: {
+        meaning:
+          'The writes have needed more shards than the stream may have for 10 minutes: maxShards, the ten changes that Kinesis allows in 24 ' +
+          'hours, or the quota of shards of the account hold it back. Producers will be throttled.',
+        lookAt:
+          'The log of the shard scaler: the reason of its last decision; the metrics OpenShards and ShardChangesLeft of the stream; the quota ' +
+          'of shards of the account.',
+        whatToDo:
+          'Raise maxShards, or the quota. If all changes are used, the next is possible 24 hours after the oldest of the ten: move producers ' +
+          'to a second stream, or switch this one to on-demand mode for the rest of the day.',
+      },
+    },
+    ...handlerAlarms(
+      'ShardScaler',
+      ingestion.shardScaler,
+      'The number of shards does not follow the writes: the stream keeps those that it has.',
+    ),
   };
 }
 
