@@ -27,7 +27,7 @@ export interface ShardScalerDependencies {
   readonly streamName: string;
   readonly plan: ShardPlan;
   readonly shards: StreamShards;
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly store: Pick<ObjectStore, 'get' | 'keysAfter' | 'put'>;
   readonly metrics: Metrics;
   readonly clock: WallClock;
   readonly logger: Logger;
@@ -54,8 +54,9 @@ export function createHandler(deps: ShardScalerDependencies): () => Promise<Shar
         shards.writes(now - shardWindowSeconds(plan), now, signal),
       ),
       withDeadline(LOOK_DEADLINE_SECONDS, 'the changes of the stream', async (signal) => {
-        const text = await store.get(key, signal);
-        return text === undefined ? [] : recentChanges(parseShardChanges(text), now);
+        // S3 tells an object that is not there yet from a denied one by its list.
+        if ((await store.keysAfter(key, '', signal)).length === 0) return [];
+        return recentChanges(parseShardChanges((await store.get(key, signal)) ?? formatShardChanges([])), now);
       }),
     ]);
     const { openShards } = state;

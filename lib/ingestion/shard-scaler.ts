@@ -44,7 +44,6 @@ export function shardScaler(
         conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
       }),
       new iam.PolicyStatement({ sid: 'Changes', actions: ['s3:GetObject', 's3:PutObject'], resources: [changes] }),
-      // Without it S3 denies the read of an object that is not there yet.
       new iam.PolicyStatement({ sid: 'FindChanges', actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
     ],
   });

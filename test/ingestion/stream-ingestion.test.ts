@@ -5,7 +5,12 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
 import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
-import { INGESTION_ENVIRONMENT, REDRIVE_ENVIRONMENT } from '../../lib/ingestion/contract';
+import {
+  INGESTION_ENVIRONMENT,
+  parseShardPlan,
+  REDRIVE_ENVIRONMENT,
+  SHARD_SCALING_ENVIRONMENT,
+} from '../../lib/ingestion/contract';
 import { RecordField, StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
@@ -72,6 +77,8 @@ describe('the requests in flight', () => {
     // 8 x 8 = 64 in service
     ['what the largest fleet serves', { shardCount: 2 }, undefined, '32'],
     ['what the largest fleet serves in several batches', { shardCount: 2, parallelizationFactor: 2 }, undefined, '16'],
+    // 64 / 8: all in service with the most shards.
+    ['the most shards that it may have', { shardCount: 2, shardScaling: { maxShards: 8 } }, undefined, '8'],
     // 64 / 4
     ['the shards an on-demand stream begins with', {}, undefined, '16'],
     ['1 where there are more batches than places', { shardCount: 80 }, undefined, '1'],
@@ -594,5 +601,76 @@ describe('a plan that cannot work', () => {
   test('is not warned about when the consumer keeps up', () => {
     const { stack } = deploy({ expectedRecordsPerSecond: 100, expectedServiceTime: Duration.seconds(2) });
     Annotations.fromStack(stack).hasNoWarning('/Test/Ingestion', Match.anyValue());
+  });
+});
+
+describe('the scaling of shards', () => {
+  const plan = (props: Partial<StreamIngestionProps>): unknown => {
+    const functions = Object.values(deploy(props).template().findResources('AWS::Lambda::Function'));
+    const texts = functions.map(
+      ({ Properties }) => Properties.Environment?.Variables[SHARD_SCALING_ENVIRONMENT.plan] as string,
+    );
+    return texts.filter((text) => text !== undefined).map((text) => parseShardPlan(text));
+  };
+
+  test('is a function that runs every minute, and may change the shards of this stream alone', () => {
+    const { template, ingestion } = deploy({ shardCount: 2, shardScaling: { maxShards: 16 } });
+    expect(ingestion.shardScaler).toBeDefined();
+    template().hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)' });
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Action: ['kinesis:DescribeStreamSummary', 'kinesis:UpdateShardCount'],
+            Resource: { 'Fn::GetAtt': [Match.stringLikeRegexp('^IngestionStream'), 'Arn'] },
+          }),
+        ]),
+      },
+    });
+    expect(ingestion.metricMissingShards().toMetricConfig().metricStat).toMatchObject({ metricName: 'MissingShards' });
+    expect(ingestion.metricOpenShards().toMetricConfig().metricStat).toMatchObject({ statistic: 'Maximum' });
+    expect(ingestion.metricShardChangesLeft().toMetricConfig().metricStat).toMatchObject({ statistic: 'Minimum' });
+  });
+
+  test('has defaults that its handler reads', () => {
+    expect(plan({ shardCount: 2, shardScaling: { maxShards: 16 } })).toEqual([
+      { minShards: 2, maxShards: 16, targetUse: 0.6, scaleInAfterSeconds: 3600 },
+    ]);
+    const scaling = { minShards: 1, maxShards: 4, targetUsePercent: 50, scaleInAfter: Duration.minutes(30) };
+    expect(plan({ shardCount: 2, shardScaling: scaling })).toEqual([
+      { minShards: 1, maxShards: 4, targetUse: 0.5, scaleInAfterSeconds: 1800 },
+    ]);
+    expect(plan({ shardCount: 2 })).toEqual([]);
+  });
+
+  test.each<[Partial<StreamIngestionProps>, RegExp]>([
+    [
+      { shardScaling: { maxShards: 8 } },
+      /shardScaling \(maxShards: 8\) is for provisioned streams.*give shardCount, or omit/,
+    ],
+    [
+      { shardCount: 9, shardScaling: { maxShards: 8 } },
+      /shardCount \(9\) is outside shardScaling \(minShards 9 to maxShards 8\)/,
+    ],
+    [{ shardCount: 1, shardScaling: { minShards: 2, maxShards: 8 } }, /shardCount \(1\) is outside/],
+    [
+      { shardCount: 2, shardScaling: { maxShards: 20_000 } },
+      /shardScaling.maxShards \(20000\) is out of range; 1 to 10000/,
+    ],
+    [
+      { shardCount: 2, shardScaling: { maxShards: 8, minShards: 1.5 } },
+      /shardScaling.minShards \(1.5\) must be a whole number/,
+    ],
+    [
+      { shardCount: 2, shardScaling: { maxShards: 8, targetUsePercent: 95 } },
+      /targetUsePercent \(95 %\) is out of range; 10 to 90 %/,
+    ],
+    [{ shardCount: 2, shardScaling: { maxShards: 8, scaleInAfter: Duration.minutes(5) } }, /scaleInAfter \(300 s\)/],
+    [
+      { shardCount: 2, shardScaling: { maxShards: 8 }, reservedConcurrentExecutions: 4 },
+      /reservedConcurrentExecutions \(4\) is below maxShards x parallelizationFactor \(8\)/,
+    ],
+  ])('%j is refused', (props, problem) => {
+    expect(() => deploy(props)).toThrow(problem);
   });
 });

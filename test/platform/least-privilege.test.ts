@@ -155,6 +155,14 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       }),
   ],
   [
+    'ingestion whose shards are scaled',
+    () =>
+      stackWith((stack) => {
+        const endpoint = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
+        new StreamIngestion(stack, 'Ingestion', { endpoint, shardCount: 2, shardScaling: { maxShards: 8 } });
+      }),
+  ],
+  [
     'stage with a feature pipeline',
     () => new PlatformStack(new App(), 'Stage', { stage: { ...stageConfiguration('dev'), features: {} } }),
   ],
@@ -412,6 +420,7 @@ async function commandsOf(
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
       'stream-consumer': streams.flatMap(kinesisEvents),
       redrive: [{}],
+      'shard-scaler': [{}],
       'bucket-emptier': buckets.map(deletionOfObjects),
     };
     for (const [index, event] of events[handlerName]!.entries()) {
@@ -503,12 +512,21 @@ function replies(
       CreationTime: new Date(Date.now() - 3_600_000),
       ResourceConfig: { InstanceType: 'ml.g5.xlarge', InstanceCount: 1 },
     }),
+    // More than two shards take.
+    DescribeStreamSummary: () => ({
+      StreamDescriptionSummary: { OpenShardCount: 2, StreamStatus: 'ACTIVE', StreamCreationTimestamp: new Date(0) },
+    }),
     GetBucketTagging: () => ({ TagSet: [{ Key: EMPTIED_BUCKET_TAG, Value: 'true' }] }),
     // A page of versions at first, and again for every bucket.
     ListObjectVersions: () => ({ Versions: pages++ % 3 === 0 ? [{ Key: 'results/a.jsonl', VersionId: '1' }] : [] }),
     GetItem: ({ Key }) => ({ Item: items.get(keyOf(Key)) }),
     GetMetricData: () => ({
-      MetricDataResults: [{ Id: 'requests', StatusCode: 'Complete', Timestamps: [new Date(Date.now())], Values: [60] }],
+      MetricDataResults: ['requests', 'records'].map((Id) => ({
+        Id,
+        StatusCode: 'Complete',
+        Timestamps: [new Date(Date.now())],
+        Values: [Id === 'records' ? 180_000 : 60],
+      })),
     }),
     GetParameter: () => ({
       Parameter: { Value: JSON.stringify({ amountUsd: 1, periodStart: null, periodEnd: null }) },
@@ -524,7 +542,8 @@ function replies(
     // An object that may have outcomes of the batch.
     ListObjectsV2: ({ Prefix }) => ({ Contents: [{ Key: `${Prefix}${positionOf('1')}-${positionOf('1')}.jsonl` }] }),
     GetObject: ({ Key }) => {
-      const text = String(Key).startsWith('results/') ? '' : '{"payloadBase64":"e30="}';
+      const kept = '{"payloadBase64":"e30=","changes":[]}';
+      const text = String(Key).startsWith('results/') ? '' : kept;
       return { Body: { transformToString: () => Promise.resolve(text) } };
     },
     // One more job with every look: those that start while fleets may not grow are stopped.

@@ -105,6 +105,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   DescribeScalableTargets: ['application-autoscaling:DescribeScalableTargets', onAnything],
   DescribeScalingActivities: ['application-autoscaling:DescribeScalingActivities', onAnything],
   DescribeExecution: ['states:DescribeExecution', ({ executionArn }) => [executionArn]],
+  DescribeStreamSummary: ['kinesis:DescribeStreamSummary', (input) => [onStream(input)]],
   DescribeTrainingJob: ['sagemaker:DescribeTrainingJob', onJob],
   GetItem: ['dynamodb:GetItem', onTable],
   GetObject: ['s3:GetObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
@@ -132,6 +133,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   ],
   StopExecution: ['states:StopExecution', ({ executionArn }) => [executionArn]],
   StopTrainingJob: ['sagemaker:StopTrainingJob', onJob],
+  UpdateShardCount: ['kinesis:UpdateShardCount', (input) => [onStream(input)]],
   TransactWriteItems: [
     'dynamodb:PutItem',
     ({ TransactItems }) => TransactItems.flatMap(({ Put }: Json) => onTable(Put)),

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 
-from . import clock, destinations
+from . import clock, destinations, shards
 from .permissions import role_denies
 
 logger = logging.getLogger("tidegate.streams")
@@ -81,14 +81,14 @@ class Lane(threading.Thread):
         batch = self._pending(limit)
         window = float(self.esm.get("MaximumBatchingWindowInSeconds") or 0)
         closes = clock.now() + window
-        while batch and len(batch) < limit and clock.now() < closes and self._alive():
+        while batch and len(batch) < limit and clock.now() < closes and self.has_mapping():
             clock.real_sleep(min(POLL_SECONDS, max(0.0, closes - clock.now()) / clock.speed))
             batch = self._pending(limit)
         return batch
 
     # Delivery
 
-    def _alive(self) -> bool:
+    def has_mapping(self) -> bool:
         from ministack.services import lambda_svc
 
         return lambda_svc._esms._data.get((self.account, self.region, self.esm["UUID"])) is self.esm
@@ -96,18 +96,22 @@ class Lane(threading.Thread):
     def removed_shard(self) -> bool:
         return self.stream["shards"].get(self.shard_id) is not self.shard
 
+    def is_done(self) -> bool:
+        """True if the shard takes no more records, and all that it has are delivered."""
+        return (shards.is_closed(self.shard) or self.removed_shard()) and not self.queued()
+
     def run(self):
         from ministack.core.responses import _request_account_id, _request_region
 
         _request_account_id.set(self.account)
         _request_region.set(self.region)
-        while self._alive():
+        while self.has_mapping():
             try:
                 enabled = str(self.esm.get("Enabled", True)).lower() != "false"
                 batch = self._next_batch() if enabled else []
                 if batch:
                     self._deliver(batch)
-                elif self.removed_shard() and not self.queued():
+                elif self.is_done():
                     return
                 else:
                     clock.real_sleep(POLL_SECONDS)
@@ -121,7 +125,7 @@ class Lane(threading.Thread):
     def _deliver(self, batch: list) -> None:
         """Processes a batch in order, as a list of (records, failures so far); the halves of a split batch take its place."""
         waiting = [(batch, 0)]
-        while waiting and self._alive():
+        while waiting and self.has_mapping():
             records, failures = waiting.pop(0)
             records = self._drop_aged(records)
             if not records:
@@ -239,7 +243,7 @@ class Lane(threading.Thread):
     def _send_failure(self, destination: str, content: dict, role: str) -> None:
         """Delivers a failure record; until that succeeds the shard waits, as it does for the function."""
         action, resource, deliver = destinations.delivery(destination, self.esm["UUID"], self.shard_id, content)
-        while self._alive():
+        while self.has_mapping():
             try:
                 if not role_denies(role, self.esm["FunctionName"], action, resource):
                     deliver()

@@ -140,9 +140,9 @@ def main(arguments) -> int:
 
     from ministack import app
     from ministack.core import lambda_runtime
-    from . import emulator, kafka, metrics, permissions, repairs, streams, workers, workflows
+    from . import emulator, kafka, metrics, permissions, repairs, shards, streams, workers, workflows
 
-    for part in (emulator, permissions, metrics, workers, streams, kafka, workflows, repairs):
+    for part in (emulator, permissions, metrics, workers, shards, streams, kafka, workflows, repairs):
         part.install()
     logging.getLogger("ministack").setLevel(logging.WARNING)
     asyncio.run(_serve(_administered(app.app, app), host, port))

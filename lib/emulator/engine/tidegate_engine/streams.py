@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from . import clock
+from . import clock, shards
 from .lane import POLL_SECONDS, Lane, after, records_lock
 
 logger = logging.getLogger("tidegate.streams")
@@ -16,15 +16,16 @@ _lost: dict = {}  # first sequence number of a shard -> records that expired unr
 
 
 def _stream_lanes(stream: dict) -> list:
-    return [lane for lane in list(_lanes.values()) if lane.stream is stream and lane.is_alive()]
+    return [lane for lane in list(_lanes.values()) if lane.stream is stream and (lane.is_alive() or lane.is_done())]
 
 
 def _start_lanes() -> None:
-    """Starts a thread for each shard of each mapping that has none; shards that replace others wait for their end."""
+    """Starts a thread for each shard of each mapping that has none; shards that replace others wait until those are read."""
     from ministack.services import kinesis, lambda_svc
 
     for key, lane in list(_lanes.items()):
-        if not lane.is_alive():
+        # The lane of a closed shard stays: what replaces the shard waits until it has read it.
+        if not lane.is_alive() and not (lane.has_mapping() and lane.is_done() and not lane.removed_shard()):
             del _lanes[key]
     for account, region, esm in lambda_svc._iter_all_esms():
         arn = esm.get("EventSourceArn", "")
@@ -36,10 +37,20 @@ def _start_lanes() -> None:
         if any(lane.esm is esm and lane.removed_shard() for lane in _stream_lanes(stream)):
             continue
         factor = int(esm.get("ParallelizationFactor") or 1)
+
+        def keys_of(shard_id, shard):
+            return [(esm["UUID"], shard_id, shard["starting_sequence_number"], index) for index in range(factor)]
+
+        def is_read(shard_id, shard):
+            lanes = [_lanes.get(key) for key in keys_of(shard_id, shard)]
+            return all(lane and lane.is_done() and not lane.is_alive() for lane in lanes)
+
         for shard_id, shard in list(stream["shards"].items()):
             first = shard["starting_sequence_number"]
-            for index in range(factor):
-                key = (esm["UUID"], shard_id, first, index)
+            before = [(parent, stream["shards"][parent]) for parent in shards.parents(shard) if parent in stream["shards"]]
+            if not all(is_read(*parent) for parent in before):
+                continue
+            for index, key in enumerate(keys_of(shard_id, shard)):
                 if key not in _lanes:
                     start = _anchors.get((esm["UUID"], first), "")
                     _lanes[key] = Lane(esm, account, region, stream, shard_id, shard, index, factor, start)
@@ -50,6 +61,7 @@ def _supervise() -> None:
     while True:
         try:
             _start_lanes()
+            shards.publish_writes()
         except Exception:
             logger.exception("event source mappings could not be read")
         clock.real_sleep(POLL_SECONDS)
@@ -79,6 +91,7 @@ def _trim(stream: dict) -> None:
         for state in list(kinesis._shard_iterators._data.values()):
             if state.get("shard_id") == shard_id and state.get("stream") == stream["StreamName"]:
                 state["position"] = max(0, state["position"] - count)
+    shards.forget_expired(stream)
 
 
 def backlog() -> dict:

@@ -33,7 +33,12 @@ PRIVATE_NAMES = {
         "_SCHEDULER_TICK_INTERVAL", "_parse_rate_seconds", "_put_events", "_rule_last_fired", "_rules",
     ],
     "ministack.services.iam": ["_roles"],
-    "ministack.services.kinesis": ["_ensure_base64", "_expire_records", "_shard_iterators", "_streams"],
+    "ministack.services.kinesis": [
+        "_compute_hash_ranges", "_describe_stream_summary", "_ensure_base64", "_expire_records", "_get_records", "_list_shards",
+        "_max_shard_index", "_merge_shards", "_next_sequence_number", "_put_record", "_put_records", "_resolve_stream",
+        "_route_to_shard", "_shard_iterators", "_shard_out", "_split_shard", "_stream_desc", "_streams", "_update_shard_count",
+        "error_response_json", "json_response",
+    ],
     "ministack.services.lambda_svc": [
         "_ESM_IDLE_WAKE_GAP_SECONDS", "_apply_filter_criteria", "_create_esm", "_ensure_poller", "_esm_response", "_esms",
         "_execute_function", "_get_func_record_for_qualifier", "_init_stream_position", "_iter_all_esms", "_poll_kinesis",
