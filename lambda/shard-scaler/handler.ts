@@ -36,7 +36,7 @@ export interface ShardScalerDependencies {
 /**
  * Looks at the writes of the stream and changes the number of its shards where the decision says so.
  *
- * A change is noted before it is made, so that a run that dies between the two counts one too many of the ten in 24 hours, and never one too few.
+ * A change is noted before it is made: a run that ends between the two makes the count of the ten in 24 hours too high by one, never too low.
  * A refused one is taken back. The target is absolute: a run that is repeated asks for the same.
  */
 export function createHandler(deps: ShardScalerDependencies): () => Promise<ShardDecision> {

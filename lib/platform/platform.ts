@@ -113,6 +113,7 @@ export class Platform extends Construct {
     this.ingestion = new StreamIngestion(this, 'Ingestion', {
       endpoint: this.endpoint,
       shardCount: stage.shardCount,
+      shardScaling: stage.maxShardCount === undefined ? undefined : { maxShards: stage.maxShardCount },
       // Producers of the platform give each request an id; one that is put twice keeps it.
       recordId: RecordField.jsonPath('$.id'),
       accessLogsBucket,

@@ -125,6 +125,13 @@ export interface StageConfiguration {
   readonly shardCount?: number;
 
   /**
+   * Maximum number of shards that the request stream gets when its writes need them; with `shardCount`, the number that it begins with.
+   *
+   * @default - the stream keeps `shardCount` shards
+   */
+  readonly maxShardCount?: number;
+
+  /**
    * Instance types for training, in order of preference.
    *
    * @default - no training pipeline

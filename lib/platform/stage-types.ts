@@ -67,6 +67,7 @@ const SETTINGS: { readonly [Name in keyof Required<StageConfiguration>]: Setting
   forecastMode: TEXT,
   serviceTime: DURATION,
   shardCount: NUMBER,
+  maxShardCount: NUMBER,
   trainingInstanceTypes: TEXTS,
   trainingImage: TEXT,
   servingImage: TEXT,

@@ -1,4 +1,5 @@
 import { isObject, type Json } from '../core/parse';
+import { parseShardPlan, SHARD_SCALING_ENVIRONMENT } from '../ingestion/contract';
 import {
   applyDefaults,
   stackNameOf,
@@ -24,7 +25,9 @@ export function accountNeeds(templates: readonly TemplateDocument[]): AccountNee
         .ofType('AWS::Lambda::Function')
         .map(({ reader, properties }) => reader.number(properties['ReservedConcurrentExecutions']) ?? 0),
     ),
-    streamConcurrency: sum(model.ofType('AWS::Lambda::EventSourceMapping').map(concurrencyOf)),
+    streamConcurrency: sum(
+      model.ofType('AWS::Lambda::EventSourceMapping').map((mapping) => concurrencyOf(mapping, model)),
+    ),
     hasScaling: model.targets.length > 0,
     resourceTypes: [...new Set(templates.flatMap(({ document }) => typesOf(document)))].sort(),
     stackNames: templates.map(stackNameOf),
@@ -193,9 +196,21 @@ function refusedVersions(rules: unknown): number[] {
 /** Shards that an on-demand stream begins with (https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html). */
 const ON_DEMAND_SHARDS = 4;
 
-function concurrencyOf({ reader, properties }: Resource): number {
+/** Maximum number of shards of a stream that a function of ours scales; undefined for another stream. */
+function mostShardsOf(stream: Resource, model: TemplateModel): number | undefined {
+  for (const { reader, properties } of model.ofType('AWS::Lambda::Function')) {
+    const variables = reader.object(reader.object(properties['Environment'])?.['Variables']) ?? {};
+    const plan = reader.text(variables[SHARD_SCALING_ENVIRONMENT.plan]);
+    if (plan !== undefined && reader.referenced(variables[SHARD_SCALING_ENVIRONMENT.streamName]) === stream)
+      return parseShardPlan(plan).maxShards;
+  }
+  return undefined;
+}
+
+/** Maximum number of invocations of a consumer at once. */
+function concurrencyOf({ reader, properties }: Resource, model: TemplateModel): number {
   const source = reader.referenced(properties['EventSourceArn']);
   if (source?.type !== 'AWS::Kinesis::Stream') return 0;
   const shards = source.reader.number(source.properties['ShardCount']) ?? ON_DEMAND_SHARDS;
-  return shards * (reader.number(properties['ParallelizationFactor']) ?? 1);
+  return (mostShardsOf(source, model) ?? shards) * (reader.number(properties['ParallelizationFactor']) ?? 1);
 }

@@ -159,6 +159,26 @@ export const FAULTS: readonly Fault[] = [
           'the limit of requests in flight halves while more than one in twenty requests are refused, down to 1, and then grows back by eighths of the share',
         ),
       },
+      {
+        protection: 'the ten changes of shards that Kinesis allows in 24 hours are kept for more shards',
+        removals: cut(
+          'lib/ingestion/decide/shard-count.ts',
+          'if (left - 1 < doublings(target, maxShards)) {',
+          'if (left <= 0) {',
+        ),
+        test: held(
+          'ingestion/shard-count',
+          'the number of shards shrinks only while enough changes are left to double up to the maximum again',
+        ),
+      },
+      {
+        protection: 'a change of shards is noted before it is made, so that none is forgotten',
+        removals: cut('lambda/shard-scaler/handler.ts', 'made = [...changes, now];\n      await write(made);'),
+        test: held(
+          'lambda/shard-scaler/handler',
+          'the shard scaler asks for the shards that the writes need, and notes the change before it is made',
+        ),
+      },
     ],
   },
   {

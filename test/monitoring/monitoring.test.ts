@@ -71,6 +71,20 @@ test('a topic has alarms on its lag, dead letters, an endpoint that answers noth
   });
 });
 
+test('a stream whose shards are scaled has alarms on shards that it may not have, and on the errors of its scaler', () => {
+  const { stack, endpoint, guard } = newParts();
+  const scaled = new StreamIngestion(stack, 'Scaled', { endpoint, shardCount: 2, shardScaling: { maxShards: 8 } });
+  const alarms = new PlatformAlarms(stack, 'Alarms', { topic: guard.topic });
+  alarms.watchIngestion(scaled);
+  Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+    MetricName: 'MissingShards',
+    Threshold: 1,
+    EvaluationPeriods: 10,
+  });
+  const ids = Object.keys(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+  expect(ids.filter((id) => id.includes('ShardScalerHandlerErrors'))).toHaveLength(1);
+});
+
 const alarmsOf = (stack: Stack): { [name: string]: unknown }[] =>
   Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
 

@@ -141,7 +141,7 @@ function neededShards(
   let reason = 'no writes';
   let use = 0;
   let throttled = 0;
-  // What was refused before a change says nothing about the shards since.
+  // Records that were refused before a change tell nothing about the shards since.
   const changed = Math.max(-Infinity, ...changes) + SECONDS_PER_MINUTE;
   for (const minute of minutes) {
     if (minute.atSeconds < from) continue;

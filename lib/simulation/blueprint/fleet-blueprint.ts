@@ -1,3 +1,4 @@
+import type { ShardPlan } from '../../ingestion/decide/shard-count';
 import type { Budget } from '../../cost/decide/budget-period';
 import type { StatedPlan } from '../../cost/decide/plan';
 import type { FleetPlan } from '../../scaling/decide/plan';
@@ -39,6 +40,8 @@ export interface BlueprintStream {
   readonly shards: number;
   /** Requests that the consumer has in flight at most, at any capacity. */
   readonly maxInFlight: number;
+  /** Scaling of the shards. @default - the stream keeps its shards */
+  readonly scaling?: ShardPlan;
   /** Age at which a record without a response goes to the failure destination, seconds. */
   readonly maxRecordAgeSeconds: number;
 }

@@ -1,5 +1,11 @@
-import { INGESTION_ENVIRONMENT, parseFollowedFleets } from '../../ingestion/contract';
+import {
+  INGESTION_ENVIRONMENT,
+  parseFollowedFleets,
+  parseShardPlan,
+  SHARD_SCALING_ENVIRONMENT,
+} from '../../ingestion/contract';
 import { ON_DEMAND_SHARDS_AT_START } from '../../ingestion/decide/drain-rate';
+import type { ShardPlan } from '../../ingestion/decide/shard-count';
 import { SECONDS_PER_DAY } from '../../core/time';
 import {
   KnownProperties,
@@ -23,7 +29,9 @@ export function streamOf(
   const mapping = model
     .ofType('AWS::Lambda::EventSourceMapping')
     .find(({ reader, properties }) => reader.referenced(properties['FunctionName']) === consumer);
-  const shards = mapping === undefined ? undefined : shardsOf(mapping, remedy);
+  const stream = mapping === undefined ? undefined : readStream(mapping);
+  const shards = stream && (KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START);
+  const scaling = stream && scalingOf(model, stream);
   const age =
     mapping === undefined ? undefined : KnownProperties.of(mapping, remedy).number('MaximumRecordAgeInSeconds');
   return {
@@ -33,6 +41,7 @@ export function streamOf(
       (shards ?? Infinity) *
       numberOf(INGESTION_ENVIRONMENT.parallelizationFactor) *
       numberOf(INGESTION_ENVIRONMENT.concurrency),
+    ...(scaling !== undefined && { scaling }),
     maxRecordAgeSeconds: age === undefined || age <= 0 ? SECONDS_PER_DAY : age,
   };
 }
@@ -43,11 +52,21 @@ function follows({ reader, properties }: Resource, { resourceId }: DeclaredTarge
   return text !== undefined && parseFollowedFleets(text).some((fleet) => fleet.resourceId === resourceId);
 }
 
-/** Number of shards of the stream that a mapping reads; undefined for another source. */
-function shardsOf({ reader, properties }: Resource, remedy: ParameterRemedy): number | undefined {
+/** Stream that a mapping reads; undefined for another source. */
+function readStream({ reader, properties }: Resource): Resource | undefined {
   const named = reader.referenced(properties['EventSourceArn']);
   const stream =
     named?.type === 'AWS::Kinesis::StreamConsumer' ? named.reader.referenced(named.properties['StreamARN']) : named;
-  if (stream?.type !== 'AWS::Kinesis::Stream') return undefined;
-  return KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START;
+  return stream?.type === 'AWS::Kinesis::Stream' ? stream : undefined;
+}
+
+/** Plan of the function that changes the shards of a stream. */
+function scalingOf(model: TemplateModel, stream: Resource): ShardPlan | undefined {
+  for (const { reader, properties } of model.ofType('AWS::Lambda::Function')) {
+    const variables = reader.object(reader.object(properties['Environment'])?.['Variables']) ?? {};
+    const plan = reader.text(variables[SHARD_SCALING_ENVIRONMENT.plan]);
+    if (plan !== undefined && reader.referenced(variables[SHARD_SCALING_ENVIRONMENT.streamName]) === stream)
+      return parseShardPlan(plan);
+  }
+  return undefined;
 }

@@ -34,7 +34,7 @@ export class AlarmMetrics {
   public readonly spanSeconds: number;
   private readonly known: MetricTable<EndpointLoad>;
   private readonly slots: number;
-  private readonly stream: FleetBlueprint['stream'];
+  private stream: FleetBlueprint['stream'];
   private readonly gpusPerInstance: number;
 
   public constructor(
@@ -76,6 +76,11 @@ export class AlarmMetrics {
     this.spanSeconds = finest;
   }
 
+  /** Sets the shards of the stream, and the requests that its consumer has in flight at most. */
+  public setShards(shards: number, maxInFlight: number): void {
+    if (this.stream !== undefined) this.stream = { ...this.stream, shards, maxInFlight };
+  }
+
   public publish(span: EngineSpan, fromSeconds: EpochSeconds): void {
     const load = loadOf(span, this.slots, this.gpusPerInstance);
     for (const { metric, statistics } of this.watched) {
@@ -87,17 +92,17 @@ export class AlarmMetrics {
   }
 
   /** Metrics of the records that wait in a stream, as its consumer publishes them: while records wait for the fleet, and not for the consumer. */
-  private waitingRecords({ shards, maxInFlight }: NonNullable<FleetBlueprint['stream']>): {
-    readonly [metricName: string]: (span: EngineSpan) => StatisticSet;
-  } {
+  private waitingRecords(): { readonly [metricName: string]: (span: EngineSpan) => StatisticSet } {
     const whileWaiting =
-      (measure: (span: EngineSpan, periods: number) => StatisticSet) =>
-      (span: EngineSpan): StatisticSet =>
-        span.queued === 0 || span.inService * this.slots > maxInFlight
+      (measure: (span: EngineSpan, periods: number, shards: number) => StatisticSet) =>
+      (span: EngineSpan): StatisticSet => {
+        const { shards, maxInFlight } = this.stream!;
+        return span.queued === 0 || span.inService * this.slots > maxInFlight
           ? NO_SAMPLES
-          : measure(span, (span.toSeconds - span.fromSeconds) / BACKLOG_PERIOD_SECONDS);
+          : measure(span, (span.toSeconds - span.fromSeconds) / BACKLOG_PERIOD_SECONDS, shards);
+      };
     return {
-      [BACKLOG_PER_INSTANCE_METRIC]: whileWaiting(({ queued, meanBusy, inService }, periods) => {
+      [BACKLOG_PER_INSTANCE_METRIC]: whileWaiting(({ queued, meanBusy, inService }, periods, shards) => {
         const records = meanBusy + Math.min(queued, shards * MAX_WAITING_RECORDS);
         const perInstance = records / Math.max(1, inService);
         return { sum: perInstance * periods, sampleCount: periods, minimum: perInstance, maximum: perInstance };
@@ -111,7 +116,7 @@ export class AlarmMetrics {
     const known = <Measure>(table: { readonly [name: string]: Measure }): Measure | undefined =>
       /sagemaker/i.test(namespace) && Object.hasOwn(table, metricName) ? table[metricName] : undefined;
     if (namespace === METRIC_NAMESPACE && this.stream !== undefined) {
-      const ofStream = this.waitingRecords(this.stream)[metricName];
+      const ofStream = this.waitingRecords()[metricName];
       if (ofStream !== undefined) {
         this.watched.push({ metric, statistics: ofStream });
         return;

@@ -21,7 +21,7 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     routing: blueprint.routing,
     // A consumer that follows the capacity in service sends a record when a slot is free.
     queue: blueprint.kind === 'async' || stream !== undefined ? 'shared' : 'instance',
-    ...(stream !== undefined && { maxInFlight: stream.maxInFlight * shareOf(blueprint) }),
+    ...(stream !== undefined && { maxInFlight: inFlightOfShards(blueprint, stream.shards) }),
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,
@@ -30,6 +30,16 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     requestsPerSecond: traffic.requestCount / Math.max(1, traffic.durationSeconds),
   });
   return engine;
+}
+
+/** Maximum number of requests in flight of the consumer of a stream with a number of shards, as far as they are the fleet's. */
+export function inFlightOfShards(blueprint: RehearsalSetup['blueprint'], shards: number): number {
+  const { stream } = blueprint;
+  if (stream === undefined) return Infinity;
+  return (
+    (stream.scaling === undefined ? stream.maxInFlight : (stream.maxInFlight / stream.shards) * shards) *
+    shareOf(blueprint)
+  );
 }
 
 /** Share of the requests of its endpoint that a variant receives. */

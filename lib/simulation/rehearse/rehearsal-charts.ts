@@ -19,7 +19,7 @@ export function rehearsalCharts(rehearsal: Rehearsal, prefix: string): string {
     clock: new Clock(rehearsal.clock, traffic.seconds),
   };
   const marks: ChartMark[] = rehearsal.events
-    .filter(({ kind }) => kind === 'guard' || kind === 'capacity')
+    .filter(({ kind }) => kind === 'guard' || kind === 'capacity' || kind === 'shards')
     .slice(0, MAX_MARKS)
     .map(({ second, title }) => ({ second, title }));
   const coarse = traffic.seconds / timeline.length > 90;

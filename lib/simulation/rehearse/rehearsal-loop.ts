@@ -4,11 +4,12 @@ import type { RequestSource } from '../traffic';
 import { AlarmMetrics } from './alarm-metrics';
 import { componentBilling, instanceBilling, type Billing } from './billing';
 import { controlPlane, type ControlPlane } from './control-plane';
-import { endpointEngine } from './endpoint-engine';
+import { endpointEngine, inFlightOfShards } from './endpoint-engine';
 import { leastUsdPerHour } from './least-cost';
 import { requestsOf, type RehearsalSetup } from './options';
 import { RehearsalRecord } from './rehearsal-record';
 import { GUARD_PERIOD_SECONDS, RehearsedGuard } from './rehearsed-guard';
+import { RehearsedShards } from './rehearsed-shards';
 import { TimelineBuilder } from './timeline-builder';
 
 /** Bounds of a rehearsal's result, as far as it has come. */
@@ -44,6 +45,8 @@ export class RehearsalLoop {
   public readonly engine: RequestEngine;
   public readonly billing: Billing;
   public readonly guard: RehearsedGuard | undefined;
+  /** Shards of the stream in front of the fleet; undefined where they are not scaled. */
+  public readonly shards: RehearsedShards | undefined;
   public readonly timeline: TimelineBuilder;
   public readonly record: RehearsalRecord;
 
@@ -90,6 +93,9 @@ export class RehearsalLoop {
       record.notes.push('in minutes without requests the metrics of requests are missing');
     }
     this.guard = blueprint.guard === undefined ? undefined : new RehearsedGuard(blueprint.guard, blueprint.resourceId);
+    const { stream } = blueprint;
+    this.shards =
+      stream?.scaling === undefined ? undefined : new RehearsedShards(stream.scaling, stream.shards, startSeconds);
     const { spanSeconds } = this.metrics;
     this.timeline = new TimelineBuilder(
       blueprint.slotsPerInstance,
@@ -168,6 +174,24 @@ export class RehearsalLoop {
     this.record.addSpan(span, engine, billed, maximum, this.guard?.limitsFleet === true);
     this.timeline.add(span, { desired: engine.roster.desired, billed, maximum });
     this.nextPublication += metrics.spanSeconds;
+    if (this.shards !== undefined) this.changeShards(this.shards, now, span.arrived);
+  }
+
+  private changeShards(shards: RehearsedShards, now: EpochSeconds, arrived: number): void {
+    const { blueprint, startSeconds } = this.setup;
+    const before = shards.openShards;
+    for (const { from, to, reason } of shards.advance(now, arrived)) {
+      this.record.events.push({
+        second: now - startSeconds,
+        kind: 'shards',
+        title: `shards: ${from} to ${to}`,
+        reason,
+      });
+    }
+    if (shards.openShards === before) return;
+    const scaled = inFlightOfShards(blueprint, shards.openShards);
+    this.engine.setMaxInFlight(scaled);
+    this.metrics.setShards(shards.openShards, scaled);
   }
 
   /** Alarms are evaluated, policies and schedules decide, and the engine's capacity changes. */

@@ -59,7 +59,7 @@ export interface RehearsedEvent {
   readonly second: number;
   /** The same moment in UTC; absent without a clock. */
   readonly at?: string;
-  readonly kind: 'guard' | 'capacity' | 'schedule' | 'note';
+  readonly kind: 'guard' | 'capacity' | 'schedule' | 'shards' | 'note';
   readonly title: string;
   readonly reason: string;
 }

@@ -9,7 +9,7 @@ import type { RehearsalLoop } from './rehearsal-loop';
 import { describeProvisioning, describeService, medianProvisioningSeconds, slotNotes } from './setting-text';
 
 /** The result of a loop that has run to its end. */
-export function rehearsalOf({ setup, engine, billing, guard, timeline, record }: RehearsalLoop): Rehearsal {
+export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, record }: RehearsalLoop): Rehearsal {
   const { blueprint, traffic, durationSeconds } = setup;
   const { plan } = blueprint;
   const { arrived, completed, timedOut, rejected, missed, present } = engine.totals;
@@ -97,6 +97,7 @@ export function rehearsalOf({ setup, engine, billing, guard, timeline, record }:
       ...(traffic.notes ?? []),
       ...unansweredNotes(engine.totals),
       ...streamNotes(blueprint),
+      ...shardNotes(shards),
       ...abandonedNotes(setup, timedOut),
       ...record.notes,
       ...slotNotes(blueprint),
@@ -113,6 +114,19 @@ function streamNotes({ stream }: FleetBlueprint): string[] {
     `requests wait in the stream of ${stream.consumer}, which sends them when a slot in service is free${most}; the up to a second until it ` +
       'reads a record, shards of unequal load and the order of keys are not rehearsed',
   ];
+}
+
+/** Notes on the scaling of the shards. */
+function shardNotes(shards: RehearsalLoop['shards']): string[] {
+  if (shards === undefined) return [];
+  const notes = ['the shards of the stream follow the number of its records; their bytes are not rehearsed'];
+  if (shards.throttled > 0) {
+    notes.push(
+      `${Math.round(shards.throttled)} records came in minutes in which the shards were full: Kinesis refuses them, and producers send them again; ` +
+        'the rehearsal lets them in',
+    );
+  }
+  return notes;
 }
 
 /** Note on the work of requests that timed out. */

@@ -1,22 +1,17 @@
-import * as fs from 'node:fs';
-import * as path from 'node:path';
-import { App, CfnOutput, DefaultStackSynthesizer, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { CfnOutput, RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
-import { CreateStackCommand, DescribeStackEventsCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_REGION, localCredentials } from '../../../lib/emulator/credentials';
 import { ResultSink } from '../../../lib/ingestion';
-import { eventually, LocalAws, PROJECT } from './support/local-aws';
-import { zipOf } from './support/zip';
+import { deployStack, localStack } from './support/deployed-stack';
+import { eventually, LocalAws } from './support/local-aws';
 
-const ASSETS = 'assets';
 const KEY = 'results/requests/shardId-000000000000/2-0.jsonl';
 const LARGE = 'x'.repeat(300_000);
 
@@ -27,14 +22,7 @@ function lineOf(index: number, response: string): string {
 
 /** Results on a stream, and on an event bus whose events a queue gets. */
 function resultStack(): Stack {
-  const synthesizer = new DefaultStackSynthesizer({
-    fileAssetsBucketName: ASSETS,
-    generateBootstrapVersionRule: false,
-  });
-  const stack = new Stack(new App(), 'Sinks', {
-    env: { account: localCredentials.accessKeyId, region: LOCAL_REGION },
-    synthesizer,
-  });
+  const stack = localStack('Sinks');
   const resultsBucket = new s3.Bucket(stack, 'Results', { removalPolicy: RemovalPolicy.DESTROY });
   const stream = new kinesis.Stream(stack, 'Stream', { shardCount: 2 });
   const eventBus = new events.EventBus(stack, 'Bus');
@@ -55,30 +43,12 @@ function resultStack(): Stack {
 describe('result sinks in the local engine', () => {
   let aws: LocalAws;
   let queues: SQSClient;
-  const outputs = new Map<string, string>();
+  let outputs: Map<string, string>;
 
   beforeAll(async () => {
     aws = await LocalAws.start();
     queues = new SQSClient({ endpoint: aws.engine.url, region: LOCAL_REGION, credentials: localCredentials });
-    const template = Template.fromStack(resultStack()).toJSON() as {
-      Resources: Record<string, { Type: string; Properties: { Code: { S3Key: string } } }>;
-    };
-    const functions = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
-    await aws.s3.send(new CreateBucketCommand({ Bucket: ASSETS }));
-    const bundle = fs.readFileSync(path.join(PROJECT, 'assets/result-sink/index.js'), 'utf8');
-    for (const Key of new Set(functions.map(({ Properties }) => Properties.Code.S3Key)))
-      await aws.s3.send(new PutObjectCommand({ Bucket: ASSETS, Key, Body: zipOf('index.js', bundle) }));
-    const StackName = 'Sinks';
-    await aws.cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody: JSON.stringify(template) }));
-    const stack = await eventually(
-      async () => (await aws.cloudFormation.send(new DescribeStacksCommand({ StackName }))).Stacks![0]!,
-      ({ StackStatus }) => !StackStatus!.endsWith('_IN_PROGRESS'),
-    );
-    if (stack.StackStatus !== 'CREATE_COMPLETE') {
-      const { StackEvents } = await aws.cloudFormation.send(new DescribeStackEventsCommand({ StackName }));
-      throw new Error(JSON.stringify(StackEvents!.map((event) => event.ResourceStatusReason)));
-    }
-    for (const { OutputKey, OutputValue } of stack.Outputs!) outputs.set(OutputKey!, OutputValue!);
+    outputs = await deployStack(aws, resultStack());
     // The start of an engine, and a stack on it, on a busy machine.
   }, 240_000);
   afterAll(async () => {

@@ -169,3 +169,66 @@ describe('the engine under a limit of requests in slots', () => {
     expect(engine.wait.maximum).toBeLessThan(26);
   });
 });
+
+describe('the shards of the stream', () => {
+  // 1,500 a second, for which one shard is too few, in requests of 10 ms.
+  const busy: Workload = {
+    name: 'busy',
+    description: 'a jump to 1,500 requests a second',
+    durationSeconds: 1200,
+    requestCount: 300 * 20 + 900 * 1500,
+    *requests() {
+      for (let second = 0; second < 1200; second++) {
+        const count = second < 300 ? 20 : 1500;
+        for (let index = 0; index < count; index++)
+          yield { atSeconds: second + index / count, contextTokens: 10, generatedTokens: 5 };
+      }
+    },
+  };
+  const of = (props: Partial<StreamIngestionProps>): Rehearsal =>
+    rehearse(streamed(onConcurrency, { shardCount: 1, ...props }), busy, {
+      service: { kind: 'distribution', distribution: 'constant', meanSeconds: 0.01 },
+      provisioning: { kind: 'measured', seconds: [60] },
+      startInstances: 4,
+    });
+
+  test('follow the number of records by the decision of the handler', () => {
+    const { events, notes } = of({ shardScaling: { maxShards: 8 } });
+    const changes = events.filter(({ kind }) => kind === 'shards');
+    // 1,000 a second are let in, of which 60 % are aimed at: 2. Then 1,500 / 600 = 3.
+    expect(changes.map(({ title }) => title)).toEqual(['shards: 1 to 2', 'shards: 2 to 3']);
+    expect(changes[0]!.second).toBeGreaterThanOrEqual(360);
+    expect(changes[0]!.second).toBeLessThanOrEqual(540);
+    expect(notes).toContainEqual(expect.stringContaining('the shards of the stream follow the number of its records'));
+    expect(notes).toContainEqual(expect.stringMatching(/records came in minutes in which the shards were full/));
+  });
+
+  test('stay as they are without scaling', () => {
+    const { events, notes } = of({});
+    expect(events.filter(({ kind }) => kind === 'shards')).toEqual([]);
+    expect(notes.join()).not.toContain('the shards of the stream follow');
+  });
+});
+
+test('an engine takes more requests into its slots when its limit grows, and none beyond it when it shrinks', () => {
+  const engine = new RequestEngine({
+    pools: [{ instanceType: 'ml.g5.xlarge', priority: 1 }],
+    slotsPerInstance: 8,
+    provisioning: () => 0,
+    queue: 'shared',
+    maxInFlight: 2,
+    requestTimeoutSeconds: 10_000,
+  });
+  engine.setDesired(2, true);
+  const source = new ListSource(Array.from({ length: 40 }, () => ({ at: 0.5, service: 10 })));
+  const inSlots = (second: number): number => {
+    engine.run(source, second);
+    return engine.totals.present - engine.waiting;
+  };
+  expect(inSlots(2)).toBe(2);
+  engine.setMaxInFlight(6);
+  expect(inSlots(3)).toBe(6);
+  engine.setMaxInFlight(1);
+  expect(inSlots(12)).toBeLessThanOrEqual(6);
+  expect(inSlots(24)).toBe(1);
+});

@@ -50,12 +50,15 @@ export class EngineLoop {
   public present: EpochSeconds;
   /** Requests in slots whose callers still wait. */
   public inFlight = 0;
+  /** Maximum number of requests in slots; Infinity for queues of the instances. */
+  public maxInFlight: number;
 
   private readonly block = new RequestBlock();
   private cursor = 0;
 
   public constructor(private readonly options: EngineLoopOptions) {
     this.present = options.startAt;
+    this.maxInFlight = options.maxInFlight;
   }
 
   /** Advances to a moment within the wheel's reach. Returns false if the source has no more requests. */
@@ -76,7 +79,8 @@ export class EngineLoop {
    * Handles arrivals before `limit`, ends and time-outs up to it. Returns false if it needs more requests or larger columns to continue.
    */
   private advance(limit: number, open: boolean): boolean {
-    const { slots, queueLimit, maxInFlight, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
+    const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
+    const { maxInFlight } = this;
     const { at, service, length } = this.block;
     const { load: loads, position, order, serves, firstWith, serving } = instances;
     const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
@@ -177,7 +181,10 @@ export class EngineLoop {
         arrivals[row] = ABANDONED;
         const load = loads[instance];
         const isServing = serves[instance] === 1;
-        const hasNext = shared ? isServing && lineHeads[SHARED_LINE] !== NONE : lineHeads[instance] !== NONE;
+        // A limit that has become lower is reached as requests end.
+        const hasNext = shared
+          ? isServing && lineHeads[SHARED_LINE] !== NONE && inFlight < maxInFlight
+          : lineHeads[instance] !== NONE;
         if (!shared || !hasNext) {
           loads[instance] = load - 1;
           if (isServing) {

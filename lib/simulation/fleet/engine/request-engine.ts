@@ -74,7 +74,7 @@ export class RequestEngine {
   private readonly lines: WaitingLines;
   private readonly meter: EngineMeter;
   private readonly loop: EngineLoop;
-  private readonly maxInFlight: number;
+  private maxInFlight: number;
   private spanFrom: EpochSeconds;
 
   /** @throws InputError naming every invalid option. */
@@ -171,6 +171,14 @@ export class RequestEngine {
       throw new InputError(`the desired instance count is ${count}; it must be a whole number of at least 0`);
     }
     this.roster.setDesired(count, this.now, warm);
+  }
+
+  /** Sets the maximum number of requests in slots, of a shared queue; those in slots stay in them. */
+  public setMaxInFlight(count: number): void {
+    if (!this.lines.shared) return;
+    this.maxInFlight = count;
+    this.loop.maxInFlight = count;
+    this.startWaiting(this.now);
   }
 
   /** Sets the capacity of an instance type, for launches from now on. */
