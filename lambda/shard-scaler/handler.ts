@@ -37,7 +37,7 @@ export interface ShardScalerDependencies {
  * Looks at the writes of the stream and changes the number of its shards where the decision says so.
  *
  * A change is noted before it is made: a run that ends between the two makes the count of the ten in 24 hours too high by one, never too low.
- * A refused one is taken back. The target is absolute: a run that is repeated asks for the same.
+ * A refused change is removed from the notes. The target is absolute: a run that is repeated asks for the same.
  */
 export function createHandler(deps: ShardScalerDependencies): () => Promise<ShardDecision> {
   const { streamName, plan, shards, store, metrics, clock, logger } = deps;

@@ -63,12 +63,14 @@ const notifying: Case = {
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS, 'SNSRedrivePolicy'],
 };
 const withFeatures: Case = {
-  name: 'stage with a feature pipeline',
+  name: 'stage with a feature pipeline, a topic, and shards that are scaled',
   define: (app) =>
     new PlatformStack(app, 'Tidegate-dev', {
       stage: {
         ...stageConfiguration('dev'),
         accessLogs: true,
+        shardCount: 2,
+        maxShardCount: 16,
         features: {},
         kafka: {
           clusterArn: 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7',
