@@ -1,6 +1,7 @@
 export * from './live/endpoint-fleet';
-export type { EngineSpan } from './engine/engine-meter';
-export type { EngineEvent } from './engine/engine-roster';
+export { attemptsOf, checkCallerRetries, RETRY_MODES, type CallerRetries, type RetryMode } from './engine/callers';
+export type { EngineSpan, RetryTotals } from './engine/engine-meter';
+export type { Drains, EngineEvent } from './engine/engine-roster';
 export * from './engine/request-engine';
 export * from './live/fleet-events';
 export type { InstanceState } from './live/fleet-instance';

@@ -2,6 +2,7 @@ import type { EpochSeconds } from '../../../core/time';
 import type { FastRandom } from '../../random';
 import { RequestBlock, type RequestSource } from '../../traffic/request-source';
 import { HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, HISTOGRAM_SHIFT } from '../seconds-histogram';
+import type { Callers, Pause } from './callers';
 import { WHEEL, WHEEL_MASK, type DepartureWheel } from './departure-wheel';
 import type { EngineMeter } from './engine-meter';
 import type { EngineRoster } from './engine-roster';
@@ -25,8 +26,11 @@ export interface EngineLoopOptions {
   readonly wheel: DepartureWheel;
   readonly lines: WaitingLines;
   readonly timeOuts: TimeOuts;
+  readonly callers: Callers;
   readonly meter: EngineMeter;
   readonly roster: EngineRoster;
+  /** Called when nobody waits any more for an instance that was released. */
+  readonly vacate: (instance: number, at: EpochSeconds) => void;
 }
 
 /** Maximum length of a bucket that is searched; longer ones are sorted once. */
@@ -79,11 +83,12 @@ export class EngineLoop {
    * Handles arrivals before `limit`, ends and time-outs up to it. Returns false if it needs more requests or larger columns to continue.
    */
   private advance(limit: number, open: boolean): boolean {
-    const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, meter } = this.options;
+    const { slots, queueLimit, random, table, instances, wheel, lines, timeOuts, callers, meter } = this.options;
     const { maxInFlight } = this;
     const { at, service, length } = this.block;
     const { load: loads, position, order, serves, firstWith, serving } = instances;
-    const { finish: finishes, arrived: arrivals, instance: instanceOf, next } = table;
+    const { finish: finishes, arrived: arrivals, instance: instanceOf, next, state: states } = table;
+    const { abandoned: abandonedIn } = instances;
     const { heads, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
     const { heads: lineHeads, shared } = lines;
     const { longestService } = timeOuts;
@@ -111,12 +116,15 @@ export class EngineLoop {
     let taken = 0;
     let done = false;
     let deadline = timeOuts.first();
+    let nextAttempt = callers.nextAt;
     let sortedSlot = NONE;
 
     for (;;) {
       const isArrival = cursor < length && at[cursor] < limit;
       if (!isArrival && open && cursor >= length) break;
       let target = isArrival ? at[cursor] : limit;
+      const again: Pause | undefined = nextAttempt < target ? callers.next : undefined;
+      if (again !== undefined) target = nextAttempt;
       const expires = deadline <= target;
       if (expires) target = deadline;
 
@@ -165,17 +173,20 @@ export class EngineLoop {
         taken++;
 
         const arrivedAt = arrivals[row];
+        const instance = instanceOf[row];
         if (arrivedAt !== ABANDONED) {
           const latency = finish - arrivedAt;
           completed++;
           inFlight--;
           latencySum += latency;
           if (latency > latencyMaximum) latencyMaximum = latency;
-          bits[0] = latency;
+          bits[0] = states[row] === 0 ? latency : latency + callers.answered(row);
           const index = (words[HIGH_WORD] >>> durationShift) - durationOffset;
           latencyBuckets[index < 0 ? 0 : index < lastDuration ? index : lastDuration]++;
+        } else {
+          abandonedIn[instance]--;
+          if (this.options.roster.isBilled(instance)) since.abandonedSeconds += table.service[row];
         }
-        const instance = instanceOf[row];
         next[row] = free;
         free = row;
         arrivals[row] = ABANDONED;
@@ -199,8 +210,12 @@ export class EngineLoop {
             outstanding--;
             momentSum -= finish - spanFrom;
             if (load - 1 < lowest) lowest = load - 1;
-          } else if (load === 1) {
-            this.options.roster.emptied(instance, finish);
+          } else if (load - 1 === abandonedIn[instance]) {
+            // Nobody waits for this instance any more.
+            table.free = free;
+            this.options.vacate(instance, finish);
+            ({ free } = table);
+            continue;
           }
         }
         if (!hasNext) continue;
@@ -209,7 +224,7 @@ export class EngineLoop {
         if (arrivals[following] === ABANDONED) {
           lines.abandoned--;
         } else {
-          meter.addWait(finish - arrivals[following]);
+          callers.started(following, finish);
           inFlight++;
         }
         instanceOf[following] = instance;
@@ -233,14 +248,15 @@ export class EngineLoop {
         instances.outstanding.momentSum = momentSum;
         instances.lowest = lowest;
         table.free = free;
-        if (timeOuts.expire(deadline)) inFlight--;
+        if (timeOuts.expire(deadline, meter.completed + completed)) inFlight--;
         ({ level: outstanding, momentSum } = instances.outstanding);
         ({ lowest } = instances);
         ({ free } = table);
         deadline = timeOuts.first();
+        nextAttempt = callers.nextAt;
         continue;
       }
-      if (!isArrival) {
+      if (!isArrival && again === undefined) {
         done = true;
         break;
       }
@@ -251,11 +267,15 @@ export class EngineLoop {
       let instance: number;
       if (serving === 0) {
         if (!shared) {
-          workArrived += service[cursor];
-          cursor++;
-          arrived++;
-          since.rejectedWithoutInstance++;
-          since.missed++;
+          if (again === undefined) {
+            workArrived += service[cursor];
+            arrived++;
+            callers.rejected(target, service[cursor++], false, undefined, meter.completed + completed);
+          } else {
+            callers.take();
+            callers.rejected(target, again.service, false, again, meter.completed + completed);
+          }
+          nextAttempt = callers.nextAt;
           continue;
         }
         load = slots;
@@ -271,19 +291,27 @@ export class EngineLoop {
         instances.growLoads();
         break;
       }
-      const moment = at[cursor];
-      const seconds = service[cursor];
-      cursor++;
-      arrived++;
+      const moment = target;
+      let seconds: number;
+      if (again === undefined) {
+        seconds = service[cursor];
+        cursor++;
+        arrived++;
+        workArrived += seconds;
+      } else {
+        seconds = again.service;
+        callers.take();
+        nextAttempt = callers.nextAt;
+      }
       accepted++;
-      workArrived += seconds;
       if (load >= slots && !shared && load - slots >= queueLimit) {
-        since.rejectedByQueue++;
-        since.missed++;
+        callers.rejected(moment, seconds, true, again, meter.completed + completed);
+        nextAttempt = callers.nextAt;
         continue;
       }
       const row = free;
       free = next[row];
+      if (again !== undefined) callers.mark(row, again);
       arrivals[row] = moment;
       // Under a limit of requests in slots, those that wait come first.
       const isHeld = maxInFlight !== Infinity && (inFlight >= maxInFlight || lineHeads[SHARED_LINE] !== NONE);
@@ -302,7 +330,8 @@ export class EngineLoop {
           wheel.far.push(row);
         }
         inFlight++;
-        startedAtOnce++;
+        if (again === undefined) startedAtOnce++;
+        else callers.started(row, moment);
         if (seconds > longestService) {
           table.service[row] = seconds;
           timeOuts.watch(row, moment);

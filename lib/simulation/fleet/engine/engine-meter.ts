@@ -5,11 +5,18 @@ import { SecondsHistogram } from '../seconds-histogram';
 export interface EngineSpan {
   readonly fromSeconds: EpochSeconds;
   readonly toSeconds: EpochSeconds;
+  /** Requests that arrived, each counted once. */
   readonly arrived: number;
+  /** Further attempts of requests that had arrived before: with `arrived`, the invocations that the service counts. */
+  readonly retried: number;
   readonly completed: number;
+  /** Attempts that failed. */
   readonly timedOut: number;
   readonly rejectedWithoutInstance: number;
   readonly rejectedByQueue: number;
+  /** Those of them after which the request is sent again. */
+  readonly timedOutAgain: number;
+  readonly rejectedAgain: number;
   /** Requests that waited longer than the objective, timed out or were rejected; each counted once. */
   readonly missed: number;
   /** Sum over the accepted requests of 1/N, with N instances in service at their arrival. */
@@ -37,24 +44,45 @@ export interface EngineSpan {
   readonly inService: number;
 }
 
-/** Requests since the start. `arrived = completed + timedOut + rejected + present`, always. */
+/** Requests since the start, each counted once. `arrived = completed + timedOut + rejected + present`, always. */
 export interface EngineTotals {
   readonly arrived: number;
   readonly completed: number;
   readonly timedOut: number;
   readonly rejected: number;
   readonly missed: number;
-  /** Requests in queues and, with their callers still waiting, in slots. */
+  /** Requests in queues and, with their callers still waiting, in slots; and those between two attempts. */
   readonly present: number;
+}
+
+/** Retries since the start, and the work that nobody waited for. */
+export interface RetryTotals {
+  /** Attempts beyond the first of each request. */
+  readonly attempts: number;
+  /** Requests that one of them answered. */
+  readonly answered: number;
+  /** Retries that the quota forbade. */
+  readonly withoutQuota: number;
+  /** Seconds of service, in all slots together, for callers that had given up. */
+  readonly abandonedSeconds: number;
 }
 
 /** Fields of a span that the meter counts; the others describe the fleet. */
 interface Counters {
   arrived: number;
+  retried: number;
   completed: number;
   timedOut: number;
   rejectedWithoutInstance: number;
   rejectedByQueue: number;
+  timedOutAgain: number;
+  rejectedAgain: number;
+  /** Requests answered by a later attempt than the first. */
+  answeredAgain: number;
+  /** Retries that the quota forbade. */
+  withoutQuota: number;
+  /** Seconds of service for callers that had given up. */
+  abandonedSeconds: number;
   missed: number;
   workArrived: number;
   latencySum: number;
@@ -95,6 +123,13 @@ export class EngineMeter {
     if (seconds > this.sloWait) since.missed++;
   }
 
+  /** Adds the wait of a request whose service begins after its first attempt failed. */
+  public addWaitAgain(seconds: number, isLate: boolean): void {
+    const { missed } = this.since;
+    this.addWait(seconds);
+    if (isLate) this.since.missed = missed;
+  }
+
   /** Adds the invocations per instance so far; called before the number of instances in service changes or a span ends. */
   public closeInvocations(serving: number): void {
     if (serving > 0) this.invocationsPerInstance += this.accepted / serving;
@@ -104,18 +139,10 @@ export class EngineMeter {
   /** Starts the next span: the counters of this one are added to those of the run. */
   public startSpan(): void {
     const { since, before } = this;
-    before.arrived += since.arrived;
-    before.completed += since.completed;
-    before.timedOut += since.timedOut;
-    before.rejectedWithoutInstance += since.rejectedWithoutInstance;
-    before.rejectedByQueue += since.rejectedByQueue;
-    before.missed += since.missed;
-    since.arrived = 0;
-    since.completed = 0;
-    since.timedOut = 0;
-    since.rejectedWithoutInstance = 0;
-    since.rejectedByQueue = 0;
-    since.missed = 0;
+    for (const name of SUMMED) {
+      before[name] += since[name];
+      since[name] = 0;
+    }
     since.workArrived = 0;
     since.latencySum = 0;
     since.latencyMaximum = 0;
@@ -126,25 +153,62 @@ export class EngineMeter {
 
   /** Returns the counters since the start of the run. */
   public totals(): Omit<EngineTotals, 'present'> {
-    const { before, since } = this;
+    const sum = (name: (typeof SUMMED)[number]): number => this.before[name] + this.since[name];
     return {
-      arrived: before.arrived + since.arrived,
-      completed: before.completed + since.completed,
-      timedOut: before.timedOut + since.timedOut,
-      rejected:
-        before.rejectedWithoutInstance + since.rejectedWithoutInstance + before.rejectedByQueue + since.rejectedByQueue,
-      missed: before.missed + since.missed,
+      arrived: sum('arrived'),
+      completed: sum('completed'),
+      timedOut: sum('timedOut') - sum('timedOutAgain'),
+      rejected: sum('rejectedWithoutInstance') + sum('rejectedByQueue') - sum('rejectedAgain'),
+      missed: sum('missed'),
+    };
+  }
+
+  /** Requests completed since the start of the run. */
+  public get completed(): number {
+    return this.before.completed + this.since.completed;
+  }
+
+  /** Returns the retries since the start of the run. */
+  public retries(): RetryTotals {
+    const sum = (name: (typeof SUMMED)[number]): number => this.before[name] + this.since[name];
+    return {
+      attempts: sum('retried'),
+      answered: sum('answeredAgain'),
+      withoutQuota: sum('withoutQuota'),
+      abandonedSeconds: sum('abandonedSeconds'),
     };
   }
 }
 
+/** Counters that are summed over a run. */
+const SUMMED = [
+  'arrived',
+  'retried',
+  'completed',
+  'timedOut',
+  'rejectedWithoutInstance',
+  'rejectedByQueue',
+  'timedOutAgain',
+  'rejectedAgain',
+  'answeredAgain',
+  'withoutQuota',
+  'abandonedSeconds',
+  'missed',
+] as const;
+
 function newCounters(): Counters {
   return {
     arrived: 0,
+    retried: 0,
     completed: 0,
     timedOut: 0,
     rejectedWithoutInstance: 0,
     rejectedByQueue: 0,
+    timedOutAgain: 0,
+    rejectedAgain: 0,
+    answeredAgain: 0,
+    withoutQuota: 0,
+    abandonedSeconds: 0,
     missed: 0,
     workArrived: 0,
     latencySum: 0,

@@ -28,6 +28,10 @@ export interface EngineRosterOptions {
   readonly capacityRetrySeconds: number;
   /** Returns the requests present in the instance at a place. */
   readonly outstanding: (place: number) => number;
+  /** Returns those of them whose callers wait. */
+  readonly callers: (place: number) => number;
+  /** Called for a released instance that nobody waits for; ends with {@link EngineRoster.vacated}. */
+  readonly vacate: (place: number, at: EpochSeconds) => void;
   /** Called when the instance at a place begins to accept requests. */
   readonly enter: (place: number, at: EpochSeconds) => void;
   /** Called when the instance at a place stops accepting requests. */
@@ -43,6 +47,20 @@ interface EngineInstance {
   readonly readyAt: EpochSeconds;
   readonly refusedTypes: readonly string[];
   state: 'provisioning' | 'in-service' | 'draining';
+  drainsFrom: EpochSeconds;
+}
+
+/** Instances that were released while requests ran in them. */
+export interface Drains {
+  /** Number of those instances. */
+  instances: number;
+  /** Requests that ran or waited in them. */
+  requests: number;
+  /** Those of them whose callers gave up before they were answered. */
+  givenUp: number;
+  /** Seconds from release to end, of all those instances together, and of the longest drain. */
+  seconds: number;
+  longestSeconds: number;
 }
 
 /** Instances of an engine: launched from pools, put into service, drained, terminated, billed; by the rules of `EndpointFleet`. */
@@ -51,6 +69,7 @@ export class EngineRoster {
   public provisioning = 0;
   public draining = 0;
   public inService = 0;
+  public readonly drains: Drains = { instances: 0, requests: 0, givenUp: 0, seconds: 0, longestSeconds: 0 };
   /** Moment at which an instance comes into service or a launch is retried; Infinity if neither is due. */
   public nextAt = Infinity;
 
@@ -109,10 +128,16 @@ export class EngineRoster {
     }
   }
 
-  /** Terminates a draining instance that has finished its last request. */
-  public emptied(place: number, at: EpochSeconds): void {
+  /** True while the instance at a place is billed. */
+  public isBilled(place: number): boolean {
+    return this.byPlace[place] !== undefined;
+  }
+
+  /** Terminates a draining instance that nobody waits for; its place is free once nothing runs there any more. */
+  public vacated(place: number, at: EpochSeconds): void {
     const instance = this.byPlace[place];
-    if (instance?.state === 'draining') this.terminate(instance, at);
+    if (instance !== undefined) this.terminate(instance, at);
+    else if (this.options.outstanding(place) === 0) this.freePlaces.push(place);
   }
 
   /** Returns the billed seconds per type up to a moment; every type of a pool has an entry. */
@@ -165,6 +190,7 @@ export class EngineRoster {
       readyAt: at + seconds,
       refusedTypes,
       state: 'provisioning',
+      drainsFrom: Infinity,
     };
     this.byPlace[place] = instance;
     this.live.push(instance);
@@ -182,7 +208,7 @@ export class EngineRoster {
   }
 
   private release(count: number, at: EpochSeconds): void {
-    const { outstanding } = this.options;
+    const { outstanding, callers } = this.options;
     const present = this.live.filter(({ state }) => state !== 'draining');
     const ordered = inReleaseOrder(present, ({ place }) => outstanding(place));
     for (const instance of ordered.slice(0, count)) {
@@ -194,13 +220,22 @@ export class EngineRoster {
       instance.state = 'draining';
       this.inService--;
       this.draining++;
+      instance.drainsFrom = at;
       this.record('draining', instance, at);
       this.options.leave(instance.place, at);
-      if (outstanding(instance.place) === 0) this.terminate(instance, at);
+      const requests = callers(instance.place);
+      if (requests === 0) this.options.vacate(instance.place, at);
+      else {
+        this.drains.instances++;
+        this.drains.requests += requests;
+      }
     }
   }
 
   private terminate(instance: EngineInstance, at: EpochSeconds): void {
+    const seconds = at - instance.drainsFrom;
+    this.drains.seconds += seconds;
+    this.drains.longestSeconds = Math.max(this.drains.longestSeconds, seconds);
     this.draining--;
     this.end(instance, at);
   }
@@ -209,7 +244,7 @@ export class EngineRoster {
     const { instanceType, place, launchedAt } = instance;
     this.live.splice(this.live.indexOf(instance), 1);
     this.byPlace[place] = undefined;
-    this.freePlaces.push(place);
+    if (!(this.options.outstanding(place) > 0)) this.freePlaces.push(place);
     this.billedTime.close(instanceType, at - launchedAt);
     this.record('terminated', instance, at);
   }

@@ -14,6 +14,8 @@ const INITIAL_LOADS = 256;
 export class InstanceOrder {
   /** Requests present in each instance, in service or draining. */
   public load = new Int32Array(INITIAL_INSTANCES);
+  /** Those of them whose callers have given up. */
+  public abandoned = new Int32Array(INITIAL_INSTANCES);
   /** 1 for instances in service. */
   public serves = new Uint8Array(INITIAL_INSTANCES);
   /** Instances in service, fewest requests first, and the index of each in that order. */
@@ -44,6 +46,7 @@ export class InstanceOrder {
     for (let index = 0; index <= serving; index++) position[order[index]] = index;
     for (let load = 1; load < firstWith.length; load++) firstWith[load]++;
     this.load[instance] = 0;
+    this.abandoned[instance] = 0;
     this.serves[instance] = 1;
     this.lowest = 0;
   }
@@ -108,6 +111,7 @@ export class InstanceOrder {
 
   private growInstances(size: number): void {
     this.load = grown(this.load, new Int32Array(size));
+    this.abandoned = grown(this.abandoned, new Int32Array(size));
     this.serves = grown(this.serves, new Uint8Array(size));
     this.order = grown(this.order, new Int32Array(size));
     this.position = grown(this.position, new Int32Array(size));

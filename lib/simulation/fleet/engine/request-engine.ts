@@ -4,9 +4,10 @@ import { FastRandom } from '../../random';
 import type { RequestSource } from '../../traffic/request-source';
 import { checkFleetOptions, type CapacityState, type EndpointFleetOptions } from '../fleet-options';
 import type { SecondsHistogram } from '../seconds-histogram';
+import { Callers, checkCallerRetries, type CallerRetries } from './callers';
 import { DepartureWheel } from './departure-wheel';
 import { EngineLoop } from './engine-loop';
-import { EngineMeter, type EngineSpan, type EngineTotals } from './engine-meter';
+import { EngineMeter, type EngineSpan, type EngineTotals, type RetryTotals } from './engine-meter';
 import { EngineRoster, type EngineEvent } from './engine-roster';
 import { InstanceOrder } from './instance-order';
 import { ABANDONED, NONE, RequestTable } from './request-table';
@@ -42,7 +43,16 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
    * @default 'dropped'
    */
   readonly abandonedWork?: AbandonedWork;
-  /** Seeds random routing. @default 1 */
+  /** Further attempts of callers whose requests fail. @default - nobody tries again */
+  readonly retries?: CallerRetries;
+  /**
+   * True if callers try again after a rejection for lack of an instance: a variant answers with 503, which SDKs retry; a component without a copy
+   * with 400, which they do not.
+   *
+   * @default true
+   */
+  readonly retriesWithoutInstance?: boolean;
+  /** Seeds random routing and the pauses before retries. @default 1 */
   readonly seed?: number | string;
   /** Expected requests per second; a good estimate saves the first adjustment. @default 100 */
   readonly requestsPerSecond?: number;
@@ -73,6 +83,7 @@ export class RequestEngine {
   private readonly wheel: DepartureWheel;
   private readonly lines: WaitingLines;
   private readonly meter: EngineMeter;
+  private readonly callers: Callers;
   private readonly loop: EngineLoop;
   private maxInFlight: number;
   private spanFrom: EpochSeconds;
@@ -80,6 +91,7 @@ export class RequestEngine {
   /** @throws InputError naming every invalid option. */
   public constructor(options: RequestEngineOptions) {
     checkFleetOptions(options);
+    if (options.retries !== undefined) checkCallerRetries(options.retries);
     const { startAt = 0, routing = 'LEAST_OUTSTANDING_REQUESTS' } = options;
     const table = new RequestTable();
     const instances = new InstanceOrder(startAt);
@@ -91,10 +103,19 @@ export class RequestEngine {
       provisioning: options.provisioning,
       capacityRetrySeconds: options.capacityRetrySeconds ?? 60,
       outstanding: (instance) => instances.load[instance],
+      callers: (instance) => instances.load[instance] - instances.abandoned[instance],
+      vacate: (instance, at) => this.vacate(instance, at),
       enter: (instance, at) => this.enter(instance, at),
       leave: (instance, at) => this.leave(instance, at),
     });
     const slots = options.slotsPerInstance;
+    const callers = new Callers(
+      options.retries ?? { mode: 'none' },
+      options.seed ?? 1,
+      table,
+      meter,
+      options.retriesWithoutInstance ?? true,
+    );
     const loop = new EngineLoop({
       startAt,
       slots,
@@ -112,10 +133,14 @@ export class RequestEngine {
         table,
         instances,
         lines,
-        meter,
+        callers,
+        meter.sloWait,
+        (instance, at) => this.giveUp(instance, at),
       ),
+      callers,
       meter,
       roster,
+      vacate: (instance, at) => this.vacate(instance, at),
     });
 
     this.roster = roster;
@@ -128,6 +153,7 @@ export class RequestEngine {
     this.wheel = wheel;
     this.lines = lines;
     this.meter = meter;
+    this.callers = callers;
     this.loop = loop;
     this.spanFrom = startAt;
   }
@@ -149,7 +175,13 @@ export class RequestEngine {
 
   /** Requests since the start. */
   public get totals(): EngineTotals {
-    return { ...this.meter.totals(), present: this.lines.length - this.lines.abandoned + this.loop.inFlight };
+    const { lines, loop, callers } = this;
+    return { ...this.meter.totals(), present: lines.length - lines.abandoned + loop.inFlight + callers.pausing };
+  }
+
+  /** Retries since the start, and work for callers that had given up. */
+  public get retries(): RetryTotals {
+    return this.meter.retries();
   }
 
   /** Requests since the start that waited longer than the objective, timed out or were rejected. */
@@ -220,10 +252,13 @@ export class RequestEngine {
       fromSeconds: spanFrom,
       toSeconds: now,
       arrived: since.arrived,
+      retried: since.retried,
       completed: since.completed,
       timedOut: since.timedOut,
       rejectedWithoutInstance: since.rejectedWithoutInstance,
       rejectedByQueue: since.rejectedByQueue,
+      timedOutAgain: since.timedOutAgain,
+      rejectedAgain: since.rejectedAgain,
       missed: since.missed,
       workArrived: since.workArrived,
       latencySum: since.latencySum,
@@ -251,12 +286,13 @@ export class RequestEngine {
    * afterwards is not known, and a request without an answer is not served well.
    */
   public countWaiting(): void {
-    const { lines, meter, table, now } = this;
+    const { lines, callers, table, now } = this;
     for (const head of lines.heads) {
       for (let row = head; row !== NONE; row = table.next[row]) {
-        if (table.arrived[row] !== ABANDONED) meter.addWait(now - table.arrived[row]);
+        if (table.arrived[row] !== ABANDONED) callers.started(row, now);
       }
     }
+    callers.countPauses(now);
   }
 
   /** Puts an instance into service; requests in the shared queue go to it. */
@@ -286,9 +322,9 @@ export class RequestEngine {
 
   /** Starts the first request of the shared queue in an instance. */
   private start(instance: number, at: EpochSeconds): void {
-    const { instances, lines, meter, table } = this;
+    const { instances, lines, callers, table } = this;
     const row = lines.take(instance, at);
-    meter.addWait(at - table.arrived[row]);
+    callers.started(row, at);
     instances.raise(instance, at);
     table.instance[row] = instance;
     table.finish[row] = at + table.service[row];
@@ -303,7 +339,27 @@ export class RequestEngine {
     return first === NONE ? 0 : Math.max(0, now - table.arrived[first]);
   }
 
-  /** Takes an instance out of service; it finishes its requests. */
+  /** Notes that a caller of a released instance has given up. */
+  private giveUp(instance: number, at: EpochSeconds): void {
+    const { instances, roster } = this;
+    if (!roster.isBilled(instance)) return;
+    roster.drains.givenUp++;
+    if (instances.load[instance] === instances.abandoned[instance]) this.vacate(instance, at);
+  }
+
+  /** Ends a released instance that nobody waits for: what its container still had to do for others is not done. */
+  private vacate(instance: number, at: EpochSeconds): void {
+    const { instances, lines, table, roster } = this;
+    while (!lines.shared && lines.heads[instance] !== NONE) {
+      table.release(lines.take(instance, at));
+      lines.abandoned--;
+      instances.load[instance]--;
+      instances.abandoned[instance]--;
+    }
+    roster.vacated(instance, at);
+  }
+
+  /** Takes an instance out of service; it finishes the requests that callers wait for. */
   private leave(instance: number, at: EpochSeconds): void {
     const { instances, lines, meter } = this;
     meter.closeInvocations(instances.serving);

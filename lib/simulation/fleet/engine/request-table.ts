@@ -13,6 +13,10 @@ export class RequestTable {
   public arrived = new Float64Array(0);
   /** Seconds of service; set only for requests that wait for a slot or may time out. */
   public service = new Float64Array(0);
+  /** What its request has been through, as `Callers` keeps it; 0 for a first attempt. */
+  public state = new Uint8Array(0);
+  /** Moment of the first attempt of its request; set only for later attempts. */
+  public born = new Float64Array(0);
   /** Instance it was sent to. */
   public instance = new Int32Array(0);
   /** Next row of its list: a bucket of the wheel, a queue, or the free rows. */
@@ -31,6 +35,8 @@ export class RequestTable {
     this.finish = grown(this.finish, new Float64Array(size));
     this.arrived = grown(this.arrived, new Float64Array(size).fill(ABANDONED));
     this.service = grown(this.service, new Float64Array(size));
+    this.state = grown(this.state, new Uint8Array(size));
+    this.born = grown(this.born, new Float64Array(size));
     this.instance = grown(this.instance, new Int32Array(size));
     this.next = grown(this.next, new Int32Array(size));
     for (let row = size - 1; row >= present; row--) this.release(row);

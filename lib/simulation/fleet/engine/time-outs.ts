@@ -1,5 +1,5 @@
 import type { EpochSeconds } from '../../../core/time';
-import type { EngineMeter } from './engine-meter';
+import type { Callers } from './callers';
 import type { InstanceOrder } from './instance-order';
 import { ABANDONED, type RequestTable } from './request-table';
 import type { WaitingLines } from './waiting-lines';
@@ -26,7 +26,10 @@ export class TimeOuts {
     private readonly table: RequestTable,
     private readonly instances: InstanceOrder,
     private readonly lines: WaitingLines,
-    private readonly meter: EngineMeter,
+    private readonly callers: Callers,
+    private readonly sloWait: number,
+    /** Called when a caller of an instance has given up that was released. */
+    private readonly onGivenUp: (instance: number, at: EpochSeconds) => void,
   ) {}
 
   /** Maximum seconds of service of a request that starts at once. */
@@ -61,32 +64,44 @@ export class TimeOuts {
   /**
    * Times out the request with the first deadline, unless it has ended meanwhile. Returns true if it was in a slot, which it occupies
    * until its service ends.
+   *
+   * @param completed requests completed so far
    */
-  public expire(at: EpochSeconds): boolean {
+  public expire(at: EpochSeconds, completed: number): boolean {
     if (this.first() > at) return false;
-    const { table, instances, lines, meter } = this;
+    const { table, instances, lines, callers } = this;
     const row = this.take();
-    const { since } = meter;
-    since.timedOut++;
+    const instance = table.instance[row];
     if (table.finish[row] !== Infinity) {
       const waited = table.finish[row] - table.service[row] - table.arrived[row];
-      if (!(waited > meter.sloWait)) since.missed++;
-      table.arrived[row] = ABANDONED;
+      callers.timedOut(row, at, waited > this.sloWait, completed);
+      this.abandon(row, at);
       return true;
     }
-    since.missed++;
+    callers.timedOut(row, at, false, completed);
     if (this.keepsAbandoned && !lines.shared) {
-      table.arrived[row] = ABANDONED;
       lines.abandoned++;
+      this.abandon(row, at);
       return false;
     }
     // It is the oldest of its queue.
-    const instance = table.instance[row];
     lines.take(instance, at);
-    if (!lines.shared) instances.lower(instance, at);
     table.arrived[row] = ABANDONED;
     table.release(row);
+    if (!lines.shared) {
+      instances.lower(instance, at);
+      if (instances.serves[instance] === 0) this.onGivenUp(instance, at);
+    }
     return false;
+  }
+
+  /** Leaves a request without a caller in its instance. */
+  private abandon(row: number, at: EpochSeconds): void {
+    const { table, instances } = this;
+    const instance = table.instance[row];
+    table.arrived[row] = ABANDONED;
+    instances.abandoned[instance]++;
+    if (instances.serves[instance] === 0) this.onGivenUp(instance, at);
   }
 
   private take(): number {

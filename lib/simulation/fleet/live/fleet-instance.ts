@@ -58,6 +58,8 @@ export class FleetInstance {
   public readonly queue = new Fifo<FleetRequest>();
   /** Requests in flight (abandoned ones included) and queued. */
   public outstanding = 0;
+  /** Requests whose callers have given up, and that occupy a slot until their service ends. */
+  public abandoned = 0;
 
   private measuredFrom: EpochSeconds = 0;
   private touchedAt: EpochSeconds = 0;

@@ -86,9 +86,9 @@ export class InstanceRoster {
     this.reconcile(at, false);
   }
 
-  /** Terminates a draining instance without requests. */
+  /** Terminates a draining instance that no caller waits for. */
   public settle(instance: FleetInstance, at: EpochSeconds): void {
-    if (instance.state === 'draining' && instance.outstanding === 0) this.terminate(instance, at, false);
+    if (instance.state === 'draining' && instance.outstanding === instance.abandoned) this.terminate(instance, at, false);
   }
 
   /** Returns the billed seconds per type up to a moment. */

@@ -98,15 +98,16 @@ export class RequestFlow {
     return request.instance;
   }
 
-  /** Handles the timer of a request in flight: a time-out or the end of its service. Returns its instance if a slot became free. */
-  public onTimer(at: EpochSeconds, request: FleetRequest): FleetInstance | undefined {
+  /** Handles the timer of a request in flight: a time-out or the end of its service. Returns its instance, for which fewer callers wait now. */
+  public onTimer(at: EpochSeconds, request: FleetRequest): FleetInstance {
     const instance = request.instance;
     if (at < request.finishAt) {
       request.state = 'abandoned';
       this.inFlight--;
       this.timeOut(at, request, request.startedAt);
+      instance.abandoned++;
       this.options.setTimer(request.finishAt, request);
-      return undefined;
+      return instance;
     }
     if (request.state === 'in-flight') {
       this.inFlight--;
@@ -122,7 +123,7 @@ export class RequestFlow {
         finishedAt: at,
         instanceId: instance.id,
       });
-    }
+    } else instance.abandoned--;
     request.state = 'done';
     const next = instance.queue.shift();
     if (next === undefined) {
