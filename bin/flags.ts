@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { isPrice, PRICE_RANGE } from '../lib/catalog/prices';
 import { InputError } from '../lib/core/errors';
 import { DEFAULT_QUIET_METRICS, QUIET_METRICS } from '../lib/simulation/aws/sagemaker-metrics';
-import type { Provisioning } from '../lib/simulation/fleet';
+import { RETRY_MODES, type CallerRetries, type Provisioning, type RetryMode } from '../lib/simulation/fleet';
 import { checkZone } from '../lib/simulation/clock';
 import { parseThreshold, type CapacityFailure, type FailureThreshold } from '../lib/simulation/rehearse';
 import type { TimeUnit, ValueKind } from '../lib/simulation/traffic';
@@ -159,6 +159,59 @@ export function abandonedWorkOption(): Option {
     '--abandoned-work <what>',
     'requests that time out in the queue of a container are served all the same, or dropped (default: served)',
   ).choices(['served', 'dropped']);
+}
+
+/** Flags about what callers do whose requests fail. */
+export interface RetryFlags {
+  readonly retries?: RetryMode;
+  readonly retryAttempts?: number;
+  readonly retryClients?: number;
+}
+
+/** Adds the flags about callers that try again. */
+export function takesRetries(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--retries <mode>',
+        'callers whose requests time out or are rejected try again as AWS SDKs do: in the standard mode (3 attempts), the legacy one of Boto3 ' +
+          '(5 attempts), or none (default: standard; none for metrics, which contain retries, and where no caller waits)',
+      ).choices(RETRY_MODES),
+    )
+    .option(
+      '--retry-attempts <n>',
+      'attempts of one request, the first included (default: those of the mode)',
+      wholeNumberFlag('--retry-attempts', 1, 20),
+    )
+    .option(
+      '--retry-clients <n>',
+      'SDK clients that share the traffic, each with a retry quota in the standard mode (default: so many that none is used up)',
+      wholeNumberFlag('--retry-clients', 1, 1e9),
+    );
+}
+
+/**
+ * Retries of the flags; undefined where none is given.
+ *
+ * @throws InputError for attempts or clients without anybody who tries again
+ */
+export function givenRetries({ retries, retryAttempts, retryClients }: RetryFlags): CallerRetries | undefined {
+  if (retries === undefined && retryAttempts === undefined && retryClients === undefined) return undefined;
+  const [flag, value] =
+    retryAttempts === undefined ? ['--retry-clients', retryClients] : ['--retry-attempts', retryAttempts];
+  if (retries === 'none' && value !== undefined) {
+    throw new InputError(`--retries is 'none' and ${flag} is ${value}; leave one of them out`);
+  }
+  if (retries === 'legacy' && retryClients !== undefined) {
+    throw new InputError(
+      `--retry-clients is ${retryClients}, and the legacy mode has no retry quota; leave it out, or take --retries standard`,
+    );
+  }
+  return {
+    mode: retries ?? 'standard',
+    ...(retryAttempts !== undefined && { maxAttempts: retryAttempts }),
+    ...(retryClients !== undefined && { clients: retryClients }),
+  };
 }
 
 /** Returns `--quiet-metrics`, for what AWS's guide has said in two ways. */

@@ -27,6 +27,7 @@ import {
   abandonedWorkOption,
   capacityFailureFlag,
   failIfFlag,
+  givenRetries,
   givenTemplates,
   numberFlag,
   parameterFlag,
@@ -35,7 +36,9 @@ import {
   provisioningFlag,
   quietMetricsOption,
   regionFlag,
+  type RetryFlags,
   startFlag,
+  takesRetries,
   takesTemplates,
   takesTraceUnits,
   timezoneFlag,
@@ -69,7 +72,7 @@ import {
 import { junitOfRehearsals, markdownOfRehearsals } from '../output/simulate-formats';
 import type { CommandSurroundings } from './surroundings';
 
-interface SimulateFlags extends ResultFlags, ServiceFlags, TraceUnitFlags {
+interface SimulateFlags extends ResultFlags, ServiceFlags, TraceUnitFlags, RetryFlags {
   readonly template?: string[];
   readonly trace?: string;
   readonly provisioning?: Provisioning;
@@ -199,7 +202,7 @@ export function simulateCommand(surroundings: CommandSurroundings): Command {
       failIfFlag,
     )
     .option('--no-advice', 'do not rehearse changes to recommend');
-  return takesResultFlags(takesTraceUnits(command), ['text', 'json', 'junit', 'markdown']).action(
+  return takesResultFlags(takesTraceUnits(takesRetries(command)), ['text', 'json', 'junit', 'markdown']).action(
     async (templates: string[], flags: SimulateFlags, self: Command) => {
       const template = givenTemplates(templates, flags);
       surroundings.onExitCode(await simulate(template, withTraceFile(flags, template), self, surroundings));
@@ -297,6 +300,7 @@ function optionsOf(flags: SimulateFlags): RehearsalOptions {
   if (from !== undefined && to !== undefined && to <= from) {
     throw new InputError(`--to is ${to} and --from is ${from}; the end must come after the start`);
   }
+  const retries = givenRetries(flags);
   return {
     seed: flags.seed,
     ...(flags.provisioning !== undefined && { provisioning: flags.provisioning }),
@@ -305,6 +309,7 @@ function optionsOf(flags: SimulateFlags): RehearsalOptions {
     ...(flags.timeout !== undefined && { requestTimeoutSeconds: flags.timeout }),
     ...(flags.queueLimit !== undefined && { queueLimitPerInstance: flags.queueLimit }),
     ...(flags.abandonedWork !== undefined && { abandonedWork: flags.abandonedWork }),
+    ...(retries !== undefined && { retries }),
     ...(flags.quietMetrics !== undefined && { quietMetrics: flags.quietMetrics }),
     ...(flags.start !== undefined && { startSeconds: flags.start }),
     ...(flags.timezone !== undefined && { timezone: flags.timezone }),

@@ -204,13 +204,14 @@ function trafficOf({ name, trace, counts, seed = 1 }: RehearsalScenario): Worklo
   );
 }
 
-function optionsOf({ seed, provisioning, sloWait }: RehearsalScenario): RehearsalOptions {
+function optionsOf({ seed, provisioning, sloWait, callerRetries }: RehearsalScenario): RehearsalOptions {
   const medianSeconds = provisioning?.toSeconds({ integral: false });
   return {
     ...(seed !== undefined && { seed }),
     ...(medianSeconds !== undefined && {
       provisioning: { kind: 'lognormal', medianSeconds, sigma: medianSeconds === 0 ? 0 : 0.2 },
     }),
+    ...(callerRetries !== undefined && { retries: { mode: callerRetries } }),
     ...(sloWait !== undefined && { sloWaitSeconds: sloWait.toSeconds({ integral: false }) }),
   };
 }

@@ -9,6 +9,16 @@ export interface RequestCounts {
   readonly requests: number[];
 }
 
+/** Further attempts of callers whose requests time out or are rejected, as AWS SDKs make them. */
+export enum CallerRetries {
+  /** Nobody tries again. */
+  NONE = 'none',
+  /** Three attempts with short pauses: the default of AWS SDKs since November 2026. */
+  STANDARD = 'standard',
+  /** Five attempts with pauses of up to 1, 2, 4 and 8 seconds: that of Boto3 and the AWS CLI before. */
+  LEGACY = 'legacy',
+}
+
 /** Traffic for the fleets of an app, and the conditions under which they fail it. */
 export interface RehearsalScenario {
   /** Name of the scenario in reports, unique in the check. */
@@ -52,6 +62,13 @@ export interface RehearsalScenario {
    * @default Duration.seconds(1)
    */
   readonly sloWait?: Duration;
+
+  /**
+   * Further attempts of callers whose requests fail.
+   *
+   * @default CallerRetries.STANDARD - nobody tries again on asynchronous endpoints and behind streams, and where the trace is a metric, whose counts contain retries
+   */
+  readonly callerRetries?: CallerRetries;
 
   /**
    * Seed of everything random, a whole number; the same app and seed give the same result.

@@ -52,7 +52,7 @@ export function replay(
     if (period === undefined || seconds <= 0) return;
     period.seconds += seconds;
     period.instanceSeconds += span.inService * seconds;
-    period.invocations += span.arrived;
+    period.invocations += span.arrived + span.retried;
     period.completed += span.completed;
     period.latencySumSeconds += span.latencySum;
     if (span.inService === 0) return;
@@ -61,6 +61,8 @@ export function replay(
   };
   const startInstances = options.startInstances ?? recordedAtStart(blueprint, recording, begin);
   const rehearsal = rehearse(blueprint, traffic, {
+    // What is recorded are invocations, retries included.
+    retries: { mode: 'none' },
     ...options,
     startSeconds: begin,
     ...(startInstances !== undefined && { startInstances }),

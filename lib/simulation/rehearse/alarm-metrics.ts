@@ -138,7 +138,7 @@ function loadOf(span: EngineSpan, slots: number, gpusPerInstance: number): Endpo
   const perInstance = (sum: number, minimum: number, maximum: number): StatisticSet =>
     inService === 0 ? NO_SAMPLES : { sum, sampleCount: inService, minimum, maximum };
   return {
-    invocations: span.arrived,
+    invocations: span.arrived + span.retried,
     invocationsPerInstance: span.invocationsPerInstance,
     errors4xx: 0,
     errors5xx: rejectedWithoutInstance + rejectedByQueue,

@@ -25,6 +25,9 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,
+    // Without a caller that waits, nobody can try again.
+    retries: blueprint.kind === 'async' || stream !== undefined ? { mode: 'none' } : setup.retries,
+    retriesWithoutInstance: blueprint.kind !== 'inference-component',
     sloWaitSeconds: setup.sloWaitSeconds,
     seed: setup.seed,
     requestsPerSecond: traffic.requestCount / Math.max(1, traffic.durationSeconds),

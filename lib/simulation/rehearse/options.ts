@@ -5,7 +5,13 @@ import type { CloudWatchOptions } from '../aws/cloudwatch';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../aws/sagemaker-metrics';
 import type { FleetBlueprint } from '../blueprint';
 import { checkZone, datedClock, type DatedClock } from '../clock';
-import type { AbandonedWork, EngineSpan, Provisioning } from '../fleet';
+import {
+  checkCallerRetries,
+  type AbandonedWork,
+  type CallerRetries,
+  type EngineSpan,
+  type Provisioning,
+} from '../fleet';
 import { requestSource, type RequestSource, type Workload } from '../traffic';
 import { DEFAULT_SERVICE_PROFILE } from '../traffic/service-profile';
 import { checkServiceTimes, type ServiceTimes } from '../traffic/service-times';
@@ -40,6 +46,13 @@ export interface RehearsalOptions {
    * @default served
    */
   readonly abandonedWork?: AbandonedWork;
+  /**
+   * Further attempts of callers whose requests time out or are rejected with an error that AWS SDKs retry.
+   *
+   * @default the standard mode of the SDKs, with so many clients that no quota is used up; nobody tries again on asynchronous endpoints and
+   * behind streams, whose callers do not wait, and where the traffic is a metric, whose counts contain retries
+   */
+  readonly retries?: CallerRetries;
   /** Maximum number of requests that wait in one instance's container. @default Infinity */
   readonly queueLimitPerInstance?: number;
   /** Start of the run, for schedules and the budget's month. @default the first moment of the traffic, else 2026-01-05T00:00:00Z */
@@ -83,6 +96,7 @@ export interface RehearsalSetup {
   readonly sloPercent: number;
   readonly requestTimeoutSeconds: number;
   readonly abandonedWork: AbandonedWork;
+  readonly retries: CallerRetries;
   readonly queueLimitPerInstance: number;
   readonly capacityFailures: readonly CapacityFailure[];
   readonly pricesPerHourUsd: InstancePrices;
@@ -106,7 +120,7 @@ export interface RehearsalSetup {
  * @throws InputError naming every option that cannot be rehearsed.
  */
 export function resolveSetup(blueprint: FleetBlueprint, traffic: Workload, options: RehearsalOptions): RehearsalSetup {
-  const resolved = withDefaultOptions(options, blueprint);
+  const resolved = withDefaultOptions(options, blueprint, traffic);
   checkOptions(resolved);
   const pricesPerHourUsd = fleetPrices(blueprint, options.pricesPerHourUsd);
   const { fromSeconds } = resolved;
@@ -187,7 +201,13 @@ function defaultTimeout({ kind, stream }: FleetBlueprint): number {
   return kind === 'async' ? ASYNC_TIMEOUT_SECONDS : REAL_TIME_TIMEOUT_SECONDS;
 }
 
-function withDefaultOptions(options: RehearsalOptions, blueprint: FleetBlueprint): ResolvedOptions {
+/** Retries of the callers of a fleet that are not given. */
+function defaultRetries({ kind, stream }: FleetBlueprint, { countsAttempts }: Workload): CallerRetries {
+  const waits = kind !== 'async' && stream === undefined;
+  return { mode: waits && countsAttempts !== true ? 'standard' : 'none' };
+}
+
+function withDefaultOptions(options: RehearsalOptions, blueprint: FleetBlueprint, traffic: Workload): ResolvedOptions {
   return {
     ...options,
     seed: options.seed ?? 1,
@@ -197,6 +217,7 @@ function withDefaultOptions(options: RehearsalOptions, blueprint: FleetBlueprint
     sloPercent: options.sloPercent ?? 99,
     requestTimeoutSeconds: options.requestTimeoutSeconds ?? defaultTimeout(blueprint),
     abandonedWork: options.abandonedWork ?? 'served',
+    retries: options.retries ?? defaultRetries(blueprint, traffic),
     queueLimitPerInstance: options.queueLimitPerInstance ?? Infinity,
     capacityFailures: options.capacityFailures ?? [],
     quietMetrics: options.quietMetrics ?? DEFAULT_QUIET_METRICS,
@@ -206,6 +227,7 @@ function withDefaultOptions(options: RehearsalOptions, blueprint: FleetBlueprint
 
 function checkOptions(options: ResolvedOptions): void {
   checkServiceTimes(options.service);
+  checkCallerRetries(options.retries);
   if (options.timezone !== undefined) checkZone(options.timezone);
   const problems: string[] = [];
   const within = (name: string, value: number | undefined, minimum: number, maximum: number): void => {

@@ -4,7 +4,7 @@ import { definitions, escapeHtml, table } from '../report/html-text';
 import { pageHtml, tileHtml, type ReportOptions } from '../report/page';
 import type { Advice, Rehearsal } from './rehearsal';
 import { rehearsalCharts } from './rehearsal-charts';
-import { causeText, windowText } from './rehearsal-text';
+import { causeText, drainText, retryRows, windowText } from './rehearsal-text';
 
 /** Maximum numbers of rows; the JSON has all. */
 const MAX_ACTIONS = 300;
@@ -43,6 +43,7 @@ ${tiles(rehearsal)}
 ${adviceHtml(rehearsal)}
 ${rehearsalCharts(rehearsal, id)}
 ${causes(rehearsal)}
+${callersHtml(rehearsal)}
 <h3>Scaling actions and their reasons</h3>
 ${actions(rehearsal)}
 ${otherEvents(rehearsal)}
@@ -132,6 +133,19 @@ function adviceHtml({ advice, sloPercent, cost }: Rehearsal): string {
   return `<ol class="advice">${advice.map(item).join('')}</ol>`;
 }
 
+/** What the callers' retries and the drains did, where anything of them happened. */
+function callersHtml(rehearsal: Rehearsal): string {
+  const drained = drainText(rehearsal);
+  const rows = [...retryRows(rehearsal), ...(drained === undefined ? [] : [['drains', drained] as const])];
+  if (rows.length === 0) return '';
+  return `<h3>Retries and drains</h3>
+${table(
+  'Retries and drains',
+  ['what', 'how much'],
+  rows.map(([name, text]) => [escapeHtml(name), escapeHtml(text)]),
+)}`;
+}
+
 function causes({ missedBy }: Rehearsal): string {
   const entries = Object.entries(missedBy).sort(([, a], [, b]) => b - a);
   if (entries.length === 0) return '';
@@ -193,7 +207,12 @@ function more(count: number, maximum: number): string {
     : `<p class="quiet">and ${numberText(count - maximum)} more; the JSON has all of them</p>`;
 }
 
-function settingsHtml({ fleet, settings, traffic, cost, clock, notes }: Rehearsal): string {
+/** Mode of the retries, in words. */
+function retryText({ mode, maxAttempts }: Rehearsal['retries']): string {
+  return mode === 'none' ? 'none' : `as AWS SDKs do: ${mode} mode, up to ${maxAttempts} attempts`;
+}
+
+function settingsHtml({ fleet, settings, retries, traffic, cost, clock, notes }: Rehearsal): string {
   const times = new Clock(clock, traffic.seconds);
   const prices = Object.entries(cost.pricesPerHourUsd).map(([type, usd]) => `${type} ${usd} USD/h`);
   const entries: [string, string][] = [
@@ -206,6 +225,7 @@ function settingsHtml({ fleet, settings, traffic, cost, clock, notes }: Rehearsa
     ['service times', settings.service],
     ['provisioning', settings.provisioning],
     ['time-out', `${settings.requestTimeoutSeconds} s`],
+    ['retries of callers', retryText(retries)],
     ['run', times.span(0, traffic.seconds)],
     ['duration', `${durationText(traffic.seconds)} (${numberText(traffic.seconds)} s)`],
     ['seed', String(settings.seed)],

@@ -22,6 +22,9 @@ export class RehearsalRecord {
   public busySeconds = 0;
   /** Seconds of service that the arrived requests need. */
   public workSeconds = 0;
+  /** True once an attempt has timed out, and once one has failed in whatever way. */
+  public hasTimeOuts = false;
+  public hasFailures = false;
   private readonly startSeconds: number;
   private readonly isOutSuspended: boolean;
   private readonly seenActivities = new Set<string>();
@@ -76,6 +79,8 @@ export class RehearsalRecord {
     this.slotSeconds += span.inService * engine.slots * seconds;
     this.busySeconds += span.meanBusy * seconds;
     this.workSeconds += span.workArrived;
+    if (span.timedOut > 0) this.hasTimeOuts = true;
+    if (span.timedOut + span.rejectedByQueue + span.rejectedWithoutInstance > 0) this.hasFailures = true;
     if (span.missed === 0) return;
     const cause = missCause(span, engine, { maximum, guarded, isOutSuspended: this.isOutSuspended });
     this.missedBy[cause] = (this.missedBy[cause] ?? 0) + span.missed;

@@ -35,6 +35,38 @@ function countText(count: number): string {
   return count === 1 ? 'once' : `${numberText(count)} times`;
 }
 
+/** What the callers' retries added, and what was done for callers who had given up; empty where nothing of both happened. */
+export function retryRows({ retries, requests }: Pick<Rehearsal, 'retries' | 'requests'>): [string, string][] {
+  const { attempts, extraLoadPercent, answered, failed, withoutQuota, abandonedSlotHours, abandonedPercent } = retries;
+  const rows: [string, string][] = [];
+  if (attempts > 0) {
+    const quota = withoutQuota > 0 ? `; ${numberText(withoutQuota)} more forbidden by the quota` : '';
+    rows.push([
+      'retries',
+      `${numberText(attempts)} (${percentText(extraLoadPercent)} of the requests that arrived, on top of them), ${retries.mode} mode, up to ${retries.maxAttempts} attempts: ` +
+        `${numberText(answered)} requests answered by one, ${numberText(failed)} of ${numberText(requests.arrived)} failed for good${quota}`,
+    ]);
+  }
+  if (abandonedSlotHours > 0) {
+    rows.push([
+      'wasted work',
+      `${numberText(abandonedSlotHours, 2)} slot-hours (${percentText(abandonedPercent)} of those in use) for callers who had given up`,
+    ]);
+  }
+  return rows;
+}
+
+/** The instances that drained, in words; undefined if none did. */
+export function drainText({ drains }: Pick<Rehearsal, 'drains'>): string | undefined {
+  const { instances, requests, givenUp, meanSeconds, longestSeconds } = drains;
+  if (instances === 0) return undefined;
+  const lost = givenUp > 0 ? `, ${numberText(givenUp)} of whose callers gave up` : '';
+  return (
+    `${numberText(instances)} ${instances === 1 ? 'instance' : 'instances'} released with ${numberText(requests)} ` +
+    `${requests === 1 ? 'request' : 'requests'} in them${lost}; billed ${numberText(meanSeconds, 1)} s longer on average, ${numberText(longestSeconds, 1)} s at most`
+  );
+}
+
 /** A rehearsal as text for a terminal. */
 export function rehearsalText(rehearsal: Rehearsal): string {
   const { fleet, traffic, settings, requests, capacity, cost, scaling } = rehearsal;
@@ -75,6 +107,7 @@ export function rehearsalText(rehearsal: Rehearsal): string {
       `p50 ${numberText(latency.p50, 2)} s, p95 ${numberText(latency.p95, 2)} s, p99 ${numberText(latency.p99, 2)} s`,
     ],
     ['drops', `${numberText(drops)} (${percentText(requests.arrived === 0 ? 0 : (100 * drops) / requests.arrived)})`],
+    ...retryRows(rehearsal),
     [
       'instances',
       `mean ${numberText(capacity.meanInstances, 2)}, ${capacity.leastInstances} to ${capacity.peakInstances}, ${numberText(capacity.utilisationPercent, 1)} % of the slots in use; ${byType}`,
@@ -88,6 +121,8 @@ export function rehearsalText(rehearsal: Rehearsal): string {
       `${countText(scaling.scaleOuts)} out, ${countText(scaling.scaleIns)} in${scaling.capacityErrors > 0 ? `, ${scaling.capacityErrors} capacity errors` : ''}`,
     ],
   ];
+  const drained = drainText(rehearsal);
+  if (drained !== undefined) rows.push(['drains', drained]);
   const { hindsight } = rehearsal;
   if (hindsight !== undefined) {
     const ratio =

@@ -1,5 +1,6 @@
 import type { EpochSeconds } from '../../core/time';
 import type { DatedClock } from '../clock';
+import type { RetryMode } from '../fleet';
 
 /** Mean, quantiles and maximum of durations in seconds. */
 export interface SecondsSummary {
@@ -20,6 +21,37 @@ export interface RequestSummary {
   readonly rejected: number;
   /** Requests present when the traffic ended. */
   readonly unfinished: number;
+}
+
+/** Attempts beyond the first of each request, as the SDKs of the callers make them, and work that nobody waited for. */
+export interface RetrySummary {
+  readonly mode: RetryMode;
+  /** Attempts of one request, the first included. */
+  readonly maxAttempts: number;
+  /** Attempts beyond the first: load that the traffic does not have, and in percent of the requests that arrived. */
+  readonly attempts: number;
+  readonly extraLoadPercent: number;
+  /** Requests that one of them answered. */
+  readonly answered: number;
+  /** Requests that failed with their last attempt. */
+  readonly failed: number;
+  /** Retries that the quota of the clients forbade. */
+  readonly withoutQuota: number;
+  /** Hours of slots that served callers who had given up, and in percent of the hours of slots in use. */
+  readonly abandonedSlotHours: number;
+  readonly abandonedPercent: number;
+}
+
+/** Instances that were released while requests ran in them. */
+export interface DrainSummary {
+  readonly instances: number;
+  /** Requests that ran or waited in them. */
+  readonly requests: number;
+  /** Those of them whose callers gave up before they were answered. */
+  readonly givenUp: number;
+  /** Mean and maximum of the seconds for which they were billed after their release. */
+  readonly meanSeconds: number;
+  readonly longestSeconds: number;
 }
 
 /** Cause of requests served badly: the state of the fleet. */
@@ -151,6 +183,8 @@ export interface Rehearsal {
     readonly requestTimeoutSeconds: number;
   };
   readonly requests: RequestSummary;
+  readonly retries: RetrySummary;
+  readonly drains: DrainSummary;
   /** Requests served well: they waited at most `sloWaitSeconds` for a slot and completed in time. In percent of those that arrived. */
   readonly sloPercent: number;
   /** Requests served badly, by the state of the fleet at the end of the 10 or 60 seconds in which they were. */

@@ -1,9 +1,9 @@
 import { SECONDS_PER_HOUR } from '../../core/time';
 import { Clock, isoText } from '../clock';
-import type { SecondsHistogram } from '../fleet';
+import { attemptsOf, type RequestEngine, type SecondsHistogram } from '../fleet';
 import { HOURS_PER_MONTH } from './billing';
 import { round } from '../number-text';
-import type { Rehearsal, SecondsSummary } from './rehearsal';
+import type { DrainSummary, Rehearsal, RetrySummary, SecondsSummary } from './rehearsal';
 import type { FleetBlueprint } from '../blueprint';
 import type { RehearsalLoop } from './rehearsal-loop';
 import { describeProvisioning, describeService, medianProvisioningSeconds, slotNotes } from './setting-text';
@@ -62,6 +62,8 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       requestTimeoutSeconds: setup.requestTimeoutSeconds,
     },
     requests: { arrived, completed, timedOut, rejected, unfinished: present },
+    retries: retrySummary(setup, engine, arrived, timedOut + rejected, record.busySeconds),
+    drains: drainSummary(engine),
     sloPercent: sloPercent(arrived, missed),
     missedBy: record.missedBy,
     latencySeconds: secondsSummary(engine.latency),
@@ -98,7 +100,8 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       ...unansweredNotes(engine.totals),
       ...streamNotes(blueprint),
       ...shardNotes(shards),
-      ...abandonedNotes(setup, timedOut),
+      ...abandonedNotes(setup, record.hasTimeOuts),
+      ...retryNotes(setup, record.hasFailures),
       ...record.notes,
       ...slotNotes(blueprint),
       ...clockNotes(setup),
@@ -130,13 +133,61 @@ function shardNotes(shards: RehearsalLoop['shards']): string[] {
 }
 
 /** Note on the work of requests that timed out. */
-function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], timedOut: number): string[] {
-  if (timedOut === 0 || blueprint.kind === 'async' || blueprint.stream !== undefined) return [];
+function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], hasTimeOuts: boolean): string[] {
+  if (!hasTimeOuts || blueprint.kind === 'async' || blueprint.stream !== undefined) return [];
   return [
     abandonedWork === 'served'
       ? 'requests that time out in the queue of a container are served there all the same, and delay those behind them'
       : 'requests that time out in the queue of a container leave it without being served',
   ];
+}
+
+/** Note on what the callers do whose attempts failed. */
+function retryNotes({ blueprint, traffic, retries }: RehearsalLoop['setup'], hasFailures: boolean): string[] {
+  if (!hasFailures || blueprint.kind === 'async' || blueprint.stream !== undefined) return [];
+  if (retries.mode === 'none') {
+    return [
+      traffic.countsAttempts === true
+        ? 'no caller tries again: the traffic is a metric, whose counts contain the retries of the past; --retries standard adds more'
+        : 'no caller tries again',
+    ];
+  }
+  const clients = retries.clients === undefined ? '' : `, with the retry quota of ${retries.clients} clients`;
+  return [
+    `callers whose requests time out or are rejected try again as AWS SDKs do (${retries.mode} mode, up to ${attemptsOf(retries)} attempts${clients}); --retries none leaves that out`,
+  ];
+}
+
+function retrySummary(
+  { retries }: RehearsalLoop['setup'],
+  engine: RequestEngine,
+  arrived: number,
+  failed: number,
+  busySeconds: number,
+): RetrySummary {
+  const { attempts, answered, withoutQuota, abandonedSeconds } = engine.retries;
+  return {
+    mode: retries.mode,
+    maxAttempts: attemptsOf(retries),
+    attempts,
+    extraLoadPercent: arrived === 0 ? 0 : round((100 * attempts) / arrived, 2),
+    answered,
+    failed,
+    withoutQuota,
+    abandonedSlotHours: round(abandonedSeconds / SECONDS_PER_HOUR, 4),
+    abandonedPercent: busySeconds === 0 ? 0 : round(Math.min(100, (100 * abandonedSeconds) / busySeconds), 2),
+  };
+}
+
+function drainSummary({ roster }: RequestEngine): DrainSummary {
+  const { instances, requests, givenUp, seconds, longestSeconds } = roster.drains;
+  return {
+    instances,
+    requests,
+    givenUp,
+    meanSeconds: instances === 0 ? 0 : round(seconds / instances, 2),
+    longestSeconds: round(longestSeconds, 2),
+  };
 }
 
 /** Percentage of requests served well. */

@@ -44,6 +44,7 @@ const MEASURES: { readonly [name: string]: Measure } = {
   },
   timeouts: { unit: '% of requests', of: (rehearsal) => percentOf(rehearsal.requests.timedOut, rehearsal) },
   rejected: { unit: '% of requests', of: (rehearsal) => percentOf(rehearsal.requests.rejected, rehearsal) },
+  retries: { unit: '% of requests', of: ({ retries }) => retries.extraLoadPercent },
   'peak-instances': { unit: '', of: ({ capacity }) => capacity.peakInstances },
   'instance-hours': { unit: 'h', of: ({ capacity }) => capacity.instanceHours },
   utilisation: { unit: '%', of: ({ capacity }) => capacity.utilisationPercent },

@@ -55,7 +55,8 @@ export class TimelineBuilder {
     interval.to = span.toSeconds;
     interval.arrived += span.arrived;
     interval.missed += span.missed;
-    interval.dropped += span.timedOut + span.rejectedByQueue + span.rejectedWithoutInstance;
+    interval.dropped +=
+      span.timedOut + span.rejectedByQueue + span.rejectedWithoutInstance - span.timedOutAgain - span.rejectedAgain;
     interval.work += span.workArrived;
     interval.slotSeconds += span.inService * this.slots * seconds;
     interval.busySeconds += span.meanBusy * seconds;

@@ -194,7 +194,7 @@ export function metricWorkload(
     ...(gaps > 0 ? [`${gaps} of ${counts.steps} steps have no row, and are taken to have no requests`] : []),
   ];
   const dates = { startsAt: first.atSeconds, utcOffsetSeconds };
-  return counts.toWorkload(settings, stepSeconds, format, last.line, dates, told);
+  return { ...counts.toWorkload(settings, stepSeconds, format, last.line, dates, told), countsAttempts: true };
 }
 
 function stepAfter(point: MetricPoint, first: MetricPoint, stepSeconds: number): number {

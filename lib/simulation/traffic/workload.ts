@@ -54,6 +54,8 @@ export interface Workload {
   readonly utcOffsetSeconds?: number;
   /** Sentences about what was guessed of the file. @default - nothing was */
   readonly notes?: readonly string[];
+  /** True if the counts are of invocations as a service publishes them, which contain the retries of callers. @default false */
+  readonly countsAttempts?: boolean;
   /** Token lengths drawn where the trace has none. */
   readonly tokens?: TokenLengths;
   /** The same requests in columns, if stored so; `requestSource` reads them many times faster than {@link requests}. */
@@ -77,6 +79,7 @@ export function workloadWindow(workload: Workload, fromSeconds: number, toSecond
     durationSeconds,
     requestCount: Math.round(workload.requestCount * share),
     ...(workload.notes !== undefined && { notes: workload.notes }),
+    ...(workload.countsAttempts === true && { countsAttempts: true }),
     *requests() {
       for (const request of workload.requests()) {
         if (request.atSeconds < fromSeconds) continue;

@@ -40,7 +40,7 @@ describe('requests that time out in the queue of a container', () => {
 
   test('are served for nobody, so that a later request waits behind them', () => {
     // 0-45 answered; 45-90, 90-135, 135-180 and 180-225 for callers that gave up; the last one gives up at 160.
-    const { requests, capacity, notes } = serial(moments, 400, 1);
+    const { requests, capacity, notes } = serial(moments, 400, 1, { retries: { mode: 'none' } });
     expect(requests).toEqual({ arrived: 6, completed: 1, timedOut: 5, rejected: 0, unfinished: 0 });
     // Six requests of 45 s in 400 s.
     expect(capacity.utilisationPercent).toBeCloseTo((100 * 6 * 45) / 400, 1);
@@ -51,7 +51,7 @@ describe('requests that time out in the queue of a container', () => {
 
   test('leave it where the server notices that the connection is closed', () => {
     // 0-45 answered, 45-90 for a caller that gave up, the last one 100-145.
-    const { requests, capacity } = serial(moments, 400, 1, { abandonedWork: 'dropped' });
+    const { requests, capacity } = serial(moments, 400, 1, { abandonedWork: 'dropped', retries: { mode: 'none' } });
     expect(requests).toEqual({ arrived: 6, completed: 2, timedOut: 4, rejected: 0, unfinished: 0 });
     expect(capacity.utilisationPercent).toBeCloseTo((100 * 3 * 45) / 400, 1);
   });
@@ -79,7 +79,7 @@ describe('requests that time out in the queue of a container', () => {
       else if (at + TIMEOUT <= end && finish - at > TIMEOUT) expected.timedOut++;
       else expected.unfinished++;
     }
-    const { requests } = serial(moments, end, slots);
+    const { requests } = serial(moments, end, slots, { retries: { mode: 'none' } });
     expect(requests).toEqual({ arrived: moments.length, rejected: 0, ...expected });
   });
 });

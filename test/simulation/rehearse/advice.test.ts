@@ -33,6 +33,7 @@ const withLimits = (minCapacity: number, maxCapacity: number): FleetBlueprint =>
 const OPTIONS: RehearsalOptions = {
   service: { kind: 'distribution', distribution: 'exponential', meanSeconds: 4 },
   provisioning: { kind: 'measured', seconds: [200] },
+  retries: { mode: 'none' },
 };
 
 test.each([

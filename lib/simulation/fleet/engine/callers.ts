@@ -61,7 +61,10 @@ export function attemptsOf({ mode, maxAttempts }: CallerRetries): number {
 
 /** @throws InputError naming the value that is out of range */
 export function checkCallerRetries({ maxAttempts, clients }: CallerRetries): void {
-  if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_ATTEMPTS)) {
+  if (
+    maxAttempts !== undefined &&
+    !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_ATTEMPTS)
+  ) {
     throw new InputError(`maxAttempts is ${maxAttempts}; it must be a whole number from 1 to ${MAX_ATTEMPTS}`);
   }
   if (clients !== undefined && !(clients >= 1)) {
@@ -145,7 +148,13 @@ export class Callers {
   }
 
   /** Counts a rejection of an attempt, which may be sent again. `again`: the request, unless it is its first attempt. */
-  public rejected(at: EpochSeconds, service: number, byQueue: boolean, again: Pause | undefined, completed: number): void {
+  public rejected(
+    at: EpochSeconds,
+    service: number,
+    byQueue: boolean,
+    again: Pause | undefined,
+    completed: number,
+  ): void {
     const { since, sloWait } = this.meter;
     if (byQueue) since.rejectedByQueue++;
     else since.rejectedWithoutInstance++;

@@ -111,6 +111,8 @@ export class EngineLoop {
     let latencySum = 0;
     let workArrived = 0;
     let { latencyMaximum } = since;
+    let beforeSum = 0;
+    let longest = 0;
     let accepted = 0;
     let startedAtOnce = 0;
     let taken = 0;
@@ -180,7 +182,14 @@ export class EngineLoop {
           inFlight--;
           latencySum += latency;
           if (latency > latencyMaximum) latencyMaximum = latency;
-          bits[0] = states[row] === 0 ? latency : latency + callers.answered(row);
+          bits[0] = latency;
+          if (states[row] !== 0) {
+            // For the caller it began with the first attempt.
+            const before = callers.answered(row);
+            beforeSum += before;
+            longest = max(longest, before + latency);
+            bits[0] = before + latency;
+          }
           const index = (words[HIGH_WORD] >>> durationShift) - durationOffset;
           latencyBuckets[index < 0 ? 0 : index < lastDuration ? index : lastDuration]++;
         } else {
@@ -376,7 +385,7 @@ export class EngineLoop {
     since.workArrived += workArrived;
     since.latencySum += latencySum;
     since.latencyMaximum = latencyMaximum;
-    meter.latency.addCounted(completed, latencySum, latencyMaximum);
+    meter.latency.addCounted(completed, latencySum + beforeSum, max(longest, latencyMaximum));
     meter.wait.addZeros(startedAtOnce);
     if (done) this.present = limit;
     else if (cursor > 0) this.present = max(this.present, min(limit, at[cursor - 1]));
