@@ -81,6 +81,8 @@ describe('tidegate simulate', () => {
       'clock',
       'settings',
       'requests',
+      'retries',
+      'drains',
       'sloPercent',
       'missedBy',
       'latencySeconds',
@@ -96,6 +98,24 @@ describe('tidegate simulate', () => {
     ]);
     expect(rehearsals[0]).toMatchObject({ fleet: { resourceId: CHAT }, settings: { seed: 7 } });
     expect(first).not.toMatch(/null,?\n\s*"p|NaN|Infinity/);
+  });
+
+  test('takes the retries of the callers as flags, and refuses those that contradict each other', async () => {
+    const json = async (...more: string[]) => {
+      const { stdout } = await simulate(...usual(), '--no-advice', '--json', ...more);
+      return (JSON.parse(stdout) as { rehearsals: { retries: { mode: string; maxAttempts: number } }[] }).rehearsals[0]!
+        .retries;
+    };
+    expect(await json('--retries', 'legacy')).toMatchObject({ mode: 'legacy', maxAttempts: 5 });
+    expect(await json('--retry-attempts', '7')).toMatchObject({ mode: 'standard', maxAttempts: 7 });
+    expect(await json('--retries', 'none')).toMatchObject({ mode: 'none', maxAttempts: 1, attempts: 0 });
+    await expect(simulate(...usual(), '--retries', 'none', '--retry-attempts', '3')).rejects.toThrow(
+      "--retries is 'none' and --retry-attempts is 3; leave one of them out",
+    );
+    await expect(simulate(...usual(), '--retries', 'legacy', '--retry-clients', '3')).rejects.toThrow(
+      'the legacy mode has no retry quota',
+    );
+    await expect(simulate(...usual(), '--retry-attempts', '0')).rejects.toThrow('--retry-attempts');
   });
 
   test('exits with 1 when a threshold is crossed, and says which and by how much', async () => {
