@@ -88,7 +88,8 @@ export class InstanceRoster {
 
   /** Terminates a draining instance that no caller waits for. */
   public settle(instance: FleetInstance, at: EpochSeconds): void {
-    if (instance.state === 'draining' && instance.outstanding === instance.abandoned) this.terminate(instance, at, false);
+    if (instance.state === 'draining' && instance.outstanding === instance.abandoned)
+      this.terminate(instance, at, false);
   }
 
   /** Returns the billed seconds per type up to a moment. */
