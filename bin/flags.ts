@@ -161,7 +161,7 @@ export function abandonedWorkOption(): Option {
   ).choices(['served', 'dropped']);
 }
 
-/** Flags about what callers do whose requests fail. */
+/** Flags about callers whose requests fail. */
 export interface RetryFlags {
   readonly retries?: RetryMode;
   readonly retryAttempts?: number;
@@ -185,7 +185,7 @@ export function takesRetries(command: Command): Command {
     )
     .option(
       '--retry-clients <n>',
-      'SDK clients that share the traffic, each with a retry quota in the standard mode (default: so many that none is used up)',
+      'SDK clients that share the traffic, each with a retry quota in the standard mode (default: no limit, so that none is used up)',
       wholeNumberFlag('--retry-clients', 1, 1e9),
     );
 }

@@ -10,8 +10,8 @@ export interface RequestCounts {
 }
 
 /** Further attempts of callers whose requests time out or are rejected, as AWS SDKs make them. */
-export enum CallerRetries {
-  /** Nobody tries again. */
+export enum CallerRetryMode {
+  /** No caller tries again. */
   NONE = 'none',
   /** Three attempts with short pauses: the default of AWS SDKs since November 2026. */
   STANDARD = 'standard',
@@ -66,9 +66,9 @@ export interface RehearsalScenario {
   /**
    * Further attempts of callers whose requests fail.
    *
-   * @default CallerRetries.STANDARD - nobody tries again on asynchronous endpoints and behind streams, and where the trace is a metric, whose counts contain retries
+   * @default CallerRetryMode.STANDARD - CallerRetryMode.NONE on asynchronous endpoints and behind streams, and where the trace is a metric, whose counts contain retries
    */
-  readonly callerRetries?: CallerRetries;
+  readonly callerRetries?: CallerRetryMode;
 
   /**
    * Seed of everything random, a whole number; the same app and seed give the same result.

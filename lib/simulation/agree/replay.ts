@@ -61,7 +61,7 @@ export function replay(
   };
   const startInstances = options.startInstances ?? recordedAtStart(blueprint, recording, begin);
   const rehearsal = rehearse(blueprint, traffic, {
-    // What is recorded are invocations, retries included.
+    // A recording counts invocations, retries included.
     retries: { mode: 'none' },
     ...options,
     startSeconds: begin,

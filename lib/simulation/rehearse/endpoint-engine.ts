@@ -25,7 +25,7 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,
-    // Without a caller that waits, nobody can try again.
+    // Only a caller that waits can try again.
     retries: blueprint.kind === 'async' || stream !== undefined ? { mode: 'none' } : setup.retries,
     retriesWithoutInstance: blueprint.kind !== 'inference-component',
     sloWaitSeconds: setup.sloWaitSeconds,

@@ -133,7 +133,7 @@ function adviceHtml({ advice, sloPercent, cost }: Rehearsal): string {
   return `<ol class="advice">${advice.map(item).join('')}</ol>`;
 }
 
-/** What the callers' retries and the drains did, where anything of them happened. */
+/** Table of retries and drains; empty where there were none. */
 function callersHtml(rehearsal: Rehearsal): string {
   const drained = drainText(rehearsal);
   const rows = [...retryRows(rehearsal), ...(drained === undefined ? [] : [['drains', drained] as const])];

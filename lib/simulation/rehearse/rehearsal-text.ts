@@ -35,7 +35,7 @@ function countText(count: number): string {
   return count === 1 ? 'once' : `${numberText(count)} times`;
 }
 
-/** What the callers' retries added, and what was done for callers who had given up; empty where nothing of both happened. */
+/** Rows about retries, and about work for callers who had given up; none where neither happened. */
 export function retryRows({ retries, requests }: Pick<Rehearsal, 'retries' | 'requests'>): [string, string][] {
   const { attempts, extraLoadPercent, answered, failed, withoutQuota, abandonedSlotHours, abandonedPercent } = retries;
   const rows: [string, string][] = [];

@@ -23,7 +23,7 @@ export interface RequestSummary {
   readonly unfinished: number;
 }
 
-/** Attempts beyond the first of each request, as the SDKs of the callers make them, and work that nobody waited for. */
+/** Attempts beyond the first of each request, as the SDKs of the callers make them, and work for callers who had given up. */
 export interface RetrySummary {
   readonly mode: RetryMode;
   /** Attempts of one request, the first included. */

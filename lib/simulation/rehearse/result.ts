@@ -142,7 +142,7 @@ function abandonedNotes({ blueprint, abandonedWork }: RehearsalLoop['setup'], ha
   ];
 }
 
-/** Note on what the callers do whose attempts failed. */
+/** Note on callers whose attempts failed. */
 function retryNotes({ blueprint, traffic, retries }: RehearsalLoop['setup'], hasFailures: boolean): string[] {
   if (!hasFailures || blueprint.kind === 'async' || blueprint.stream !== undefined) return [];
   if (retries.mode === 'none') {

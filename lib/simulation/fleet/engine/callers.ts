@@ -10,7 +10,7 @@ import { ABANDONED, type RequestTable } from './request-table';
  * - `standard`: the default of every SDK since November 2026. Three attempts; a pause of up to 50 ms after the first and up to 100 ms after the
  *   second (exponential with full jitter, at most 20 s), and a retry quota.
  * - `legacy`: that of Boto3 and the AWS CLI before. Five attempts; pauses of up to 1, 2, 4 and 8 s, without a quota.
- * - `none`: nobody tries again.
+ * - `none`: no caller tries again.
  */
 export type RetryMode = 'none' | 'standard' | 'legacy';
 
@@ -24,7 +24,7 @@ export interface CallerRetries {
   /**
    * Number of SDK clients that share the traffic, each with a retry quota of its own in the standard mode.
    *
-   * @default so many that no quota is ever used up
+   * @default an unlimited number, so that no quota is used up
    */
   readonly clients?: number;
 }

@@ -29,7 +29,7 @@ export interface EngineLoopOptions {
   readonly callers: Callers;
   readonly meter: EngineMeter;
   readonly roster: EngineRoster;
-  /** Called when nobody waits any more for an instance that was released. */
+  /** Called when no caller waits any more for an instance that was released. */
   readonly vacate: (instance: number, at: EpochSeconds) => void;
 }
 
@@ -220,7 +220,7 @@ export class EngineLoop {
             momentSum -= finish - spanFrom;
             if (load - 1 < lowest) lowest = load - 1;
           } else if (load - 1 === abandonedIn[instance]) {
-            // Nobody waits for this instance any more.
+            // No caller waits for this instance any more.
             table.free = free;
             this.options.vacate(instance, finish);
             ({ free } = table);

@@ -55,7 +55,7 @@ export interface EngineTotals {
   readonly present: number;
 }
 
-/** Retries since the start, and the work that nobody waited for. */
+/** Retries since the start, and the work for callers who had given up. */
 export interface RetryTotals {
   /** Attempts beyond the first of each request. */
   readonly attempts: number;

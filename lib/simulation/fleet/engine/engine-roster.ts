@@ -30,7 +30,7 @@ export interface EngineRosterOptions {
   readonly outstanding: (place: number) => number;
   /** Returns those of them whose callers wait. */
   readonly callers: (place: number) => number;
-  /** Called for a released instance that nobody waits for; ends with {@link EngineRoster.vacated}. */
+  /** Called for a released instance that no caller waits for; ends with {@link EngineRoster.vacated}. */
   readonly vacate: (place: number, at: EpochSeconds) => void;
   /** Called when the instance at a place begins to accept requests. */
   readonly enter: (place: number, at: EpochSeconds) => void;
@@ -133,7 +133,7 @@ export class EngineRoster {
     return this.byPlace[place] !== undefined;
   }
 
-  /** Terminates a draining instance that nobody waits for; its place is free once nothing runs there any more. */
+  /** Terminates a draining instance that no caller waits for; its place is free once nothing runs there any more. */
   public vacated(place: number, at: EpochSeconds): void {
     const instance = this.byPlace[place];
     if (instance !== undefined) this.terminate(instance, at);

@@ -43,7 +43,7 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
    * @default 'dropped'
    */
   readonly abandonedWork?: AbandonedWork;
-  /** Further attempts of callers whose requests fail. @default - nobody tries again */
+  /** Further attempts of callers whose requests fail. @default - none */
   readonly retries?: CallerRetries;
   /**
    * True if callers try again after a rejection for lack of an instance: a variant answers with 503, which SDKs retry; a component without a copy
@@ -347,7 +347,7 @@ export class RequestEngine {
     if (instances.load[instance] === instances.abandoned[instance]) this.vacate(instance, at);
   }
 
-  /** Ends a released instance that nobody waits for: what its container still had to do for others is not done. */
+  /** Ends a released instance that no caller waits for, with the work that its container still had. */
   private vacate(instance: number, at: EpochSeconds): void {
     const { instances, lines, table, roster } = this;
     while (!lines.shared && lines.heads[instance] !== NONE) {

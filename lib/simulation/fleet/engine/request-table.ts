@@ -13,7 +13,7 @@ export class RequestTable {
   public arrived = new Float64Array(0);
   /** Seconds of service; set only for requests that wait for a slot or may time out. */
   public service = new Float64Array(0);
-  /** What its request has been through, as `Callers` keeps it; 0 for a first attempt. */
+  /** State of its request, as `Callers` keeps it; 0 for a first attempt. */
   public state = new Uint8Array(0);
   /** Moment of the first attempt of its request; set only for later attempts. */
   public born = new Float64Array(0);
