@@ -57,8 +57,9 @@ const FUNCTIONS = [
 export function parseTemplateText(text: string, file: string, warn: Warn = warnOnStderr): unknown {
   if (/^\s*[{[]/.test(text)) {
     try {
-      return JSON.parse(text) as unknown;
+      return finite(JSON.parse(text), file);
     } catch (error) {
+      if (error instanceof InputError) throw error;
       const comment = commentLine(text);
       if (comment !== undefined) {
         throw new InputError(
@@ -72,7 +73,7 @@ export function parseTemplateText(text: string, file: string, warn: Warn = warnO
   }
   let template: unknown;
   try {
-    template = parseYaml(text, file, warn);
+    template = finite(parseYaml(text, file, warn), file);
   } catch (error) {
     if (error instanceof InputError) throw error;
     // Deep nesting exceeds the stack, in the parser or here.
@@ -83,6 +84,20 @@ export function parseTemplateText(text: string, file: string, warn: Warn = warnO
   throw new InputError(
     `${file} is neither JSON nor YAML of a template; give a CloudFormation template, for example from cdk synth`,
   );
+}
+
+/** Returns a template without a number that is none: JSON has larger ones than a computer, and YAML has `.inf` and `.nan`. */
+function finite(template: unknown, file: string): unknown {
+  // Nesting may exceed the stack.
+  const open: (readonly [value: unknown, path: string])[] = [[template, '']];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [value, path] = next;
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new InputError(`${file}: ${path} is ${value}, which is no number of a template; correct the value`);
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, member] of Object.entries(value)) open.push([member, path === '' ? name : `${path}.${name}`]);
+  }
+  return template;
 }
 
 /** Receiver of warnings about a template that is read nevertheless. */

@@ -27,6 +27,7 @@ import { guardConfiguration, protectedFleet } from './guard-configuration';
 import { grantExecutions, grantGuard, grantProtected } from './guard-permissions';
 import { LimitRelease } from './limit-release';
 import { NotificationTopic } from './notification-topic';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /**
  * Keeps fleets and training jobs within a budget, minute by minute.
@@ -166,8 +167,9 @@ export class CostGuard extends Construct {
     const { maxUsdPerHour, maxRuntime } = props;
     const problems: string[] = [];
     if (!(maxUsdPerHour > 0)) problems.push(`maxUsdPerHour (${maxUsdPerHour}) must be above 0 USD`);
-    if (!maxRuntime.isUnresolved() && maxRuntime.toSeconds() <= 0)
-      problems.push(`maxRuntime (${maxRuntime.toSeconds()} s) must be above 0`);
+    problems.push(...checkWholeDurations('seconds', { maxRuntime }));
+    if (!maxRuntime.isUnresolved() && secondsOf(maxRuntime) <= 0)
+      problems.push(`maxRuntime (${secondsOf(maxRuntime)} s) must be above 0`);
     if (this.executions.some((each) => each.stateMachineArn === stateMachine.stateMachineArn))
       problems.push(
         `the executions of ${stateMachine.node.path} are metered already; call meterExecutions once for each`,

@@ -20,6 +20,7 @@ import { checkBudget } from './decide/budget-period';
 import { checkFloors, HOURS_PER_LONGEST_MONTH } from './decide/floors';
 import { DEFAULT_FORECAST_SMOOTHING_SECONDS, DEFAULT_THRESHOLDS } from './decide/plan';
 import { findPrices } from './guard-prices';
+import { checkWholeDurations } from '../runtime/whole-amounts';
 
 /** Returns the configuration of the handler; throws one InputError that lists every problem of the props. */
 export function guardConfiguration(scope: Construct, name: string, props: CostGuardProps): GuardConfiguration {
@@ -38,6 +39,7 @@ export function guardConfiguration(scope: Construct, name: string, props: CostGu
     problems.push(
       `guardName ('${name}') cannot be part of the budget parameter's name; use letters, digits, dots, hyphens and underscores`,
     );
+  problems.push(...checkWholeDurations('seconds', { forecastSmoothing: props.forecastSmoothing }));
   throwProblems(scope.node.path, problems);
   return {
     name,

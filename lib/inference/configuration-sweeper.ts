@@ -10,6 +10,7 @@ import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } fro
 import { HandlerFunction } from '../runtime/handler-function';
 import { HOSTED_BY_TAG, hostedBy, SWEEPER_ENVIRONMENT, type SweeperConfiguration, type SweptHost } from './contract';
 import { componentArn, endpointArn } from './endpoint/endpoint-names';
+import { secondsOf } from '../runtime/whole-amounts';
 
 /** Properties of {@link ConfigurationSweeper}. */
 export interface ConfigurationSweeperProps {
@@ -121,7 +122,7 @@ export class ConfigurationSweeper extends Construct {
 
 function checkRetention(retention: Duration): string[] {
   if (retention.isUnresolved()) return [];
-  const seconds = retention.toSeconds();
+  const seconds = secondsOf(retention);
   if (seconds >= 86_400 && seconds % 86_400 === 0) return [];
   return [`retention (${seconds} s) must be a whole number of days, at least one; give Duration.days(7)`];
 }

@@ -6,6 +6,7 @@ import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from '
 import type { IngestionProps } from './ingestion-props';
 import type { KafkaSource } from './kafka-source';
 import { RecordField } from './record-field';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Settings with which a topic is created. */
 export interface TopicCreation {
@@ -197,15 +198,22 @@ export function kafkaSettings(props: KafkaIngestionProps) {
 
 type KafkaSettings = ReturnType<typeof kafkaSettings>;
 
+/** End of the year 9999, seconds since 1970. */
+const MAX_TIMESTAMP = 253_402_300_799;
+
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const GROUP_ID = /^[A-Za-z0-9._-]{1,200}$/;
 
 /** Returns every setting that AWS refuses or that loses data; limits are those of the Lambda API reference and of Kafka. */
 export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSettings): string[] {
   const { topic, source, consumerGroupId } = props;
-  const recordAge = settings.maxRecordAge.toSeconds();
-  const retention = settings.topicRetention?.toSeconds();
+  const { maxBatchingWindow, topicRetention, timeout } = settings;
+  const recordAge = secondsOf(settings.maxRecordAge);
+  const retention = topicRetention && secondsOf(topicRetention);
   const problems = [
+    ...checkWholeDurations('milliseconds', { 'topic.create.retention': topicRetention }),
+    ...checkWholeDurations('seconds', { maxBatchingWindow, maxRecordAge: settings.maxRecordAge, timeout }),
+    ...outsideWhole('startingTimestamp', props.startingTimestamp, 1, MAX_TIMESTAMP),
     ...outsideWhole('topic.partitions', topic.partitions, 1, 100_000),
     ...outsideWhole('topic.create.replicationFactor', topic.create?.replicationFactor, 1, 60),
     ...outsideWhole('batchSize', settings.batchSize, 1, 10_000),
@@ -215,10 +223,10 @@ export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSetti
     ...outsideWhole('minPollers', settings.minPollers, 1, 200),
     ...outsideWhole('maxPollers', settings.maxPollers, 1, 2000),
     ...outside('maxRecordAge', recordAge, 60, 604_800, ' s'),
-    ...outside('timeout', settings.timeout.toSeconds(), 10, 840, ' s'),
-    ...(settings.maxBatchingWindow === undefined
+    ...outside('timeout', secondsOf(timeout), 10, 840, ' s'),
+    ...(maxBatchingWindow === undefined
       ? []
-      : outside('maxBatchingWindow', settings.maxBatchingWindow.toSeconds(), 0, 300, ' s')),
+      : outside('maxBatchingWindow', secondsOf(maxBatchingWindow), 0, 300, ' s')),
     ...checkConsumerProps(props, settings),
   ];
   if (!Token.isUnresolved(topic.topicName) && !TOPIC_NAME.test(topic.topicName)) {
@@ -291,7 +299,7 @@ export function checkKafkaExpectations(props: KafkaIngestionProps, settings: Kaf
     partitions: topic.partitions,
     concurrency: settings.concurrency,
     batchSize: settings.batchSize,
-    serviceTimeSeconds: expectedServiceTime.toMilliseconds() / 1000,
+    serviceTimeSeconds: secondsOf(expectedServiceTime),
     recordsPerSecond,
   });
 }

@@ -8,6 +8,7 @@ import { throwProblems } from '../core/errors';
 import { acknowledgeLogEncryption } from '../runtime/acknowledge';
 import { outside, outsideWhole } from './consumer-checks';
 import { KafkaSource } from './kafka-source';
+import { gibibytesOf } from '../runtime/whole-amounts';
 
 /** Port of the brokers for clients with IAM (https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html). */
 const IAM_PORT = 9098;
@@ -231,7 +232,7 @@ function clusterSettings(props: MskClusterProps) {
     brokersPerSubnet: props.brokersPerSubnet ?? 1,
     brokerStorage,
     maxBrokerStorage:
-      props.maxBrokerStorage ?? Size.gibibytes(Math.min(MAX_STORAGE_GIB, brokerStorage.toGibibytes() * 4)),
+      props.maxBrokerStorage ?? Size.gibibytes(Math.min(MAX_STORAGE_GIB, gibibytesOf(brokerStorage) * 4)),
     storageUtilizationPercent: props.storageUtilizationPercent ?? 60,
   };
 }
@@ -259,8 +260,8 @@ function checkSubnets(subnetIds: readonly string[]): string[] {
 }
 
 function checkCluster(props: MskClusterProps, settings: ClusterSettings): string[] {
-  const storage = settings.brokerStorage.toGibibytes();
-  const maximum = settings.maxBrokerStorage.toGibibytes();
+  const storage = gibibytesOf(settings.brokerStorage);
+  const maximum = gibibytesOf(settings.maxBrokerStorage);
   const problems = [
     ...outsideWhole('brokersPerSubnet', settings.brokersPerSubnet, 1, 30),
     ...outsideWhole('brokerStorage (GiB)', storage, 1, MAX_STORAGE_GIB),

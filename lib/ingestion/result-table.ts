@@ -16,6 +16,7 @@ import {
 import { grantKeyUse } from '../runtime/dependent-grants';
 import { RESULT_COLUMNS } from './contract';
 import { ResultSink } from './result-sink';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Properties of {@link ResultTable}. */
 export interface ResultTableProps {
@@ -232,7 +233,8 @@ function checkProps(tablePrefix: string, bufferingInterval: Duration): readonly 
   if (!/^[\w!*'()./-]+\/$/.test(tablePrefix))
     problems.push(`tablePrefix ('${tablePrefix}') must end with '/' and have no '{'; for example 'parquet/'`);
   if (!bufferingInterval.isUnresolved()) {
-    const seconds = bufferingInterval.toSeconds();
+    problems.push(...checkWholeDurations('seconds', { bufferingInterval }));
+    const seconds = secondsOf(bufferingInterval);
     if (seconds < 60 || seconds > 900) problems.push(`bufferingInterval (${seconds} s) must be from 60 to 900 seconds`);
   }
   return problems;

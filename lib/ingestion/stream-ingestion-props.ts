@@ -12,6 +12,7 @@ import {
 import type { IngestionProps } from './ingestion-props';
 import { RecordField } from './record-field';
 import { checkShardScaling, type ShardScalingProps } from './shard-scaling-props';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Properties of {@link StreamIngestion}. */
 export interface StreamIngestionProps extends IngestionProps {
@@ -201,10 +202,16 @@ export function checkOrderKey(props: StreamIngestionProps, settings: IngestionSe
 
 /** Returns every setting that AWS refuses or that loses data; limits are those of the Lambda and Kinesis API references. */
 export function checkIngestionProps(props: StreamIngestionProps, settings: IngestionSettings): string[] {
-  const retention = settings.retention.toSeconds();
-  const recordAge = settings.maxRecordAge.toSeconds();
-  const timeout = settings.timeout.toSeconds();
+  const { maxBatchingWindow } = settings;
+  const retention = secondsOf(settings.retention);
+  const recordAge = secondsOf(settings.maxRecordAge);
   const problems = [
+    ...checkWholeDurations('hours', { retention: settings.retention }),
+    ...checkWholeDurations('seconds', {
+      maxBatchingWindow,
+      maxRecordAge: settings.maxRecordAge,
+      timeout: settings.timeout,
+    }),
     ...outsideWhole('shardCount', props.shardCount, 1, 100_000),
     ...outsideWhole('batchSize', settings.batchSize, 1, 10_000),
     ...outsideWhole('parallelizationFactor', settings.parallelizationFactor, 1, 10),
@@ -212,9 +219,9 @@ export function checkIngestionProps(props: StreamIngestionProps, settings: Inges
     ...outsideWhole('maxModelFailures', settings.maxModelFailures, 1, 100),
     ...outsideWhole('retryAttempts', settings.retryAttempts, 0, 10_000),
     ...outside('retention', retention / DAY_SECONDS, 1, 365, ' days'),
-    ...outside('maxBatchingWindow', settings.maxBatchingWindow.toSeconds(), 0, 300, ' s'),
+    ...outside('maxBatchingWindow', secondsOf(maxBatchingWindow), 0, 300, ' s'),
     ...outside('maxRecordAge', recordAge, 60, 7 * DAY_SECONDS, ' s'),
-    ...outside('timeout', timeout, 10, 900, ' s'),
+    ...outside('timeout', secondsOf(settings.timeout), 10, 900, ' s'),
   ];
   if (recordAge > retention) {
     problems.push(
@@ -317,7 +324,7 @@ export function checkExpectations(props: StreamIngestionProps, settings: Ingesti
     parallelizationFactor: settings.parallelizationFactor,
     concurrency: settings.concurrency,
     batchSize: recordsAtOnce(settings),
-    serviceTimeSeconds: expectedServiceTime.toMilliseconds() / 1000,
+    serviceTimeSeconds: secondsOf(expectedServiceTime),
     recordsPerSecond,
   });
 }

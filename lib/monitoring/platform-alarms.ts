@@ -2,7 +2,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, type IConstruct } from 'constructs';
-import { InputError } from '../core/errors';
+import { InputError, throwProblems } from '../core/errors';
 import type { CostGuard } from '../cost';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
 import type { KafkaIngestion, StreamIngestion } from '../ingestion';
@@ -27,6 +27,7 @@ import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
 import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
 import { featureAlarms } from './feature-alarms';
 import { trainingAlarms } from './training-alarms';
+import { checkFleetAlarms } from './fleet-alarms-checks';
 
 /** Properties of {@link PlatformAlarms}. */
 export interface PlatformAlarmsProps {
@@ -59,21 +60,25 @@ export class PlatformAlarms extends Construct {
 
   /** Adds alarms on errors, latency, and more concurrent requests on an instance than `maxConcurrencyPerInstance`. */
   public watchEndpoint(endpoint: IGpuEndpoint, props: EndpointAlarmsProps = {}): void {
+    throwProblems(endpoint.node.path, checkFleetAlarms(props));
     this.add('watchEndpoint', endpoint, endpointAlarms(endpoint, props));
   }
 
   /** Adds alarms on a backlog without an instance, on requests that wait too long, fail or expire, and on lost responses. */
   public watchAsyncEndpoint(endpoint: IAsyncEndpoint, props: AsyncEndpointAlarmsProps = {}): void {
+    throwProblems(endpoint.node.path, checkFleetAlarms(props));
     this.add('watchAsyncEndpoint', endpoint, asyncEndpointAlarms(endpoint, props));
   }
 
   /** Adds alarms on errors, latency, more concurrent requests on a copy than `maxConcurrencyPerCopy`, and a component that does not scale from zero. */
   public watchInferenceComponent(component: IInferenceComponent, props: InferenceComponentAlarmsProps = {}): void {
+    throwProblems(component.node.path, checkFleetAlarms(props));
     this.add('watchInferenceComponent', component, inferenceComponentAlarms(component, props));
   }
 
   /** Adds alarms on errors, latency, exhausted concurrency, and requests beyond the provisioned concurrency where there is some. */
   public watchServerlessEndpoint(endpoint: IServerlessEndpoint, props: ServerlessEndpointAlarmsProps = {}): void {
+    throwProblems(endpoint.node.path, checkFleetAlarms(props));
     this.add('watchServerlessEndpoint', endpoint, serverlessEndpointAlarms(endpoint, props));
   }
 

@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import type { ScalingStep, StreamBacklogScalingProps } from './fleet-scaling-props';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Ratio of the bounds of a step: a fleet that grows by the middle of its step has at most an eighth less or more than it needs. */
 const STEP_RATIO = 1.25;
@@ -36,11 +37,11 @@ export function checkStreamBacklog(props: StreamBacklogScalingProps, acceptable:
   if (targetRatio !== undefined && !(targetRatio > 0 && targetRatio <= 1)) {
     problems.push(`targetRatio (${targetRatio}) must be above 0 and at most 1`);
   }
-  const seconds = addAfter?.toSeconds() ?? BACKLOG_ALARM_PERIOD_SECONDS;
+  const seconds = addAfter === undefined ? BACKLOG_ALARM_PERIOD_SECONDS : secondsOf(addAfter);
   if (seconds % BACKLOG_ALARM_PERIOD_SECONDS !== 0 || seconds < BACKLOG_ALARM_PERIOD_SECONDS || seconds > 600) {
     problems.push(`addAfter (${seconds} s) must be a multiple of 10 s, 10 to 600 s`);
   }
-  return problems;
+  return [...problems, ...checkWholeDurations('seconds', { cooldown: props.cooldown })];
 }
 
 function rounded(value: number): number {

@@ -24,6 +24,7 @@ import {
 import type { FleetScaling } from './fleet-scaling';
 import { grantLimits } from './limit-permissions';
 import type { IScalableFleet } from './scalable-fleet';
+import { secondsOf } from '../runtime/whole-amounts';
 
 /**
  * Starts instances before their requests arrive: forecasts a fleet's demand over the launch time of an instance, and keeps the minimum
@@ -193,7 +194,7 @@ function forecasterConfiguration(
     settings: {
       slotsPerInstance: fleet.maxConcurrencyPerInstance,
       serviceSeconds: props.serviceTime.toSeconds({ integral: false }),
-      provisioningSeconds: props.provisioning?.toSeconds() ?? CACHED_PROVISIONING.medianSeconds,
+      provisioningSeconds: (props.provisioning && secondsOf(props.provisioning)) ?? CACHED_PROVISIONING.medianSeconds,
       minCapacity,
       maxCapacity,
     },

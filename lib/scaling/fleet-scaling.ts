@@ -39,10 +39,11 @@ import { followsRequests, quietScaleIn } from './quiet-scale-in';
 import type { IScalableFleet } from './scalable-fleet';
 import { checkServerSignal } from './server-signal-checks';
 import { ServerSignalScalingPolicy } from './server-signal-scaling-policy';
-import { checkStepAlarm, idleSteps } from './step-alarm-checks';
+import { checkStepAlarm, checkStepPeriod, idleSteps } from './step-alarm-checks';
 import type { ServerSignalDirection } from './step-policy-resource';
 import { StepScalingPolicy } from './step-scaling-policy';
 import { TargetTrackingScalingPolicy } from './target-tracking-scaling-policy';
+import { secondsOf } from '../runtime/whole-amounts';
 
 /**
  * Scales a fleet between two limits with the policies of Application Auto Scaling.
@@ -178,7 +179,7 @@ export class FleetScaling extends Construct {
       metric: props.source.metricBacklogPerInstance(),
       threshold: acceptable,
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: (props.addAfter ?? Duration.seconds(30)).toSeconds() / BACKLOG_ALARM_PERIOD_SECONDS,
+      evaluationPeriods: secondsOf(props.addAfter ?? Duration.seconds(30)) / BACKLOG_ALARM_PERIOD_SECONDS,
       steps: backlogSteps(acceptable, props.targetRatio ?? TARGET_UTILIZATION),
       adjustmentType: appscaling.AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
       minAdjustmentMagnitude: 1,
@@ -246,6 +247,7 @@ export class FleetScaling extends Construct {
   /** Adds or removes capacity in steps, by the size of the metric's breach of a threshold; the policy has its own alarm. */
   public scaleOnMetric(id: string, props: StepScalingProps): StepScalingPolicy {
     const evaluationPeriods = props.evaluationPeriods ?? 3;
+    throwProblems(`${this.node.path}: ${id}`, checkStepPeriod(props.period));
     const metric = props.metric ?? loadPerInstance(this.fleet, { period: props.period ?? Duration.minutes(1) });
     if (metric === undefined) {
       throw new InputError(
@@ -270,7 +272,7 @@ export class FleetScaling extends Construct {
       adjustmentType: props.adjustmentType ?? appscaling.AdjustmentType.CHANGE_IN_CAPACITY,
       steps: props.steps.map(({ lowerBound, upperBound, change }) => ({ lowerBound, upperBound, adjustment: change })),
       threshold: props.threshold,
-      cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
+      cooldownSeconds: secondsOf(props.cooldown ?? Duration.minutes(5)),
       minAdjustmentMagnitude: props.minAdjustmentMagnitude,
       metricAggregationType: props.metricAggregationType ?? appscaling.MetricAggregationType.AVERAGE,
     });
@@ -310,7 +312,7 @@ export class FleetScaling extends Construct {
           { upperBound: 0, adjustment: change },
           { lowerBound: 0, adjustment: change },
         ],
-        cooldownSeconds: (props.cooldown ?? Duration.minutes(5)).toSeconds(),
+        cooldownSeconds: secondsOf(props.cooldown ?? Duration.minutes(5)),
       }),
       alarm: {
         alarmDescription: `Scales ${this.fleet.node.path} on a metric of its model servers (${id}): ${verb}s ${inText(replicas)}`,
@@ -371,8 +373,8 @@ export class FleetScaling extends Construct {
       policyName: props.policyName ?? id,
       metric,
       targetValue,
-      scaleInCooldownSeconds: (props.scaleInCooldown ?? Duration.minutes(5)).toSeconds(),
-      scaleOutCooldownSeconds: (props.scaleOutCooldown ?? Duration.minutes(1)).toSeconds(),
+      scaleInCooldownSeconds: secondsOf(props.scaleInCooldown ?? Duration.minutes(5)),
+      scaleOutCooldownSeconds: secondsOf(props.scaleOutCooldown ?? Duration.minutes(1)),
       disableScaleIn: props.disableScaleIn ?? false,
     });
     const created = TargetTrackingScalingPolicy._create(this, id, policy, this.target);

@@ -27,6 +27,7 @@ import {
 } from './contract';
 import { describeStatements } from './describe-statements';
 import type { IScalableFleet } from './scalable-fleet';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Properties of ScaleEvents. */
 export interface ScaleEventsProps {
@@ -243,12 +244,12 @@ export class ScaleEvents extends Construct {
 function checkProps(props: ScaleEventsProps, reconcileInterval: Duration, retention: Duration): string[] {
   const problems: string[] = [];
   if (props.fleets.length === 0) problems.push('fleets is empty; name at least one fleet');
-  if (reconcileInterval.toSeconds() < 60 || reconcileInterval.toSeconds() % 60 !== 0) {
-    problems.push(
-      `reconcileInterval (${reconcileInterval.toSeconds()} s) must be a whole number of minutes, 1 or more`,
-    );
+  const seconds = secondsOf(reconcileInterval);
+  if (!(seconds >= 60 && seconds % 60 === 0)) {
+    problems.push(`reconcileInterval (${seconds} s) must be a whole number of minutes, 1 or more`);
   }
-  if (retention.toSeconds() < Duration.days(1).toSeconds()) {
+  problems.push(...checkWholeDurations('days', { retention }));
+  if (secondsOf(retention) < Duration.days(1).toSeconds()) {
     problems.push(`retention (${retention.toHumanString()}) must be at least a day`);
   }
   return problems;

@@ -3,6 +3,7 @@ import { nearestNames } from '../core/nearest';
 import type { ServerSignalScalingProps } from './fleet-scaling-props';
 import type { IScalableFleet } from './scalable-fleet';
 import type { ServerSignal } from './server-signal';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Returns every problem of a policy on a metric of the fleet's model servers. */
 export function checkServerSignal(
@@ -40,10 +41,18 @@ export function checkServerSignal(
     problems.push(`replicas (${replicas}) must be a whole number, 1 or more`);
   }
   const interval = props.evaluationInterval;
-  const seconds = interval === undefined || interval.isUnresolved() ? 60 : interval.toSeconds();
+  const seconds = interval === undefined || interval.isUnresolved() ? 60 : secondsOf(interval);
   if (seconds < 10 || seconds > 3600) {
     problems.push(`evaluationInterval (${seconds} s) must be 10 seconds to an hour`);
   }
+  problems.push(
+    ...checkWholeDurations('seconds', {
+      evaluationInterval: interval,
+      addAfter: props.addAfter,
+      removeAfter: props.removeAfter,
+      cooldown: props.cooldown,
+    }),
+  );
   return problems;
 }
 

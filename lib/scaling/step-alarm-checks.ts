@@ -1,7 +1,8 @@
-import { Token } from 'aws-cdk-lib';
+import { type Duration, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { PUBLISHED_METRICS } from '../catalog/hosting-metrics';
 import type { ScalingStep } from './fleet-scaling-props';
+import { secondsOf } from '../runtime/whole-amounts';
 
 /** Alarm of a step policy, with defaults applied. */
 export interface StepAlarm {
@@ -26,6 +27,15 @@ const BELOW: readonly cloudwatch.ComparisonOperator[] = [
 const HIGH_RESOLUTION_PERIODS = [10, 20, 30];
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
+
+/** Returns the problem of a period that alarms do not have; none where it is not given, or known at deploy time only. */
+export function checkStepPeriod(period: Duration | undefined): string[] {
+  if (period === undefined || period.isUnresolved()) return [];
+  const seconds = secondsOf(period);
+  const isMinutes = seconds >= 60 && seconds <= DAY_SECONDS && seconds % 60 === 0;
+  if (isMinutes || HIGH_RESOLUTION_PERIODS.includes(seconds)) return [];
+  return [`period (${seconds} s) must be ${HIGH_RESOLUTION_PERIODS.join(', ')} s, or whole minutes up to a day`];
+}
 
 /** Returns every problem of a step policy's alarm; values that are known at deploy time only are not checked. */
 export function checkStepAlarm(alarm: StepAlarm): string[] {
@@ -111,7 +121,7 @@ function isReachable({ lowerBound, upperBound }: ScalingStep, operator: cloudwat
 
 function periodSeconds(metric: cloudwatch.IMetric): number | undefined {
   const { metricStat, mathExpression } = metric.toMetricConfig();
-  return metricStat === undefined ? mathExpression?.period : metricStat.period.toSeconds();
+  return metricStat === undefined ? mathExpression?.period : secondsOf(metricStat.period);
 }
 
 /** Returns the names of its SageMaker metrics that are published once a minute; utilization follows the interval set on the endpoint. */

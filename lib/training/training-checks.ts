@@ -3,9 +3,11 @@ import * as path from 'node:path';
 import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
+import { checkKeyPrefix } from '../runtime/key-prefix';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
 import { checkNetwork } from './training-network';
 import { MAX_JOB_NAME_PREFIX_LENGTH, MODEL_DATA_URL_VARIABLE, SOURCE_CHANNEL } from './training-states';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /** Range of `StoppingCondition.MaxRuntimeInSeconds`, at most 28 days (API reference of CreateTrainingJob). */
 const MAX_RUNTIME_SECONDS = 28 * 86_400;
@@ -61,7 +63,7 @@ function checkCluster(props: TrainingPipelineProps, { instanceCount, spot }: Tra
   }
   const { keepAlive, trainingPlanArn, retryAttempts } = props;
   if (keepAlive !== undefined) {
-    const seconds = keepAlive.toSeconds();
+    const seconds = secondsOf(keepAlive);
     if (spot)
       problems.push('keepAlive holds instances on demand, and spot is on; turn spot off or leave keepAlive out');
     if (seconds < KEEP_ALIVE_SECONDS.min || seconds > KEEP_ALIVE_SECONDS.max) {
@@ -87,7 +89,10 @@ function checkCluster(props: TrainingPipelineProps, { instanceCount, spot }: Tra
   return problems;
 }
 
-function checkChannels({ trainingData, network }: TrainingPipelineProps, { channels }: TrainingSettings): string[] {
+function checkChannels(
+  { trainingData, trainingDataPrefix, network }: TrainingPipelineProps,
+  { channels }: TrainingSettings,
+): string[] {
   const problems: string[] = [];
   const names = Object.keys(channels);
   if (trainingData === undefined && names.length === 0) {
@@ -98,7 +103,9 @@ function checkChannels({ trainingData, network }: TrainingPipelineProps, { chann
   }
   const count = names.length + (trainingData === undefined ? 0 : 1);
   if (count > MAX_CHANNELS) problems.push(`there are ${count} channels; at most ${MAX_CHANNELS} are allowed`);
+  problems.push(...checkKeyPrefix('trainingDataPrefix', trainingDataPrefix));
   for (const name of names) {
+    problems.push(...checkKeyPrefix(`prefix of channels.${name}`, channels[name]!._bucket?.prefix));
     if (name === SOURCE_CHANNEL || !/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
       problems.push(
         `channels.${name}: the name is not allowed; use 1 to 64 letters, digits, dots, underscores and hyphens, and not '${SOURCE_CHANNEL}'`,
@@ -162,7 +169,9 @@ function checkJobNamePrefix(prefix: string | undefined): string[] {
 
 function checkTime(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
   const problems: string[] = [];
-  const runtime = props.maxRuntime.toSeconds();
+  const runtime = secondsOf(props.maxRuntime);
+  const { maxRuntime, maxWait, keepAlive } = props;
+  problems.push(...checkWholeDurations('seconds', { maxRuntime, maxWait, keepAlive }));
   if (runtime < MIN_RUNTIME_SECONDS || runtime > MAX_RUNTIME_SECONDS) {
     problems.push(
       `maxRuntime (${runtime} s) is out of range; ${MIN_RUNTIME_SECONDS} to ${MAX_RUNTIME_SECONDS} s (28 days) is allowed`,
@@ -177,9 +186,9 @@ function checkTime(props: TrainingPipelineProps, settings: TrainingSettings): st
   if (!settings.spot && props.maxWait !== undefined) {
     problems.push('maxWait applies to spot capacity only, and spot is off; leave maxWait out or turn spot on');
   }
-  if (settings.maxWait !== undefined && settings.maxWait.toSeconds() < runtime) {
+  if (settings.maxWait !== undefined && secondsOf(settings.maxWait) < runtime) {
     problems.push(
-      `maxWait (${settings.maxWait.toSeconds()} s) is below maxRuntime (${runtime} s), which it includes; ` +
+      `maxWait (${secondsOf(settings.maxWait)} s) is below maxRuntime (${runtime} s), which it includes; ` +
         'raise maxWait or lower maxRuntime',
     );
   }

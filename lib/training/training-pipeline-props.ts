@@ -7,6 +7,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { PackedAsset } from './packed-asset';
 import type { TrainingChannel } from './training-channel';
 import type { TrainingNetworkProps } from './training-network';
+import { secondsOf } from '../runtime/whole-amounts';
 
 /** Way in which the script of a training job is started. */
 export enum TrainingDistribution {
@@ -264,7 +265,7 @@ export function trainingSettings(props: TrainingPipelineProps) {
     instanceCount: props.instanceCount ?? 1,
     distribution: props.distribution ?? TrainingDistribution.NONE,
     spot,
-    maxWait: spot ? (props.maxWait ?? Duration.seconds(2 * props.maxRuntime.toSeconds())) : undefined,
+    maxWait: spot ? (props.maxWait ?? Duration.seconds(2 * secondsOf(props.maxRuntime))) : undefined,
     checkpoints: props.checkpoints ?? true,
     sourceDirectory: props.sourceDirectory ?? PackedAsset.trainingSourcePath(),
     entryPoint: props.entryPoint ?? 'train.py',

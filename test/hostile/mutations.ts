@@ -2,8 +2,8 @@ import type { Random } from '../../lib/simulation/random';
 
 type Mutation = (text: string, random: Random) => string;
 
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random.uniform() * list.length)]!;
-const upTo = (random: Random, most: number): number => Math.floor(random.uniform() * (most + 1));
+export const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random.uniform() * list.length)]!;
+export const upTo = (random: Random, most: number): number => Math.floor(random.uniform() * (most + 1));
 
 /** Numbers that break arithmetic, loops and allocations. */
 export const NUMBERS = [
@@ -38,7 +38,7 @@ export const NUMBERS = [
 ];
 
 /** Words that mean something to a parser, a shell, a database, a terminal or JavaScript. */
-const WORDS = [
+export const WORDS = [
   ...[
     '',
     ' ',

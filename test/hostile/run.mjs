@@ -59,12 +59,13 @@ const results = new Map();
 const failures = [];
 const known = new Set();
 
-function add({ form, accepted, refused, failed, slowestMs, slowest }) {
-  const sum = results.get(form) ?? { accepted: 0, refused: 0, failed: 0, slowestMs: 0, slowest: 0 };
+function add({ form, accepted, refused, failed, milliseconds, slowestMs, slowest }) {
+  const sum = results.get(form) ?? { accepted: 0, refused: 0, failed: 0, milliseconds: 0, slowestMs: 0, slowest: 0 };
   results.set(form, {
     accepted: sum.accepted + accepted,
     refused: sum.refused + refused,
     failed: sum.failed + failed,
+    milliseconds: sum.milliseconds + milliseconds,
     ...(slowestMs > sum.slowestMs ? { slowestMs, slowest } : { slowestMs: sum.slowestMs, slowest: sum.slowest }),
   });
   // Whoever ends a long run early has the forms that it came through.
@@ -103,7 +104,15 @@ function readInThread(parts, maxMs, name) {
         if (how !== 'end' && place[2] === 0) return reject(new Error(`${name} did not start: ${reason}`));
         const form = forms[place[0]].name;
         if (how !== 'end')
-          add({ form, accepted: place[3], refused: place[4], failed: place[5], slowestMs: 0, slowest: 0 });
+          add({
+            form,
+            accepted: place[3],
+            refused: place[4],
+            failed: place[5],
+            milliseconds: 0,
+            slowestMs: 0,
+            slowest: 0,
+          });
         resolve({ how, reason, form, index: place[1] });
       });
     };
@@ -149,7 +158,15 @@ async function readAll(parts, name) {
       const failure = { form, index, reason: how === 'hang' ? alone.reason : reason };
       failures.push(failure);
       print(failure);
-      add({ form, accepted: 0, refused: 0, failed: 1, slowestMs: MAX_MS_ALONE, slowest: index });
+      add({
+        form,
+        accepted: 0,
+        refused: 0,
+        failed: 1,
+        milliseconds: MAX_MS_ALONE,
+        slowestMs: MAX_MS_ALONE,
+        slowest: index,
+      });
       hangs.set(form, (hangs.get(form) ?? 0) + 1);
     }
     queue[0] = { ...part, from: index + 1 };
@@ -207,19 +224,20 @@ await Promise.all(
   shares.filter((share) => share.length > 0).map((share, worker) => readAll(share, `thread-${worker}`)),
 );
 
-const rows = [...results].map(([form, { accepted, refused, failed, slowestMs, slowest }]) => [
+const rows = [...results].map(([form, { accepted, refused, failed, milliseconds, slowestMs, slowest }]) => [
   form,
   String(accepted + refused + failed),
   String(refused),
   String(accepted),
   String(failed),
+  (milliseconds / 1000).toFixed(1),
   `${slowestMs.toFixed(0)} ms (${slowest})`,
 ]);
 const total = (column) => String(rows.reduce((sum, row) => sum + Number(row[column]), 0));
 const table = [
-  ['form', 'inputs', 'refused', 'accepted', 'failed', 'slowest'],
+  ['form', 'inputs', 'refused', 'accepted', 'failed', 'seconds', 'slowest'],
   ...rows,
-  ['all', total(1), total(2), total(3), total(4), ''],
+  ['all', total(1), total(2), total(3), total(4), Number(total(5)).toFixed(1), ''],
 ];
 const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
 for (const row of table)

@@ -5,6 +5,7 @@ import { Random } from '../../lib/simulation/random';
 import { chatTemplate } from '../simulation/blueprint/chat-template';
 import { notANumber, type Form, type HostileInput } from './form';
 import { COMMAND_FORMS, prepareInspection } from './forms/commands';
+import { CONSTRUCT_FORMS } from './forms/constructs';
 import { CONTRACTS } from './forms/contracts';
 import { SELF_TEST } from './forms/self-test';
 import { TEMPLATE_FORMS } from './forms/templates';
@@ -33,7 +34,9 @@ const COUNTS = { accepted: 3, refused: 4, failed: 5 } as const;
 const MAX_MESSAGE_LENGTH = 20_000;
 
 const { seed, parts, folder, isSelfTest, position } = (workerData ?? {}) as Order;
-const forms: readonly Form[] = isSelfTest ? SELF_TEST : [...TRACES, ...TEMPLATE_FORMS, ...CONTRACTS, ...COMMAND_FORMS];
+const forms: readonly Form[] = isSelfTest
+  ? SELF_TEST
+  : [...TRACES, ...TEMPLATE_FORMS, ...CONTRACTS, ...CONSTRUCT_FORMS, ...COMMAND_FORMS];
 const place = new Int32Array(position);
 const port = parentPort!;
 
@@ -77,7 +80,7 @@ async function main(): Promise<void> {
   for (const { form: name, from, to } of parts) {
     const number = forms.findIndex((one) => one.name === name);
     const form = forms[number]!;
-    const counts = { form: name, accepted: 0, refused: 0, failed: 0, slowestMs: 0, slowest: from };
+    const counts = { form: name, accepted: 0, refused: 0, failed: 0, milliseconds: 0, slowestMs: 0, slowest: from };
     for (let index = from; index < to; index++) {
       const input = form.input(new Random(`${seed}/${name}/${index}`));
       Atomics.store(place, 0, number);
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
       const outcome = await outcomeOf(form, input);
       const milliseconds = performance.now() - start;
       counts[outcome.kind]++;
+      counts.milliseconds += milliseconds;
       Atomics.add(place, COUNTS[outcome.kind], 1);
       if (milliseconds > counts.slowestMs) Object.assign(counts, { slowestMs: milliseconds, slowest: index });
       if (outcome.kind === 'failed') {
@@ -111,7 +115,7 @@ async function main(): Promise<void> {
       }
       if (index % 200 === 199 || index === to - 1) {
         port.postMessage({ kind: 'counts', ...counts });
-        Object.assign(counts, { accepted: 0, refused: 0, failed: 0 });
+        Object.assign(counts, { accepted: 0, refused: 0, failed: 0, milliseconds: 0 });
         for (const slot of Object.values(COUNTS)) Atomics.store(place, slot, 0);
         // Messages leave the thread between two inputs.
         await new Promise((resolve) => setImmediate(resolve));
