@@ -30,11 +30,6 @@ export function secondsOf(duration: Duration): number {
   return UNITS.seconds.in(duration);
 }
 
-/** Returns a size in MiB, with its fraction. */
-export function mebibytesOf(size: Size): number {
-  return size.toMebibytes({ rounding: SizeRoundingBehavior.NONE });
-}
-
 /** Returns a size in GiB, with its fraction. */
 export function gibibytesOf(size: Size): number {
   return size.toGibibytes({ rounding: SizeRoundingBehavior.NONE });

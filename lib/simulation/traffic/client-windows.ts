@@ -18,6 +18,9 @@ interface ClientWindow {
 /** Length of a client's only window, in seconds, as in ServeGen. */
 const DEFAULT_WINDOW_SECONDS = 600;
 
+/** Maximum length of a window: above it a timestamp is wrong, or windows without requests are left out. */
+const MAX_WINDOW_SECONDS = 7 * 86_400;
+
 /** Maximum number of arrivals drawn for a window: a multiple of its rate, and what a short burst may have beyond. */
 const MAX_DRAWN_RATIO = 20;
 const MAX_DRAWN_BEYOND = 100_000;
@@ -59,7 +62,7 @@ export class ClientWindows implements TraceReader {
     const window = this.windowOf(text, line);
     const { pending } = this;
     if (pending !== undefined && window.startSeconds > pending.startSeconds) {
-      this.lengthSeconds = window.startSeconds - pending.startSeconds;
+      this.lengthSeconds = this.lengthOf(pending, window);
       this.drawArrivals(pending);
     } else {
       if (pending !== undefined) this.drawArrivals(pending);
@@ -118,6 +121,19 @@ export class ClientWindows implements TraceReader {
       at.name,
       line,
       `pattern is ${shownValue(cells[3])}; it must be Gamma, Weibull, Exponential or empty`,
+    );
+  }
+
+  private lengthOf(pending: ClientWindow, next: ClientWindow): number {
+    const length = next.startSeconds - pending.startSeconds;
+    if (length <= MAX_WINDOW_SECONDS) return length;
+    // The last window is as long as the one before.
+    if (pending.rate === 0) return MAX_WINDOW_SECONDS;
+    throw traceError(
+      this.settings.name,
+      next.line,
+      `the window begins ${length} s after the one before, which lasts until then; the maximum is ${MAX_WINDOW_SECONDS} s. Correct the ` +
+        'timestamp, or add a row without a pattern for the time without requests',
     );
   }
 

@@ -86,6 +86,22 @@ function readTemplate(input: HostileInput): unknown {
   return { findings, skipped, rehearsals };
 }
 
+/** Nesting that is written by indent; what lies deeper is in brackets, as the text would grow with the square of its depth. */
+const MAX_INDENTED = 100;
+
+/** Text of a document as YAML. */
+function yamlOf(document: unknown): string {
+  const deep: string[] = [];
+  const cut = (value: unknown, depth: number): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (depth === MAX_INDENTED) return `deep-${deep.push(JSON.stringify(value)) - 1}-`;
+    if (Array.isArray(value)) return Array.from({ length: value.length }, (_, index) => cut(value[index], depth + 1));
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cut(member, depth + 1)]));
+  };
+  const text = stringify(cut(document, 0), { aliasDuplicateObjects: false, lineWidth: 0 });
+  return text.replace(/deep-(\d+)-/g, (_, index: string) => deep[Number(index)]!);
+}
+
 export const TEMPLATE_FORMS: readonly Form[] = [
   {
     name: 'templates as JSON',
@@ -98,7 +114,7 @@ export const TEMPLATE_FORMS: readonly Form[] = [
     share: 5,
     input: (random) => {
       const template = withConditions[Math.floor(random.uniform() * withConditions.length)];
-      const text = stringify(random.uniform() < 0.5 ? mutatedJson(template, random) : template);
+      const text = yamlOf(random.uniform() < 0.5 ? mutatedJson(template, random) : template);
       return random.uniform() < 0.7 ? mutated(text, random) : text;
     },
     read: readTemplate,

@@ -65,6 +65,11 @@ describe('client windows', () => {
     ['a negative rate', '0,1,1,Gamma,1,1\n600,-1,1,Gamma,1,1', 'trace:2: rate is "-1"'],
     ['a shape of nothing', '0,1,1,Gamma,0,1', 'trace:1: shape is "0"'],
     ['a missing column', '0,1,1,Gamma,1,1\n600,1,1,Gamma,1', 'trace:2: the row has 5 columns'],
+    [
+      'a window of a year',
+      '0,2,1,Gamma,1,1\n60,2,1,Gamma,1,1\n31536060,2,1,Gamma,1,1',
+      'trace:3: the window begins 31536000 s after the one before, which lasts until then; the maximum is 604800 s',
+    ],
     ['a client before the first', '600,1,1,Gamma,1,1\n0,1,1,Gamma,1,1', 'trace:2: the window begins 600 s before'],
     ['countless requests', '0,1e9,1,Gamma,1,1\n600,1,1,Gamma,1,1', 'trace:1: the windows have more than'],
     ['windows a lifetime apart', '0,1,1,Gamma,1,1\n99999999999,1,1,Gamma,1,1', 'the maximum is 31622400 s'],
@@ -72,4 +77,9 @@ describe('client windows', () => {
   ])('are refused with %s', async (_what, text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
+});
+
+test('a year without requests is said by a row without a pattern, and the window after it is no year', async () => {
+  const workload = await read('0,2,1,Gamma,1,1\n60,0,1,,1,1\n30000000,2,1,Gamma,1,1');
+  expect(workload.durationSeconds).toBe(30_000_000 + 604_800);
 });
