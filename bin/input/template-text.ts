@@ -93,7 +93,7 @@ function finite(template: unknown, file: string): unknown {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [value, path] = next;
     if (typeof value === 'number' && !Number.isFinite(value))
-      throw new InputError(`${file}: ${path} is ${value}, which is no number of a template; correct the value`);
+      throw new InputError(`${file}: ${path} is ${value}, which a template cannot have; correct the value`);
     if (typeof value !== 'object' || value === null) continue;
     for (const [name, member] of Object.entries(value)) open.push([member, path === '' ? name : `${path}.${name}`]);
   }

@@ -47,8 +47,12 @@ describe('a template as text', () => {
 
   test.each<[string, string, string]>([
     ['a function that does not exist', 'A:\n  B: !Reff C\n', 'stack.yaml:2: !Reff is not a function of CloudFormation'],
-    ['a number beyond all numbers', '{"A": [{"B": 1e309}]}', 'stack.yaml: A.0.B is Infinity, which is no number'],
-    ['a number that is none', 'A:\n  B: .nan\n', 'stack.yaml: A.B is NaN, which is no number'],
+    [
+      'a number beyond all numbers',
+      '{"A": [{"B": 1e309}]}',
+      'stack.yaml: A.0.B is Infinity, which a template cannot have',
+    ],
+    ['a number that is none', 'A:\n  B: .nan\n', 'stack.yaml: A.B is NaN, which a template cannot have'],
     ['an attribute without a name', 'A: !GetAtt B\n', 'stack.yaml:1: !GetAtt B names no attribute'],
     ['a key that is a list', '? [a]\n: 1\n', 'stack.yaml:1: a key is not text'],
     ['an anchor that is not there', 'A: *b\n', 'stack.yaml:1: *b names no anchor'],
