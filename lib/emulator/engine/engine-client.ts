@@ -133,9 +133,15 @@ export function createEngineClient(engineUrl: () => string): EngineClient {
       await pipeline(reply.Body as Readable, fs.createWriteStream(file));
     },
     async upload(bucket, key, file) {
-      const { size } = await fs.promises.stat(file);
-      const Body = fs.createReadStream(file);
-      await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, ContentLength: size }));
+      // Opened before its size is read: a file that is replaced meanwhile is sent as it was, and one that is gone is an error here.
+      const handle = await fs.promises.open(file);
+      try {
+        const { size } = await handle.stat();
+        const Body = size === 0 ? '' : handle.createReadStream({ autoClose: false, end: size - 1 });
+        await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, ContentLength: size }));
+      } finally {
+        await handle.close();
+      }
     },
     async readObject(bucket, key) {
       try {

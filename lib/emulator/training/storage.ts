@@ -35,7 +35,9 @@ export async function download(
   }
   if (job.CheckpointConfig) {
     const folders = directories.map(({ checkpoints }) => checkpoints);
-    await downloadPrefix(engine, parseS3Location(job.CheckpointConfig.S3Uri), folders, false);
+    // The prefix is a folder, with or without a slash at its end: what was uploaded below it comes back to the same paths.
+    const { bucket, key } = parseS3Location(job.CheckpointConfig.S3Uri);
+    await downloadPrefix(engine, { bucket, key: key.replace(/\/*$/, '/') }, folders, false);
   }
   await extractSource(engine, directories, job, submitDirectory);
 }
@@ -159,7 +161,12 @@ export class CheckpointSync {
     for (const file of await this.files()) {
       if (this.uploaded.get(file.name) === file.version) continue;
       const to = under(this.to, file.name.split(path.sep).join('/'));
-      await this.engine.upload(to.bucket, to.key, path.join(this.folder, file.name));
+      try {
+        await this.engine.upload(to.bucket, to.key, path.join(this.folder, file.name));
+      } catch (error) {
+        if (isGone(error)) continue;
+        throw error;
+      }
       this.uploaded.set(file.name, file.version);
     }
   }
@@ -170,9 +177,17 @@ export class CheckpointSync {
     for (const entry of entries) {
       if (!entry.isFile()) continue;
       const file = path.join(entry.parentPath, entry.name);
-      const { mtimeMs, size } = await fs.stat(file);
+      const stat = await fs.stat(file).catch((error: unknown) => {
+        if (isGone(error)) return undefined;
+        throw error;
+      });
+      if (stat === undefined) continue;
+      const { mtimeMs, size } = stat;
       files.push({ name: path.relative(this.folder, file), version: `${mtimeMs}/${size}` });
     }
     return files;
   }
 }
+
+/** A script has renamed or deleted the file, as it does with the part of a checkpoint that it writes. */
+const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';

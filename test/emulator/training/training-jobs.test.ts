@@ -30,7 +30,8 @@ if args.mode == 'hang':
         (model / 'partial.json').write_text('{}')
         sys.exit(0)
     signal.signal(signal.SIGTERM, stop)
-    pathlib.Path(os.environ['SM_CHECKPOINT_DIR'], 'step-1').write_text('1')
+    step = pathlib.Path(os.environ['SM_CHECKPOINT_DIR'], 'step-1')
+    step.write_text(f'{int(step.read_text()) + 1 if step.exists() else 1}')
     pathlib.Path(os.environ['GATES'], 'hanging').touch()
     wait_for('never')
 wait_for('go')
@@ -240,6 +241,7 @@ test('a job whose spot instances are taken away waits for others and starts agai
   await account.until('it trains again', () => jobOf('job-hang').secondaryStatus !== 'LaunchingMLInstances');
   await really(() => fs.existsSync(path.join(folder, 'hanging')));
   expect((await describeJob('job-hang')).TrainingTimeInSeconds).toBe(400);
+  await really(() => account.engine.objects.get('checkpoints/hang/step-1')!.toString() === '2');
   // What is left of the maximum runtime, which counts both attempts.
   await account.advance(199);
   expect(jobOf('job-hang').status).toBe('InProgress');
