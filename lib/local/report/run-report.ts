@@ -169,6 +169,7 @@ export function summarise(report: RunReport): RunSummary {
     plain('Latency p50 / p95 / p99', percentiles(latencySeconds)),
     plain('  in service', percentiles(parts.service)),
     plain('  queue in the endpoint', percentiles(parts.endpointQueue)),
+    plain('  calls of the endpoint', percentiles(parts.transfer)),
     plain('  waiting in the stream', percentiles(parts.stream)),
     plain('  the same, slot and key free', percentiles(parts.streamWithFreeSlots)),
     plain('Scale-outs / scale-ins', `${scaling.out} / ${scaling.in}`),

@@ -29,6 +29,8 @@ export interface ResponseTimes {
   readonly serviceSeconds: number;
   /** Time in the endpoint before that slot was free. */
   readonly queueSeconds: number;
+  /** Time of the consumer's call beside both: on the way to the endpoint and back. @default 0 */
+  readonly transferSeconds?: number;
   /** True for a request that went through the stream. */
   readonly isStreamed: boolean;
   /** Time of the response to the request before it of the same key; undefined where that is not known. */
@@ -41,7 +43,9 @@ export interface LatencyParts {
   readonly service: Percentiles;
   /** Time in the endpoint before a slot was free. */
   readonly endpointQueue: Percentiles;
-  /** Rest of the latency of the requests that went through the stream: waiting in it, retries and transfer. */
+  /** Time of the calls of the endpoint beside both, of requests that went through the stream: real time of this machine, on the clock of the run. */
+  readonly transfer: Percentiles;
+  /** Rest of the latency of the requests that went through the stream: waiting in it, and retries. */
   readonly stream: Percentiles;
   /** The same for those that were sent while the endpoint had free slots, without the time for earlier requests of their key. */
   readonly streamWithFreeSlots: Percentiles;
@@ -69,6 +73,7 @@ export class Outcomes {
   private readonly parts = {
     service: new QuantileSketch(RELATIVE_ERROR),
     endpointQueue: new QuantileSketch(RELATIVE_ERROR),
+    transfer: new QuantileSketch(RELATIVE_ERROR),
     stream: new QuantileSketch(RELATIVE_ERROR),
     streamWithFreeSlots: new QuantileSketch(RELATIVE_ERROR),
   };
@@ -191,10 +196,11 @@ export class Outcomes {
 
   /** Latency percentiles of all responses, by part. */
   public latencyParts(): LatencyParts {
-    const { service, endpointQueue, stream, streamWithFreeSlots } = this.parts;
+    const { service, endpointQueue, transfer, stream, streamWithFreeSlots } = this.parts;
     return {
       service: percentilesOf(service),
       endpointQueue: percentilesOf(endpointQueue),
+      transfer: percentilesOf(transfer),
       stream: percentilesOf(stream),
       streamWithFreeSlots: percentilesOf(streamWithFreeSlots),
     };
@@ -202,11 +208,12 @@ export class Outcomes {
 
   private addParts(seconds: number, times: ResponseTimes | undefined, index: number) {
     if (times === undefined) return {};
-    const { serviceSeconds, queueSeconds, isStreamed, keyFreeAt = 0 } = times;
+    const { serviceSeconds, queueSeconds, transferSeconds = 0, isStreamed, keyFreeAt = 0 } = times;
     this.parts.service.add(serviceSeconds);
     this.parts.endpointQueue.add(queueSeconds);
     if (!isStreamed) return { serviceSeconds, queueSeconds };
-    const streamSeconds = Math.max(0, seconds - serviceSeconds - queueSeconds);
+    this.parts.transfer.add(transferSeconds);
+    const streamSeconds = Math.max(0, seconds - serviceSeconds - queueSeconds - transferSeconds);
     this.parts.stream.add(streamSeconds);
     const keySeconds = Math.max(0, keyFreeAt - this.sentAt[index]!);
     if (this.withFreeSlots[index] === 1) this.parts.streamWithFreeSlots.add(Math.max(0, streamSeconds - keySeconds));

@@ -129,7 +129,7 @@ export class ResultsReader {
   private readResults(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { id, key, answeredAt, deadLetter, response } = parseResultLine(line);
+      const { id, key, answeredAt, deadLetter, requestSeconds, response } = parseResultLine(line);
       const keyFreeAt = this.answered.get(key) ?? 0;
       this.answered.set(key, Math.max(keyFreeAt, answeredAt));
       // The dead letter itself is read too, with the payload in it.
@@ -138,7 +138,14 @@ export class ResultsReader {
       const times = responseTimesOf(response, true);
       // Objects that are read at once may come in another order than they were written.
       const known = keyFreeAt <= answeredAt ? { keyFreeAt } : {};
-      this.options.outcomes.addAnswer(id, answeredAt, this.options.now(), times && { ...times, ...known });
+      const atInstance = times === undefined ? 0 : times.serviceSeconds + times.queueSeconds;
+      const transferSeconds = Math.max(0, (requestSeconds ?? 0) - atInstance);
+      this.options.outcomes.addAnswer(
+        id,
+        answeredAt,
+        this.options.now(),
+        times && { ...times, transferSeconds, ...known },
+      );
     }
   }
 

@@ -80,6 +80,16 @@ describe('Outcomes', () => {
     expect(outcomes.recentParts(11)).toEqual({ service: null, queue: null, stream: null });
   });
 
+  test('keeps the time of the calls, which is real time of the machine, apart from the waiting in the stream', () => {
+    const outcomes = sent(1);
+    const times = { serviceSeconds: 4, queueSeconds: 1, transferSeconds: 2, isStreamed: true };
+    outcomes.addResponse(requestId(0), 10, 10, times);
+    const { transfer, stream } = outcomes.latencyParts();
+    expect(transfer.p50).toBeCloseTo(2, 1);
+    expect(stream.p50).toBeCloseTo(3, 1); // 10 - 4 - 1 - 2
+    expect(outcomes.recentParts(0).stream).toBeCloseTo(3);
+  });
+
   test('reads the parts from a response of the local model, and none from another', () => {
     expect(responseTimesOf('{"service_seconds":4,"queue_seconds":0.5}', true)).toEqual({
       serviceSeconds: 4,
