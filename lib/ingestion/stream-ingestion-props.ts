@@ -111,7 +111,10 @@ export interface StreamIngestionProps extends IngestionProps {
    * to shards x `parallelizationFactor` x `concurrency` requests in flight at any capacity. For service times of a second and more: between a
    * response and the next request a slot is free for some tens of milliseconds.
    *
-   * @default false
+   * Useful where what waits in the instances would time out there, or where other clients share the endpoint. It needs `scaleOnStreamBacklog`: the
+   * endpoint's own metrics then show a full fleet and not what waits, so that policies on them alone grow the fleet several times more slowly.
+   *
+   * @default false - what waits is in the instances, where every policy sees it
    */
   readonly followsCapacity?: boolean;
 

@@ -30,6 +30,7 @@ import {
   WAITING_RECORD_AGE_METRIC,
 } from './contract';
 import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
+import { checkScaledBacklog } from './decide/in-flight-limit';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
 import { isServerless } from './endpoint-fleets';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
@@ -85,6 +86,8 @@ export class StreamIngestion extends Construct implements IBacklogSource {
   public readonly shardScaler?: lambda.Function;
 
   private readonly followsCapacity: boolean;
+  /** True once something in the app reads how much waits in the stream. */
+  private isBacklogRead = false;
 
   public constructor(scope: Construct, id: string, props: StreamIngestionProps) {
     super(scope, id);
@@ -127,7 +130,10 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       settings,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => consumerConcurrency(props, settings, fleets),
-      problems: (fleets) => checkFleetConcurrency(props, settings, fleets),
+      problems: (fleets) => [
+        ...checkFleetConcurrency(props, settings, fleets),
+        ...(this.followsCapacity && fleets !== undefined ? checkScaledBacklog(this.isBacklogRead) : []),
+      ],
       environment: {
         [INGESTION_ENVIRONMENT.readsAhead]: String(settings.parallelizationFactor === 1),
         ...(this.followsCapacity ? capacityEnvironment(this, props.endpoint, settings.parallelizationFactor) : {}),
@@ -285,6 +291,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
           'true, and give an endpoint whose instances or copies the app scales',
       );
     }
+    this.isBacklogRead = true;
     return this.ownMetric(BACKLOG_PER_INSTANCE_METRIC, { period: Duration.seconds(BACKLOG_PERIOD_SECONDS) });
   }
 
@@ -295,6 +302,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
    * @default - maximum over one minute
    */
   public metricWaitingRecordAge(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    this.isBacklogRead = true;
     return this.ownMetric(WAITING_RECORD_AGE_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
   }
 

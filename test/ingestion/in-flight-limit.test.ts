@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import {
+  checkScaledBacklog,
   checkFilledFleets,
   checkLeastRequests,
   decideInFlightLimit,
@@ -140,4 +141,11 @@ describe('a consumer that follows its fleets', () => {
       [],
     );
   });
+});
+
+test('a consumer that follows a fleet warns while nothing scales on what it leaves in the stream', () => {
+  expect(checkScaledBacklog(true)).toEqual([]);
+  expect(checkScaledBacklog(false)).toEqual([
+    expect.stringMatching(/add scaleOnStreamBacklog\(.*or omit followsCapacity$/),
+  ]);
 });

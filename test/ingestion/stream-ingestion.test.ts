@@ -674,3 +674,26 @@ describe('the scaling of shards', () => {
     expect(() => deploy(props)).toThrow(problem);
   });
 });
+
+describe('a consumer that follows the capacity of a fleet', () => {
+  const warnings = (onBacklog: boolean): string[] => {
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const gpu = new GpuEndpoint(stack, 'Endpoint', {
+      modelServer: ModelServer.triton(),
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+      maxConcurrencyPerInstance: 8,
+    });
+    const source = new StreamIngestion(stack, 'Ingestion', { endpoint: gpu, shardCount: 2, followsCapacity: true });
+    const scaling = gpu.autoScale({ minCapacity: 1, maxCapacity: 8 });
+    scaling.scaleOnConcurrency('concurrency');
+    if (onBacklog) scaling.scaleOnStreamBacklog('backlog', { source });
+    return Annotations.fromStack(stack)
+      .findWarning('*', Match.stringLikeRegexp('followsCapacity leaves'))
+      .map(({ id }) => id);
+  };
+
+  test('gets a warning while no policy reads its backlog', () => {
+    expect(warnings(false)).toEqual(['/Test/Ingestion']);
+    expect(warnings(true)).toEqual([]);
+  });
+});

@@ -139,3 +139,15 @@ function lanesOf({
 }: Pick<ConsumerPlan, 'shardCount' | 'parallelizationFactor'>): number {
   return shardCount * parallelizationFactor;
 }
+
+/**
+ * Returns the problem of a consumer that follows a fleet which does not scale on its backlog: the endpoint has no more requests than it serves, so its own
+ * metrics show a full fleet and not how much waits. Scaled by them alone, it grows by the reciprocal of its target at a time.
+ */
+export function checkScaledBacklog(scalesOnBacklog: boolean): string[] {
+  if (scalesOnBacklog) return [];
+  return [
+    'followsCapacity leaves what the instances do not hold in the stream, and no policy of the app reads how much that is: the fleet sees itself full, ' +
+      "and grows in many small steps; add scaleOnStreamBacklog('backlog', { source: this ingestion }) to its scaling, or omit followsCapacity",
+  ];
+}
