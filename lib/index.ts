@@ -1,5 +1,6 @@
 export * as compression from './compression';
 export * as cost from './cost';
+export * as edge from './edge';
 export * as features from './features';
 export * as inference from './inference';
 export * as ingestion from './ingestion';

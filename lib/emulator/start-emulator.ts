@@ -15,6 +15,7 @@ import type { RunClock } from './clock';
 import { Provisioner } from './cloudformation/provision';
 import type { RollbackReport } from './cloudformation/rollback-report';
 import { Driver } from './driver';
+import { Greengrass } from './edge/greengrass';
 import { Emulator } from './emulator';
 import { DeliveryQueue } from './engine/delivery-queue';
 import { createEngineClient, type EngineClient } from './engine/engine-client';
@@ -78,6 +79,8 @@ export interface RunningEmulator {
   interruptTraining(jobName: string): boolean;
   /** Records of a Kafka topic that its event source has not passed yet; undefined for a topic without one. */
   kafkaBacklog(topic: string): Promise<TopicBacklog | undefined>;
+  /** Component versions, deployments and role aliases of stacks, which core devices take. */
+  readonly greengrass: Greengrass;
   /** Resolves when everything so far has been delivered to the engine. */
   flush(): Promise<void>;
   /** Ends the server, every training script and every timer. */
@@ -143,6 +146,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
 
   const stopping = new AbortController();
   const names = random.fork('names');
+  const greengrass = new Greengrass(engine);
   const provisioner = new Provisioner({
     ...hosting,
     scaling,
@@ -151,6 +155,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     rollbacks: options.rollbacks ?? 'failed',
     stopping: stopping.signal,
     kafkaBroker: options.kafkaBroker,
+    greengrass,
   });
   const kafka =
     options.kafkaBroker === undefined
@@ -192,6 +197,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     onEvent: (listener) => emulator.onEvent(listener),
     setCapacity: (instanceType, state) => driver.apply((at) => emulator.setCapacity(instanceType, state, at)),
     interruptTraining: (jobName) => trainingJobs.interrupt(jobName),
+    greengrass,
     kafkaBacklog: async (topic) => kafka?.backlog(topic),
     flush: () => deliveries.flush(),
     stop: async () => {

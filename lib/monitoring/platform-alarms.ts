@@ -4,11 +4,13 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, type IConstruct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import type { CostGuard } from '../cost';
+import type { EdgeFleet } from '../edge';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
 import type { KafkaIngestion, StreamIngestion } from '../ingestion';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
 import type { AlarmSet } from './alarm-set';
 import { asyncEndpointAlarms } from './async-endpoint-alarms';
+import { edgeAlarms } from './edge-alarms';
 import { endpointAlarms } from './endpoint-alarms';
 import type {
   AsyncEndpointAlarmsProps,
@@ -115,6 +117,11 @@ export class PlatformAlarms extends Construct {
   /** Adds an alarm on failed executions of a Spark pipeline. */
   public watchFeatures(stateMachine: sfn.IStateMachine): void {
     this.add('watchFeatures', stateMachine, featureAlarms(stateMachine));
+  }
+
+  /** Adds alarms on missing devices, failed deployments, full stores, dropped results, and devices that ask the cloud for most requests. */
+  public watchEdgeFleet(fleet: EdgeFleet): void {
+    this.add('watchEdgeFleet', fleet, edgeAlarms(fleet));
   }
 
   /** Adds alarms on notifications that a webhook did not accept; the other recipients get them. */

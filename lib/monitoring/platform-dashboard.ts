@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { CostGuard } from '../cost';
+import type { EdgeFleet } from '../edge';
 import type { IGpuEndpoint } from '../inference';
 import type { StreamIngestion } from '../ingestion';
 import type { ScaleEvents } from '../scaling';
@@ -34,6 +35,13 @@ export interface PlatformDashboardProps {
    * @default - none
    */
   readonly ingestion?: StreamIngestion;
+
+  /**
+   * Fleet of devices to show.
+   *
+   * @default - none
+   */
+  readonly edgeFleet?: EdgeFleet;
 
   /**
    * Alarms to show.
@@ -69,6 +77,7 @@ export class PlatformDashboard extends Construct {
         [latency(props), errors(props)],
         [spend(props), levels(props)],
         [...scaleEventGraph(props), ...streamGraph(props)],
+        ...edgeGraphs(props),
       ],
     });
   }
@@ -193,5 +202,33 @@ function streamGraph({ ingestion }: PlatformDashboardProps): cloudwatch.IWidget[
       leftYAxis: { min: 0 },
       rightYAxis: { min: 0 },
     }),
+  ];
+}
+
+function edgeGraphs({ edgeFleet }: PlatformDashboardProps): cloudwatch.IWidget[][] {
+  if (edgeFleet === undefined) return [];
+  return [
+    [
+      new cloudwatch.GraphWidget({
+        title: 'Devices',
+        width: HALF,
+        left: [edgeFleet.metricReportingDevices(), edgeFleet.metricFailedDeployments({ label: 'failed deployments' })],
+        right: [edgeFleet.metricOffload()],
+        leftYAxis: { min: 0 },
+        rightYAxis: { min: 0, max: 100 },
+      }),
+      new cloudwatch.GraphWidget({
+        title: 'Stores of devices',
+        width: HALF,
+        left: [
+          edgeFleet.metricWaiting({ label: 'results that wait' }),
+          edgeFleet.metricForwarded({ label: 'forwarded' }),
+          edgeFleet.metricDropped({ label: 'dropped' }),
+        ],
+        right: [edgeFleet.metricStoreUsed({ label: 'used (%)' })],
+        leftYAxis: { min: 0 },
+        rightYAxis: { min: 0, max: 100 },
+      }),
+    ],
   ];
 }

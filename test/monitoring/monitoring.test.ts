@@ -1,13 +1,16 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { CostGuard } from '../../lib/cost';
+import { EdgeFleet, type EdgeFleetProps, EdgeModel } from '../../lib/edge';
 import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../lib/inference';
 import { KafkaIngestion, KafkaSource, StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
 import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
+import { modelFolder } from '../edge/models';
 
 function newParts() {
   const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
@@ -177,6 +180,42 @@ describe('PlatformAlarms', () => {
       Statistic: 'Minimum',
       EvaluationPeriods: 5,
       TreatMissingData: 'notBreaching',
+    });
+  });
+
+  test('watches a fleet of devices', () => {
+    const stack = new Stack(new App(), 'Stack', { env: { region: 'us-east-1' } });
+    const fleet = (id: string, more: Partial<EdgeFleetProps> = {}) =>
+      new EdgeFleet(stack, id, {
+        model: EdgeModel.fromDirectory(modelFolder()),
+        stream: kinesis.Stream.fromStreamArn(
+          stack,
+          `${id}Stream`,
+          'arn:aws:kinesis:us-east-1:123456789012:stream/results',
+        ),
+        fleetName: id.toLowerCase(),
+        ...more,
+      });
+    const topic = new sns.Topic(stack, 'Topic');
+    const idsOf = (watched: EdgeFleet): string[] => {
+      const alarms = new PlatformAlarms(stack, `${watched.node.id}Alarms`, { topic });
+      alarms.watchEdgeFleet(watched);
+      return alarms.alarms.map(({ node }) => node.id);
+    };
+    expect(idsOf(fleet('Plain'))).toEqual(['EdgeFailedDeployments', 'EdgeStoreUsed', 'EdgeDropped']);
+    const endpoint = GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main');
+    expect(idsOf(fleet('Asking', { endpoint, expectedDevices: 200 }))).toEqual([
+      'EdgeMissingDevices',
+      'EdgeFailedDeployments',
+      'EdgeStoreUsed',
+      'EdgeDropped',
+      'EdgeOffload',
+    ]);
+    // Nine of ten of 200 devices.
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      Threshold: 180,
+      ComparisonOperator: 'LessThanThreshold',
+      TreatMissingData: 'breaching',
     });
   });
 

@@ -3,6 +3,7 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import { EdgeFleet, EdgeModel } from '../../lib/edge';
 import { SparkPipeline } from '../../lib/features';
 import {
   AsyncEndpoint,
@@ -14,6 +15,7 @@ import {
 } from '../../lib/inference';
 import { ResultSink, ResultTable, StreamIngestion } from '../../lib/ingestion';
 import { PolicyProof } from '../../lib/proof/policy-proof';
+import { modelFolder } from '../edge/models';
 import { synthesise } from './synthesis';
 
 const env = { account: '123456789012', region: 'us-east-1' };
@@ -99,6 +101,15 @@ test.each<[string, (stack: Stack) => void]>([
       void new ResultSink(stack, 'OnStream', { resultsBucket, stream });
       void new ResultTable(stack, 'Table', { resultsBucket });
     },
+  ],
+  [
+    'a fleet of devices that asks an endpoint',
+    (stack) =>
+      void new EdgeFleet(stack, 'Cameras', {
+        model: EdgeModel.fromDirectory(modelFolder()),
+        stream: new kinesis.Stream(stack, 'Results', { encryption: kinesis.StreamEncryption.MANAGED }),
+        endpoint: GpuEndpoint.fromEndpointName(stack, 'Digits', 'digits', 'main'),
+      }),
   ],
 ])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
   const { error, violations } = synthesise((app: App) => {

@@ -1,4 +1,10 @@
 import { InferenceComponentProvider } from './component-provider';
+import {
+  ComponentVersionProvider,
+  DeploymentProvider,
+  type GreengrassProviderParts,
+  RoleAliasProvider,
+} from './greengrass-providers';
 import { parseWith } from '../http/schema-parts';
 import { ServiceError } from '../http/service-error';
 import { MskClusterProvider, type MskProviderParts, MskTopicProvider } from './msk-providers';
@@ -15,7 +21,9 @@ import { ScalableTargetProvider, ScalingPolicyProvider, type ScalingProviderPart
 export class Provisioner {
   private readonly providers: { readonly [type: string]: ResourceProvider };
 
-  public constructor(parts: SageMakerProviderParts & ScalingProviderParts & MskProviderParts) {
+  public constructor(
+    parts: SageMakerProviderParts & ScalingProviderParts & MskProviderParts & GreengrassProviderParts,
+  ) {
     this.providers = {
       'AWS::SageMaker::Model': modelProvider(parts),
       'AWS::SageMaker::EndpointConfig': endpointConfigProvider(parts),
@@ -26,6 +34,9 @@ export class Provisioner {
       'AWS::MSK::Cluster': new MskClusterProvider(parts),
       'AWS::MSK::ServerlessCluster': new MskClusterProvider(parts),
       'AWS::MSK::Topic': new MskTopicProvider(parts),
+      'AWS::GreengrassV2::ComponentVersion': new ComponentVersionProvider(parts),
+      'AWS::GreengrassV2::Deployment': new DeploymentProvider(parts),
+      'AWS::IoT::RoleAlias': new RoleAliasProvider(parts),
     };
   }
 

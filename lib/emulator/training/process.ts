@@ -53,6 +53,11 @@ export class GroupedProcess {
     });
   }
 
+  /** Number of the process and of its group; undefined where it did not start. */
+  public get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Sends a signal to the whole group; without effect once it has ended. */
   public kill(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (!this.alive || this.child.pid === undefined) return;

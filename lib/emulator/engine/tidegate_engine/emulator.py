@@ -23,6 +23,7 @@ RESOURCE_TYPES = (
     "AWS::SageMaker::InferenceComponent",
     "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::MSK::Topic",
+    "AWS::GreengrassV2::ComponentVersion", "AWS::GreengrassV2::Deployment", "AWS::IoT::RoleAlias",
 )
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "host",

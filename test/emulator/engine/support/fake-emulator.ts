@@ -5,6 +5,11 @@ import type { AddressInfo } from 'node:net';
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Json = any;
 
+export interface Reply {
+  readonly status: number;
+  readonly body: object;
+}
+
 export interface Call {
   readonly path: string;
   readonly target: string;
@@ -20,7 +25,7 @@ export class FakeEmulator {
   /** Number of inferences that must be in flight before any of them gets its reply. */
   public inferencesTogether = 1;
   /** Reply of an endpoint to an inference. */
-  public inference: (body: Json) => { status: number; body: object } = (body) => ({
+  public inference: (body: Json) => Reply | Promise<Reply> = (body) => ({
     status: 200,
     body: { answered: body },
   });
