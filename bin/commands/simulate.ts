@@ -48,6 +48,7 @@ import {
 } from '../flags';
 import { withExamples, type Example } from '../examples';
 import { agreementNotes } from '../input/agreement-file';
+import { readEdgeOffload } from '../input/edge-offload';
 import { readFleets, trafficNote } from '../input/fleet-selection';
 import { withInputs } from '../input/inspected-folder';
 import { withTraceFile } from '../input/trace-file';
@@ -88,6 +89,7 @@ interface SimulateFlags extends ResultFlags, ServiceFlags, TraceUnitFlags, Retry
   readonly timeout?: number;
   readonly queueLimit?: number;
   readonly abandonedWork?: AbandonedWork;
+  readonly edgeOffload?: number;
   readonly quietMetrics?: QuietMetrics;
   readonly price?: { readonly [instanceType: string]: number };
   readonly prices?: string;
@@ -176,6 +178,11 @@ export function simulateCommand(surroundings: CommandSurroundings): Command {
       'maximum number of requests that wait in one instance (default: no limit)',
       wholeNumberFlag('--queue-limit', 0, 1e9),
     )
+    .option(
+      '--edge-offload <percent|file>',
+      'requests that devices at the edge answer: a percentage, or a file with their metrics messages (default: 0)',
+      readEdgeOffload,
+    )
     .addOption(abandonedWorkOption())
     .addOption(quietMetricsOption())
     .addOption(pricesOption())
@@ -234,7 +241,13 @@ async function simulate(
     const service = givenService(flags, inputs);
     for (const note of assumedServiceNotes(opened.traffic, service)) assumed.add(note);
     results.push(
-      rehearseFleet(fleet, opened.traffic, { ...options, ...(service !== undefined && { service }) }, flags, stderr),
+      rehearseFleet(
+        withEdge(fleet, flags),
+        opened.traffic,
+        { ...options, ...(service !== undefined && { service }) },
+        flags,
+        stderr,
+      ),
     );
   }
 
@@ -261,6 +274,11 @@ async function simulate(
     stderr.write(`tidegate: the report is in ${flags.report}\n`);
   }
   return crossed.length === 0 ? 0 : 1;
+}
+
+/** The fleet without the requests that devices answer. */
+function withEdge(fleet: FleetBlueprint, { edgeOffload }: SimulateFlags): FleetBlueprint {
+  return edgeOffload === undefined ? fleet : { ...fleet, edgeOffload };
 }
 
 function rehearseFleet(

@@ -26,9 +26,6 @@ export const EDGE_METRICS = {
 /** Dimension of the metrics. */
 export const FLEET_DIMENSION = 'Fleet';
 
-/** Archive with the program of the component; it is unpacked to a folder of this name. */
-export const CODE_ARCHIVE = 'component';
-
 /** Minimum size of the store: a device reserves it in parts of a mebibyte. */
 export const MIN_STORE_BYTES = 4 * 1024 * 1024;
 

@@ -122,7 +122,7 @@ export class EdgeFleet extends Construct {
     this.componentName = `tidegate.edge.${this.fleetName}`;
     const recipe = {
       componentName: this.componentName,
-      publisher: 'Tidegate',
+      publisher: 'tidegate',
       code,
       model,
       configuration,

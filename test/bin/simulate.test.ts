@@ -244,6 +244,29 @@ describe('tidegate simulate', () => {
     expect(fs.readFileSync(file, 'utf8')).toMatch(/^<!doctype html>/);
   });
 
+  test('leaves requests that devices answer out of the demand: a share, or what their metrics measured', async () => {
+    const arrived = async (...flags: readonly string[]) => {
+      const { stdout } = await simulate(...usual(), '--json', '--no-advice', ...flags);
+      return (JSON.parse(stdout) as { rehearsals: Rehearsal[] }).rehearsals[0]!;
+    };
+    const all = await arrived();
+    const quarter = await arrived('--edge-offload', '75');
+    expect(quarter.settings.edgeOffload).toBe(0.75);
+    expect(quarter.requests.arrived / all.requests.arrived).toBeCloseTo(0.25, 1);
+    expect(quarter.capacity.instanceHours).toBeLessThanOrEqual(all.capacity.instanceHours);
+    expect(quarter.notes).toContain(
+      'devices at the edge answer 75 % of the requests of the trace; the fleet receives the rest',
+    );
+    // 400 requests, of which 100 went to the cloud.
+    const measured = write(
+      'devices.log',
+      '2026-12-01T00:00:00 {"EdgeRequests":300,"EdgeAskedCloud":60}\n{"EdgeRequests":100,"EdgeAskedCloud":40}\nother\n',
+    );
+    expect(await arrived('--edge-offload', measured)).toEqual(quarter);
+    const { stdout } = await simulate(...usual(), '--no-advice', '--edge-offload', '75');
+    expect(stdout).toContain('devices answer 75 % of the requests; the rest arrives here');
+  });
+
   test('takes service times, provisioning, prices and capacity failures', async () => {
     const profile = write('profile.json', '{"distribution": "constant", "meanSeconds": 1}');
     const { stdout } = await simulate(
@@ -332,6 +355,21 @@ describe('tidegate simulate', () => {
         'a negative provisioning',
         () => [...usual(), '--provisioning=-3'],
         /--provisioning is '-3'; it must be a number from 0 to 86400/,
+      ],
+      [
+        'an offload above all',
+        () => [...usual(), '--edge-offload', '101'],
+        /--edge-offload is '101'; it must be a number from 0 to 100/,
+      ],
+      [
+        'an offload from a file without messages',
+        () => [...usual(), '--edge-offload', file('none.log', 'nothing\n{"EdgeRequests":"x"}\n')()],
+        /none.log has no metrics messages with requests/,
+      ],
+      [
+        'an offload from a file that is not there',
+        () => [...usual(), '--edge-offload', '/none.log'],
+        /--edge-offload is '\/none.log', which cannot be read \(ENOENT\); write the share in percent/,
       ],
       ['an end before the begin', () => [...usual(), '--from', '60', '--to', '30'], /--to is 30 and --from is 60/],
       ['a begin after the trace', () => [...usual(), '--from', '5000'], /begins 5000 s into/],

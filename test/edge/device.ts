@@ -55,6 +55,43 @@ import install; print(install.environment_of(sys.argv[2]))`;
   }
 }
 
+/** Packs the contents of a folder into a file, and returns its bytes. */
+export function zipFolder(folder: string, file: string): Buffer {
+  fs.rmSync(file, { force: true });
+  const names = fs.readdirSync(folder).map((name) => path.join(folder, name));
+  execFileSync('python3', ['-m', 'zipfile', '-c', file, ...names]);
+  return fs.readFileSync(file);
+}
+
+/** Writes a model of two features, whose label is the larger of both, with the report of a gate that let it through. */
+export function tinyModel(python: string, folder: string): void {
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'labels.txt'), 'a\nb\n');
+  fs.writeFileSync(
+    path.join(folder, 'report.json'),
+    JSON.stringify({ chosen: 'tiny', models: { tiny: { refusedFor: [] } } }),
+  );
+  // The bytes of an ONNX graph with the one node Softmax; the device has no package that writes them.
+  const program = `
+import sys
+def field(number, value):
+    if isinstance(value, int): return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+def varint(value):
+    out = b''
+    while value > 127: out += bytes([value & 127 | 128]); value >>= 7
+    return out + bytes([value])
+def tensor(name):
+    shape = field(1, field(2, 'N')) + field(1, field(1, 2))
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+node = field(1, 'x') + field(2, 'y') + field(3, 'softmax') + field(4, 'Softmax')
+graph = field(1, node) + field(2, 'tiny') + field(11, tensor('x')) + field(12, tensor('y'))
+open(sys.argv[1], 'wb').write(field(1, 8) + field(7, graph) + field(8, field(1, '') + field(2, 13)))
+import onnxruntime; onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])`;
+  execFileSync(python, ['-B', '-c', program, path.join(folder, 'model.onnx')]);
+}
+
 /** Forwards a port, and can be cut: connections end, and new ones are refused. */
 export class Cable {
   private readonly sockets = new Set<Socket>();
@@ -181,16 +218,7 @@ export class EdgeSite {
   /** Creates a version of the component with a model, as CloudFormation and Greengrass do; returns its number. */
   public async createVersion(model: string, settings: Partial<EdgeConfiguration> = {}): Promise<string> {
     const put = async (folder: string): Promise<{ uri: string; hash: string }> => {
-      const file = path.join(this.directory, 'packed.zip');
-      fs.rmSync(file, { force: true });
-      execFileSync('python3', [
-        '-m',
-        'zipfile',
-        '-c',
-        file,
-        ...fs.readdirSync(folder).map((name) => path.join(folder, name)),
-      ]);
-      const content = fs.readFileSync(file);
+      const content = zipFolder(folder, path.join(this.directory, 'packed.zip'));
       const hash = createHash('sha256').update(content).digest('hex');
       await this.aws.s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `edge/${hash}.zip`, Body: content }));
       return { uri: `s3://${BUCKET}/edge/${hash}.zip`, hash };

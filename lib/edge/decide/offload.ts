@@ -25,16 +25,15 @@ export function decideEdgeOffload(counts: readonly EdgeCounts[]): EdgeOffload {
   return { share: requests === 0 ? 0 : answeredAtEdge / requests, requests, answeredAtEdge };
 }
 
-/** Salt of the choice, so that it agrees with no other one by the number of a request. */
-const GOLDEN = 0.618_033_988_749_894_9;
-
 /**
- * Decides whether a request of a trace stays at the edge: of any run of consecutive requests the share, spread evenly, the same with every call.
+ * Decides the part of the requests that reaches the cloud: of the requests whose random number is in [from, to), the upper end stays at the edge.
  *
- * @param index number of the request in the trace, from 0
- * @param share share of requests that stay at the edge, 0 to 1
+ * @param part part of the requests without devices
+ * @param offload share that stays at the edge, 0 to 1
  */
-export function staysAtEdge(index: number, share: number): boolean {
-  // The fractional parts of multiples of the golden ratio fill the interval evenly (H. Weyl, 1916).
-  return ((index + 1) * GOLDEN) % 1 < share;
+export function cloudPart(
+  part: { readonly from: number; readonly to: number },
+  offload: number,
+): { readonly from: number; readonly to: number } {
+  return { from: part.from, to: part.to - offload * (part.to - part.from) };
 }

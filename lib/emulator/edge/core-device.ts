@@ -20,7 +20,7 @@ import {
   type LifecycleStep,
   type Manifest,
   manifestFor,
-  type Platform,
+  type DevicePlatform,
   type Recipe,
 } from './recipe';
 import { type RoleCredentials, TokenExchange } from './token-exchange';
@@ -73,7 +73,7 @@ export interface CoreDeviceOptions {
   /** Environment of the components beside what Greengrass sets. @default - PATH alone */
   readonly environment?: { readonly [name: string]: string };
   /** @default that of this machine */
-  readonly platform?: Platform;
+  readonly platform?: DevicePlatform;
 }
 
 interface Installed {
@@ -94,7 +94,7 @@ const NUCLEUS_COMPONENTS = ['aws.greengrass.Nucleus', 'aws.greengrass.TokenExcha
 const ARCHITECTURES: { readonly [name: string]: string } = { x64: 'amd64', arm64: 'aarch64', arm: 'arm', ia32: 'x86' };
 
 /** Platform of this machine. */
-export function localPlatform(): Platform {
+function localPlatform(): DevicePlatform {
   return { os: os.platform(), architecture: ARCHITECTURES[os.arch()] ?? os.arch() };
 }
 
@@ -107,7 +107,7 @@ export function localPlatform(): Platform {
 export class CoreDevice {
   private readonly ipc: IpcServer;
   private readonly exchange: TokenExchange;
-  private readonly platform: Platform;
+  private readonly platform: DevicePlatform;
   private readonly running = new Map<string, RunningComponent>();
   private readonly tokens = new Map<string, RunningComponent>();
   private readonly socketFolder: string;

@@ -106,7 +106,7 @@ export class MqttLink {
     if (socket !== this.socket || this.isClosed) return;
     this.isConnected = false;
     clearInterval(this.keepAlive);
-    // What was not acknowledged is sent again, except messages that need no acknowledgement.
+    // Messages without an acknowledgement are sent again.
     for (const message of this.spool) message.packetId = 0;
     const wait = Math.min(RECONNECT_MS.longest, RECONNECT_MS.first * 2 ** this.failures++);
     this.timer = setTimeout(() => this.open(), wait);

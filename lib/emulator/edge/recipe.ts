@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/errors';
 
 /** Operating system and processor of a core device, as Greengrass names them. */
-export interface Platform {
+export interface DevicePlatform {
   readonly os: string;
   readonly architecture: string;
 }
@@ -125,7 +125,7 @@ export function fileName({ URI }: { readonly URI: string }): string {
 }
 
 /** First manifest whose platform is that of the device. */
-export function manifestFor({ ComponentName, Manifests }: Recipe, platform: Platform): Manifest {
+export function manifestFor({ ComponentName, Manifests }: Recipe, platform: DevicePlatform): Manifest {
   const own: { readonly [key: string]: string } = { ...platform };
   const found = Manifests.find(({ Platform: wanted = {} }) =>
     Object.entries(wanted).every(([key, pattern]) => matches(pattern, own[key])),

@@ -62,6 +62,8 @@ export interface FleetBlueprint {
   readonly slotsFrom: 'tag' | 'async-configuration' | 'default';
   /** Share of the endpoint's requests that the variant receives. @default - all: it is the only variant */
   readonly share?: TrafficShare;
+  /** Share of the requests that devices answer by themselves, 0 to 1, so that the fleet never sees them. @default 0 */
+  readonly edgeOffload?: number;
   readonly routing: FleetRouting;
   readonly initialCapacity: number;
   readonly plan: FleetPlan;

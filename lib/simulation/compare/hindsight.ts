@@ -26,6 +26,7 @@ export function hindsight(blueprint: FleetBlueprint, traffic: Workload, rehearsa
   if (
     blueprint.placement !== undefined ||
     blueprint.share !== undefined ||
+    blueprint.edgeOffload !== undefined ||
     rehearsal.requests.arrived === 0 ||
     meanServiceSeconds <= 0
   )

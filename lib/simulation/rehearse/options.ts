@@ -1,6 +1,7 @@
 import { CACHED_PROVISIONING } from '../../catalog/provisioning-times';
 import { InputError, throwProblems } from '../../core/errors';
 import { SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
+import { cloudPart } from '../../edge/decide/offload';
 import type { CloudWatchOptions } from '../aws/cloudwatch';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../aws/sagemaker-metrics';
 import type { FleetBlueprint } from '../blueprint';
@@ -175,12 +176,13 @@ export function requestsOf({
   fromSeconds,
   durationSeconds,
 }: Omit<RehearsalSetup, 'startInstances'>): RequestSource {
+  const hasPart = blueprint.share !== undefined || blueprint.edgeOffload !== undefined;
   return requestSource(traffic, {
     service,
     seed,
     fromSeconds,
     toSeconds: fromSeconds + durationSeconds,
-    ...(blueprint.share !== undefined && { share: blueprint.share }),
+    ...(hasPart && { share: cloudPart(blueprint.share ?? { from: 0, to: 1 }, blueprint.edgeOffload ?? 0) }),
   });
 }
 

@@ -207,6 +207,10 @@ function more(count: number, maximum: number): string {
     : `<p class="quiet">and ${numberText(count - maximum)} more; the JSON has all of them</p>`;
 }
 
+function edgeEntries({ edgeOffload }: Rehearsal['settings']): [string, string][] {
+  return edgeOffload === undefined ? [] : [['answered by devices', percentText(100 * edgeOffload)]];
+}
+
 /** Mode of the retries, in words. */
 function retryText({ mode, maxAttempts }: Rehearsal['retries']): string {
   return mode === 'none' ? 'none' : `as AWS SDKs do: ${mode} mode, up to ${maxAttempts} attempts`;
@@ -224,6 +228,7 @@ function settingsHtml({ fleet, settings, retries, traffic, cost, clock, notes }:
     ['schedules', fleet.schedules.join('; ') || 'none'],
     ['service times', settings.service],
     ['provisioning', settings.provisioning],
+    ...edgeEntries(settings),
     ['time-out', `${settings.requestTimeoutSeconds} s`],
     ['retries of callers', retryText(retries)],
     ['run', times.span(0, traffic.seconds)],

@@ -36,6 +36,7 @@ export class RehearsalRecord {
       ...blueprint.notes,
       ...suspensionNotes(blueprint),
       ...variantNotes(blueprint),
+      ...edgeNotes(blueprint),
       ...guardPriceNotes(blueprint, pricesPerHourUsd),
     ];
   }
@@ -113,6 +114,13 @@ function suspensionNotes({ plan: { suspended } }: FleetBlueprint): string[] {
     ...(suspended?.dynamicScalingOutSuspended === true ? ['scaling out is suspended: no policy adds capacity'] : []),
     ...(suspended?.dynamicScalingInSuspended === true ? ['scaling in is suspended: no policy removes capacity'] : []),
     ...(suspended?.scheduledScalingSuspended === true ? ['scheduled scaling is suspended: no schedule runs'] : []),
+  ];
+}
+
+function edgeNotes({ edgeOffload }: FleetBlueprint): string[] {
+  if (edgeOffload === undefined) return [];
+  return [
+    `devices at the edge answer ${round(100 * edgeOffload, 2)} % of the requests of the trace; the fleet receives the rest`,
   ];
 }
 

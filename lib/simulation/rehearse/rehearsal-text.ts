@@ -89,6 +89,14 @@ export function rehearsalText(rehearsal: Rehearsal): string {
       'start',
       `${settings.startInstances} in service; provisioning ${settings.provisioning}; service ${settings.service}`,
     ],
+    ...(settings.edgeOffload === undefined
+      ? []
+      : [
+          [
+            'edge',
+            `devices answer ${percentText(100 * settings.edgeOffload)} of the requests; the rest arrives here`,
+          ] as [string, string],
+        ]),
     ['', ''],
     [
       'requests',

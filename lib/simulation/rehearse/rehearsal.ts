@@ -181,6 +181,8 @@ export interface Rehearsal {
     readonly sloWaitSeconds: number;
     readonly sloPercent: number;
     readonly requestTimeoutSeconds: number;
+    /** Share of the requests that devices answer by themselves, 0 to 1. */
+    readonly edgeOffload?: number;
   };
   readonly requests: RequestSummary;
   readonly retries: RetrySummary;

@@ -60,6 +60,7 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       sloWaitSeconds: setup.sloWaitSeconds,
       sloPercent: setup.sloPercent,
       requestTimeoutSeconds: setup.requestTimeoutSeconds,
+      ...(blueprint.edgeOffload !== undefined && { edgeOffload: blueprint.edgeOffload }),
     },
     requests: { arrived, completed, timedOut, rejected, unfinished: present },
     retries: retrySummary(setup, engine, arrived, timedOut + rejected, record.busySeconds),

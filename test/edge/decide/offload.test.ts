@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { decideEdgeOffload, staysAtEdge } from '../../../lib/edge/decide/offload';
+import { cloudPart, decideEdgeOffload } from '../../../lib/edge/decide/offload';
 
 const anyCounts = fc.array(fc.record({ requests: fc.nat(100_000), askedCloud: fc.nat(100_000) }), { maxLength: 20 });
 
@@ -52,28 +52,13 @@ describe('the share that stays at the edge', () => {
   });
 });
 
-describe('a request of a trace', () => {
-  const staying = (share: number, from: number, count: number): number =>
-    Array.from({ length: count }, (_, index) => staysAtEdge(from + index, share)).filter(Boolean).length;
-
-  test('stays never at a share of 0 and always at 1', () => {
-    expect(staying(0, 0, 10_000)).toBe(0);
-    expect(staying(1, 0, 10_000)).toBe(10_000);
-  });
-
-  test('stays in its share of any run of consecutive requests, with a deviation of a few', () => {
-    fc.assert(
-      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(1_000_000), (share, from) => {
-        expect(Math.abs(staying(share, from, 1_000) - 1_000 * share)).toBeLessThanOrEqual(4);
-      }),
-    );
-  });
-
-  test('stays at a larger share where it stays at a smaller one', () => {
-    fc.assert(
-      fc.property(fc.nat(1_000_000), fc.double({ min: 0, max: 1, noNaN: true }), (index, share) => {
-        if (staysAtEdge(index, share)) expect(staysAtEdge(index, Math.min(1, share + 0.1))).toBe(true);
-      }),
-    );
+describe('the part of the requests that reaches the cloud', () => {
+  test.each([
+    ['all without an offload', { from: 0, to: 1 }, 0, { from: 0, to: 1 }],
+    ['none where all stay', { from: 0, to: 1 }, 1, { from: 0, to: 0 }],
+    // A variant with the second half of the requests, of which a quarter stays: 0.5 + 0.75 x 0.5.
+    ['of a variant', { from: 0.5, to: 1 }, 0.25, { from: 0.5, to: 0.875 }],
+  ])('is %s', (_, part, offload, wanted) => {
+    expect(cloudPart(part, offload)).toEqual(wanted);
   });
 });
