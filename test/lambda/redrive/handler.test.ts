@@ -226,6 +226,179 @@ describe('the redrive function', () => {
     expect(arrivals).toHaveLength(1);
   });
 
+  test('puts a record behind the earlier one of its key, as the stream numbered it', async () => {
+    const { letter, redrive, arrivals } = redriveRehearsal();
+    for (const [index, key] of ['a', 'b', 'a', 'a'].entries()) letter(index, key);
+    await redrive();
+    const numbers = arrivals.filter(({ partitionKey }) => partitionKey === 'a').map((one) => one.sequenceNumber);
+    for (const { partitionKey, sequenceNumber: own, after } of arrivals)
+      expect(after).toBe(partitionKey === 'a' ? numbers[numbers.indexOf(own) - 1] : undefined);
+  });
+
+  test('knows nothing of objects that somebody deletes after they were listed', async () => {
+    const { letter, batch, redrive, store, payloads } = redriveRehearsal();
+    const gone = [letter(1, 'a'), batch([[2, 'a']])];
+    letter(3, 'a');
+    const get = store.get.bind(store);
+    store.get = (key) => (gone.includes(key) ? Promise.resolve(undefined) : get(key));
+    expect(await redrive()).toMatchObject({ found: 1, redriven: 1, skipped: {} });
+    expect(payloads()).toEqual(['a-3']);
+  });
+
+  test('knows nothing of objects beside the folders of shards, and of batches without records', async () => {
+    const { batch, letter, redrive, store } = redriveRehearsal();
+    store.objects.set(`dead-letters/${STREAM}/notes.txt`, 'x');
+    store.objects.set('aws/lambda/notes.txt', 'x');
+    batch([]);
+    letter(1, 'a');
+    expect(await redrive()).toMatchObject({ found: 1, redriven: 1, skipped: {} });
+  });
+
+  test('names a dead letter that it cannot read, with the reason', async () => {
+    const { letter, redrive, store } = redriveRehearsal();
+    const broken = letter(1, 'a');
+    store.objects.set(broken, '{}');
+    const { named } = await redrive();
+    expect(named).toEqual([{ object: broken, reason: 'unreadable', detail: expect.stringContaining('sequence') }]);
+  });
+
+  test('names twenty objects at most, and counts all', async () => {
+    const { letter, redrive, store } = redriveRehearsal();
+    for (let index = 0; index < 21; index++) store.objects.set(letter(index, 'a'), '{}');
+    const { named, skipped } = await redrive();
+    expect(named).toHaveLength(20);
+    expect(skipped).toEqual({ unreadable: 21 });
+  });
+
+  test.each(['dead-letters', 'aws/lambda', 'redriven'])(
+    'ends with an error where %s cannot be read',
+    async (folder) => {
+      const { letter, batch, redrive, store } = redriveRehearsal();
+      letter(1, 'a');
+      batch([[2, 'a']]);
+      const get = store.get.bind(store);
+      store.get = (key) => (key.startsWith(folder) ? Promise.reject(new Error('AccessDenied')) : get(key));
+      await expect(redrive()).rejects.toThrow('AccessDenied');
+    },
+  );
+
+  test('takes records that were set aside at the very time that it is asked for', async () => {
+    const { letter, batch, redrive, state } = redriveRehearsal();
+    letter(1, 'a');
+    batch([[2, 'a']]);
+    expect(await redrive({ since: state.now })).toMatchObject({ found: 2, redriven: 2 });
+  });
+
+  test('takes a record of the size that the stream takes, its key and its tag included, and none of a byte more', async () => {
+    const skippedAt = async (maxRecordBytes: number) => {
+      const { letter, redrive } = redriveRehearsal({ maxRecordBytes });
+      letter(1, 'key', 'x'.repeat(500));
+      return (await redrive()).named[0]?.detail;
+    };
+    const bytes = Number.parseInt((await skippedAt(1))!, 10);
+    const { letter, redrive, arrivals } = redriveRehearsal();
+    letter(1, 'key', 'x'.repeat(500));
+    await redrive();
+    expect(bytes).toBe(arrivals[0]!.data.length + 'key'.length);
+    expect(await skippedAt(bytes)).toBeUndefined();
+    expect(await skippedAt(bytes - 1)).toBe(`${bytes} bytes of at most ${bytes - 1}`);
+  });
+
+  test('finds in the stream what interrupted redrives of different times have put, and notes it unless it is a dry run', async () => {
+    const { letter, redrive, faults, arrivals, state, store } = redriveRehearsal();
+    faults.put = () => 'stored-silently';
+    letter(1, 'a');
+    await redrive();
+    state.now += 300;
+    letter(2, 'b');
+    await redrive();
+    state.now += 2000;
+    faults.put = () => 'stored';
+    const marker = (index: number) => parseRedriveMarker(store.objects.get(markerKey(index))!, 'm');
+    expect(await redrive({ dryRun: true })).toMatchObject({ redriven: 0, skipped: { redriven: 2 } });
+    expect([marker(1).state, marker(2).state]).toEqual(['claimed', 'claimed']);
+    expect(await redrive()).toMatchObject({ redriven: 0, skipped: { redriven: 2 } });
+    for (const [place, index] of [1, 2].entries())
+      expect(marker(index)).toMatchObject({
+        state: 'sent',
+        shardId: SHARD,
+        sequenceNumber: arrivals[place]!.sequenceNumber,
+      });
+    expect(arrivals).toHaveLength(2);
+  });
+
+  test('has put a record also where the note of it cannot be written, and finds it in the stream later', async () => {
+    const { letter, redrive, faults, arrivals, state } = redriveRehearsal();
+    letter(1, 'a');
+    let writes = 0;
+    faults.before = (call) => {
+      if (call === `put ${markerKey(1)}` && ++writes === 2) throw new Error('SlowDown');
+    };
+    expect(await redrive()).toMatchObject({ redriven: 1 });
+    faults.before = () => undefined;
+    state.now += 2000;
+    expect(await redrive()).toMatchObject({ redriven: 0, skipped: { redriven: 1 } });
+    expect(arrivals).toHaveLength(1);
+  });
+
+  test('claims a record that was given up under a new name, and keeps the old ones', async () => {
+    const { letter, redrive, faults, store } = redriveRehearsal();
+    letter(1, 'a');
+    faults.put = () => 'throttled';
+    await redrive();
+    await redrive();
+    faults.put = () => 'stored';
+    await redrive();
+    expect(store.keysBelow('redriven/')).toEqual([markerKey(1, 0), markerKey(1, 1), markerKey(1, 2)]);
+    const states = [0, 1, 2].map((each) => parseRedriveMarker(store.objects.get(markerKey(1, each))!, 'm').state);
+    expect(states).toEqual(['released', 'released', 'sent']);
+  });
+
+  test('ends before its function does, where it is asked for no time', async () => {
+    const { letter, redrive, state } = redriveRehearsal();
+    for (let index = 0; index < 100; index++) letter(index, `k${index}`);
+    const start = state.now;
+    // Of 37 s, 30 s are kept for the part in work: 7 s, which the second part of 5 s ends.
+    const { redriven, next } = await redrive({ recordsPerSecond: 4 }, 37_000);
+    expect(redriven).toBe(40);
+    expect(next).toBeDefined();
+    expect(state.now - start).toBeLessThan(37);
+  });
+
+  test('holds the keys of records that wait, also when it goes on where it ended', async () => {
+    const { letter, redrive, faults, payloads } = redriveRehearsal();
+    for (let index = 0; index < 20; index++) letter(index, index % 2 === 0 ? 'a' : 'b');
+    faults.put = () => 'unknown';
+    const first = await redrive({ recordsPerSecond: 1, seconds: 1 });
+    expect(first.next!.heldKeys).toEqual(['a', 'b']);
+    faults.put = () => 'stored';
+    const second = await redrive({ cursor: first.next });
+    expect(second).toMatchObject({ redriven: 0, skipped: { behind: 15 } });
+    expect(payloads()).toEqual([]);
+  });
+
+  test('takes the shards in their order, whether they have dead letters or failed batches', async () => {
+    const { letter, batch, redrive, payloads } = redriveRehearsal();
+    letter(2, 'a', undefined, { shard: 'shardId-000000000001' });
+    batch([[1, 'a']], { shard: 'shardId-000000000000' });
+    await redrive();
+    expect(payloads()).toEqual(['a-1', 'a-2']);
+  });
+
+  test('takes failed batches in the order of their failure, whatever mappings they are from', async () => {
+    const { batch, redrive, payloads } = redriveRehearsal();
+    batch([[5, 'b']], { name: '2023-11-14T22.13.10-b', mapping: 'mapping-2' });
+    batch([[3, 'a']], { name: '2023-11-14T22.13.11-a', mapping: 'mapping-1' });
+    await redrive();
+    expect(payloads()).toEqual(['b-5', 'a-3']);
+  });
+
+  test('reads a shard with more dead letters than a page of a listing', async () => {
+    const { letter, redrive } = redriveRehearsal();
+    for (let index = 0; index < 1001; index++) letter(index, 'a', 'x');
+    expect(await redrive({ dryRun: true, recordsPerSecond: 1000 })).toMatchObject({ found: 1001, redriven: 1001 });
+  });
+
   test('puts every record exactly once and in the order of its key, whatever dies, is silent or runs twice', async () => {
     await fc.assert(
       fc.asyncProperty(

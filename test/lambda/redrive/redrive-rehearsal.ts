@@ -36,6 +36,8 @@ interface Arrival {
   readonly data: Buffer;
   readonly sequenceNumber: string;
   readonly at: number;
+  /** Sequence number of the record of its key that it follows. */
+  readonly after?: string;
 }
 
 /** Sequence number of a record, in the digits of Kinesis. */
@@ -59,12 +61,13 @@ export function redriveRehearsal({ maxRecordBytes = 1024 * 1024 }: { readonly ma
   store.beforePut = (key) => check(`put ${key}`);
   store.afterPut = (key) => check(`after ${key}`);
   const stream: RequestStream = {
-    put({ partitionKey, data }) {
+    put({ partitionKey, data, after }) {
       check('stream');
       const kind = faults.put();
       const stored = kind === 'stored' || kind === 'stored-silently';
       const number = sequenceNumber(1_000_000 + arrivals.length);
-      if (stored) arrivals.push({ partitionKey, data: Buffer.from(data), sequenceNumber: number, at: state.now });
+      if (stored)
+        arrivals.push({ partitionKey, data: Buffer.from(data), sequenceNumber: number, at: state.now, after });
       check('after stream');
       const outcome: PutOutcome =
         kind === 'stored'
@@ -104,8 +107,8 @@ export function redriveRehearsal({ maxRecordBytes = 1024 * 1024 }: { readonly ma
     state,
     faults,
     /** Invokes the function once, in an environment of its own. */
-    redrive: (event: object = {}): Promise<RedriveReport> =>
-      environment()(event, { getRemainingTimeInMillis: () => 300_000 }),
+    redrive: (event: object = {}, remainingMs = 300_000): Promise<RedriveReport> =>
+      environment()(event, { getRemainingTimeInMillis: () => remainingMs }),
     /** Writes a dead letter as the consumer does. */
     letter(
       index: number,
