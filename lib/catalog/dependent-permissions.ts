@@ -2,9 +2,10 @@ import { SCALABLE_DIMENSIONS, SCALING_ROLE_NAME } from './scalable-resource';
 
 /**
  * Case of a call in which a permission is checked, for rows that are not for every call: the first caller in an account without the
- * service-linked role, a request with tags, a resource in a VPC, one that sends traces to X-Ray, one that writes to a log group.
+ * service-linked role, a request with tags, a resource in a VPC, one that sends traces to X-Ray, one that writes to a log group, a read of an
+ * object that is not there.
  */
-export type PermissionCase = 'first-in-account' | 'tags' | 'vpc' | 'tracing' | 'logging';
+export type PermissionCase = 'first-in-account' | 'tags' | 'vpc' | 'tracing' | 'logging' | 'missing-object';
 
 /** Actions that a service checks beside the action of the call itself. */
 export interface DependentPermission {
@@ -217,8 +218,19 @@ const KEY_ROWS: readonly (readonly [call: string, actions: readonly string[], so
   ['kinesis:GetRecords', ['kms:Decrypt'], KINESIS_ENCRYPTION],
 ];
 
-/** Permissions of the caller on versions of objects that a deletion names, `{VersionArns}`; without a version it writes a delete marker. */
+/**
+ * Permissions of the caller on a bucket, without which S3 refuses to read an object that is not there instead of saying so, and on versions of
+ * objects that a deletion names, `{VersionArns}`; without a version it writes a delete marker.
+ */
 const S3_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
+  {
+    call: 's3:GetObject',
+    actions: ['s3:ListBucket'],
+    resource: '{BucketArn}',
+    onlyIn: 'missing-object',
+    basis: 'documented',
+    source: `${DOCS}/AmazonS3/latest/API/API_GetObject.html`,
+  },
   {
     call: 's3:DeleteObject',
     actions: ['s3:DeleteObjectVersion'],

@@ -142,14 +142,9 @@ export class ResultSink extends Construct {
       statements: [
         ...dependentStatements(this, [
           { call: 'lambda:CreateEventSourceMapping', arns: { SourceQueueArn: [this.queue.queueArn] } },
+          { call: 's3:GetObject', cases: ['missing-object'], arns: { BucketArn: [resultsBucket.bucketArn] } },
         ]),
         new iam.PolicyStatement({ sid: 'ReadResults', actions: ['s3:GetObject'], resources: [results] }),
-        // Without it a missing object is a denied one.
-        new iam.PolicyStatement({
-          sid: 'FindResults',
-          actions: ['s3:ListBucket'],
-          resources: [resultsBucket.bucketArn],
-        }),
         stream === undefined
           ? new iam.PolicyStatement({
               sid: 'PutEvents',
@@ -165,7 +160,7 @@ export class ResultSink extends Construct {
     });
     policy.attachToRole(this.deliverer.role!);
     grantKeyUse(resultsBucket.encryptionKey, this.deliverer, 's3:GetObject')?.applyBefore(policy);
-    stream?.encryptionKey?.grantEncryptDecrypt(this.deliverer);
+    grantKeyUse(stream?.encryptionKey, this.deliverer, 'kinesis:PutRecords')?.applyBefore(policy);
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(policy, [results], 'The keys of the objects are not known before they are written.');
     return policy;

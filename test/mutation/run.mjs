@@ -58,6 +58,7 @@ function optionsOf(part) {
     concurrency: Math.min(2, os.availableParallelism()),
     // Generous, as machines are shared: a loop without an end is recognised by its count of passes.
     timeoutMS: 60_000,
+    dryRunTimeoutMinutes: 30,
     disableTypeChecks: false,
     ignorePatterns: [
       '/*',

@@ -1,10 +1,13 @@
+import * as fs from 'node:fs';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as events from 'aws-cdk-lib/aws-events';
+import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { CustomResourceRequest } from '../../lambda/support/custom-resource';
 import type { Sleep } from '../../lambda/support/sleep';
+import type { CheckedCall } from '../../lib/catalog/dependent-permissions';
 import { CostGuard } from '../../lib/cost';
 import { GUARD_TABLE } from '../../lib/cost/contract';
 import type { GuardMemory } from '../../lib/cost/decide/plan';
@@ -12,15 +15,18 @@ import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { SparkPipeline } from '../../lib/features';
 import { GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
-import { StreamIngestion } from '../../lib/ingestion';
+import { KafkaIngestion, KafkaSource, ResultSink, StreamIngestion } from '../../lib/ingestion';
 import {
   deadLetterObjectKey,
   formatDeadLetter,
   REDRIVE_ENVIRONMENT,
   redriveMarkerKey,
+  RESULT_SINK_ENVIRONMENT,
   resultObjectKey,
 } from '../../lib/ingestion/contract';
 import { formatRedriveMarker } from '../../lib/ingestion/decide/redrive';
+import { Notifications } from '../../lib/monitoring';
+import { WEBHOOK_ENVIRONMENT } from '../../lib/monitoring/contract';
 import { PlatformStack } from '../../lib/platform';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 import { CapacityForecaster, ForecastMode, ScaleEvents } from '../../lib/scaling';
@@ -77,6 +83,8 @@ const component = (stack: Stack): ReturnType<typeof InferenceComponent.fromInfer
     variantName: 'main',
     componentName: 'part',
   });
+const MSK_PLACE = 'chat/6d5c8f3e-1111-2222-3333-444455556666-7';
+const MSK_CLUSTER = `arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/${MSK_PLACE}`;
 const LIMITS = { minCapacity: 1, maxCapacity: 8 };
 const FORECAST = { serviceTime: Duration.seconds(1), mode: ForecastMode.ACTIVE };
 
@@ -163,6 +171,41 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       }),
   ],
   [
+    'ingestion of a topic',
+    () =>
+      stackWith((stack) => {
+        new KafkaIngestion(stack, 'Ingestion', {
+          endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+          source: KafkaSource.msk({ clusterArn: MSK_CLUSTER }),
+          topic: { topicName: 'requests', partitions: 12 },
+        });
+      }),
+  ],
+  [
+    'sink of results to a stream, from a bucket and to a stream with keys',
+    () =>
+      stackWith((stack) => {
+        const resultsBucket = new s3.Bucket(stack, 'Results', { encryptionKey: new kms.Key(stack, 'BucketKey') });
+        const stream = new kinesis.Stream(stack, 'Answers', { encryptionKey: new kms.Key(stack, 'StreamKey') });
+        new ResultSink(stack, 'Sink', { resultsBucket, stream });
+      }),
+  ],
+  [
+    'sink of results to an event bus',
+    () =>
+      stackWith((stack) => {
+        const resultsBucket = new s3.Bucket(stack, 'Results');
+        new ResultSink(stack, 'Sink', { resultsBucket, eventBus: new events.EventBus(stack, 'Answers') });
+      }),
+  ],
+  [
+    'notifications to a webhook',
+    () =>
+      stackWith((stack) => {
+        new Notifications(stack, 'Notifications', { webhookParameterNames: ['/chat/webhook'] });
+      }),
+  ],
+  [
     'stage with a feature pipeline',
     () => new PlatformStack(new App(), 'Stage', { stage: { ...stageConfiguration('dev'), features: {} } }),
   ],
@@ -179,10 +222,20 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
   ],
 ];
 
-describe.each(CASES)('the roles of %s', (_, define) => {
+/** Templates by the names of their cases, each synthesized once. */
+const templates = new Map<string, ResolvedTemplate>();
+
+function templateOf([name, define]: (typeof CASES)[number]): ResolvedTemplate {
+  const template =
+    templates.get(name) ?? new ResolvedTemplate(Template.fromStack(define()).toJSON() as SynthesizedTemplate);
+  templates.set(name, template);
+  return template;
+}
+
+describe.each(CASES)('the roles of %s', (...one) => {
   let template: ResolvedTemplate;
   beforeAll(() => {
-    template = new ResolvedTemplate(Template.fromStack(define()).toJSON() as SynthesizedTemplate);
+    template = templateOf(one);
   });
 
   test('are granted what their calls use, and nothing else', async () => {
@@ -211,6 +264,19 @@ describe.each(CASES)('the roles of %s', (_, define) => {
     }
     expect({ missing, unused }).toEqual({ missing: [], unused: [] });
   });
+});
+
+test('every handler is among those whose calls are compared with their grants', () => {
+  const handlers = fs
+    .readdirSync('lambda', { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && fs.existsSync(`lambda/${entry.name}/index.ts`))
+    .map(({ name }) => name);
+  const described = CASES.flatMap((one) =>
+    templateOf(one)
+      .resources('AWS::IAM::Role')
+      .flatMap(([, { Properties }]) => handlerOf(Properties.Description) ?? []),
+  );
+  expect(handlers.filter((name) => !described.includes(name))).toEqual([]);
 });
 
 test('a statement allows its actions on its resources under its conditions', () => {
@@ -261,7 +327,9 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     .flatMap(({ ServiceToken, ResourceId }) => (isOurs(ServiceToken) ? [ResourceId] : []));
   const streams = template.resources('AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
     const { FunctionName, EventSourceArn } = template.resolve(Properties) as Json;
-    return isOurs(FunctionName as string) ? [EventSourceArn as string] : [];
+    return isOurs(FunctionName as string) && String(EventSourceArn).includes(':kinesis:')
+      ? [EventSourceArn as string]
+      : [];
   });
   const buckets = template
     .resources('Custom::TidegateBucketObjects')
@@ -293,18 +361,9 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
           })
         : [],
     ),
-    ...used('AWS::Lambda::EventSourceMapping', ({ FunctionName, EventSourceArn, DestinationConfig }) => {
-      if (!isOurs(FunctionName as string)) return [];
-      const bucketArn = DestinationConfig.OnFailure.Destination as string;
-      return dependent({
-        call: 'lambda:CreateEventSourceMapping',
-        arns: {
-          StreamArn: [EventSourceArn],
-          FailureBucketArn: [bucketArn],
-          FailedBatchArns: [`${bucketArn}/aws/lambda/some-mapping/shard/batch.json`],
-        },
-      });
-    }),
+    ...used('AWS::Lambda::EventSourceMapping', (properties) =>
+      isOurs(properties.FunctionName as string) ? usedByMapping(properties) : [],
+    ),
     ...used('AWS::StepFunctions::StateMachine', (properties) =>
       properties.RoleArn === roleArn ? usedByMachine(properties) : [],
     ),
@@ -321,9 +380,43 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
   ];
 }
 
+/** Permissions that Lambda uses, with the role of the function, to read a source and to keep what fails. */
+function usedByMapping({ EventSourceArn, DestinationConfig, Topics, ...rest }: Json): UsedPermission[] {
+  const [, , service] = String(EventSourceArn).split(':');
+  const bucketArn = DestinationConfig?.OnFailure.Destination as string | undefined;
+  const ofCluster = (resource: string): string => MSK_CLUSTER.replace(':cluster/', `:${resource}/`);
+  const groupId = rest.AmazonManagedKafkaEventSourceConfig?.ConsumerGroupId as string;
+  const sources: { readonly [service: string]: () => CheckedCall['arns'] } = {
+    kinesis: () => ({ StreamArn: [EventSourceArn] }),
+    sqs: () => ({ SourceQueueArn: [EventSourceArn] }),
+    kafka: () => ({
+      MskClusterArn: [EventSourceArn],
+      IamClusterArn: [EventSourceArn],
+      TopicArn: [`${ofCluster('topic')}/${Topics[0]}`],
+      ConsumerGroupArn: [`${ofCluster('group')}/${groupId}`],
+    }),
+  };
+  return dependent({
+    call: 'lambda:CreateEventSourceMapping',
+    cases: service === 'kafka' ? ['vpc'] : [],
+    arns: {
+      ...sources[service!]!(),
+      ...(bucketArn !== undefined && {
+        FailureBucketArn: [bucketArn],
+        FailedBatchArns: [`${bucketArn}/aws/lambda/some-mapping/shard/batch.json`],
+      }),
+    },
+  });
+}
+
 function handlerNameOf(template: ResolvedTemplate, roleId: string): string {
   const role = template.resources('AWS::IAM::Role').find(([id]) => id === roleId)!;
-  return /^Runs the handler (\S+)$/.exec(role[1].Properties.Description as string)![1]!;
+  return handlerOf(role[1].Properties.Description)!;
+}
+
+/** Name of the handler of a role, by the role's description. */
+function handlerOf(description: unknown): string | undefined {
+  return /^Runs the handler (\S+)$/.exec(String(description))?.[1];
 }
 
 /** ARN of a log group, by the reference to its name. */
@@ -419,6 +512,9 @@ async function commandsOf(
       'capacity-forecaster': [{}, {}],
       'scale-events': [{ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} }],
       'stream-consumer': streams.flatMap(kinesisEvents),
+      'kafka-consumer': KAFKA_EVENTS,
+      'result-sink': [RESULT_EVENT],
+      'notification-webhook': [{ Records: [{ Sns: { MessageId: '1', Subject: 'guard', Message: 'Spent 80 %.' } }] }],
       redrive: [{}],
       'shard-scaler': [{}],
       'bucket-emptier': buckets.map(deletionOfObjects),
@@ -528,8 +624,13 @@ function replies(
         Values: [Id === 'records' ? 180_000 : 60],
       })),
     }),
-    GetParameter: () => ({
-      Parameter: { Value: JSON.stringify({ amountUsd: 1, periodStart: null, periodEnd: null }) },
+    GetParameter: ({ Name }) => ({
+      Parameter: {
+        Value:
+          Name === environment[WEBHOOK_ENVIRONMENT.urlParameter]
+            ? 'https://example.com/webhook'
+            : JSON.stringify({ amountUsd: 1, periodStart: null, periodEnd: null }),
+      },
     }),
     // A request that fails once, one whose response is no text, and others.
     InvokeEndpoint: ({ Body }) => {
@@ -543,7 +644,8 @@ function replies(
     ListObjectsV2: ({ Prefix }) => ({ Contents: [{ Key: `${Prefix}${positionOf('1')}-${positionOf('1')}.jsonl` }] }),
     GetObject: ({ Key }) => {
       const kept = '{"payloadBase64":"e30=","changes":[]}';
-      const text = String(Key).startsWith('results/') ? '' : kept;
+      const results = RESULT_SINK_ENVIRONMENT.targetArn in environment ? '{"id":"r","key":"k"}\n' : '';
+      const text = String(Key).startsWith('results/') ? results : kept;
       return { Body: { transformToString: () => Promise.resolve(text) } };
     },
     // One more job with every look: those that start while fleets may not grow are stopped.
@@ -685,9 +787,35 @@ function sweptHost(environment: { [name: string]: string }): string | undefined 
 }
 
 const FAILS_ONCE = 'fails once';
+const REQUEST = '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}';
 
 /** Position of a record by its sequence number. */
 const positionOf = (sequenceNumber: string): string => sequenceNumber.padStart(56, '0');
+
+/** Event of a topic: a record that fails, one with a request, one whose response is no text, and one that is too large. */
+const KAFKA_EVENTS: readonly Json[] = [[FAILS_ONCE], [REQUEST, 'image', 'x'.repeat(1024 * 1024 + 1)]].map((values) => ({
+  eventSource: 'aws:kafka',
+  eventSourceArn: MSK_CLUSTER,
+  records: {
+    'requests-0': values.map((value, offset) => ({
+      topic: 'requests',
+      partition: 0,
+      offset: offset + 1,
+      timestamp: 1_700_000_000_000,
+      timestampType: 'CREATE_TIME',
+      key: Buffer.from(`k${offset}`).toString('base64'),
+      value: Buffer.from(value).toString('base64'),
+      headers: [],
+    })),
+  },
+}));
+
+/** Event of the queue of a sink: a result object was written. */
+const RESULT_EVENT: Json = {
+  Records: [
+    { messageId: '1', body: JSON.stringify({ detail: { object: { key: 'results/requests/shard/1-1.jsonl' } } }) },
+  ],
+};
 
 /** A batch whose record fails, and one with a request, one whose response is no text, and one that is too large. */
 function kinesisEvents(streamArn: string): readonly Json[] {
@@ -701,9 +829,8 @@ function kinesisEvents(streamArn: string): readonly Json[] {
       approximateArrivalTimestamp: 1_700_000_000,
     },
   });
-  const request = '{"id":"r","key":"k","context_tokens":1,"generated_tokens":1}';
   return [
     { Records: [record('1', FAILS_ONCE)] },
-    { Records: [record('1', request), record('2', 'image'), record('3', 'x'.repeat(1024 * 1024 + 1))] },
+    { Records: [record('1', REQUEST), record('2', 'image'), record('3', 'x'.repeat(1024 * 1024 + 1))] },
   ];
 }

@@ -25,6 +25,7 @@ const CLIENTS: readonly (readonly [packageName: string, client: string])[] = [
   ['application-auto-scaling', 'ApplicationAutoScalingClient'],
   ['cloudwatch', 'CloudWatchClient'],
   ['dynamodb', 'DynamoDBClient'],
+  ['eventbridge', 'EventBridgeClient'],
   ['kinesis', 'KinesisClient'],
   ['s3', 'S3Client'],
   ['sagemaker', 'SageMakerClient'],
@@ -119,11 +120,13 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
     (input) => [onEndpoint(input), ...(input.InferenceComponentName === undefined ? [] : [onComponent(input)])],
   ],
   PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
+  PutRecords: ['kinesis:PutRecords', ({ StreamARN }) => [StreamARN]],
   ListShards: ['kinesis:ListShards', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
   ListObjectsV2: ['s3:ListBucket', onBucket],
   ListExecutions: ['states:ListExecutions', ({ stateMachineArn }) => [stateMachineArn]],
   ListTrainingJobs: ['sagemaker:ListTrainingJobs', onAnything],
   Publish: ['sns:Publish', ({ TopicArn }) => [TopicArn]],
+  PutEvents: ['events:PutEvents', ({ Entries }) => Entries.map(({ EventBusName }: Json) => EventBusName)],
   PutItem: ['dynamodb:PutItem', onTable],
   PutMetricData: ['cloudwatch:PutMetricData', onAnything],
   PutObject: ['s3:PutObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
@@ -159,7 +162,13 @@ export function usedBy(commands: readonly SentCommand[], template: ResolvedTempl
     };
     return [
       ...resources(input).map((resource) => ({ action, resource, context })),
-      ...dependent({ call: action, scalableDimension: ScalableDimension as string, arns: namedIn(input, template) }),
+      ...dependent({
+        call: action,
+        scalableDimension: ScalableDimension as string,
+        // Every handler goes on without an object that is not there.
+        cases: ['missing-object'],
+        arns: namedIn(input, template),
+      }),
     ];
   });
 }
@@ -185,7 +194,10 @@ function checkedResource(resource: string): string {
 }
 
 /** ARNs behind the names in braces: the scaled resource, versions of objects, and the key of the topic or the bucket. */
-function namedIn({ ResourceId, TopicArn, Bucket, Delete }: Json, template: ResolvedTemplate): CheckedCall['arns'] {
+function namedIn(
+  { ResourceId, TopicArn, StreamARN, Bucket, Delete }: Json,
+  template: ResolvedTemplate,
+): CheckedCall['arns'] {
   const [, endpointName] = /^endpoint\/([^/]+)\/variant/.exec(String(ResourceId)) ?? [];
   const keyOf = (
     type: string,
@@ -195,11 +207,13 @@ function namedIn({ ResourceId, TopicArn, Bucket, Delete }: Json, template: Resol
     template.resources(type).flatMap(([id, { Properties }]) => {
       const properties = template.resolve(Properties ?? {}) as Json;
       const found = isIt(properties, id) ? (key(properties) as string | undefined) : undefined;
-      return found === undefined ? [] : [found];
+      // A key of AWS admits whoever may use the service.
+      return found === undefined || found.startsWith('alias/aws/') ? [] : [found];
     });
   return {
     ...(endpointName === undefined ? {} : { EndpointArn: [arn('sagemaker', `endpoint/${endpointName}`)] }),
     ...(String(ResourceId).startsWith('inference-component/') ? { ComponentArn: [arn('sagemaker', ResourceId)] } : {}),
+    ...(Bucket === undefined ? {} : { BucketArn: onBucket({ Bucket }) }),
     VersionArns: (Delete?.Objects ?? [])
       .filter(({ VersionId }: Json) => VersionId !== undefined)
       .map(({ Key }: Json) => `arn:aws:s3:::${Bucket}/${Key}`),
@@ -208,6 +222,11 @@ function namedIn({ ResourceId, TopicArn, Bucket, Delete }: Json, template: Resol
         'AWS::SNS::Topic',
         (_, id) => TopicArn === template.resolve({ Ref: id }),
         ({ KmsMasterKeyId }) => KmsMasterKeyId,
+      ),
+      ...keyOf(
+        'AWS::Kinesis::Stream',
+        (_, id) => StreamARN === template.resolve({ 'Fn::GetAtt': [id, 'Arn'] }),
+        ({ StreamEncryption }) => StreamEncryption?.KeyId as unknown,
       ),
       ...keyOf(
         'AWS::S3::Bucket',
