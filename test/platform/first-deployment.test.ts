@@ -4,9 +4,12 @@ import { ListStreamsCommand } from '@aws-sdk/client-kinesis';
 import { ListBucketsCommand } from '@aws-sdk/client-s3';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { CompressionPipeline } from '../../lib/compression';
 import { CostGuard, NotificationTopic } from '../../lib/cost';
+import { SparkPipeline } from '../../lib/features';
 import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../lib/inference';
-import { StreamIngestion } from '../../lib/ingestion';
+import { KafkaIngestion, MskCluster, ResultTable, StreamIngestion } from '../../lib/ingestion';
 import { PlatformStack } from '../../lib/platform';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
@@ -44,6 +47,23 @@ function defaults(): Stack {
   new CapacityForecaster(stack, 'Forecast', { scaling, serviceTime: Duration.seconds(1) });
   new CostGuard(stack, 'Guard', { budgetUsd: 5000, fleets: [{ scaling }] });
   new NotificationTopic(stack, 'Topic');
+  const { resultsBucket, measurementsPrefix } = ingestion;
+  new ResultTable(stack, 'Table', { resultsBucket });
+  new SparkPipeline(stack, 'Features', { landingBucket: resultsBucket });
+  new CompressionPipeline(stack, 'Compression', {
+    models: resultsBucket,
+    trainingData: resultsBucket,
+    trainingDataPrefix: measurementsPrefix,
+    image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/compression:1',
+    instanceTypes: ['ml.c5.xlarge'],
+    maxRuntime: Duration.hours(1),
+  });
+  const cluster = new MskCluster(stack, 'Cluster', { vpc: new Vpc(stack, 'Vpc') });
+  new KafkaIngestion(stack, 'Topics', {
+    endpoint,
+    source: cluster.source,
+    topic: { topicName: 'requests', partitions: 2, create: { retention: Duration.days(7) } },
+  });
   return stack;
 }
 

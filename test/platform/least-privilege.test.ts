@@ -8,6 +8,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { CustomResourceRequest } from '../../lambda/support/custom-resource';
 import type { Sleep } from '../../lambda/support/sleep';
 import type { CheckedCall } from '../../lib/catalog/dependent-permissions';
+import { CompressionPipeline } from '../../lib/compression';
 import { CostGuard } from '../../lib/cost';
 import { GUARD_TABLE } from '../../lib/cost/contract';
 import type { GuardMemory } from '../../lib/cost/decide/plan';
@@ -196,6 +197,20 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       stackWith((stack) => {
         const resultsBucket = new s3.Bucket(stack, 'Results');
         new ResultSink(stack, 'Sink', { resultsBucket, eventBus: new events.EventBus(stack, 'Answers') });
+      }),
+  ],
+  [
+    'compression pipeline',
+    () =>
+      stackWith((stack) => {
+        new CompressionPipeline(stack, 'Compression', {
+          models: s3.Bucket.fromBucketName(stack, 'Models', 'models'),
+          trainingData: s3.Bucket.fromBucketName(stack, 'Rows', 'rows'),
+          trainingDataPrefix: 'train/',
+          image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/compression:1',
+          instanceTypes: ['ml.c5.xlarge'],
+          maxRuntime: Duration.hours(1),
+        });
       }),
   ],
   [
