@@ -1,7 +1,7 @@
 import { EMPTIED_BUCKET_TAG, parseEmptiedBucket, type EmptiedBucket } from '../../lib/runtime/contract';
 import type { BucketContents } from '../clients/bucket-contents';
 import type { WallClock } from '../support/clock';
-import type { CustomResourceRequest, CustomResourceResponse } from '../support/custom-resource';
+import { readProperties, type CustomResourceRequest, type CustomResourceResponse } from '../support/custom-resource';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
 
@@ -33,8 +33,13 @@ const REFUSAL_SID = 'RefuseObjectsWhileEmptied';
 export function createHandler(dependencies: EmptierDependencies): (request: CustomResourceRequest) => Promise<void> {
   const { respond, logger } = dependencies;
   return async (request) => {
-    const { RequestType, RequestId, StackId, LogicalResourceId, ResourceProperties, ResponseURL } = request;
-    const bucket = parseEmptiedBucket(ResourceProperties);
+    const { RequestType, RequestId, StackId, LogicalResourceId, ResponseURL } = request;
+    const read = readProperties(request, parseEmptiedBucket);
+    if ('problem' in read) {
+      const ids = { PhysicalResourceId: LogicalResourceId, RequestId, StackId, LogicalResourceId };
+      return respond(ResponseURL, { ...ids, Status: 'FAILED', Reason: read.problem });
+    }
+    const bucket = read.value;
     // The id changes with the bucket: CloudFormation then deletes the resource of the former one.
     const ids = { PhysicalResourceId: bucket.bucketName, RequestId, StackId, LogicalResourceId };
     const problem = RequestType === 'Delete' ? await empty(dependencies, bucket) : undefined;

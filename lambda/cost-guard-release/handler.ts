@@ -2,10 +2,11 @@ import type { GuardState } from '../../lib/cost/contract';
 import type { HeldLimits } from '../../lib/cost/decide/held-limits';
 import { levelRank } from '../../lib/cost/decide/levels';
 import { restoreLimits } from '../../lib/cost/decide/restore-limits';
+import { textProperty } from '../../lib/runtime/contract';
 import type { GuardStore } from '../clients/guard-store';
 import type { ScalableTargets } from '../clients/scalable-target';
 import type { WallClock } from '../support/clock';
-import type { CustomResourceRequest, CustomResourceResponse } from '../support/custom-resource';
+import { readProperties, type CustomResourceRequest, type CustomResourceResponse } from '../support/custom-resource';
 import { LOOK_DEADLINE_SECONDS, withDeadline } from '../support/deadline';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
@@ -40,8 +41,13 @@ const LOOK_INTERVAL_SECONDS = 15;
 export function createHandler(dependencies: ReleaseDependencies): (request: CustomResourceRequest) => Promise<void> {
   const { respond, logger } = dependencies;
   return async (request) => {
-    const { RequestType, RequestId, StackId, LogicalResourceId, ResourceProperties, ResponseURL } = request;
-    const resourceId = String(ResourceProperties['ResourceId']);
+    const { RequestType, RequestId, StackId, LogicalResourceId, ResponseURL } = request;
+    const read = readProperties(request, (properties) => textProperty(properties, 'ResourceId'));
+    if ('problem' in read) {
+      const ids = { PhysicalResourceId: LogicalResourceId, RequestId, StackId, LogicalResourceId };
+      return respond(ResponseURL, { ...ids, Status: 'FAILED', Reason: read.problem });
+    }
+    const resourceId = read.value;
     // The id changes with the fleet: CloudFormation then deletes the resource of the former one.
     const ids = { PhysicalResourceId: resourceId, RequestId, StackId, LogicalResourceId };
     const problem = RequestType === 'Delete' ? await release(dependencies, resourceId) : undefined;

@@ -1,3 +1,4 @@
+import { InputError } from '../../lib/core/errors';
 import { systemSleep } from './sleep';
 
 /** Request of CloudFormation (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html). */
@@ -18,6 +19,21 @@ export interface CustomResourceResponse {
   readonly RequestId: string;
   readonly StackId: string;
   readonly LogicalResourceId: string;
+}
+
+/**
+ * Returns what is read from the properties of a request, or its problem: a request without a response keeps CloudFormation waiting for an hour.
+ */
+export function readProperties<Result>(
+  { ResourceProperties: properties }: CustomResourceRequest,
+  read: (properties: CustomResourceRequest['ResourceProperties']) => Result,
+): { readonly value: Result } | { readonly problem: string } {
+  try {
+    return { value: read(properties) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { problem: error.message };
+  }
 }
 
 const ATTEMPTS = 4;

@@ -1,3 +1,5 @@
+import { InputError } from '../core/errors';
+
 /** Tag of buckets whose objects are deleted with them; a bucket without it keeps its objects, whatever else is deleted. */
 export const EMPTIED_BUCKET_TAG = 'tidegate:empty-on-deletion';
 
@@ -13,7 +15,24 @@ export function formatEmptiedBucket({ bucketName, objectsArn }: EmptiedBucket): 
   return { BucketName: bucketName, ObjectsArn: objectsArn };
 }
 
-/** Reads the properties of the custom resource. */
+/**
+ * Returns a property of a custom resource that is text.
+ *
+ * @throws InputError for anything else
+ */
+export function textProperty(properties: { readonly [name: string]: unknown }, name: string): string {
+  const value = properties[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new InputError(
+    `the property ${name} of the custom resource is no text; deploy the stack again, which writes it`,
+  );
+}
+
+/**
+ * Reads the properties of the custom resource.
+ *
+ * @throws InputError for a property that is no text
+ */
 export function parseEmptiedBucket(properties: { readonly [name: string]: unknown }): EmptiedBucket {
-  return { bucketName: String(properties['BucketName']), objectsArn: String(properties['ObjectsArn']) };
+  return { bucketName: textProperty(properties, 'BucketName'), objectsArn: textProperty(properties, 'ObjectsArn') };
 }

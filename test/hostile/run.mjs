@@ -26,9 +26,13 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** Longest time for one input; one that takes longer is tried again alone, with more, before it counts: the machine may be busy. */
+/**
+ * Longest time for one input, of the processor: the machine may be busy. One that takes longer is tried again alone, with more, before it counts.
+ * What waits without end takes no processor, and gets some times as long.
+ */
 const MAX_MS = Number(process.env.TIDEGATE_HOSTILE_MS ?? 15_000);
 const MAX_MS_ALONE = 3 * MAX_MS;
+const WAIT_RATIO = 6;
 const WATCH_MS = 200;
 /** Hangs of a form after which its remaining inputs are left out. */
 const MAX_HANGS = 5;
@@ -86,9 +90,13 @@ function spentSeconds() {
 /** Inputs of which at least one is good enough to be accepted, where the good ones of a form are good. */
 const ENOUGH_INPUTS = 300;
 
+/** Number of threads, which share the processor time of the process. */
+let running = 0;
+
 /** Reads some inputs in a thread; ends with 'end', 'hang' or 'death', and the place from which to go on. */
 function readInThread(parts, maxMs, name) {
   return new Promise((resolve, reject) => {
+    running++;
     const position = new SharedArrayBuffer(24);
     const place = new Int32Array(position);
     const worker = new Worker(bundle, {
@@ -96,9 +104,10 @@ function readInThread(parts, maxMs, name) {
       stdout: true,
       resourceLimits: { maxOldGenerationSizeMb: 2048 },
     });
-    let last = { steps: 0, at: performance.now() };
+    let last = { steps: 0, at: performance.now(), spent: spentSeconds() };
     const end = (how, reason) => {
       clearInterval(watch);
+      running--;
       void worker.terminate().then(() => {
         // What fails before the first input is no fault of an input.
         if (how !== 'end' && place[2] === 0) return reject(new Error(`${name} did not start: ${reason}`));
@@ -118,9 +127,15 @@ function readInThread(parts, maxMs, name) {
     };
     const watch = setInterval(() => {
       const steps = Atomics.load(place, 2);
-      if (steps !== last.steps) last = { steps, at: performance.now() };
+      const now = { steps, at: performance.now(), spent: spentSeconds() };
+      if (steps !== last.steps) last = now;
       // The start of the thread is no input.
-      else if (steps > 0 && performance.now() - last.at > maxMs) end('hang', `hang: no end after ${maxMs / 1000} s`);
+      if (steps === 0) return;
+      const limit = maxMs * running;
+      if ((now.spent - last.spent) * 1000 > limit && now.at - last.at > maxMs)
+        end('hang', `hang: no end after ${maxMs / 1000} s of the processor`);
+      else if (now.at - last.at > limit * WAIT_RATIO)
+        end('hang', `hang: no end after ${(limit * WAIT_RATIO) / 1000} s`);
     }, WATCH_MS);
     worker.on('message', (message) => {
       if (message.kind === 'counts') add(message);

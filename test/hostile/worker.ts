@@ -7,6 +7,7 @@ import { notANumber, type Form, type HostileInput } from './form';
 import { COMMAND_FORMS, prepareInspection } from './forms/commands';
 import { CONSTRUCT_FORMS } from './forms/constructs';
 import { CONTRACTS } from './forms/contracts';
+import { HANDLER_FORMS } from './forms/handlers';
 import { SELF_TEST } from './forms/self-test';
 import { TEMPLATE_FORMS } from './forms/templates';
 import { prepareParquet, TRACES } from './forms/traces';
@@ -36,7 +37,7 @@ const MAX_MESSAGE_LENGTH = 20_000;
 const { seed, parts, folder, isSelfTest, position } = (workerData ?? {}) as Order;
 const forms: readonly Form[] = isSelfTest
   ? SELF_TEST
-  : [...TRACES, ...TEMPLATE_FORMS, ...CONTRACTS, ...CONSTRUCT_FORMS, ...COMMAND_FORMS];
+  : [...TRACES, ...TEMPLATE_FORMS, ...CONTRACTS, ...CONSTRUCT_FORMS, ...HANDLER_FORMS, ...COMMAND_FORMS];
 const place = new Int32Array(position);
 const port = parentPort!;
 

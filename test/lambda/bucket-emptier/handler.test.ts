@@ -14,6 +14,10 @@ class Bucket {
   public versions = 0;
   public readonly broken = new Set<string>();
   public readonly calls: string[] = [];
+  public properties: CustomResourceRequest['ResourceProperties'] = formatEmptiedBucket({
+    bucketName: NAME,
+    objectsArn: OBJECTS_ARN,
+  });
   /** Plays what happens during a call or a wait. */
   public during: (what: string) => void = () => undefined;
 
@@ -52,7 +56,7 @@ class Bucket {
       ResponseURL: 'https://example.com',
       StackId: 'stack',
       LogicalResourceId: 'Objects',
-      ResourceProperties: formatEmptiedBucket({ bucketName: NAME, objectsArn: OBJECTS_ARN }),
+      ResourceProperties: this.properties,
     });
     return responses;
   }
@@ -91,6 +95,20 @@ describe('the deletion of the objects of a bucket', () => {
     expect(bucket.calls).toEqual(['tags', 'policy', 'putPolicy', ...Array<string>(5).fill('deleteVersions')]);
     expect(bucket.now).toBe(1_000_000 + 8 + 5);
   });
+
+  test.each([{ BucketName: NAME }, { BucketName: {}, ObjectsArn: OBJECTS_ARN }, { BucketName: '', ObjectsArn: '' }])(
+    'responds with the property that is no text, and touches nothing (%j)',
+    async (properties) => {
+      const bucket = new Bucket();
+      bucket.properties = properties;
+      const [response] = await bucket.handle('Delete');
+      expect(response).toMatchObject({ Status: 'FAILED', PhysicalResourceId: 'Objects' });
+      expect(response!.Reason).toMatch(
+        /^the property (BucketName|ObjectsArn) of the custom resource is no text; deploy/,
+      );
+      expect(bucket.calls).toEqual([]);
+    },
+  );
 
   test('deletes what S3 had admitted before it refused new objects', async () => {
     const bucket = new Bucket();

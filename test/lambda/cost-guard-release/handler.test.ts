@@ -62,6 +62,20 @@ describe('the release of a guarded fleet', () => {
     expect(world.limits).toEqual({ [A]: { minCapacity: 1, maxCapacity: 8 }, [B]: { minCapacity: 1, maxCapacity: 1 } });
   });
 
+  test('responds where the fleet is no text, and restores nothing', async () => {
+    const world = await heldWorld();
+    const { responses } = await remove(world, { toString: 1 } as never);
+    expect(responses).toEqual([
+      {
+        ...SUCCESS,
+        Status: 'FAILED',
+        PhysicalResourceId: 'Fleet',
+        Reason: 'the property ResourceId of the custom resource is no text; deploy the stack again, which writes it',
+      },
+    ]);
+    expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 1 });
+  });
+
   test('restores them again after an evaluation that began before the schedule was deleted', async () => {
     const world = await heldWorld();
     let looks = 0;
