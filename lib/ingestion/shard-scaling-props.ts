@@ -1,6 +1,7 @@
 import { Duration, Token } from 'aws-cdk-lib';
 import { outside, outsideWhole } from './consumer-checks';
 import { MAX_SHARDS, type ShardPlan } from './decide/shard-count';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 
 /**
  * Scaling of the shards of a provisioned stream. UpdateShardCount allows ten changes in 24 hours, at most double and at least half of the shards at
@@ -41,7 +42,7 @@ export function shardPlanOf(scaling: ShardScalingProps, shardCount: number): Sha
     minShards: scaling.minShards ?? shardCount,
     maxShards: scaling.maxShards,
     targetUse: (scaling.targetUsePercent ?? 60) / 100,
-    scaleInAfterSeconds: (scaling.scaleInAfter ?? Duration.hours(1)).toSeconds(),
+    scaleInAfterSeconds: secondsOf(scaling.scaleInAfter ?? Duration.hours(1)),
   };
 }
 
@@ -56,6 +57,7 @@ export function checkShardScaling(scaling: ShardScalingProps | undefined, shardC
   }
   const { minShards, maxShards, targetUse, scaleInAfterSeconds } = shardPlanOf(scaling, shardCount);
   const problems = [
+    ...checkWholeDurations('seconds', { 'shardScaling.scaleInAfter': scaling.scaleInAfter }),
     ...outsideWhole('shardScaling.minShards', minShards, 1, MAX_SHARDS),
     ...outsideWhole('shardScaling.maxShards', maxShards, 1, MAX_SHARDS),
     ...outside('shardScaling.targetUsePercent', Math.round(targetUse * 1000) / 10, 10, 90, ' %'),

@@ -134,6 +134,10 @@ export const CONSTRUCTIONS: readonly Construction[] = [
     required: [],
     good: [
       { ...INGESTION, shardCount: 2, retention: seconds(604_800), parallelizationFactor: 2, enhancedFanOut: true },
+      {
+        shardCount: 2,
+        shardScaling: { minShards: 1, maxShards: 8, targetUsePercent: 60, scaleInAfter: seconds(3600) },
+      },
       { warmThroughputMebibytesPerSecond: 10, followsCapacity: true, batchSize: 1000 },
     ],
     build: (stack, props: StreamIngestionProps) => {
