@@ -10,7 +10,7 @@ type Context = (name: string) => unknown;
  * Returns the stage that the context names, with what the context and the AWS profile add to its configuration.
  *
  * @param profileRegion region of the AWS profile; undefined without one
- * @throws InputError for a value that is no text, or an unknown stage
+ * @throws InputError for a value that is not text, or an unknown stage
  */
 export function deployedStage(context: Context, profileRegion: string | undefined): StageConfiguration {
   const text = (name: string): string | undefined => textOf(name, context(name));

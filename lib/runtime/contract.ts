@@ -24,14 +24,14 @@ export function textProperty(properties: { readonly [name: string]: unknown }, n
   const value = properties[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new InputError(
-    `the property ${name} of the custom resource is no text; deploy the stack again, which writes it`,
+    `the property ${name} of the custom resource is not text; deploy the stack again, which writes it`,
   );
 }
 
 /**
  * Reads the properties of the custom resource.
  *
- * @throws InputError for a property that is no text
+ * @throws InputError for a property that is not text
  */
 export function parseEmptiedBucket(properties: { readonly [name: string]: unknown }): EmptiedBucket {
   return { bucketName: textProperty(properties, 'BucketName'), objectsArn: textProperty(properties, 'ObjectsArn') };

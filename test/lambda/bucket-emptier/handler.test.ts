@@ -97,14 +97,14 @@ describe('the deletion of the objects of a bucket', () => {
   });
 
   test.each([{ BucketName: NAME }, { BucketName: {}, ObjectsArn: OBJECTS_ARN }, { BucketName: '', ObjectsArn: '' }])(
-    'responds with the property that is no text, and touches nothing (%j)',
+    'responds with the property that is not text, and touches nothing (%j)',
     async (properties) => {
       const bucket = new Bucket();
       bucket.properties = properties;
       const [response] = await bucket.handle('Delete');
       expect(response).toMatchObject({ Status: 'FAILED', PhysicalResourceId: 'Objects' });
       expect(response!.Reason).toMatch(
-        /^the property (BucketName|ObjectsArn) of the custom resource is no text; deploy/,
+        /^the property (BucketName|ObjectsArn) of the custom resource is not text; deploy/,
       );
       expect(bucket.calls).toEqual([]);
     },

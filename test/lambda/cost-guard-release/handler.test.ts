@@ -62,7 +62,7 @@ describe('the release of a guarded fleet', () => {
     expect(world.limits).toEqual({ [A]: { minCapacity: 1, maxCapacity: 8 }, [B]: { minCapacity: 1, maxCapacity: 1 } });
   });
 
-  test('responds where the fleet is no text, and restores nothing', async () => {
+  test('responds where the fleet is not text, and restores nothing', async () => {
     const world = await heldWorld();
     const { responses } = await remove(world, { toString: 1 } as never);
     expect(responses).toEqual([
@@ -70,7 +70,7 @@ describe('the release of a guarded fleet', () => {
         ...SUCCESS,
         Status: 'FAILED',
         PhysicalResourceId: 'Fleet',
-        Reason: 'the property ResourceId of the custom resource is no text; deploy the stack again, which writes it',
+        Reason: 'the property ResourceId of the custom resource is not text; deploy the stack again, which writes it',
       },
     ]);
     expect(world.limits[A]).toEqual({ minCapacity: 1, maxCapacity: 1 });
