@@ -8,6 +8,7 @@ export * as monitoring from './monitoring';
 export * as platform from './platform';
 export * as proof from './proof';
 export * as rehearsal from './rehearsal';
+export * as rollout from './rollout';
 export * as runtime from './runtime';
 export * as scaling from './scaling';
 export * as training from './training';

@@ -1,4 +1,4 @@
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { PermanentError } from '../../lib/core/errors';
 import { awsClient } from './aws-client';
 
@@ -8,8 +8,14 @@ export interface Parameters {
   read(name: string, signal?: AbortSignal): Promise<string>;
 }
 
-/** {@link Parameters} of Systems Manager Parameter Store. */
-export function createParameters(ssm = awsClient(SSMClient)): Parameters {
+/** {@link Parameters} that a handler changes too. */
+export interface WritableParameters extends Parameters {
+  /** Overwrites the value of an existing parameter. */
+  write(name: string, value: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** {@link WritableParameters} of Systems Manager Parameter Store. */
+export function createParameters(ssm = awsClient(SSMClient)): WritableParameters {
   return {
     async read(name, signal) {
       const { Parameter: parameter } = await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }), {
@@ -17,6 +23,10 @@ export function createParameters(ssm = awsClient(SSMClient)): Parameters {
       });
       if (parameter?.Value === undefined) throw new PermanentError(`parameter ${name} has no value`);
       return parameter.Value;
+    },
+
+    async write(name, value, signal) {
+      await ssm.send(new PutParameterCommand({ Name: name, Value: value, Overwrite: true }), { abortSignal: signal });
     },
   };
 }

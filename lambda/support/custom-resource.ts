@@ -19,6 +19,8 @@ export interface CustomResourceResponse {
   readonly RequestId: string;
   readonly StackId: string;
   readonly LogicalResourceId: string;
+  /** Attributes for `Fn::GetAtt`. */
+  readonly Data?: { readonly [name: string]: string };
 }
 
 /**

@@ -154,6 +154,28 @@ const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     basis: 'documented',
     source: SAGEMAKER_API_PERMISSIONS,
   },
+  {
+    call: 'sagemaker:CreateModelPackage',
+    actions: ['sagemaker:CreateModelPackage'],
+    resource: '{ModelPackageArn}',
+    basis: 'documented',
+    source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
+  },
+  {
+    // The package has no role of its own: its caller reads the artifact.
+    call: 'sagemaker:CreateModelPackage',
+    actions: ['s3:GetObject'],
+    resource: '{ModelDataArn}',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AmazonSageMakerModelRegistryFullAccess.html`,
+  },
+  {
+    call: 'sagemaker:CreateModelPackage',
+    actions: ['ecr:BatchGetImage', 'ecr:DescribeImages'],
+    resource: '{ImageRepositoryArn}',
+    basis: 'managed-policy',
+    source: `${MANAGED_POLICIES}/AmazonSageMakerModelRegistryFullAccess.html`,
+  },
 ];
 
 const FOLLOW_BY_EVENTS = ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'];

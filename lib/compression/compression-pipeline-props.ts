@@ -1,6 +1,7 @@
 import type { Duration } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { IModelRegistry } from '../training';
 import type { CompressionTechnique } from './compression-technique';
 
 /** Measure by which the best candidate is chosen. */
@@ -119,6 +120,13 @@ export interface CompressionPipelineProps {
    * @default - derived from the construct's path
    */
   readonly jobNamePrefix?: string;
+
+  /**
+   * Registry in which every compressed model becomes a version, pending approval, with the model that it comes from.
+   *
+   * @default - SageMaker models only
+   */
+  readonly registry?: IModelRegistry;
 
   /**
    * Table of the `CostGuard` that meters the jobs: from `freeze-growth` on no job starts.

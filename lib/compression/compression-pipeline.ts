@@ -80,6 +80,7 @@ export class CompressionPipeline extends Construct {
       checkpoints: false,
       inferenceEnvironment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: modelName },
       jobNamePrefix: props.jobNamePrefix,
+      registry: props.registry,
       guardTable: props.guardTable,
       accessLogsBucket: props.accessLogsBucket,
     });

@@ -109,7 +109,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     { engine, clock, driver, events, capacity, reservations, priceOf, random, log },
     options,
   );
-  const { models, configs, endpoints, components, streams, invocations } = hosting;
+  const { models, modelPackages, configs, endpoints, components, streams, invocations } = hosting;
   const metrics = new MetricsPublisher(
     {
       endpoints,
@@ -179,7 +179,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
           log,
         });
   const quotas = new ServiceQuotas(options.quotas ?? {});
-  const sageMaker = { models, configs, endpoints, components, reservations, trainingJobs };
+  const sageMaker = { models, modelPackages, configs, endpoints, components, reservations, trainingJobs };
   const server = await listen({
     port: options.port,
     handler: (request) =>

@@ -7,6 +7,7 @@ import type { CostGuard } from '../cost';
 import type { EdgeFleet } from '../edge';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
 import type { KafkaIngestion, StreamIngestion } from '../ingestion';
+import type { ModelRollout } from '../rollout';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
 import type { AlarmSet } from './alarm-set';
 import { asyncEndpointAlarms } from './async-endpoint-alarms';
@@ -24,6 +25,7 @@ import { inferenceComponentAlarms } from './inference-component-alarms';
 import { ingestionAlarms, kafkaIngestionAlarms } from './ingestion-alarms';
 import type { Notifications } from './notifications';
 import { notificationAlarms } from './notification-alarms';
+import { rolloutAlarms } from './rollout-alarms';
 import { RunbookAlarm } from './runbook-alarm';
 import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
 import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
@@ -112,6 +114,11 @@ export class PlatformAlarms extends Construct {
   /** Adds an alarm on failed executions of a training pipeline. */
   public watchTraining(stateMachine: sfn.IStateMachine): void {
     this.add('watchTraining', stateMachine, trainingAlarms(stateMachine));
+  }
+
+  /** Adds alarms on versions that were rolled back or could not be judged, and on events that started no rollout. */
+  public watchRollout(rollout: ModelRollout): void {
+    this.add('watchRollout', rollout, rolloutAlarms(rollout));
   }
 
   /** Adds an alarm on failed executions of a Spark pipeline. */

@@ -1,3 +1,4 @@
+export * from './model-registry';
 export * from './packed-asset';
 export * from './training-channel';
 export * from './training-network';

@@ -4,6 +4,7 @@ import type * as events from 'aws-cdk-lib/aws-events';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { IModelRegistry } from './model-registry';
 import { PackedAsset } from './packed-asset';
 import type { TrainingChannel } from './training-channel';
 import type { TrainingNetworkProps } from './training-network';
@@ -217,6 +218,13 @@ export interface TrainingPipelineProps {
    * @default - a new bucket: encrypted, versioned, TLS only, closed to the public
    */
   readonly modelBucket?: s3.IBucket;
+
+  /**
+   * Registry in which every trained model becomes a version, pending approval, with its job and the model that it comes from.
+   *
+   * @default - SageMaker models only
+   */
+  readonly registry?: IModelRegistry;
 
   /**
    * Table of the `CostGuard` that meters the jobs (its `table`): from `freeze-growth` on no job starts. The guard itself only stops

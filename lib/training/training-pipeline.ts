@@ -16,7 +16,7 @@ import {
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
-import { dependentStatements } from '../runtime/dependent-grants';
+import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
 import { PackedAsset } from './packed-asset';
@@ -211,6 +211,7 @@ export class TrainingPipeline extends Construct {
       inferenceEnvironment: settings.inferenceEnvironment,
       modelRoleArn: this.modelExecutionRole.roleArn,
       guardTableName: props.guardTable?.tableName,
+      modelPackageGroupName: props.registry?.modelPackageGroupName,
     });
     const role = new iam.Role(this, 'MachineRole', {
       assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
@@ -233,7 +234,7 @@ export class TrainingPipeline extends Construct {
         includeExecutionData: true,
       },
     });
-    machine.node.addDependency(this.machinePolicy(role, props));
+    machine.node.addDependency(this.machinePolicy(role, props, images.inference));
     // No job starts any more when the bucket is emptied.
     if (props.autoDeleteObjects === true) machine.node.addDependency(this.modelBucket);
     acknowledgeInlinePolicy(role);
@@ -246,13 +247,19 @@ export class TrainingPipeline extends Construct {
   }
 
   /** Permissions for `createTrainingJob.sync` and `createModel`, limited to the name prefix of this pipeline, and for the guard's table. */
-  private machinePolicy(role: iam.Role, { guardTable, volumeKey }: TrainingPipelineProps): iam.Policy {
+  private machinePolicy(
+    role: iam.Role,
+    { guardTable, volumeKey, registry }: TrainingPipelineProps,
+    inferenceImage: PulledImage,
+  ): iam.Policy {
     const stack = Stack.of(this);
     const named = (resource: string): string =>
       stack.formatArn({ service: 'sagemaker', resource, resourceName: `${this.jobNamePrefix}*` });
     const job = named('training-job');
     const model = named('model');
     guardTable?.encryptionKey?.grantDecrypt(role);
+    const artifacts = this.modelBucket.arnForObjects(`${MODELS_PREFIX}*`);
+    if (registry !== undefined) grantKeyUse(this.modelBucket.encryptionKey, role, 's3:GetObject');
     const policy = new iam.Policy(this, 'MachinePolicy', {
       statements: [
         ...(guardTable === undefined
@@ -266,6 +273,25 @@ export class TrainingPipeline extends Construct {
             ]),
         new iam.PolicyStatement({ sid: 'Train', actions: ['sagemaker:CreateTrainingJob'], resources: [job] }),
         new iam.PolicyStatement({ sid: 'Register', actions: ['sagemaker:CreateModel'], resources: [model] }),
+        ...(registry === undefined
+          ? []
+          : [
+              new iam.PolicyStatement({
+                sid: 'RegisterVersions',
+                actions: ['sagemaker:CreateModelPackage'],
+                resources: [registry.modelPackageGroupArn],
+              }),
+              ...dependentStatements(this, [
+                {
+                  call: 'sagemaker:CreateModelPackage',
+                  arns: {
+                    ModelPackageArn: [registry.modelPackageArns],
+                    ModelDataArn: [artifacts],
+                    ImageRepositoryArn: [inferenceImage.repositoryArn],
+                  },
+                },
+              ]),
+            ]),
         ...dependentStatements(this, [
           { call: 'states:::sagemaker:createTrainingJob.sync', arns: { TrainingJobArn: [job] } },
           {
@@ -286,6 +312,13 @@ export class TrainingPipeline extends Construct {
       [job, model],
       'Every execution creates a job and a model with new names below this prefix.',
     );
+    if (registry !== undefined) {
+      acknowledgeWildcards(
+        policy,
+        [registry.modelPackageArns, artifacts],
+        'Versions and artifacts are named at run time, in this group and below this prefix.',
+      );
+    }
     return policy;
   }
 }

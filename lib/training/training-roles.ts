@@ -74,6 +74,8 @@ export function trainingRole(
     readonly sourceIsChannel: boolean;
     readonly inputs: readonly Input[];
     readonly models: s3.IBucket;
+    /** Prefixes below which it writes, models and checkpoints by default. */
+    readonly writtenPrefixes?: readonly string[];
     readonly outputKey?: kms.IKey;
     readonly inVpc: boolean;
   },
@@ -84,7 +86,8 @@ export function trainingRole(
   });
   const { inputs, models, source } = needs;
   const read = inputs.map(({ bucket, prefix = '' }) => bucket.arnForObjects(`${prefix}*`));
-  const written = [MODELS_PREFIX, CHECKPOINTS_PREFIX].map((prefix) => models.arnForObjects(`${prefix}*`));
+  const prefixes = needs.writtenPrefixes ?? [MODELS_PREFIX, CHECKPOINTS_PREFIX];
+  const written = prefixes.map((prefix) => models.arnForObjects(`${prefix}*`));
   const network = needs.inVpc ? sageMakerNetworkGrants(Stack.of(scope)) : [];
   const policy = new iam.Policy(scope, 'TrainingPolicy', {
     statements: [
@@ -104,7 +107,7 @@ export function trainingRole(
         actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
         resources: written,
       }),
-      find('FindCheckpoints', models, `${MODELS_PREFIX}*`, `${CHECKPOINTS_PREFIX}*`),
+      find('FindCheckpoints', models, ...prefixes.map((prefix) => `${prefix}*`)),
       ...network.map(({ actions, resources }) => new iam.PolicyStatement({ actions, resources })),
     ],
   });

@@ -3,10 +3,11 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { findInstanceType } from '../catalog/instance-types';
 import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
+import { PACKAGE_METADATA } from './contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
 
-/** Settings of the states. Values may be tokens. */
-export interface TrainingPlan {
+/** Settings of the attempts of a job. Values may be tokens. */
+export interface JobPlan {
   /** Prefix with its terminator. */
   readonly jobNamePrefix: string;
   readonly instanceTypes: readonly string[];
@@ -35,11 +36,17 @@ export interface TrainingPlan {
   readonly maxWaitSeconds?: number;
   /** Set with checkpoints; each execution has a folder below it. */
   readonly checkpointsUri?: string;
+  /** Name of the table of the cost guard that admits jobs; undefined without a guard. */
+  readonly guardTableName?: string;
+}
+
+/** Settings of the states of a pipeline. Values may be tokens. */
+export interface TrainingPlan extends JobPlan {
   readonly inferenceImage: string;
   readonly inferenceEnvironment: { readonly [name: string]: string };
   readonly modelRoleArn: string;
-  /** Name of the table of the cost guard that admits jobs; undefined without a guard. */
-  readonly guardTableName?: string;
+  /** Group of the registry in which the model becomes a version; undefined without a registry. */
+  readonly modelPackageGroupName?: string;
 }
 
 /** Id of the execution, in characters that names allow. */
@@ -71,6 +78,9 @@ const RETRY: sfn.RetryProps = {
   backoffRate: 2,
 };
 
+/** Retries of a call of the SDK integration, whose errors have another name. */
+const SDK_RETRY: sfn.RetryProps = { ...RETRY, errors: ['SageMaker.SageMakerException'] };
+
 /** Retries of the read of the guard's table. */
 const GUARD_RETRY: sfn.RetryProps = { ...RETRY, errors: [sfn.Errors.TASKS_FAILED] };
 
@@ -79,7 +89,7 @@ function given(members: { readonly [name: string]: unknown }): object {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-function trainingJob(plan: TrainingPlan, instanceType: string): object {
+function trainingJob(plan: JobPlan, instanceType: string): object {
   const isSpot = plan.maxWaitSeconds !== undefined;
   return {
     Type: 'Task',
@@ -128,7 +138,7 @@ function trainingJob(plan: TrainingPlan, instanceType: string): object {
 }
 
 /** Variables of the script, among them the artifact that the input of the execution names. */
-function environmentOf({ environment, inputPath }: TrainingPlan): object {
+function environmentOf({ environment, inputPath }: JobPlan): object {
   const variables = {
     ...environment,
     ...(inputPath === undefined ? {} : { [`${MODEL_DATA_URL_VARIABLE}.$`]: inputPath }),
@@ -155,10 +165,67 @@ function createModel(plan: TrainingPlan): object {
   };
 }
 
+/** Registers the model as a version in the registry, with the job and the model that it comes from. */
+function createModelPackage(plan: TrainingPlan, parent: { readonly [key: string]: string }): object {
+  return {
+    Type: 'Task',
+    Resource: `arn:${Aws.PARTITION}:states:::aws-sdk:sagemaker:createModelPackage`,
+    Parameters: {
+      ModelPackageGroupName: plan.modelPackageGroupName,
+      ModelApprovalStatus: 'PendingManualApproval',
+      InferenceSpecification: {
+        Containers: [
+          {
+            Image: plan.inferenceImage,
+            'ModelDataUrl.$': '$.Training.ModelDataUrl',
+            Environment: plan.inferenceEnvironment,
+          },
+        ],
+        SupportedContentTypes: ['application/json', 'application/octet-stream'],
+        SupportedResponseMIMETypes: ['application/json', 'application/octet-stream'],
+      },
+      CustomerMetadataProperties: {
+        [`${PACKAGE_METADATA.trainingJob}.$`]: '$.Training.TrainingJobName',
+        ...parent,
+      },
+    },
+    ResultSelector: { 'ModelPackageArn.$': '$.ModelPackageArn' },
+    ResultPath: '$.Package',
+  };
+}
+
+/** Path of the package in the input of an execution, which the output of a pipeline with a registry has. */
+const PARENT_PACKAGE_PATH = '$$.Execution.Input.ModelPackageArn';
+
+/** States that register the version: with the package of the parent where the input of the execution names it. */
+function registration(
+  scope: Construct,
+  plan: TrainingPlan,
+  failed: sfn.IChainable,
+  next: sfn.IChainable,
+): sfn.IChainable {
+  const register = (id: string, parent: { readonly [key: string]: string }): sfn.IChainable =>
+    task(scope, id, createModelPackage(plan, parent), failed, SDK_RETRY).next(next);
+  if (plan.inputPath === undefined) return register('Register the version', {});
+  const data = { [`${PACKAGE_METADATA.parentModelData}.$`]: plan.inputPath };
+  const isNamed = sfn.Condition.and(
+    sfn.Condition.isPresent(PARENT_PACKAGE_PATH),
+    sfn.Condition.isString(PARENT_PACKAGE_PATH),
+  );
+  return new sfn.Choice(scope, 'Names the input a version?')
+    .when(
+      isNamed,
+      register('Register the version with its parent', {
+        ...data,
+        [`${PACKAGE_METADATA.parentPackage}.$`]: PARENT_PACKAGE_PATH,
+      }),
+    )
+    .otherwise(register('Register the version', data));
+}
+
 /**
  * Builds the states of the pipeline: train on the first type, without capacity on the next one, then register the model. Any other
- * failure ends the execution with the error and cause of the task. With a guard each attempt begins with a look at its table: where growth
- * is frozen, or the table cannot be read, the execution fails without a job.
+ * failure ends the execution with the error and cause of the task.
  */
 export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChainable {
   const failed = new sfn.Fail(scope, 'Failed', { errorPath: '$.Failure.Error', causePath: '$.Failure.Cause' });
@@ -170,11 +237,41 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
       'TrainingJobName.$': '$.Training.TrainingJobName',
       'TrainingJobArn.$': '$.Training.TrainingJobArn',
       'InstanceType.$': '$.Training.InstanceType',
+      ...(plan.modelPackageGroupName === undefined ? {} : { 'ModelPackageArn.$': '$.Package.ModelPackageArn' }),
     },
   });
   const register = task(scope, 'Register the model', createModel(plan), failed);
-  register.next(output);
+  register.next(plan.modelPackageGroupName === undefined ? output : registration(scope, plan, failed, output));
+  const first = jobAttempts(scope, plan, { then: register, failed });
+  // The input of the execution is not passed on: what a channel takes of it is in the context object.
+  const begin = new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) });
+  if (plan.inputPath === undefined) return begin.next(first);
+  const nameless = new sfn.Fail(scope, 'Lacks a model', {
+    error: 'Tidegate.NoModel',
+    cause: 'The input of the execution names no model. Start it with {"ModelDataUrl": "s3://BUCKET/KEY"}.',
+  });
+  begin.next(
+    new sfn.Choice(scope, 'Names the input a model?')
+      // A comparison with a path that is not there would end the execution with an error of Step Functions.
+      .when(sfn.Condition.and(sfn.Condition.isPresent(plan.inputPath), sfn.Condition.isString(plan.inputPath)), first)
+      .otherwise(nameless),
+  );
+  return begin;
+}
 
+/**
+ * Builds the attempts of a job: on the first type, without capacity on the next one. The job is in `$.Training` at `then`; the error of any
+ * other failure is in `$.Failure` at `failed`. With a guard each attempt begins with a look at its table: where growth is frozen, or the
+ * table cannot be read, the execution fails without a job.
+ *
+ * @param verb first word of the names of the states
+ */
+export function jobAttempts(
+  scope: Construct,
+  plan: JobPlan,
+  { then, failed }: { readonly then: sfn.IChainable; readonly failed: sfn.IChainable },
+  verb = 'Train',
+): sfn.IChainable {
   const refused =
     plan.guardTableName === undefined
       ? undefined
@@ -191,25 +288,12 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
       next === undefined
         ? failed
         : new sfn.Choice(scope, `Lacks ${instanceType}?`).when(lacksCapacity(), next).otherwise(failed);
-    const train = task(scope, `Train on ${instanceType}`, trainingJob(plan, instanceType), onFailure);
-    train.next(register);
+    const train = task(scope, `${verb} on ${instanceType}`, trainingJob(plan, instanceType), onFailure);
+    train.next(then);
     next =
       refused === undefined ? train : admission(scope, plan.guardTableName!, instanceType, { train, refused, failed });
   }
-  // The input of the execution is not passed on: what a channel takes of it is in the context object.
-  const begin = new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) });
-  if (plan.inputPath === undefined) return begin.next(next!);
-  const nameless = new sfn.Fail(scope, 'Lacks a model', {
-    error: 'Tidegate.NoModel',
-    cause: 'The input of the execution names no model. Start it with {"ModelDataUrl": "s3://BUCKET/KEY"}.',
-  });
-  begin.next(
-    new sfn.Choice(scope, 'Names the input a model?')
-      // A comparison with a path that is not there would end the execution with an error of Step Functions.
-      .when(sfn.Condition.and(sfn.Condition.isPresent(plan.inputPath), sfn.Condition.isString(plan.inputPath)), next!)
-      .otherwise(nameless),
-  );
-  return begin;
+  return next!;
 }
 
 /** States before an attempt: read the guard's table, and train unless it refuses. A guard that has not evaluated yet refuses nothing. */
@@ -234,7 +318,8 @@ function admission(
   return read;
 }
 
-function task(
+/** Task that is tried again after transient errors, and whose other errors are in `$.Failure`. */
+export function task(
   scope: Construct,
   id: string,
   stateJson: object,

@@ -147,6 +147,11 @@ const TABLE: readonly Rule[] = [
     may: (own) => [CDK, NODE, ...PURE, room('runtime'), /^lib\/training\/index\.ts$/, room(own)],
   },
   {
+    name: 'lib/rollout, whose evaluations are training jobs and whose models are those of endpoints',
+    applies: /^lib\/rollout\//,
+    may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('training'), /^lib\/inference\/index\.ts$/, room(own)],
+  },
+  {
     name: 'constructs',
     applies: new RegExp(`^lib/(${CONSTRUCT_ROOMS.join('|')})/`),
     may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room('files'), room(own)],

@@ -4,11 +4,14 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
 import { CostGuard } from '../../lib/cost';
 import { EdgeFleet, type EdgeFleetProps, EdgeModel } from '../../lib/edge';
 import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../lib/inference';
 import { KafkaIngestion, KafkaSource, StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms, PlatformDashboard, RunbookAlarm } from '../../lib/monitoring';
+import type { ModelRollout } from '../../lib/rollout';
 import { CapacityForecaster, FleetScaling, ScaleEvents } from '../../lib/scaling';
 import { modelFolder } from '../edge/models';
 
@@ -86,6 +89,22 @@ test('a stream whose shards are scaled has alarms on shards that it may not have
   });
   const ids = Object.keys(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
   expect(ids.filter((id) => id.includes('ShardScalerHandlerErrors'))).toHaveLength(1);
+});
+
+test('a rollout has alarms on failed executions, and on versions for which none has started', () => {
+  const stack = new Stack(new App(), 'Test');
+  const queue = new sqs.Queue(stack, 'Queue');
+  const machine = sfn.StateMachine.fromStateMachineName(stack, 'Machine', 'machine');
+  const rollout = Object.assign(new Construct(stack, 'Rollout'), {
+    metricFailed: () => machine.metricFailed(),
+    deadLetterQueue: queue,
+  });
+  const alarms = new PlatformAlarms(stack, 'Alarms', { topic: new sns.Topic(stack, 'Topic') });
+  alarms.watchRollout(rollout as unknown as ModelRollout);
+  expect(alarmsOf(stack).map(({ MetricName, Threshold }) => [MetricName, Threshold])).toEqual([
+    ['ExecutionsFailed', 1],
+    ['ApproximateNumberOfMessagesVisible', 1],
+  ]);
 });
 
 const alarmsOf = (stack: Stack): { [name: string]: unknown }[] =>

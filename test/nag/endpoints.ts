@@ -3,6 +3,7 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import { CompressionPipeline } from '../../lib/compression';
 import { EdgeFleet, EdgeModel } from '../../lib/edge';
 import { SparkPipeline } from '../../lib/features';
 import {
@@ -15,6 +16,8 @@ import {
 } from '../../lib/inference';
 import { ResultSink, ResultTable, StreamIngestion } from '../../lib/ingestion';
 import { PolicyProof } from '../../lib/proof/policy-proof';
+import { LiveModel, ModelRollout } from '../../lib/rollout';
+import { ModelRegistry, TrainingPipeline } from '../../lib/training';
 import { modelFolder } from '../edge/models';
 import { synthesise } from './synthesis';
 
@@ -56,6 +59,45 @@ test.each<[string, (stack: Stack) => void]>([
       const challenger = endpoint.addVariant('challenger', { ...serving, maxConcurrencyPerInstance: 16 });
       for (const fleet of [endpoint, challenger])
         fleet.autoScale({ minCapacity: 1, maxCapacity: 4 }).scaleOnConcurrency('concurrency');
+    },
+  ],
+  [
+    'versions of a model that are trained, compressed, shown to a shadow and rolled out',
+    (stack) => {
+      const rows = s3.Bucket.fromBucketName(stack, 'Rows', 'vision-rows');
+      const image = '763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312';
+      const registry = new ModelRegistry(stack, 'Registry');
+      const job = { instanceTypes: ['ml.g5.xlarge'], maxRuntime: Duration.hours(1), registry };
+      const trained = new TrainingPipeline(stack, 'Training', { ...job, trainingData: rows });
+      const compressed = new CompressionPipeline(stack, 'Compression', {
+        ...job,
+        models: trained.modelBucket,
+        trainingData: rows,
+        trainingDataPrefix: 'train/',
+        image,
+      });
+      const live = new LiveModel(stack, 'Live', {
+        initialModel: ModelArtifact.fromBucket(trained.modelBucket, 'models/first/output/model.tar.gz'),
+      });
+      const endpoint = new GpuEndpoint(stack, 'Classifier', {
+        modelServer: ModelServer.triton(),
+        modelArtifact: live.artifact,
+        maxConcurrencyPerInstance: live.maxConcurrencyPerInstance,
+        capacity: { pools },
+      });
+      endpoint
+        .autoScale({ minCapacity: 1, maxCapacity: 4 })
+        .scaleOnConcurrency('concurrency', { targetPerInstance: live.targetPerInstance });
+      new ModelRollout(stack, 'Rollout', {
+        endpoint,
+        live,
+        registry,
+        models: [trained.modelBucket, compressed.modelBucket],
+        evaluationData: rows,
+        image,
+        maxRuntime: Duration.hours(1),
+        shadow: { duration: Duration.hours(1) },
+      });
     },
   ],
   [

@@ -5,7 +5,7 @@ import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
-import { TrainingPipeline, type TrainingPipelineProps } from '../../lib/training';
+import { ModelRegistry, TrainingChannel, TrainingPipeline, type TrainingPipelineProps } from '../../lib/training';
 import { CAPACITY_FAILURE_PATTERNS } from '../../lib/training/decide/capacity-failure';
 
 interface State {
@@ -51,6 +51,74 @@ function definitionOf(template: Template): Definition {
 
 const states = (props?: Partial<TrainingPipelineProps>) => definitionOf(deploy(props).template()).States;
 const job = (props?: Partial<TrainingPipelineProps>) => states(props)['Train on ml.g5.xlarge']!.Parameters!;
+
+describe('a registry', () => {
+  const registered = (props: Partial<TrainingPipelineProps> = {}) => {
+    const { stack, template } = deploy({
+      registry: ModelRegistry.fromModelPackageGroupName(new Stack(new App(), 'Registry', { env }), 'Digits', 'digits'),
+      ...props,
+    });
+    return { stack, template: template() };
+  };
+
+  test('has a version of every model, pending approval, with its job', () => {
+    const { States } = definitionOf(registered().template);
+    expect(States['Register the model']!.Next).toBe('Register the version');
+    expect(States['Register the version']).toMatchObject({
+      Resource: 'arn:<AWS::Partition>:states:::aws-sdk:sagemaker:createModelPackage',
+      Next: 'Output',
+      Parameters: {
+        ModelPackageGroupName: 'digits',
+        ModelApprovalStatus: 'PendingManualApproval',
+        InferenceSpecification: { Containers: [{ 'ModelDataUrl.$': '$.Training.ModelDataUrl' }] },
+        CustomerMetadataProperties: { 'tidegate:training-job.$': '$.Training.TrainingJobName' },
+      },
+    });
+    expect(States['Output']!.Parameters).toMatchObject({ 'ModelPackageArn.$': '$.Package.ModelPackageArn' });
+  });
+
+  test('has the parent of a model that is made of another one: its artifact, and its version where the input names it', () => {
+    const bucket = s3.Bucket.fromBucketName(new Stack(new App(), 'Other'), 'Models', 'models');
+    const { States } = definitionOf(
+      registered({ channels: { model: TrainingChannel.fromExecutionInput(bucket, 'models/') } }).template,
+    );
+    expect(States['Register the model']!.Next).toBe('Names the input a version?');
+    expect(States['Register the version']!.Parameters!['CustomerMetadataProperties']).toEqual({
+      'tidegate:training-job.$': '$.Training.TrainingJobName',
+      'tidegate:parent-model-data.$': '$$.Execution.Input.ModelDataUrl',
+    });
+    expect(States['Register the version with its parent']!.Parameters!['CustomerMetadataProperties']).toEqual({
+      'tidegate:training-job.$': '$.Training.TrainingJobName',
+      'tidegate:parent-model-data.$': '$$.Execution.Input.ModelDataUrl',
+      'tidegate:parent-model-package.$': '$$.Execution.Input.ModelPackageArn',
+    });
+  });
+
+  test('may be written by the machine: versions of this group alone', () => {
+    const statements = Object.values(registered().template.findResources('AWS::IAM::Policy'))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as { Action: unknown; Resource: unknown }[])
+      .filter(({ Action }) => JSON.stringify(Action).includes('CreateModelPackage'));
+    expect(statements).toHaveLength(2);
+    for (const { Resource } of statements) {
+      expect(JSON.stringify(Resource)).toMatch(/:model-package-group\/digits"|:model-package\/digits\/\*"/);
+    }
+  });
+
+  test('is a group that stays when its stack goes, of a name that is given or made', () => {
+    const stack = new Stack(new App(), 'Vision', { env });
+    expect(new ModelRegistry(stack, 'Registry').modelPackageGroupName).toMatch(/^vision-registry/);
+    new ModelRegistry(stack, 'Named', {
+      modelPackageGroupName: 'named',
+      description: 'Digits',
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const groups = Object.values(Template.fromStack(stack).findResources('AWS::SageMaker::ModelPackageGroup'));
+    expect(groups.map(({ DeletionPolicy }) => DeletionPolicy)).toEqual(['RetainExceptOnCreate', 'Delete']);
+    expect(() => new ModelRegistry(stack, 'Wrong', { modelPackageGroupName: '-digits' })).toThrow(
+      "modelPackageGroupName ('-digits') is not allowed",
+    );
+  });
+});
 
 describe('the machine', () => {
   test('trains on the first type, without capacity on the next, and then registers the model', () => {

@@ -1,6 +1,13 @@
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../credentials';
 
-type SageMakerKind = 'model' | 'endpoint-config' | 'endpoint' | 'inference-component' | 'training-job';
+type SageMakerKind =
+  | 'model'
+  | 'endpoint-config'
+  | 'endpoint'
+  | 'inference-component'
+  | 'training-job'
+  | 'model-package-group'
+  | 'model-package';
 
 /** ARN of a SageMaker resource, with the name in lower case as SageMaker writes it. */
 export const sageMakerArn = (kind: SageMakerKind, name: string): string =>

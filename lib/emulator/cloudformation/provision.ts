@@ -13,6 +13,7 @@ import {
   EndpointProvider,
   endpointConfigProvider,
   modelProvider,
+  ModelPackageGroupProvider,
   type SageMakerProviderParts,
 } from './sagemaker-providers';
 import { ScalableTargetProvider, ScalingPolicyProvider, type ScalingProviderParts } from './scaling-providers';
@@ -26,6 +27,7 @@ export class Provisioner {
   ) {
     this.providers = {
       'AWS::SageMaker::Model': modelProvider(parts),
+      'AWS::SageMaker::ModelPackageGroup': new ModelPackageGroupProvider(parts),
       'AWS::SageMaker::EndpointConfig': endpointConfigProvider(parts),
       'AWS::SageMaker::Endpoint': new EndpointProvider(parts),
       'AWS::SageMaker::InferenceComponent': new InferenceComponentProvider(parts),

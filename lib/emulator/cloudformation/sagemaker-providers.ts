@@ -6,6 +6,7 @@ import { ServiceError, validationError } from '../http/service-error';
 import type { EndpointConfigs } from '../sagemaker/endpoints/endpoint-configs';
 import type { Endpoints } from '../sagemaker/endpoints/endpoints';
 import type { InferenceComponents } from '../sagemaker/components/inference-components';
+import type { ModelPackageGroup, ModelPackages } from '../sagemaker/model-packages';
 import type { Models } from '../sagemaker/models';
 import { endpointPropertiesSchema } from '../sagemaker/schemas';
 import { generatedName, sameProperties } from './names';
@@ -14,6 +15,7 @@ import type { RollbackReport } from './rollback-report';
 
 export interface SageMakerProviderParts {
   readonly models: Models;
+  readonly modelPackages: ModelPackages;
   readonly configs: EndpointConfigs;
   readonly endpoints: Endpoints;
   readonly components: InferenceComponents;
@@ -87,6 +89,39 @@ export function endpointConfigProvider({ configs, random, driver }: SageMakerPro
     exists: (name) => configs.list().some(({ request }) => request.EndpointConfigName === name),
   });
 }
+
+/** Groups of the model registry. A change of the name replaces a group, and one that has packages is not deleted. */
+export class ModelPackageGroupProvider implements ResourceProvider {
+  public constructor(private readonly parts: Pick<SageMakerProviderParts, 'modelPackages' | 'driver'>) {}
+
+  public async create({ properties }: ResourceRequest): Promise<ProvisionedResource> {
+    const { modelPackages, driver } = this.parts;
+    return groupResource(driver.apply((at) => modelPackages.createGroup(properties, at)));
+  }
+
+  public async update(request: ResourceRequest): Promise<ProvisionedResource> {
+    const group = this.parts.modelPackages.group(request.physicalId);
+    if (request.properties['ModelPackageGroupName'] !== group.name) return this.create(request);
+    const { ModelPackageGroupDescription: description, Tags = [] } = request.properties;
+    group.description = description === undefined ? undefined : String(description);
+    group.tags = Tags as typeof group.tags;
+    return groupResource(group);
+  }
+
+  public async delete({ physicalId }: ResourceRequest): Promise<void> {
+    const { modelPackages } = this.parts;
+    if (modelPackages.listGroups().some(({ arn }) => arn === physicalId)) modelPackages.deleteGroup(physicalId);
+  }
+}
+
+const groupResource = ({ arn, createdAt }: ModelPackageGroup): ProvisionedResource => ({
+  physicalId: arn,
+  attributes: {
+    ModelPackageGroupArn: arn,
+    ModelPackageGroupStatus: 'Completed',
+    CreationTime: new Date(createdAt * 1000).toISOString(),
+  },
+});
 
 /** Endpoints: creation and update resolve once the endpoint is InService; a failed creation leaves nothing behind. */
 export class EndpointProvider implements ResourceProvider {

@@ -11,16 +11,21 @@ import {
   describeEndpoint,
   describeEndpointConfig,
   describeModel,
+  describeModelPackage,
+  describeModelPackageGroup,
+  summarizeModelPackage,
   describeTrainingJob,
 } from './descriptions';
 import type { EndpointConfigs } from './endpoints/endpoint-configs';
 import type { Endpoints } from './endpoints/endpoints';
-import { listComponentsSchema, listPage, listSchema } from './listing';
+import { listComponentsSchema, listModelPackagesSchema, listPage, listSchema } from './listing';
 import type { InferenceComponents } from './components/inference-components';
+import type { ModelPackages } from './model-packages';
 import type { Models } from './models';
 
 export interface SageMakerParts {
   readonly models: Models;
+  readonly modelPackages: ModelPackages;
   readonly configs: EndpointConfigs;
   readonly reservations: Reservations;
   readonly endpoints: Endpoints;
@@ -32,6 +37,9 @@ type Operation = (parts: SageMakerParts, input: Json, at: EpochSeconds) => Json 
 
 const nameIn = (member: string, input: Json): string =>
   parseWith(z.strictObject({ [member]: resourceName() }), input)[member]!;
+
+const textIn = (member: string, input: Json): string =>
+  parseWith(z.strictObject({ [member]: z.string().min(1) }), input)[member]!;
 
 const OPERATIONS: { readonly [operation: string]: Operation } = {
   CreateModel: async ({ models }, input, at) => ({ ModelArn: (await models.create(input, at)).arn }),
@@ -47,6 +55,42 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
       CreationTime: createdAt,
     }));
     return listPage('Models', 'ModelName', all, parseWith(listSchema, input));
+  },
+
+  CreateModelPackageGroup: ({ modelPackages }, input, at) => ({
+    ModelPackageGroupArn: modelPackages.createGroup(input, at).arn,
+  }),
+  DescribeModelPackageGroup: ({ modelPackages }, input) =>
+    describeModelPackageGroup(modelPackages.group(textIn('ModelPackageGroupName', input))),
+  DeleteModelPackageGroup: ({ modelPackages }, input) => {
+    modelPackages.deleteGroup(textIn('ModelPackageGroupName', input));
+    return {};
+  },
+  ListModelPackageGroups: ({ modelPackages }, input) => {
+    const all = modelPackages.listGroups().map(describeModelPackageGroup);
+    const query = parseWith(listSchema, input);
+    return listPage('ModelPackageGroupSummaryList', 'ModelPackageGroupName', all, query);
+  },
+  CreateModelPackage: ({ modelPackages }, input, at) => ({ ModelPackageArn: modelPackages.create(input, at).arn }),
+  DescribeModelPackage: ({ modelPackages }, input) =>
+    describeModelPackage(modelPackages.describe(textIn('ModelPackageName', input))),
+  UpdateModelPackage: ({ modelPackages }, input, at) => ({ ModelPackageArn: modelPackages.update(input, at).arn }),
+  DeleteModelPackage: ({ modelPackages }, input) => {
+    modelPackages.delete(textIn('ModelPackageName', input));
+    return {};
+  },
+  ListModelPackages: ({ modelPackages }, input) => {
+    const {
+      ModelPackageGroupName,
+      ModelApprovalStatus,
+      ModelPackageType: _versioned,
+      ...query
+    } = parseWith(listModelPackagesSchema, input);
+    const all = modelPackages
+      .list(ModelPackageGroupName)
+      .map(summarizeModelPackage)
+      .filter((one) => ModelApprovalStatus === undefined || one.ModelApprovalStatus === ModelApprovalStatus);
+    return listPage('ModelPackageSummaryList', 'ModelPackageArn', all, query);
   },
 
   CreateEndpointConfig: ({ configs }, input, at) => ({ EndpointConfigArn: configs.create(input, at).arn }),
@@ -134,13 +178,18 @@ const componentArn = (name: string): Json => ({ InferenceComponentArn: sageMaker
 const endpointArn = (name: string): Json => ({ EndpointArn: sageMakerArn('endpoint', name) });
 
 /** Tags given at creation. */
-function tagsOf({ models, configs, endpoints, components, trainingJobs }: SageMakerParts, arn: string): unknown {
+function tagsOf(
+  { models, modelPackages, configs, endpoints, components, trainingJobs }: SageMakerParts,
+  arn: string,
+): unknown {
   const name = nameOfArn(arn).toLowerCase();
   const kind = /:([a-z-]+)\//.exec(arn)?.[1];
   const same = (other: string): boolean => other.toLowerCase() === name;
   switch (kind) {
     case 'model':
       return models.list().find(({ request }) => same(request.ModelName))?.request.Tags ?? [];
+    case 'model-package-group':
+      return modelPackages.listGroups().find((group) => same(group.name))?.tags ?? [];
     case 'endpoint-config':
       return configs.list().find(({ request }) => same(request.EndpointConfigName))?.request.Tags ?? [];
     case 'endpoint':

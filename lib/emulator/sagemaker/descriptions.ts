@@ -7,12 +7,48 @@ import type { Endpoint } from './endpoints/endpoint';
 import type { Environments } from './endpoints/environments';
 import type { EndpointConfigs, StoredEndpointConfig } from './endpoints/endpoint-configs';
 import type { EmulatedComponent } from './components/inference-component';
+import type { ModelPackage, ModelPackageGroup } from './model-packages';
 import type { Models, StoredModel } from './models';
 import type { Variant } from './endpoints/variant';
 
 export function describeModel({ request, arn, createdAt }: StoredModel): Json {
   const { Tags: _listedApart, ...described } = request;
   return { EnableNetworkIsolation: false, ...described, ModelArn: arn, CreationTime: createdAt };
+}
+
+export function describeModelPackageGroup({ name, arn, createdAt, description }: ModelPackageGroup) {
+  return {
+    ModelPackageGroupName: name,
+    ModelPackageGroupArn: arn,
+    ModelPackageGroupDescription: description,
+    ModelPackageGroupStatus: 'Completed',
+    CreationTime: createdAt,
+  };
+}
+
+export function summarizeModelPackage(one: ModelPackage) {
+  return {
+    ModelPackageGroupName: one.group,
+    ModelPackageVersion: one.version,
+    ModelPackageArn: one.arn,
+    ModelPackageDescription: one.request.ModelPackageDescription,
+    ModelPackageStatus: 'Completed',
+    ModelApprovalStatus: one.approvalStatus,
+    CreationTime: one.createdAt,
+    LastModifiedTime: one.lastModifiedAt,
+  };
+}
+
+export function describeModelPackage(one: ModelPackage): Json {
+  const { ClientToken: _notDescribed, ...described } = one.request;
+  return {
+    ...described,
+    ...summarizeModelPackage(one),
+    ApprovalDescription: one.approvalDescription,
+    CustomerMetadataProperties: one.metadata,
+    ModelPackageStatusDetails: { ValidationStatuses: [], ImageScanStatuses: [] },
+    CertifyForMarketplace: false,
+  };
 }
 
 export function describeEndpointConfig({ request, arn, createdAt }: StoredEndpointConfig): Json {

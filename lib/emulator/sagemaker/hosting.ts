@@ -21,6 +21,7 @@ import { ContainerNetworks } from './invocations/container-networks';
 import { CapturedExchanges } from './invocations/captured-exchanges';
 import { Invocations } from './invocations/invocations';
 import { ResponseStreams } from './invocations/response-streams';
+import { ModelPackages } from './model-packages';
 import { Models } from './models';
 
 /** Settings of SageMaker's hosting. */
@@ -50,6 +51,7 @@ const REQUEST_TIMEOUT_SECONDS = 60;
 /** SageMaker's hosting: models, endpoints with their components, and the requests that they serve. */
 export class SageMakerHosting {
   public readonly models: Models;
+  public readonly modelPackages: ModelPackages;
   public readonly configs: EndpointConfigs;
   public readonly endpoints: Endpoints;
   public readonly components: InferenceComponents;
@@ -79,6 +81,7 @@ export class SageMakerHosting {
     this.artifacts = options.onnxRuntime && new ArtifactModels({ ...options.onnxRuntime, engine });
     this.capture = new CapturedExchanges({ clock, engine, random: random.fork('data-capture'), log });
     const networks = new ContainerNetworks(this.models, this.artifacts);
+    this.modelPackages = new ModelPackages(events);
     this.configs = new EndpointConfigs(this.models, priceOf);
     this.endpoints = new Endpoints({
       configs: this.configs,

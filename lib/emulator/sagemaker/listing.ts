@@ -23,6 +23,13 @@ export const listComponentsSchema = listSchema.extend({
   VariantNameEquals: z.string().optional(),
 });
 
+/** Input of ListModelPackages. */
+export const listModelPackagesSchema = listSchema.extend({
+  ModelPackageGroupName: z.string().optional(),
+  ModelApprovalStatus: z.string().optional(),
+  ModelPackageType: z.enum(['Versioned']).optional(),
+});
+
 interface Listed {
   readonly CreationTime: number;
   readonly LastModifiedTime?: number;

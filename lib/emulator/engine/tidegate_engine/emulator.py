@@ -20,7 +20,7 @@ _address = urlsplit(URL)
 FORWARDED_SERVICES = ("sagemaker", "application-autoscaling", "servicequotas")
 RESOURCE_TYPES = (
     "AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint",
-    "AWS::SageMaker::InferenceComponent",
+    "AWS::SageMaker::InferenceComponent", "AWS::SageMaker::ModelPackageGroup",
     "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::MSK::Topic",
     "AWS::GreengrassV2::ComponentVersion", "AWS::GreengrassV2::Deployment", "AWS::IoT::RoleAlias",
@@ -55,8 +55,10 @@ async def _exchange(reader, writer, payload: bytes):
     return status, headers, body
 
 
-async def request(method: str, target: str, headers: dict, body: bytes):
+async def request(method: str, target: str, headers: dict, body: bytes | str):
     """Sends one HTTP request on a kept-alive connection; returns (status, headers, body) as the emulator sent them."""
+    if isinstance(body, str):  # as the SDK integrations of Step Functions give it
+        body = body.encode("utf-8")
     lines = [f"{method} {target} HTTP/1.1", f"host: {_address.netloc}", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items() if name not in _HOP_BY_HOP]
     payload = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8") + body

@@ -46,8 +46,11 @@ def _json(body) -> dict:
 
 def sagemaker_arn(action: str, data: dict, region: str, account: str) -> str:
     """Resource on which a SageMaker action is authorised, or '*' for one without a resource."""
-    if data.get("ResourceArn"):
-        return data["ResourceArn"]
+    for field in ("ResourceArn", "ModelPackageArn"):
+        if data.get(field):
+            return data[field]
+    if str(data.get("ModelPackageName", "")).startswith("arn:"):
+        return data["ModelPackageName"]
     for field, kind in () if action.startswith("List") else _SAGEMAKER_RESOURCES:
         if data.get(field):
             return f"arn:aws:sagemaker:{region}:{account}:{kind}/{data[field]}"
@@ -72,6 +75,24 @@ def metric_namespace(body: bytes, params: dict) -> str | None:
     return body[start + 1:start + 1 + length].decode("utf-8", "replace")
 
 
+def _alarm_names(headers: dict, body: bytes, params: dict) -> list[str]:
+    """Names of the alarms that a call of CloudWatch has as a list, in any protocol of the clients: query, JSON or CBOR."""
+    if "cbor" in str(headers.get("content-type", "")):
+        import cbor2
+
+        try:
+            data = cbor2.loads(body or b"\xa0")
+        except ValueError:
+            return []
+    else:
+        data = _json(body)
+    names = data.get("AlarmNames") if isinstance(data, dict) else None
+    if names is None:
+        first = params.get("AlarmNames.member.1")
+        names = [first[0] if isinstance(first, list) else first] if first else []
+    return [str(name) for name in names]
+
+
 _rows: list[dict] = []
 
 
@@ -93,6 +114,12 @@ def _named_arns(service: str, operation: str, data: dict, region: str, account: 
     named |= {"CreatedArn": created, "TrainingJobArn": created}
     if data.get("EndpointConfigName"):
         named["EndpointConfigArn"] = f"arn:aws:sagemaker:{region}:{account}:endpoint-config/{data['EndpointConfigName']}"
+    if operation == "CreateModelPackage":
+        # The service numbers the versions of a group.
+        named["ModelPackageArn"] = f"arn:aws:sagemaker:{region}:{account}:model-package/{data.get('ModelPackageGroupName', '')}/1"
+        containers = (data.get("InferenceSpecification") or {}).get("Containers") or [{}]
+        if containers[0].get("ModelDataUrl"):
+            named["ModelDataArn"] = "arn:aws:s3:::" + containers[0]["ModelDataUrl"].removeprefix("s3://")
     if (data.get("ResourceConfig") or {}).get("VolumeKmsKeyId"):
         named["VolumeKmsKeyArn"] = data["ResourceConfig"]["VolumeKmsKeyId"]
     return named
@@ -190,6 +217,10 @@ def install() -> None:
             if action.startswith("Describe"):
                 return "*"
             return f"arn:aws:application-autoscaling:{region}:{account_id}:scalable-target/{_json(body).get('ResourceId', '*')}"
+        named = _alarm_names(headers, body, query_params) if service == "monitoring" else []
+        if named:
+            # One call is authorised on one resource: the first name stands for the others, which have its prefix.
+            return f"arn:aws:cloudwatch:{region}:{account_id}:alarm:{named[0]}"
         return find_arn(service, method, path, headers, body, query_params, region, account_id)
 
     def request_tag_context(service, iam_action, body, params):

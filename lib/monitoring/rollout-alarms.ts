@@ -1,0 +1,36 @@
+import { Duration } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type { ModelRollout } from '../rollout';
+import type { AlarmSet } from './alarm-set';
+
+/** Returns the alarms of a rollout: executions that failed or were rolled back, and events that started none. */
+export function rolloutAlarms(rollout: ModelRollout): AlarmSet {
+  return {
+    RolloutFailures: {
+      metric: rollout.metricFailed(),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      runbook: {
+        meaning: 'A version of the model was rolled back, or could not be judged; the endpoint keeps its model.',
+        lookAt: 'The cause of the failed execution: it names the reason and the next step.',
+        whatToDo:
+          'After a rollback train or compress another version. After a failed evaluation correct the cause and start an execution with the version again.',
+      },
+    },
+    RolloutStarts: {
+      metric: rollout.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: cloudwatch.Stats.MAXIMUM,
+        period: Duration.minutes(5),
+      }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      runbook: {
+        meaning: 'A version was registered or approved, and no execution has started for it.',
+        lookAt: 'The messages of the dead-letter queue: each has the event.',
+        whatToDo: 'Start an execution with the ModelPackageArn of the event, then delete the message.',
+      },
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export * from './live-model';
+export * from './model-rollout';
+export * from './model-rollout-props';

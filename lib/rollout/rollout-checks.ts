@@ -1,0 +1,95 @@
+import { Token } from 'aws-cdk-lib';
+import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
+import type { ShadowSettings } from './contract';
+import type { GateLimits } from './decide/gate';
+import type { ModelRolloutProps, RolloutGate, RolloutShadow } from './model-rollout-props';
+
+/** Longest wait of a Step Functions state that a shadow may take: a week. */
+const MAX_SHADOW_SECONDS = 7 * 86_400;
+
+/** Shortest shadow of which a minute of metrics tells anything. */
+const MIN_SHADOW_SECONDS = 120;
+
+/** Limits of the gate with their defaults. */
+export function gateLimits(gate: RolloutGate = {}): GateLimits {
+  return {
+    maxAccuracyLoss: gate.maxAccuracyLoss ?? 0.005,
+    maxSliceLoss: gate.maxSliceLoss ?? 0.05,
+    minSliceRows: gate.minSliceRows ?? 20,
+    maxLatencyGrowth: gate.maxLatencyGrowth ?? 0.2,
+    maxCostGrowth: gate.maxCostGrowth ?? 0.2,
+    maxSizeGrowth: gate.maxSizeGrowth,
+  };
+}
+
+/** Settings of the shadow with their defaults. */
+export function shadowSettings(shadow: RolloutShadow | undefined): ShadowSettings | undefined {
+  return (
+    shadow && {
+      samplingPercent: shadow.samplingPercent ?? 100,
+      instanceCount: shadow.instanceCount ?? 1,
+      minRequests: shadow.minRequests ?? 100,
+      maxErrorRatio: shadow.maxErrorRatio ?? 0.01,
+      maxLatencyGrowth: shadow.maxLatencyGrowth ?? 0.2,
+    }
+  );
+}
+
+/** Returns every setting of a rollout that cannot be right. */
+export function checkRolloutProps(props: ModelRolloutProps, instanceTypes: readonly string[]): string[] {
+  const problems: string[] = [];
+  const within = (name: string, value: number | undefined, lowest: number, highest: number): void => {
+    if (value === undefined || Token.isUnresolved(value) || (value >= lowest && value <= highest)) return;
+    problems.push(`${name} (${value}) is out of range; ${lowest} to ${highest} is allowed`);
+  };
+  const whole = (name: string, value: number | undefined, lowest: number, highest: number): void => {
+    within(name, value, lowest, highest);
+    if (value !== undefined && !Token.isUnresolved(value) && !Number.isInteger(value)) {
+      problems.push(`${name} (${value}) must be a whole number`);
+    }
+  };
+  const { gate = {}, shadow } = props;
+  within('gate.maxAccuracyLoss', gate.maxAccuracyLoss, 0, 1);
+  within('gate.maxSliceLoss', gate.maxSliceLoss, 0, 1);
+  whole('gate.minSliceRows', gate.minSliceRows, 1, 1e9);
+  within('gate.maxLatencyGrowth', gate.maxLatencyGrowth, 0, 1000);
+  within('gate.maxCostGrowth', gate.maxCostGrowth, 0, 1000);
+  within('gate.maxSizeGrowth', gate.maxSizeGrowth, 0, 1000);
+  if (shadow !== undefined) {
+    within('shadow.duration in seconds', shadow.duration.toSeconds(), MIN_SHADOW_SECONDS, MAX_SHADOW_SECONDS);
+    within('shadow.samplingPercent', shadow.samplingPercent, 1, 100);
+    whole('shadow.instanceCount', shadow.instanceCount, 1, 1000);
+    whole('shadow.minRequests', shadow.minRequests, 0, 1e9);
+    within('shadow.maxErrorRatio', shadow.maxErrorRatio, 0, 1);
+    within('shadow.maxLatencyGrowth', shadow.maxLatencyGrowth, 0, 1000);
+  }
+  within('pricePerHourUsd', props.pricePerHourUsd, 1e-6, 1e6);
+  if (props.models.length === 0) {
+    problems.push('models is empty; give the modelBucket of the pipelines whose versions are rolled out');
+  }
+  if (instanceTypes.length === 0) {
+    problems.push('instanceTypes is empty and the endpoint names none; name at least one type for the evaluation');
+  }
+  for (const name of instanceTypes) {
+    if (!Token.isUnresolved(name) && findInstanceType(name) === undefined) {
+      problems.push(`instanceTypes: ${unknownInstanceType(name)}`);
+    }
+  }
+  const unusable = (props.sliceBy ?? []).filter(
+    (field) => field.includes(',') || field.trim() !== field || field === '',
+  );
+  if (unusable.length > 0) {
+    problems.push(
+      `sliceBy has ${unusable.map((field) => `'${field}'`).join(', ')}; a field has no comma and no space around it`,
+    );
+  }
+  if (props.jobNamePrefix !== undefined && !/^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$/.test(props.jobNamePrefix)) {
+    problems.push(`jobNamePrefix ('${props.jobNamePrefix}') is not allowed; use letters, digits and single hyphens`);
+  }
+  if (props.jobNamePrefix !== undefined && props.jobNamePrefix.length > 21) {
+    problems.push(`jobNamePrefix ('${props.jobNamePrefix}') is longer than 21 characters; shorten it`);
+  }
+  const runtime = props.maxRuntime.toSeconds();
+  within('maxRuntime in seconds', runtime, 60, 28 * 86_400);
+  return problems;
+}
