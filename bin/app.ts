@@ -2,9 +2,10 @@ import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { InputError } from '../lib/core/errors';
 import { EndpointTourStack } from '../lib/platform/endpoint-tour-stack';
+import { LearningTourStack } from '../lib/platform/learning-tour-stack';
 import { PlatformStack } from '../lib/platform/platform-stack';
 import { PolicyProof } from '../lib/proof/policy-proof';
-import { deployedStage, tourState } from './stage-context';
+import { deployedStage, isLearningTour, tourState } from './stage-context';
 
 try {
   // Warnings of the template validation end the synthesis too.
@@ -15,7 +16,9 @@ try {
   const stage = deployedStage(context, process.env['CDK_DEFAULT_REGION']);
   const state = tourState(context);
   if (state === undefined) new PlatformStack(app, `Tidegate-${stage.name}`, { stage });
-  else new EndpointTourStack(app, `Tidegate-${stage.name}-tour`, { stage, state });
+  else if (isLearningTour(state)) {
+    new LearningTourStack(app, `Tidegate-${stage.name}-learning-tour`, { stage, state });
+  } else new EndpointTourStack(app, `Tidegate-${stage.name}-tour`, { stage, state });
   app.synth();
 } catch (error) {
   if (!(error instanceof InputError)) throw error;

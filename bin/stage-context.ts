@@ -1,5 +1,11 @@
 import { InputError } from '../lib/core/errors';
-import { DEFAULT_STAGE, TOUR_STATES, type TourState } from '../lib/platform/contract';
+import {
+  DEFAULT_STAGE,
+  ENDPOINT_TOUR_STATES,
+  type EndpointTourState,
+  LEARNING_TOUR_STATES,
+  type LearningTourState,
+} from '../lib/platform/contract';
 import type { StageConfiguration } from '../lib/platform/stage-configuration';
 import { stageConfiguration } from '../lib/platform/stages';
 
@@ -36,11 +42,17 @@ export function deployedStage(context: Context, profileRegion: string | undefine
  *
  * @throws InputError for another one
  */
-export function tourState(context: Context): TourState | undefined {
+export function tourState(context: Context): EndpointTourState | LearningTourState | undefined {
+  const states = [...ENDPOINT_TOUR_STATES, ...LEARNING_TOUR_STATES];
   const value = textOf('tour', context('tour'));
-  const state = TOUR_STATES.find((one) => one === value);
+  const state = states.find((one) => one === value);
   if (value === undefined || state !== undefined) return state;
-  throw new InputError(`unknown tour state '${value}'; choose with -c tour=STATE, one of ${TOUR_STATES.join(', ')}`);
+  throw new InputError(`unknown tour state '${value}'; choose with -c tour=STATE, one of ${states.join(', ')}`);
+}
+
+/** True for a state of the learning tour, which has a stack of its own. */
+export function isLearningTour(state: EndpointTourState | LearningTourState): state is LearningTourState {
+  return LEARNING_TOUR_STATES.some((one) => one === state);
 }
 
 function textOf(name: string, value: unknown): string | undefined {

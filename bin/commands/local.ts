@@ -15,7 +15,7 @@ import {
 } from '../../lib/local/options';
 import type { RunReport } from '../../lib/local/report/run-report';
 import type { TerminalOutput } from '../../lib/local/report/terminal';
-import type { TourOptions, TourReport } from '../../lib/local/tour/tour';
+import type { TourName, TourOptions, TourReport } from '../../lib/local/tour/tour';
 import { DEFAULT_STAGE } from '../../lib/platform/contract';
 import { DEFAULT_QUIET_METRICS, type QuietMetrics } from '../../lib/simulation/aws/sagemaker-metrics';
 import { withExamples, type Example } from '../examples';
@@ -43,7 +43,7 @@ const TOUR_STAGE = 'dev';
 
 interface LocalFlags {
   readonly trace?: string;
-  readonly tour?: 'endpoints';
+  readonly tour?: TourName;
   readonly speed?: number;
   readonly seed: number;
   readonly budget?: number;
@@ -66,6 +66,7 @@ const EXAMPLES: readonly Example[] = [
   ['tidegate local --trace traffic.csv --speed 30', 'under recorded traffic, two seconds for a minute'],
   ['tidegate local --budget 2.50', 'with a budget that is too small'],
   ['tidegate local --tour endpoints', 'one endpoint of every kind'],
+  ['tidegate local --tour learning', 'a model from training to its rollout'],
 ];
 
 /** `tidegate local`: deploys the platform on this machine and drives traffic through it, or takes a tour of its endpoints. */
@@ -80,9 +81,11 @@ export function localCommand({
   return withExamples(new Command('local'), EXAMPLES)
     .option('--trace <file>', 'traffic to replay: requests, counts per step or a CloudWatch export; plain or gzipped')
     .addOption(
-      new Option('--tour <what>', 'instead: deploy one endpoint of every kind and see each of them scale').choices([
-        'endpoints',
-      ]),
+      new Option(
+        '--tour <what>',
+        'instead: deploy one endpoint of every kind and see each of them scale (endpoints), or train, compress, try and roll out a model, which ' +
+          'needs PyTorch (learning)',
+      ).choices(['endpoints', 'learning'] satisfies TourName[]),
     )
     .option(
       '--speed <n>',
@@ -130,7 +133,10 @@ export function localCommand({
     .allowExcessArguments(false)
     .action(async (flags: LocalFlags, command: Command) => {
       if (flags.tour !== undefined) {
-        const report = await runTour(tourOptionsOf(flags, command, projectDirectory), { output: stdout, signal });
+        const report = await runTour(tourOptionsOf(flags, flags.tour, command, projectDirectory), {
+          output: stdout,
+          signal,
+        });
         onExitCode(report.ok ? 0 : 1);
         return;
       }
@@ -146,7 +152,7 @@ function modelServerNeeds(): string {
 /** Flags of a tour; the others concern traffic, which a tour does not have. */
 const TOUR_FLAGS: readonly string[] = ['tour', 'speed', 'seed', 'stage', 'out'];
 
-function tourOptionsOf(flags: LocalFlags, command: Command, projectDirectory: string): TourOptions {
+function tourOptionsOf(flags: LocalFlags, tour: TourName, command: Command, projectDirectory: string): TourOptions {
   const foreign = command.options.filter(
     (option) =>
       command.getOptionValueSource(option.attributeName()) === 'cli' && !TOUR_FLAGS.includes(option.attributeName()),
@@ -160,6 +166,7 @@ function tourOptionsOf(flags: LocalFlags, command: Command, projectDirectory: st
     );
   }
   return {
+    tour,
     projectDirectory,
     stage: command.getOptionValueSource('stage') === 'cli' ? flags.stage : TOUR_STAGE,
     speed: flags.speed ?? TOUR_SPEED,

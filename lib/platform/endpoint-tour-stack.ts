@@ -17,7 +17,7 @@ import { ScaleEvents } from '../scaling';
 import { PackedAsset } from '../training';
 import type { StageConfiguration } from './stage-configuration';
 import { regionOf } from './stages';
-import { TOUR_STATES, type TourState } from './contract';
+import { ENDPOINT_TOUR_STATES, type EndpointTourState } from './contract';
 
 /** Instance types of the real-time endpoint after the change. */
 const OTHER_INSTANCE_TYPES = ['ml.g6.xlarge', 'ml.g5.2xlarge'] as const;
@@ -30,7 +30,7 @@ export class EndpointTourStack extends Stack {
   public constructor(
     scope: Construct,
     id: string,
-    props: { readonly stage: StageConfiguration; readonly state: TourState },
+    props: { readonly stage: StageConfiguration; readonly state: EndpointTourState },
   ) {
     const { stage, state } = props;
     super(scope, id, {
@@ -38,7 +38,7 @@ export class EndpointTourStack extends Stack {
       description: 'Tidegate: one endpoint of every kind',
       env: { region: regionOf(stage) },
     });
-    const step = TOUR_STATES.indexOf(state);
+    const step = ENDPOINT_TOUR_STATES.indexOf(state);
     const packed = new PackedAsset(this, 'InitialModel', { path: PackedAsset.initialModelPath() });
     const modelArtifact = ModelArtifact.fromBucket(packed.bucket, packed.objectKey);
     const server = (environment: { readonly [name: string]: string } = {}): ModelServer =>
@@ -53,7 +53,7 @@ export class EndpointTourStack extends Stack {
       modelArtifact,
       capacity: {
         pools:
-          step < TOUR_STATES.indexOf('other-instance-types')
+          step < ENDPOINT_TOUR_STATES.indexOf('other-instance-types')
             ? pools
             : OTHER_INSTANCE_TYPES.map((instanceType) => ({ instanceType })),
       },
@@ -136,7 +136,7 @@ export class EndpointTourStack extends Stack {
 }
 
 /** Environment that differs between versions of the model. The last two versions are broken, which only the emulator obeys. */
-function versionOf(state: TourState): { readonly [name: string]: string } {
+function versionOf(state: EndpointTourState): { readonly [name: string]: string } {
   switch (state) {
     case 'initial':
     case 'without-scaling':

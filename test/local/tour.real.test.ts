@@ -15,7 +15,7 @@ describe('the tour of endpoints', () => {
   test('deploys one of every kind, scales each, from zero too, and changes versions under live traffic', async () => {
     let output = '';
     const report = await runTour(
-      { projectDirectory, stage: 'dev', speed: SPEED, seed: 3, outDirectory },
+      { tour: 'endpoints', projectDirectory, stage: 'dev', speed: SPEED, seed: 3, outDirectory },
       { output: { write: (text: string) => (output += text) }, signal: AbortSignal.timeout(550_000) },
     );
     expect(report.steps.map(({ problem }) => problem)).toEqual([null, null, null, null]);
@@ -48,7 +48,7 @@ describe('the tour of endpoints', () => {
   test('ends at once, with everything it started, when it is interrupted', async () => {
     const controller = new AbortController();
     const running = runTour(
-      { projectDirectory, stage: 'dev', speed: SPEED, seed: 3, outDirectory },
+      { tour: 'endpoints', projectDirectory, stage: 'dev', speed: SPEED, seed: 3, outDirectory },
       { output: { write: () => undefined }, signal: controller.signal },
     );
     setTimeout(() => controller.abort(new Error('Ctrl-C')), 1500);
@@ -58,7 +58,7 @@ describe('the tour of endpoints', () => {
   test('refuses a stage that does not exist with the reason of the app', async () => {
     await expect(
       runTour(
-        { projectDirectory, stage: 'nowhere', speed: SPEED, seed: 3, outDirectory },
+        { tour: 'endpoints', projectDirectory, stage: 'nowhere', speed: SPEED, seed: 3, outDirectory },
         { output: { write: () => undefined }, signal: new AbortController().signal },
       ),
     ).rejects.toThrow("unknown stage 'nowhere'");

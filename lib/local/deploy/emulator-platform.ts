@@ -16,6 +16,8 @@ export interface EmulatorPlatform extends LocalPlatform {
   /** URL of SageMaker's runtime API in the emulator, without the detour over the engine. */
   readonly invokeUrl: string;
   snapshot(): AccountSnapshot;
+  /** Takes the spot instances of a training job away; false where its script does not run on any. */
+  interruptTraining(jobName: string): boolean;
 }
 
 /** SageMaker's limit is 60 seconds on the local clock, so this real time-out ends hanging calls only. */
@@ -44,6 +46,8 @@ export async function startEmulatorPlatform(options: {
   readonly kafkaBroker?: string;
   /** Real model server behind the endpoints. @default none */
   readonly modelServer?: ModelServerProcess;
+  /** Interpreter of training jobs and of the networks behind endpoints, with PyTorch and ONNX Runtime. @default - `python`, and no networks */
+  readonly learningPython?: string;
   /** Receives errors of the services. */
   readonly onError: (message: string) => void;
 }): Promise<EmulatorPlatform> {
@@ -55,8 +59,15 @@ export async function startEmulatorPlatform(options: {
     clock,
     seed,
     quietMetrics,
-    python,
+    python: options.learningPython ?? python,
     dataDirectory: path.join(dataDirectory, 'training'),
+    ...(options.learningPython !== undefined && {
+      onnxRuntime: {
+        projectDirectory,
+        python: options.learningPython,
+        directory: path.join(dataDirectory, 'networks'),
+      },
+    }),
     modelServer: options.modelServer,
     kafkaBroker: options.kafkaBroker,
     reservations: parseReservations(process.env[RESERVATIONS_VARIABLE]),
@@ -94,6 +105,7 @@ export async function startEmulatorPlatform(options: {
     topicBacklog: async (topicName) => (await emulator.kafkaBacklog(topicName))?.queued ?? 0,
     kafkaBroker: options.kafkaBroker,
     deniedCalls: () => engine.deniedCalls(),
+    interruptTraining: (jobName) => emulator.interruptTraining(jobName),
     setCapacity: (instanceType, state) => emulator.setCapacity(instanceType, state),
     failed: engine.failed,
     logFiles: [engine.logFile, emulatorLog],

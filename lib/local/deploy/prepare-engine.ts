@@ -4,6 +4,7 @@ import { ensurePythonEnvironment } from '../../emulator/engine/python-environmen
 import { startKafkaBroker } from '../../emulator/kafka/kafka-broker';
 import { ensureKafka } from '../../emulator/kafka/kafka-jars';
 import type { ModelServerProcess } from '../../emulator/model-server/model-server-process';
+import { ensureOnnxRuntime, findPythonWithTorch } from '../../emulator/model-server/onnx/onnx-runtime';
 import { MODEL_SERVERS, type ModelServerName } from '../../emulator/model-server/model-servers';
 import { startEmulatorPlatform, type EmulatorPlatform } from './emulator-platform';
 import type { QuietMetrics } from '../../simulation/aws/sagemaker-metrics';
@@ -19,6 +20,8 @@ export async function prepareEngine(options: {
   readonly quietMetrics?: QuietMetrics;
   /** Real model server behind the endpoints; null for none. */
   readonly server?: ModelServerName | null;
+  /** Install what training and networks need: ONNX Runtime, beside PyTorch, which has to be there. @default false */
+  readonly withLearning?: boolean;
   /** Start a Kafka broker. @default false */
   readonly withKafka?: boolean;
   readonly recorder: Recorder;
@@ -39,6 +42,11 @@ export async function prepareEngine(options: {
     server === null ? undefined : await MODEL_SERVERS[server].start({ projectDirectory, dataDirectory, onInstall });
   if (modelServer !== undefined) options.onStarted(modelServer);
   ending.signal.throwIfAborted();
+  const learningPython =
+    options.withLearning === true
+      ? await ensureOnnxRuntime({ projectDirectory, base: await findPythonWithTorch(), onInstall })
+      : undefined;
+  ending.signal.throwIfAborted();
   let kafkaBroker: string | undefined;
   if (options.withKafka === true) {
     const installation = await ensureKafka({ projectDirectory, onInstall });
@@ -58,6 +66,7 @@ export async function prepareEngine(options: {
     quietMetrics,
     modelServer,
     kafkaBroker,
+    learningPython,
     clock: LocalClock.startingNow(speed),
     onError: () => undefined,
   });

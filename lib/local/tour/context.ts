@@ -4,8 +4,8 @@ import type { AwsClients } from '../deploy/aws';
 import type { EmulatorPlatform } from '../deploy/emulator-platform';
 import type { StackOutputs } from '../deploy/stack-outputs';
 
-/** Outputs of the tour's stack. */
-export const TOUR_OUTPUTS = [
+/** Outputs of the stack with one endpoint of every kind. */
+export const ENDPOINT_OUTPUTS = [
   'RealTimeEndpointName',
   'AsyncEndpointName',
   'AsyncBucketName',
@@ -17,21 +17,27 @@ export const TOUR_OUTPUTS = [
   'ServerlessEndpointName',
 ] as const;
 
+export type EndpointOutput = (typeof ENDPOINT_OUTPUTS)[number];
+
 /** Deployed tour, as its steps use it. */
-export interface TourContext {
+export interface TourContext<Output extends string = EndpointOutput> {
+  readonly projectDirectory: string;
+  /** Folder of the run. */
+  readonly dataDirectory: string;
+  readonly seed: number;
   readonly platform: EmulatorPlatform;
   readonly aws: AwsClients;
-  readonly outputs: StackOutputs<(typeof TOUR_OUTPUTS)[number]>;
+  readonly stackNames: readonly string[];
+  readonly outputs: StackOutputs<Output>;
   readonly signal: AbortSignal;
+  /** Deploys another state of the tour. */
+  readonly deploy: (state: string) => Promise<void>;
   /** Shows the condition that the step waits for. */
   readonly note: (text: string) => void;
 }
 
 /** Results of a step by name, for the report. */
 export type TourResults = { readonly [name: string]: string | number };
-
-/** One step of the tour: one kind of endpoint. Rejects if the endpoint does not behave as expected. */
-export type TourStep = (context: TourContext) => Promise<TourResults>;
 
 /** Interval of evaluations of a condition, real milliseconds. */
 const POLL_MS = 25;
@@ -43,7 +49,7 @@ const POLL_MS = 25;
  * @throws Error that names the condition after the limit
  */
 export async function until(
-  { platform, signal, note }: TourContext,
+  { platform, signal, note }: Pick<TourContext, 'platform' | 'signal' | 'note'>,
   condition: string,
   limitSeconds: number,
   isTrue: () => boolean | Promise<boolean>,
@@ -59,12 +65,12 @@ export async function until(
 }
 
 /** Current state of an endpoint. */
-export function endpointOf({ platform }: TourContext, name: string): EndpointSnapshot {
+export function endpointOf({ platform }: Pick<TourContext, 'platform'>, name: string): EndpointSnapshot {
   const endpoint = platform.snapshot().endpoints.find((one) => one.name === name);
   if (endpoint === undefined) throw new Error(`there is no endpoint ${name}`);
   return endpoint;
 }
 
 /** Number of instances in service of an endpoint. */
-export const instancesOf = (context: TourContext, name: string): number =>
+export const instancesOf = (context: Pick<TourContext, 'platform'>, name: string): number =>
   endpointOf(context, name).variants[0]!.inServiceInstances;

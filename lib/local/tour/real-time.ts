@@ -1,4 +1,4 @@
-import type { TourState } from '../../platform/contract';
+import type { EndpointTourState } from '../../platform/contract';
 import { InvokeConnection } from '../deploy/invoke';
 import type { EndpointSnapshot } from '../../emulator/snapshot';
 import { endpointOf, instancesOf, until, type TourContext, type TourResults } from './context';
@@ -15,7 +15,7 @@ const QUIET_SECONDS = 60;
 
 /** Deployment under live traffic with its expected effects. */
 interface Change {
-  readonly state: TourState;
+  readonly state: EndpointTourState;
   /** True if the deployment has to fail, because SageMaker rolls the endpoint back. */
   readonly rollsBack: boolean;
   /** True if requests to the new version may fail. */
@@ -30,11 +30,8 @@ const CHANGES: readonly Change[] = [
   { state: 'failing-version', rollsBack: true, mayFail: true },
 ];
 
-/** Deploys a state; rejects if the deployment fails. */
-export type DeployState = (state: TourState) => Promise<void>;
-
 /** Scales the real-time endpoint out and in, and deploys five changes under live traffic. */
-export async function realTimeStep(context: TourContext, deploy: DeployState): Promise<TourResults> {
+export async function realTimeStep(context: TourContext): Promise<TourResults> {
   const { platform, outputs, signal } = context;
   const name = outputs.RealTimeEndpointName;
   const connection = new InvokeConnection(platform.invokeUrl, name, TIMEOUT_MS);
@@ -50,7 +47,7 @@ export async function realTimeStep(context: TourContext, deploy: DeployState): P
       () => instancesOf(context, name) < 4,
     );
     let results: TourResults = {};
-    for (const change of CHANGES) results = { ...results, ...(await makeChange(context, load, change, deploy)) };
+    for (const change of CHANGES) results = { ...results, ...(await makeChange(context, load, change)) };
     results = { ...results, ...(await driftFromDeployment(context, load)) };
     await load.stop();
     await until(context, 'the real-time endpoint has one instance', 3600, () => instancesOf(context, name) === 1);
@@ -61,12 +58,7 @@ export async function realTimeStep(context: TourContext, deploy: DeployState): P
   }
 }
 
-async function makeChange(
-  context: TourContext,
-  load: ClosedLoopLoad,
-  change: Change,
-  deploy: DeployState,
-): Promise<TourResults> {
+async function makeChange(context: TourContext, load: ClosedLoopLoad, change: Change): Promise<TourResults> {
   const { platform, outputs, note } = context;
   const { state, rollsBack, mayFail } = change;
   const before = endpointOf(context, outputs.RealTimeEndpointName);
@@ -76,7 +68,7 @@ async function makeChange(
   const alarms = recordAlarms(context);
   note(`deploying ${state}`);
   let failure: string | undefined;
-  await deploy(state).catch((error: unknown) => {
+  await context.deploy(state).catch((error: unknown) => {
     context.signal.throwIfAborted();
     failure = error instanceof Error ? error.message : String(error);
   });

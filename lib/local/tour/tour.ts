@@ -2,7 +2,6 @@ import * as path from 'node:path';
 import { refuseRealCredentials } from '../../emulator/credentials';
 import { linkedController } from '../../emulator/repeat';
 import { writeWholeFile } from '../../files/write-file';
-import { TOUR_STATES, type TourState } from '../../platform/contract';
 import { readAssembly } from '../deploy/assembly';
 import { createAwsClients, type AwsClients } from '../deploy/aws';
 import { CdkCommand } from '../deploy/cdk-command';
@@ -14,14 +13,19 @@ import { Recorder } from '../recorder';
 import { Terminal } from '../report/terminal';
 import type { RunContext } from '../run';
 import { createRunDirectory } from '../run-directory';
-import { asynchronousStep } from './asynchronous';
-import { componentStep } from './component';
-import { TOUR_OUTPUTS, type TourContext, type TourResults, type TourStep } from './context';
-import { realTimeStep, type DeployState } from './real-time';
-import { serverlessStep } from './serverless';
+import type { TourContext, TourResults } from './context';
+import { ENDPOINT_TOUR } from './endpoints';
+import { learningTour } from './learning/learning-tour';
+import type { TourPlan } from './plan';
+
+/** Tours by the value of `--tour`. */
+const TOURS = { endpoints: () => ENDPOINT_TOUR, learning: learningTour } as const;
+
+export type TourName = keyof typeof TOURS;
 
 /** Options of a tour. */
 export interface TourOptions {
+  readonly tour: TourName;
   readonly projectDirectory: string;
   readonly stage: string;
   /** Local seconds per real second. */
@@ -31,7 +35,7 @@ export interface TourOptions {
   readonly outDirectory: string;
 }
 
-/** Result of one step of the tour: one kind of endpoint. */
+/** Result of one step of the tour. */
 export interface TourStepReport {
   readonly id: string;
   readonly title: string;
@@ -43,6 +47,7 @@ export interface TourStepReport {
 /** Content of `tour.json`. */
 export interface TourReport {
   readonly ok: boolean;
+  readonly tour: TourName;
   readonly stage: string;
   readonly speed: number;
   readonly seed: number;
@@ -51,24 +56,15 @@ export interface TourReport {
   readonly steps: readonly TourStepReport[];
 }
 
-const ENDPOINT_STEPS = [
-  { id: 'real-time', title: 'Real-time endpoint' },
-  { id: 'asynchronous', title: 'Asynchronous endpoint' },
-  { id: 'component', title: 'Inference component' },
-  { id: 'serverless', title: 'Serverless endpoint' },
-] as const;
-
-const STEPS = [
+const SET_UP = [
   { id: 'prepare', title: 'Prepare' },
   { id: 'synth', title: 'Synthesise' },
   { id: 'deploy', title: 'Deploy' },
   { id: 'verify', title: 'Verify' },
-  ...ENDPOINT_STEPS,
 ] as const;
 
 /**
- * Deploys one endpoint of every kind on this machine and shows each of them scale out, in and, where possible, to zero and from zero.
- * The real-time endpoint gets other instance types and versions, good and bad, under live traffic.
+ * Deploys the first state of a tour on this machine and takes its steps.
  *
  * All processes that it started have ended when it returns or throws.
  *
@@ -78,10 +74,12 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
   refuseRealCredentials();
   const startedMs = performance.now();
   const { projectDirectory, stage, speed, seed, outDirectory } = options;
+  // The steps of a plan take no other outputs than its own.
+  const plan: TourPlan = TOURS[options.tour]();
   const ending = linkedController(context.signal);
   const recorder = new Recorder(
     { stage, traffic: 'tour', seed, speed, budgetUsd: null, chaos: false, trafficSeconds: 0, firstRequestAt: null },
-    STEPS,
+    [...SET_UP, ...plan.steps],
   );
   const terminal = new Terminal(context.output);
   const stopListening = recorder.listen((message) => terminal.show(message));
@@ -90,8 +88,8 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
   let platform: EmulatorPlatform;
   let aws: AwsClients | undefined;
   try {
-    const assemblies = new Assemblies(options, dataDirectory, ending.signal);
-    recorder.step('synth', 'running', `stage ${stage}, ${TOUR_STATES.length} states`);
+    const assemblies = new Assemblies(plan, options, dataDirectory, ending.signal);
+    recorder.step('synth', 'running', `stage ${stage}, ${plan.states.length} states`);
     const synthesised = assemblies.synthesise();
     synthesised.catch(() => undefined);
     ({ platform } = await prepareEngine({
@@ -99,19 +97,20 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
       dataDirectory,
       speed,
       seed,
+      withLearning: plan.withLearning,
       recorder,
       ending,
       onStarted: (started) => void running.push(started),
     }));
     await synthesised;
-    const stacks = readAssembly(assemblies.directoryOf('initial'));
+    const stacks = readAssembly(assemblies.directoryOf(plan.states[0]!));
     const stackNames = stacks.map(({ name }) => name);
     recorder.step('synth', 'done', stackNames.join(', '));
 
     const cdk = assemblies.command(platform.engineUrl);
     recorder.step('deploy', 'running', 'bootstrap');
-    await cdk.bootstrap(assemblies.directoryOf('initial'));
-    await cdk.deploy(assemblies.directoryOf('initial'), (detail) => recorder.step('deploy', 'running', detail));
+    await cdk.bootstrap(assemblies.directoryOf(plan.states[0]!));
+    await cdk.deploy(assemblies.directoryOf(plan.states[0]!), (detail) => recorder.step('deploy', 'running', detail));
     recorder.step('deploy', 'done', `${Math.round((performance.now() - startedMs) / 1000)} s since the start`);
 
     aws = createAwsClients(platform.engineUrl);
@@ -120,13 +119,17 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
     requireVerified(verification);
     recorder.step('verify', 'done', verificationText(verification));
 
-    const outputs = await readOutputs(aws, stackNames, TOUR_OUTPUTS);
-    const steps = await runSteps({ platform, aws, outputs, signal: ending.signal }, recorder, (state) =>
-      cdk.deploy(assemblies.directoryOf(state), () => undefined),
-    );
+    const outputs = await readOutputs(aws, stackNames, plan.outputs);
+    const context = {
+      ...{ platform, aws, outputs, seed, stackNames, dataDirectory, projectDirectory },
+      signal: ending.signal,
+      deploy: (state: string) => cdk.deploy(assemblies.directoryOf(state), () => undefined),
+    };
+    const steps = await runSteps(plan, context, recorder);
     ending.signal.throwIfAborted();
     const report: TourReport = {
       ok: steps.every(({ problem }) => problem === null),
+      tour: options.tour,
       stage,
       speed,
       seed,
@@ -136,13 +139,14 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
     };
     const file = path.join(outDirectory, 'tour.json');
     writeWholeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-    printReport(terminal, report, file);
+    printReport(terminal, plan, report, file);
     return report;
   } catch (error) {
     recorder.failRunningStep((error instanceof Error ? error.message : String(error)).split('\n')[0]!);
     throw context.signal.aborted ? context.signal.reason : error;
   } finally {
     ending.abort(new Error('the tour is over'));
+    await plan.close?.();
     terminal.end();
     stopListening();
     aws?.close();
@@ -153,12 +157,13 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
 /** Cloud assemblies of the app, one for each state of the tour. */
 class Assemblies {
   public constructor(
+    private readonly plan: TourPlan,
     private readonly options: TourOptions,
     private readonly dataDirectory: string,
     private readonly signal: AbortSignal,
   ) {}
 
-  public directoryOf(state: TourState): string {
+  public directoryOf(state: string): string {
     return path.join(this.dataDirectory, 'tour', state);
   }
 
@@ -172,48 +177,51 @@ class Assemblies {
     const { stage } = this.options;
     // Synthesis calls no engine.
     const cdk = this.command('http://127.0.0.1:9');
-    const [first, ...others] = TOUR_STATES;
+    const [first, ...others] = this.plan.states as [string, ...string[]];
     await cdk.synth({ stage, tour: first }, this.directoryOf(first));
     await Promise.all(others.map((state) => cdk.synth({ stage, tour: state }, this.directoryOf(state))));
   }
 }
 
-/** Runs all endpoint steps in parallel; a failed one does not stop the others. */
+/** Takes the steps of a plan: all at once, where a failed one does not stop the others, or one after the other up to the first that fails. */
 async function runSteps(
-  context: Omit<TourContext, 'note'>,
+  plan: TourPlan,
+  context: Omit<TourContext<string>, 'note'>,
   recorder: Recorder,
-  deploy: DeployState,
 ): Promise<TourStepReport[]> {
-  const steps: { readonly [id in (typeof ENDPOINT_STEPS)[number]['id']]: TourStep } = {
-    'real-time': (own) => realTimeStep(own, deploy),
-    asynchronous: asynchronousStep,
-    component: componentStep,
-    serverless: serverlessStep,
+  const take = async ({ id, title, run }: TourPlan['steps'][number]): Promise<TourStepReport> => {
+    recorder.step(id, 'running');
+    try {
+      const results: TourResults = await run({ ...context, note: (text) => recorder.step(id, 'running', text) });
+      recorder.step(id, 'done', plan.summaryOf(results));
+      return { id, title, results, problem: null };
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const problem = error instanceof Error ? error.message : String(error);
+      recorder.step(id, 'failed', problem.split('\n')[0]);
+      return { id, title, results: {}, problem };
+    }
   };
-  return Promise.all(
-    ENDPOINT_STEPS.map(async ({ id, title }): Promise<TourStepReport> => {
-      recorder.step(id, 'running');
-      try {
-        const results = await steps[id]({ ...context, note: (text) => recorder.step(id, 'running', text) });
-        recorder.step(id, 'done', `${results['answered']} of ${results['requests']} requests answered`);
-        return { id, title, results, problem: null };
-      } catch (error) {
-        context.signal.throwIfAborted();
-        const problem = error instanceof Error ? error.message : String(error);
-        recorder.step(id, 'failed', problem.split('\n')[0]);
-        return { id, title, results: {}, problem };
-      }
-    }),
-  );
+  if (plan.isParallel) return Promise.all(plan.steps.map(take));
+  const taken: TourStepReport[] = [];
+  for (const step of plan.steps) {
+    const failed = taken.find(({ problem }) => problem !== null);
+    taken.push(
+      failed === undefined
+        ? await take(step)
+        : { id: step.id, title: step.title, results: {}, problem: `not taken, because '${failed.title}' failed` },
+    );
+  }
+  return taken;
 }
 
-function printReport(terminal: Terminal, report: TourReport, file: string): void {
+function printReport(terminal: Terminal, plan: TourPlan, report: TourReport, file: string): void {
   terminal.end();
   for (const { title, results, problem } of report.steps) {
     terminal.line(`\n  ${title}${problem === null ? '' : `: ${problem}`}`);
     for (const [name, value] of Object.entries(results)) terminal.line(`    ${words(name)}: ${value}`);
   }
-  const end = report.ok ? 'Every endpoint behaved as expected' : 'The tour failed';
+  const end = report.ok ? plan.success : 'The tour failed';
   terminal.line(`\n  ${end}, in ${report.wallSeconds} s. Report: ${path.relative(process.cwd(), file)}`);
 }
 

@@ -1,6 +1,14 @@
+import { execFile } from 'node:child_process';
 import * as path from 'node:path';
+import { promisify } from 'node:util';
+import { InputError } from '../../../core/errors';
 import { ensurePythonEnvironment } from '../../engine/python-environment';
 import { modelServerDirectory } from '../enclosed-server';
+
+const run = promisify(execFile);
+
+/** Environment variable with the path of an interpreter that has PyTorch. */
+const TORCH_VARIABLE = 'PYTHON_WITH_TORCH';
 
 /**
  * Ensures that ONNX Runtime is installed in an environment of its own, and returns the path of its interpreter.
@@ -28,4 +36,26 @@ export function ensureOnnxRuntime(options: {
       installTimeoutMs: 600_000,
     },
   });
+}
+
+/**
+ * Returns an interpreter with PyTorch on this machine.
+ *
+ * @throws InputError that says how to get it
+ */
+export async function findPythonWithTorch(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const check = 'import numpy, torch; assert torch.distributed.is_available()';
+  for (const candidate of [environment[TORCH_VARIABLE], 'python3', '/usr/bin/python3']) {
+    if (candidate === undefined) continue;
+    try {
+      await run(candidate, ['-c', check], { timeout: 120_000 });
+      return candidate;
+    } catch {
+      // The next one may have it.
+    }
+  }
+  throw new InputError(
+    `no Python with PyTorch was found; install it (on Debian or Ubuntu: apt-get install python3-torch), or set ${TORCH_VARIABLE} ` +
+      'to the path of an interpreter that has it',
+  );
 }
