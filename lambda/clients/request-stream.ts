@@ -19,6 +19,8 @@ export type PutOutcome =
   | { readonly kind: 'stored'; readonly shardId: string; readonly sequenceNumber: string }
   /** The stream has no room now; it does not have the record. */
   | { readonly kind: 'throttled' }
+  /** The stream takes no record of this size; it does not have the record. */
+  | { readonly kind: 'too-large'; readonly detail: string }
   /** No answer, or a failure of the service: the stream may have the record. */
   | { readonly kind: 'unknown'; readonly error: unknown };
 

@@ -1,10 +1,10 @@
 import { InputError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
 import { deadLettersOfStream, FAILED_BATCHES_PREFIX, type RecordResult } from '../../lib/ingestion/contract';
-import { parseFailedBatch, positionOfDeadLetter, type RedriveCursor } from '../../lib/ingestion/decide/redrive';
+import { positionOfDeadLetter, type RedriveCursor } from '../../lib/ingestion/decide/redrive';
 import type { ObjectStore } from '../clients/object-store';
-import { type Batch, parseBatch } from '../stream-consumer/batch';
 import { OutcomeLog } from '../stream-consumer/outcome-log';
+import type { FailedRecords, RedriveTarget, SetAsideRecord } from './target';
 
 /** Record that was set aside. */
 export type SetAside = {
@@ -19,24 +19,17 @@ export type SetAside = {
       readonly shardId: string;
       readonly position: string;
     }
-  | {
+  | ({
       readonly kind: 'record';
-      readonly shardId: string;
-      readonly position: string;
-      readonly partitionKey: string;
-      readonly payload: Buffer;
       readonly setAsideAt: EpochSeconds;
       /** True if the results have an answer to it. */
       readonly isAnswered: boolean;
-    }
+    } & SetAsideRecord)
   | { readonly kind: 'unreadable'; readonly problem: string }
 );
 
 /** Number of keys in a whole page of a listing. */
 const PAGE = 1000;
-
-/** Fields of records in a batch: their order is that of their partition keys. */
-const RECORD_FIELDS = { id: { kind: 'sequence-number' }, key: { kind: 'partition-key' } } as const;
 
 /**
  * Yields the records of a stream that were set aside, dead letters and failed batches, shard by shard, each shard's in the order in which the
@@ -44,32 +37,33 @@ const RECORD_FIELDS = { id: { kind: 'sequence-number' }, key: { kind: 'partition
  */
 export async function* candidates(
   store: ObjectStore,
-  streamName: string,
+  target: RedriveTarget,
   from: RedriveCursor | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<SetAside> {
-  const letters = deadLettersOfStream(streamName);
+  const letters = deadLettersOfStream(target.streamName);
   const mappings = await foldersBelow(store, FAILED_BATCHES_PREFIX, signal);
   const folders = mappings.map((mapping) => `${FAILED_BATCHES_PREFIX}${mapping}/`);
-  const shards = new Set(await foldersBelow(store, letters, signal));
-  for (const folder of folders) for (const shard of await foldersBelow(store, folder, signal)) shards.add(shard);
+  const shards = new Set([...(await foldersBelow(store, letters, signal)), ...(await target.shards())]);
+  for (const folder of folders)
+    for (const shard of await foldersBelow(store, folder, signal)) if (target.isShard(shard)) shards.add(shard);
   for (const shardId of [...shards].sort()) {
     if (from !== undefined && shardId < from.shardId) continue;
     const start = from !== undefined && shardId === from.shardId ? from : { letter: '', batch: '', records: 0 };
     const place = { shardId, letter: start.letter, batch: start.batch, records: start.records };
-    yield* ofShard(store, { streamName, letters: `${letters}${shardId}/`, folders, place }, signal);
+    yield* ofShard(store, { target, letters: `${letters}${shardId}/`, folders, place }, signal);
   }
 }
 
 async function* ofShard(
   store: ObjectStore,
   {
-    streamName,
+    target,
     letters,
     folders,
     place: start,
   }: {
-    readonly streamName: string;
+    readonly target: RedriveTarget;
     readonly letters: string;
     readonly folders: readonly string[];
     readonly place: SetAside['after'];
@@ -89,7 +83,7 @@ async function* ofShard(
       ? { kind: 'unreadable', source, after: place, problem: 'its name has no sequence number' }
       : { kind: 'letter', source, after: place, shardId, position };
   };
-  for await (const { last, entries } of batchesOfShard(store, { streamName, shardId, folders }, start.batch, signal)) {
+  for await (const { last, entries } of batchesOfShard(store, { target, shardId, folders }, start.batch, signal)) {
     for (const [index, entry] of entries.entries()) {
       if (index < place.records) continue;
       while (letter.done !== true && (positionOfDeadLetter(letter.value) ?? '') <= (entry.position ?? ''))
@@ -115,13 +109,15 @@ interface Entry {
  */
 async function* batchesOfShard(
   store: ObjectStore,
-  { streamName, shardId, folders }: { streamName: string; shardId: string; folders: readonly string[] },
+  { target, shardId, folders }: { target: RedriveTarget; shardId: string; folders: readonly string[] },
   after: string,
   signal?: AbortSignal,
 ): AsyncGenerator<{ readonly last: string; readonly entries: readonly Entry[] }> {
   const keys: string[] = [];
-  for (const folder of folders)
-    for await (const key of keysBelow(store, `${folder}${shardId}/`, '', signal)) keys.push(key);
+  for (const folder of folders) {
+    const { prefix, mayHold } = target.failedBatches(folder, shardId);
+    for await (const key of keysBelow(store, prefix, '', signal)) if (mayHold(key)) keys.push(key);
+  }
   const nameOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
   const byName = (one: string, other: string): number =>
     nameOf(one) < nameOf(other) ? -1 : nameOf(one) > nameOf(other) ? 1 : 0;
@@ -134,47 +130,44 @@ async function* batchesOfShard(
     const group: string[] = [];
     while (left.length > 0 && secondOf(left[0]!) === second) group.push(left.shift()!);
     const entries: Entry[] = [];
-    for (const key of group) entries.push(...(await readBatch(store, streamName, key, signal)));
+    for (const key of group) entries.push(...(await readBatch(store, { target, shardId }, key, signal)));
     entries.sort((one, other) => ((one.position ?? '') < (other.position ?? '') ? -1 : 1));
     yield { last: group.at(-1)!, entries };
   }
 }
 
-/** Reads a failed batch, and the outcomes of its records; nothing for a batch of another stream. */
+/** Reads the records of a shard in a failed batch, and their outcomes; nothing for a batch of another source. */
 async function readBatch(
   store: ObjectStore,
-  streamName: string,
+  { target, shardId }: { readonly target: RedriveTarget; readonly shardId: string },
   source: string,
   signal?: AbortSignal,
 ): Promise<Entry[]> {
-  const unreadable = (problem: string): Entry[] => [{ found: { kind: 'unreadable', source, problem } }];
   const text = await store.get(source, signal);
   // Deleted since it was listed.
   if (text === undefined) return [];
-  let batch: Batch | undefined;
-  let setAsideAt: EpochSeconds;
+  let failed: FailedRecords | undefined;
   const lines = new Map<string, RecordResult>();
   try {
-    const failed = parseFailedBatch(text);
-    if (failed.streamName !== streamName) return [];
-    setAsideAt = failed.failedAt;
-    batch = parseBatch(failed.event as Parameters<typeof parseBatch>[0], RECORD_FIELDS);
-    if (batch === undefined) return [];
-    const { objects } = await new OutcomeLog(store).find(batch, false, signal);
-    for (const line of [...objects.values()].flat()) lines.set(line.position, line);
+    failed = target.parse(text);
+    for (const batch of failed?.batches ?? []) {
+      if (batch.shardId !== shardId) continue;
+      const { objects } = await new OutcomeLog(store).find(batch, false, signal);
+      for (const line of [...objects.values()].flat()) lines.set(line.position, line);
+    }
   } catch (error) {
-    if (error instanceof InputError) return unreadable(error.message);
+    if (error instanceof InputError) return [{ found: { kind: 'unreadable', source, problem: error.message } }];
     throw error;
   }
-  const { shardId } = batch;
-  return batch.records.map(({ position, partitionKey, payload }) => {
+  if (failed === undefined) return [];
+  const setAsideAt = failed.failedAt;
+  const records = failed.batches.flatMap((batch) => (batch.shardId === shardId ? batch.records : []));
+  return records.map(({ position, partitionKey, payload, kafkaRecord }) => {
     const line = lines.get(position);
     // A line of a dead letter whose object was not written any more is no answer.
     const isAnswered = line !== undefined && line.deadLetter === null;
-    return {
-      position,
-      found: { kind: 'record', source, shardId, position, partitionKey, payload, setAsideAt, isAnswered },
-    };
+    const record = { shardId, position, partitionKey, payload, ...(kafkaRecord !== undefined && { kafkaRecord }) };
+    return { position, found: { kind: 'record', source, ...record, setAsideAt, isAnswered } };
   });
 }
 

@@ -6,7 +6,6 @@ import {
   leavesRecord,
   MAX_NAMED_SKIPS,
   parseRedriveRequest,
-  REDRIVE_TAG,
   type NamedSkip,
   type RedriveCursor,
   type RedriveReport,
@@ -14,29 +13,40 @@ import {
 } from '../../lib/ingestion/decide/redrive';
 import type { ObjectStore } from '../clients/object-store';
 import type { PutOutcome, RequestStream } from '../clients/request-stream';
-import { aggregateOne, tagValues } from '../stream-consumer/aggregated-record';
 import { backoffMilliseconds } from '../stream-consumer/backoff';
 import { inBoundedParallel } from '../stream-consumer/bounded-parallel';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
 import type { Sleep } from '../support/sleep';
 import { candidates, type SetAside } from './candidates';
-import { Claims, type RecordPlace } from './claims';
+import { Claims } from './claims';
+import { streamTarget } from './stream-target';
+import type { RedriveTarget, SetAsideRecord } from './target';
 
-export interface RedriveDependencies {
-  readonly streamName: string;
+interface CommonDependencies {
   readonly store: ObjectStore;
-  readonly stream: RequestStream;
   readonly clock: WallClock;
   readonly sleep: Sleep;
   /** Returns a number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
-  /** Maximum size of a record of the stream, its partition key included, bytes. */
-  readonly maxRecordBytes: number;
   /** Time for which the stream keeps records. */
   readonly retentionSeconds: number;
 }
+
+export interface RedriveDependencies extends CommonDependencies {
+  readonly streamName: string;
+  readonly stream: RequestStream;
+  /** Maximum size of a record of the stream, its partition key included, bytes. */
+  readonly maxRecordBytes: number;
+}
+
+export interface RedriverDependencies extends CommonDependencies {
+  readonly target: RedriveTarget;
+}
+
+/** Redrive function. */
+export type Redriver = (event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<RedriveReport>;
 
 /** Records that are worked on together, at most; one such part ends before the function does. */
 const MAX_CHUNK = 200;
@@ -51,10 +61,8 @@ const END_SECONDS = 30;
 const THROTTLED_SECONDS = 15;
 
 /** Record that is read, and may be claimed. */
-interface Ready extends RecordPlace {
+interface Ready extends SetAsideRecord {
   readonly source: string;
-  readonly partitionKey: string;
-  readonly payload: Buffer;
   /** Generation of the claim. */
   readonly generation: number;
 }
@@ -73,16 +81,20 @@ type Judged =
     }
   | { readonly kind: 'other' };
 
+/** Redrive function of a Kinesis stream. */
+export function createHandler(dependencies: RedriveDependencies): Redriver {
+  return createRedriver({ ...dependencies, target: streamTarget(dependencies) });
+}
+
 /**
- * Puts records without an answer into their stream again, at a bounded rate, and reports them: parse, walk, claim, put, settle.
+ * Puts records without an answer into their stream or topic again, at a bounded rate, and reports them: parse, walk, claim, put, settle.
  *
  * A record is claimed by a marker before it is put, and has a tag with the marker's name in the stream: a redrive that is repeated, runs
  * twice at once, or dies at any point puts it once. The function returns before its time ends, with the place to go on.
  */
-export function createHandler(
-  dependencies: RedriveDependencies,
-): (event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<RedriveReport> {
-  const { clock, logger, store, stream, streamName, sleep } = dependencies;
+export function createRedriver(dependencies: RedriverDependencies): Redriver {
+  const { clock, logger, store, target, sleep } = dependencies;
+  const { streamName } = target;
   const claims = new Claims(store, streamName, dependencies.retentionSeconds, clock);
 
   /** Reads a candidate and its markers. */
@@ -91,8 +103,7 @@ export function createHandler(
     if (candidate.kind === 'unreadable')
       return { kind: 'skip', source, reason: 'unreadable', detail: candidate.problem };
     const { shardId, position } = candidate;
-    let partitionKey: string;
-    let payload: Buffer;
+    let content: Pick<SetAsideRecord, 'partitionKey' | 'payload' | 'kafkaRecord'>;
     if (candidate.kind === 'letter') {
       const text = await store.get(source);
       // Deleted since it was listed.
@@ -100,8 +111,8 @@ export function createHandler(
       try {
         const letter = parseDeadLetter(text);
         if (letter.at < since) return { kind: 'other' };
-        partitionKey = letter.partitionKey;
-        payload = Buffer.from(letter.payloadBase64, 'base64');
+        const { partitionKey, payloadBase64, kafkaRecord } = letter;
+        content = { partitionKey, payload: Buffer.from(payloadBase64, 'base64'), kafkaRecord };
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
         return { kind: 'skip', source, reason: 'unreadable', detail: error.message };
@@ -109,7 +120,7 @@ export function createHandler(
     } else {
       if (candidate.setAsideAt < since) return { kind: 'other' };
       if (candidate.isAnswered) return { kind: 'skip', source, reason: 'answered' };
-      ({ partitionKey, payload } = candidate);
+      content = candidate;
     }
     let found: Awaited<ReturnType<Claims['look']>>;
     try {
@@ -119,13 +130,12 @@ export function createHandler(
       return { kind: 'skip', source, reason: 'unreadable', detail: error.message };
     }
     const { step, generation } = found;
-    const record = { shardId, position, source, partitionKey, payload, generation: generation + 1 };
+    const { partitionKey, payload, kafkaRecord } = content;
+    const record = { shardId, position, source, partitionKey, payload, kafkaRecord, generation: generation + 1 };
     if (step.kind === 'skip') return { kind: 'skip', source, reason: step.reason, record };
     if (step.kind === 'look') return { kind: 'look', record, from: step.from, to: step.to };
-    const bytes = framed(claims, record).length + Buffer.byteLength(partitionKey);
-    if (bytes <= dependencies.maxRecordBytes) return { kind: 'ready', record };
-    const detail = `${bytes} bytes of at most ${dependencies.maxRecordBytes}`;
-    return { kind: 'skip', source, reason: 'too-large', detail, record };
+    const unfit = target.unfit(record, claims.nameOf(record));
+    return unfit === undefined ? { kind: 'ready', record } : { kind: 'skip', source, ...unfit, record };
   }
 
   /** Looks for records of abandoned claims in the stream; those that are there are settled. */
@@ -136,9 +146,9 @@ export function createHandler(
     const to = Math.max(...looks.map((one) => one.to));
     const wanted = new Set(looks.map(({ record }) => claims.nameOf(record)));
     const found = new Map<string, { readonly shardId: string; readonly sequenceNumber: string }>();
-    const keys = looks.map(({ record }) => record.partitionKey);
-    for await (const { data, ...place } of stream.arrivals(keys, from, to)) {
-      for (const name of tagValues(Buffer.from(data), REDRIVE_TAG)) if (wanted.has(name)) found.set(name, place);
+    const records = looks.map(({ record }) => record);
+    for await (const { names, ...place } of target.arrivals(records, from, to)) {
+      for (const name of names) if (wanted.has(name)) found.set(name, place);
       if (found.size === wanted.size) break;
     }
     const settled: Judged[] = [];
@@ -160,19 +170,14 @@ export function createHandler(
     record: Ready,
     after: string | undefined,
     turn: () => Promise<void>,
-  ): Promise<{ readonly reason: SkipReason } | { readonly sequenceNumber: string }> {
+  ): Promise<{ readonly reason: SkipReason; readonly detail?: string } | { readonly sequenceNumber: string }> {
     await turn();
     if (!(await claims.claim(record, record.generation, record.source))) return { reason: 'in-progress' };
     const until = clock.now() + THROTTLED_SECONDS;
-    const data = framed(claims, record);
     for (let attempt = 1; ; attempt++) {
       let outcome: PutOutcome;
       try {
-        outcome = await stream.put({
-          partitionKey: record.partitionKey,
-          data,
-          ...(after !== undefined && { after }),
-        });
+        outcome = await target.put(record, claims.nameOf(record), after);
       } catch (error) {
         await claims.settle(record, record.generation, record.source, undefined);
         throw error;
@@ -188,6 +193,10 @@ export function createHandler(
       if (outcome.kind === 'unknown') {
         logger.warn('no answer from the stream', { source: record.source, error: outcome.error });
         return { reason: 'unconfirmed' };
+      }
+      if (outcome.kind === 'too-large') {
+        await claims.settle(record, record.generation, record.source, undefined);
+        return { reason: 'too-large', detail: outcome.detail };
       }
       if (clock.now() >= until) {
         await claims.settle(record, record.generation, record.source, undefined);
@@ -237,10 +246,13 @@ export function createHandler(
         counts.found += 1;
         if (one.kind === 'skip') {
           skip(one.source, one.reason, one.detail);
-          if (one.reason === 'in-progress' && one.record !== undefined) held.add(one.record.partitionKey);
-        } else if (held.has(one.record.partitionKey)) skip(one.record.source, 'behind');
+          if (one.reason === 'in-progress' && one.record !== undefined) held.add(target.laneOf(one.record));
+          continue;
+        }
+        const lane = target.laneOf(one.record);
+        if (held.has(lane)) skip(one.record.source, 'behind');
         else if (dryRun) counts.redriven += 1;
-        else lanes.set(one.record.partitionKey, [...(lanes.get(one.record.partitionKey) ?? []), one.record]);
+        else lanes.set(lane, [...(lanes.get(lane) ?? []), one.record]);
       }
       await inBoundedParallel([...lanes], async ([key, records]) => {
         let after: string | undefined;
@@ -254,8 +266,8 @@ export function createHandler(
             counts.redriven += 1;
             after = outcome.sequenceNumber;
           } else {
-            skip(record.source, outcome.reason);
-            held.add(key);
+            skip(record.source, outcome.reason, outcome.detail);
+            if (outcome.reason !== 'too-large') held.add(key);
           }
         }
       });
@@ -265,7 +277,7 @@ export function createHandler(
     let chunk: SetAside[] = [];
     let place: SetAside['after'] | undefined;
     let isAtEnd = true;
-    for await (const candidate of candidates(store, streamName, cursor)) {
+    for await (const candidate of candidates(store, target, cursor)) {
       chunk.push(candidate);
       if (chunk.length < chunkSize) continue;
       await work(chunk);
@@ -286,8 +298,3 @@ export function createHandler(
 
 /** Partition keys that a cursor carries on, at most. */
 const MAX_HELD_KEYS = 1000;
-
-/** Returns a record as it goes into the stream: its payload unchanged, with its name as a tag. */
-function framed(claims: Claims, { partitionKey, payload, ...place }: Ready): Buffer {
-  return aggregateOne({ partitionKey, data: payload }, { name: REDRIVE_TAG, value: claims.nameOf(place) });
-}

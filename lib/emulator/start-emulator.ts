@@ -178,12 +178,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
             ]),
           log,
         });
+  const { kafkaBroker } = options;
   const quotas = new ServiceQuotas(options.quotas ?? {});
   const sageMaker = { models, modelPackages, configs, endpoints, components, reservations, trainingJobs };
   const server = await listen({
     port: options.port,
     handler: (request) =>
-      route({ driver, emulator, sageMaker, invocations, scaling, alarms, provisioner, quotas }, request),
+      route({ driver, emulator, sageMaker, invocations, scaling, alarms, provisioner, quotas, kafkaBroker }, request),
     onError: (error, request) => replyToError(log, error, request),
   });
   driver.start(emulator);

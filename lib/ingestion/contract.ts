@@ -51,6 +51,53 @@ export const REDRIVE_ENVIRONMENT = {
   retentionSeconds: 'TIDEGATE_RETENTION_SECONDS',
 } as const;
 
+/** Environment variables of the redrive function of a Kafka topic. */
+export const KAFKA_REDRIVE_ENVIRONMENT = {
+  /** Consumer group of the ingestion: name of its results. */
+  consumerGroupId: 'TIDEGATE_CONSUMER_GROUP_ID',
+  /** Name of the topic that the records came from and go to. */
+  topicName: 'TIDEGATE_TOPIC_NAME',
+  /** Connection to the cluster, a text of `parseKafkaConnection`. */
+  connection: 'TIDEGATE_KAFKA_CONNECTION',
+  /** Name of the consumer function, which failed batches name. */
+  consumerName: 'TIDEGATE_CONSUMER_NAME',
+  /** Name of the bucket with dead letters and failed batches. */
+  resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
+  /** Time for which the topic keeps records, seconds. */
+  retentionSeconds: 'TIDEGATE_RETENTION_SECONDS',
+} as const;
+
+/** Connection of a client to a Kafka cluster: to the brokers of an MSK cluster, or to those that are named. */
+export interface KafkaConnection {
+  readonly clusterArn?: string;
+  /** Brokers as `host:port`. */
+  readonly bootstrapServers?: readonly string[];
+  /** `IAM`, `NONE`, or the type of Lambda's `SourceAccessConfiguration`. */
+  readonly mechanism: string;
+  /** Secret with the credentials. */
+  readonly secretArn?: string;
+  /** Secret with the certificate of the authority that signed those of the brokers. */
+  readonly rootCaSecretArn?: string;
+}
+
+/** Parses the connection that the construct passes in the environment; throws an {@link InputError} that names the invalid members. */
+export function parseKafkaConnection(text: string): KafkaConnection {
+  return parseJson(KAFKA_REDRIVE_ENVIRONMENT.connection, text, 'an object', (root) => {
+    const member = (name: 'clusterArn' | 'secretArn' | 'rootCaSecretArn') => {
+      const value = root.at(name).optional((node) => node.text());
+      return value === undefined ? {} : { [name]: value };
+    };
+    const bootstrapServers = root.at('bootstrapServers').optional((list) => list.items().map((one) => one.text()));
+    return {
+      ...member('clusterArn'),
+      ...(bootstrapServers === undefined ? {} : { bootstrapServers }),
+      mechanism: root.at('mechanism').text(),
+      ...member('secretArn'),
+      ...member('rootCaSecretArn'),
+    };
+  });
+}
+
 /** Environment variables of the function that delivers results; one of `streamArn` and `eventBusArn` is set. */
 export const RESULT_SINK_ENVIRONMENT = {
   /** Name of the bucket of the results. */

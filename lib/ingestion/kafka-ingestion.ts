@@ -13,6 +13,7 @@ import {
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
   INGESTION_ENVIRONMENT,
+  KAFKA_REDRIVE_ENVIRONMENT,
   MEASUREMENTS_PREFIX,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
@@ -27,7 +28,12 @@ import {
   type KafkaIngestionProps,
   kafkaSettings,
 } from './kafka-ingestion-props';
+import { clientStatements, connectionText, networkOf } from './kafka-client-function';
 import type { KafkaSource } from './kafka-source';
+import { grantRedriveFunction, redriveFunction } from './redrive-function';
+
+/** Retention of a topic of which nothing is known: the default of Kafka's `log.retention.hours`. */
+const DEFAULT_TOPIC_RETENTION = Duration.days(7);
 
 /**
  * Kafka topic of requests with the model's responses in S3: each record is sent to the endpoint as it is, records of one key strictly in order, and
@@ -67,6 +73,12 @@ export class KafkaIngestion extends Construct {
 
   /** Event source mapping between topic and consumer. */
   public readonly eventSourceMapping: lambda.EventSourceMapping;
+
+  /**
+   * Function that puts dead letters and failed batches into the topic again, for `tidegate redrive`; undefined for a cluster whose network is not known
+   * (`KafkaSource.msk` without `vpc`).
+   */
+  public readonly redriver?: lambda.Function;
 
   public constructor(scope: Construct, id: string, props: KafkaIngestionProps) {
     super(scope, id);
@@ -133,6 +145,8 @@ export class KafkaIngestion extends Construct {
     if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
     for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
 
+    if (source.isReachable) this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION);
+
     if (topic.create !== undefined) {
       const created = new msk.CfnTopic(this, 'Topic', {
         clusterArn: source.clusterArn!,
@@ -143,6 +157,20 @@ export class KafkaIngestion extends Construct {
       });
       this.eventSourceMapping.node.addDependency(created);
     }
+  }
+
+  /**
+   * Allows a principal to redrive: to find the function in the stack and to invoke it.
+   *
+   * @param grantee principal of an operator
+   * @throws InputError where there is no such function
+   */
+  public grantRedrive(grantee: iam.IGrantable): iam.Grant {
+    if (this.redriver !== undefined) return grantRedriveFunction(grantee, this.redriver);
+    throw new InputError(
+      `${this.node.path}: there is no function that redrives, because the network of the cluster is not known; give KafkaSource.msk a vpc and ` +
+        'securityGroups that may connect to the brokers',
+    );
   }
 
   /**
@@ -215,6 +243,45 @@ export class KafkaIngestion extends Construct {
       period: Duration.minutes(1),
       ...options,
     });
+  }
+
+  /** Creates the function that redrives, as a client of the cluster. */
+  private createRedriver(retention: Duration): lambda.Function {
+    const { source, topicName, consumerGroupId } = this;
+    const groups = `${consumerGroupId}-redrive-`;
+    const isIam = source.authentication.mechanism === 'IAM';
+    const groupArn = isIam ? source.resourceArn('group', `${groups}*`) : undefined;
+    const redriver = redriveFunction(this, {
+      handlerName: 'kafka-redrive',
+      description: 'Puts dead letters and failed batches into the topic again, on request',
+      bucket: this.resultsBucket,
+      network: networkOf(source),
+      environment: {
+        [KAFKA_REDRIVE_ENVIRONMENT.consumerGroupId]: consumerGroupId,
+        [KAFKA_REDRIVE_ENVIRONMENT.topicName]: topicName,
+        [KAFKA_REDRIVE_ENVIRONMENT.connection]: connectionText(this, source),
+        [KAFKA_REDRIVE_ENVIRONMENT.consumerName]: this.consumer.functionName,
+        [KAFKA_REDRIVE_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
+        [KAFKA_REDRIVE_ENVIRONMENT.retentionSeconds]: String(retention.toSeconds()),
+      },
+      statements: [
+        ...clientStatements(source, topicName, ['kafka-cluster:ReadData', 'kafka-cluster:WriteData']),
+        ...(groupArn === undefined
+          ? []
+          : [
+              new iam.PolicyStatement({
+                sid: 'LookIntoTopic',
+                actions: ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'],
+                resources: [groupArn],
+              }),
+            ]),
+      ],
+      ...(groupArn !== undefined && {
+        wildcards: { resources: [groupArn], reason: 'Each look into the topic has a consumer group of its own.' },
+      }),
+    });
+    for (const { encryptionKey } of source.secrets) encryptionKey?.grantDecrypt(redriver);
+    return redriver;
   }
 
   /** ARNs by which Lambda, with the consumer's role, reads the topic. */

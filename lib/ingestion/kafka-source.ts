@@ -78,6 +78,28 @@ export interface MskSourceProps {
    * @default KafkaAuthentication.iam()
    */
   readonly authentication?: KafkaAuthentication;
+
+  /**
+   * VPC from which functions of the ingestion reach the brokers: the one that redrives, and sinks on a topic. The event source mapping finds the
+   * network of the cluster by itself.
+   *
+   * @default - no such functions
+   */
+  readonly vpc?: ec2.IVpc;
+
+  /**
+   * Subnets of the VPC. They need a way to S3, Amazon MSK, CloudWatch Logs and, with a secret, Secrets Manager (endpoints or NAT).
+   *
+   * @default - the private subnets
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+
+  /**
+   * Security groups of the functions, which may connect to the brokers; needed with a VPC.
+   *
+   * @default - none
+   */
+  readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
 /** Kafka cluster outside Amazon MSK. */
@@ -128,6 +150,8 @@ export class KafkaSource {
           'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7',
       );
     }
+    const problems = checkNetwork(props);
+    if (problems.length > 0) throw new InputError(problems.join('; '));
     if (props.serverless === true && authentication.mechanism !== 'IAM') {
       throw new InputError(
         `authentication is ${authentication.mechanism}; MSK Serverless has IAM only: leave it out, or use a provisioned cluster`,
@@ -137,6 +161,7 @@ export class KafkaSource {
       clusterArn,
       canCreateTopics: props.serverless !== true,
       accessConfigurations: [],
+      network: networkOf(props),
     });
   }
 
@@ -152,6 +177,7 @@ export class KafkaSource {
       canCreateTopics: false,
       rootCaCertificate: props.rootCaCertificate,
       isInVpc: props.vpc !== undefined,
+      network: networkOf(props),
       accessConfigurations: [
         ...subnets.map((id) => ({ type: VPC_SUBNET, uri: `subnet:${id}` })),
         ...groups.map(({ securityGroupId }) => ({
@@ -183,6 +209,23 @@ export class KafkaSource {
   /** True where Lambda connects from a VPC. */
   public readonly isInVpc: boolean;
 
+  /**
+   * True where functions of the ingestion can connect to the brokers: over the internet, or from a VPC that is given.
+   */
+  public readonly isReachable: boolean;
+
+  /** VPC from which functions connect to the brokers; undefined over the internet, and where it is not known. */
+  public readonly vpc?: ec2.IVpc;
+
+  /** Subnets of the VPC. */
+  public readonly vpcSubnets?: ec2.SubnetSelection;
+
+  /** Security groups of the functions in the VPC. */
+  public readonly securityGroups?: ec2.ISecurityGroup[];
+
+  /** Secret with the certificate of the authority that signed those of the brokers; undefined without one. */
+  public readonly rootCaCertificate?: secretsmanager.ISecret;
+
   private constructor(
     /** Way in which Lambda proves who it is. */
     public readonly authentication: KafkaAuthentication,
@@ -193,6 +236,11 @@ export class KafkaSource {
     this.bootstrapServers = settings.bootstrapServers;
     this.canCreateTopics = settings.canCreateTopics;
     this.isInVpc = settings.isInVpc ?? settings.clusterArn !== undefined;
+    this.vpc = settings.network?.vpc;
+    this.vpcSubnets = settings.network?.vpcSubnets;
+    this.securityGroups = settings.network?.securityGroups;
+    this.rootCaCertificate = settings.rootCaCertificate;
+    this.isReachable = !this.isInVpc || this.vpc !== undefined;
     this.secrets = [secret, settings.rootCaCertificate].filter((one) => one !== undefined);
     this.accessConfigurations = [
       ...(secret === undefined
@@ -224,10 +272,33 @@ interface KafkaSourceSettings {
   readonly accessConfigurations: lambda.SourceAccessConfiguration[];
   readonly rootCaCertificate?: secretsmanager.ISecret;
   readonly isInVpc?: boolean;
+  readonly network?: NetworkProps;
+}
+
+/** Network from which functions connect to the brokers. */
+interface NetworkProps {
+  readonly vpc?: ec2.IVpc;
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  readonly securityGroups?: ec2.ISecurityGroup[];
+}
+
+function networkOf({ vpc, vpcSubnets, securityGroups }: NetworkProps): NetworkProps {
+  return { vpc, vpcSubnets, securityGroups };
+}
+
+function checkNetwork({ vpc, vpcSubnets, securityGroups = [] }: NetworkProps): string[] {
+  const problems: string[] = [];
+  if (vpc !== undefined && securityGroups.length === 0) {
+    problems.push('vpc is given without securityGroups; give one that may connect to the brokers');
+  }
+  if (vpc === undefined && (securityGroups.length > 0 || vpcSubnets !== undefined)) {
+    problems.push('securityGroups and vpcSubnets have no effect without vpc; give vpc, or leave them out');
+  }
+  return problems;
 }
 
 function checkSelfManaged(props: SelfManagedKafkaProps): string[] {
-  const { bootstrapServers, authentication, vpc, securityGroups = [] } = props;
+  const { bootstrapServers, authentication, vpc } = props;
   const problems: string[] = [];
   if (bootstrapServers.length < 1 || bootstrapServers.length > 10) {
     problems.push(`bootstrapServers has ${bootstrapServers.length} brokers; give 1 to 10`);
@@ -242,11 +313,5 @@ function checkSelfManaged(props: SelfManagedKafkaProps): string[] {
   if (authentication.mechanism === 'NONE' && vpc === undefined) {
     problems.push('authentication is network() without a VPC: anybody could connect; give a secret or a vpc');
   }
-  if (vpc !== undefined && securityGroups.length === 0) {
-    problems.push('vpc is given without securityGroups; give one that may connect to the brokers');
-  }
-  if (vpc === undefined && (securityGroups.length > 0 || props.vpcSubnets !== undefined)) {
-    problems.push('securityGroups and vpcSubnets have no effect without vpc; give vpc, or leave them out');
-  }
-  return problems;
+  return [...problems, ...checkNetwork(props)];
 }

@@ -75,7 +75,7 @@ export class MskServerlessCluster extends Construct implements ec2.IConnectable 
     });
     cluster.applyRemovalPolicy(props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
     this.clusterArn = cluster.attrArn;
-    this.source = KafkaSource.msk({ clusterArn: this.clusterArn, serverless: true });
+    this.source = KafkaSource.msk({ clusterArn: this.clusterArn, serverless: true, ...networkOf(this, props) });
   }
 }
 
@@ -189,7 +189,7 @@ export class MskCluster extends Construct implements ec2.IConnectable {
     });
     cluster.applyRemovalPolicy(props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
     this.clusterArn = cluster.attrArn;
-    this.source = KafkaSource.msk({ clusterArn: this.clusterArn });
+    this.source = KafkaSource.msk({ clusterArn: this.clusterArn, ...networkOf(this, props) });
     if (!isExpress) this.growStorage(settings);
   }
 
@@ -238,6 +238,11 @@ function clusterSettings(props: MskClusterProps) {
 }
 
 type ClusterSettings = ReturnType<typeof clusterSettings>;
+
+/** Network of functions that are clients of the cluster: that of its brokers. */
+function networkOf({ connections }: ec2.IConnectable, { vpc, vpcSubnets }: MskNetworkProps) {
+  return { vpc, vpcSubnets, securityGroups: connections.securityGroups };
+}
 
 function nameOf(scope: Construct, { clusterName }: MskNetworkProps): string {
   return (

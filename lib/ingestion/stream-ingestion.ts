@@ -1,4 +1,4 @@
-import { Annotations, Duration, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
@@ -7,21 +7,16 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
-import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
-import { grantKeyUse } from '../runtime/dependent-grants';
-import { HandlerFunction } from '../runtime/handler-function';
 import type { IBacklogSource } from '../scaling/backlog-source';
 import {
   BACKLOG_PER_INSTANCE_METRIC,
   BACKLOG_PERIOD_SECONDS,
   DEAD_LETTERS_METRIC,
   DEAD_LETTERS_PREFIX,
-  FAILED_BATCHES_PREFIX,
   INGESTION_ENVIRONMENT,
   MEASUREMENTS_PREFIX,
   MISSING_SHARDS_METRIC,
   OPEN_SHARDS_METRIC,
-  REDRIVEN_PREFIX,
   REDRIVE_ENVIRONMENT,
   RESULTS_PREFIX,
   SHARD_CHANGES_LEFT_METRIC,
@@ -34,6 +29,7 @@ import { checkScaledBacklog } from './decide/in-flight-limit';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
 import { isServerless } from './endpoint-fleets';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
+import { grantRedriveFunction, redriveFunction } from './redrive-function';
 import { shardScaler } from './shard-scaler';
 import { shardPlanOf } from './shard-scaling-props';
 import {
@@ -179,21 +175,24 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     // The results end before the bucket is emptied.
     if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
 
-    this.redriver = new HandlerFunction(this, 'Redrive', {
+    this.redriver = redriveFunction(this, {
       handlerName: 'redrive',
       description: 'Puts dead letters and failed batches into the stream again, on request',
-      timeout: Duration.minutes(5),
-      // A failed batch has up to 6 MB, and several may have failed in one second.
-      memorySize: 512,
+      bucket: this.resultsBucket,
       environment: {
         [REDRIVE_ENVIRONMENT.streamName]: this.stream.streamName,
         [REDRIVE_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
         [REDRIVE_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
         [REDRIVE_ENVIRONMENT.retentionSeconds]: String(settings.retention.toSeconds()),
       },
+      statements: [
+        new iam.PolicyStatement({
+          sid: 'PutAndLook',
+          actions: ['kinesis:PutRecord', 'kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords'],
+          resources: [this.stream.streamArn],
+        }),
+      ],
     });
-    acknowledgeControl(this.redriver, 'LambdaDLQ', 'The function is called synchronously; its caller gets the error.');
-    this.grantRedriver();
     if (props.shardScaling !== undefined && props.shardCount !== undefined) {
       this.shardScaler = shardScaler(this, {
         stream: this.stream,
@@ -209,17 +208,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
    * @param grantee principal of an operator
    */
   public grantRedrive(grantee: iam.IGrantable): iam.Grant {
-    const stack = iam.Grant.addToPrincipal({
-      grantee,
-      actions: ['cloudformation:ListStackResources'],
-      resourceArns: [Stack.of(this).stackId],
-    });
-    const invoke = iam.Grant.addToPrincipal({
-      grantee,
-      actions: ['lambda:InvokeFunction'],
-      resourceArns: [this.redriver.functionArn],
-    });
-    return stack.combine(invoke);
+    return grantRedriveFunction(grantee, this.redriver);
   }
 
   /**
@@ -346,32 +335,5 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       period: Duration.minutes(1),
       ...options,
     });
-  }
-
-  /** Grants the redrive function least privilege: read what was set aside and the results, write markers, put into the stream. */
-  private grantRedriver(): void {
-    const below = (prefix: string): string => this.resultsBucket.arnForObjects(`${prefix}*`);
-    const markers = below(REDRIVEN_PREFIX);
-    const read = [...[RESULTS_PREFIX, DEAD_LETTERS_PREFIX, FAILED_BATCHES_PREFIX].map(below), markers];
-    const policy = new iam.Policy(this, 'RedrivePolicy', {
-      statements: [
-        new iam.PolicyStatement({
-          sid: 'ListObjects',
-          actions: ['s3:ListBucket'],
-          resources: [this.resultsBucket.bucketArn],
-        }),
-        new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
-        new iam.PolicyStatement({ sid: 'WriteMarkers', actions: ['s3:PutObject'], resources: [markers] }),
-        new iam.PolicyStatement({
-          sid: 'PutAndLook',
-          actions: ['kinesis:PutRecord', 'kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords'],
-          resources: [this.stream.streamArn],
-        }),
-      ],
-    });
-    policy.attachToRole(this.redriver.role!);
-    grantKeyUse(this.resultsBucket.encryptionKey, this.redriver, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
-    acknowledgeInlinePolicy(policy);
-    acknowledgeWildcards(policy, read, 'The keys of the objects are not known before they are written.');
   }
 }

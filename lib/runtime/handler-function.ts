@@ -1,16 +1,26 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { InputError } from '../core/errors';
 import { nearestNames } from '../core/nearest';
-import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeLogEncryption } from './acknowledge';
+import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeLogEncryption, acknowledgeRule } from './acknowledge';
+import { dependentStatements } from './dependent-grants';
 
 /** Folder of the bundled handlers, `assets/<name>` at the package root; the relative path is the same from `lib/` and from `build/`. */
 const ASSETS_DIRECTORY = path.join(__dirname, '../../assets');
+
+/** Network of a handler in a VPC. */
+export interface HandlerNetwork {
+  readonly vpc: ec2.IVpc;
+  /** @default - the private subnets */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  readonly securityGroups: ec2.ISecurityGroup[];
+}
 
 /** Properties of {@link HandlerFunction}. */
 export interface HandlerFunctionProps {
@@ -49,6 +59,13 @@ export interface HandlerFunctionProps {
   readonly reservedConcurrentExecutions?: number;
 
   /**
+   * Network of a handler that is a client of servers in a VPC; it needs a way to the AWS APIs that it calls.
+   *
+   * @default - no VPC
+   */
+  readonly network?: HandlerNetwork;
+
+  /**
    * Retention of the log group.
    *
    * @default RetentionDays.ONE_MONTH
@@ -81,6 +98,7 @@ export class HandlerFunction extends lambda.Function {
       description: `Runs the handler ${props.handlerName}`,
     });
     logGroup.grantWrite(role);
+    const interfaces = props.network === undefined ? undefined : networkPolicy(scope, id, role);
 
     super(scope, id, {
       runtime: lambda.Runtime.NODEJS_24_X,
@@ -95,15 +113,20 @@ export class HandlerFunction extends lambda.Function {
       loggingFormat: lambda.LoggingFormat.JSON,
       logGroup,
       role,
+      ...props.network,
     });
+    // Lambda checks the role when it connects the function to the VPC.
+    if (interfaces !== undefined) this.node.addDependency(interfaces);
     acknowledgeLogEncryption(logGroup);
     acknowledgeInlinePolicy(role);
-    acknowledgeControl(
-      this,
-      'LambdaInsideVPC',
-      'The handler calls AWS APIs only, over TLS and with its role; in a VPC each of them needs an endpoint or a NAT gateway, ' +
-        'which cost more than the handler.',
-    );
+    if (props.network === undefined) {
+      acknowledgeControl(
+        this,
+        'LambdaInsideVPC',
+        'The handler calls AWS APIs only, over TLS and with its role; in a VPC each of them needs an endpoint or a NAT gateway, ' +
+          'which cost more than the handler.',
+      );
+    }
     acknowledgeControl(
       this,
       'LambdaTracing',
@@ -118,6 +141,21 @@ export class HandlerFunction extends lambda.Function {
       );
     }
   }
+}
+
+/** Allows Lambda to connect a function to its VPC. */
+function networkPolicy(scope: Construct, id: string, role: iam.Role): iam.Policy {
+  const policy = new iam.Policy(scope, `${id}NetworkPolicy`, {
+    statements: dependentStatements(scope, [{ call: 'lambda:CreateFunction', cases: ['vpc'], arns: {} }]),
+  });
+  policy.attachToRole(role);
+  acknowledgeInlinePolicy(policy);
+  acknowledgeRule(
+    policy,
+    'IAM5[Resource::*]',
+    'The actions on network interfaces, by which Lambda connects the function to its VPC, are checked without a resource.',
+  );
+  return policy;
 }
 
 function assetDirectory(handlerName: string): string {

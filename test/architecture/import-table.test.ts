@@ -157,6 +157,11 @@ const TABLE: readonly Rule[] = [
     may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('scaling'), room('files'), room(own)],
   },
   {
+    name: 'clients of Kafka',
+    applies: /^lambda\/clients\/(kafka-cluster|request-topic)\.ts$/,
+    may: () => [...PURE, /^lambda\/(clients|support)\//, NODE, /^kafkajs$/],
+  },
+  {
     name: 'lambda/clients',
     applies: /^lambda\/clients\//,
     may: () => [...PURE, AWS_SDK, /^lambda\/(clients|support)\//, NODE],

@@ -38,7 +38,11 @@ export interface RouterParts {
   readonly provisioner: Provisioner;
   readonly quotas: ServiceQuotas;
   readonly emulator: Emulator;
+  /** Address of the Kafka broker; undefined without one. */
+  readonly kafkaBroker: string | undefined;
 }
+
+const BOOTSTRAP_BROKERS = /^\/v1\/clusters\/.+\/bootstrap-brokers$/;
 
 /** Routes a request to an AWS service by its target header or path, to CloudFormation, or to a hook of the engine. */
 export async function route(parts: RouterParts, request: HttpRequest): Promise<HttpReply> {
@@ -46,6 +50,7 @@ export async function route(parts: RouterParts, request: HttpRequest): Promise<H
   if (isInvocation(request.path)) return driver.apply((at) => invocations.invoke(request, at));
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') return callService(parts, target, request.body);
+  if (request.method === 'GET' && BOOTSTRAP_BROKERS.test(request.path)) return bootstrapBrokers(parts);
   switch (`${request.method} ${request.path}`) {
     case 'POST /cloudformation':
       return jsonReply(await provisioner.provision(parseJsonObject(request.body)));
@@ -64,6 +69,15 @@ export async function route(parts: RouterParts, request: HttpRequest): Promise<H
     default:
       throw new ServiceError('UnknownOperationException', `no route for ${request.method} ${request.path}`, 404);
   }
+}
+
+/**
+ * Reply of `GetBootstrapBrokers`: the broker stands for every MSK cluster, whose clients have roles.
+ * https://docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-bootstrap-brokers.html
+ */
+function bootstrapBrokers({ kafkaBroker }: RouterParts): HttpReply {
+  if (kafkaBroker !== undefined) return jsonReply({ bootstrapBrokerStringSaslIam: kafkaBroker });
+  throw new ServiceError('NotFoundException', 'this run has no Kafka broker; start it with --ingest kafka', 404);
 }
 
 async function callService(parts: RouterParts, target: string, body: Buffer): Promise<HttpReply> {

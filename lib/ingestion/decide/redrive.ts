@@ -266,7 +266,7 @@ export function decideClaim(
   return { kind: 'look', from, to };
 }
 
-/** Object of a failed batch as Lambda writes it: the batch's event, and the time of its failure. */
+/** Object of a failed batch of a stream as Lambda writes it: the batch's event, and the time of its failure. */
 export interface FailedBatch {
   readonly streamName: string;
   readonly failedAt: EpochSeconds;
@@ -275,14 +275,15 @@ export interface FailedBatch {
 }
 
 /**
- * Parses an object of Lambda's failure destination.
+ * Parses an object of the failure destination of a stream's event source mapping; undefined for one of a topic.
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
  *
  * @throws InputError that names the invalid members; without a payload there is nothing to put
  */
-export function parseFailedBatch(text: string): FailedBatch {
+export function parseFailedBatch(text: string): FailedBatch | undefined {
   return parseJson('the failed batch', text, 'an object', (root) => {
+    if (isOf(root, 'KafkaBatchInfo')) return undefined;
     const arn = root.at('KinesisBatchInfo').at('streamArn').text();
     const payload = root.at('payload').text();
     return {
@@ -291,6 +292,46 @@ export function parseFailedBatch(text: string): FailedBatch {
       event: payload === '' ? undefined : eventOf(payload),
     };
   });
+}
+
+/** Object of a failed batch of a topic as Lambda writes it. */
+export interface FailedTopicBatch {
+  /** Name of the function whose event source mapping gave the batch up. */
+  readonly functionName: string;
+  readonly failedAt: EpochSeconds;
+  /** Event that the function received; undefined where the object has none. */
+  readonly event: unknown;
+}
+
+/**
+ * Parses an object of the failure destination of a topic's event source mapping; undefined for one of a stream.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html
+ *
+ * @throws InputError that names the invalid members
+ */
+export function parseFailedTopicBatch(text: string): FailedTopicBatch | undefined {
+  return parseJson('the failed batch', text, 'an object', (root) => {
+    if (!isOf(root, 'KafkaBatchInfo')) return undefined;
+    const functionArn = root.at('requestContext').at('functionArn').text();
+    const payload = root.at('payload').optional((node) => node.anyText()) ?? '';
+    return {
+      // A version or an alias may follow the name.
+      functionName: functionArn.split(':')[6] ?? '',
+      failedAt: root.at('timestamp').time(),
+      event:
+        payload === ''
+          ? undefined
+          : parseJson('the payload of the failed batch', payload, 'the event of the function', (event) =>
+              event.object(),
+            ),
+    };
+  });
+}
+
+/** True for a failure record of one kind of source. */
+function isOf(root: JsonNode, member: 'KafkaBatchInfo' | 'KinesisBatchInfo'): boolean {
+  return root.at(member).optional(() => true) === true;
 }
 
 function eventOf(payload: string): unknown {

@@ -396,7 +396,7 @@ export const CONTRACTS: readonly Form[] = [
       },
     ],
     (text) => {
-      if (text.includes('KinesisBatchInfo')) return parseBatch(parseFailedBatch(text).event as never, RECORD_FIELDS);
+      if (text.includes('KinesisBatchInfo')) return parseBatch(parseFailedBatch(text)?.event as never, RECORD_FIELDS);
       if (text.includes('skipped'))
         return redriveText({ stack: 's', ingestion: 'i', report: parseRedriveReport(text) });
       return text.includes('state') ? parseRedriveMarker(text, 'm') : parseRedriveRequest(parsedJson(text));

@@ -17,7 +17,7 @@ logger = logging.getLogger("tidegate.emulator")
 URL = os.environ.get("TIDEGATE_EMULATOR_URL", "")
 _address = urlsplit(URL)
 
-FORWARDED_SERVICES = ("sagemaker", "application-autoscaling", "servicequotas")
+FORWARDED_SERVICES = ("sagemaker", "application-autoscaling", "servicequotas", "kafka")
 RESOURCE_TYPES = (
     "AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint",
     "AWS::SageMaker::InferenceComponent", "AWS::SageMaker::ModelPackageGroup",

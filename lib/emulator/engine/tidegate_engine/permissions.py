@@ -8,6 +8,7 @@ import json
 import os
 import re
 import uuid
+from urllib.parse import unquote
 
 from . import clock, emulator
 
@@ -15,6 +16,7 @@ _DENIED: collections.deque = collections.deque(maxlen=1000)
 _INVOKE = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
 _INVOKE_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
                    "invocations-response-stream": "InvokeEndpointWithResponseStream"}
+_BOOTSTRAP_BROKERS = re.compile(r"^/v1/clusters/(.+)/bootstrap-brokers$")
 _SAGEMAKER_RESOURCES = (
     ("InferenceComponentName", "inference-component"), ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("TransformJobName", "transform-job"),
     ("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelPackageGroupName", "model-package-group"),
@@ -203,6 +205,8 @@ def install() -> None:
         invoked = _INVOKE.match(path) if service == "sagemaker" else None
         if invoked:
             return f"sagemaker:{_INVOKE_ACTIONS[invoked.group(2)]}"
+        if service == "kafka" and _BOOTSTRAP_BROKERS.match(path):
+            return "kafka:GetBootstrapBrokers"
         return find_action(service, method, path, headers, body, query_params)
 
     def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
@@ -212,6 +216,9 @@ def install() -> None:
                 return f"arn:aws:sagemaker:{region}:{account_id}:endpoint/{invoked.group(1)}"
             action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
             return sagemaker_arn(action, _json(body), region, account_id)
+        if service == "kafka":
+            found = _BOOTSTRAP_BROKERS.match(path)
+            return unquote(found.group(1)) if found else "*"
         if service == "application-autoscaling":
             action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
             if action.startswith("Describe"):
