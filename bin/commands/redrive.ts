@@ -43,7 +43,7 @@ const EXAMPLES: readonly Example[] = [
 ];
 
 /**
- * `tidegate redrive`: puts dead letters and failed batches of a deployed stream into it again, by the redrive function of its ingestion.
+ * `tidegate redrive`: puts dead letters and failed batches of a deployed stream or topic into it again, by the redrive function of its ingestion.
  *
  * The exit code is 0 when every record is in the stream or has its answer, 1 when some are left (the report has the reasons); bad input, and
  * a stack or function that cannot be reached, are thrown as an InputError (the command line exits with 2).
@@ -134,7 +134,7 @@ function chosenFunction(
   const names = found.map((one) => one.ingestion).join(', ');
   if (found.length === 0)
     throw new InputError(
-      `the stack ${stack} has no function for redrives; name the stack that has a StreamIngestion, and deploy it with this version first`,
+      `the stack ${stack} has no function for redrives; name the stack that has a StreamIngestion, or a KafkaIngestion that knows the network of its cluster, and deploy it with this version first`,
     );
   const matching = ingestion === undefined ? found : found.filter((one) => one.ingestion === ingestion);
   if (matching.length === 1) return matching[0]!;

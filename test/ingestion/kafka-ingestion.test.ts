@@ -1,4 +1,4 @@
-import { App, Duration, Size, Stack } from 'aws-cdk-lib';
+import { App, type CfnElement, Duration, Size, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -6,7 +6,7 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
 import { KafkaAuthentication, KafkaIngestion, type KafkaIngestionProps, KafkaSource } from '../../lib/ingestion';
-import { INGESTION_ENVIRONMENT } from '../../lib/ingestion/contract';
+import { INGESTION_ENVIRONMENT, KAFKA_REDRIVE_ENVIRONMENT, parseKafkaConnection } from '../../lib/ingestion/contract';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
 const PLACE = 'chat/6d5c8f3e-1111-2222-3333-444455556666-7';
@@ -193,7 +193,8 @@ describe('the consumer', () => {
         { Type: 'SERVER_ROOT_CA_CERTIFICATE', URI: { Ref: Match.stringLikeRegexp('^Authority') } },
       ],
     });
-    expect(allowed(template(), 'secretsmanager')).toHaveLength(1);
+    // Those of the consumer and of the function that redrives.
+    expect(allowed(template(), 'secretsmanager')).toHaveLength(2);
     expect(allowed(template(), 'kafka')).toEqual([]);
     expect(allowed(template(), 'ec2').map(([action]) => action)).toContain('ec2:CreateNetworkInterface');
   });
@@ -377,5 +378,121 @@ describe('a source', () => {
       authentication: secret(new Stack(new App(), 'Test')),
     });
     expect(() => source.resourceArn('topic', 'requests')).toThrow("topic 'requests' has no ARN");
+  });
+});
+
+describe('the redrive function', () => {
+  const networkOf = (stack: Stack) => {
+    const vpc = new ec2.Vpc(stack, 'Vpc');
+    return { vpc, securityGroups: [new ec2.SecurityGroup(stack, 'Clients', { vpc })] };
+  };
+  const inVpc = (stack: Stack) => ({ source: KafkaSource.msk({ clusterArn, ...networkOf(stack) }) });
+  const redriver = { Description: Match.stringLikeRegexp('^Puts dead letters and failed batches into the topic') };
+
+  test('knows the topic, the connection and the consumer, and runs in the network of the cluster', () => {
+    const { stack, ingestion, template } = deploy(inVpc);
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      ...redriver,
+      Timeout: 300,
+      VpcConfig: { SubnetIds: Match.anyValue(), SecurityGroupIds: Match.anyValue() },
+      Environment: {
+        Variables: {
+          [KAFKA_REDRIVE_ENVIRONMENT.topicName]: 'requests',
+          [KAFKA_REDRIVE_ENVIRONMENT.consumerGroupId]: ingestion.consumerGroupId,
+          [KAFKA_REDRIVE_ENVIRONMENT.consumerName]: stack.resolve(ingestion.consumer.functionName),
+          [KAFKA_REDRIVE_ENVIRONMENT.connection]: JSON.stringify({ clusterArn, mechanism: 'IAM' }),
+          [KAFKA_REDRIVE_ENVIRONMENT.retentionSeconds]: '604800',
+          [KAFKA_REDRIVE_ENVIRONMENT.resultsBucketName]: stack.resolve(ingestion.resultsBucket.bucketName),
+        },
+      },
+    });
+    expect(stack.getLogicalId(ingestion.redriver!.node.defaultChild as CfnElement)).toMatch(
+      /^RequestsRedrive[0-9A-F]{8}$/,
+    );
+  });
+
+  test('may write to and look into this topic, with consumer groups of its own, and nothing else of the cluster', () => {
+    const { ingestion, template } = deploy(inVpc);
+    const [policy] = Object.values(
+      template().findResources('AWS::IAM::Policy', {
+        Properties: { PolicyName: Match.stringLikeRegexp('RedrivePolicy') },
+      }),
+    );
+    const statements = policy!['Properties'].PolicyDocument.Statement as {
+      Action: string | string[];
+      Resource: unknown;
+    }[];
+    const kafka = statements.flatMap(({ Action, Resource }) =>
+      [Action]
+        .flat()
+        .filter((action) => action.startsWith('kafka'))
+        .map((action) => [action, Resource]),
+    );
+    const groupArn = `arn:aws:kafka:us-east-1:123456789012:group/${PLACE}/${ingestion.consumerGroupId}-redrive-*`;
+    expect(kafka.sort()).toEqual([
+      ['kafka-cluster:AlterGroup', groupArn],
+      ['kafka-cluster:Connect', clusterArn],
+      ['kafka-cluster:DescribeGroup', groupArn],
+      ['kafka-cluster:DescribeTopic', topicArn],
+      ['kafka-cluster:ReadData', topicArn],
+      ['kafka-cluster:WriteData', topicArn],
+      ['kafka:GetBootstrapBrokers', clusterArn],
+    ]);
+  });
+
+  test('connects to a cluster of its own with the secrets, over the internet without a VPC', () => {
+    const { stack, template } = deploy((scope) => ({
+      source: KafkaSource.selfManaged({
+        bootstrapServers: ['broker-1.example.com:9096'],
+        authentication: KafkaAuthentication.scramSha512(secretOf(scope, 'Credentials')),
+        rootCaCertificate: secretOf(scope, 'Authority'),
+      }),
+    }));
+    const [found] = Object.values(template().findResources('AWS::Lambda::Function', { Properties: redriver }));
+    expect(found!['Properties'].VpcConfig).toBeUndefined();
+    const text = stack.resolve(found!['Properties'].Environment.Variables[KAFKA_REDRIVE_ENVIRONMENT.connection]);
+    const joined = (text as { 'Fn::Join': [string, (string | object)[]] })['Fn::Join'][1]
+      .map((part) => (typeof part === 'string' ? part : JSON.stringify(part).replaceAll('"', "'")))
+      .join('');
+    expect(parseKafkaConnection(joined)).toEqual({
+      bootstrapServers: ['broker-1.example.com:9096'],
+      mechanism: 'SASL_SCRAM_512_AUTH',
+      secretArn: expect.stringContaining('Credentials'),
+      rootCaSecretArn: expect.stringContaining('Authority'),
+    });
+  });
+
+  test('can be found and called by an operator', () => {
+    const { stack, ingestion, template } = deploy(inVpc);
+    ingestion.grantRedrive(new iam.Role(stack, 'Operator', { assumedBy: new iam.AccountRootPrincipal() }));
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyName: Match.stringLikeRegexp('^OperatorDefaultPolicy'),
+      PolicyDocument: {
+        Statement: [
+          { Action: 'cloudformation:ListStackResources', Effect: 'Allow', Resource: { Ref: 'AWS::StackId' } },
+          {
+            Action: 'lambda:InvokeFunction',
+            Effect: 'Allow',
+            Resource: stack.resolve(ingestion.redriver!.functionArn),
+          },
+        ],
+      },
+    });
+  });
+
+  test('is not there where nobody says from where the brokers can be reached, and the way out is named', () => {
+    const { stack, ingestion } = deploy();
+    expect(ingestion.redriver).toBeUndefined();
+    const operator = new iam.Role(stack, 'Operator', { assumedBy: new iam.AccountRootPrincipal() });
+    expect(() => ingestion.grantRedrive(operator)).toThrow(/give KafkaSource.msk a vpc and securityGroups/);
+  });
+
+  test('needs security groups with a VPC, and a VPC with security groups', () => {
+    expect(() =>
+      deploy((stack) => ({ source: KafkaSource.msk({ clusterArn, vpc: new ec2.Vpc(stack, 'Vpc') }) })),
+    ).toThrow(/vpc is given without securityGroups/);
+    expect(() => deploy(() => ({ source: KafkaSource.msk({ clusterArn, vpcSubnets: {} }) }))).toThrow(
+      /have no effect without vpc/,
+    );
   });
 });

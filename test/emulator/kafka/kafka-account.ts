@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request as forward, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -56,6 +56,8 @@ exports.handler = async (event) => {
 /** Account with a real Kafka broker, and a place to which handlers report. */
 export class KafkaAccount {
   public readonly invocations: Invocation[] = [];
+  /** Answers the invocations of every SageMaker endpoint. */
+  public inference: (body: Buffer) => InferenceReply = () => ({ status: 503, body: {} });
   /** Called before an invocation counts; while it does not resolve, the handler waits. */
   public onInvocation: (invocation: Invocation) => Promise<void> | void = () => undefined;
   public readonly cloudFormation: CloudFormationClient;
@@ -64,6 +66,7 @@ export class KafkaAccount {
   private constructor(
     private readonly directory: string,
     private readonly observer: Server,
+    private readonly endpoints: Server,
     public broker: KafkaBroker,
     public emulator: RunningEmulator,
     public readonly engine: Engine,
@@ -100,10 +103,12 @@ export class KafkaAccount {
     const emulator = await startServices(0);
     const observer = createServer();
     await new Promise<void>((resolve) => observer.listen(0, '127.0.0.1', resolve));
+    const endpoints = createServer();
+    await new Promise<void>((resolve) => endpoints.listen(0, '127.0.0.1', resolve));
     const engine = await startEngine({
       port: 0,
       clock,
-      emulatorUrl: emulator.url,
+      emulatorUrl: `http://127.0.0.1:${(endpoints.address() as AddressInfo).port}`,
       dataDirectory: directory,
       python,
       projectDirectory,
@@ -112,6 +117,7 @@ export class KafkaAccount {
     const account = new KafkaAccount(
       directory,
       observer,
+      endpoints,
       broker,
       emulator,
       engine,
@@ -120,6 +126,7 @@ export class KafkaAccount {
       startBroker,
       startServices,
     );
+    endpoints.on('request', (request, response) => account.answer(request, response));
     observer.on('request', (request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -142,6 +149,8 @@ export class KafkaAccount {
     await this.emulator.stop();
     await this.engine.stop();
     await this.broker.stop();
+    this.endpoints.closeAllConnections();
+    this.endpoints.close();
     this.observer.closeAllConnections();
     this.observer.close();
     fs.rmSync(this.directory, { recursive: true, force: true });
@@ -198,9 +207,37 @@ export class KafkaAccount {
     return connectKafka(this.broker.bootstrapServers, { retries: 60 });
   }
 
+  /** Answers an invocation of an endpoint, and forwards every other call to the services. */
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    if (!/^\/endpoints\/[^/]+\/invocations$/.test(request.url ?? '')) {
+      const { hostname, port } = new URL(this.emulator.url);
+      const { method, url: path, headers } = request;
+      const forwarded = forward({ hostname, port, method, path, headers, agent: false }, (reply) => {
+        response.writeHead(reply.statusCode!, reply.headers);
+        reply.pipe(response);
+      });
+      forwarded.on('error', () => response.destroy());
+      request.pipe(forwarded);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { status, body } = this.inference(Buffer.concat(chunks));
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    });
+  }
+
   private observerUrl(): string {
     return `http://127.0.0.1:${(this.observer.address() as AddressInfo).port}/`;
   }
+}
+
+/** Reply of an endpoint to an invocation. */
+export interface InferenceReply {
+  readonly status: number;
+  readonly body: object;
 }
 
 export interface Notice {

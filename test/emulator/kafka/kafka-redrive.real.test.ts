@@ -1,0 +1,203 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { CreateStackCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { App, DefaultStackSynthesizer, Duration, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { createRequestTopic } from '../../../lambda/clients/request-topic';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../../lib/emulator/credentials';
+import { GpuEndpoint } from '../../../lib/inference';
+import { KafkaIngestion, KafkaSource } from '../../../lib/ingestion';
+import { parseResultLine, type RecordResult } from '../../../lib/ingestion/contract';
+import { REDRIVE_TAG, type RedriveReport } from '../../../lib/ingestion/decide/redrive';
+import { runTidegate } from '../../support/command-line';
+import { describeWith } from '../../support/needs';
+import { eventually, PROJECT } from '../engine/support/local-aws';
+import { zipOf } from '../engine/support/zip';
+import { KafkaAccount } from './kafka-account';
+import { MISSING_KAFKA } from './local-kafka';
+
+const LIMIT_MS = 240_000;
+const TOPIC = 'requests';
+const CLUSTER = `arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/chat/00000000-0000-4000-8000-000000000000-1`;
+
+/** A stack with an ingestion of a topic, as the CDK synthesizes it. */
+function ingestionTemplate(): object {
+  const stack = new Stack(new App(), 'Chat', {
+    env: { account: LOCAL_ACCOUNT, region: LOCAL_REGION },
+    synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }),
+  });
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-1',
+    availabilityZones: ['us-east-1a', 'us-east-1b'],
+    privateSubnetIds: ['subnet-1', 'subnet-2'],
+  });
+  new KafkaIngestion(stack, 'Requests', {
+    endpoint: GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main'),
+    source: KafkaSource.msk({
+      clusterArn: CLUSTER,
+      vpc,
+      securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
+    }),
+    topic: { topicName: TOPIC, partitions: 3, create: {} },
+    consumerGroupId: 'chat',
+    maxRecordAge: Duration.minutes(30),
+    // Time of the account, of which a minute is a second here.
+    timeout: Duration.minutes(1),
+  });
+  return Template.fromStack(stack).toJSON();
+}
+
+describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
+  let account: KafkaAccount;
+  let bucket: string;
+
+  beforeAll(async () => {
+    account = await KafkaAccount.start();
+    const template = ingestionTemplate();
+    const Bucket = `cdk-hnb659fds-assets-${LOCAL_ACCOUNT}-${LOCAL_REGION}`;
+    await account.s3.send(new CreateBucketCommand({ Bucket }));
+    for (const { Type, Properties } of Object.values(
+      (template as { Resources: { [id: string]: Resource } }).Resources,
+    )) {
+      if (Type !== 'AWS::Lambda::Function') continue;
+      const name = Properties.Description.startsWith('Sends') ? 'kafka-consumer' : 'kafka-redrive';
+      const code = fs.readFileSync(path.join(PROJECT, 'assets', name, 'index.js'), 'utf8');
+      await account.s3.send(
+        new PutObjectCommand({ Bucket, Key: Properties.Code.S3Key, Body: zipOf('index.js', code) }),
+      );
+    }
+    const TemplateBody = JSON.stringify(template);
+    await account.cloudFormation.send(
+      new CreateStackCommand({ StackName: 'Chat', TemplateBody, Capabilities: ['CAPABILITY_IAM'] }),
+    );
+    await eventually(
+      async () => (await account.cloudFormation.send(new DescribeStacksCommand({ StackName: 'Chat' }))).Stacks![0]!,
+      ({ StackStatus }) => StackStatus === 'CREATE_COMPLETE',
+    );
+    const { Buckets = [] } = await account.s3.send(new ListBucketsCommand({}));
+    bucket = Buckets.map(({ Name }) => Name!).find((name) => !name.startsWith('cdk-'))!;
+    // From here on every call of the functions needs the permissions of the template.
+    await account.engine.enforceIam();
+  }, 400_000);
+  afterAll(() => account?.stop());
+
+  const keys = async (prefix: string): Promise<string[]> => {
+    const { Contents = [] } = await account.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    return Contents.map(({ Key }) => Key!);
+  };
+  const results = async (): Promise<RecordResult[]> => {
+    const found = await Promise.all(
+      (await keys('results/')).map(async (Key) => {
+        const { Body } = await account.s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
+        return (await Body!.transformToString()).trim().split('\n').map(parseResultLine);
+      }),
+    );
+    return found.flat();
+  };
+  const answered = async (): Promise<string[]> =>
+    (await results())
+      .filter(({ deadLetter }) => deadLetter === null)
+      .map(({ response }) => (JSON.parse(response!) as { answered: { id: string } }).answered.id)
+      .sort();
+  const redrive = async (...flags: string[]): Promise<{ readonly code: number; readonly report: RedriveReport }> => {
+    const { code, stdout, stderr } = await runTidegate([
+      ...['redrive', '--stack', 'Chat', '--endpoint', account.engine.url, '--rate', '200', '--json'],
+      ...flags,
+    ]);
+    if (stdout === '') throw new Error(stderr);
+    return { code, report: (JSON.parse(stdout) as { report: RedriveReport }).report };
+  };
+  const drained = (): Promise<unknown> =>
+    eventually(
+      () => account.emulator.kafkaBacklog(TOPIC),
+      (backlog) => backlog?.queued === 0,
+      LIMIT_MS,
+    );
+  const send = async (ids: readonly string[]): Promise<void> => {
+    const producer = (await account.kafka()).producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    const timestamp = String(Math.floor(account.clock.now() * 1000));
+    const messages = ids.map((id) => ({
+      key: `user-${id.slice(0, 1)}`,
+      value: JSON.stringify({ id }),
+      headers: { trace: Buffer.from([1, 255]), id },
+      timestamp,
+    }));
+    await producer.send({ topic: TOPIC, messages });
+    await producer.disconnect();
+  };
+  const requestId = (body: Buffer): string => (JSON.parse(body.toString()) as { id: string }).id;
+
+  test(
+    'brings dead letters and failed batches to their answers, each once, with key and headers, when the model is mended',
+    async () => {
+      const good = Array.from({ length: 12 }, (_, i) => `${i % 4}-good-${i}`);
+      const bad = Array.from({ length: 6 }, (_, i) => `${i % 4}-bad-${i}`);
+      account.inference = (body) =>
+        requestId(body).includes('bad')
+          ? { status: 424, body: { __type: 'ModelError', Message: 'the model failed', OriginalStatusCode: 500 } }
+          : { status: 200, body: { answered: JSON.parse(body.toString()) as object } };
+      // Some are answered first: a failure counts against a record only beside an answer.
+      await send([...good, ...bad]);
+      await drained();
+
+      // An outage until the records are too old: Lambda gives them to the failure destination.
+      account.inference = () => ({
+        status: 503,
+        body: { __type: 'ServiceUnavailable', Message: 'no instance answers' },
+      });
+      const late = Array.from({ length: 8 }, (_, i) => `${i % 4}-late-${i}`);
+      await send(late);
+      await drained();
+      expect((await keys('aws/lambda/')).length).toBeGreaterThan(0);
+      const all = [...good, ...bad, ...late].sort();
+      // On a busy machine records become too old before they are answered or dead letters, too: all are set aside.
+      const set = all.length - (await answered()).length;
+      expect(set).toBeGreaterThanOrEqual(bad.length + late.length);
+
+      account.inference = (body) => ({ status: 200, body: { answered: JSON.parse(body.toString()) as object } });
+      expect(await redrive('--dry-run')).toMatchObject({ code: 0, report: { found: set, redriven: set } });
+      expect(await keys('redriven/')).toEqual([]);
+      // Two operators at once, and both again.
+      const both = await Promise.all([redrive(), redrive()]);
+      expect(both.reduce((sum, { report }) => sum + report.redriven, 0)).toBe(set);
+      expect(await eventually(answered, (found) => found.length >= all.length, LIMIT_MS)).toEqual(all);
+      expect((await redrive()).report).toMatchObject({ found: set, redriven: 0, skipped: { redriven: set } });
+
+      // In the topic, what was put first and what was redriven; in the results one outcome for each.
+      expect(await account.emulator.kafkaBacklog(TOPIC)).toEqual({ put: all.length + set, queued: 0 });
+      expect(await answered()).toEqual(all);
+      expect(await account.engine.deniedCalls()).toEqual([]);
+
+      // What a look at the topic finds of it: the names, beside the headers of the producer.
+      const topic = createRequestTopic({
+        topicName: TOPIC,
+        groupPrefix: 'look-',
+        connect: () => account.kafka(),
+        clock: account.clock,
+      });
+      const arrivals = await topic.arrivals([0, 1, 2], account.clock.now() - 86_400, account.clock.now());
+      await topic.close();
+      expect(arrivals).toHaveLength(all.length + set);
+      const named = arrivals.filter(({ headers }) => headers[REDRIVE_TAG] !== undefined);
+      expect(new Set(named.map(({ headers }) => String(headers[REDRIVE_TAG]))).size).toBe(set);
+      for (const { headers } of named) expect(headers).toMatchObject({ trace: Buffer.from([1, 255]) });
+      const trace = named.map(({ headers }) => String(headers.id)).sort();
+      expect(trace).toEqual(expect.arrayContaining([...bad, ...late]));
+    },
+    3 * LIMIT_MS,
+  );
+});
+
+interface Resource {
+  readonly Type: string;
+  readonly Properties: { readonly Description: string; readonly Code: { readonly S3Key: string } };
+}
