@@ -1,7 +1,7 @@
 import { KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { awsClient } from './aws-client';
 
-/** Reader of the shards of a stream that take records. */
+/** Reader of the shards of a stream that take records, or of the partitions of a topic. */
 export interface OpenShards {
   /** Returns the ids of the open shards, sorted. */
   list(streamArn: string, signal?: AbortSignal): Promise<readonly string[]>;
@@ -30,4 +30,10 @@ export function createOpenShards(kinesis = awsClient(KinesisClient)): OpenShards
       return ids.sort();
     },
   };
+}
+
+/** {@link OpenShards} of a Kafka topic with a number of partitions. */
+export function partitionsOf(topicName: string, partitions: number): OpenShards {
+  const ids = Array.from({ length: partitions }, (_, partition) => `${topicName}-${partition}`);
+  return { list: () => Promise.resolve(ids) };
 }

@@ -127,12 +127,12 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
       for (const [key, lines] of found.objects) await writer.complete({ key, lines }, batch.records, signal);
       return found;
     };
-    const { streamArn } = batch;
+    const place = { streamArn: batch.streamArn ?? batch.streamName, shardId };
     const [written] = await withDeadline(lookSeconds, 'reading the results', (signal) =>
       Promise.all([
         find(signal),
         // Later looks go on beside the requests.
-        streamArn !== undefined && capacity?.isKnown === false && capacity.observe({ streamArn, shardId }, signal),
+        capacity?.isKnown === false && capacity.observe(place, signal),
       ]),
     );
     const session = new Session({
@@ -186,7 +186,9 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
 
   return {
     async process(batches, context, cursorOf) {
-      const slots = new RequestSlots(() => capacity?.limit ?? dependencies.concurrency);
+      const { concurrency } = dependencies;
+      // The limit is the share of one shard or partition.
+      const slots = new RequestSlots(() => Math.min(concurrency, (capacity?.limit ?? concurrency) * batches.length));
       const ends = await Promise.allSettled(
         batches.map((batch) => processBatch(batch, context, slots, cursorOf?.(batch))),
       );

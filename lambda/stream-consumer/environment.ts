@@ -14,7 +14,7 @@ import { createEndpointRuntime } from '../clients/endpoint-runtime';
 import { createEndpointStates } from '../clients/endpoint-state';
 import { createMetrics } from '../clients/metrics';
 import { createObjectStore } from '../clients/object-store';
-import { createOpenShards } from '../clients/open-shards';
+import { createOpenShards, type OpenShards } from '../clients/open-shards';
 import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
@@ -23,8 +23,12 @@ import { CapacityFollower } from './capacity-follower';
 import { MAX_SECOND_REQUESTS } from './endpoint-invoker';
 import type { ConsumerDependencies } from './consumer';
 
-/** Returns the real clients and the settings of a consumer, from its environment. */
-export function consumerDependencies(): ConsumerDependencies {
+/**
+ * Returns the real clients and the settings of a consumer, from its environment.
+ *
+ * @param shards shards or partitions that share the capacity of the endpoint
+ */
+export function consumerDependencies(shards?: OpenShards): ConsumerDependencies {
   const metrics = createMetrics(METRIC_NAMESPACE);
   const concurrency = requiredNumberEnv(names.concurrency);
   return {
@@ -40,7 +44,7 @@ export function consumerDependencies(): ConsumerDependencies {
     random: Math.random,
     logger,
     concurrency,
-    capacity: capacityOf(concurrency),
+    capacity: capacityOf(concurrency, shards),
     maxModelFailures: requiredNumberEnv(names.maxModelFailures),
     recordFields: {
       id: parseRecordField(optionalEnv(names.recordId) ?? 'sequence-number'),
@@ -79,13 +83,13 @@ export function consumerDependencies(): ConsumerDependencies {
   };
 }
 
-function capacityOf(concurrency: number): CapacityFollower | undefined {
+function capacityOf(concurrency: number, shards: OpenShards | undefined): CapacityFollower | undefined {
   const fleets = optionalEnv(names.fleets);
   if (fleets === undefined) return undefined;
   return new CapacityFollower({
     fleets: parseFollowedFleets(fleets),
     states: createEndpointStates(),
-    shards: createOpenShards(),
+    shards: shards ?? createOpenShards(),
     parallelizationFactor: requiredNumberEnv(names.parallelizationFactor),
     concurrency,
     clock: systemClock,

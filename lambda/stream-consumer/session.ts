@@ -254,8 +254,8 @@ export class Session {
   /** Follows the capacity of the endpoint and measures what waits for it. */
   private async followCapacity(): Promise<void> {
     const { capacity, batch, slots, sleep, clock } = this.options;
-    if (capacity === undefined || batch.streamArn === undefined) return;
-    const place = { streamArn: batch.streamArn, shardId: batch.shardId };
+    if (capacity === undefined) return;
+    const place = { streamArn: batch.streamArn ?? batch.streamName, shardId: batch.shardId };
     const { signal } = this.ended;
     while (!signal.aborted) {
       await capacity.observe(place, signal);

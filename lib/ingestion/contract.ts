@@ -33,6 +33,9 @@ export const INGESTION_ENVIRONMENT = {
   readsAhead: 'TIDEGATE_READS_AHEAD',
   /** Consumer group of a Kafka consumer: name of its results, whose progress in the topic is that of the group. */
   consumerGroupId: 'TIDEGATE_CONSUMER_GROUP_ID',
+  /** Name of the topic of a Kafka consumer, and the number of its partitions. */
+  topicName: 'TIDEGATE_TOPIC_NAME',
+  topicPartitions: 'TIDEGATE_TOPIC_PARTITIONS',
   /** Fleets whose capacity the requests in flight follow, a text of `parseFollowedFleets`; unset where they follow none. */
   fleets: 'TIDEGATE_FLEETS',
   /** Concurrent batches of one shard. */

@@ -2,7 +2,13 @@ import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
 import { checkConsumerProps, outside, outsideWhole } from './consumer-checks';
 import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
 import { checkPartitionDrain } from './decide/partition-drain';
-import { checkRequestsInFlight, largestConcurrency, type FleetAtMaximum } from './decide/requests-in-flight';
+import { checkFilledFleets, checkLeastRequests } from './decide/in-flight-limit';
+import {
+  checkRequestsInFlight,
+  largestConcurrency,
+  requestsInService,
+  type FleetAtMaximum,
+} from './decide/requests-in-flight';
 import type { IngestionProps } from './ingestion-props';
 import type { KafkaSource } from './kafka-source';
 import { RecordField } from './record-field';
@@ -83,6 +89,14 @@ export interface KafkaIngestionProps extends IngestionProps {
    * @default - `minPollers`, or 2 where that is 1
    */
   readonly maxPollers?: number;
+
+  /**
+   * Follow the capacity of the endpoint: all partitions together have as many requests in flight as its instances in service hold, by their tested
+   * concurrency; each partition has an equal share. For an endpoint whose instances or copies the app scales; the consumer then may read their number.
+   *
+   * @default false - `concurrency` is what an invocation has in flight
+   */
+  readonly followsCapacity?: boolean;
 
   /**
    * Field that orders records: those with the same value are sent one after the other. Lambda keeps the order within a partition, so records with the same
@@ -184,6 +198,7 @@ export function kafkaSettings(props: KafkaIngestionProps) {
     batchSize: props.batchSize ?? 100,
     maxBatchingWindow: props.maxBatchingWindow,
     concurrency: props.concurrency ?? DEFAULT_CONCURRENCY,
+    followsCapacity: props.followsCapacity ?? false,
     maxModelFailures: props.maxModelFailures ?? DEFAULT_MAX_MODEL_FAILURES,
     retryAttempts: props.retryAttempts ?? MAX_RETRY_ATTEMPTS,
     maxRecordAge: props.maxRecordAge ?? Duration.days(1),
@@ -272,10 +287,14 @@ export function kafkaConcurrency(
   fleets: readonly FleetAtMaximum[] | undefined,
 ): number {
   if (props.concurrency !== undefined || fleets === undefined) return settings.concurrency;
-  return Math.min(settings.concurrency, largestConcurrency(shapeOf(props), fleets));
+  const shape = shapeOf(props);
+  const largest = settings.followsCapacity
+    ? Math.ceil(requestsInService(fleets) / shape.shardCount)
+    : largestConcurrency(shape, fleets);
+  return Math.min(settings.concurrency, largest);
 }
 
-/** Returns the problem of more requests in flight than known fleets serve at their maximum. */
+/** Returns the problems of more requests in flight than known fleets serve, or of fewer than they serve at their maximum. */
 export function checkKafkaConcurrency(
   props: KafkaIngestionProps,
   settings: KafkaSettings,
@@ -284,7 +303,11 @@ export function checkKafkaConcurrency(
   if (fleets === undefined) return [];
   const concurrency = kafkaConcurrency(props, settings, fleets);
   const plan = { ...shapeOf(props), concurrency, batchSize: settings.batchSize, isTopic: true };
-  return Object.values(plan).some((value) => Token.isUnresolved(value)) ? [] : checkRequestsInFlight(plan, fleets);
+  if (Object.values(plan).some((value) => Token.isUnresolved(value))) return [];
+  if (!settings.followsCapacity) return checkRequestsInFlight(plan, fleets);
+  // A concurrency that is given may be low on purpose, for other clients of the endpoint.
+  const isGiven = props.concurrency !== undefined;
+  return [...(isGiven ? [] : checkFilledFleets(plan, fleets)), ...checkLeastRequests(plan, fleets)];
 }
 
 function shapeOf({ topic }: KafkaIngestionProps) {

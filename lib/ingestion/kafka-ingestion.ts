@@ -20,6 +20,7 @@ import {
   UNANSWERED_BATCHES_METRIC,
 } from './contract';
 import { isServerless } from './endpoint-fleets';
+import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
 import {
   checkKafkaConcurrency,
   checkKafkaExpectations,
@@ -97,6 +98,7 @@ export class KafkaIngestion extends Construct {
       Names.uniqueResourceName(this, { maxLength: 200, separator: '-', allowedSpecialCharacters: '._' });
 
     this.resultsBucket = resultsBucketOf(this, props);
+    const followsCapacity = settings.followsCapacity && readableFleets(props.endpoint).length > 0;
     const consumer = consumerFunction(this, {
       handlerName: 'kafka-consumer',
       description: 'Sends the records of the topic to the endpoint and writes the results',
@@ -106,7 +108,12 @@ export class KafkaIngestion extends Construct {
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => kafkaConcurrency(props, settings, fleets),
       problems: (fleets) => checkKafkaConcurrency(props, settings, fleets),
-      environment: { [INGESTION_ENVIRONMENT.consumerGroupId]: this.consumerGroupId },
+      environment: {
+        [INGESTION_ENVIRONMENT.consumerGroupId]: this.consumerGroupId,
+        [INGESTION_ENVIRONMENT.topicName]: topic.topicName,
+        [INGESTION_ENVIRONMENT.topicPartitions]: String(topic.partitions),
+        ...(followsCapacity ? capacityEnvironment(this, props.endpoint, 1) : {}),
+      },
     });
     this.consumer = consumer;
     const policy = grantConsumer(this, {
@@ -115,6 +122,7 @@ export class KafkaIngestion extends Construct {
       endpoint: props.endpoint,
       source: { cases: source.isInVpc ? ['vpc'] : [], arns: this.sourceArns() },
     });
+    if (followsCapacity) grantCapacity(this, props.endpoint, policy);
     const keyGrants = source.secrets.flatMap(({ encryptionKey }) => encryptionKey?.grantDecrypt(consumer) ?? []);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {

@@ -232,6 +232,58 @@ describe('the consumer', () => {
   });
 });
 
+describe('a consumer that follows the capacity of its endpoint', () => {
+  const scaled = (props: Partial<KafkaIngestionProps>) => {
+    const stack = new Stack(new App(), 'Test', { env: { region: 'us-east-1' } });
+    const gpu = new GpuEndpoint(stack, 'Endpoint', {
+      modelServer: ModelServer.triton(),
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+      maxConcurrencyPerInstance: 8,
+    });
+    const source = KafkaSource.msk({ clusterArn });
+    new KafkaIngestion(stack, 'Requests', { endpoint: gpu, source, topic, followsCapacity: true, ...props });
+    gpu.autoScale({ minCapacity: 1, maxCapacity: 6 });
+    return stack;
+  };
+
+  test('knows the fleets and the partitions that share them, and may read the number of instances', () => {
+    const template = Template.fromStack(scaled({}));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          [INGESTION_ENVIRONMENT.fleets]: Match.anyValue(),
+          [INGESTION_ENVIRONMENT.parallelizationFactor]: '1',
+          [INGESTION_ENVIRONMENT.topicName]: 'requests',
+          [INGESTION_ENVIRONMENT.topicPartitions]: '12',
+          // 6 x 8 / 12 partitions
+          [INGESTION_ENVIRONMENT.concurrency]: '4',
+        }),
+      },
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([Match.objectLike({ Action: 'sagemaker:DescribeEndpoint', Effect: 'Allow' })]),
+      },
+    });
+  });
+
+  test('has no fleets where it follows none, or none is known', () => {
+    for (const stack of [scaled({ followsCapacity: false }), deploy({ followsCapacity: true }).stack])
+      Template.fromStack(stack).hasResourceProperties('AWS::Lambda::Function', {
+        Environment: { Variables: Match.objectLike({ [INGESTION_ENVIRONMENT.fleets]: Match.absent() }) },
+      });
+  });
+
+  test('is warned where one request of each partition is more than the fleet serves at its minimum', () => {
+    Annotations.fromStack(scaled({})).hasWarning(
+      '/Test/Requests',
+      Match.stringLikeRegexp(
+        '12 partitions have a request each in flight, above the 8 .*so that 4 wait in it; raise minCapacity',
+      ),
+    );
+  });
+});
+
 describe('the topic', () => {
   test('is created on a provisioned cluster with its partitions, copies and retention', () => {
     deploy({ topic: { ...topic, create: { retention: Duration.days(3), replicationFactor: 2 } } })

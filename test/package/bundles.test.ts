@@ -47,7 +47,7 @@ const handlers = fs
   .readdirSync(path.join(projectDirectory, 'lambda'))
   .filter((name) => fs.existsSync(path.join(projectDirectory, 'lambda', name, 'index.ts')));
 
-/** What a handler may weigh without the AWS SDK: larger means that a room's index came along. */
+/** What a handler may weigh without the AWS SDK and the client of Kafka: larger means that a room's index came along. */
 const OWN_CODE_LIMIT_BYTES = 70_000;
 
 describe('the bundle', () => {
@@ -64,11 +64,18 @@ describe('the bundle', () => {
     expect(cdk).toEqual([]);
   });
 
-  test.each(handlers)('of %s stays small apart from the AWS SDK', (name) => {
+  test.each(handlers)('of %s stays small apart from the AWS SDK and the client of Kafka', (name) => {
     const own = inputsOf(`handler-${name}`).filter(
-      ([file]) => !/node_modules\/(@aws-sdk|@smithy|@aws-crypto|@aws|tslib)/.test(file),
+      ([file]) => !/node_modules\/(@aws-sdk|@smithy|@aws-crypto|@aws|tslib|kafkajs)/.test(file),
     );
     expect(own.reduce((sum, [, bytes]) => sum + bytes, 0)).toBeLessThan(OWN_CODE_LIMIT_BYTES);
+  });
+
+  test('has the client of Kafka only where a handler is one', () => {
+    const clients = handlers.filter((name) =>
+      inputsOf(`handler-${name}`).some(([file]) => file.startsWith('node_modules/kafkajs/')),
+    );
+    expect(clients).toEqual(['kafka-redrive']);
   });
 
   test('of the command line reads little before it knows the command', () => {

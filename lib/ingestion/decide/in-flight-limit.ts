@@ -114,22 +114,23 @@ export function checkFilledFleets(plan: ConsumerPlan, fleets: readonly FleetAtMa
   if (inFlight >= inService) return [];
   return [
     `the consumer has at most ${inFlight} requests in flight, below the ${inService} (maxCapacity x tested concurrency) that the endpoint ` +
-      `serves at its maximum, which is never filled; raise concurrency to ${Math.ceil(inService / lanesOf(plan))}, or shardCount`,
+      `serves at its maximum, which is never filled; raise concurrency to ${Math.ceil(inService / lanesOf(plan))}, or ${plan.isTopic === true ? 'the partitions' : 'shardCount'}`,
   ];
 }
 
 /** Returns the problem of a consumer whose batches, with one request each, have more in flight than its fleets serve at their minimum. */
 export function checkLeastRequests(
-  plan: Pick<ConsumerPlan, 'shardCount' | 'parallelizationFactor'>,
+  plan: Pick<ConsumerPlan, 'shardCount' | 'parallelizationFactor' | 'isTopic'>,
   fleets: readonly FleetAtMaximum[],
 ): string[] {
   const least = requestsInService(fleets.map((fleet) => ({ ...fleet, maxCapacity: fleet.minCapacity ?? Infinity })));
   const lanes = lanesOf(plan);
   if (least === 0 || lanes <= least) return [];
+  const isTopic = plan.isTopic === true;
   return [
-    `${plan.shardCount} shards x ${plan.parallelizationFactor} batches have a request each in flight, above the ${least} (minCapacity x tested ` +
-      `concurrency) that the endpoint serves at its minimum, so that ${lanes - least} wait in it; lower shardCount or parallelizationFactor, ` +
-      'or raise minCapacity',
+    `${isTopic ? `${plan.shardCount} partitions` : `${plan.shardCount} shards x ${plan.parallelizationFactor} batches`} have a request each in flight, ` +
+      `above the ${least} (minCapacity x tested concurrency) that the endpoint serves at its minimum, so that ${lanes - least} wait in it; ` +
+      `${isTopic ? '' : 'lower shardCount or parallelizationFactor, or '}raise minCapacity`,
   ];
 }
 

@@ -16,7 +16,7 @@ import {
 } from '../../template';
 import type { BlueprintStream } from './fleet-blueprint';
 
-/** Stream whose consumer follows the capacity of a fleet; undefined for a fleet that is not fed by one. */
+/** Stream or topic whose consumer follows the capacity of a fleet; undefined for a fleet that is not fed by one. */
 export function streamOf(
   model: TemplateModel,
   target: DeclaredTarget,
@@ -30,7 +30,13 @@ export function streamOf(
     .ofType('AWS::Lambda::EventSourceMapping')
     .find(({ reader, properties }) => reader.referenced(properties['FunctionName']) === consumer);
   const stream = mapping === undefined ? undefined : readStream(mapping);
-  const shards = stream && (KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START);
+  const partitions = numberOf(INGESTION_ENVIRONMENT.topicPartitions);
+  const shards =
+    stream === undefined
+      ? partitions > 0
+        ? partitions
+        : undefined
+      : (KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START);
   const scaling = stream && scalingOf(model, stream);
   const age =
     mapping === undefined ? undefined : KnownProperties.of(mapping, remedy).number('MaximumRecordAgeInSeconds');

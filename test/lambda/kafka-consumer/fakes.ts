@@ -1,3 +1,5 @@
+import type { CapacityFollower } from '../../../lambda/stream-consumer/capacity-follower';
+import type { WallClock } from '../../../lambda/support/clock';
 import { createHandler } from '../../../lambda/kafka-consumer/handler';
 import { formatInferenceRequest, type KafkaEvent, type KafkaEventRecord } from '../../../lib/ingestion/contract';
 import { type Behaviour, rehearsal } from '../stream-consumer/fakes';
@@ -38,7 +40,19 @@ export function kafkaEvent(...records: readonly KafkaEventRecord[]): KafkaEvent 
 }
 
 /** Consumer of a topic with simulated dependencies, in virtual time. */
-export function kafkaRehearsal(behaviour: Behaviour, overrides: Parameters<typeof rehearsal>[1] = {}) {
+export function kafkaRehearsal(
+  behaviour: Behaviour,
+  {
+    capacity,
+    ...overrides
+  }: NonNullable<Parameters<typeof rehearsal>[1]> & {
+    readonly capacity?: (clock: WallClock) => CapacityFollower;
+  } = {},
+) {
   const { environment: _other, dependencies, ...rest } = rehearsal(behaviour, overrides);
-  return { ...rest, environment: () => createHandler({ ...dependencies, consumerGroupId: GROUP }) };
+  const follower = capacity?.(rest.time.clock);
+  return {
+    ...rest,
+    environment: () => createHandler({ ...dependencies, capacity: follower, consumerGroupId: GROUP }),
+  };
 }

@@ -1,6 +1,14 @@
 import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import { partitionsOf } from '../../../lambda/clients/open-shards';
+import { CapacityFollower } from '../../../lambda/stream-consumer/capacity-follower';
+import { createLogger } from '../../../lambda/support/logger';
 import { PermanentError, RetryableError } from '../../../lib/core/errors';
-import { controlRequestObjectKey, kafkaPosition, parseDeadLetter } from '../../../lib/ingestion/contract';
+import {
+  controlRequestObjectKey,
+  type KafkaEventRecord,
+  kafkaPosition,
+  parseDeadLetter,
+} from '../../../lib/ingestion/contract';
 import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
 import { AT, GROUP, kafkaEvent, kafkaRecord, kafkaRehearsal } from './fakes';
 
@@ -145,5 +153,32 @@ describe('the Kafka consumer', () => {
     await expect(environment()({ Records: [] }, time.context(MINUTE_MS))).rejects.toThrow(
       'eventSource is missing; expected non-empty text',
     );
+  });
+
+  test('has in flight what the instances in service hold, in the shares of the partitions that were delivered', async () => {
+    const peakOf = async (...records: readonly KafkaEventRecord[]): Promise<number> => {
+      const { time, environment, peakInFlight } = kafkaRehearsal(() => ({}), {
+        concurrency: 64,
+        capacity: (clock) =>
+          new CapacityFollower({
+            fleets: [{ resourceId: 'endpoint/chat/variant/main', fleetName: 'chat', maxConcurrencyPerReplica: 8 }],
+            states: {
+              fleetState: () => Promise.resolve({ status: 'InService', configName: null, desired: 3, current: 3 }),
+              variantCapacity: () => Promise.reject(new Error('not called')),
+            },
+            shards: partitionsOf('requests', 6),
+            parallelizationFactor: 1,
+            concurrency: 64,
+            clock,
+            logger: createLogger(() => undefined),
+          }),
+      });
+      await time.until(environment()(kafkaEvent(...records), time.context(MINUTE_MS)));
+      return peakInFlight();
+    };
+    const batch = (partition: number) => Array.from({ length: 40 }, (_, offset) => kafkaRecord(partition, offset));
+    // 3 instances x 8 requests / 6 partitions
+    expect(await peakOf(...batch(0))).toBe(4);
+    expect(await peakOf(...batch(0), ...batch(3))).toBe(8);
   });
 });

@@ -257,7 +257,7 @@ export async function playStream(seed: number, size: number): Promise<StreamLife
 }
 
 /** Life of an execution environment. */
-class Life {
+export class Life {
   /** Keys with a request of this environment in flight. */
   public readonly keys = new Set<string>();
   private hasEnded = false;
@@ -272,11 +272,11 @@ class Life {
   }
 }
 
-const STATUSES = [400, 401, 403, 404, 422, 500, 503];
-const TEXT_ANSWER = Buffer.from('{"context_tokens":1,"generated_tokens":1}');
+export const STATUSES = [400, 401, 403, 404, 422, 500, 503];
+export const TEXT_ANSWER = Buffer.from('{"context_tokens":1,"generated_tokens":1}');
 const BINARY_ANSWER = Buffer.from([0, 255, 254]);
-const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const FIELDS = { id: parseRecordField('sequence-number'), key: parseRecordField('partition-key') };
+export const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const FIELDS = { id: parseRecordField('sequence-number'), key: parseRecordField('partition-key') };
 
 const payloadKey = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
