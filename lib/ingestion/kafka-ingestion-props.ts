@@ -1,4 +1,5 @@
 import { Duration, type RemovalPolicy, Size, Token } from 'aws-cdk-lib';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import { checkConsumerProps, outside, outsideWhole } from './consumer-checks';
 import { DEFAULT_CONCURRENCY, DEFAULT_MAX_MODEL_FAILURES, DEFAULT_MEDIA_TYPE } from './contract';
 import { checkPartitionDrain } from './decide/partition-drain';
@@ -112,6 +113,17 @@ export interface KafkaIngestionProps extends IngestionProps {
    * @default RecordField.sequenceNumber() - topic, partition and offset
    */
   readonly recordId?: RecordField;
+
+  /**
+   * Schema registry against which Lambda checks keys or values before it delivers records: a `GlueSchemaRegistry` or a `ConfluentSchemaRegistry` of
+   * `aws-cdk-lib/aws-lambda-event-sources`. The consumer gets what the format of the registry makes of them. Lambda takes the schema's id out of a
+   * record, so that one that was set aside cannot be put into the topic again: there is no redrive.
+   *
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-consume-kafka-events.html
+   *
+   * @default - records are delivered as they are
+   */
+  readonly schemaRegistry?: lambda.ISchemaRegistry;
 
   /**
    * Maximum size of a record, 1 to 4 MiB: larger ones become dead letters without a request.

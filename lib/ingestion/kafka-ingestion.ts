@@ -33,6 +33,17 @@ import { clientStatements, connectionText, networkOf } from './kafka-client-func
 import type { KafkaSource } from './kafka-source';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
 
+/**
+ * Returns settings of a topic as CloudFormation takes them: a JSON object of texts, in base64. CloudFormation's page names the base64 alone; the object is
+ * what HashiCorp's provider, whose tests run in AWS, sends to the same API.
+ *
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-msk-topic.html
+ * https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/msk_topic
+ */
+function topicConfigs(settings: { readonly [name: string]: number }): string {
+  return Fn.base64(JSON.stringify(Object.fromEntries(Object.entries(settings).map(([k, v]) => [k, String(v)]))));
+}
+
 /** Retention of a topic of which nothing is known: the default of Kafka's `log.retention.hours`. */
 const DEFAULT_TOPIC_RETENTION = Duration.days(7);
 
@@ -77,9 +88,11 @@ export class KafkaIngestion extends Construct {
 
   /**
    * Function that puts dead letters and failed batches into the topic again, for `tidegate redrive`; undefined for a cluster whose network is not known
-   * (`KafkaSource.msk` without `vpc`).
+   * (`KafkaSource.msk` without `vpc`), and with a schema registry.
    */
   public readonly redriver?: lambda.Function;
+
+  private readonly hasSchemaRegistry: boolean;
 
   public constructor(scope: Construct, id: string, props: KafkaIngestionProps) {
     super(scope, id);
@@ -137,6 +150,7 @@ export class KafkaIngestion extends Construct {
           ? lambda.StartingPosition.TRIM_HORIZON
           : lambda.StartingPosition.AT_TIMESTAMP,
       startingPositionTimestamp: props.startingTimestamp,
+      schemaRegistryConfig: props.schemaRegistry,
       provisionedPollerConfig: { minimumPollers: settings.minPollers, maximumPollers: settings.maxPollers },
       batchSize: settings.batchSize,
       maxBatchingWindow: settings.maxBatchingWindow,
@@ -152,8 +166,12 @@ export class KafkaIngestion extends Construct {
     // The results end before the bucket is emptied.
     if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
     for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
+    // Among its policies are those to read the registry.
+    if (props.schemaRegistry !== undefined) this.eventSourceMapping.node.addDependency(consumer.role!);
 
-    if (source.isReachable) this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION);
+    this.hasSchemaRegistry = props.schemaRegistry !== undefined;
+    if (source.isReachable && !this.hasSchemaRegistry)
+      this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION);
 
     if (topic.create !== undefined) {
       const created = new msk.CfnTopic(this, 'Topic', {
@@ -161,7 +179,7 @@ export class KafkaIngestion extends Construct {
         topicName: topic.topicName,
         partitionCount: topic.partitions,
         replicationFactor: settings.replicationFactor,
-        configs: Fn.base64(`retention.ms=${settings.topicRetention!.toMilliseconds()}\n`),
+        configs: topicConfigs({ 'retention.ms': settings.topicRetention!.toMilliseconds() }),
       });
       this.eventSourceMapping.node.addDependency(created);
     }
@@ -175,6 +193,11 @@ export class KafkaIngestion extends Construct {
    */
   public grantRedrive(grantee: iam.IGrantable): iam.Grant {
     if (this.redriver !== undefined) return grantRedriveFunction(grantee, this.redriver);
+    if (this.hasSchemaRegistry)
+      throw new InputError(
+        `${this.node.path}: there is no function that redrives, because Lambda takes the id of the schema out of records, and they could not be read ` +
+          'again; send them anew by a producer that knows the registry, or leave schemaRegistry out',
+      );
     throw new InputError(
       `${this.node.path}: there is no function that redrives, because the network of the cluster is not known; give KafkaSource.msk a vpc and ` +
         'securityGroups that may connect to the brokers',

@@ -3,6 +3,8 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { GlueSchemaRegistry } from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
 import { KafkaAuthentication, KafkaIngestion, type KafkaIngestionProps, KafkaSource } from '../../lib/ingestion';
@@ -293,7 +295,7 @@ describe('the topic', () => {
         TopicName: 'requests',
         PartitionCount: 12,
         ReplicationFactor: 2,
-        Configs: { 'Fn::Base64': 'retention.ms=259200000\n' },
+        Configs: { 'Fn::Base64': '{"retention.ms":"259200000"}' },
       });
   });
 
@@ -546,5 +548,51 @@ describe('the redrive function', () => {
     expect(() => deploy(() => ({ source: KafkaSource.msk({ clusterArn, vpcSubnets: {} }) }))).toThrow(
       /have no effect without vpc/,
     );
+  });
+});
+
+describe('a schema registry', () => {
+  const registryArn = 'arn:aws:glue:us-east-1:123456789012:registry/chat';
+  const registered = () =>
+    deploy((stack) => {
+      const vpc = new ec2.Vpc(stack, 'Vpc');
+      const securityGroups = [new ec2.SecurityGroup(stack, 'Clients', { vpc })];
+      return {
+        source: KafkaSource.msk({ clusterArn, vpc, securityGroups }),
+        schemaRegistry: new GlueSchemaRegistry({
+          schemaRegistryArn: registryArn,
+          eventRecordFormat: lambda.EventRecordFormat.JSON,
+          schemaValidationConfigs: [{ attribute: lambda.KafkaSchemaValidationAttribute.VALUE }],
+        }),
+      };
+    });
+
+  test('checks the values before they are delivered, with the right to read it', () => {
+    const { template } = registered();
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      AmazonManagedKafkaEventSourceConfig: {
+        SchemaRegistryConfig: {
+          SchemaRegistryURI: registryArn,
+          EventRecordFormat: 'JSON',
+          SchemaValidationConfigs: [{ Attribute: 'VALUE' }],
+        },
+      },
+    });
+    const policies = template().findResources('AWS::IAM::Policy', {
+      Properties: {
+        PolicyDocument: {
+          Statement: Match.arrayWith([Match.objectLike({ Action: 'glue:GetSchemaVersion', Effect: 'Allow' })]),
+        },
+      },
+    });
+    const [mapping] = Object.values(template().findResources('AWS::Lambda::EventSourceMapping'));
+    expect([mapping!['DependsOn']].flat()).toEqual(expect.arrayContaining(Object.keys(policies)));
+  });
+
+  test('leaves no redrive, whose records would have no schema', () => {
+    const { stack, ingestion } = registered();
+    expect(ingestion.redriver).toBeUndefined();
+    const operator = new iam.Role(stack, 'Operator', { assumedBy: new iam.AccountRootPrincipal() });
+    expect(() => ingestion.grantRedrive(operator)).toThrow(/takes the id of the schema out of records/);
   });
 });

@@ -123,17 +123,26 @@ function topicOf(clusterArn: string, topic: string): ProvisionedResource {
   return { physicalId: arn, attributes: { TopicArn: arn } };
 }
 
-/** Settings of a topic in base64: a JSON object, or lines `name=value`. */
+/** Settings of a topic: a JSON object in base64. */
 function topicSettings(configs: string | undefined): { readonly name: string; readonly value: string }[] {
   if (configs === undefined) return [];
-  const text = Buffer.from(configs, 'base64').toString('utf8').trim();
-  const entries = text.startsWith('{')
-    ? Object.entries(JSON.parse(text) as { readonly [name: string]: unknown })
-    : text.split('\n').map((line): [string, unknown] => {
-        const [name = '', ...value] = line.split('=');
-        return [name.trim(), value.join('=').trim()];
-      });
-  return entries.map(([name, value]) => ({ name, value: String(value) }));
+  const text = Buffer.from(configs, 'base64').toString('utf8');
+  const found = settingsSchema.safeParse(parsed(text));
+  if (found.success) return Object.entries(found.data).map(([name, value]) => ({ name, value: String(value) }));
+  throw new ServiceError(
+    'BadRequestException',
+    `Configs is '${text.slice(0, 100)}' in base64; give a JSON object of settings, such as {"retention.ms":"604800000"}`,
+  );
+}
+
+const settingsSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 type Admin = ReturnType<Awaited<ReturnType<typeof connectKafka>>['admin']>;

@@ -278,7 +278,7 @@ function topicTemplate(name: string, { partitions, mapping, statements }: TopicS
           TopicName: `${name}-topic`,
           PartitionCount: partitions,
           ReplicationFactor: 3,
-          Configs: { 'Fn::Base64': 'retention.ms=604800000\nmin.insync.replicas=2\n' },
+          Configs: { 'Fn::Base64': '{"retention.ms":"604800000","min.insync.replicas":"2"}' },
         },
       },
       Failures: { Type: 'AWS::S3::Bucket', Properties: { BucketName: `${name}-failures` } },
