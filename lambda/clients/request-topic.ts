@@ -6,7 +6,7 @@ import type { WallClock } from '../support/clock';
 import type { PutOutcome } from './request-stream';
 
 /** Message for a topic. */
-export interface TopicMessage {
+export interface KafkaMessage {
   /** @default - by the key, as clients in Java choose it */
   readonly partition?: number;
   readonly key: Buffer | null;
@@ -31,7 +31,7 @@ export interface RequestTopic {
    *
    * @throws the error of a refusal that concerns every record; the topic does not have this one
    */
-  put(message: TopicMessage): Promise<PutOutcome>;
+  put(message: KafkaMessage): Promise<PutOutcome>;
   /** Returns what arrived in partitions between two times. */
   arrivals(partitions: readonly number[], from: EpochSeconds, to: EpochSeconds): Promise<readonly TopicArrival[]>;
   close(): Promise<void>;

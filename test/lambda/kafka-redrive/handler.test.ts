@@ -1,4 +1,4 @@
-import type { RequestTopic, TopicMessage } from '../../../lambda/clients/request-topic';
+import type { RequestTopic, KafkaMessage } from '../../../lambda/clients/request-topic';
 import type { PutOutcome } from '../../../lambda/clients/request-stream';
 import { topicTarget } from '../../../lambda/kafka-redrive/topic-target';
 import { createRedriver } from '../../../lambda/redrive/handler';
@@ -50,9 +50,9 @@ const markerKey = (partition: number, offset: number, generation = 0): string =>
 /** Redrive function with a bucket and a topic in memory; time passes only in its sleeps. */
 function rehearsal() {
   const store = new Bucket();
-  const sent: TopicMessage[] = [];
+  const sent: KafkaMessage[] = [];
   const state = { now: AT / 1000 + 100, looks: [] as (readonly number[])[] };
-  const faults = { put: (_message: TopicMessage): PutOutcome['kind'] | 'stored-silently' | Error => 'stored' };
+  const faults = { put: (_message: KafkaMessage): PutOutcome['kind'] | 'stored-silently' | Error => 'stored' };
   const topic: RequestTopic = {
     topicName: TOPIC,
     partitions: () => Promise.resolve(3),
