@@ -13,8 +13,7 @@ export interface EdgeModelOptions {
   readonly gated?: boolean;
 }
 
-/** @internal */
-export interface EdgeModelSource {
+interface EdgeModelSource {
   readonly directory?: string;
   readonly bucket?: s3.IBucket;
   readonly key?: string;
@@ -48,7 +47,11 @@ export class EdgeModel {
   }
 
   /** @internal */
-  private constructor(public readonly _source: EdgeModelSource) {}
+  public readonly _source: EdgeModelSource;
+
+  private constructor(source: EdgeModelSource) {
+    this._source = source;
+  }
 
   /** @internal */
   public _check(): string[] {

@@ -17,7 +17,7 @@ const arn = (service: string, resource: string): string =>
 const componentSchema = z.strictObject({
   InlineRecipe: z.string(),
   LambdaFunction: notAvailable('LambdaFunction'),
-  Tags: keptAsIs().optional(),
+  Tags: z.unknown().optional(),
 });
 
 /** `AWS::GreengrassV2::ComponentVersion`: every change is another version. */
@@ -63,7 +63,7 @@ const deploymentSchema = z.strictObject({
     .looseObject({ FailureHandlingPolicy: z.enum(['ROLLBACK', 'DO_NOTHING']).optional() })
     .optional(),
   IotJobConfiguration: keptAsIs().optional(),
-  Tags: keptAsIs().optional(),
+  Tags: z.unknown().optional(),
 });
 
 /** `AWS::GreengrassV2::Deployment`: devices of the thing group take it when they ask for it. */
@@ -101,8 +101,8 @@ export class DeploymentProvider implements ResourceProvider {
 const roleAliasSchema = z.strictObject({
   RoleAlias: z.string().optional(),
   RoleArn: z.string(),
-  CredentialDurationSeconds: keptAsIs().optional(),
-  Tags: keptAsIs().optional(),
+  CredentialDurationSeconds: z.number().min(900).max(43_200).optional(),
+  Tags: z.unknown().optional(),
 });
 
 /** `AWS::IoT::RoleAlias`. */
