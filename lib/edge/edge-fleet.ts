@@ -11,7 +11,12 @@ import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
-import { acknowledgeInlinePolicy, acknowledgeLogEncryption, acknowledgeWildcards } from '../runtime/acknowledge';
+import {
+  acknowledgeControl,
+  acknowledgeInlinePolicy,
+  acknowledgeLogEncryption,
+  acknowledgeWildcards,
+} from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
 import {
   contentVersion,
@@ -172,6 +177,11 @@ export class EdgeFleet extends Construct {
         ),
       },
     });
+    acknowledgeControl(
+      this.failedDeployments,
+      'EventBusDLQ',
+      'The rule has no target whose events could be lost: it is there for its metric.',
+    );
   }
 
   /**

@@ -313,7 +313,7 @@ describeWith(missing, 'a device with the real component', () => {
       const device = await site.startDevice('full');
       await site.deploy(device, small);
       site.awsCable.cut();
-      for (let round = 0; round < 5; round++) await site.ask(device, requests(`full-${round}`, 0, 1_000));
+      for (let round = 0; round < 12; round++) await site.ask(device, requests(`full-${round}`, 0, 1_000));
       const folder = path.join(site.directory, 'full', 'work', COMPONENT_NAME, 'store');
       const bytes = fs.readdirSync(folder).reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
       expect(bytes).toBeLessThanOrEqual(4 * 1024 * 1024);
@@ -321,13 +321,13 @@ describeWith(missing, 'a device with the real component', () => {
       const sum = (name: string): number => metrics.reduce((total, one) => total + (one[name] ?? 0), 0);
       await eventually(
         () => sum('EdgeForwarded') + sum('EdgeDropped'),
-        (count) => count === 5_000,
+        (count) => count === 12_000,
         120_000,
       );
       expect(sum('EdgeDropped')).toBeGreaterThan(0);
       const landed = new Set((await landedOf('full')).map(({ id }) => id));
       expect(landed.size).toBe(sum('EdgeForwarded'));
-      console.info(`${sum('EdgeDropped')} of 5,000 results dropped in an outage, with ${bytes} bytes on the disk`);
+      console.info(`${sum('EdgeDropped')} of 12,000 results dropped in an outage, with ${bytes} bytes on the disk`);
       await device.stop();
       home.close();
     },
