@@ -122,6 +122,7 @@ const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   },
   ...[
     ['CreateTrainingJob', '{RoleArn}'] as const,
+    ['CreateProcessingJob', '{RoleArn}'] as const,
     ['CreateModel', '{ExecutionRoleArn}'] as const,
     ['CreateEndpointConfig', '{ExecutionRoleArn}'] as const,
   ].map(([operation, resource]) => ({
@@ -132,14 +133,16 @@ const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     basis: 'documented' as const,
     source: SAGEMAKER_API_PERMISSIONS,
   })),
-  ...['CreateTrainingJob', 'CreateModel', 'CreateEndpointConfig', 'CreateEndpoint'].map((operation) => ({
-    call: `sagemaker:${operation}`,
-    actions: ['sagemaker:AddTags'],
-    resource: '{CreatedArn}',
-    onlyIn: 'tags' as const,
-    basis: 'documented' as const,
-    source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
-  })),
+  ...['CreateTrainingJob', 'CreateProcessingJob', 'CreateModel', 'CreateEndpointConfig', 'CreateEndpoint'].map(
+    (operation) => ({
+      call: `sagemaker:${operation}`,
+      actions: ['sagemaker:AddTags'],
+      resource: '{CreatedArn}',
+      onlyIn: 'tags' as const,
+      basis: 'documented' as const,
+      source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
+    }),
+  ),
   {
     call: 'sagemaker:CreateTrainingJob',
     actions: ['kms:CreateGrant'],
@@ -195,6 +198,20 @@ const STEP_FUNCTIONS_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     call: 'states:::sagemaker:createTrainingJob.sync',
     actions: FOLLOW_BY_EVENTS,
     resource: 'events:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule',
+    basis: 'documented',
+    source: SFN_SAGEMAKER,
+  },
+  {
+    call: 'states:::sagemaker:createProcessingJob.sync',
+    actions: ['sagemaker:AddTags', 'sagemaker:DescribeProcessingJob', 'sagemaker:StopProcessingJob'],
+    resource: '{ProcessingJobArn}',
+    basis: 'documented',
+    source: SFN_SAGEMAKER,
+  },
+  {
+    call: 'states:::sagemaker:createProcessingJob.sync',
+    actions: FOLLOW_BY_EVENTS,
+    resource: 'events:rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule',
     basis: 'documented',
     source: SFN_SAGEMAKER,
   },

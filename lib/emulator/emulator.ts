@@ -6,6 +6,7 @@ import type { AccountEvents } from './events';
 import type { Alarms } from './monitoring/alarms';
 import type { MetricsPublisher } from './monitoring/metrics-publisher';
 import type { Endpoints } from './sagemaker/endpoints/endpoints';
+import type { ProcessingJobs } from './processing/processing-jobs';
 import type { ResponseStreams } from './sagemaker/invocations/response-streams';
 import type { Scaling } from './scaling/scaling';
 import type { AccountEvent, AccountSnapshot } from './snapshot';
@@ -21,6 +22,7 @@ export interface EmulatorParts {
   readonly events: AccountEvents;
   readonly capacity: Capacity;
   readonly trainingJobs: TrainingJobs;
+  readonly processingJobs: ProcessingJobs;
   readonly onError: (error: unknown) => void;
 }
 
@@ -97,9 +99,10 @@ export class Emulator implements PlayedActors {
   }
 
   public snapshot(atSeconds: EpochSeconds): AccountSnapshot {
-    const { endpoints, scaling, alarms, trainingJobs, capacity } = this.parts;
+    const { endpoints, scaling, alarms, trainingJobs, processingJobs, capacity } = this.parts;
     const endpointsUsd = endpoints.billedUsd(atSeconds);
-    const trainingUsd = trainingJobs.billedUsd(atSeconds);
+    // The bill of SageMaker's jobs: those that train and those that process.
+    const trainingUsd = trainingJobs.billedUsd(atSeconds) + processingJobs.billedUsd(atSeconds);
     return {
       atSeconds,
       endpoints: endpoints.snapshot(atSeconds),

@@ -26,6 +26,7 @@ import { KafkaEventSources, type TopicBacklog } from './kafka/kafka-event-source
 import { Alarms } from './monitoring/alarms';
 import { MetricsPublisher } from './monitoring/metrics-publisher';
 import { type HostingOptions, SageMakerHosting } from './sagemaker/hosting';
+import { ProcessingJobs } from './processing/processing-jobs';
 import { Scaling } from './scaling/scaling';
 import type { AccountEvent, AccountSnapshot } from './snapshot';
 import { TrainingJobs } from './training/training-jobs';
@@ -123,24 +124,20 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   );
   const alarms = new Alarms({ cloudWatch, engine, deliveries, events, driver, log });
   const scaling = new Scaling({ cloudWatch, endpoints, components, alarms, events });
+  const provisioning = options.trainingProvisioning ?? TRAINING_PROVISIONING;
+  const jobs = { clock, engine, capacity, python, dataDirectory, environment: clock.toEnvironment() };
   const trainingJobs = new TrainingJobs(
-    {
-      clock,
-      engine,
-      capacity,
-      python,
-      dataDirectory,
-      environment: clock.toEnvironment(),
-      provisioningSeconds: lognormalProvisioning(
-        random.fork('training'),
-        options.trainingProvisioning ?? TRAINING_PROVISIONING,
-      ),
-    },
+    { ...jobs, provisioningSeconds: lognormalProvisioning(random.fork('training'), provisioning) },
+    events,
+    priceOf,
+  );
+  const processingJobs = new ProcessingJobs(
+    { ...jobs, provisioningSeconds: lognormalProvisioning(random.fork('processing'), provisioning) },
     events,
     priceOf,
   );
   const emulator = new Emulator(
-    { endpoints, streams, metrics, alarms, scaling, events, capacity, trainingJobs, onError },
+    { endpoints, streams, metrics, alarms, scaling, events, capacity, trainingJobs, processingJobs, onError },
     clock.now(),
   );
 
@@ -180,7 +177,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
         });
   const { kafkaBroker } = options;
   const quotas = new ServiceQuotas(options.quotas ?? {});
-  const sageMaker = { models, modelPackages, configs, endpoints, components, reservations, trainingJobs };
+  const sageMaker = {
+    models,
+    modelPackages,
+    configs,
+    endpoints,
+    components,
+    reservations,
+    trainingJobs,
+    processingJobs,
+  };
   const server = await listen({
     port: options.port,
     handler: (request) =>
@@ -208,6 +214,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       await kafka?.stop();
       await server.close();
       await trainingJobs.close();
+      await processingJobs.close();
       await alarms.close();
       await deliveries.close();
       engine.close();

@@ -6,6 +6,7 @@ type SageMakerKind =
   | 'endpoint'
   | 'inference-component'
   | 'training-job'
+  | 'processing-job'
   | 'model-package-group'
   | 'model-package';
 

@@ -27,7 +27,7 @@ import type { EpochSeconds } from '../../core/time';
 import { LOCAL_REGION, localCredentials } from '../credentials';
 
 export interface ServiceEvent {
-  readonly source: 'aws.sagemaker' | 'aws.application-autoscaling';
+  readonly source: 'aws.cloudwatch' | 'aws.sagemaker' | 'aws.application-autoscaling';
   readonly detailType: string;
   readonly resources: readonly string[];
   readonly detail: { readonly [member: string]: unknown };

@@ -1,6 +1,7 @@
 import type { MetricAlarm } from '@aws-sdk/client-cloudwatch';
 import type { EpochSeconds } from '../../core/time';
 import type { AlarmEvaluation, CloudWatch, MetricId } from '../../simulation/aws/cloudwatch';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from '../credentials';
 import type { Driver } from '../driver';
 import type { EngineClient } from '../engine/engine-client';
 import type { AccountEvents } from '../events';
@@ -113,6 +114,17 @@ export class Alarms {
   private publishChange({ alarmName, atSeconds, state, previousState, reason }: AlarmEvaluation): void {
     const { engine, deliveries, events } = this.parts;
     events.publish({ kind: 'alarm', atSeconds, alarmName, state, previousState, reason });
+    events.putEvent({
+      source: 'aws.cloudwatch',
+      detailType: 'CloudWatch Alarm State Change',
+      resources: [`arn:aws:cloudwatch:${LOCAL_REGION}:${LOCAL_ACCOUNT}:alarm:${alarmName}`],
+      detail: {
+        alarmName,
+        state: { value: state, reason, timestamp: new Date(atSeconds * 1000).toISOString() },
+        previousState: { value: previousState },
+      },
+      atSeconds,
+    });
     deliveries.add(`SetAlarmState ${alarmName}`, () => engine.setAlarmState(alarmName, state, reason));
   }
 

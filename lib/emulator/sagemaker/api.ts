@@ -5,6 +5,7 @@ import { nameOfArn, sageMakerArn } from '../account/arns';
 import { parseWith, resourceName } from '../http/schema-parts';
 import type { Reservations } from '../account/reservations';
 import { ServiceError } from '../http/service-error';
+import type { ProcessingJobs } from '../processing/processing-jobs';
 import type { TrainingJobs } from '../training/training-jobs';
 import {
   describeComponent,
@@ -14,6 +15,7 @@ import {
   describeModelPackage,
   describeModelPackageGroup,
   summarizeModelPackage,
+  describeProcessingJob,
   describeTrainingJob,
 } from './descriptions';
 import type { EndpointConfigs } from './endpoints/endpoint-configs';
@@ -31,6 +33,7 @@ export interface SageMakerParts {
   readonly endpoints: Endpoints;
   readonly components: InferenceComponents;
   readonly trainingJobs: TrainingJobs;
+  readonly processingJobs: ProcessingJobs;
 }
 
 type Operation = (parts: SageMakerParts, input: Json, at: EpochSeconds) => Json | Promise<Json>;
@@ -149,6 +152,25 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
     return listPage('TrainingJobSummaries', 'TrainingJobName', all, parseWith(listSchema, input));
   },
 
+  CreateProcessingJob: ({ processingJobs }, input) => ({ ProcessingJobArn: processingJobs.create(input).arn }),
+  DescribeProcessingJob: ({ processingJobs }, input) =>
+    describeProcessingJob(processingJobs.describe(nameIn('ProcessingJobName', input))),
+  StopProcessingJob: ({ processingJobs }, input) => {
+    processingJobs.stop(nameIn('ProcessingJobName', input));
+    return {};
+  },
+  ListProcessingJobs: ({ processingJobs }, input) => {
+    const all = processingJobs.list().map((job) => ({
+      ProcessingJobName: job.name,
+      ProcessingJobArn: job.arn,
+      CreationTime: job.createdAt,
+      ProcessingEndTime: job.endedAt,
+      LastModifiedTime: job.lastModifiedAt,
+      ProcessingJobStatus: job.status,
+    }));
+    return listPage('ProcessingJobSummaries', 'ProcessingJobName', all, parseWith(listSchema, input));
+  },
+
   CreateInferenceComponent: ({ components }, input, at) => componentArn(components.create(input, at).name),
   UpdateInferenceComponent: ({ components }, input, at) => componentArn(components.update(input, at).name),
   UpdateInferenceComponentRuntimeConfig: ({ components }, input, at) =>
@@ -179,7 +201,7 @@ const endpointArn = (name: string): Json => ({ EndpointArn: sageMakerArn('endpoi
 
 /** Tags given at creation. */
 function tagsOf(
-  { models, modelPackages, configs, endpoints, components, trainingJobs }: SageMakerParts,
+  { models, modelPackages, configs, endpoints, components, trainingJobs, processingJobs }: SageMakerParts,
   arn: string,
 ): unknown {
   const name = nameOfArn(arn).toLowerCase();
@@ -198,6 +220,8 @@ function tagsOf(
       return components.list().find((component) => same(component.name))?.request.Tags ?? [];
     case 'training-job':
       return trainingJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
+    case 'processing-job':
+      return processingJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
     default:
       return [];
   }

@@ -2,6 +2,7 @@ import type { Json } from '../../core/parse';
 import type { EpochSeconds } from '../../core/time';
 import { sageMakerArn } from '../account/arns';
 import type { Reservations } from '../account/reservations';
+import type { ProcessingJob } from '../processing/processing-job';
 import type { TrainingJob } from '../training/training-job';
 import type { Endpoint } from './endpoints/endpoint';
 import type { Environments } from './endpoints/environments';
@@ -183,5 +184,20 @@ export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
       EndTime: transition.endedAt,
       StatusMessage: transition.message,
     })),
+  };
+}
+
+export function describeProcessingJob(job: ProcessingJob): Json {
+  const { Tags: _listedApart, ...described } = job.request;
+  return {
+    ...described,
+    ProcessingJobArn: job.arn,
+    ProcessingJobStatus: job.status,
+    ExitMessage: job.exitMessage,
+    FailureReason: job.failureReason,
+    CreationTime: job.createdAt,
+    ProcessingStartTime: job.startedAt,
+    ProcessingEndTime: job.endedAt,
+    LastModifiedTime: job.lastModifiedAt,
   };
 }

@@ -313,6 +313,65 @@ const channel = z.strictObject({
   ShuffleConfig: keptAsIs().optional(),
 });
 
+/** CreateProcessingJob, as far as a process on this machine can play it. */
+export const processingJobSchema = z.strictObject({
+  ProcessingJobName: resourceName(),
+  RoleArn: z.string().min(20),
+  AppSpecification: z.strictObject({
+    ImageUri: z.string(),
+    ContainerEntrypoint: z.array(z.string()).min(1).max(100),
+    ContainerArguments: z.array(z.string()).max(100).optional(),
+  }),
+  ProcessingResources: z.strictObject({
+    ClusterConfig: z.strictObject({
+      InstanceCount: wholeNumber(1, 1),
+      InstanceType: instanceType(),
+      VolumeSizeInGB: wholeNumber(1),
+      VolumeKmsKeyId: z.string().optional(),
+    }),
+  }),
+  ProcessingInputs: z
+    .array(
+      z.strictObject({
+        InputName: z.string(),
+        AppManaged: notAvailable('AppManaged'),
+        DatasetDefinition: notAvailable('DatasetDefinition'),
+        S3Input: z.strictObject({
+          S3Uri: s3Uri(),
+          LocalPath: z.string(),
+          S3DataType: z.enum(['S3Prefix']),
+          S3InputMode: z.enum(['File']).optional(),
+          S3DataDistributionType: z.enum(['FullyReplicated']).optional(),
+          S3CompressionType: z.enum(['None']).optional(),
+        }),
+      }),
+    )
+    .max(10)
+    .optional(),
+  ProcessingOutputConfig: z
+    .strictObject({
+      Outputs: z
+        .array(
+          z.strictObject({
+            OutputName: z.string(),
+            S3Output: z.strictObject({
+              S3Uri: s3Uri(),
+              LocalPath: z.string(),
+              S3UploadMode: z.enum(['EndOfJob']),
+            }),
+          }),
+        )
+        .max(10),
+      KmsKeyId: z.string().optional(),
+    })
+    .optional(),
+  StoppingCondition: z.strictObject({ MaxRuntimeInSeconds: wholeNumber(1, 777_600) }).optional(),
+  Environment: textMap().optional(),
+  NetworkConfig: keptAsIs().optional(),
+  Tags: tags().optional(),
+  ExperimentConfig: keptAsIs().optional(),
+});
+
 export const trainingJobSchema = z
   .strictObject({
     TrainingJobName: resourceName(),
@@ -447,4 +506,5 @@ export type DeploymentConfig = z.output<typeof deploymentConfigSchema>;
 export type CreateEndpointRequest = z.output<typeof createEndpointSchema>;
 export type UpdateEndpointRequest = z.output<typeof updateEndpointSchema>;
 export type UpdateWeightsRequest = z.output<typeof updateWeightsSchema>;
+export type ProcessingJobRequest = z.output<typeof processingJobSchema>;
 export type TrainingJobRequest = z.output<typeof trainingJobSchema>;

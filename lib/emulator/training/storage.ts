@@ -75,7 +75,7 @@ async function extractSource(
 }
 
 /** Downloads the objects whose keys have the prefix, to all folders or spread over them, and returns their number. */
-async function downloadPrefix(
+export async function downloadPrefix(
   engine: EngineClient,
   from: S3Location,
   folders: readonly string[],

@@ -23,7 +23,7 @@ _SAGEMAKER_RESOURCES = (
     ("ModelName", "model"),
 )
 _TAGGING = {
-    "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob"},
+    "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob", "CreateProcessingJob"},
     "application-autoscaling": {"RegisterScalableTarget", "TagResource", "UntagResource"},
 }
 _CBOR_NAMESPACE = re.compile(rb"\x69Namespace")
@@ -113,7 +113,7 @@ def _named_arns(service: str, operation: str, data: dict, region: str, account: 
         return {"EndpointArn": f"{prefix}endpoint/{variant.group(1)}"} if variant else {"ComponentArn": prefix + resource_id}
     named = {name: data[name] for name in ("RoleArn", "ExecutionRoleArn") if data.get(name)}
     created = sagemaker_arn(operation, data, region, account)
-    named |= {"CreatedArn": created, "TrainingJobArn": created}
+    named |= {"CreatedArn": created, "TrainingJobArn": created, "ProcessingJobArn": created}
     if data.get("EndpointConfigName"):
         named["EndpointConfigArn"] = f"arn:aws:sagemaker:{region}:{account}:endpoint-config/{data['EndpointConfigName']}"
     if operation == "CreateModelPackage":

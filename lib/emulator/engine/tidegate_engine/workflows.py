@@ -2,6 +2,7 @@
 
 import contextvars
 import json
+import time
 
 from . import clock
 from .permissions import further_checks, role_denies, sagemaker_arn
@@ -10,7 +11,7 @@ _POLL_SECONDS = 5.0  # local, but never faster than _POLL_REAL_SECONDS
 _POLL_REAL_SECONDS = 0.05
 _MODELLED_ERRORS = {name: f"SageMaker.{name}Exception" for name in
                     ("ResourceLimitExceeded", "ResourceInUse", "ResourceNotFound", "ConflictException")}
-_OPTIMISED = ("createTrainingJob", "createModel", "createEndpointConfig", "createEndpoint", "updateEndpoint")
+_OPTIMISED = ("createTrainingJob", "createProcessingJob", "createModel", "createEndpointConfig", "createEndpoint", "updateEndpoint")
 
 _execution: contextvars.ContextVar[dict | None] = contextvars.ContextVar("tidegate_execution", default=None)
 
@@ -36,6 +37,25 @@ def _sagemaker_call(action: str, data: dict) -> dict:
     return result
 
 
+def _get_object(data: dict) -> dict:
+    """An object as Step Functions gives it: its content as text."""
+    from urllib.parse import quote
+    from ministack import app
+    from ministack.core.responses import get_region
+    from ministack.services.stepfunctions import _ExecutionError
+
+    headers = {"host": "s3.localhost",
+               "authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{get_region()}/s3/aws4_request"}
+    path = quote(f"/{data.get('Bucket', '')}/{data.get('Key', '')}")
+    status, reply, body = app.call_service_handler_sync(app.SERVICE_HANDLERS["s3"], "GET", path, headers, b"", {})
+    if status == 404:
+        raise _ExecutionError("S3.NoSuchKeyException", f"The specified key does not exist. (Key: {data.get('Key')})")
+    if status >= 400:
+        raise _ExecutionError("S3.S3Exception", f"GetObject was answered with {status}")
+    content = body if isinstance(body, bytes) else str(body).encode()
+    return {"Body": content.decode("utf-8", "replace"), "ContentLength": len(content)}
+
+
 def _milliseconds(value, key=""):
     """Converts times to the form of Step Functions: whole milliseconds since the epoch."""
     if isinstance(value, dict):
@@ -45,21 +65,23 @@ def _milliseconds(value, key=""):
     return int(value * 1000) if key.endswith("Time") and isinstance(value, (int, float)) else value
 
 
-def _run_training_job(resource: str, data: dict) -> dict:
+def _run_job(kind: str, resource: str, data: dict) -> dict:
+    """Creates a training or processing job and, with `.sync`, waits for its end."""
     from ministack.services.stepfunctions import _ExecutionError
 
-    started = _sagemaker_call("CreateTrainingJob", data)
+    started = _sagemaker_call(f"Create{kind}", data)
     if not resource.endswith(".sync"):
         return started
-    name = {"TrainingJobName": data.get("TrainingJobName", "")}
+    name = {f"{kind}Name": data.get(f"{kind}Name", "")}
     while True:
-        job = _sagemaker_call("DescribeTrainingJob", name)
-        if job.get("TrainingJobStatus") == "Completed":
+        job = _sagemaker_call(f"Describe{kind}", name)
+        status = job.get(f"{kind}Status")
+        if status == "Completed":
             return _milliseconds(job)
-        if job.get("TrainingJobStatus") in ("Failed", "Stopped"):
+        if status in ("Failed", "Stopped"):
             raise _ExecutionError("States.TaskFailed", json.dumps(_milliseconds(job)))
         if (_execution.get() or {}).get("status", "RUNNING") != "RUNNING":
-            _sagemaker_call("StopTrainingJob", name)
+            _sagemaker_call(f"Stop{kind}", name)
             raise _ExecutionError("States.TaskFailed", "the execution was stopped")
         clock.real_sleep(max(_POLL_SECONDS / clock.speed, _POLL_REAL_SECONDS))
 
@@ -90,21 +112,42 @@ def _needs(resource: str, data: dict, region: str, account: str) -> list[tuple[s
         return [("lambda:InvokeFunction", arn, {})]
     if service == "states" and action == "StartExecution":
         return [("states:StartExecution", data.get("StateMachineArn", "*"), {})]
+    if service == "sfn":
+        return [(f"states:{action}", data.get("ExecutionArn") or data.get("StateMachineArn") or "*", {})]
     if service == "s3":
         action = {"ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadObject": "GetObject"}.get(action, action)
         key = f"/{data['Key']}" if data.get("Key") else ""
-        return [(f"s3:{action}", f"arn:aws:s3:::{data.get('Bucket', '*')}{key}", {})]
+        context = {"s3:prefix": data.get("Prefix", "")} if action == "ListBucket" else {}
+        return [(f"s3:{action}", f"arn:aws:s3:::{data.get('Bucket', '*')}{key}", context)]
     known = _AWS_SDK_SERVICE_MAP.get(service, {})
     key = known.get("service_key", service)
     headers = {"x-amz-target": f"{known.get('target_prefix', key)}.{action}"}
     params = {name: str(value) for name, value in data.items() if isinstance(value, (str, int))}
     arn = iam_actions.extract_resource_arn(key, "POST", "/", headers, json.dumps(data).encode(), params, region, account)
-    return [(f"{iam_actions.SERVICE_TO_IAM_NAMESPACE.get(key, key)}:{action}", arn, {})]
+    context = {"cloudwatch:namespace": data.get("Namespace", "")} if action == "PutMetricData" else {}
+    return [(f"{iam_actions.SERVICE_TO_IAM_NAMESPACE.get(key, key)}:{action}", arn, context)]
 
 
 def install() -> None:
+    from jsonata.jexception import JException
+    from jsonata.timebox import Timebox
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import stepfunctions as sfn
+
+    check_runaway = Timebox.check_runaway
+
+    def check_within_time(box):
+        """An expression may take a second of the processor, not of the local clock, which may be milliseconds."""
+        spent_ms = time.thread_time() * 1000
+        limit_ms, box.timeout = box.timeout, None
+        try:
+            check_runaway(box)
+        finally:
+            box.timeout = limit_ms
+        if limit_ms is not None and spent_ms - box.__dict__.setdefault("begun_ms", spent_ms) > limit_ms:
+            raise JException("D1012", -1, limit_ms)
+
+    Timebox.check_runaway = check_within_time
 
     execute_task, invoke_resource = sfn._execute_task, sfn._invoke_resource
 
@@ -130,12 +173,14 @@ def install() -> None:
                     raise sfn._ExecutionError(
                         error, f"User: {principal} is not authorized to perform: {action} on resource: {arn} because no "
                                f"identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDenied)")
+        if resource == "arn:aws:states:::aws-sdk:s3:getObject":
+            return _get_object(data)
         return invoke_resource(resource, input_data)
 
     sfn._execute_task, sfn._invoke_resource = execute, invoke
     for action in _OPTIMISED:
         name = action[0].upper() + action[1:]
-        run = _run_training_job if action == "createTrainingJob" else (
+        run = (lambda resource, data, kind=name[6:]: _run_job(kind, resource, data)) if name.endswith("Job") else (
             lambda resource, data, name=name: _sagemaker_call(name, data))
         sfn._SERVICE_DISPATCH[f"arn:aws:states:::sagemaker:{action}"] = run
     sfn._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
