@@ -18,7 +18,7 @@ import {
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
-import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from './images';
+import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from '../runtime/sagemaker-images';
 import { PackedAsset } from './packed-asset';
 import { checkTrainingProps } from './training-checks';
 import { ChannelInputMode, TrainingChannel } from './training-channel';

@@ -1,4 +1,4 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
@@ -6,8 +6,9 @@ import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE, TRAINING_JOBS_NAMESPACE } from '../catalog/hosting-metrics';
 import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
+import { ANY_RESOURCE_REASON, containerStatements, sageMakerLogGroupArn } from '../runtime/sagemaker-container';
+import type { PulledImage } from '../runtime/sagemaker-images';
 import { sageMakerNetworkGrants } from '../runtime/sagemaker-network';
-import type { PulledImage } from './images';
 import type { PackedAsset } from './packed-asset';
 
 /** Key prefix of models in the model bucket. */
@@ -15,48 +16,6 @@ export const MODELS_PREFIX = 'models/';
 
 /** Key prefix of checkpoints in the model bucket. */
 export const CHECKPOINTS_PREFIX = 'checkpoints/';
-
-interface ContainerNeeds {
-  readonly image: PulledImage;
-  /** Name of the log group below `/aws/sagemaker/`. */
-  readonly logGroup: string;
-  readonly metricNamespace: string;
-}
-
-/** Permissions of every SageMaker container: pull its image, write its logs and metrics. */
-function containerStatements(scope: Construct, needs: ContainerNeeds): iam.PolicyStatement[] {
-  return [
-    new iam.PolicyStatement({
-      sid: 'PullImage',
-      actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: [needs.image.repositoryArn],
-    }),
-    new iam.PolicyStatement({ sid: 'LogIn', actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
-    new iam.PolicyStatement({
-      sid: 'Log',
-      actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
-      resources: [logGroupArn(scope, needs.logGroup)],
-    }),
-    new iam.PolicyStatement({
-      sid: 'Count',
-      actions: ['cloudwatch:PutMetricData'],
-      resources: ['*'],
-      conditions: { StringEquals: { 'cloudwatch:namespace': needs.metricNamespace } },
-    }),
-  ];
-}
-
-function logGroupArn(scope: Construct, name: string): string {
-  return Stack.of(scope).formatArn({
-    service: 'logs',
-    resource: 'log-group',
-    resourceName: `/aws/sagemaker/${name}*`,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
-}
-
-const ANY_RESOURCE =
-  'GetAuthorizationToken and PutMetricData do not support resource-level permissions; a condition limits PutMetricData to one namespace.';
 
 /** Objects that a job reads: those below a prefix of a bucket. */
 interface Input {
@@ -116,10 +75,10 @@ export function trainingRole(
   grantKeyUse(models.encryptionKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   grantKeyUse(needs.outputKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   acknowledgeInlinePolicy(policy);
-  acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
+  acknowledgeWildcards(policy, ['*'], ANY_RESOURCE_REASON);
   acknowledgeWildcards(
     policy,
-    [...read, ...written, logGroupArn(scope, 'TrainingJobs')],
+    [...read, ...written, sageMakerLogGroupArn(scope, 'TrainingJobs')],
     'SageMaker names the log streams, the jobs and their output at run time; the data is below a prefix.',
   );
   for (const { resources, wildcardReason } of network) {
@@ -164,10 +123,10 @@ export function modelExecutionRole(
   grantKeyUse(models.encryptionKey, role, 's3:GetObject');
   grantKeyUse(needs.outputKey, role, 's3:GetObject');
   acknowledgeInlinePolicy(policy);
-  acknowledgeWildcards(policy, ['*'], ANY_RESOURCE);
+  acknowledgeWildcards(policy, ['*'], ANY_RESOURCE_REASON);
   acknowledgeWildcards(
     policy,
-    [objects, logGroupArn(scope, 'Endpoints')],
+    [objects, sageMakerLogGroupArn(scope, 'Endpoints')],
     'Models and log streams are named at run time, below these prefixes.',
   );
   return role;
