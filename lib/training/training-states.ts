@@ -5,6 +5,7 @@ import { findInstanceType } from '../catalog/instance-types';
 import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
 import { PACKAGE_METADATA } from './contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
+import { failureStates } from './training-failure-states';
 
 /** Settings of the attempts of a job. Values may be tokens. */
 export interface JobPlan {
@@ -228,7 +229,7 @@ function registration(
  * failure ends the execution with the error and cause of the task.
  */
 export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChainable {
-  const failed = new sfn.Fail(scope, 'Failed', { errorPath: '$.Failure.Error', causePath: '$.Failure.Cause' });
+  const failed = failureStates(scope);
   const output = new sfn.Pass(scope, 'Output', {
     parameters: {
       'ModelName.$': '$.Training.TrainingJobName',

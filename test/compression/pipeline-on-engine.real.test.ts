@@ -179,7 +179,7 @@ describeWith(missing, 'training, then compression, on the local engine', () => {
     async () => {
       const before = await modelNames();
       const { status, error, cause } = await execute('Strict', trained);
-      expect([status, error]).toEqual(['FAILED', 'States.TaskFailed']);
+      expect([status, error]).toEqual(['FAILED', 'Tidegate.ScriptFailed']);
       expect(cause).toContain('the gate refuses every candidate: int8-static');
       expect(await modelNames()).toEqual(before);
     },

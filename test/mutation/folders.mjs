@@ -37,7 +37,7 @@ const TESTS = {
   // The response of a custom resource is tested with the handler that sends it.
   'lambda/support': ['test/lambda/support', 'test/lambda/cost-guard-release'],
   'lib/preflight/decide': ['test/preflight'],
-  'lib/training/decide': ['test/training/capacity-failure.test.ts'],
+  'lib/training/decide': ['test/training/capacity-failure.test.ts', 'test/training/training-failure.test.ts'],
 };
 
 function subfolders(folder) {

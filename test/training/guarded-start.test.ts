@@ -12,6 +12,7 @@ import { LOCAL_ACCOUNT, LOCAL_REGION, localCredentials } from '../../lib/emulato
 import { TrainingPipeline } from '../../lib/training';
 import { plan, seenAt } from '../cost/decide/fixtures';
 import { eventually, LocalAws } from '../emulator/engine/support/local-aws';
+import { withoutReferences } from './resolved-template';
 
 const TABLE = 'guard';
 
@@ -30,29 +31,11 @@ function guardedPipeline(): { readonly definition: string; readonly statements: 
   const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
   const [, policy] = policies.find(([id]) => id.startsWith('TrainingMachinePolicy'))!;
   return {
-    definition: resolved((machine!.Properties as { DefinitionString: unknown }).DefinitionString) as string,
-    statements: resolved(
+    definition: withoutReferences((machine!.Properties as { DefinitionString: unknown }).DefinitionString) as string,
+    statements: withoutReferences(
       (policy.Properties as { PolicyDocument: { Statement: unknown } }).PolicyDocument.Statement,
     ) as { Sid?: string }[],
   };
-}
-
-function resolved(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(resolved);
-  if (typeof value !== 'object' || value === null) return value;
-  const {
-    Ref: ref,
-    'Fn::GetAtt': attribute,
-    'Fn::Join': join,
-  } = value as {
-    Ref?: string;
-    'Fn::GetAtt'?: [string, string];
-    'Fn::Join'?: [string, unknown[]];
-  };
-  if (join !== undefined) return (resolved(join[1]) as string[]).join(join[0]);
-  if (ref !== undefined) return ref === 'AWS::Partition' ? 'aws' : ref.toLowerCase();
-  if (attribute !== undefined) return `arn:aws:iam::${LOCAL_ACCOUNT}:role/${attribute[0]}`;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, resolved(member)]));
 }
 
 describe('a pipeline behind a cost guard', () => {

@@ -131,21 +131,21 @@ describe('the machine', () => {
       Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Lacks ml.g5.xlarge?' }],
     });
     const choice = States['Lacks ml.g5.xlarge?']!;
-    expect([choice.Choices![0]!.Next, choice.Default]).toEqual(['Train on ml.g6.xlarge', 'Failed']);
+    expect([choice.Choices![0]!.Next, choice.Default]).toEqual(['Train on ml.g6.xlarge', 'Explain the failure']);
     expect(choice.Choices![0]!.Or.map(({ StringMatches }) => StringMatches)).toEqual([
       ...CAPACITY_FAILURE_PATTERNS.cause,
       ...CAPACITY_FAILURE_PATTERNS.error,
     ]);
     expect(States['Train on ml.g6.xlarge']).toMatchObject({
       Next: 'Register the model',
-      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Failed' }],
+      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Explain the failure' }],
     });
     expect(States['Register the model']!.Next).toBe('Output');
   });
 
   test('needs no choice with a single type', () => {
     expect(Object.keys(states({ instanceTypes: ['ml.p4d.24xlarge'] })).sort()).toEqual(
-      ['Begin', 'Failed', 'Output', 'Register the model', 'Train on ml.p4d.24xlarge'].sort(),
+      ['Begin', 'Explain the failure', 'Failed', 'Output', 'Register the model', 'Train on ml.p4d.24xlarge'].sort(),
     );
   });
 
@@ -159,7 +159,7 @@ describe('the machine', () => {
         Resource: 'arn:<AWS::Partition>:states:::dynamodb:getItem',
         Parameters: { TableName: 'guard', ProjectionExpression: 'trainingStarts', ConsistentRead: true },
         Next: `May ${type} start?`,
-        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Failed' }],
+        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Explain the failure' }],
       });
       expect(States[`May ${type} start?`]).toMatchObject({
         Choices: [{ Next: 'Refused' }],
