@@ -1,6 +1,7 @@
 export * as compression from './compression';
 export * as cost from './cost';
 export * as edge from './edge';
+export * as drift from './drift';
 export * as features from './features';
 export * as inference from './inference';
 export * as ingestion from './ingestion';

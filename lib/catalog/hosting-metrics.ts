@@ -21,6 +21,9 @@ export const COMPONENTS_NAMESPACE = '/aws/sagemaker/InferenceComponents';
 /** Namespace of the metrics of training jobs' instances. */
 export const TRAINING_JOBS_NAMESPACE = '/aws/sagemaker/TrainingJobs';
 
+/** Metrics of the instances of processing jobs. */
+export const PROCESSING_JOBS_NAMESPACE = '/aws/sagemaker/ProcessingJobs';
+
 /** Namespaces of SageMaker hosting. */
 export const HOSTING_NAMESPACES: readonly string[] = [
   SAGEMAKER_NAMESPACE,

@@ -5,6 +5,7 @@ import { Construct, type IConstruct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import type { CostGuard } from '../cost';
 import type { EdgeFleet } from '../edge';
+import type { DriftMonitor } from '../drift';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
 import type { KafkaIngestion, StreamIngestion } from '../ingestion';
 import type { ModelRollout } from '../rollout';
@@ -29,6 +30,7 @@ import { rolloutAlarms } from './rollout-alarms';
 import { RunbookAlarm } from './runbook-alarm';
 import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
 import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
+import { driftAlarms } from './drift-alarms';
 import { featureAlarms } from './feature-alarms';
 import { trainingAlarms } from './training-alarms';
 import { checkFleetAlarms } from './fleet-alarms-checks';
@@ -129,6 +131,11 @@ export class PlatformAlarms extends Construct {
   /** Adds alarms on missing devices, failed deployments, full stores, dropped results, and devices that ask the cloud for most requests. */
   public watchEdgeFleet(fleet: EdgeFleet): void {
     this.add('watchEdgeFleet', fleet, edgeAlarms(fleet));
+  }
+
+  /** Adds alarms on a drift, on hours that were not compared with the baseline, and on failed evaluations. */
+  public watchDrift(monitor: DriftMonitor): void {
+    this.add('watchDrift', monitor, driftAlarms(monitor));
   }
 
   /** Adds alarms on notifications that a webhook did not accept; the other recipients get them. */

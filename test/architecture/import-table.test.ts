@@ -33,6 +33,7 @@ const CONSTRUCT_ROOMS = [
   'cost',
   'gateway',
   'compression',
+  'drift',
   'edge',
   'kubernetes',
   'pipelines',

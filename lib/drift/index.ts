@@ -1,0 +1,2 @@
+export * from './drift-monitor';
+export * from './drift-monitor-props';
