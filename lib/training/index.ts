@@ -4,3 +4,5 @@ export * from './training-channel';
 export * from './training-network';
 export * from './training-pipeline';
 export * from './training-pipeline-props';
+export * from './training-triggers';
+export * from './training-triggers-props';
