@@ -4,6 +4,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { DriftMonitor, type DriftMonitorProps } from '../../lib/drift';
 import { PlatformAlarms } from '../../lib/monitoring';
+import type { Json } from '../emulator/engine/support/fake-emulator';
 import { nagReport } from '../support/nag-report';
 
 const env = { account: '123456789012', region: 'us-east-1' };
@@ -26,7 +27,7 @@ function deploy(props: (stack: Stack) => Partial<DriftMonitorProps> = () => ({})
 
 interface State {
   readonly Type: string;
-  readonly Arguments?: { readonly [member: string]: any };
+  readonly Arguments?: { readonly [member: string]: Json };
   readonly Choices?: readonly { readonly Condition: string; readonly Next: string }[];
 }
 

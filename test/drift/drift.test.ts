@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { projectDirectory } from '../architecture/imports';
+import type { Json } from '../emulator/engine/support/fake-emulator';
 
 const SCRIPT = path.join(projectDirectory, 'lib', 'drift', 'assets', 'drift.py');
 
@@ -57,7 +58,7 @@ describe('the comparison of an hour with the baseline', () => {
     return {
       status,
       output: stdout + stderr,
-      report: () => JSON.parse(read('report/report.json')) as { [member: string]: any },
+      report: () => JSON.parse(read('report/report.json')) as { [member: string]: Json },
       message: () => read('message'),
     };
   }

@@ -23,8 +23,12 @@ const output = execFileSync(
 );
 const played = JSON.parse(output);
 
-console.log(`${played.seeds} seeds, ${played.hours} hours without a drift, ${rows} requests an hour, 3 columns and the confidence`);
-console.log(`false alarms: ${played.falseHours} of ${played.hours} hours, ${played.seedsWithAlarm} of ${played.seeds} seeds`);
+console.log(
+  `${played.seeds} seeds, ${played.hours} hours without a drift, ${rows} requests an hour, 3 columns and the confidence`,
+);
+console.log(
+  `false alarms: ${played.falseHours} of ${played.hours} hours, ${played.seedsWithAlarm} of ${played.seeds} seeds`,
+);
 for (const [drift, delays] of Object.entries(played.delays)) {
   const found = delays.filter((delay) => delay !== null).sort((a, b) => a - b);
   const at = (share) => (found[Math.min(found.length - 1, Math.floor(share * found.length))] ?? NaN).toFixed(2);
