@@ -3,7 +3,7 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { DriftMonitor } from '../drift';
 import type { AlarmSet } from './alarm-set';
 
-/** Returns the alarms of a drift monitor: on a drift, on hours that nobody evaluated, and on failed evaluations. */
+/** Returns the alarms of a drift monitor: on a drift, on hours without an evaluation, and on failed evaluations. */
 export function driftAlarms(monitor: DriftMonitor): AlarmSet {
   const hours = monitor.maxTimeUnevaluated.toHours();
   return {
@@ -29,7 +29,7 @@ export function driftAlarms(monitor: DriftMonitor): AlarmSet {
       evaluationPeriods: hours,
       treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       runbook: {
-        meaning: `No traffic was compared with the baseline for ${hours} h, so nobody knows of a drift.`,
+        meaning: `No traffic was compared with the baseline for ${hours} h, so a drift would stay unseen.`,
         lookAt:
           'The executions of the monitor: their status is no-data or too-few-rows, or they failed, or there are none.',
         whatToDo:

@@ -3,7 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { PulledImage } from './sagemaker-images';
 
-/** What a container of SageMaker pulls and writes. */
+/** Image, log group and metrics of a container of SageMaker. */
 export interface ContainerNeeds {
   readonly image: PulledImage;
   /** Name of the log group below `/aws/sagemaker/`. */

@@ -54,7 +54,7 @@ const HOMES: readonly (readonly [what: string, text: RegExp, home: RegExp])[] = 
     'the writing of files, which leaves none cut off',
     /\bfs(\.promises)?\.(writeFile|writeFileSync|createWriteStream)\(/,
     // A stream, an archive for the CDK, and files of a run that nobody reads after a failure.
-    /^lib\/(files|emulator\/(engine|training))\/|^lib\/training\/packed-asset\.ts$|^bin\/input\/trace-file\.ts$/,
+    /^lib\/(files|emulator\/(engine|processing|training))\/|^lib\/training\/packed-asset\.ts$|^bin\/input\/trace-file\.ts$/,
   ],
   ['the first bytes of gzip', /\b0x1f\b/, /^lib\/(traffic-file|inference\/model)\//],
 ];
