@@ -27,7 +27,7 @@ import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { PackedAsset, TrainingChannel } from '../training';
-import { ecrImage } from '../training/images';
+import { ecrImage } from '../runtime/sagemaker-images';
 import { MODELS_PREFIX, trainingRole } from '../training/training-roles';
 import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH } from '../training/training-states';
 import { ROLLOUT_ENVIRONMENT, type RolloutConfiguration } from './contract';
