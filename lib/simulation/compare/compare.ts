@@ -145,10 +145,10 @@ function comparisonOf(
   isFound: boolean,
   timezone: string | undefined,
 ): Comparison {
-  const { fromSeconds: from, toSeconds: to, ...rest } = settings;
+  const { fromSeconds: from, toSeconds: to, limits: _limits, ...rest } = settings;
   const clairvoyant = runs.get(CLAIRVOYANT)!;
   const sums = trials[0].arrivalSums;
-  const isSingle = trials.every(({ requests }) => requests !== undefined);
+  const areKept = trials.every(({ requests }) => requests !== undefined);
   const clock = datedClock(workload.startsAt, timezone, workload.utcOffsetSeconds);
   const times = new Clock(clock, workload.durationSeconds);
   return {
@@ -163,7 +163,8 @@ function comparisonOf(
     },
     settings: {
       ...rest,
-      ...(isSingle ? { engine: 'requests' } : { engine: 'aggregated-second', abandonedWork: 'dropped' }),
+      engine: trials.every(({ isPlayedSingly }) => isPlayedSingly) ? 'requests' : 'aggregated-second',
+      search: areKept ? 'requests' : 'aggregated-second',
     },
     bound: { instanceHours: Math.min(...bounds) },
     clairvoyant: {

@@ -5,7 +5,7 @@ import { definitions, escapeHtml, table } from '../report/html-text';
 import { pageHtml, tileHtml, type ReportOptions } from '../report/page';
 import { isOnFront, pointTitle, scatterHtml } from '../report/scatter';
 import { FORECAST_POLICY, type Comparison, type PolicyResult } from './compare';
-import { comparisonWindow } from './comparison-text';
+import { comparisonWindow, engineText } from './comparison-text';
 import type { PolicyRun } from './evaluation';
 
 /** Timelines for a report of a comparison. */
@@ -208,5 +208,6 @@ function settingsHtml({ settings }: Comparison): string {
     ['limits', `${value('minCapacity')} to ${numberText(Number(settings.maxCapacity))} instances`],
     ['metrics', `visible ${value('metricDelaySeconds')} s after the end of a period`],
     ['seeds', value('seeds')],
+    ['engine', escapeHtml(engineText(settings))],
   ]);
 }

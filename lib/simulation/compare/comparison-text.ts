@@ -3,12 +3,13 @@ import { numberText, percentText } from '../number-text';
 import type { Comparison } from './compare';
 import type { PolicyRun } from './evaluation';
 
-/** Engines by their name in the settings. */
-const ENGINE_TEXT: Readonly<Record<string, string>> = {
-  requests: 'played request by request',
-  'aggregated-second':
-    'played second by second, without the work of callers that gave up: too many requests to play them one by one',
-};
+/** Engines of the policies and of the search, as they are in the settings. */
+export function engineText({ engine, search }: Comparison['settings']): string {
+  if (engine !== 'requests') return 'played second by second: too many requests to play them one by one';
+  return search === 'requests'
+    ? 'played request by request'
+    : 'played request by request; the best schedule and the target in hindsight were searched second by second, as the requests are too many to play them for every attempt';
+}
 
 /** A comparison as a table for a terminal. */
 export function comparisonText(comparison: Comparison): string {
@@ -42,7 +43,7 @@ export function comparisonText(comparison: Comparison): string {
     clairvoyant.isFound
       ? `clairvoyant: ${clairvoyant.instanceHours.toFixed(1)} instance-hours; lower bound of every schedule: ${bound.instanceHours.toFixed(1)}`
       : `clairvoyant: no schedule found that has ${percentText(100 * Number(settings.sloRatio))} on time; costs are those of the largest fleet tried`,
-    ENGINE_TEXT[String(settings.engine)],
+    engineText(settings),
     '',
   ].join('\n');
 }

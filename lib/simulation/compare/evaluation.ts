@@ -4,7 +4,7 @@ import { round } from '../number-text';
 import type { PlayedSchedule } from './oracle/clairvoyant';
 import { scheduleCost, startCost, type SchedulePrices } from './oracle/schedule-search';
 import type { CapacityPolicy, PolicyView } from './policies/policy';
-import { fleetOf, type Trial } from './trial';
+import { fleetOf, searchFleetOf, type Trial } from './trial';
 
 /** Result of one policy with one seed. */
 export interface PolicyRun {
@@ -19,8 +19,7 @@ export interface PolicyRun {
 }
 
 /** Runs one policy over the window of a trial. */
-export function evaluatePolicy(policy: CapacityPolicy, trial: Trial): PolicyRun {
-  const fleet = fleetOf(trial);
+export function evaluatePolicy(policy: CapacityPolicy, trial: Trial, fleet: SecondFleet = fleetOf(trial)): PolicyRun {
   const view = new FleetView(fleet, trial);
   const running = policy.start(trial.settings);
   fleet.begin(running.initial(view));
@@ -90,11 +89,11 @@ export function playedSchedule(
   trial: Trial,
   prices: SchedulePrices,
   limit: number,
+  fleet: SecondFleet = searchFleetOf(trial),
 ): PlayedSchedule {
   const { fromSeconds, toSeconds, arrivalSums } = trial;
   const allowed = Math.max(1e-9, (1 - sloRatio) * (arrivalSums[toSeconds] - arrivalSums[fromSeconds]));
   const stop = limit * allowed * (1 + 1e-9);
-  const fleet = fleetOf(trial);
   let cost: number;
   if (fleet instanceof RequestFleet) {
     fleet.begin(instances[0]);

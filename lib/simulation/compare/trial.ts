@@ -1,12 +1,11 @@
 import { AggregatedFleet, type AggregatedFleetOptions } from '../fleet/pooled/aggregated-fleet';
 import type { AbandonedWork } from '../fleet/engine/request-engine';
 import { RequestFleet } from '../fleet/engine/request-fleet';
-import type { RequestList } from '../fleet/engine/request-list';
+import { listSource, type RequestList } from '../fleet/engine/request-list';
 import type { SecondFleet } from '../fleet/pooled/second-fleet';
-import { RequestBlock, requestSource } from '../traffic/request-source';
+import { RequestBlock, requestSource, type RequestSource } from '../traffic/request-source';
 import type { Workload } from '../traffic/workload';
-import { arrivalsPerSecond } from './arrivals';
-import type { ComparisonSettings } from './comparison-settings';
+import { REQUEST_LIMITS, type ComparisonSettings } from './comparison-settings';
 import type { PolicySettings } from './policies/policy';
 
 /** The traffic and the fleet of one seed: the same for every policy. */
@@ -16,27 +15,35 @@ export interface Trial extends AggregatedFleetOptions {
   readonly arrivalSums: Float64Array;
   /** Seconds from the end of a period until its metric is visible. */
   readonly metricDelaySeconds: number;
-  /** Single requests, if the trial is played request by request. */
+  /** Single requests of the window and those before it that may still occupy a slot, if they are few enough to be kept. */
   readonly requests?: RequestList;
+  /** Those before the window. */
+  readonly earlier: RequestList;
+  readonly requestCount: number;
+  /** True if every policy is played request by request. */
+  readonly isPlayedSingly: boolean;
+  /** Returns the requests of the window from its beginning. */
+  readonly source: () => RequestSource;
   /** Work of single requests whose callers have given up. */
   readonly abandonedWork: AbandonedWork;
 }
 
-/** Maximum number of requests, of all seeds together, that are played one by one: each about forty times, a quarter of a microsecond long. */
-const MAX_SINGLE_REQUESTS = 4e6;
-
 /** Seconds before a window from which requests may still occupy a slot when it begins: service times of the mean × this. */
 const EARLIER_MEANS = 12;
 
-/** Returns a fleet for the traffic of a trial. */
+/** Returns a fleet for the traffic of a trial, played request by request unless they are too many. */
 export function fleetOf(trial: Trial): SecondFleet {
-  const { requests } = trial;
-  return requests === undefined ? new AggregatedFleet(trial) : new RequestFleet({ ...trial, requests });
+  return trial.isPlayedSingly ? new RequestFleet(trial) : new AggregatedFleet(trial);
+}
+
+/** Returns a fleet in which the schedules of a search are played: second by second where the requests are too many to be kept. */
+export function searchFleetOf(trial: Trial): SecondFleet {
+  return trial.requests === undefined ? new AggregatedFleet(trial) : fleetOf(trial);
 }
 
 export function trialOf(workload: Workload, settings: ComparisonSettings, seed: number): Trial {
-  const single = singleRequests(workload, settings, seed);
-  const arrivals = single?.arrivals ?? arrivalsPerSecond(workload, seed, settings.toSeconds);
+  const { arrivals, earlier, requests, requestCount, source } = requestsOf(workload, settings, seed);
+  const { played } = settings.limits ?? REQUEST_LIMITS;
   const arrivalSums = new Float64Array(arrivals.length + 1);
   for (let second = 0; second < arrivals.length; second++) {
     arrivalSums[second + 1] = arrivalSums[second] + arrivals[second];
@@ -56,7 +63,11 @@ export function trialOf(workload: Workload, settings: ComparisonSettings, seed: 
     metricDelaySeconds: settings.metricDelaySeconds,
     seed,
     abandonedWork: settings.abandonedWork,
-    ...(single !== undefined && { requests: single.requests }),
+    earlier,
+    requestCount,
+    isPlayedSingly: requestCount * settings.seeds <= played,
+    source,
+    ...(requests !== undefined && { requests }),
     settings: {
       slotsPerInstance: settings.slotsPerInstance,
       serviceMeanSeconds: settings.serviceMeanSeconds,
@@ -67,12 +78,11 @@ export function trialOf(workload: Workload, settings: ComparisonSettings, seed: 
   };
 }
 
-/** Reads the requests of a window, and the arrivals of each second until its end; undefined if they are too many. */
-function singleRequests(
-  workload: Workload,
-  settings: ComparisonSettings,
-  seed: number,
-): { readonly requests: RequestList; readonly arrivals: Float64Array } | undefined {
+/** Requests of a window and of the time before it. */
+type WindowRequests = Pick<Trial, 'arrivals' | 'earlier' | 'requests' | 'requestCount' | 'source'>;
+
+/** Reads the requests of a window once, counts the arrivals of each second until its end, and keeps the requests if they are few enough. */
+function requestsOf(workload: Workload, settings: ComparisonSettings, seed: number): WindowRequests {
   const { fromSeconds, toSeconds, serviceMeanSeconds: meanSeconds, serviceCoefficientOfVariation } = settings;
   const service = {
     kind: 'distribution',
@@ -80,15 +90,18 @@ function singleRequests(
     meanSeconds,
     coefficientOfVariation: serviceCoefficientOfVariation,
   } as const;
-  const source = requestSource(workload, { service, seed, toSeconds });
+  const all = requestSource(workload, { service, seed, toSeconds });
   const arrivals = new Float64Array(toSeconds);
   const first = fromSeconds - EARLIER_MEANS * meanSeconds;
   let at = new Float64Array(1 << 14);
   let seconds = new Float64Array(1 << 14);
   let length = 0;
-  let inWindow = 0;
+  let before = 0;
+  let requestCount = 0;
+  const { kept } = settings.limits ?? REQUEST_LIMITS;
+  let areKept = true;
   const block = new RequestBlock();
-  while (source.next(block)) {
+  while (all.next(block)) {
     while (length + block.length > at.length) {
       at = grown(at);
       seconds = grown(seconds);
@@ -97,13 +110,46 @@ function singleRequests(
       const moment = block.at[index];
       arrivals[Math.min(toSeconds - 1, Math.floor(moment))]++;
       if (moment < first) continue;
-      if (moment >= fromSeconds) inWindow++;
+      if (moment < fromSeconds) before++;
+      else {
+        requestCount++;
+        if (!areKept) continue;
+      }
       at[length] = moment;
       seconds[length++] = block.service[index];
     }
-    if (inWindow * settings.seeds > MAX_SINGLE_REQUESTS) return undefined;
+    if (requestCount * settings.seeds > kept) {
+      areKept = false;
+      length = before;
+    }
   }
-  return { requests: { at: at.subarray(0, length), service: seconds.subarray(0, length) }, arrivals };
+  const part = (from: number, to: number): RequestList => ({
+    at: at.slice(from, to),
+    service: seconds.slice(from, to),
+  });
+  const earlier = part(0, before);
+  if (areKept) {
+    const requests = { at: at.subarray(0, length), service: seconds.subarray(0, length) };
+    const end = length;
+    return { arrivals, earlier, requestCount, requests, source: () => listSource(requests, before, end) };
+  }
+  return {
+    arrivals,
+    earlier,
+    requestCount,
+    source: () => later(requestSource(workload, { service, seed, fromSeconds, toSeconds }), fromSeconds),
+  };
+}
+
+/** The requests of a source, some seconds later. */
+function later(source: RequestSource, seconds: number): RequestSource {
+  return {
+    next(block: RequestBlock): boolean {
+      const isOpen = source.next(block);
+      for (let index = 0; index < block.length; index++) block.at[index] += seconds;
+      return isOpen;
+    },
+  };
 }
 
 function grown(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {

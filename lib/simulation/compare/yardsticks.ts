@@ -5,7 +5,7 @@ import type { RequestList } from '../fleet/engine/request-list';
 import { evaluatePolicy, evaluateSchedule, playedSchedule, type PolicyRun } from './evaluation';
 import { clairvoyantSchedule } from './oracle/clairvoyant';
 import { FleetHistories, NO_HISTORY, type HistoryLimits } from './oracle/fleet-history';
-import { fluidMisses } from './oracle/fluid-misses';
+import { fluidMisses, type FluidOptions } from './oracle/fluid-misses';
 import { lowerBound, maximumOf } from './oracle/lower-bound';
 import { minuteQueues } from './oracle/minute-queues';
 import { maximumIn, occupiedSlots } from './oracle/peaks';
@@ -15,7 +15,7 @@ import { invocationsTracking } from './policies/aws';
 import { constantPolicy } from './policies/constant';
 import type { CapacityPolicy } from './policies/policy';
 import { Random } from '../random';
-import type { Trial } from './trial';
+import { fleetOf, searchFleetOf, type Trial } from './trial';
 
 /** Targets that {@link hindsightTracking} tries, as ratios of an instance's throughput. */
 const HINDSIGHT_TARGET_RATIOS = Array.from({ length: 14 }, (_, index) => Math.round((0.35 + index * 0.05) * 100) / 100);
@@ -42,7 +42,7 @@ export function runClairvoyant(
   const prices = { provisioningSeconds, drainSeconds: releasedSeconds(trial.service, slotsPerInstance) };
   const peak = Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance);
   const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * MAX_FLEETS_PER_PEAK + 4));
-  const schedule = clairvoyantSchedule({
+  const searched = clairvoyantSchedule({
     propose: proposals(trial, settings, prices),
     play: (instances, limit) => playedSchedule(instances, sloRatio, trial, prices, limit),
     costOf: (instances) => scheduleCost(instances, prices),
@@ -57,6 +57,10 @@ export function runClairvoyant(
     startSeconds: provisioningSeconds,
     random: new Random(trial.seed).fork('clairvoyant'),
   });
+  const schedule =
+    searched === undefined || trial.requests !== undefined || !trial.isPlayedSingly
+      ? searched
+      : keptSchedule(searched, trial, { minCapacity, maxInstances, sloRatio }, prices);
   const runs = others.filter((run) => run.sloRatio >= sloRatio).map((run) => ({ ...run, policy: CLAIRVOYANT }));
   const largest = new Int16Array(minutes).fill(maxInstances);
   const run = evaluateSchedule(CLAIRVOYANT, schedule ?? largest, provisioningSeconds, trial);
@@ -68,9 +72,63 @@ export function runClairvoyant(
   };
 }
 
+/** Raises of a schedule that was searched second by second until it keeps the objective request by request, or no longer does. */
+const KEPT_RATIOS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
+/** Rounds in which the raise, and then the minute from which it ends, are halved. */
+const KEPT_ROUNDS = 4;
+
+/**
+ * Returns a schedule that was searched second by second with as many instances more or fewer, in proportion, as keep the objective request
+ * by request; undefined if none of those tried does. From some minute on it has the instances of the next smaller raise, which uses up the
+ * late requests that the objective allows.
+ */
+function keptSchedule(
+  schedule: Int16Array,
+  trial: Trial,
+  { minCapacity, maxInstances, sloRatio }: { minCapacity: number; maxInstances: number; sloRatio: number },
+  prices: SchedulePrices,
+): Int16Array | undefined {
+  const raised = (ratio: number): Int16Array =>
+    schedule.map((count) => Math.max(minCapacity, Math.min(maxInstances, Math.ceil(count * (1 + ratio)))));
+  const keeps = (instances: Int16Array): boolean =>
+    playedSchedule(instances, sloRatio, trial, prices, 1, fleetOf(trial)).lateRatio <= 1;
+  let high = 0;
+  let low = 0;
+  if (keeps(raised(0))) {
+    const missing = KEPT_RATIOS.find((ratio) => !keeps(raised(-ratio)));
+    if (missing === undefined) return raised(-KEPT_RATIOS[KEPT_RATIOS.length - 1]);
+    low = -missing;
+    high = -(KEPT_RATIOS[KEPT_RATIOS.indexOf(missing) - 1] ?? 0);
+  } else {
+    const kept = KEPT_RATIOS.find((ratio) => keeps(raised(ratio)));
+    if (kept === undefined) return undefined;
+    high = kept;
+    low = KEPT_RATIOS[KEPT_RATIOS.indexOf(kept) - 1] ?? 0;
+  }
+  for (let round = 0; round < KEPT_ROUNDS; round++) {
+    const middle = (low + high) / 2;
+    if (keeps(raised(middle))) high = middle;
+    else low = middle;
+  }
+  const [kept, missing] = [raised(high), raised(low)];
+  const crossed = (minute: number): Int16Array => {
+    const instances = missing.slice();
+    instances.set(kept.subarray(0, minute));
+    return instances;
+  };
+  let from = 0;
+  let to = schedule.length;
+  for (let round = 0; round < KEPT_ROUNDS; round++) {
+    const middle = (from + to) >> 1;
+    if (keeps(crossed(middle))) to = middle;
+    else from = middle;
+  }
+  return crossed(to);
+}
+
 /** Requests played to change a schedule, and the maximum number of changes. */
 const CHANGED_REQUESTS = 3e7;
-const MAX_CHANGES = 2000;
+const MAX_CHANGES = 20_000;
 /** Mean service time up to which the queue of a minute depends little on the minutes before: its proposals need few changes. */
 const SHORT_SERVICE_SECONDS = 5;
 const SHORT_SERVICE_CHANGES = 80;
@@ -106,8 +164,7 @@ function proposals(trial: Trial, settings: ComparisonSettings, prices: ScheduleP
     arrivals: trial.arrivals.subarray(fromSeconds, toSeconds),
     occupancy: undisturbedOccupancy(trial),
   };
-  const needed = Math.ceil((maximumIn(occupiedSlots(trial)) / settings.slotsPerInstance) * 1.15) + 1;
-  const maxInstances = Math.min(settings.maxCapacity, Math.max(minCapacity, needed));
+  const maxInstances = neededByLoad(trial, settings);
   const search = {
     ...prices,
     minutes,
@@ -121,6 +178,12 @@ function proposals(trial: Trial, settings: ComparisonSettings, prices: ScheduleP
     improveSchedule(instances, { ...flow, minutes, maxInstances }, price);
     return instances;
   };
+}
+
+/** Largest number of instances in a schedule that is found by the load. */
+function neededByLoad(trial: Trial, { minCapacity, maxCapacity, slotsPerInstance }: ComparisonSettings): number {
+  const needed = Math.ceil((maximumIn(occupiedSlots(trial)) / slotsPerInstance) * 1.15) + 1;
+  return Math.min(maxCapacity, Math.max(minCapacity, needed));
 }
 
 /** Tables of the queues of a window, for a search over its schedules. */
@@ -185,7 +248,8 @@ const LUCK_RATIO = 0.2;
 /** Lower bound of the instance-hours of every schedule that meets the objective. */
 export function boundInstanceHours(trial: Trial, settings: ComparisonSettings): number {
   const byLoad = loadBound(trial, settings);
-  const byQueues = trial.requests === undefined ? 0 : queueBound(trial, trial.requests, settings);
+  const byQueues =
+    trial.requests === undefined ? fluidBound(trial, settings) : queueBound(trial, trial.requests, settings);
   return Math.max(byLoad, byQueues) / 3600;
 }
 
@@ -194,14 +258,49 @@ export function boundInstanceHours(trial: Trial, settings: ComparisonSettings): 
  * is at most the cost of the best schedule that meets the objective, because each minute begins as well as it can.
  */
 function queueBound(trial: Trial, requests: RequestList, settings: ComparisonSettings): number {
-  const { fromSeconds, toSeconds, sloRatio } = settings;
-  const search = {
-    ...queueSearch(trial, requests, settings),
-    provisioningSeconds: meanProvisioningSeconds(settings),
-    drainSeconds: 0,
+  return dualBound({ ...queueSearch(trial, requests, settings), drainSeconds: 0 }, trial, settings);
+}
+
+/** Ratios of the largest fleet by which the fleet of the minute before is told apart in {@link fluidBound}. */
+const RELEASED_RATIOS = [0.02, 0.05, 0.1, 0.25];
+/** Maximum number of states of that bound: minutes × numbers of instances × pasts. */
+const MAX_FLUID_STATES = 4e7;
+
+/**
+ * Bound by the load of single minutes, for large fleets: each minute begins without a queue, with the requests in its instances that a fleet
+ * without waits has, less those that end in instances that were released when it began.
+ */
+function fluidBound(trial: Trial, settings: ComparisonSettings): number {
+  const { fromSeconds, toSeconds, minCapacity } = settings;
+  const minutes = Math.floor((toSeconds - fromSeconds) / 60);
+  const maxInstances = neededByLoad(trial, settings);
+  const released = RELEASED_RATIOS.map((ratio) => Math.max(1, Math.round(ratio * maxInstances)));
+  const history = { minutes: 1, levels: [0, ...new Set(released)] };
+  const { all } = new FleetHistories(history);
+  if (minutes * (maxInstances + 1) * all.length > MAX_FLUID_STATES) return 0;
+  const flow: FluidOptions = {
+    ...settings,
+    arrivals: trial.arrivals.subarray(fromSeconds, toSeconds),
+    occupancy: undisturbedOccupancy(trial),
   };
+  const misses = all.map(([more = 0]) => fluidMisses(flow, minutes, maxInstances, (n) => n / (n + more)));
+  return dualBound(
+    { minutes, minInstances: minCapacity, maxInstances, history, misses, drainSeconds: 0 },
+    trial,
+    settings,
+  );
+}
+
+/** Maximum over the prices of a miss of the cheapest schedule's cost + price × (its late requests - allowed ones). */
+function dualBound(
+  tables: Omit<ScheduleSearch, 'provisioningSeconds'>,
+  trial: Trial,
+  settings: ComparisonSettings,
+): number {
+  const { fromSeconds, toSeconds, sloRatio } = settings;
+  const search = { ...tables, provisioningSeconds: meanProvisioningSeconds(settings) };
   const late = (1 - sloRatio) * (trial.arrivalSums[toSeconds] - trial.arrivalSums[fromSeconds]);
-  const allowed = Math.floor(late + Math.min(LUCK_RATIO * late, LUCK_DEVIATIONS * Math.sqrt(late)));
+  const allowed = Math.floor(late) + Math.floor(Math.min(LUCK_RATIO * late, LUCK_DEVIATIONS * Math.sqrt(late)));
   return maximumOf((price) => {
     const { cost, misses } = cheapestAtPrice(search, price);
     return cost + price * (misses - allowed);
@@ -248,20 +347,34 @@ export function hindsightConstants(trial: Trial, settings: ComparisonSettings): 
   ];
 }
 
+/** Error of the share on time of a policy that is played second by second, for those near the objective. */
+const ESTIMATE_ERROR = 0.01;
+
 /** Runs of target tracking at the target that is, in hindsight, the cheapest of those that meet the objective with every seed. */
 export function hindsightTracking(
   trials: readonly Trial[],
   settings: ComparisonSettings,
   onProgress: (activity: string) => void,
-): PolicyRun[] {
-  let best: { runs: PolicyRun[]; cost: number; meets: boolean } | undefined;
-  for (const targetRatio of HINDSIGHT_TARGET_RATIOS) {
+): readonly PolicyRun[] {
+  const { sloRatio } = settings;
+  const areExact = trials.every(({ requests, isPlayedSingly }) => requests !== undefined || !isPlayedSingly);
+  const tried = HINDSIGHT_TARGET_RATIOS.map((targetRatio) => {
     const policy = invocationsTracking('aws-target-tracking-hindsight', targetRatio);
     onProgress(`${policy.name} at ${targetRatio}`);
-    const runs = trials.map((trial) => evaluatePolicy(policy, trial));
-    const meets = runs.every(({ sloRatio }) => sloRatio >= settings.sloRatio);
+    const runs = trials.map((trial) => evaluatePolicy(policy, trial, searchFleetOf(trial)));
     const cost = runs.reduce((sum, { instanceHours }) => sum + instanceHours, 0);
-    if (best === undefined || (meets && (!best.meets || cost < best.cost))) best = { runs, cost, meets };
+    return { policy, runs, cost };
+  });
+  const exact = ({ policy, runs }: (typeof tried)[number]): readonly PolicyRun[] =>
+    areExact ? runs : trials.map((trial) => evaluatePolicy(policy, trial));
+  const meets = (runs: readonly PolicyRun[], error: number): boolean =>
+    runs.every((run) => run.sloRatio >= sloRatio - error);
+  const cheapest = tried
+    .filter(({ runs }) => meets(runs, areExact ? 0 : ESTIMATE_ERROR))
+    .sort((a, b) => a.cost - b.cost);
+  for (const one of cheapest) {
+    const runs = exact(one);
+    if (meets(runs, 0)) return runs;
   }
-  return best!.runs;
+  return exact(tried[0]);
 }

@@ -10,6 +10,7 @@ import { meanProvisioningSeconds } from '../../../lib/simulation/compare/compari
 import { evaluatePolicy, playedSchedule } from '../../../lib/simulation/compare/evaluation';
 import { maximumIn, occupiedSlots } from '../../../lib/simulation/compare/oracle/peaks';
 import { scheduleCost } from '../../../lib/simulation/compare/oracle/schedule-search';
+import { invocationsTracking } from '../../../lib/simulation/compare/policies/aws';
 import { constantPolicy } from '../../../lib/simulation/compare/policies/constant';
 import { trialOf, type Trial } from '../../../lib/simulation/compare/trial';
 import { boundInstanceHours, runClairvoyant } from '../../../lib/simulation/compare/yardsticks';
@@ -200,21 +201,44 @@ describe('the best schedule in hindsight', () => {
   });
 });
 
-test('more requests than are played singly have a schedule of their own that no policy beats', () => {
+test('more requests than are kept have a schedule of their own that no policy beats', () => {
   const workload = generateWorkload({
     seed: 5,
     durationSeconds: 1800,
-    lowRequestsPerSecond: 1500,
-    highRequestsPerSecond: 4500,
+    lowRequestsPerSecond: 150,
+    highRequestsPerSecond: 450,
     daySeconds: 1800,
   });
-  const settings = { ...COMPARISON_DEFAULTS, fromSeconds: 0, toSeconds: 1800, seeds: 1 };
+  const settings = {
+    ...COMPARISON_DEFAULTS,
+    fromSeconds: 0,
+    toSeconds: 1800,
+    seeds: 1,
+    limits: { kept: 1e5, played: 1e8 },
+  };
   const { settings: used, clairvoyant, bound, policies } = comparePolicies(workload, settings);
-  expect(used.engine).toBe('aggregated-second');
+  expect([used.engine, used.search]).toEqual(['requests', 'aggregated-second']);
   const keeping = policies.filter(({ name, sloRatio }) => name !== 'clairvoyant' && sloRatio >= settings.sloRatio);
   expect(keeping.length).toBeGreaterThan(1);
   for (const { name, costRatio } of keeping) expect([name, costRatio > 1.01]).toEqual([name, true]);
   expect(bound.instanceHours / clairvoyant.instanceHours).toBeGreaterThan(0.85);
+  expect(bound.instanceHours / clairvoyant.instanceHours).toBeLessThanOrEqual(1);
+});
+
+test('a policy serves the same on time, within 0.2 points, where its requests are kept and where they are read anew', () => {
+  fc.assert(
+    fc.property(cases, ({ workload, settings }) => {
+      const kept = trialOf(workload, settings, 1);
+      const read = trialOf(workload, { ...settings, limits: { kept: 0, played: 1e8 } }, 1);
+      expect([kept.requests === undefined, read.requests === undefined]).toEqual([false, true]);
+      for (const policy of [invocationsTracking('tracking', 0.7), constantPolicy('constant', 2)]) {
+        const [one, other] = [evaluatePolicy(policy, kept), evaluatePolicy(policy, read)];
+        expect(Math.abs(one.sloRatio - other.sloRatio)).toBeLessThan(0.002);
+        expect(other.instanceHours).toBeCloseTo(one.instanceHours, 6);
+      }
+    }),
+    { numRuns: 10, seed: 2 },
+  );
 });
 
 describe('every run of a comparison', () => {

@@ -12,8 +12,15 @@ export interface FluidOptions {
 /**
  * Misses of each minute by itself with each number of instances. Requests end at the rate of a fleet without waits while slots suffice, and at
  * the mean rate of busy slots otherwise; requests that wait too long at the end of a minute count as its misses.
+ *
+ * @param share share of those in slots when a minute begins that are in its instances
  */
-export function fluidMisses(options: FluidOptions, minutes: number, maxInstances: number): Float32Array {
+export function fluidMisses(
+  options: FluidOptions,
+  minutes: number,
+  maxInstances: number,
+  share: (instances: number) => number = () => 1,
+): Float32Array {
   const { arrivals, occupancy, slotsPerInstance, serviceMeanSeconds, sloWaitSeconds } = options;
   const width = maxInstances + 1;
   const misses = new Float32Array(minutes * width);
@@ -26,7 +33,7 @@ export function fluidMisses(options: FluidOptions, minutes: number, maxInstances
       if (slots >= peak) break;
       const full = slots / serviceMeanSeconds;
       const waitLimit = full * sloWaitSeconds;
-      let present = occupancy[begin];
+      let present = occupancy[begin] * (n === 0 ? 1 : share(n));
       let missed = 0;
       for (let second = begin; second < begin + 60; second++) {
         const arrived = arrivals[second];

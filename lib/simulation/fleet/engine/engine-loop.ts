@@ -3,7 +3,7 @@ import type { FastRandom } from '../../random';
 import { RequestBlock, type RequestSource } from '../../traffic/request-source';
 import { HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, HISTOGRAM_SHIFT } from '../seconds-histogram';
 import type { Callers, Pause } from './callers';
-import { WHEEL, WHEEL_MASK, type DepartureWheel } from './departure-wheel';
+import type { DepartureWheel } from './departure-wheel';
 import type { EngineMeter } from './engine-meter';
 import type { EngineRoster } from './engine-roster';
 import type { InstanceOrder } from './instance-order';
@@ -89,13 +89,13 @@ export class EngineLoop {
     const { load: loads, position, order, serves, firstWith, serving } = instances;
     const { finish: finishes, arrived: arrivals, instance: instanceOf, next, state: states } = table;
     const { abandoned: abandonedIn } = instances;
-    const { heads, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
+    const { heads, mask, inverseWidth, time: wheelTime, bucket: wheelBucket } = wheel;
     const { heads: lineHeads, shared } = lines;
     const { longestService } = timeOuts;
     const { since } = meter;
     const spanFrom = instances.outstanding.from;
     const maxLoad = firstWith.length - 2;
-    const beyond = WHEEL - 1;
+    const beyond = mask;
     const latencyBuckets = meter.latency.buckets;
     const lastDuration = HISTOGRAM_BUCKETS - 1;
     const durationOffset = HISTOGRAM_OFFSET;
@@ -134,7 +134,7 @@ export class EngineLoop {
       const lastBucket = floor((target - wheelTime) * inverseWidth);
       if (held === 0) bucket = lastBucket;
       for (;;) {
-        const slot = (wheelBucket + bucket) & WHEEL_MASK;
+        const slot = (wheelBucket + bucket) & mask;
         let row = heads[slot];
         if (row === NONE) {
           if (bucket >= lastBucket) break;
@@ -241,7 +241,7 @@ export class EngineLoop {
         finishes[following] = end;
         const ahead = floor((end - wheelTime) * inverseWidth);
         if (ahead < beyond) {
-          const home = (wheelBucket + ahead) & WHEEL_MASK;
+          const home = (wheelBucket + ahead) & mask;
           if (home === sortedSlot) sortedSlot = NONE;
           next[following] = heads[home];
           heads[home] = following;
@@ -330,7 +330,7 @@ export class EngineLoop {
         instanceOf[row] = instance;
         const ahead = floor((end - wheelTime) * inverseWidth);
         if (ahead < beyond) {
-          const home = (wheelBucket + ahead) & WHEEL_MASK;
+          const home = (wheelBucket + ahead) & mask;
           if (home === sortedSlot) sortedSlot = NONE;
           next[row] = heads[home];
           heads[home] = row;

@@ -2,12 +2,16 @@ import type { RequestSource } from '../../traffic/request-source';
 import { SecondFleet, type SecondFleetOptions } from '../pooled/second-fleet';
 import type { SecondsHistogram } from '../seconds-histogram';
 import { RequestEngine, type AbandonedWork } from './request-engine';
-import { firstFrom, listSource, type RequestList } from './request-list';
+import { listSource, type RequestList } from './request-list';
 
 /** Settings of a fleet of single requests. */
 export interface RequestFleetOptions extends SecondFleetOptions {
-  /** Requests of the window, and those before it that may still occupy a slot when it begins. */
-  readonly requests: RequestList;
+  /** Requests before the window that may still occupy a slot when it begins, in order of time. */
+  readonly earlier: RequestList;
+  /** Number of requests of the window. */
+  readonly requestCount: number;
+  /** Returns the requests of the window from its beginning, at the same seconds as the arrivals. */
+  readonly source: () => RequestSource;
   /** Work of requests that time out in a queue. @default 'dropped' */
   readonly abandonedWork?: AbandonedWork;
 }
@@ -20,8 +24,8 @@ export class RequestFleet extends SecondFleet {
   private readonly engine: RequestEngine;
   private readonly source: RequestSource;
   private readonly end: number;
-  private readonly first: number;
-  private next: number;
+  /** Requests before the window that the engine has counted. */
+  private early = 0;
   private waitingAtEnd = 0;
   private isFinished = false;
   /** Seconds of the first instances before the window: they enter a second earlier. */
@@ -29,9 +33,7 @@ export class RequestFleet extends SecondFleet {
 
   public constructor(private readonly options: RequestFleetOptions) {
     super(options);
-    const { fromSeconds, toSeconds, requests, slotsPerInstance, sloWaitSeconds, requestTimeoutSeconds = 60 } = options;
-    const first = firstFrom(requests.at, fromSeconds);
-    const count = firstFrom(requests.at, toSeconds) - first;
+    const { fromSeconds, toSeconds, slotsPerInstance, sloWaitSeconds, requestTimeoutSeconds = 60 } = options;
     this.engine = new RequestEngine({
       pools: [{ instanceType: POOL, priority: 1 }],
       slotsPerInstance,
@@ -41,11 +43,9 @@ export class RequestFleet extends SecondFleet {
       requestTimeoutSeconds,
       timeOutOf: 'wait',
       ...(options.abandonedWork !== undefined && { abandonedWork: options.abandonedWork }),
-      requestsPerSecond: Math.max(1, count / (toSeconds - fromSeconds)),
+      requestsPerSecond: options.requestCount / (toSeconds - fromSeconds),
     });
-    this.source = listSource(requests, first, first + count);
-    this.first = first;
-    this.next = first;
+    this.source = options.source();
     this.end = toSeconds;
   }
 
@@ -55,9 +55,7 @@ export class RequestFleet extends SecondFleet {
 
   public get requests(): { readonly arrived: number; readonly missed: number } {
     this.finish();
-    const { at } = this.options.requests;
-    while (this.next < at.length && at[this.next] < this.now) this.next++;
-    return { arrived: this.next - this.first, missed: this.engine.missed + this.waitingAtEnd };
+    return { arrived: this.engine.totals.arrived - this.early, missed: this.engine.missed + this.waitingAtEnd };
   }
 
   /** Plays to a later second with a number of instances in service from now on, without measurements of each second. */
@@ -80,18 +78,18 @@ export class RequestFleet extends SecondFleet {
 
   protected occupy(count: number): void {
     const { engine, options } = this;
-    const { requests, fromSeconds, slotsPerInstance } = options;
+    const { earlier, fromSeconds, slotsPerInstance } = options;
     engine.setDesired(count, true);
     this.begun = count;
     const early = { at: [] as number[], service: [] as number[] };
-    const before = firstFrom(requests.at, fromSeconds);
-    for (let index = before - 1; index >= 0 && early.at.length < count * slotsPerInstance; index--) {
-      const left = requests.at[index] + requests.service[index] - fromSeconds;
+    for (let index = earlier.at.length - 1; index >= 0 && early.at.length < count * slotsPerInstance; index--) {
+      const left = earlier.at[index] + earlier.service[index] - fromSeconds;
       if (left <= 0) continue;
       early.at.push(fromSeconds - 0.5);
       early.service.push(left + 0.5);
     }
     engine.run(listSource({ at: Float64Array.from(early.at), service: Float64Array.from(early.service) }), fromSeconds);
+    this.early = early.at.length;
     engine.takeSpan();
     engine.wait.clear();
   }

@@ -1,11 +1,14 @@
 import { SecondsHistogram } from '../seconds-histogram';
 import { FastRandom } from '../../random';
 import { SecondFleet, type SecondFleetOptions } from './second-fleet';
+import type { AbandonedWork } from '../engine/request-engine';
 import { endingShares, releasedSeconds, type ServiceSpread } from './service-spread';
 
 /** Settings of an aggregated fleet. */
 export interface AggregatedFleetOptions extends SecondFleetOptions {
   readonly service: ServiceSpread;
+  /** Work of requests that time out in the queue: done all the same, or dropped. @default 'dropped' */
+  readonly abandonedWork?: AbandonedWork;
 }
 
 /** Moments of a second at which the queue is looked at. */
@@ -129,7 +132,7 @@ export class AggregatedFleet extends SecondFleet {
     this.started += starts;
     this.arrivedAt[index + 1] = this.arrived;
     this.startedAt[index + 1] = this.started + this.timedOut;
-    this.timeOut(index);
+    if (options.abandonedWork !== 'served') this.timeOut(index);
     this.countMissed(index, queue);
     this.addWaits(index);
     return this.busy + this.arrived - this.started - this.timedOut;
@@ -214,7 +217,8 @@ export class AggregatedFleet extends SecondFleet {
         const seconds = Math.max(0, moment - (second + 0.5));
         // No request has waited within a second that ends without a queue.
         const waited = second === index && this.startedAt[index + 1] >= this.arrivedAt[index + 1] ? 0 : seconds;
-        this.wait.add(waited, arriving);
+        // Waits are those of callers who were served.
+        if (waited <= this.timeout) this.wait.add(waited, arriving);
       }
       this.waitingSecond++;
     }

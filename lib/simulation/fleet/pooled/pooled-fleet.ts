@@ -1,5 +1,6 @@
 import { TARGET_UTILIZATION } from '../../../scaling/decide';
 import { Random } from '../../random';
+import type { AbandonedWork } from '../engine/request-engine';
 import { provisioningTimes, type Provisioning } from '../provisioning';
 import { drainSeconds } from '../drain';
 import { BLOCK_SECONDS, residualsOf, type Demand } from './demand';
@@ -12,6 +13,8 @@ export interface PooledFleetOptions {
   readonly sloWaitSeconds: number;
   /** Maximum wait for a slot; a request that waits longer times out. */
   readonly requestTimeoutSeconds: number;
+  /** Work of requests that time out in the queue: done all the same, or dropped. @default 'served' */
+  readonly abandonedWork?: AbandonedWork;
   readonly seed: number | string;
 }
 
@@ -124,8 +127,10 @@ export class PooledFleet {
     const more = Math.max(-arriving, Math.min(before, (slots - occupied - this.displaced) / weight));
     this.displaced += weight * more;
     if (Math.abs(this.displaced) < NEGLIGIBLE) this.displaced = 0;
-    const longest = (options.requestTimeoutSeconds * slots) / mean;
-    this.queue = Math.min(longest, before - more);
+    this.queue = before - more;
+    if (options.abandonedWork === 'dropped') {
+      this.queue = Math.min((options.requestTimeoutSeconds * slots) / mean, this.queue);
+    }
     if (this.queue < 1e-6) this.queue = 0;
     if (this.queue > 0 || before > 0) {
       this.missed +=
