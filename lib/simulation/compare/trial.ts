@@ -137,17 +137,31 @@ function requestsOf(workload: Workload, settings: ComparisonSettings, seed: numb
     arrivals,
     earlier,
     requestCount,
-    source: () => later(requestSource(workload, { service, seed, fromSeconds, toSeconds }), fromSeconds),
+    source: () => {
+      // Counts have the same requests in every window; others are drawn one after the other from the beginning.
+      const begin = workload.columns?.kind === 'counts' ? fromSeconds : 0;
+      return from(requestSource(workload, { service, seed, fromSeconds: begin, toSeconds }), begin, fromSeconds);
+    },
   };
 }
 
-/** The requests of a source, some seconds later. */
-function later(source: RequestSource, seconds: number): RequestSource {
+/** The requests of a source whose clock begins at a second, from another second on. */
+function from(source: RequestSource, begin: number, first: number): RequestSource {
   return {
     next(block: RequestBlock): boolean {
-      const isOpen = source.next(block);
-      for (let index = 0; index < block.length; index++) block.at[index] += seconds;
-      return isOpen;
+      do {
+        if (!source.next(block)) return false;
+        const { at, service, length } = block;
+        let kept = 0;
+        for (let index = 0; index < length; index++) {
+          const moment = at[index] + begin;
+          if (moment < first) continue;
+          at[kept] = moment;
+          service[kept++] = service[index];
+        }
+        block.length = kept;
+      } while (block.length === 0);
+      return true;
     },
   };
 }

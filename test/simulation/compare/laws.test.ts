@@ -235,6 +235,8 @@ test('a policy serves the same on time, within 0.2 points, where its requests ar
         const [one, other] = [evaluatePolicy(policy, kept), evaluatePolicy(policy, read)];
         expect(Math.abs(one.sloRatio - other.sloRatio)).toBeLessThan(0.002);
         expect(other.instanceHours).toBeCloseTo(one.instanceHours, 6);
+        // No request is missed twice.
+        expect(one.sloRatio).toBeGreaterThanOrEqual(0);
       }
     }),
     { numRuns: 10, seed: 2 },

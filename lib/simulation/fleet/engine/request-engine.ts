@@ -168,6 +168,11 @@ export class RequestEngine {
     return this.lines.length;
   }
 
+  /** Number of those whose callers still wait. */
+  public get waitingCallers(): number {
+    return this.lines.length - this.lines.abandoned;
+  }
+
   /** Number of instances in service. */
   public get inService(): number {
     return this.instances.serving;

@@ -112,6 +112,7 @@ export class RequestFleet extends SecondFleet {
     if (this.isFinished || this.now < this.end) return;
     this.isFinished = true;
     this.engine.run(undefined, this.end + this.options.sloWaitSeconds);
-    this.waitingAtEnd = this.engine.waiting;
+    // Callers who gave up have been counted.
+    this.waitingAtEnd = this.engine.waitingCallers;
   }
 }
