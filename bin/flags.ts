@@ -185,7 +185,7 @@ export function takesRetries(command: Command): Command {
     )
     .option(
       '--retry-clients <n>',
-      'SDK clients that share the traffic, each with a retry quota in the standard mode (default: no limit, so that none is used up)',
+      'SDK clients that share the traffic, each with a retry quota in the standard mode (default: 10)',
       wholeNumberFlag('--retry-clients', 1, 1e9),
     );
 }

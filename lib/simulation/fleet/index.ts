@@ -1,5 +1,12 @@
 export * from './live/endpoint-fleet';
-export { attemptsOf, checkCallerRetries, RETRY_MODES, type CallerRetries, type RetryMode } from './engine/callers';
+export {
+  attemptsOf,
+  checkCallerRetries,
+  DEFAULT_CLIENTS,
+  RETRY_MODES,
+  type CallerRetries,
+  type RetryMode,
+} from './engine/callers';
 export type { EngineSpan, RetryTotals } from './engine/engine-meter';
 export type { Drains, EngineEvent } from './engine/engine-roster';
 export * from './engine/request-engine';

@@ -50,7 +50,7 @@ export interface RehearsalOptions {
   /**
    * Further attempts of callers whose requests time out or are rejected with an error that AWS SDKs retry.
    *
-   * @default the standard mode of the SDKs, with an unlimited number of clients, so that no quota is used up; no retries on asynchronous endpoints and
+   * @default the standard mode of the SDKs, with ten clients; no retries on asynchronous endpoints and
    * behind streams, whose callers do not wait, and where the traffic is a metric, whose counts contain retries
    */
   readonly retries?: CallerRetries;

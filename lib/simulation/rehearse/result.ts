@@ -1,6 +1,6 @@
 import { SECONDS_PER_HOUR } from '../../core/time';
 import { Clock, isoText } from '../clock';
-import { attemptsOf, type RequestEngine, type SecondsHistogram } from '../fleet';
+import { attemptsOf, DEFAULT_CLIENTS, type RequestEngine, type SecondsHistogram } from '../fleet';
 import { HOURS_PER_MONTH } from './billing';
 import { round } from '../number-text';
 import type { DrainSummary, Rehearsal, RetrySummary, SecondsSummary } from './rehearsal';
@@ -153,7 +153,8 @@ function retryNotes({ blueprint, traffic, retries }: RehearsalLoop['setup'], has
         : 'no caller tries again',
     ];
   }
-  const clients = retries.clients === undefined ? '' : `, with the retry quota of ${retries.clients} clients`;
+  const clients =
+    retries.mode === 'standard' ? `, with the retry quotas of ${retries.clients ?? DEFAULT_CLIENTS} clients` : '';
   return [
     `callers whose requests time out or are rejected try again as AWS SDKs do (${retries.mode} mode, up to ${attemptsOf(retries)} attempts${clients}); --retries none leaves that out`,
   ];

@@ -66,7 +66,7 @@ describe('callers whose requests time out', () => {
     const sum = (of: (span: EngineSpan) => number): number => spans.reduce((total, span) => total + of(span), 0);
     expect([sum((span) => span.arrived), sum((span) => span.retried), sum((span) => span.timedOut)]).toEqual([2, 2, 2]);
     expect(notes).toContain(
-      'callers whose requests time out or are rejected try again as AWS SDKs do (standard mode, up to 3 attempts); --retries none leaves that out',
+      'callers whose requests time out or are rejected try again as AWS SDKs do (standard mode, up to 3 attempts, with the retry quotas of 10 clients); --retries none leaves that out',
     );
     const text = rehearsalText(rehearsal);
     expect(text).toMatch(/retries +2 \(100 % of the requests that arrived, on top of them\), standard mode/);

@@ -24,7 +24,7 @@ export interface CallerRetries {
   /**
    * Number of SDK clients that share the traffic, each with a retry quota of its own in the standard mode.
    *
-   * @default an unlimited number, so that no quota is used up
+   * @default 10; Infinity for a quota that is never used up
    */
   readonly clients?: number;
 }
@@ -43,6 +43,9 @@ const RULES: Readonly<Record<RetryMode, ModeRules>> = {
   standard: { maxAttempts: 3, firstPauseSeconds: 0.05, longestPauseSeconds: 20, hasQuota: true },
   legacy: { maxAttempts: 5, firstPauseSeconds: 1, longestPauseSeconds: Infinity, hasQuota: false },
 };
+
+/** SDK clients of a service of some processes; with more of them, more requests are sent again before the quotas are used up. */
+export const DEFAULT_CLIENTS = 10;
 
 /** Tokens of one client's retry quota, and what a retry takes; its success returns that, any other success one token. */
 const QUOTA_TOKENS = 500;
@@ -88,7 +91,7 @@ export class Callers {
   private readonly heap: Pause[] = [];
 
   public constructor(
-    { mode, maxAttempts, clients = Infinity }: CallerRetries,
+    { mode, maxAttempts, clients = DEFAULT_CLIENTS }: CallerRetries,
     seed: number | string,
     private readonly table: RequestTable,
     private readonly meter: EngineMeter,
