@@ -26,12 +26,12 @@ export interface ComparisonSettings {
    * Work of requests that time out in the queue of an instance: their container does it after all (`served`) or leaves it (`dropped`).
    */
   readonly abandonedWork: AbandonedWork;
-  /** Numbers of requests from which less is played. @default {@link REQUEST_LIMITS} */
-  readonly limits?: RequestLimits;
+  /** Numbers of requests from which less is played. @default {@link PLAY_LIMITS} */
+  readonly limits?: PlayLimits;
 }
 
 /** Maximum numbers of requests in the window, of all seeds together. */
-export interface RequestLimits {
+export interface PlayLimits {
   /** Requests that are kept and played for every proposal of a schedule; of more, schedules are searched second by second. */
   readonly kept: number;
   /** Requests that are played one by one for each policy; more are played second by second. */
@@ -42,7 +42,7 @@ export interface RequestLimits {
  * Up to four million requests are kept: a search plays them about forty times, a quarter of a microsecond each. A hundred million take about
  * half a minute for each policy.
  */
-export const REQUEST_LIMITS: RequestLimits = { kept: 4e6, played: 1e8 };
+export const PLAY_LIMITS: PlayLimits = { kept: 4e6, played: 1e8 };
 
 /** Default settings of `tidegate compare`. */
 export const COMPARISON_DEFAULTS = {

@@ -5,7 +5,7 @@ import { listSource, type RequestList } from '../fleet/engine/request-list';
 import type { SecondFleet } from '../fleet/pooled/second-fleet';
 import { RequestBlock, requestSource, type RequestSource } from '../traffic/request-source';
 import type { Workload } from '../traffic/workload';
-import { REQUEST_LIMITS, type ComparisonSettings } from './comparison-settings';
+import { PLAY_LIMITS, type ComparisonSettings } from './comparison-settings';
 import type { PolicySettings } from './policies/policy';
 
 /** The traffic and the fleet of one seed: the same for every policy. */
@@ -43,7 +43,7 @@ export function searchFleetOf(trial: Trial): SecondFleet {
 
 export function trialOf(workload: Workload, settings: ComparisonSettings, seed: number): Trial {
   const { arrivals, earlier, requests, requestCount, source } = requestsOf(workload, settings, seed);
-  const { played } = settings.limits ?? REQUEST_LIMITS;
+  const { played } = settings.limits ?? PLAY_LIMITS;
   const arrivalSums = new Float64Array(arrivals.length + 1);
   for (let second = 0; second < arrivals.length; second++) {
     arrivalSums[second + 1] = arrivalSums[second] + arrivals[second];
@@ -98,7 +98,7 @@ function requestsOf(workload: Workload, settings: ComparisonSettings, seed: numb
   let length = 0;
   let before = 0;
   let requestCount = 0;
-  const { kept } = settings.limits ?? REQUEST_LIMITS;
+  const { kept } = settings.limits ?? PLAY_LIMITS;
   let areKept = true;
   const block = new RequestBlock();
   while (all.next(block)) {

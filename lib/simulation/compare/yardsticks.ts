@@ -261,7 +261,7 @@ function queueBound(trial: Trial, requests: RequestList, settings: ComparisonSet
   return dualBound({ ...queueSearch(trial, requests, settings), drainSeconds: 0 }, trial, settings);
 }
 
-/** Ratios of the largest fleet by which the fleet of the minute before is told apart in {@link fluidBound}. */
+/** Releases that {@link fluidBound} distinguishes, as ratios of the largest fleet. */
 const RELEASED_RATIOS = [0.02, 0.05, 0.1, 0.25];
 /** Maximum number of states of that bound: minutes × numbers of instances × pasts. */
 const MAX_FLUID_STATES = 4e7;
