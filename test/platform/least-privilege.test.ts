@@ -14,7 +14,7 @@ import { GUARD_TABLE } from '../../lib/cost/contract';
 import type { GuardMemory } from '../../lib/cost/decide/plan';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { SparkPipeline } from '../../lib/features';
-import { GpuEndpoint, InferenceComponent, ServerlessEndpoint } from '../../lib/inference';
+import { GpuEndpoint, InferenceComponent, ModelArtifact, ModelServer, ServerlessEndpoint } from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
 import { KafkaIngestion, KafkaSource, ResultSink, StreamIngestion } from '../../lib/ingestion';
 import {
@@ -30,6 +30,7 @@ import { Notifications } from '../../lib/monitoring';
 import { WEBHOOK_ENVIRONMENT } from '../../lib/monitoring/contract';
 import { PlatformStack } from '../../lib/platform';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
+import { LiveModel } from '../../lib/rollout';
 import { CapacityForecaster, ForecastMode, ScaleEvents } from '../../lib/scaling';
 import {
   EMPTIED_BUCKET_TAG,
@@ -214,6 +215,20 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       }),
   ],
   [
+    'live model of an endpoint',
+    () =>
+      stackWith((stack) => {
+        const models = s3.Bucket.fromBucketName(stack, 'Models', 'models');
+        const initialModel = ModelArtifact.fromBucket(models, 'models/first/output/model.tar.gz');
+        const live = new LiveModel(stack, 'Live', { initialModel });
+        new GpuEndpoint(stack, 'Chat', {
+          modelServer: ModelServer.triton(),
+          modelArtifact: live.artifact,
+          capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+        });
+      }),
+  ],
+  [
     'notifications to a webhook',
     () =>
       stackWith((stack) => {
@@ -281,6 +296,12 @@ describe.each(CASES)('the roles of %s', (...one) => {
   });
 });
 
+/** Handlers whose calls are compared with their grants where they run: the engine refuses what is missing, and nothing looks for what is unused. */
+const COMPARED_ON_THE_ENGINE: { readonly [handler: string]: string } = {
+  'kafka-redrive': 'test/emulator/kafka/kafka-redrive.real.test.ts',
+  'model-rollout': 'test/rollout/rollout-on-engine.real.test.ts',
+};
+
 test('every handler is among those whose calls are compared with their grants', () => {
   const handlers = fs
     .readdirSync('lambda', { withFileTypes: true })
@@ -291,7 +312,8 @@ test('every handler is among those whose calls are compared with their grants', 
       .resources('AWS::IAM::Role')
       .flatMap(([, { Properties }]) => handlerOf(Properties.Description) ?? []),
   );
-  expect(handlers.filter((name) => !described.includes(name))).toEqual([]);
+  expect(handlers.filter((name) => !described.includes(name)).sort()).toEqual(Object.keys(COMPARED_ON_THE_ENGINE));
+  for (const file of Object.values(COMPARED_ON_THE_ENGINE)) expect(fs.existsSync(file)).toBe(true);
 });
 
 test('a statement allows its actions on its resources under its conditions', () => {
@@ -352,12 +374,18 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     .flatMap(({ ServiceToken, ...properties }) =>
       isOurs(ServiceToken as string) ? [parseEmptiedBucket(properties)] : [],
     );
+  const liveModels = template
+    .resources('Custom::TidegateLiveModel')
+    .map(([, { Properties }]) => template.resolve(Properties) as Json)
+    .flatMap(({ ServiceToken, ...properties }) => (isOurs(ServiceToken as string) ? [properties] : []));
   const calls: SentCommand[] = [];
   for (const [, { Properties }] of functions) {
     const { Variables } = template.resolve(Properties.Environment ?? { Variables: {} }) as {
       Variables: { [name: string]: string };
     };
-    calls.push(...(await commandsOf(handlerNameOf(template, roleId), Variables, { fleets, streams, buckets })));
+    calls.push(
+      ...(await commandsOf(handlerNameOf(template, roleId), Variables, { fleets, streams, buckets, liveModels })),
+    );
   }
   return [
     ...usedBy(calls, template),
@@ -499,7 +527,8 @@ function jobPrefix(states: { [name: string]: Json }): string {
 /**
  * Runs a handler through everything that it can do, and returns the commands that it sent.
  *
- * @param given resource ids of the fleets whose limits the handler releases, ARNs of the streams that it consumes, and buckets that it empties
+ * @param given resource ids of the fleets whose limits the handler releases, ARNs of the streams that it consumes, buckets that it empties, and
+ *   properties of the live models that it reads
  */
 async function commandsOf(
   handlerName: string,
@@ -508,10 +537,12 @@ async function commandsOf(
     fleets,
     streams,
     buckets,
+    liveModels,
   }: {
     readonly fleets: readonly string[];
     readonly streams: readonly string[];
     readonly buckets: readonly EmptiedBucket[];
+    readonly liveModels: readonly Json[];
   },
 ): Promise<SentCommand[]> {
   const clock = jest.spyOn(Date, 'now').mockImplementation(() => mockClock.milliseconds);
@@ -533,6 +564,11 @@ async function commandsOf(
       redrive: [{}],
       'shard-scaler': [{}],
       'bucket-emptier': buckets.map(deletionOfObjects),
+      'live-model': liveModels.map((properties) => ({
+        ...deletionOf(''),
+        RequestType: 'Create',
+        ResourceProperties: properties,
+      })),
     };
     for (const [index, event] of events[handlerName]!.entries()) {
       // Hours apart, so that the budget is spent between two looks of the guard.
