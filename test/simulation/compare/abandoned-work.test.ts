@@ -30,8 +30,8 @@ function onTime(needed: number, instances: number, seed: number, abandonedWork: 
 
 describe('the work of callers that gave up, in a comparison', () => {
   test('keeps an overloaded fleet from recovering where it is served, and not where it is dropped', () => {
-    // A spike of three times the traffic waits for longer than a minute in three instances, which do after it whatever was sent in it.
-    expect(onTime(2.5, 3, 1, 'served')).toBeLessThan(onTime(2.5, 3, 1, 'dropped'));
+    // A spike of three times the traffic waits for longer than a minute in three instances, which catch up later if they serve all of it.
+    expect(onTime(1.5, 3, 1, 'served')).toBeLessThan(onTime(1.5, 3, 1, 'dropped') - 0.01);
   });
 
   test('makes no difference where nobody waits for a minute', () => {
