@@ -192,6 +192,7 @@ describe('tidegate local --tour', () => {
     const { code, options, tour } = await run(['local', '--tour', 'endpoints']);
     expect(options).toBeUndefined();
     expect(tour).toEqual({
+      tour: 'endpoints',
       projectDirectory,
       stage: 'dev',
       speed: 60,
@@ -205,6 +206,14 @@ describe('tidegate local --tour', () => {
     const flags = '--speed 30 --seed 7 --stage local --out there'.split(' ');
     const { tour } = await run(['local', '--tour', 'endpoints', ...flags]);
     expect(tour).toMatchObject({ speed: 30, seed: 7, stage: 'local', outDirectory: path.resolve('there') });
+  });
+
+  test('takes the tour that is named', async () => {
+    expect((await run(['local', '--tour', 'learning'])).tour).toMatchObject({
+      tour: 'learning',
+      stage: 'dev',
+      speed: 60,
+    });
   });
 
   test('refuses flags that are about traffic, and tours that do not exist', async () => {
