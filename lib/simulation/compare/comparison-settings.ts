@@ -36,13 +36,15 @@ export interface PlayLimits {
   readonly kept: number;
   /** Requests that are played one by one for each policy; more are played second by second. */
   readonly played: number;
+  /** Maximum number of changes by which the best schedule gets cheaper, for services of more than five seconds. */
+  readonly changes: number;
 }
 
 /**
  * Up to four million requests are kept: a search plays them about forty times, a quarter of a microsecond each. A hundred million take about
  * half a minute for each policy.
  */
-export const PLAY_LIMITS: PlayLimits = { kept: 4e6, played: 1e8 };
+export const PLAY_LIMITS: PlayLimits = { kept: 4e6, played: 1e8, changes: 20_000 };
 
 /** Default settings of `tidegate compare`. */
 export const COMPARISON_DEFAULTS = {

@@ -3,13 +3,15 @@ import type { Workload } from '../traffic';
 import { HOURS_PER_MONTH } from '../rehearse/billing';
 import type { Hindsight, Rehearsal } from '../rehearse/rehearsal';
 import { round } from '../number-text';
-import { COMPARISON_DEFAULTS, type ComparisonSettings } from './comparison-settings';
+import { COMPARISON_DEFAULTS, PLAY_LIMITS, type ComparisonSettings } from './comparison-settings';
 import { trialOf } from './trial';
 import { runClairvoyant } from './yardsticks';
 
 /** Maximum length of a run: for longer ones the search takes longer than the rehearsal. */
 const MAX_SECONDS = 86_400;
 const MIN_SECONDS = 600;
+/** Changes of the schedule: few, as the figure is one line of a report that should come at once. */
+const CHANGES = 500;
 
 /**
  * Cost of the same traffic with the best schedule that can be found when all of it is known. The schedule pays for provisioning and for
@@ -44,6 +46,7 @@ export function hindsight(blueprint: FleetBlueprint, traffic: Workload, rehearsa
     minCapacity: blueprint.plan.minCapacity,
     maxCapacity: blueprint.plan.maxCapacity,
     seeds: 1,
+    limits: { ...PLAY_LIMITS, changes: CHANGES },
   };
   const { run, isFound } = runClairvoyant(trialOf(traffic, comparison, 1), comparison);
   if (!isFound) return undefined;

@@ -1,6 +1,6 @@
 import { undisturbedOccupancy } from '../fleet/pooled/occupancy';
 import { endingShares, releasedSeconds } from '../fleet/pooled/service-spread';
-import { meanProvisioningSeconds, type ComparisonSettings } from './comparison-settings';
+import { meanProvisioningSeconds, PLAY_LIMITS, type ComparisonSettings } from './comparison-settings';
 import type { RequestList } from '../fleet/engine/request-list';
 import { evaluatePolicy, evaluateSchedule, playedSchedule, type PolicyRun } from './evaluation';
 import { clairvoyantSchedule } from './oracle/clairvoyant';
@@ -126,15 +126,14 @@ function keptSchedule(
   return crossed(to);
 }
 
-/** Requests played to change a schedule, and the maximum number of changes. */
+/** Maximum number of requests that are played to change a schedule. */
 const CHANGED_REQUESTS = 3e7;
-const MAX_CHANGES = 20_000;
 /** Mean service time up to which the queue of a minute depends little on the minutes before: its proposals need few changes. */
 const SHORT_SERVICE_SECONDS = 5;
 const SHORT_SERVICE_CHANGES = 80;
 
-function changesOf({ requests }: Trial, { serviceMeanSeconds }: ComparisonSettings): number {
-  const changes = serviceMeanSeconds <= SHORT_SERVICE_SECONDS ? SHORT_SERVICE_CHANGES : MAX_CHANGES;
+function changesOf({ requests }: Trial, { serviceMeanSeconds, limits = PLAY_LIMITS }: ComparisonSettings): number {
+  const changes = serviceMeanSeconds <= SHORT_SERVICE_SECONDS ? SHORT_SERVICE_CHANGES : limits.changes;
   return requests === undefined ? 0 : Math.min(changes, Math.floor(CHANGED_REQUESTS / requests.at.length));
 }
 

@@ -6,7 +6,7 @@ import {
   type ComparisonSettings,
   type PolicyRun,
 } from '../../../lib/simulation/compare';
-import { meanProvisioningSeconds } from '../../../lib/simulation/compare/comparison-settings';
+import { meanProvisioningSeconds, PLAY_LIMITS } from '../../../lib/simulation/compare/comparison-settings';
 import { evaluatePolicy, playedSchedule } from '../../../lib/simulation/compare/evaluation';
 import { maximumIn, occupiedSlots } from '../../../lib/simulation/compare/oracle/peaks';
 import { scheduleCost } from '../../../lib/simulation/compare/oracle/schedule-search';
@@ -45,6 +45,8 @@ const cases = fc
       slotsPerInstance,
       serviceMeanSeconds,
       seeds: 1,
+      // The laws hold for a schedule that was searched less, too.
+      limits: { ...PLAY_LIMITS, changes: 1000 },
     };
     return { workload, settings };
   });
@@ -163,6 +165,7 @@ describe('the best schedule in hindsight', () => {
         slotsPerInstance: slots,
         serviceMeanSeconds: mean,
         seeds: 1,
+        limits: { ...PLAY_LIMITS, changes: 4000 },
       };
       const trial = trialOf(workload, settings, 1);
       const { run, isFound } = runClairvoyant(trial, settings);
@@ -214,7 +217,7 @@ test('more requests than are kept have a schedule of their own that no policy be
     fromSeconds: 0,
     toSeconds: 1800,
     seeds: 1,
-    limits: { kept: 1e5, played: 1e8 },
+    limits: { ...PLAY_LIMITS, kept: 1e5 },
   };
   const { settings: used, clairvoyant, bound, policies } = comparePolicies(workload, settings);
   expect([used.engine, used.search]).toEqual(['requests', 'aggregated-second']);
@@ -229,7 +232,7 @@ test('a policy serves the same on time, within 0.2 points, where its requests ar
   fc.assert(
     fc.property(cases, ({ workload, settings }) => {
       const kept = trialOf(workload, settings, 1);
-      const read = trialOf(workload, { ...settings, limits: { kept: 0, played: 1e8 } }, 1);
+      const read = trialOf(workload, { ...settings, limits: { ...PLAY_LIMITS, kept: 0 } }, 1);
       expect([kept.requests === undefined, read.requests === undefined]).toEqual([false, true]);
       for (const policy of [invocationsTracking('tracking', 0.7), constantPolicy('constant', 2)]) {
         const [one, other] = [evaluatePolicy(policy, kept), evaluatePolicy(policy, read)];
