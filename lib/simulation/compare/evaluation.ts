@@ -72,7 +72,7 @@ function playSchedule(
     if (since > 0 && since % 60 === 0 && since / 60 < minutes) {
       const fewer = instances[since / 60 - 1] - instances[since / 60];
       if (fewer > 0) fleet.releaseServing(fewer);
-      if (fleet.requests.missed > allowed) return;
+      if (fleet.missed > allowed) return;
     }
     fleet.step();
   }
@@ -101,7 +101,7 @@ export function playedSchedule(
     for (let minute = 0; minute < instances.length; minute++) {
       const end = minute + 1 === instances.length ? toSeconds : fromSeconds + (minute + 1) * 60;
       fleet.playTo(end, instances[minute]);
-      if (fleet.requests.missed > stop) return { lateRatio: Infinity, cost: Infinity };
+      if (fleet.missed > stop) return { lateRatio: Infinity, cost: Infinity };
       if (minute > 0) {
         cost += Math.max(0, instances[minute] - instances[minute - 1]) * startCost(minute, prices.provisioningSeconds);
       }
@@ -111,7 +111,7 @@ export function playedSchedule(
     playSchedule(fleet, instances, 0, trial, stop);
     cost = scheduleCost(instances, prices);
   }
-  const { missed } = fleet.requests;
+  const { missed } = fleet;
   if (missed > stop) return { lateRatio: Infinity, cost: Infinity };
   const lateRatio = missed / allowed;
   return { lateRatio: fleet.slo() >= sloRatio ? Math.min(1, lateRatio) : Math.max(1 + 1e-9, lateRatio), cost };

@@ -11,11 +11,17 @@ import { generateWorkload } from '../../../lib/simulation/traffic';
 const HOUR = 3600;
 const workload = generateWorkload({
   seed: 2,
-  durationSeconds: 4 * HOUR,
+  durationSeconds: 2 * HOUR,
   lowRequestsPerSecond: 4,
   highRequestsPerSecond: 18,
 });
-const settings = { ...COMPARISON_DEFAULTS, slotsPerInstance: 4, fromSeconds: HOUR, toSeconds: 4 * HOUR, seeds: 2 };
+const settings = {
+  ...COMPARISON_DEFAULTS,
+  slotsPerInstance: 4,
+  fromSeconds: HOUR / 2,
+  toSeconds: 1.5 * HOUR,
+  seeds: 2,
+};
 
 describe('a comparison', () => {
   const runs: PolicyRun[] = [];
@@ -71,7 +77,7 @@ describe('a comparison', () => {
   });
 
   test('is the same for the same seeds, quotes the worst of them, and hides the traffic after the window', () => {
-    const shorter = { ...settings, toSeconds: 2 * HOUR, seeds: 1 };
+    const shorter = { ...settings, toSeconds: HOUR, seeds: 1 };
     const [first, second] = [0, 1].map(() => {
       const all: PolicyRun[] = [];
       return { comparison: comparePolicies(workload, shorter, { run: (run) => all.push(run) }), all };
@@ -84,7 +90,7 @@ describe('a comparison', () => {
     const until = (all: readonly PolicyRun[]): unknown =>
       all
         .filter(({ policy, seed }) => policy === FORECAST_POLICY && seed === 1)
-        .map(({ changes }) => changes.filter(({ second: at }) => at < 2 * HOUR));
+        .map(({ changes }) => changes.filter(({ second: at }) => at < HOUR));
     expect(until(first!.all)).toEqual(until(runs));
   });
 
@@ -97,7 +103,7 @@ describe('a comparison', () => {
   test.each([
     [{ fromSeconds: -1 }, '--from is -1'],
     [{ toSeconds: 5 * HOUR }, "up to the trace's end"],
-    [{ fromSeconds: 3.95 * HOUR }, 'shorter than 600 seconds'],
+    [{ fromSeconds: 1.45 * HOUR }, 'shorter than 600 seconds'],
     [{ slotsPerInstance: 0 }, '--slots is 0'],
     [{ sloWaitSeconds: 0.5 }, '--slo-wait is 0.5'],
     [{ provisioningSeconds: 0 }, '--provisioning is 0'],

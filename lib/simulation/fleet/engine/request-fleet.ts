@@ -54,8 +54,13 @@ export class RequestFleet extends SecondFleet {
   }
 
   public get requests(): { readonly arrived: number; readonly missed: number } {
+    const { missed } = this;
+    return { arrived: this.engine.totals.arrived - this.early, missed };
+  }
+
+  public get missed(): number {
     this.finish();
-    return { arrived: this.engine.totals.arrived - this.early, missed: this.engine.missed + this.waitingAtEnd };
+    return this.engine.missed + this.waitingAtEnd;
   }
 
   /** Plays to a later second with a number of instances in service from now on, without measurements of each second. */

@@ -47,7 +47,7 @@ export class AggregatedFleet extends SecondFleet {
   private arrived = 0;
   private started = 0;
   private timedOut = 0;
-  private missed = 0;
+  public missed = 0;
   private readonly arrivedAt: Float64Array;
   private readonly startedAt: Float64Array;
   private waitingSecond = 0;

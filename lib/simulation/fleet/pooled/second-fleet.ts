@@ -60,6 +60,9 @@ export abstract class SecondFleet {
   /** Requests of the window that arrived, and those of them that are not on time, so far. */
   public abstract readonly requests: { readonly arrived: number; readonly missed: number };
 
+  /** Requests of the window that are not on time, so far. */
+  public abstract readonly missed: number;
+
   /** Number of instances that are released and still work. */
   protected abstract readonly draining: number;
 
