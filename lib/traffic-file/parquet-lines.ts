@@ -32,9 +32,9 @@ export async function isParquet(file: string): Promise<boolean> {
  *
  * @throws InputError when the file is damaged or has no plain columns
  */
-export async function* parquetLines(file: string, maxSeconds = MAX_SECONDS): AsyncGenerator<string> {
+export async function* parquetLines(file: string, maxSeconds = MAX_SECONDS, maxMib = MAX_MIB): AsyncGenerator<string> {
   const decoder = fork(workerFile(), [file], {
-    execArgv: [`--max-old-space-size=${MAX_MIB}`],
+    execArgv: [`--max-old-space-size=${maxMib}`],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });

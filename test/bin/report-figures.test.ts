@@ -32,7 +32,7 @@ beforeAll(async () => {
   );
   const fleet = ['--template', path.join(folder, 'fixed fleet.json'), '--price', `ml.g5.xlarge=${PRICE_USD_PER_HOUR}`];
   await run('simulate', ...fleet, '--no-advice');
-  await run('compare', '--seeds', '1', '--slots', '1', '--service-mean', '6');
+  await run('compare', '--seeds', '1', '--slots', '1', '--service-mean', '5');
   await run('tune', ...fleet, '--candidates', '30', '--workers', '0', '--service-mean', '6');
 }, 300_000);
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -125,7 +125,7 @@ test('a comparison reports the requests and the window of the raw trace, and wha
   expect(
     missing(text, [
       `Mon 16 Mar 2026 ${wallClock(from)} to ${wallClock(to)}, UTC: ${grouped(inWindow)} requests`,
-      ...origin('--seeds 1 --slots 1 --service-mean 6'),
+      ...origin('--seeds 1 --slots 1 --service-mean 5'),
     ]),
   ).toEqual([]);
 });

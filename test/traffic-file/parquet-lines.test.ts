@@ -116,7 +116,7 @@ test('a parquet file that ends the process that decodes it is refused, and this 
   const file = path.join(folder, 'fatal.parquet');
   fs.writeFileSync(file, bytes);
   const read = async (): Promise<void> => {
-    for await (const line of parquetLines(file)) expect(line).not.toBe('');
+    for await (const line of parquetLines(file, 60, 128)) expect(line).not.toBe('');
   };
   await expect(read()).rejects.toThrow(/fatal\.parquet: the parquet data are damaged after/);
 });
