@@ -1,9 +1,14 @@
 import { type App, Duration, Size, Stack, Validations } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import { CompressionPipeline } from '../../lib/compression';
+import { DriftMonitor } from '../../lib/drift';
 import { EdgeFleet, EdgeModel } from '../../lib/edge';
 import { SparkPipeline } from '../../lib/features';
 import {
@@ -14,10 +19,18 @@ import {
   ServerlessEndpoint,
   SharedGpuEndpoint,
 } from '../../lib/inference';
-import { ResultSink, ResultTable, StreamIngestion } from '../../lib/ingestion';
+import {
+  KafkaAuthentication,
+  KafkaIngestion,
+  KafkaSource,
+  ResultSink,
+  ResultTable,
+  StreamIngestion,
+} from '../../lib/ingestion';
+import { PlatformAlarms } from '../../lib/monitoring';
 import { PolicyProof } from '../../lib/proof/policy-proof';
 import { LiveModel, ModelRollout } from '../../lib/rollout';
-import { ModelRegistry, TrainingPipeline } from '../../lib/training';
+import { ModelRegistry, TrainingPipeline, TrainingTriggers } from '../../lib/training';
 import { modelFolder } from '../edge/models';
 import { synthesise } from './synthesis';
 
@@ -26,6 +39,12 @@ const env = { account: '123456789012', region: 'us-east-1' };
 function servingIn(stack: Stack): { readonly modelServer: ModelServer; readonly modelArtifact: ModelArtifact } {
   const models = s3.Bucket.fromBucketName(stack, 'Models', 'models');
   return { modelServer: ModelServer.triton(), modelArtifact: ModelArtifact.fromBucketPrefix(models, 'chat/') };
+}
+
+/** Alarms that notify a topic. */
+function alarmsIn(stack: Stack): PlatformAlarms {
+  const topic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:oncall');
+  return new PlatformAlarms(stack, 'Alarms', { topic });
 }
 
 const cpuServer = ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/router:3');
@@ -88,7 +107,7 @@ test.each<[string, (stack: Stack) => void]>([
       endpoint
         .autoScale({ minCapacity: 1, maxCapacity: 4 })
         .scaleOnConcurrency('concurrency', { targetPerInstance: live.targetPerInstance });
-      new ModelRollout(stack, 'Rollout', {
+      const rollout = new ModelRollout(stack, 'Rollout', {
         endpoint,
         live,
         registry,
@@ -98,6 +117,7 @@ test.each<[string, (stack: Stack) => void]>([
         maxRuntime: Duration.hours(1),
         shadow: { duration: Duration.hours(1) },
       });
+      alarmsIn(stack).watchRollout(rollout);
     },
   ],
   [
@@ -145,13 +165,71 @@ test.each<[string, (stack: Stack) => void]>([
     },
   ],
   [
+    'a topic of a cluster outside MSK, in a network of its own',
+    (stack) => {
+      const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+        vpcId: 'vpc-12345678',
+        availabilityZones: ['us-east-1a', 'us-east-1b'],
+        privateSubnetIds: ['subnet-11111111', 'subnet-22222222'],
+        privateSubnetRouteTableIds: ['rtb-11111111', 'rtb-22222222'],
+      });
+      const secret = (name: string): secretsmanager.ISecret =>
+        secretsmanager.Secret.fromSecretCompleteArn(
+          stack,
+          name,
+          `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-abcdef`,
+        );
+      const requests = new KafkaIngestion(stack, 'Requests', {
+        endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+        source: KafkaSource.selfManaged({
+          bootstrapServers: ['broker-1.example.com:9096', 'broker-2.example.com:9096'],
+          authentication: KafkaAuthentication.scramSha512(secret('login')),
+          rootCaCertificate: secret('authority'),
+          vpc,
+          securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Brokers', 'sg-12345678')],
+        }),
+        topic: { topicName: 'requests', partitions: 4 },
+      });
+      alarmsIn(stack).watchKafkaIngestion(requests);
+    },
+  ],
+  [
+    'a drift monitor whose alarm starts training, as do a schedule and new data',
+    (stack) => {
+      const rows = s3.Bucket.fromBucketName(stack, 'Rows', 'rows');
+      const monitor = new DriftMonitor(stack, 'Drift', {
+        capturedData: s3.Bucket.fromBucketName(stack, 'Captured', 'captured'),
+        capturedDataPrefix: 'data-capture/chat/main/',
+        columns: ['input.age', 'input.plan'],
+        baselineData: rows,
+      });
+      alarmsIn(stack).watchDrift(monitor);
+      const pipeline = new TrainingPipeline(stack, 'Training', {
+        trainingData: rows,
+        instanceTypes: ['ml.g5.xlarge'],
+        maxRuntime: Duration.hours(1),
+      });
+      void new TrainingTriggers(stack, 'Triggers', {
+        pipeline,
+        schedule: events.Schedule.cron({ hour: '3', minute: '0' }),
+        newData: { bucket: rows, prefix: 'rows/', minSize: Size.mebibytes(10) },
+        alarms: [
+          cloudwatch.Alarm.fromAlarmArn(stack, 'Drifted', 'arn:aws:cloudwatch:us-east-1:123456789012:alarm:drifted'),
+        ],
+      });
+    },
+  ],
+  [
     'a fleet of devices that asks an endpoint',
     (stack) =>
-      void new EdgeFleet(stack, 'Cameras', {
-        model: EdgeModel.fromDirectory(modelFolder()),
-        stream: new kinesis.Stream(stack, 'Results', { encryption: kinesis.StreamEncryption.MANAGED }),
-        endpoint: GpuEndpoint.fromEndpointName(stack, 'Digits', 'digits', 'main'),
-      }),
+      alarmsIn(stack).watchEdgeFleet(
+        new EdgeFleet(stack, 'Cameras', {
+          model: EdgeModel.fromDirectory(modelFolder()),
+          stream: new kinesis.Stream(stack, 'Results', { encryption: kinesis.StreamEncryption.MANAGED }),
+          endpoint: GpuEndpoint.fromEndpointName(stack, 'Digits', 'digits', 'main'),
+          expectedDevices: 20,
+        }),
+      ),
   ],
 ])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
   const { error, violations } = synthesise((app: App) => {
