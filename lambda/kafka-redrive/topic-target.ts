@@ -32,16 +32,15 @@ export function topicTarget(options: {
       prefix: folder,
       // A batch may have the records of several partitions: only a folder that is another partition rules one out.
       mayHold: (key) => {
-        const [name = ''] = key.slice(folder.length).split('/');
+        const name = key.slice(folder.length).split('/')[0]!;
         return name === shardId || !isPartition(name);
       },
     }),
     parse(text) {
       const failed = parseFailedTopicBatch(text);
-      if (failed?.functionName !== consumerName) return undefined;
-      const { event, failedAt } = failed;
-      if (event === undefined) return { failedAt, batches: [] };
-      return { failedAt, batches: parseKafkaBatches(event, consumerGroupId, RECORD_FIELDS) };
+      // A batch without payload has no record to put again.
+      if (failed?.functionName !== consumerName || failed.event === undefined) return undefined;
+      return { failedAt: failed.failedAt, batches: parseKafkaBatches(failed.event, consumerGroupId, RECORD_FIELDS) };
     },
     laneOf: ({ kafkaRecord, partitionKey, shardId, position }) =>
       // Records without key have no order.

@@ -48,7 +48,7 @@ export interface RedriveTarget {
   /**
    * Reads the object of a failed batch.
    *
-   * @returns undefined for a batch of another source
+   * @returns undefined for a batch of another source, or without payload
    * @throws InputError that names what is wrong with it
    */
   parse(text: string): FailedRecords | undefined;

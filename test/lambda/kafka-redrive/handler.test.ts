@@ -1,4 +1,4 @@
-import type { RequestTopic, KafkaMessage } from '../../../lambda/clients/request-topic';
+import type { KafkaMessage, RequestTopic, TopicArrival } from '../../../lambda/clients/request-topic';
 import type { PutOutcome } from '../../../lambda/clients/request-stream';
 import { topicTarget } from '../../../lambda/kafka-redrive/topic-target';
 import { createRedriver } from '../../../lambda/redrive/handler';
@@ -52,10 +52,12 @@ function rehearsal() {
   const store = new Bucket();
   const sent: KafkaMessage[] = [];
   const state = { now: AT / 1000 + 100, looks: [] as (readonly number[])[] };
+  /** Records of other producers, which have no name of a redrive. */
+  const others: TopicArrival[] = [];
   const faults = { put: (_message: KafkaMessage): PutOutcome['kind'] | 'stored-silently' | Error => 'stored' };
   const topic: RequestTopic = {
     topicName: TOPIC,
-    partitions: () => Promise.resolve(3),
+    partitions: () => Promise.resolve(13),
     put(message) {
       const kind = faults.put(message);
       if (kind instanceof Error) return Promise.reject(kind);
@@ -70,13 +72,14 @@ function rehearsal() {
     arrivals(partitions) {
       state.looks.push(partitions);
       return Promise.resolve(
-        sent
-          .map(({ partition = 0, headers }, index) => ({
+        [
+          ...others,
+          ...sent.map(({ partition = 0, headers }, index) => ({
             partition,
             offset: String(1001 + index),
             headers: Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, [...values]])),
-          }))
-          .filter(({ partition }) => partitions.includes(partition)),
+          })),
+        ].filter(({ partition }) => partitions.includes(partition)),
       );
     },
     close: () => Promise.resolve(),
@@ -97,6 +100,7 @@ function rehearsal() {
   return {
     store,
     sent,
+    others,
     state,
     faults,
     redrive: (event: object = {}) => environment()(event, { getRemainingTimeInMillis: () => 300_000 }),
@@ -246,7 +250,8 @@ describe('the redrive function of a topic', () => {
   });
 
   test('holds back what follows a record that may be in the topic, and finds it there later by its header', async () => {
-    const { letter, redrive, faults, sent, state } = rehearsal();
+    const { letter, redrive, faults, sent, others, state, store } = rehearsal();
+    others.push({ partition: 1, offset: '999', headers: {} });
     letter(recordOf(1, 1, 'a'));
     letter(recordOf(1, 2, 'a'));
     letter(recordOf(1, 3, null));
@@ -259,6 +264,50 @@ describe('the redrive function of a topic', () => {
     expect(await redrive()).toMatchObject({ redriven: 1, skipped: { redriven: 3 } });
     expect(state.looks).toEqual([[1]]);
     expect(sent).toHaveLength(4);
+    expect(parseRedriveMarker(store.objects.get(markerKey(1, 1))!, 'm')).toMatchObject({
+      state: 'sent',
+      shardId: `${TOPIC}-1`,
+      sequenceNumber: '1001',
+    });
+  });
+
+  test.each([
+    ['is null', null],
+    ['is left out', undefined],
+  ])('holds nothing back behind a record whose key %s, as it has no order', async (_, key) => {
+    const { letter, redrive, faults, sent } = rehearsal();
+    for (const offset of [1, 2]) letter(recordOf(1, offset, null, { key }));
+    let count = 0;
+    faults.put = () => (count++ === 0 ? 'stored-silently' : 'stored');
+    expect(await redrive()).toMatchObject({ redriven: 1, skipped: { unconfirmed: 1 } });
+    expect(sent.map((message) => message.key)).toEqual([null, null]);
+  });
+
+  test.each(['requests-old', 'requests-0', 'requests-0x', 'archived', 'request'])(
+    'puts no record of the topic %s into this one',
+    async (topic) => {
+      const { letter, redrive, sent } = rehearsal();
+      const source = letter(recordOf(0, 1, 'a', { topic }));
+      const { named } = await redrive();
+      expect(named).toEqual([
+        expect.objectContaining({ object: source, detail: `${topic}-0 is no partition of the topic ${TOPIC}` }),
+      ]);
+      expect(sent).toEqual([]);
+    },
+  );
+
+  test('finds the records of a partition with a number of two digits', async () => {
+    const { batch, redrive, sent } = rehearsal();
+    batch([recordOf(12, 5, 'c')]);
+    expect(await redrive()).toMatchObject({ found: 1, redriven: 1 });
+    expect(sent.map(({ partition }) => partition)).toEqual([12]);
+  });
+
+  test('puts a record without headers with its name alone', async () => {
+    const { letter, redrive, sent } = rehearsal();
+    letter(recordOf(0, 1, 'a', { headers: undefined }));
+    await redrive();
+    expect(sent[0]!.headers).toEqual({ [REDRIVE_TAG]: [Buffer.from(markerKey(0, 1))] });
   });
 
   test('tries again while a leader moves, and gives a record back that the topic takes at no size', async () => {

@@ -1,5 +1,7 @@
 import { createHandler } from '../../../lambda/shard-scaler/handler';
+import type { ShardScalerDependencies } from '../../../lambda/shard-scaler/handler';
 import type { ShardUpdate } from '../../../lambda/clients/stream-shards';
+import { LOOK_DEADLINE_SECONDS } from '../../../lambda/support/deadline';
 import type { MetricValue } from '../../../lambda/clients/metrics';
 import { formatShardChanges, parseShardChanges } from '../../../lib/ingestion/contract';
 import type { ShardPlan, StreamMinute } from '../../../lib/ingestion/decide/shard-count';
@@ -12,17 +14,18 @@ interface World {
   readonly minutes?: readonly StreamMinute[];
   readonly changes?: readonly number[];
   readonly update?: (target: number) => Promise<ShardUpdate>;
+  readonly deps?: (deps: ShardScalerDependencies) => Partial<ShardScalerDependencies>;
 }
 
 /** A stream of two shards, with a store and what the handler did. */
-function createWorld({ minutes = [], changes, update }: World) {
+function createWorld({ minutes = [], changes, update, deps = () => ({}) }: World) {
   const targets: number[] = [];
   const published: MetricValue[] = [];
   const objects = new Map<string, string>();
   if (changes !== undefined) objects.set(KEY, formatShardChanges(changes));
   const noted: number[] = [];
   let asked: readonly number[] = [];
-  const handler = createHandler({
+  const usual: ShardScalerDependencies = {
     streamName: 'requests',
     plan,
     shards: {
@@ -45,7 +48,8 @@ function createWorld({ minutes = [], changes, update }: World) {
     metrics: { put: (values) => Promise.resolve(void published.push(...values)) },
     clock: { now: () => NOW },
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  });
+  };
+  const handler = createHandler({ ...usual, ...deps(usual) });
   const values = () => Object.fromEntries(published.map(({ metricName, value }) => [metricName, value]));
   const kept = () => (objects.has(KEY) ? parseShardChanges(objects.get(KEY)!) : undefined);
   return { handler, targets, values, kept, noted, asked: () => asked, published };
@@ -110,5 +114,54 @@ describe('the shard scaler', () => {
     });
     await expect(handler()).rejects.toThrow('no answer');
     expect(kept()).toEqual([NOW]);
+  });
+
+  test('reads no notes before there are some: without a list, S3 answers 403 for an object that is not there', async () => {
+    const { handler, targets } = createWorld({
+      minutes: busy(2000),
+      deps: ({ store }) => ({
+        store: {
+          ...store,
+          keysAfter: (prefix, after) =>
+            after === '' ? store.keysAfter(prefix, after) : Promise.reject(new Error(`nothing is after ${after}`)),
+          get: () => Promise.reject(new Error('AccessDenied')),
+        },
+      }),
+    });
+    await handler();
+    expect(targets).toEqual([4]);
+  });
+
+  test('counts no changes where the notes are gone between the list and the read', async () => {
+    const { handler, kept } = createWorld({
+      minutes: busy(2000),
+      changes: [NOW - 7200],
+      deps: ({ store }) => ({ store: { ...store, get: () => Promise.resolve(undefined) } }),
+    });
+    await handler();
+    expect(kept()).toEqual([NOW]);
+  });
+
+  describe('with a service that does not answer', () => {
+    beforeEach(() => void jest.useFakeTimers());
+    afterEach(() => void jest.useRealTimers());
+    const silence = (): Promise<never> => new Promise(() => undefined);
+
+    test.each<[string, World['deps']]>([
+      ['the stream', ({ shards }) => ({ shards: { ...shards, state: silence } })],
+      ['the writes of the stream', ({ shards }) => ({ shards: { ...shards, writes: silence } })],
+      ['the changes of the stream', ({ store }) => ({ store: { ...store, keysAfter: silence } })],
+      ['writing the changes', ({ store }) => ({ store: { ...store, put: silence } })],
+      ['changing the shards', ({ shards }) => ({ shards: { ...shards, update: silence } })],
+      ['the metrics', () => ({ metrics: { put: silence } })],
+    ])('names %s after the deadline of a look', async (subject, deps) => {
+      const { handler } = createWorld({ minutes: busy(2000), deps });
+      const run = handler();
+      const message = expect(run).rejects.toThrow(
+        new RegExp(`^${subject}: no answer within ${LOOK_DEADLINE_SECONDS} s$`),
+      );
+      await jest.advanceTimersByTimeAsync(LOOK_DEADLINE_SECONDS * 1000);
+      await message;
+    });
   });
 });
