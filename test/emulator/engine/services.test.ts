@@ -9,11 +9,11 @@ import {
 import { DescribeAlarmsCommand, PutMetricAlarmCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
-import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, GetBucketTaggingCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateStateMachineCommand, DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
 import { ResolvedTemplate, type Statement, type SynthesizedTemplate } from '../../support/policies';
-import { CALLER_HANDLER, LIMITER_HANDLER, STREAM_HANDLER } from './support/handlers';
+import { CALLER_HANDLER, LIMITER_HANDLER, READER_HANDLER, STREAM_HANDLER } from './support/handlers';
 import { CostGuard } from '../../../lib/cost';
 import { GpuEndpoint, InferenceComponent } from '../../../lib/inference';
 import { CapacityForecaster, ForecastMode } from '../../../lib/scaling';
@@ -422,6 +422,76 @@ describe('services of the local engine', () => {
         expect(await setLimits(conditions, variant)).toMatch(
           /permissions: cloudwatch:DeleteAlarms, cloudwatch:PutMetricAlarm$/,
         );
+      });
+    });
+
+    describe('of an object that is not there', () => {
+      const read = { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::kept/*' };
+      const list = { Effect: 'Allow', Action: 's3:ListBucket', Resource: 'arn:aws:s3:::kept' };
+      const below = (prefix: string): object => ({ ...list, Condition: { StringLike: { 's3:prefix': `${prefix}*` } } });
+
+      beforeAll(async () => {
+        await aws.s3.send(new CreateBucketCommand({ Bucket: 'kept' }));
+        await aws.s3.send(new PutObjectCommand({ Bucket: 'kept', Key: 'results/there', Body: 'x' }));
+        await aws.createFunction('reader', READER_HANDLER, [read]);
+      });
+
+      it.each<[string, object[], string, string]>([
+        ['without a list is refused', [read], 'AccessDenied 403', 'Unknown 403'],
+        ['with the list of the bucket is told', [read, list], 'NoSuchKey 404', 'NotFound 404'],
+        ['with the list of its prefix is told', [read, below('results/')], 'NoSuchKey 404', 'NotFound 404'],
+        ['with the list of another prefix is refused', [read, below('models/')], 'AccessDenied 403', 'Unknown 403'],
+      ])('a read %s', async (_, statements, missing, missingHead) => {
+        await aws.putRolePolicy('reader-role', statements);
+        const result = async (Key: string, head = false): Promise<string> =>
+          ((await aws.invoke('reader', { Bucket: 'kept', Key, head })) as { result: string }).result;
+        expect(await result('results/there')).toBe('found');
+        expect(await result('results/gone')).toBe(missing);
+        expect(await result('results/gone', true)).toBe(missingHead);
+        if (missing.startsWith('AccessDenied'))
+          expect((await aws.engine.deniedCalls()).at(-1)).toMatchObject({
+            principal: expect.stringContaining('reader-role'),
+            action: 's3:ListBucket',
+            resource: 'arn:aws:s3:::kept',
+          });
+      });
+
+      it.each<[string, object[], string]>([
+        ['without a list is refused', [read], 'S3.S3Exception'],
+        ['with the list of the bucket is told', [read, list], 'S3.NoSuchKeyException'],
+      ])('a read of a state machine %s', async (name, statements, error) => {
+        const roleName = `reads-${error.slice(3)}`;
+        const machine = await aws.stepFunctions.send(
+          new CreateStateMachineCommand({
+            name: roleName,
+            roleArn: await aws.createRole(roleName, 'states.amazonaws.com', statements),
+            definition: JSON.stringify({
+              StartAt: 'Read',
+              States: {
+                Read: {
+                  Type: 'Task',
+                  Resource: 'arn:aws:states:::aws-sdk:s3:getObject',
+                  Parameters: { Bucket: 'kept', Key: 'results/gone' },
+                  End: true,
+                },
+              },
+            }),
+          }),
+        );
+        const { executionArn } = await aws.stepFunctions.send(
+          new StartExecutionCommand({ stateMachineArn: machine.stateMachineArn, input: '{}' }),
+        );
+        const ended = await eventually(
+          () => aws.stepFunctions.send(new DescribeExecutionCommand({ executionArn })),
+          ({ status }) => status !== 'RUNNING',
+        );
+        expect({ name, error: ended.error }).toEqual({ name, error });
+      });
+
+      it('is told to the engine itself and to root', async () => {
+        await expect(aws.s3.send(new GetObjectCommand({ Bucket: 'kept', Key: 'results/gone' }))).rejects.toMatchObject({
+          name: 'NoSuchKey',
+        });
       });
     });
 

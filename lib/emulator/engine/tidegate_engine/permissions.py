@@ -154,6 +154,15 @@ def further_checks(service: str, operation: str, data: dict, region: str, accoun
     return checks
 
 
+def missing_object_checks(bucket: str, key: str) -> list[tuple[str, str, dict]]:
+    """Permissions without which a read of an object that is not there is refused instead, as (action, resource, context).
+
+    S3 takes the name of the object for the prefix of the list: https://github.com/ceph/ceph/pull/68577
+    """
+    rows = [row for row in _rows if row["call"] == "s3:GetObject" and row.get("onlyIn") == "missing-object"]
+    return [(action, f"arn:aws:s3:::{bucket}", {"s3:prefix": key}) for row in rows for action in row["actions"]]
+
+
 def role_denies(role_arn: str, session: str, action: str, resource: str, context: dict | None = None) -> str | None:
     """Returns the refused principal, and records it, when permissions are enforced and the role's policies do not allow the action."""
     from ministack import app
@@ -286,6 +295,22 @@ def install() -> None:
         return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": "ValidationException"}, json.dumps(
             {"__type": "ValidationException", "message": f"User is missing the following permissions: {listed}"}).encode()
 
+    read_objects = app.SERVICE_HANDLERS["s3"]
+
+    async def objects_of_readers(method, path, headers, body, query_params):
+        """Answers a read of an object that is not there with 403 to those who may not list its bucket."""
+        reply = await read_objects(method, path, headers, body, query_params)
+        bucket, _, key = unquote(path).lstrip("/").partition("/")
+        # Calls of the engine itself have no credentials of a caller: their roles are checked where they are made.
+        if not (app.AUTH and method in ("GET", "HEAD") and key and reply[0] == 404 and headers.get("authorization")):
+            return reply
+        access_key, region = extract_access_key_id(headers, query_params), extract_region(headers)
+        for needed, arn, context in missing_object_checks(bucket, key):
+            if evaluator.enforce(access_key, needed, "s3", region, arn, context) is not None:
+                return actions.access_denied_response("s3", "s3:GetObject", "", "", message="Access Denied", headers=headers)
+        return reply
+
+    app.SERVICE_HANDLERS["s3"] = objects_of_readers
     actions.extract_iam_action, actions.extract_resource_arn = extract_iam_action, extract_resource_arn
     actions.request_tag_context = request_tag_context
     evaluator.enforce = recording_enforce

@@ -1,11 +1,12 @@
 """Step Functions: the SageMaker integrations, and each task's permissions checked against the state machine's role."""
 
 import contextvars
+import functools
 import json
 import time
 
 from . import clock
-from .permissions import further_checks, role_denies, sagemaker_arn
+from .permissions import further_checks, missing_object_checks, role_denies, sagemaker_arn
 
 _POLL_SECONDS = 5.0  # local, but never faster than _POLL_REAL_SECONDS
 _POLL_REAL_SECONDS = 0.05
@@ -37,19 +38,21 @@ def _sagemaker_call(action: str, data: dict) -> dict:
     return result
 
 
-def _get_object(data: dict) -> dict:
+def _get_object(data: dict, role_arn: str, session: str) -> dict:
     """An object as Step Functions gives it: its content as text."""
     from urllib.parse import quote
     from ministack import app
-    from ministack.core.responses import get_region
+    from ministack.services import s3
     from ministack.services.stepfunctions import _ExecutionError
 
-    headers = {"host": "s3.localhost",
-               "authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{get_region()}/s3/aws4_request"}
-    path = quote(f"/{data.get('Bucket', '')}/{data.get('Key', '')}")
-    status, reply, body = app.call_service_handler_sync(app.SERVICE_HANDLERS["s3"], "GET", path, headers, b"", {})
+    bucket, key = str(data.get("Bucket", "")), str(data.get("Key", ""))
+    status, reply, body = app.call_service_handler_sync(
+        functools.partial(s3.handle_request, internal=True), "GET", quote(f"/{bucket}/{key}"), {"host": "s3.localhost"}, b"", {})
     if status == 404:
-        raise _ExecutionError("S3.NoSuchKeyException", f"The specified key does not exist. (Key: {data.get('Key')})")
+        for action, arn, context in missing_object_checks(bucket, key) if role_arn else ():
+            if role_denies(role_arn, session, action, arn, context):
+                raise _ExecutionError("S3.S3Exception", "Access Denied (Service: S3, Status Code: 403)")
+        raise _ExecutionError("S3.NoSuchKeyException", f"The specified key does not exist. (Key: {key})")
     if status >= 400:
         raise _ExecutionError("S3.S3Exception", f"GetObject was answered with {status}")
     content = body if isinstance(body, bytes) else str(body).encode()
@@ -174,7 +177,7 @@ def install() -> None:
                         error, f"User: {principal} is not authorized to perform: {action} on resource: {arn} because no "
                                f"identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDenied)")
         if resource == "arn:aws:states:::aws-sdk:s3:getObject":
-            return _get_object(data)
+            return _get_object(data, machine.get("roleArn", ""), execution.get("name", "execution")[:64])
         return invoke_resource(resource, input_data)
 
     sfn._execute_task, sfn._invoke_resource = execute, invoke

@@ -47,3 +47,15 @@ exports.handler = async (target) => {
     return { result: error.name + ': ' + error.message };
   }
 };`;
+
+/** Reads an object, or looks whether there is one, and returns the name and status of the error, or `found`. */
+export const READER_HANDLER = `
+const { S3Client, GetObjectCommand, HeadObjectCommand } = require('@aws-sdk/client-s3');
+exports.handler = async ({ head = false, ...object }) => {
+  try {
+    await new S3Client({ maxAttempts: 1 }).send(head ? new HeadObjectCommand(object) : new GetObjectCommand(object));
+    return { result: 'found' };
+  } catch (error) {
+    return { result: error.name + ' ' + error.$metadata.httpStatusCode };
+  }
+};`;
