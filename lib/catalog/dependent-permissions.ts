@@ -279,6 +279,41 @@ const S3_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   },
 ];
 
+const GREENGRASS_ACTIONS = `${DOCS}/service-authorization/latest/reference/list_awsiotgreengrassv2.html`;
+const IOT_ACTIONS = `${DOCS}/service-authorization/latest/reference/list_awsiot.html`;
+
+/** Actions on the job of a deployment, and on the devices that it reaches, whose names the caller does not know. */
+const DEPLOYMENT_JOB_ACTIONS = [
+  'iot:CancelJob',
+  'iot:DeleteThingShadow',
+  'iot:DescribeJob',
+  'iot:DescribeThing',
+  'iot:DescribeThingGroup',
+  'iot:GetThingShadow',
+  'iot:UpdateJob',
+  'iot:UpdateThingShadow',
+];
+
+/** Permissions of the caller that deploys to devices: Greengrass makes a job of AWS IoT with them, and AWS IoT passes roles on. */
+const DEVICE_ROWS: readonly Omit<DependentPermission, 'holder' | 'basis'>[] = [
+  {
+    call: 'greengrass:CreateDeployment',
+    actions: [...DEPLOYMENT_JOB_ACTIONS, 'iot:CreateJob'],
+    resource: '*',
+    source: GREENGRASS_ACTIONS,
+  },
+  {
+    call: 'greengrass:GetDeployment',
+    actions: ['iot:DescribeJob', 'iot:DescribeThing', 'iot:DescribeThingGroup', 'iot:GetThingShadow'],
+    resource: '*',
+    source: GREENGRASS_ACTIONS,
+  },
+  { call: 'greengrass:CancelDeployment', actions: DEPLOYMENT_JOB_ACTIONS, resource: '*', source: GREENGRASS_ACTIONS },
+  { call: 'greengrass:DeleteDeployment', actions: ['iot:DeleteJob'], resource: '*', source: GREENGRASS_ACTIONS },
+  { call: 'iot:CreateRoleAlias', actions: ['iam:PassRole'], resource: '{RoleArn}', source: IOT_ACTIONS },
+  { call: 'iot:CreateTopicRule', actions: ['iam:PassRole'], resource: '{RoleArn}', source: IOT_ACTIONS },
+];
+
 /** Permissions of the role that a resource runs with. */
 const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   {
@@ -453,6 +488,22 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     source: `${DOCS}/emr/latest/EMR-Serverless-UserGuide/logging.html`,
   },
   {
+    call: 'iot:CreateTopicRule',
+    actions: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
+    resource: '{LogGroupArn}',
+    onlyIn: 'logging',
+    basis: 'documented',
+    source: `${DOCS}/iot/latest/developerguide/cloudwatch-logs-rule-action.html`,
+  },
+  {
+    // The token-exchange role, with which devices fetch the artifacts of their components.
+    call: 'iot:CreateRoleAlias',
+    actions: ['s3:GetObject'],
+    resource: '{ArtifactArns}',
+    basis: 'documented',
+    source: `${DOCS}/greengrass/v2/developerguide/device-service-role.html`,
+  },
+  {
     call: 'pipes:CreatePipe',
     actions: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
     resource: '{SourceQueueArn}',
@@ -488,6 +539,7 @@ export const DEPENDENT_PERMISSIONS: readonly DependentPermission[] = [
     holder: 'caller',
     ...row,
   })),
+  ...DEVICE_ROWS.map((row): DependentPermission => ({ holder: 'caller', basis: 'documented', ...row })),
   ...KEY_ROWS.map(([call, actions, source]): DependentPermission => ({
     call,
     holder: 'caller',

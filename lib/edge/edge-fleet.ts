@@ -17,7 +17,7 @@ import {
   acknowledgeLogEncryption,
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
-import { grantKeyUse } from '../runtime/dependent-grants';
+import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import {
   contentVersion,
   EDGE_METRICS,
@@ -348,11 +348,9 @@ export class EdgeFleet extends Construct {
     });
     const policy = new iam.Policy(this, 'TokenExchangePolicy', {
       statements: [
-        new iam.PolicyStatement({
-          sid: 'ReadArtifacts',
-          actions: ['s3:GetObject'],
-          resources: artifacts.map(({ objectArn }) => objectArn),
-        }),
+        ...dependentStatements(this, [
+          { call: 'iot:CreateRoleAlias', arns: { ArtifactArns: artifacts.map(({ objectArn }) => objectArn) } },
+        ]),
         new iam.PolicyStatement({ sid: 'Forward', actions: ['kinesis:PutRecords'], resources: [stream.streamArn] }),
       ],
     });
@@ -427,12 +425,9 @@ export class EdgeFleet extends Construct {
     });
     const resources = [logGroup.logGroupArn];
     const policy = new iam.Policy(this, 'MetricsPolicy', {
-      statements: [
-        new iam.PolicyStatement({
-          actions: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
-          resources,
-        }),
-      ],
+      statements: dependentStatements(this, [
+        { call: 'iot:CreateTopicRule', cases: ['logging'], arns: { LogGroupArn: resources } },
+      ]),
     });
     policy.attachToRole(role);
     acknowledgeInlinePolicy(policy);

@@ -28,6 +28,7 @@ import {
   StreamIngestion,
 } from '../../lib/ingestion';
 import { PlatformAlarms } from '../../lib/monitoring';
+import { deploymentActions } from '../../lib/preflight/decide/check-account';
 import { PolicyProof } from '../../lib/proof/policy-proof';
 import { LiveModel, ModelRollout } from '../../lib/rollout';
 import { ModelRegistry, TrainingPipeline, TrainingTriggers } from '../../lib/training';
@@ -231,8 +232,8 @@ test.each<[string, (stack: Stack) => void]>([
         }),
       ),
   ],
-])('%s passes every pack of cdk-nag, and the proof finds nothing', (_, define) => {
-  const { error, violations } = synthesise((app: App) => {
+])('%s passes every pack of cdk-nag, the proof finds nothing, and the preflight knows every type', (_, define) => {
+  const { error, violations, resourceTypes } = synthesise((app: App) => {
     Validations.of(app).addPlugins(new PolicyProof({ strict: true }));
     const stack = new Stack(app, 'Test', { env });
     define(stack);
@@ -240,4 +241,5 @@ test.each<[string, (stack: Stack) => void]>([
   });
   expect(violations).toEqual([]);
   expect(error).toBeUndefined();
+  expect(deploymentActions(resourceTypes).unlisted).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { GpuEndpoint } from '../../lib/inference';
 import { KafkaIngestion, MskCluster, MskServerlessCluster } from '../../lib/ingestion';
 import { PlatformStack } from '../../lib/platform';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
+import { deploymentActions } from '../../lib/preflight/decide/check-account';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 import { type Synthesis, synthesise } from './synthesis';
 
@@ -120,6 +121,10 @@ describe.each([...stages, notifying, withFeatures, withKafka, everyEndpoint])('t
     expect(synthesis.violations).toEqual([]);
     expect(synthesis.annotations).toEqual([]);
     expect(synthesis.error).toBeUndefined();
+  });
+
+  test('has no type of a resource whose actions the preflight does not know', () => {
+    expect(deploymentActions(synthesis.resourceTypes).unlisted).toEqual([]);
   });
 
   test('acknowledges findings by their full id and with a reason', () => {

@@ -35,6 +35,8 @@ export interface Synthesis {
   /** Warnings and errors that constructs wrote on themselves. */
   readonly annotations: readonly string[];
   readonly app: App;
+  /** Types of the resources in the template, each once; none where the synthesis failed. */
+  readonly resourceTypes: readonly string[];
 }
 
 const PACKS = [
@@ -65,12 +67,20 @@ export function synthesise(define: (app: App) => Stack): Synthesis {
     Validations.of(app).addPlugins(...PACKS.map((Pack) => new Pack(app)));
     const stack = define(app);
     const error = messageOf(() => app.synth());
-    return { ...readReport(outdir), error, annotations: annotationsOf(stack), app };
+    const resourceTypes = error === undefined ? typesIn(path.join(outdir, stack.templateFile)) : [];
+    return { ...readReport(outdir), error, annotations: annotationsOf(stack), app, resourceTypes };
   } finally {
     silenced.mockRestore();
     process.env['CDK_VALIDATION'] = validation;
     fs.rmSync(outdir, { recursive: true });
   }
+}
+
+function typesIn(templateFile: string): string[] {
+  const { Resources } = JSON.parse(fs.readFileSync(templateFile, 'utf8')) as {
+    readonly Resources: { readonly [id: string]: { readonly Type: string } };
+  };
+  return [...new Set(Object.values(Resources).map(({ Type }) => Type))];
 }
 
 function messageOf(action: () => unknown): string | undefined {
