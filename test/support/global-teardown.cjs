@@ -1,7 +1,11 @@
 const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 
-/** Removes the packages that tests of this run made and shared; a folder that was given stays. */
+/** Removes what the tests left in the folder of this run; packages in a folder that was given stay. */
 module.exports = function globalTeardown() {
-  const folder = process.env.TIDEGATE_PACKAGES;
-  if (folder?.includes('tidegate-packages-')) fs.rmSync(folder, { recursive: true, force: true });
+  const folder = os.tmpdir();
+  if (!path.basename(folder).startsWith('tidegate-tests-')) return;
+  // A process that is ending may still write.
+  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 };
