@@ -4,6 +4,7 @@ import {
   SageMakerClient,
   StopTrainingJobCommand,
   type DescribeTrainingJobResponse,
+  type ResourceConfig,
 } from '@aws-sdk/client-sagemaker';
 import { SECONDS_PER_DAY, type EpochSeconds } from '../../lib/core/time';
 import type { TrainingJobSeen } from '../../lib/cost/decide/meter';
@@ -51,13 +52,12 @@ export function createTrainingJobsClient(sagemaker = awsClient(SageMakerClient))
 }
 
 function jobSeen(name: string, job: DescribeTrainingJobResponse): TrainingJobSeen {
-  const groups = job.ResourceConfig?.InstanceGroups ?? [];
+  const [first, ...others] = groupsOf(job.ResourceConfig ?? {});
   const ended = ENDED.includes(job.TrainingJobStatus);
   return {
     name,
-    instanceType: job.ResourceConfig?.InstanceType ?? groups[0]?.InstanceType ?? 'an unknown type',
-    instanceCount:
-      job.ResourceConfig?.InstanceCount ?? groups.reduce((sum, { InstanceCount = 0 }) => sum + InstanceCount, 0),
+    ...first!,
+    ...(others.length === 0 ? {} : { otherGroups: others }),
     startedAt: seconds(job.TrainingStartTime),
     endedAt: ended
       ? (seconds(job.TrainingEndTime) ?? seconds(job.LastModifiedTime) ?? seconds(job.CreationTime))
@@ -66,6 +66,23 @@ function jobSeen(name: string, job: DescribeTrainingJobResponse): TrainingJobSee
     maxRuntimeSeconds: job.StoppingCondition?.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS,
     isStopping: job.TrainingJobStatus === 'Stopping',
   };
+}
+
+/** Instances of a job by type: those that were chosen of several preferences, or those of its groups. */
+function groupsOf(resources: ResourceConfig): { readonly instanceType: string; readonly instanceCount: number }[] {
+  const { InstanceGroups: groups = [], SelectedInstanceType: type, SelectedInstanceCount: count } = resources;
+  if (groups.length === 0) {
+    return [
+      {
+        instanceType: type ?? resources.InstanceType ?? 'an unknown type',
+        instanceCount: count ?? resources.InstanceCount ?? 0,
+      },
+    ];
+  }
+  return groups.map(({ InstanceType = 'an unknown type', InstanceCount = 0 }) => ({
+    instanceType: InstanceType,
+    instanceCount: InstanceCount,
+  }));
 }
 
 function seconds(date: Date | undefined): EpochSeconds | null {

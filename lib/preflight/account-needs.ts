@@ -131,19 +131,19 @@ function trainingOf({ reader, properties, logicalId, template }: Resource, unkno
     if (Array.isArray(value)) value.forEach(visit);
     if (!isObject(value)) return;
     const { ResourceConfig: resources, EnableManagedSpotTraining: spot } = value;
-    if (isObject(resources) && typeof resources['InstanceType'] === 'string') {
-      needs.push({
-        stateMachine: logicalId,
-        instanceType: resources['InstanceType'],
-        instances: Number(resources['InstanceCount'] ?? 1),
-        use: spot === true ? 'spot-training' : 'training',
-      });
+    const groups = isObject(resources) ? [resources, ...asObjects(resources['InstanceGroups'])] : [];
+    for (const { InstanceType: instanceType, InstanceCount: instances } of groups) {
+      if (typeof instanceType !== 'string') continue;
+      const use = spot === true ? 'spot-training' : 'training';
+      needs.push({ stateMachine: logicalId, instanceType, instances: Number(instances ?? 1), use });
     }
     Object.values(value).forEach(visit);
   };
   visit(definition);
   return needs;
 }
+
+const asObjects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 const ECR_IMAGE =
   /(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([a-z0-9._/-]+)(?::([\w.-]+)|@(sha256:[0-9a-f]{64}))/g;

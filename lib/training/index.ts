@@ -1,6 +1,7 @@
 export * from './model-registry';
 export * from './packed-asset';
 export * from './training-channel';
+export * from './training-job-options';
 export * from './training-network';
 export * from './training-pipeline';
 export * from './training-pipeline-props';

@@ -5,6 +5,7 @@ import { findInstanceType, unknownInstanceType } from '../catalog/instance-types
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import { checkKeyPrefix } from '../runtime/key-prefix';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
+import { checkInstanceGroups, checkJobOptions, type TrainingJobSetting } from './training-job-extras';
 import { checkNetwork } from './training-network';
 import { MAX_JOB_NAME_PREFIX_LENGTH, MODEL_DATA_URL_VARIABLE, SOURCE_CHANNEL } from './training-states';
 import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
@@ -29,8 +30,9 @@ const MAX_VOLUME_GIB = 16_384;
 /** Returns every setting that SageMaker refuses, or that loses money or work. */
 export function checkTrainingProps(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
   return [
-    ...checkInstanceTypes(props.instanceTypes),
+    ...checkInstances(props, settings),
     ...checkCluster(props, settings),
+    ...checkJobOptions(props, jobSetting(props, settings)),
     ...checkChannels(props, settings),
     ...checkNetwork(settings.network),
     ...checkScript(settings),
@@ -46,11 +48,36 @@ export function checkTrainingProps(props: TrainingPipelineProps, settings: Train
   ];
 }
 
-function checkInstanceTypes(types: readonly string[]): string[] {
+function jobSetting(props: TrainingPipelineProps, { isolation, checkpoints }: TrainingSettings): TrainingJobSetting {
+  return {
+    instanceCount: props.instanceCount,
+    instanceTypes: props.instanceTypes,
+    keepsAlive: props.keepAlive !== undefined,
+    hasTrainingPlan: props.trainingPlanArn !== undefined,
+    isIsolated: isolation,
+    hasCheckpoints: checkpoints,
+  };
+}
+
+function checkInstances(props: TrainingPipelineProps, settings: TrainingSettings): string[] {
+  const { instanceTypes, instanceGroups } = props;
+  if (instanceGroups === undefined) return checkInstanceTypes(instanceTypes ?? []);
+  const types = [...new Set(instanceGroups.map(({ instanceType }) => instanceType))];
+  const known = types.map((type) => findInstanceType(type)).filter((type) => type !== undefined);
+  return [
+    ...checkInstanceGroups(instanceGroups, jobSetting(props, settings)),
+    ...(types.length === 0 ? [] : checkInstanceTypes(types, 'instanceGroups')),
+    ...(props.volumeKey !== undefined && new Set(known.map(({ localNvme }) => localNvme)).size > 1
+      ? ['volumeKey is refused for types with NVMe disks, and instanceGroups have both; leave volumeKey out']
+      : []),
+  ];
+}
+
+function checkInstanceTypes(types: readonly string[], property = 'instanceTypes'): string[] {
   if (types.length === 0) return ['instanceTypes is empty; name at least one type'];
   const problems = types
     .filter((name) => !Token.isUnresolved(name) && findInstanceType(name) === undefined)
-    .map((name) => `instanceTypes: ${unknownInstanceType(name)}`);
+    .map((name) => `${property}: ${unknownInstanceType(name)}`);
   const repeated = types.filter((name, index) => types.indexOf(name) !== index);
   if (repeated.length > 0) problems.push(`instanceTypes names ${repeated.join(', ')} twice; name every type once`);
   return problems;
@@ -90,7 +117,7 @@ function checkCluster(props: TrainingPipelineProps, { instanceCount, spot }: Tra
 }
 
 function checkChannels(
-  { trainingData, trainingDataPrefix, network }: TrainingPipelineProps,
+  { trainingData, trainingDataPrefix, network, instanceGroups }: TrainingPipelineProps,
   { channels }: TrainingSettings,
 ): string[] {
   const problems: string[] = [];
@@ -104,7 +131,9 @@ function checkChannels(
   const count = names.length + (trainingData === undefined ? 0 : 1);
   if (count > MAX_CHANNELS) problems.push(`there are ${count} channels; at most ${MAX_CHANNELS} are allowed`);
   problems.push(...checkKeyPrefix('trainingDataPrefix', trainingDataPrefix));
+  const groupNames = instanceGroups?.map(({ name }) => name) ?? [];
   for (const name of names) {
+    problems.push(...channels[name]!._problems(`channels.${name}`, groupNames));
     problems.push(...checkKeyPrefix(`prefix of channels.${name}`, channels[name]!._bucket?.prefix));
     if (name === SOURCE_CHANNEL || !/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
       problems.push(

@@ -7,6 +7,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IModelRegistry } from './model-registry';
 import { PackedAsset } from './packed-asset';
 import type { TrainingChannel } from './training-channel';
+import type { TrainingJobOptions } from './training-job-options';
 import type { TrainingNetworkProps } from './training-network';
 import { secondsOf } from '../runtime/whole-amounts';
 
@@ -22,7 +23,7 @@ export enum TrainingDistribution {
 }
 
 /** Properties of {@link TrainingPipeline}. */
-export interface TrainingPipelineProps {
+export interface TrainingPipelineProps extends TrainingJobOptions {
   /**
    * Bucket of the training data, which is the channel `train`.
    *
@@ -44,8 +45,12 @@ export interface TrainingPipelineProps {
    */
   readonly channels?: { [name: string]: TrainingChannel };
 
-  /** Instance types of the training job, in order of preference; without capacity for one the next is tried. */
-  readonly instanceTypes: string[];
+  /**
+   * Instance types of the training job, in order of preference; without capacity for one the next is tried.
+   *
+   * @default - those of `instanceGroups`; one of both is required
+   */
+  readonly instanceTypes?: string[];
 
   /**
    * Number of instances of a job, 1 to 100 (more by a quota of SageMaker). With several the script runs on each of them.

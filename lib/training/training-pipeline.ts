@@ -22,6 +22,7 @@ import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from '.
 import { PackedAsset } from './packed-asset';
 import { checkTrainingProps } from './training-checks';
 import { ChannelInputMode, TrainingChannel } from './training-channel';
+import { extraPrefixes, extraStatements, trainingJobExtras } from './training-job-extras';
 import { trainingVpcConfig } from './training-network';
 import {
   TrainingDistribution,
@@ -82,7 +83,7 @@ export class TrainingPipeline extends Construct {
     const settings = trainingSettings(props);
     throwProblems(this.node.path, checkTrainingProps(props, settings));
 
-    this.instanceTypes = [...props.instanceTypes];
+    this.instanceTypes = typesOf(props);
     this.usesSpot = settings.spot;
     this.jobNamePrefix = `${props.jobNamePrefix ?? jobNamePrefix(this)}${JOB_NAME_TERMINATOR}`;
     this.modelBucket = props.modelBucket ?? this.createModelBucket(props);
@@ -101,9 +102,11 @@ export class TrainingPipeline extends Construct {
       image: images.training,
       source,
       sourceIsChannel: settings.isolation,
-      inputs: Object.values(channels).flatMap(({ _bucket: input }) => (input === undefined ? [] : [input])),
+      inputs: Object.values(channels).flatMap((channel) => channel._inputs()),
       models: this.modelBucket,
       outputKey: props.outputKey,
+      writtenPrefixes: [MODELS_PREFIX, CHECKPOINTS_PREFIX, ...extraPrefixes(props)],
+      further: extraStatements(this, props),
       inVpc: props.network?.vpc !== undefined,
     });
     this.modelExecutionRole =
@@ -173,6 +176,7 @@ export class TrainingPipeline extends Construct {
     const states = trainingStates(this, {
       jobNamePrefix: this.jobNamePrefix,
       instanceTypes: this.instanceTypes,
+      extras: trainingJobExtras(props, bucketName),
       instanceCount: settings.instanceCount,
       volumeSizeGib: settings.volumeSize.toGibibytes(),
       volumeKeyArn: props.volumeKey?.keyArn,
@@ -193,7 +197,7 @@ export class TrainingPipeline extends Construct {
           ? `/opt/ml/input/data/${SOURCE_CHANNEL}/${source.objectKey}`
           : source.s3Uri,
         ...(settings.distribution === TrainingDistribution.TORCHRUN
-          ? { sagemaker_torch_distributed_enabled: 'true' }
+          ? { sagemaker_torch_distributed_enabled: 'true', ...distributedGroups(props) }
           : {}),
       },
       inputPath: Object.values(channels).find(({ _inputPath: path }) => path !== undefined)?._inputPath,
@@ -321,6 +325,18 @@ export class TrainingPipeline extends Construct {
     }
     return policy;
   }
+}
+
+/** Instance types of the jobs, in the order in which they are tried, or of the groups that one job has. */
+function typesOf({ instanceTypes, instanceGroups }: TrainingPipelineProps): string[] {
+  return [...new Set(instanceTypes ?? instanceGroups!.map(({ instanceType }) => instanceType))];
+}
+
+/** Hyperparameter of SageMaker's training toolkit with the groups in which torchrun starts the script. */
+function distributedGroups({ instanceGroups }: TrainingPipelineProps): { readonly [name: string]: string } {
+  if (instanceGroups === undefined) return {};
+  const names = instanceGroups.filter(({ distributed }) => distributed !== false).map(({ name }) => name);
+  return { sagemaker_distribution_instance_groups: JSON.stringify(names) };
 }
 
 interface Channels {

@@ -35,6 +35,8 @@ export function trainingRole(
     readonly models: s3.IBucket;
     /** Prefixes below which it writes, models and checkpoints by default. */
     readonly writtenPrefixes?: readonly string[];
+    /** Permissions beside those that every job has. */
+    readonly further?: readonly iam.PolicyStatement[];
     readonly outputKey?: kms.IKey;
     readonly inVpc: boolean;
   },
@@ -67,6 +69,7 @@ export function trainingRole(
         resources: written,
       }),
       find('FindCheckpoints', models, ...prefixes.map((prefix) => `${prefix}*`)),
+      ...(needs.further ?? []),
       ...network.map(({ actions, resources }) => new iam.PolicyStatement({ actions, resources })),
     ],
   });
@@ -75,10 +78,21 @@ export function trainingRole(
   grantKeyUse(models.encryptionKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   grantKeyUse(needs.outputKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   acknowledgeInlinePolicy(policy);
-  acknowledgeWildcards(policy, ['*'], ANY_RESOURCE_REASON);
   acknowledgeWildcards(
     policy,
-    [...read, ...written, sageMakerLogGroupArn(scope, 'TrainingJobs')],
+    ['*'],
+    needs.further?.some(({ resources }) => resources.includes('*')) === true
+      ? `${ANY_RESOURCE_REASON} Neither do the channels of Systems Manager.`
+      : ANY_RESOURCE_REASON,
+  );
+  acknowledgeWildcards(
+    policy,
+    [
+      ...read,
+      ...written,
+      sageMakerLogGroupArn(scope, 'TrainingJobs'),
+      ...(needs.further ?? []).flatMap(({ resources }) => resources.filter((arn) => arn !== '*' && arn.endsWith('*'))),
+    ],
     'SageMaker names the log streams, the jobs and their output at run time; the data is below a prefix.',
   );
   for (const { resources, wildcardReason } of network) {

@@ -6,6 +6,7 @@ import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract
 import { PACKAGE_METADATA } from './contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
 import { failureStates } from './training-failure-states';
+import { given, type TrainingJobExtras } from './training-job-extras';
 
 /** Settings of the attempts of a job. Values may be tokens. */
 export interface JobPlan {
@@ -13,6 +14,8 @@ export interface JobPlan {
   readonly jobNamePrefix: string;
   readonly instanceTypes: readonly string[];
   readonly instanceCount: number;
+  /** Parts of the request that come from options. */
+  readonly extras?: TrainingJobExtras;
   readonly volumeSizeGib: number;
   readonly volumeKeyArn?: string;
   readonly keepAliveSeconds?: number;
@@ -85,13 +88,9 @@ const SDK_RETRY: sfn.RetryProps = { ...RETRY, errors: ['SageMaker.SageMakerExcep
 /** Retries of the read of the guard's table. */
 const GUARD_RETRY: sfn.RetryProps = { ...RETRY, errors: [sfn.Errors.TASKS_FAILED] };
 
-/** The members that have a value. */
-function given(members: { readonly [name: string]: unknown }): object {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
 function trainingJob(plan: JobPlan, instanceType: string): object {
   const isSpot = plan.maxWaitSeconds !== undefined;
+  const { extras } = plan;
   return {
     Type: 'Task',
     Resource: `arn:${Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync`,
@@ -102,41 +101,77 @@ function trainingJob(plan: JobPlan, instanceType: string): object {
         TrainingImage: plan.trainingImage,
         TrainingInputMode: 'FastFile',
         MetricDefinitions: Object.entries(plan.metricDefinitions).map(([Name, Regex]) => ({ Name, Regex })),
+        ...extras?.algorithm,
       },
       HyperParameters: plan.hyperparameters,
       ...environmentOf(plan),
       InputDataConfig: plan.channels,
       OutputDataConfig: given({ S3OutputPath: plan.outputUri, KmsKeyId: plan.outputKeyArn }),
       ResourceConfig: given({
-        InstanceType: instanceType,
-        InstanceCount: plan.instanceCount,
+        ...clusterOf(plan, instanceType),
         VolumeSizeInGB: plan.volumeSizeGib,
-        VolumeKmsKeyId: findInstanceType(instanceType)?.localNvme === true ? undefined : plan.volumeKeyArn,
         KeepAlivePeriodInSeconds: plan.keepAliveSeconds,
         TrainingPlanArn: plan.trainingPlanArn,
+        ...extras?.resources,
       }),
       ...(plan.vpcConfig === undefined ? {} : { VpcConfig: plan.vpcConfig }),
       ...(plan.isolation ? { EnableNetworkIsolation: true } : {}),
-      ...(plan.instanceCount > 1 && plan.encryptTraffic ? { EnableInterContainerTrafficEncryption: true } : {}),
+      ...(isCluster(plan) && plan.encryptTraffic ? { EnableInterContainerTrafficEncryption: true } : {}),
       ...(plan.retryAttempts === undefined ? {} : { RetryStrategy: { MaximumRetryAttempts: plan.retryAttempts } }),
       StoppingCondition: {
         MaxRuntimeInSeconds: plan.maxRuntimeSeconds,
         ...(isSpot ? { MaxWaitTimeInSeconds: plan.maxWaitSeconds } : {}),
+        ...extras?.stop,
       },
       ...(isSpot ? { EnableManagedSpotTraining: true } : {}),
       ...(plan.checkpointsUri === undefined
         ? {}
-        : { CheckpointConfig: { 'S3Uri.$': `States.Format('${plan.checkpointsUri}{}', ${EXECUTION_ID})` } }),
+        : {
+            CheckpointConfig: {
+              'S3Uri.$': `States.Format('${plan.checkpointsUri}{}', ${EXECUTION_ID})`,
+              ...extras?.checkpoints,
+            },
+          }),
+      ...extras?.request,
     },
     ResultSelector: {
       'TrainingJobName.$': '$.TrainingJobName',
       'TrainingJobArn.$': '$.TrainingJobArn',
       'ModelDataUrl.$': '$.ModelArtifacts.S3ModelArtifacts',
-      InstanceType: instanceType,
+      InstanceType: instanceType === GROUPS ? plan.instanceTypes.join(', ') : instanceType,
     },
     ResultPath: '$.Training',
   };
 }
+
+/** Instances of a job: of one type, or those of its groups. Types with NVMe disks take no key. */
+function clusterOf({ extras, instanceCount, volumeKeyArn }: JobPlan, instanceType: string): object {
+  const groups = extras?.instanceGroups;
+  const encryptedByKey = (type: string): boolean => findInstanceType(type)?.localNvme !== true;
+  if (groups === undefined) {
+    return {
+      InstanceType: instanceType,
+      InstanceCount: instanceCount,
+      VolumeKmsKeyId: encryptedByKey(instanceType) ? volumeKeyArn : undefined,
+    };
+  }
+  return {
+    InstanceGroups: groups.map((group) => ({
+      InstanceGroupName: group.name,
+      InstanceType: group.instanceType,
+      InstanceCount: group.instanceCount,
+    })),
+    VolumeKmsKeyId: groups.some((group) => encryptedByKey(group.instanceType)) ? volumeKeyArn : undefined,
+  };
+}
+
+function isCluster({ extras, instanceCount }: JobPlan): boolean {
+  const counts = extras?.instanceGroups?.map((group) => group.instanceCount) ?? [instanceCount];
+  return counts.length > 1 || counts[0]! > 1;
+}
+
+/** Name of the only attempt of a heterogeneous cluster. */
+const GROUPS = 'instance groups';
 
 /** Variables of the script, among them the artifact that the input of the execution names. */
 function environmentOf({ environment, inputPath }: JobPlan): object {
@@ -284,7 +319,8 @@ export function jobAttempts(
 
   // From the last type to the first, because each state needs its successor.
   let next: sfn.IChainable | undefined;
-  for (const instanceType of [...plan.instanceTypes].reverse()) {
+  const attempts = plan.extras?.instanceGroups === undefined ? plan.instanceTypes : [GROUPS];
+  for (const instanceType of [...attempts].reverse()) {
     const onFailure =
       next === undefined
         ? failed

@@ -107,6 +107,8 @@ export interface TrainingJobSeen {
   readonly name: string;
   readonly instanceType: string;
   readonly instanceCount: number;
+  /** Instances of the other groups of a heterogeneous cluster. */
+  readonly otherGroups?: readonly { readonly instanceType: string; readonly instanceCount: number }[];
   /** Latest possible start of the instances; null while the job waits for them. */
   readonly startedAt: EpochSeconds | null;
   /** End of the job; null while it runs. */
@@ -139,12 +141,12 @@ export function openJobUsd({ startedAt, rateUsdPerHour }: OpenJob, since: EpochS
   return startedAt === null ? 0 : spentUsd(rateUsdPerHour, Math.max(0, at - Math.max(startedAt, since)));
 }
 
-/** Returns the cost of a job that has ended: the seconds that the service bills, which are fewer than it ran for spot. */
-export function settledJobUsd(job: TrainingJobSeen, pricePerHourUsd: number): number {
+/** Returns the cost of a job that has ended, at the rate of all its instances: the seconds that the service bills, which are fewer than it ran for spot. */
+export function settledJobUsd(job: TrainingJobSeen, rateUsdPerHour: number): number {
   if (job.startedAt === null || job.endedAt === null) return 0;
   const elapsed = Math.max(0, job.endedAt - job.startedAt);
   const seconds = job.billableSeconds === null ? elapsed : Math.min(job.billableSeconds, elapsed);
-  return spentUsd(pricePerHourUsd * job.instanceCount, seconds);
+  return spentUsd(rateUsdPerHour, seconds);
 }
 
 /** Time that a container has to write a checkpoint when its job is stopped (https://docs.aws.amazon.com/sagemaker/latest/dg/API_StopTrainingJob.html). */

@@ -157,20 +157,23 @@ function meterTraining(
   let spend = history;
   for (const job of jobs.values()) {
     if (job.name in settledAt) continue;
-    const price = plan.trainingPricesPerHourUsd[job.instanceType];
-    if (price === undefined)
-      problems.push(
-        `no training price for ${job.instanceType} (job ${job.name}); counted at the highest known price: ` +
-          `add ${job.instanceType} to the training prices`,
-      );
-    const charged = price ?? highestPrice(plan.trainingPricesPerHourUsd);
+    let rateUsdPerHour = 0;
+    for (const { instanceType, instanceCount } of [job, ...(job.otherGroups ?? [])]) {
+      const price = plan.trainingPricesPerHourUsd[instanceType];
+      if (price === undefined)
+        problems.push(
+          `no training price for ${instanceType} (job ${job.name}); counted at the highest known price: ` +
+            `add ${instanceType} to the training prices`,
+        );
+      rateUsdPerHour += (price ?? highestPrice(plan.trainingPricesPerHourUsd)) * instanceCount;
+    }
     if (isFinished(job)) {
-      const cost = settledJobUsd(job, charged);
+      const cost = settledJobUsd(job, rateUsdPerHour);
       if (cost > 0) spend = addSpend(spend, job.startedAt!, job.endedAt!, cost, period.startSeconds);
       settledAt[job.name] = seen.atSeconds;
     } else {
       open[job.name] = {
-        rateUsdPerHour: charged * job.instanceCount,
+        rateUsdPerHour,
         startedAt: job.startedAt,
         maxRuntimeSeconds: job.maxRuntimeSeconds,
         stopReason: before.open[job.name]?.stopReason ?? null,

@@ -171,7 +171,7 @@ export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
     SecondaryStatus: job.secondaryStatus,
     FailureReason: job.failureReason,
     ModelArtifacts: job.modelArtifact === undefined ? undefined : { S3ModelArtifacts: job.modelArtifact },
-    ResourceConfig: { ...job.request.ResourceConfig, InstanceType: job.instanceType, InstanceCount: job.instanceCount },
+    ResourceConfig: resourcesOf(job),
     CreationTime: job.createdAt,
     TrainingStartTime: job.trainingStartedAt,
     TrainingEndTime: job.trainingEndedAt,
@@ -185,6 +185,15 @@ export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
       StatusMessage: transition.message,
     })),
   };
+}
+
+/** Resources of a job as it was asked for, with the type and the number of instances that were chosen of several. */
+function resourcesOf({ request, groups }: TrainingJob): Json {
+  const { ResourceConfig: asked } = request;
+  if (asked.InstanceGroups !== undefined) return asked;
+  const [{ type, count }] = groups as [TrainingJob['groups'][number]];
+  if (asked.InstancePreferences === undefined) return { ...asked, InstanceType: type, InstanceCount: count };
+  return { ...asked, SelectedInstanceType: type, SelectedInstanceCount: count };
 }
 
 export function describeProcessingJob(job: ProcessingJob): Json {

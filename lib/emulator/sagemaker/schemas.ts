@@ -13,7 +13,7 @@ import {
 import { RESERVATION_ARN } from '../account/reservations';
 
 /** Form of SageMaker's instance types; the catalog has those that exist. */
-const instanceType = () =>
+export const instanceType = () =>
   z.string().regex(/^ml\.[a-z0-9-]+\.[a-z0-9]+$/, 'must be an instance type such as ml.g5.xlarge');
 
 const containerDefinition = z.strictObject({
@@ -43,7 +43,7 @@ const containerDefinition = z.strictObject({
   MultiModelConfig: keptAsIs().optional(),
 });
 
-const vpcConfig = z.strictObject({
+export const vpcConfig = z.strictObject({
   SecurityGroupIds: z.array(z.string()).min(1).max(5),
   Subnets: z.array(z.string()).min(1).max(16),
 });
@@ -295,24 +295,6 @@ export const updateWeightsSchema = z.strictObject({
     .min(1),
 });
 
-const channel = z.strictObject({
-  ChannelName: z.string().regex(/^[A-Za-z0-9.\-_]{1,64}$/, 'must match [A-Za-z0-9.\\-_]+'),
-  DataSource: z.strictObject({
-    S3DataSource: z.strictObject({
-      S3DataType: z.enum(['S3Prefix']),
-      S3Uri: s3Uri(),
-      S3DataDistributionType: z.enum(['FullyReplicated', 'ShardedByS3Key']).optional(),
-      AttributeNames: z.array(z.string()).optional(),
-      InstanceGroupNames: z.array(z.string()).optional(),
-    }),
-  }),
-  ContentType: z.string().optional(),
-  CompressionType: z.enum(['None', 'Gzip']).optional(),
-  RecordWrapperType: z.enum(['None', 'RecordIO']).optional(),
-  InputMode: z.enum(['File', 'FastFile']).optional(),
-  ShuffleConfig: keptAsIs().optional(),
-});
-
 /** CreateProcessingJob, as far as a process on this machine can play it. */
 export const processingJobSchema = z.strictObject({
   ProcessingJobName: resourceName(),
@@ -371,80 +353,6 @@ export const processingJobSchema = z.strictObject({
   Tags: tags().optional(),
   ExperimentConfig: keptAsIs().optional(),
 });
-
-export const trainingJobSchema = z
-  .strictObject({
-    TrainingJobName: resourceName(),
-    RoleArn: z.string().min(20),
-    AlgorithmSpecification: z.strictObject({
-      TrainingImage: z.string().optional(),
-      AlgorithmName: notAvailable('AlgorithmName'),
-      TrainingInputMode: z.enum(['File', 'FastFile']),
-      MetricDefinitions: z.array(keptAsIs()).optional(),
-      EnableSageMakerMetricsTimeSeries: flag().optional(),
-      ContainerEntrypoint: notAvailable('ContainerEntrypoint'),
-      ContainerArguments: notAvailable('ContainerArguments'),
-      TrainingImageConfig: keptAsIs().optional(),
-    }),
-    HyperParameters: textMap().optional(),
-    InputDataConfig: z.array(channel).max(20).optional(),
-    OutputDataConfig: z.strictObject({
-      S3OutputPath: s3Uri(),
-      KmsKeyId: z.string().optional(),
-      CompressionType: z.enum(['GZIP']).optional(),
-    }),
-    ResourceConfig: z
-      .strictObject({
-        InstanceType: instanceType().optional(),
-        InstanceCount: wholeNumber(1).optional(),
-        InstancePreferences: z
-          .array(z.strictObject({ InstanceType: instanceType(), InstanceCount: wholeNumber(1).optional() }))
-          .min(1)
-          .max(5)
-          .optional(),
-        VolumeSizeInGB: wholeNumber(0).optional(),
-        VolumeKmsKeyId: z.string().optional(),
-        KeepAlivePeriodInSeconds: notAvailable('KeepAlivePeriodInSeconds'),
-        InstanceGroups: notAvailable('InstanceGroups'),
-        TrainingPlanArn: notAvailable('TrainingPlanArn'),
-      })
-      .refine((resources) => (resources.InstanceType === undefined) !== (resources.InstancePreferences === undefined), {
-        message: 'exactly one of InstanceType and InstancePreferences must be given',
-      }),
-    StoppingCondition: z.strictObject({
-      MaxRuntimeInSeconds: wholeNumber(1, 2_419_200).optional(),
-      MaxWaitTimeInSeconds: wholeNumber(1).optional(),
-      MaxPendingTimeInSeconds: wholeNumber(1800, 2_419_200).optional(),
-    }),
-    CheckpointConfig: z.strictObject({ S3Uri: s3Uri(), LocalPath: z.string().optional() }).optional(),
-    EnableManagedSpotTraining: flag().optional(),
-    EnableNetworkIsolation: flag().optional(),
-    EnableInterContainerTrafficEncryption: flag().optional(),
-    Environment: textMap().optional(),
-    RetryStrategy: z.strictObject({ MaximumRetryAttempts: wholeNumber(1, 30) }).optional(),
-    VpcConfig: vpcConfig.optional(),
-    Tags: tags().optional(),
-    ExperimentConfig: keptAsIs().optional(),
-    ProfilerConfig: keptAsIs().optional(),
-  })
-  .superRefine((job, context) => {
-    const stop = job.StoppingCondition;
-    if (!job.EnableManagedSpotTraining) {
-      if (stop.MaxWaitTimeInSeconds !== undefined) {
-        context.addIssue({ code: 'custom', message: 'MaxWaitTimeInSeconds needs EnableManagedSpotTraining' });
-      }
-      return;
-    }
-    if (job.ResourceConfig.InstancePreferences !== undefined) {
-      context.addIssue({ code: 'custom', message: 'InstancePreferences cannot be used with managed spot training' });
-    }
-    if (stop.MaxWaitTimeInSeconds === undefined || stop.MaxWaitTimeInSeconds < (stop.MaxRuntimeInSeconds ?? 86_400)) {
-      context.addIssue({
-        code: 'custom',
-        message: 'managed spot training needs a MaxWaitTimeInSeconds of at least MaxRuntimeInSeconds',
-      });
-    }
-  });
 
 const componentSpecification = z.strictObject({
   ModelName: resourceName().optional(),
@@ -507,4 +415,3 @@ export type CreateEndpointRequest = z.output<typeof createEndpointSchema>;
 export type UpdateEndpointRequest = z.output<typeof updateEndpointSchema>;
 export type UpdateWeightsRequest = z.output<typeof updateWeightsSchema>;
 export type ProcessingJobRequest = z.output<typeof processingJobSchema>;
-export type TrainingJobRequest = z.output<typeof trainingJobSchema>;

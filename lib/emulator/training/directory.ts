@@ -2,12 +2,19 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LOCAL_REGION } from '../credentials';
 import { sageMakerArn } from '../account/arns';
-import type { TrainingJobRequest } from '../sagemaker/schemas';
+import type { TrainingJobRequest } from '../sagemaker/training-schema';
+
+/** Hosts of one instance type. */
+export interface HostGroup {
+  readonly name: string;
+  readonly instanceType: string;
+  readonly gpus: number;
+  readonly hosts: readonly string[];
+}
 
 /** Instances of a job, which are processes on this machine here. */
 export interface TrainingCluster {
-  readonly instanceType: string;
-  readonly gpus: number;
+  readonly groups: readonly HostGroup[];
   /** Names of the hosts in the order of their ranks, `algo-1` first, as SageMaker names them. */
   readonly hosts: readonly string[];
   /** Address and port at which the processes of a distributed job meet. In SageMaker they are the first host and 7777. */
@@ -30,6 +37,8 @@ export interface TrainingDirectory {
   readonly model: string;
   readonly output: string;
   readonly outputData: string;
+  readonly tensorBoard: string;
+  readonly tensors: string;
   readonly checkpoints: string;
   readonly log: string;
 }
@@ -44,21 +53,33 @@ export function trainingDirectory(root: string): TrainingDirectory {
     model: at('model'),
     output: at('output'),
     outputData: at('output', 'data'),
+    tensorBoard: at('output', 'tensorboard'),
+    tensors: at('output', 'tensors'),
     checkpoints: at('checkpoints'),
     log: at('training.log'),
   };
 }
 
-/** Creates the folders and writes the three configuration files of the container contract. */
+/** Creates the folders and writes the configuration files of the container contract. */
 export async function createDirectory(
   directory: TrainingDirectory,
   job: TrainingJobRequest,
   cluster: TrainingCluster,
   host: string,
 ): Promise<void> {
-  const { code, config, model, outputData, checkpoints } = directory;
+  const { code, config, model, outputData, tensorBoard, tensors, checkpoints } = directory;
   const channels = (job.InputDataConfig ?? []).map((channel) => path.join(directory.data, channel.ChannelName));
-  for (const folder of [code, config, directory.data, model, outputData, checkpoints, ...channels]) {
+  for (const folder of [
+    code,
+    config,
+    directory.data,
+    model,
+    outputData,
+    tensorBoard,
+    tensors,
+    checkpoints,
+    ...channels,
+  ]) {
     await fs.mkdir(folder, { recursive: true });
   }
   const write = (name: string, value: unknown): Promise<void> =>
@@ -66,6 +87,7 @@ export async function createDirectory(
   await write('hyperparameters.json', job.HyperParameters ?? {});
   await write('inputdataconfig.json', inputDataConfig(job));
   await write('resourceconfig.json', resourceConfig(cluster, host));
+  if (job.DebugHookConfig !== undefined) await write('debughookconfig.json', job.DebugHookConfig);
 }
 
 function inputDataConfig(job: TrainingJobRequest): { [channel: string]: { [setting: string]: string } } {
@@ -83,15 +105,23 @@ function inputDataConfig(job: TrainingJobRequest): { [channel: string]: { [setti
 }
 
 function resourceConfig(cluster: TrainingCluster, host: string): { [member: string]: unknown } {
-  const { instanceType, hosts } = cluster;
+  const { name, instanceType } = groupOf(cluster, host);
   return {
     current_host: host,
     current_instance_type: instanceType,
-    current_group_name: 'homogeneousCluster',
-    hosts,
-    instance_groups: [{ instance_group_name: 'homogeneousCluster', instance_type: instanceType, hosts }],
+    current_group_name: name,
+    hosts: cluster.hosts,
+    instance_groups: cluster.groups.map((group) => ({
+      instance_group_name: group.name,
+      instance_type: group.instanceType,
+      hosts: group.hosts,
+    })),
     network_interface_name: cluster.networkInterface,
   };
+}
+
+function groupOf({ groups }: TrainingCluster, host: string): HostGroup {
+  return groups.find(({ hosts }) => hosts.includes(host))!;
 }
 
 /** Decodes a hyperparameter: the SDKs send JSON inside text, people send plain text. */
@@ -132,6 +162,7 @@ export function trainingEnvironment(
   const hyperparameters = userHyperparameters(job);
   const channels = (job.InputDataConfig ?? []).map((channel) => channel.ChannelName);
   const resources = resourceConfig(cluster, host);
+  const group = groupOf(cluster, host);
   const perChannel = channels.map((name) => [`SM_CHANNEL_${variable(name)}`, path.join(directory.data, name)]);
   const perHyperparameter = Object.entries(hyperparameters).map(([name, value]) => [
     `SM_HP_${variable(name)}`,
@@ -145,7 +176,7 @@ export function trainingEnvironment(
     input_dir: path.join(directory.root, 'input'),
     job_name: job.TrainingJobName,
     model_dir: directory.model,
-    num_gpus: cluster.gpus,
+    num_gpus: group.gpus,
     output_data_dir: directory.outputData,
     resource_config: resources,
   };
@@ -168,8 +199,12 @@ export function trainingEnvironment(
     SM_HOST_COUNT: String(cluster.hosts.length),
     SM_CURRENT_HOST: host,
     SM_CURRENT_HOST_RANK: String(cluster.hosts.indexOf(host)),
-    SM_CURRENT_INSTANCE_TYPE: cluster.instanceType,
-    SM_NUM_GPUS: String(cluster.gpus),
+    SM_CURRENT_INSTANCE_TYPE: group.instanceType,
+    SM_CURRENT_INSTANCE_GROUP: group.name,
+    SM_CURRENT_INSTANCE_GROUP_HOSTS: JSON.stringify(group.hosts),
+    SM_INSTANCE_GROUPS: JSON.stringify(cluster.groups.map(({ name }) => name)),
+    SM_IS_HETERO: String(cluster.groups.length > 1),
+    SM_NUM_GPUS: String(group.gpus),
     SM_NUM_NEURONS: '0',
     SM_MASTER_ADDR: cluster.masterAddress,
     SM_MASTER_PORT: String(cluster.masterPort),

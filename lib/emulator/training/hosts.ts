@@ -2,7 +2,7 @@ import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { findInstanceType } from '../../catalog/instance-types';
-import type { TrainingJobRequest } from '../sagemaker/schemas';
+import type { TrainingJobRequest } from '../sagemaker/training-schema';
 import {
   decodeHyperparameter,
   hostNames,
@@ -14,28 +14,68 @@ import {
 } from './directory';
 import { GroupedProcess, type ProcessEnd } from './process';
 
+/** Instances of one type in a job. */
+export interface InstanceGroup {
+  readonly name: string;
+  readonly type: string;
+  readonly count: number;
+}
+
+/** Name that SageMaker gives the only group of a job whose instances are alike. */
+export const HOMOGENEOUS_GROUP = 'homogeneousCluster';
+
+/** Instances that a job may run on, in order of preference: one group each, or the groups of a heterogeneous cluster. */
+export function instanceChoices({ ResourceConfig: resources }: TrainingJobRequest): InstanceGroup[][] {
+  const { InstanceType, InstanceCount = 1, InstanceGroups, InstancePreferences } = resources;
+  const alike = (type: string, count = InstanceCount): InstanceGroup[] => [{ name: HOMOGENEOUS_GROUP, type, count }];
+  if (InstanceGroups !== undefined) {
+    return [
+      InstanceGroups.map((group) => ({
+        name: group.InstanceGroupName,
+        type: group.InstanceType,
+        count: group.InstanceCount,
+      })),
+    ];
+  }
+  return (
+    InstancePreferences?.map((preference) => alike(preference.InstanceType, preference.InstanceCount)) ?? [
+      alike(InstanceType!),
+    ]
+  );
+}
+
 /** Host of a job, with the folders that its container has below `/opt/ml`. */
 export interface TrainingHost {
   readonly name: string;
+  readonly group: InstanceGroup;
   readonly directory: TrainingDirectory;
 }
 
 /** Hosts of a job below its folder. */
-export function trainingHosts(root: string, count: number): TrainingHost[] {
-  return hostNames(count).map((name) => ({ name, directory: trainingDirectory(path.join(root, name)) }));
+export function trainingHosts(root: string, groups: readonly InstanceGroup[]): TrainingHost[] {
+  const places = groups.flatMap((group) => Array.from({ length: group.count }, () => group));
+  const names = hostNames(places.length);
+  return places.map((group, index) => ({
+    name: names[index]!,
+    group,
+    directory: trainingDirectory(path.join(root, names[index]!)),
+  }));
 }
 
-/** Hyperparameter with which SageMaker's PyTorch images start the script by torchrun, one process a GPU, or one a host without GPUs. */
+/** Hyperparameters with which SageMaker's PyTorch images start the script by torchrun, one process a GPU, or one a host without GPUs; and where. */
 const TORCHRUN = 'sagemaker_torch_distributed_enabled';
+const TORCHRUN_GROUPS = 'sagemaker_distribution_instance_groups';
 
-function usesTorchrun(job: TrainingJobRequest): boolean {
-  const enabled = job.HyperParameters?.[TORCHRUN];
-  return enabled !== undefined && decodeHyperparameter(enabled) === true;
+function usesTorchrun(job: TrainingJobRequest, group: Pick<InstanceGroup, 'name'>): boolean {
+  const { [TORCHRUN]: enabled, [TORCHRUN_GROUPS]: groups } = job.HyperParameters ?? {};
+  if (enabled === undefined || decodeHyperparameter(enabled) !== true) return false;
+  const named = groups === undefined ? undefined : decodeHyperparameter(groups);
+  return !Array.isArray(named) || named.includes(group.name);
 }
 
-/** Processes of the script on each host: those that torchrun would start, or else one. */
-export function processesPerHost(job: TrainingJobRequest, instanceType: string): number {
-  return usesTorchrun(job) ? Math.max(1, gpusOf(instanceType)) : 1;
+/** Processes of the script on each host of a group: those that torchrun would start, or else one. */
+export function processesPerHost(job: TrainingJobRequest, group: Pick<InstanceGroup, 'name' | 'type'>): number {
+  return usesTorchrun(job, group) ? Math.max(1, gpusOf(group.type)) : 1;
 }
 
 function gpusOf(instanceType: string): number {
@@ -44,11 +84,16 @@ function gpusOf(instanceType: string): number {
 }
 
 /** Finds out at which address the processes of a job meet. */
-export async function trainingCluster(instanceType: string, hosts: readonly TrainingHost[]): Promise<TrainingCluster> {
+export async function trainingCluster(hosts: readonly TrainingHost[]): Promise<TrainingCluster> {
   const loopback = Object.entries(os.networkInterfaces()).find(([, addresses]) => addresses?.some((at) => at.internal));
+  const groups = [...new Set(hosts.map(({ group }) => group))];
   return {
-    instanceType,
-    gpus: gpusOf(instanceType),
+    groups: groups.map((group) => ({
+      name: group.name,
+      instanceType: group.type,
+      gpus: gpusOf(group.type),
+      hosts: hosts.filter((host) => host.group === group).map(({ name }) => name),
+    })),
     hosts: hosts.map(({ name }) => name),
     masterAddress: '127.0.0.1',
     masterPort: await freePort(),
@@ -86,8 +131,15 @@ export class ClusterProcesses {
     readonly environment: { readonly [name: string]: string };
   }) {
     const { job, hosts, cluster } = options;
-    const perHost = processesPerHost(job, cluster.instanceType);
-    this.processes = hosts.flatMap((host, hostIndex) =>
+    const distributed = hosts.filter(({ group }) => usesTorchrun(job, group));
+    const worldSize = distributed.reduce((sum, { group }) => sum + processesPerHost(job, group), 0);
+    let firstRank = 0;
+    const ranked = hosts.map((host) => {
+      const place = { host, firstRank, perHost: processesPerHost(job, host.group) };
+      if (distributed.includes(host)) firstRank += place.perHost;
+      return place;
+    });
+    this.processes = ranked.flatMap(({ host, firstRank: first, perHost }) =>
       Array.from({ length: perHost }, (_, localRank) => ({
         host,
         process: new GroupedProcess({
@@ -103,7 +155,9 @@ export class ClusterProcesses {
             PYTHONDONTWRITEBYTECODE: '1',
             ...options.environment,
             ...trainingEnvironment(host.directory, job, cluster, host.name, options.program),
-            ...(usesTorchrun(job) ? torchrunEnvironment(cluster, { perHost, hostIndex, localRank }) : {}),
+            ...(distributed.includes(host)
+              ? torchrunEnvironment(cluster, { rank: first + localRank, localRank, perHost, worldSize })
+              : {}),
             ...job.Environment,
           },
           logFile: host.directory.log,
@@ -135,19 +189,15 @@ export class ClusterProcesses {
 
 /** Variables that torchrun gives each process. */
 function torchrunEnvironment(
-  cluster: TrainingCluster,
-  {
-    perHost,
-    hostIndex,
-    localRank,
-  }: { readonly perHost: number; readonly hostIndex: number; readonly localRank: number },
+  { masterAddress, masterPort }: TrainingCluster,
+  place: { readonly rank: number; readonly localRank: number; readonly perHost: number; readonly worldSize: number },
 ): { [name: string]: string } {
   return {
-    RANK: String(hostIndex * perHost + localRank),
-    LOCAL_RANK: String(localRank),
-    LOCAL_WORLD_SIZE: String(perHost),
-    WORLD_SIZE: String(cluster.hosts.length * perHost),
-    MASTER_ADDR: cluster.masterAddress,
-    MASTER_PORT: String(cluster.masterPort),
+    RANK: String(place.rank),
+    LOCAL_RANK: String(place.localRank),
+    LOCAL_WORLD_SIZE: String(place.perHost),
+    WORLD_SIZE: String(place.worldSize),
+    MASTER_ADDR: masterAddress,
+    MASTER_PORT: String(masterPort),
   };
 }

@@ -1,9 +1,12 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { z } from 'zod';
 import type { EngineClient } from '../engine/engine-client';
+import { s3Uri } from '../http/schema-parts';
 import { parseS3Location, s3UriOf, under, type S3Location } from '../account/s3-location';
-import type { TrainingJobRequest } from '../sagemaker/schemas';
+import type { TrainingJobRequest } from '../sagemaker/training-schema';
 import type { TrainingDirectory } from './directory';
+import type { TrainingHost } from './hosts';
 import { run } from './process';
 
 /** An error in a training job's input; its message is the job's failure reason. */
@@ -17,14 +20,22 @@ const MAX_PARALLEL_DOWNLOADS = 8;
  */
 export async function download(
   engine: EngineClient,
-  directories: readonly TrainingDirectory[],
+  hosts: readonly TrainingHost[],
   job: TrainingJobRequest,
   submitDirectory: string,
 ): Promise<void> {
+  const directories = hosts.map(({ directory }) => directory);
   for (const channel of job.InputDataConfig ?? []) {
-    const { S3Uri: uri, S3DataDistributionType: distribution } = channel.DataSource.S3DataSource;
-    const folders = directories.map(({ data }) => path.join(data, channel.ChannelName));
-    const found = await downloadPrefix(engine, parseS3Location(uri), folders, distribution === 'ShardedByS3Key');
+    const { S3DataSource: source } = channel.DataSource;
+    const { S3Uri: uri, InstanceGroupNames: groups } = source;
+    const folders = hosts
+      .filter(({ group }) => groups === undefined || groups.includes(group.name))
+      .map(({ directory }) => path.join(directory.data, channel.ChannelName));
+    const isSharded = source.S3DataDistributionType === 'ShardedByS3Key';
+    const found =
+      source.S3DataType === 'ManifestFile'
+        ? await downloadListed(engine, parseS3Location(uri), folders, isSharded)
+        : await downloadPrefix(engine, parseS3Location(uri), folders, isSharded);
     if (found === 0) {
       throw new TrainingInputError(
         `ClientError: Data download failed:No S3 objects found under S3 URL "${uri}" given in input data source. ` +
@@ -83,22 +94,69 @@ export async function downloadPrefix(
 ): Promise<number> {
   const objects = (await engine.listObjects(from.bucket, from.key)).filter((object) => !object.key.endsWith('/'));
   const base = from.key.slice(0, from.key.lastIndexOf('/') + 1);
-  const waiting = [...objects.entries()];
+  const keys = objects.map(({ key }) => key);
+  return downloadObjects(engine, { bucket: from.bucket, base, keys }, folders, isSharded);
+}
+
+/**
+ * Downloads the objects that a manifest lists: an array whose first element is the prefix, and whose others follow it in the keys
+ * (API reference of S3DataSource).
+ */
+async function downloadListed(
+  engine: EngineClient,
+  manifest: S3Location,
+  folders: readonly string[],
+  isSharded: boolean,
+): Promise<number> {
+  const where = s3UriOf(manifest);
+  const file = path.join(path.dirname(folders[0]!), 'manifest.json');
+  await engine.download(manifest.bucket, manifest.key, file).catch((error: Error) => {
+    throw new TrainingInputError(`ClientError: cannot download the manifest ${where}: ${error.message}`);
+  });
+  const parsed = manifestSchema.safeParse(parseJson(await fs.readFile(file, 'utf8')));
+  await fs.rm(file);
+  if (!parsed.success) {
+    throw new TrainingInputError(
+      `ClientError: the manifest ${where} is not an array of {"prefix": "s3://..."} and the ends of keys`,
+    );
+  }
+  const [{ prefix }, ...ends] = parsed.data;
+  const { bucket, key: base } = parseS3Location(prefix);
+  return downloadObjects(engine, { bucket, base, keys: ends.map((end) => `${base}${end}`) }, folders, isSharded);
+}
+
+const manifestSchema = z.tuple([z.strictObject({ prefix: s3Uri() })], z.string().min(1));
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function downloadObjects(
+  engine: EngineClient,
+  { bucket, base, keys }: { readonly bucket: string; readonly base: string; readonly keys: readonly string[] },
+  folders: readonly string[],
+  isSharded: boolean,
+): Promise<number> {
+  const waiting = [...keys.entries()];
   const worker = async (): Promise<void> => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const [index, object] = next;
+      const [index, key] = next;
       const [first, ...others] = isSharded ? [folders[index % folders.length]!] : folders;
-      const file = fileOf(first!, object.key, base);
-      await engine.download(from.bucket, object.key, file);
+      const file = fileOf(first!, key, base);
+      await engine.download(bucket, key, file);
       for (const folder of others) {
-        const copy = fileOf(folder, object.key, base);
+        const copy = fileOf(folder, key, base);
         await fs.mkdir(path.dirname(copy), { recursive: true });
         await fs.copyFile(file, copy);
       }
     }
   };
   await Promise.all(Array.from({ length: MAX_PARALLEL_DOWNLOADS }, worker));
-  return objects.length;
+  return keys.length;
 }
 
 function fileOf(folder: string, key: string, base: string): string {
@@ -136,8 +194,8 @@ async function uploadPacked(engine: EngineClient, folder: string, archive: strin
   await engine.upload(to.bucket, to.key, archive);
 }
 
-/** Uploads new and changed checkpoints, as SageMaker does while a job runs. */
-export class CheckpointSync {
+/** Uploads new and changed files of a folder, such as checkpoints, as SageMaker does while a job runs. */
+export class FolderSync {
   private readonly uploaded = new Map<string, string>();
   private running: Promise<void> = Promise.resolve();
 

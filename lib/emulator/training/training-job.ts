@@ -5,11 +5,19 @@ import { type RunClock, sleepUntil } from '../clock';
 import { sageMakerArn } from '../account/arns';
 import type { Capacity } from '../account/capacity';
 import type { EngineClient } from '../engine/engine-client';
-import { parseS3Location } from '../account/s3-location';
-import type { TrainingJobRequest } from '../sagemaker/schemas';
+import { parseS3Location, under } from '../account/s3-location';
+import type { TrainingJobRequest } from '../sagemaker/training-schema';
 import { createDirectory, decodeHyperparameter } from './directory';
-import { type ClusterEnd, ClusterProcesses, trainingCluster, type TrainingHost, trainingHosts } from './hosts';
-import { CheckpointSync, download, TrainingInputError, uploadModel } from './storage';
+import {
+  type ClusterEnd,
+  ClusterProcesses,
+  instanceChoices,
+  type InstanceGroup,
+  trainingCluster,
+  type TrainingHost,
+  trainingHosts,
+} from './hosts';
+import { FolderSync, download, TrainingInputError, uploadModel } from './storage';
 
 export type TrainingStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
 
@@ -46,7 +54,7 @@ const STOP_GRACE_SECONDS = 120;
 const MIN_GRACE_MS = 1000;
 /** Time until a job without capacity fails; SageMaker's is not published. An assumption. */
 const CAPACITY_TIMEOUT_SECONDS = 60;
-const CHECKPOINT_SYNC_MS = 500;
+const SYNC_MS = 500;
 /**
  * Share of the training time that managed spot training bills. Savings reach 90 % (SageMaker developer guide, "Managed
  * Spot Training"); 70 % is an assumption on the careful side.
@@ -58,11 +66,6 @@ const MAX_REASON_LENGTH = 1024;
 const CAPACITY_FAILURE =
   'CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type.';
 
-interface Preference {
-  readonly type: string;
-  readonly count: number;
-}
-
 type StopCause = 'requested' | 'max-runtime' | 'max-wait';
 
 /** One training job: from the request through a real process to the model in S3. */
@@ -71,8 +74,8 @@ export class TrainingJob {
   public readonly createdAt: EpochSeconds;
   public readonly transitions: Transition[] = [];
   public status: TrainingStatus = 'InProgress';
-  public instanceType: string;
-  public instanceCount: number;
+  /** Instances of the job: of the type that was chosen last, or those of its groups. */
+  public groups: readonly InstanceGroup[];
   public failureReason: string | undefined;
   public modelArtifact: string | undefined;
   public trainingStartedAt: EpochSeconds | undefined;
@@ -98,10 +101,15 @@ export class TrainingJob {
     this.arn = sageMakerArn('training-job', request.TrainingJobName);
     this.createdAt = context.clock.now();
     this.lastModifiedAt = this.createdAt;
-    [{ type: this.instanceType, count: this.instanceCount }] = this.preferences() as [Preference];
+    [this.groups] = instanceChoices(request) as [InstanceGroup[]];
     this.root = path.join(context.dataDirectory, request.TrainingJobName);
     this.transition('Starting', 'Starting the training job');
     this.finished = this.runToEnd();
+  }
+
+  /** Instance type; the types of a heterogeneous cluster, with commas between them. */
+  public get instanceType(): string {
+    return this.groups.map(({ type }) => type).join(', ');
   }
 
   public get name(): string {
@@ -194,16 +202,16 @@ export class TrainingJob {
   private async launch(): Promise<boolean> {
     const { clock, capacity } = this.context;
     this.transition('LaunchingMLInstances', 'Launching requested ML instances');
-    const types = this.preferences();
+    const choices = instanceChoices(this.request);
     const deadline = clock.now() + CAPACITY_TIMEOUT_SECONDS;
-    for (const [index, { type, count }] of types.entries()) {
-      if (capacity.of(type) === 'available') {
-        this.instanceType = type;
-        this.instanceCount = count;
+    for (const [index, groups] of choices.entries()) {
+      const missing = groups.find(({ type }) => capacity.of(type) !== 'available');
+      if (missing === undefined) {
+        this.groups = groups;
         await sleepUntil(clock, clock.now() + this.context.provisioningSeconds(), this.stopping.signal);
         return true;
       }
-      this.context.onCapacityError(this, type, types[index + 1]?.type ?? null);
+      this.context.onCapacityError(this, missing.type, choices[index + 1]?.[0]?.type ?? null);
     }
     await sleepUntil(clock, deadline, this.stopping.signal);
     this.fail(CAPACITY_FAILURE);
@@ -219,21 +227,33 @@ export class TrainingJob {
     this.interruptedAt = undefined;
     this.transition('Downloading', 'Downloading input data');
     await fs.rm(this.root, { recursive: true, force: true });
-    this.hosts = trainingHosts(this.root, this.instanceCount);
-    const cluster = await trainingCluster(this.instanceType, this.hosts);
+    this.hosts = trainingHosts(this.root, this.groups);
+    const cluster = await trainingCluster(this.hosts);
     for (const { name, directory } of this.hosts) await createDirectory(directory, request, cluster, name);
     const directories = this.hosts.map(({ directory }) => directory);
     const submitDirectory = String(decodeHyperparameter(request.HyperParameters!['sagemaker_submit_directory']!));
-    await download(context.engine, directories, request, submitDirectory);
+    await download(context.engine, this.hosts, request, submitDirectory);
     this.stopping.signal.throwIfAborted();
 
     this.transition('Training', 'Training image download completed. Training in progress.');
-    const to = request.CheckpointConfig && parseS3Location(request.CheckpointConfig.S3Uri);
-    const checkpoints =
+    const synced = {
+      checkpoints: request.CheckpointConfig?.S3Uri,
+      tensorBoard: request.TensorBoardOutputConfig?.S3OutputPath,
+      tensors: request.DebugHookConfig?.S3OutputPath,
+    };
+    const syncs = Object.entries(synced).flatMap(([folder, to]) =>
       to === undefined
         ? []
-        : directories.map((directory) => new CheckpointSync(context.engine, directory.checkpoints, to));
-    for (const checkpoint of checkpoints) await checkpoint.begin();
+        : directories.map(
+            (directory) =>
+              new FolderSync(
+                context.engine,
+                directory[folder as keyof typeof synced],
+                folder === 'checkpoints' ? parseS3Location(to) : under(parseS3Location(to), this.name),
+              ),
+          ),
+    );
+    for (const sync of syncs) await sync.begin();
     this.processes = new ClusterProcesses({
       job: request,
       hosts: this.hosts,
@@ -246,14 +266,14 @@ export class TrainingJob {
     const attempt = new AbortController();
     this.stopAt(this.trainingStartedAt + this.waitedSeconds + maxRuntime, 'max-runtime', attempt.signal);
     const syncing = setInterval(() => {
-      for (const checkpoint of checkpoints) void checkpoint.sync().catch(() => undefined);
-    }, CHECKPOINT_SYNC_MS);
+      for (const sync of syncs) void sync.sync().catch(() => undefined);
+    }, SYNC_MS);
     try {
       return await this.processes.ended;
     } finally {
       attempt.abort();
       clearInterval(syncing);
-      for (const checkpoint of checkpoints) await checkpoint.sync();
+      for (const sync of syncs) await sync.sync();
     }
   }
 
@@ -333,15 +353,5 @@ export class TrainingJob {
     const grace = Math.max(MIN_GRACE_MS, (STOP_GRACE_SECONDS / this.context.clock.speed) * 1000);
     const kill = setTimeout(() => running.kill('SIGKILL'), grace);
     void running.ended.then(() => clearTimeout(kill));
-  }
-
-  private preferences(): Preference[] {
-    const { InstanceType, InstanceCount = 1, InstancePreferences } = this.request.ResourceConfig;
-    return (
-      InstancePreferences?.map((preference) => ({
-        type: preference.InstanceType,
-        count: preference.InstanceCount ?? InstanceCount,
-      })) ?? [{ type: InstanceType!, count: InstanceCount }]
-    );
   }
 }

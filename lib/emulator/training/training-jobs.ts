@@ -7,8 +7,8 @@ import type { AccountEvents } from '../events';
 import { parseWith } from '../http/schema-parts';
 import { ServiceError, validationError } from '../http/service-error';
 import type { TrainingJobSnapshot } from '../snapshot';
-import { type TrainingJobRequest, trainingJobSchema } from '../sagemaker/schemas';
-import { processesPerHost } from './hosts';
+import { type TrainingJobRequest, trainingJobSchema } from '../sagemaker/training-schema';
+import { instanceChoices, type InstanceGroup, processesPerHost } from './hosts';
 import { TrainingJob, type TrainingContext } from './training-job';
 
 /** Maximum number of jobs that run at the same time; further ones wait for their instances. */
@@ -93,7 +93,7 @@ export class TrainingJobs {
       status: job.status,
       secondaryStatus: job.secondaryStatus,
       instanceType: job.instanceType,
-      instanceCount: job.instanceCount,
+      instanceCount: job.groups.reduce((sum, { count }) => sum + count, 0),
       createdAtSeconds: job.createdAt,
       startedAtSeconds: job.trainingStartedAt ?? null,
       endedAtSeconds: job.isOver ? job.lastModifiedAt : null,
@@ -110,24 +110,30 @@ export class TrainingJobs {
 
   private costOf(job: TrainingJob, now: EpochSeconds): number {
     const hours = job.billableSeconds(now) / 3600;
-    return hours === 0 ? 0 : hours * job.instanceCount * this.priceOf(job.instanceType, 'training');
+    if (hours === 0) return 0;
+    return job.groups.reduce((usd, { type, count }) => usd + hours * count * this.priceOf(type, 'training'), 0);
   }
 
   private check(request: TrainingJobRequest): void {
     const problems: string[] = [];
     const resources = request.ResourceConfig;
-    const preferences = resources.InstancePreferences ?? [{ InstanceType: resources.InstanceType! }];
-    for (const { InstanceType, InstanceCount = resources.InstanceCount ?? 1 } of preferences) {
-      if (!findInstanceType(InstanceType)) {
+    const choices: readonly (readonly InstanceGroup[])[] = instanceChoices(request);
+    for (const groups of choices) {
+      const processes = groups.reduce((sum, group) => sum + group.count * processesPerHost(request, group), 0);
+      if (processes <= MAX_PROCESSES_PER_JOB) continue;
+      problems.push(
+        `${groups.map(({ type, count }) => `${count} x ${type}`).join(' and ')} would be ${processes} processes; ` +
+          `the local engine runs at most ${MAX_PROCESSES_PER_JOB} for a job: take fewer instances, or a type with fewer GPUs`,
+      );
+    }
+    for (const InstanceType of new Set(choices.flat().map(({ type }) => type))) {
+      const found = findInstanceType(InstanceType);
+      if (!found) {
         problems.push(unknownInstanceType(InstanceType));
         continue;
       }
-      const processes = InstanceCount * processesPerHost(request, InstanceType);
-      if (processes > MAX_PROCESSES_PER_JOB) {
-        problems.push(
-          `${InstanceCount} x ${InstanceType} would be ${processes} processes; the local engine runs at most ${MAX_PROCESSES_PER_JOB} for a job: ` +
-            'take fewer instances, or a type with fewer GPUs',
-        );
+      if (found.localNvme && resources.VolumeKmsKeyId !== undefined) {
+        problems.push(`VolumeKmsKeyId cannot be used with ${InstanceType}, whose NVMe disks are encrypted by hardware`);
       }
       try {
         this.priceOf(InstanceType, 'training');

@@ -106,6 +106,14 @@ describe('the meter', () => {
     expect(decision.problems).toEqual([]);
   });
 
+  test('adds every group of a heterogeneous cluster at its own price, and says which has none', () => {
+    const otherGroups = [{ instanceType: 'ml.c5.xlarge', instanceCount: 3 }];
+    const { decision } = decide(0, { trainingJobs: [{ ...job, instanceCount: 2, otherGroups }] });
+    // 4 x 1.5 USD/h, 2 x 2 USD/h, and 3 at the highest known price of 2 USD/h
+    expect(decision.burnRateUsdPerHour).toBe(16);
+    expect(decision.problems).toEqual([expect.stringContaining('no training price for ml.c5.xlarge')]);
+  });
+
   test('charges a job that another look does not list on, and says that the list could not be read', () => {
     const first = decide(0, { trainingJobs: [job] });
     expect(first.decision.steps.map(({ stage }) => stage)).toContain('meter:training');

@@ -72,7 +72,7 @@ describe('the cost of a training job', () => {
     ['is all of its time where the bill is not told', ended, 2],
     ['is nothing where it never started', { ...ended, startedAt: null }, 0],
   ])('%s', (_, one, expected) => {
-    expect(settledJobUsd(one, 2)).toBeCloseTo(expected, 10);
+    expect(settledJobUsd(one, 4)).toBeCloseTo(expected, 10);
   });
 
   test.each([

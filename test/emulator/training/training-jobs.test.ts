@@ -284,7 +284,10 @@ test('without capacity the next preferred type runs the job, and without any it 
   await training('job-train');
   letGo();
   const job = await over('job-train');
-  expect(job).toMatchObject({ TrainingJobStatus: 'Completed', ResourceConfig: { InstanceType: 'ml.g6.xlarge' } });
+  expect(job).toMatchObject({
+    TrainingJobStatus: 'Completed',
+    ResourceConfig: { SelectedInstanceType: 'ml.g6.xlarge', SelectedInstanceCount: 1 },
+  });
 
   await create(request('fail'));
   await account.until('it has failed', () => jobOf('job-fail').status === 'Failed');
@@ -309,6 +312,27 @@ test('requests are checked', async () => {
   expect(
     await refused({ ResourceConfig: { InstanceType: 'ml.q9.xlarge' as never, InstanceCount: 1, VolumeSizeInGB: 1 } }),
   ).toContain('unknown instance type');
+  const group = { InstanceGroupName: 'a', InstanceType: 'ml.c5.xlarge', InstanceCount: 1 } as const;
+  const preference = { InstanceType: 'ml.g5.xlarge', InstanceCount: 1 } as const;
+  const resources: [NonNullable<CreateTrainingJobCommandInput['ResourceConfig']>, string][] = [
+    [{ ...preference, InstanceGroups: [group] }, 'exactly one of InstanceType, InstanceGroups and InstancePreferences'],
+    [{ InstanceGroups: [group], InstanceCount: 1 }, 'InstanceCount cannot be used with InstanceGroups'],
+    [{ InstanceGroups: [group, group] }, 'the names of InstanceGroups must be unique'],
+    [{ InstancePreferences: [preference], InstanceCount: 1 }, 'InstanceCount must be given for every one'],
+    [{ InstancePreferences: [preference, preference] }, 'an instance type can appear only once'],
+    [{ ...preference, VolumeKmsKeyId: 'key' }, 'VolumeKmsKeyId cannot be used with ml.g5.xlarge'],
+  ];
+  for (const [ResourceConfig, message] of resources) expect(await refused({ ResourceConfig })).toContain(message);
+  const to = 's3://models/debug';
+  const profiling = { S3OutputPath: to, ProfilingIntervalInMilliseconds: 300 };
+  expect(await refused({ ProfilerConfig: profiling })).toContain('must be one of 100, 200, 500');
+  expect(await refused({ ProfilerConfig: {} })).toContain('S3OutputPath must be given unless DisableProfiler');
+  expect(await refused({ DebugHookConfig: { S3OutputPath: to, HookParameters: { x: 'x'.repeat(257) } } })).toContain(
+    'at most 256 characters',
+  );
+  expect(await refused({ ExperimentConfig: { TrialName: '-' } })).toContain('ExperimentConfig.TrialName');
+  expect(await refused({ Environment: { '1x': 'y' } })).toContain('names must match');
+  expect(await refused({ MlflowConfig: { MlflowResourceArn: 'arn' } })).toContain('not available in the local engine');
   await expect(
     account.sageMaker.send(new DescribeTrainingJobCommand({ TrainingJobName: 'nobody' })),
   ).rejects.toMatchObject({ name: 'ValidationException', message: 'Requested resource not found.' });
@@ -406,6 +430,67 @@ while 'FAILS' in os.environ:
     expect((await end()).TrainingJobStatus).toBe('Completed');
     const filesOf = (host: string) => (JSON.parse(modelFiles()[`${host}-0.json`]!) as { files: string[] }).files;
     expect([filesOf('algo-1'), filesOf('algo-2')]).toEqual([['1-2.jsonl'], ['3-3.jsonl']]);
+  });
+
+  const GROUPS = [
+    { InstanceGroupName: 'cpu', InstanceType: 'ml.m5.xlarge', InstanceCount: 1 },
+    { InstanceGroupName: 'gpu', InstanceType: 'ml.g5.12xlarge', InstanceCount: 1 },
+  ] as const;
+
+  test('a heterogeneous cluster has its groups, torchrun in those that are named, and channels for some of them', async () => {
+    const training = request('meet').InputDataConfig![0]!;
+    const more: typeof training = {
+      ChannelName: 'more',
+      DataSource: {
+        S3DataSource: { S3DataType: 'ManifestFile', S3Uri: 's3://data/list.manifest', InstanceGroupNames: ['gpu'] },
+      },
+    };
+    const { objects } = account.engine;
+    objects.set('data/list.manifest', Buffer.from('[{"prefix": "s3://data/results/"}, "s/shard-1/3-3.jsonl"]'));
+    const input = meeting({
+      ResourceConfig: { InstanceGroups: [...GROUPS], VolumeSizeInGB: 50 },
+      InputDataConfig: [training, more],
+      TensorBoardOutputConfig: { S3OutputPath: 's3://models/board' },
+      InfraCheckConfig: { EnableInfraCheck: true },
+    });
+    Object.assign(input.HyperParameters!, {
+      sagemaker_torch_distributed_enabled: 'true',
+      sagemaker_distribution_instance_groups: '["gpu"]',
+    });
+    fs.writeFileSync(path.join(folder, 'source', 'train.py'), `${MEET}${SEE_GROUP}`);
+    execFileSync('tar', ['-czf', path.join(folder, 'meet.tar.gz'), '-C', path.join(folder, 'source'), 'train.py']);
+    objects.set('code/sourcedir.tar.gz', fs.readFileSync(path.join(folder, 'meet.tar.gz')));
+    await create(input);
+    const job = await end();
+    expect(job).toMatchObject({ TrainingJobStatus: 'Completed', ResourceConfig: { InstanceGroups: GROUPS } });
+    expect(jobOf('job-meet')).toMatchObject({ instanceType: 'ml.m5.xlarge, ml.g5.12xlarge', instanceCount: 2 });
+    const files = modelFiles();
+    expect(Object.keys(files).filter((name) => name.startsWith('group-'))).toEqual([
+      ...['group-algo-1-0.json', 'group-algo-2-0.json', 'group-algo-2-1.json'],
+      ...['group-algo-2-2.json', 'group-algo-2-3.json'],
+    ]);
+    expect(JSON.parse(files['group-algo-1-0.json']!)).toEqual(['cpu', null, null, '0', []]);
+    expect(JSON.parse(files['group-algo-2-3.json']!)).toEqual(['gpu', '3', '4', '4', ['3-3.jsonl']]);
+    expect([...objects.keys()].filter((key) => key.startsWith('models/board')).sort()).toEqual([
+      'models/board/job-meet/events.algo-1',
+      'models/board/job-meet/events.algo-2',
+    ]);
+    const hours = jobOf('job-meet').billableSeconds / 3600;
+    expect(account.emulator.snapshot().billedUsd.training).toBeCloseTo(hours * (0.23 + 7.09), 1);
+  });
+
+  const SEE_GROUP = `
+more = pathlib.Path(os.environ['SM_INPUT_DIR'], 'data', 'more')
+group = [os.environ['SM_CURRENT_INSTANCE_GROUP'], os.environ.get('RANK'), os.environ.get('WORLD_SIZE'), os.environ['SM_NUM_GPUS'],
+    sorted(file.name for file in more.rglob('*.jsonl'))]
+(model / f'group-{host}-{os.environ.get("LOCAL_RANK", "0")}.json').write_text(json.dumps(group))
+pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'tensorboard', f'events.{host}').write_text('1')
+`;
+
+  test('a manifest that is none ends the job before anything runs', async () => {
+    const source = { S3DataType: 'ManifestFile', S3Uri: 's3://data/results/s/shard-0/1-2.jsonl' } as const;
+    await create(meeting({ InputDataConfig: [{ ChannelName: 'training', DataSource: { S3DataSource: source } }] }));
+    expect((await end()).FailureReason).toContain('is not an array of {"prefix": "s3://..."} and the ends of keys');
   });
 
   test('torchrun has a process a GPU, with ranks over all hosts', async () => {

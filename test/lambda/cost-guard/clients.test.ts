@@ -194,11 +194,22 @@ test.each([
     {
       InstanceGroups: [
         { InstanceType: 'ml.g5.xlarge', InstanceCount: 2 },
-        { InstanceType: 'ml.g5.xlarge', InstanceCount: 3 },
+        { InstanceType: 'ml.c5.xlarge', InstanceCount: 3 },
         {},
       ],
     },
-    { instanceType: 'ml.g5.xlarge', instanceCount: 5 },
+    {
+      instanceType: 'ml.g5.xlarge',
+      instanceCount: 2,
+      otherGroups: [
+        { instanceType: 'ml.c5.xlarge', instanceCount: 3 },
+        { instanceType: 'an unknown type', instanceCount: 0 },
+      ],
+    },
+  ],
+  [
+    { InstancePreferences: [], InstanceCount: 2, SelectedInstanceType: 'ml.g6.xlarge', SelectedInstanceCount: 2 },
+    { instanceType: 'ml.g6.xlarge', instanceCount: 2 },
   ],
   [undefined, { instanceType: 'an unknown type', instanceCount: 0 }],
 ])('the training jobs client describes the instances of %j', async (ResourceConfig, expected) => {
