@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Random } from '../../simulation/random';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../credentials';
-import { deployedComponents, type Greengrass } from '../edge/greengrass';
-import { keptAsIs, notAvailable, parseWith } from '../http/schema-parts';
+import { deployedComponents, type Greengrass, type GroupDeployment } from '../edge/greengrass';
+import { decimal, notAvailable, parseWith, wholeNumber } from '../http/schema-parts';
 import { generatedName } from './names';
 import type { ProvisionedResource, ResourceProvider, ResourceRequest } from './resource-provider';
 
@@ -45,6 +45,64 @@ export class ComponentVersionProvider implements ResourceProvider {
   }
 }
 
+/** Source of the ranges: API reference of CreateDeployment, and of the rollout and abort configurations of AWS IoT jobs. */
+const jobConfigurationSchema = z.strictObject({
+  JobExecutionsRolloutConfig: z
+    .strictObject({
+      MaximumPerMinute: wholeNumber(1, 1000).optional(),
+      ExponentialRate: z
+        .strictObject({
+          BaseRatePerMinute: wholeNumber(1, 1000),
+          IncrementFactor: decimal(1.1, 5),
+          RateIncreaseCriteria: z.strictObject({
+            NumberOfNotifiedThings: notAvailable('NumberOfNotifiedThings'),
+            NumberOfSucceededThings: wholeNumber(1),
+          }),
+        })
+        .optional(),
+    })
+    .optional(),
+  AbortConfig: z
+    .strictObject({
+      CriteriaList: z
+        .array(
+          z.strictObject({
+            Action: z.enum(['CANCEL']),
+            FailureType: z.enum(['FAILED', 'REJECTED', 'TIMED_OUT', 'ALL']),
+            MinNumberOfExecutedThings: wholeNumber(1),
+            ThresholdPercentage: decimal(0, 100),
+          }),
+        )
+        .min(1),
+    })
+    .optional(),
+  TimeoutConfig: z.strictObject({ InProgressTimeoutInMinutes: wholeNumber(1, 10_080).optional() }).optional(),
+});
+
+/** Devices a minute where a deployment names no rate (API reference of JobExecutionsRolloutConfig). */
+const DEFAULT_PER_MINUTE = 1000;
+
+function rolloutOf({
+  JobExecutionsRolloutConfig: config,
+  AbortConfig: aborting,
+}: z.output<typeof jobConfigurationSchema>): Pick<GroupDeployment, 'rollout' | 'abort'> {
+  const maxPerMinute = config?.MaximumPerMinute ?? DEFAULT_PER_MINUTE;
+  const growth = config?.ExponentialRate;
+  // Devices here succeed or fail; none rejects a deployment.
+  const failing = aborting?.CriteriaList.find(({ FailureType: type }) => type === 'FAILED' || type === 'ALL');
+  return {
+    rollout: {
+      basePerMinute: growth?.BaseRatePerMinute ?? maxPerMinute,
+      maxPerMinute,
+      incrementFactor: growth?.IncrementFactor ?? 1,
+      increaseAfterSucceeded: growth?.RateIncreaseCriteria.NumberOfSucceededThings ?? 1,
+    },
+    ...(failing !== undefined && {
+      abort: { failedPercentage: failing.ThresholdPercentage, minDevices: failing.MinNumberOfExecutedThings },
+    }),
+  };
+}
+
 const deploymentSchema = z.strictObject({
   TargetArn: z.string(),
   DeploymentName: z.string().optional(),
@@ -62,7 +120,7 @@ const deploymentSchema = z.strictObject({
   DeploymentPolicies: z
     .looseObject({ FailureHandlingPolicy: z.enum(['ROLLBACK', 'DO_NOTHING']).optional() })
     .optional(),
-  IotJobConfiguration: keptAsIs().optional(),
+  IotJobConfiguration: jobConfigurationSchema.optional(),
   Tags: z.unknown().optional(),
 });
 
@@ -71,7 +129,7 @@ export class DeploymentProvider implements ResourceProvider {
   public constructor(private readonly parts: GreengrassProviderParts) {}
 
   public async create(request: ResourceRequest): Promise<ProvisionedResource> {
-    const { TargetArn, DeploymentName, Components, DeploymentPolicies } = parseWith(
+    const { TargetArn, DeploymentName, Components, DeploymentPolicies, IotJobConfiguration } = parseWith(
       deploymentSchema,
       request.properties,
     );
@@ -84,6 +142,7 @@ export class DeploymentProvider implements ResourceProvider {
       ...(DeploymentName !== undefined && { deploymentName: DeploymentName }),
       components: deployedComponents(Components),
       failureHandlingPolicy: DeploymentPolicies?.FailureHandlingPolicy ?? 'ROLLBACK',
+      ...rolloutOf(IotJobConfiguration ?? {}),
     });
     return { physicalId: deploymentId, attributes: { DeploymentId: deploymentId } };
   }

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseS3Location } from '../account/s3-location';
+import type { RolloutAbort, RolloutRate } from '../../edge/decide/rollout';
 import type { EngineClient } from '../engine/engine-client';
 import { ServiceError } from '../http/service-error';
 import type { DeployedComponents, DeploymentDocument } from './core-device';
@@ -12,6 +13,10 @@ import { parseRecipe, type Recipe } from './recipe';
 export interface GroupDeployment extends DeploymentDocument {
   readonly targetArn: string;
   readonly deploymentName?: string;
+  /** Speed at which devices of the group are notified. */
+  readonly rollout: RolloutRate;
+  /** Share of failed devices at which it is cancelled; undefined for a deployment that goes on whatever fails. */
+  readonly abort?: RolloutAbort;
 }
 
 /** Component versions, deployments and role aliases of the account, as Greengrass and AWS IoT keep them. */
