@@ -6,10 +6,10 @@ import { ecrImage } from '../runtime/sagemaker-images';
 import type { DebugHook, TrainingInstanceGroup, TrainingJobOptions, TrainingRule } from './training-job-options';
 
 /** Key prefix of the output of SageMaker Debugger in the model bucket. */
-export const DEBUG_PREFIX = 'debug/';
+const DEBUG_PREFIX = 'debug/';
 
 /** Key prefix of the output for TensorBoard in the model bucket. */
-export const TENSOR_BOARD_PREFIX = 'tensorboard/';
+const TENSOR_BOARD_PREFIX = 'tensorboard/';
 
 /** Parts of a request that come from the options, by the member of CreateTrainingJob that they are merged into. */
 export interface TrainingJobExtras {
@@ -206,7 +206,7 @@ const EXPERIMENT_NAME = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}$/;
 const MLFLOW_ARN = /^arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:mlflow-[a-zA-Z-]*\/./;
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
-/** What the pipeline's other properties say, as far as an option excludes or needs it. */
+/** Other properties of the pipeline that an option excludes or needs. */
 export interface TrainingJobSetting {
   readonly instanceCount?: number;
   readonly instanceTypes?: readonly string[];

@@ -18,8 +18,8 @@ export interface RolloutEnd {
 const SECONDS_PER_MINUTE = 60;
 
 /**
- * Takes a deployment to the devices of a thing group as the jobs of AWS IoT do: so many a minute, more with each success, and to no further ones once too
- * many have failed. Devices that were notified before end by themselves.
+ * Takes a deployment to the devices of a thing group, as jobs of AWS IoT do: to a number of devices each minute, which grows with successes, and to no
+ * further ones at the threshold of failures. Devices that were notified before end by themselves.
  */
 export async function rollOutToGroup(
   deployment: GroupDeployment,

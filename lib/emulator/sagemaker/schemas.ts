@@ -13,7 +13,7 @@ import {
 import { RESERVATION_ARN } from '../account/reservations';
 
 /** Form of SageMaker's instance types; the catalog has those that exist. */
-export const instanceType = () =>
+export const sageMakerInstanceType = () =>
   z.string().regex(/^ml\.[a-z0-9-]+\.[a-z0-9]+$/, 'must be an instance type such as ml.g5.xlarge');
 
 const containerDefinition = z.strictObject({
@@ -43,7 +43,7 @@ const containerDefinition = z.strictObject({
   MultiModelConfig: keptAsIs().optional(),
 });
 
-export const vpcConfig = z.strictObject({
+export const vpcConfigSchema = z.strictObject({
   SecurityGroupIds: z.array(z.string()).min(1).max(5),
   Subnets: z.array(z.string()).min(1).max(16),
 });
@@ -56,7 +56,7 @@ export const modelSchema = z
     InferenceExecutionConfig: keptAsIs().optional(),
     ExecutionRoleArn: z.string().optional(),
     Tags: tags().optional(),
-    VpcConfig: vpcConfig.optional(),
+    VpcConfig: vpcConfigSchema.optional(),
     EnableNetworkIsolation: flag().optional(),
   })
   .refine((model) => (model.PrimaryContainer === undefined) !== (model.Containers === undefined), {
@@ -110,11 +110,11 @@ const productionVariant = z
   .strictObject({
     VariantName: resourceName(),
     ModelName: resourceName().optional(),
-    InstanceType: instanceType().optional(),
+    InstanceType: sageMakerInstanceType().optional(),
     InstancePools: z
       .array(
         z.strictObject({
-          InstanceType: instanceType(),
+          InstanceType: sageMakerInstanceType(),
           Priority: wholeNumber(1, 5).optional(),
           ModelNameOverride: notAvailable('ModelNameOverride'),
         }),
@@ -197,7 +197,7 @@ export const endpointConfigSchema = z.strictObject({
   DataCaptureConfig: dataCaptureConfig.optional(),
   ExplainerConfig: keptAsIs().optional(),
   ExecutionRoleArn: z.string().optional(),
-  VpcConfig: vpcConfig.optional(),
+  VpcConfig: vpcConfigSchema.optional(),
   EnableNetworkIsolation: flag().optional(),
   KmsKeyId: z.string().optional(),
   MetricsConfig: z
@@ -307,7 +307,7 @@ export const processingJobSchema = z.strictObject({
   ProcessingResources: z.strictObject({
     ClusterConfig: z.strictObject({
       InstanceCount: wholeNumber(1, 1),
-      InstanceType: instanceType(),
+      InstanceType: sageMakerInstanceType(),
       VolumeSizeInGB: wholeNumber(1),
       VolumeKmsKeyId: z.string().optional(),
     }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flag, keptAsIs, notAvailable, resourceName, s3Uri, tags, textMap, wholeNumber } from '../http/schema-parts';
-import { instanceType, vpcConfig } from './schemas';
+import { sageMakerInstanceType, vpcConfigSchema } from './schemas';
 
 /** Source of the ranges and lengths here: API reference of CreateTrainingJob and of its types. */
 const groupName = () => z.string().min(1).max(64);
@@ -80,11 +80,15 @@ const profilerConfig = z
 
 const resourceConfig = z
   .strictObject({
-    InstanceType: instanceType().optional(),
+    InstanceType: sageMakerInstanceType().optional(),
     InstanceCount: wholeNumber(1).optional(),
     InstanceGroups: z
       .array(
-        z.strictObject({ InstanceGroupName: groupName(), InstanceType: instanceType(), InstanceCount: wholeNumber(1) }),
+        z.strictObject({
+          InstanceGroupName: groupName(),
+          InstanceType: sageMakerInstanceType(),
+          InstanceCount: wholeNumber(1),
+        }),
       )
       .min(1)
       .max(5)
@@ -92,7 +96,7 @@ const resourceConfig = z
     InstancePreferences: z
       .array(
         z.strictObject({
-          InstanceType: instanceType(),
+          InstanceType: sageMakerInstanceType(),
           InstanceCount: wholeNumber(1).optional(),
           TrainingPlanArns: notAvailable('TrainingPlanArns'),
         }),
@@ -176,7 +180,7 @@ export const trainingJobSchema = z
       )
       .optional(),
     RetryStrategy: z.strictObject({ MaximumRetryAttempts: wholeNumber(1, 30) }).optional(),
-    VpcConfig: vpcConfig.optional(),
+    VpcConfig: vpcConfigSchema.optional(),
     Tags: tags().max(50).optional(),
     ExperimentConfig: z
       .strictObject({

@@ -22,7 +22,7 @@ export interface InstanceGroup {
 }
 
 /** Name that SageMaker gives the only group of a job whose instances are alike. */
-export const HOMOGENEOUS_GROUP = 'homogeneousCluster';
+const HOMOGENEOUS_GROUP = 'homogeneousCluster';
 
 /** Instances that a job may run on, in order of preference: one group each, or the groups of a heterogeneous cluster. */
 export function instanceChoices({ ResourceConfig: resources }: TrainingJobRequest): InstanceGroup[][] {
