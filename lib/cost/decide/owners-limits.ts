@@ -22,6 +22,8 @@ export interface KnownPlan {
  * restores, and above them it never goes.
  */
 export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): KnownPlan {
+  if (areAllStated(plan) && departedOfOwners(plan, memory).length === 0)
+    return { plan, ownersLimits: {}, unread: new Set() };
   const ownersLimits: { [resourceId: string]: CapacityLimits } = {};
   const unread = new Set<string>();
   const limitsOf = (resourceId: string): LimitsSeen =>
@@ -41,6 +43,10 @@ export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: Guar
     if (limitsOf(resourceId).kind === 'unreadable') unread.add(resourceId);
   }
   return { plan: { ...plan, fleets }, ownersLimits, unread };
+}
+
+function areAllStated(plan: StatedPlan): plan is StatedPlan & GuardPlan {
+  return plan.fleets.every(({ minCapacity, maxCapacity }) => minCapacity !== null && maxCapacity !== null);
 }
 
 /** Resource ids of fleets of other owners that have left the plan while the guard holds their limits. */

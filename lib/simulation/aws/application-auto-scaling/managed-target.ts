@@ -104,7 +104,10 @@ export class ManagedTarget {
     // Most decisions change nothing and are not recorded, so the reasons are written for the others only.
     const inWords = (): FleetDecision => decide(plan, seen, before).decision;
     const { limits: _inTarget, ...rest } = memory;
-    this.target = { ...this.target, ...decision.limits };
+    const { minCapacity, maxCapacity } = decision.limits;
+    if (minCapacity !== this.target.minCapacity || maxCapacity !== this.target.maxCapacity) {
+      this.target = { ...this.target, ...decision.limits };
+    }
 
     if (decision.outcome === 'hold') {
       this.memory = rest;

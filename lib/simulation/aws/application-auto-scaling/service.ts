@@ -7,8 +7,8 @@ import type { AlarmDefinition, AlarmEvaluation } from '../cloudwatch/types';
 import { alarmDefinitions, type PolicyAlarms } from './alarms';
 import { AutoScalingError, notFound, refuseProblems } from './errors';
 import { Identifiers, keyText } from './identifiers';
-import { ManagedTarget, triggerCause } from './managed-target';
-import { triggersOf } from './triggers';
+import { ManagedTarget, triggerCause, type Trigger } from './managed-target';
+import { addTriggers } from './triggers';
 import type {
   PutScalingPolicyRequest,
   PutScheduledActionRequest,
@@ -305,11 +305,13 @@ export class ApplicationAutoScaling {
   }
 
   private invoke(evaluations: readonly AlarmEvaluation[], atSeconds: EpochSeconds): void {
-    const invoking = evaluations.filter(({ invokesActions }) => invokesActions);
-    if (invoking.length === 0) return;
+    if (!evaluations.some(({ invokesActions }) => invokesActions)) return;
     this.advanceTo(atSeconds);
     for (const managed of this.targets.values()) {
-      const triggers = invoking.flatMap((evaluation) => triggersOf(this.cloudWatch, managed, evaluation));
+      const triggers: Trigger[] = [];
+      for (const evaluation of evaluations) {
+        if (evaluation.invokesActions) addTriggers(triggers, this.cloudWatch, managed, evaluation);
+      }
       if (triggers.length > 0) managed.act(atSeconds, triggers, triggerCause(triggers[0]!));
     }
   }

@@ -3,14 +3,18 @@ import type { AlarmEvaluation } from '../cloudwatch/types';
 import { currentValue, stepSignal } from './alarms';
 import type { ManagedTarget, Trigger } from './managed-target';
 
-/** Policies of a target that an alarm evaluation invokes, with their signals. */
-export function triggersOf(cloudWatch: CloudWatch, managed: ManagedTarget, evaluation: AlarmEvaluation): Trigger[] {
+/** Adds the policies of a target that an alarm evaluation invokes, with their signals. */
+export function addTriggers(
+  triggers: Trigger[],
+  cloudWatch: CloudWatch,
+  managed: ManagedTarget,
+  evaluation: AlarmEvaluation,
+): void {
   const { alarmName, state, value } = evaluation;
   const alarm = cloudWatch.alarmCondition(alarmName);
-  if (alarm === undefined) return [];
+  if (alarm === undefined) return;
   const { definition, isCurrent } = alarm;
   const actions = actionsOf(definition, state);
-  const triggers: Trigger[] = [];
   for (const { description, alarms } of managed.policies.values()) {
     if (!actions.includes(description.policyArn)) continue;
     const { policyName, policy } = description;
@@ -27,5 +31,4 @@ export function triggersOf(cloudWatch: CloudWatch, managed: ManagedTarget, evalu
       signal: { ...(current !== undefined && { value: current }), alarm: standing },
     });
   }
-  return triggers;
 }

@@ -139,10 +139,31 @@ export class EngineMeter {
   /** Starts the next span: the counters of this one are added to those of the run. */
   public startSpan(): void {
     const { since, before } = this;
-    for (const name of SUMMED) {
-      before[name] += since[name];
-      since[name] = 0;
-    }
+    // Names that are written out are many times as fast as those of a list.
+    before.arrived += since.arrived;
+    before.retried += since.retried;
+    before.completed += since.completed;
+    before.timedOut += since.timedOut;
+    before.rejectedWithoutInstance += since.rejectedWithoutInstance;
+    before.rejectedByQueue += since.rejectedByQueue;
+    before.timedOutAgain += since.timedOutAgain;
+    before.rejectedAgain += since.rejectedAgain;
+    before.answeredAgain += since.answeredAgain;
+    before.withoutQuota += since.withoutQuota;
+    before.abandonedSeconds += since.abandonedSeconds;
+    before.missed += since.missed;
+    since.arrived = 0;
+    since.retried = 0;
+    since.completed = 0;
+    since.timedOut = 0;
+    since.rejectedWithoutInstance = 0;
+    since.rejectedByQueue = 0;
+    since.timedOutAgain = 0;
+    since.rejectedAgain = 0;
+    since.answeredAgain = 0;
+    since.withoutQuota = 0;
+    since.abandonedSeconds = 0;
+    since.missed = 0;
     since.workArrived = 0;
     since.latencySum = 0;
     since.latencyMaximum = 0;
@@ -153,7 +174,7 @@ export class EngineMeter {
 
   /** Returns the counters since the start of the run. */
   public totals(): Omit<EngineTotals, 'present'> {
-    const sum = (name: (typeof SUMMED)[number]): number => this.before[name] + this.since[name];
+    const sum = (name: keyof Counters): number => this.before[name] + this.since[name];
     return {
       arrived: sum('arrived'),
       completed: sum('completed'),
@@ -170,7 +191,7 @@ export class EngineMeter {
 
   /** Returns the retries since the start of the run. */
   public retries(): RetryTotals {
-    const sum = (name: (typeof SUMMED)[number]): number => this.before[name] + this.since[name];
+    const sum = (name: keyof Counters): number => this.before[name] + this.since[name];
     return {
       attempts: sum('retried'),
       answered: sum('answeredAgain'),
@@ -179,22 +200,6 @@ export class EngineMeter {
     };
   }
 }
-
-/** Counters that are summed over a run. */
-const SUMMED = [
-  'arrived',
-  'retried',
-  'completed',
-  'timedOut',
-  'rejectedWithoutInstance',
-  'rejectedByQueue',
-  'timedOutAgain',
-  'rejectedAgain',
-  'answeredAgain',
-  'withoutQuota',
-  'abandonedSeconds',
-  'missed',
-] as const;
 
 function newCounters(): Counters {
   return {
