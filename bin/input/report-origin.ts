@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import { isPipe } from '../../lib/files/pipe-chunks';
 import type { ReportFile, ReportOptions } from '../../lib/simulation/report/page';
 import { STANDARD_INPUT, templateFiles } from './template-paths';
 
@@ -63,6 +64,8 @@ function rootOf(command: Command): Command {
 /** Hash of a file's bytes, read as a stream: traces may be larger than memory. */
 async function reportFile({ use, name }: UsedFile): Promise<ReportFile> {
   if (name === STANDARD_INPUT) return { use, name: 'standard input' };
+  // A pipe is read once.
+  if (isPipe(name)) return { use, name };
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const chunk of fs.createReadStream(name)) {

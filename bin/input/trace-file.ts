@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { InputError } from '../../lib/core/errors';
+import { pipeChunks } from '../../lib/files/pipe-chunks';
 import { writingError } from '../../lib/files/write-file';
 import { STANDARD_INPUT } from './template-paths';
 
@@ -12,7 +13,7 @@ const CHUNK_BYTES = 1 << 20;
  * Path of a trace. Standard input, `-`, and pipes such as that of `<(zcat a.gz)` are copied into a file, which is read more than once and
  * removed when the process ends, by a signal too.
  *
- * @throws InputError when a template is read from standard input too, and for devices, which may never end
+ * @throws InputError when a template is read from standard input too, for devices, which may never end, and for a named pipe without a writer
  */
 export function traceFile(trace: string, templates: readonly string[] = []): string {
   if (trace !== STANDARD_INPUT) {
@@ -20,26 +21,30 @@ export function traceFile(trace: string, templates: readonly string[] = []): str
     if (kind?.isCharacterDevice() === true || kind?.isBlockDevice() === true) {
       throw new InputError(`--trace is '${trace}', which is a device; give a file, or - for standard input`);
     }
-    return kind?.isFIFO() === true ? copyOf(fs.openSync(trace, 'r')) : trace;
+    return kind?.isFIFO() === true ? copyOf(pipeChunks(trace)) : trace;
   }
   if (templates.includes(STANDARD_INPUT)) {
     throw new InputError(
       'a template and --trace are both -, and standard input is read once; give one of them as a file',
     );
   }
-  return copyOf(0);
+  return copyOf(standardInput());
 }
 
-function copyOf(source: number): string {
+function* standardInput(): Generator<Buffer> {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  for (let bytes = fs.readSync(0, chunk); bytes > 0; bytes = fs.readSync(0, chunk)) yield chunk.subarray(0, bytes);
+}
+
+function copyOf(source: Iterable<Buffer>): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-trace-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
   removeAfterDeath(folder);
   const file = path.join(folder, 'stdin');
   const copy = fs.openSync(file, 'w');
-  const chunk = Buffer.alloc(CHUNK_BYTES);
-  for (let bytes = fs.readSync(source, chunk); bytes > 0; bytes = fs.readSync(source, chunk)) {
+  for (const chunk of source) {
     try {
-      fs.writeFileSync(copy, chunk.subarray(0, bytes));
+      fs.writeFileSync(copy, chunk);
     } catch (error) {
       throw writingError(file, error as NodeJS.ErrnoException);
     }

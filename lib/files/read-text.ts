@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { InputError } from '../core/errors';
+import { isPipe, pipeChunks } from './pipe-chunks';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -14,7 +15,7 @@ const MAX_SETTINGS_BYTES = 64 * MIB;
  * The size is checked while it is read, because streams and devices have none and may never end.
  *
  * @param file path, or 0 for standard input
- * @throws InputError for a text above the maximum; the errors of Node.js for files that cannot be read
+ * @throws InputError for a text above the maximum, and for a named pipe without a writer; the errors of Node.js for files that cannot be read
  */
 export function readText(file: string | 0, maxBytes = MAX_SETTINGS_BYTES): string {
   return decoded(readBytes(file, maxBytes));
@@ -28,6 +29,7 @@ function decoded(bytes: Uint8Array): string {
 }
 
 function readBytes(file: string | 0, maxBytes: number): Buffer {
+  if (file !== 0 && isPipe(file)) return pipeBytes(file, maxBytes);
   const name = file === 0 ? 'stdin' : file;
   const descriptor = file === 0 ? 0 : fs.openSync(file, 'r');
   try {
@@ -45,6 +47,17 @@ function readBytes(file: string | 0, maxBytes: number): Buffer {
   } finally {
     if (file !== 0) fs.closeSync(descriptor);
   }
+}
+
+function pipeBytes(file: string, maxBytes: number): Buffer {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (const chunk of pipeChunks(file)) {
+    total += chunk.length;
+    if (total > maxBytes) throw tooLarge(file, maxBytes, 'more');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(name: string, maxBytes: number, has: string): InputError {

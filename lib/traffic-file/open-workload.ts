@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import type { TextDecoder } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../core/errors';
+import { isPipe } from '../files/pipe-chunks';
 import type { TimeUnit } from '../simulation/traffic/time-unit';
 import { parseTrace } from '../simulation/traffic/trace';
 import type { ValueKind } from '../simulation/traffic/trace-columns';
@@ -40,6 +41,8 @@ export async function openWorkload({ trace, durationSeconds = Infinity, ...optio
 
 async function* linesOf(file: string): AsyncGenerator<string> {
   try {
+    // A pipe is read once, and its first bytes tell its form: commands copy it into a file before.
+    if (isPipe(file)) throw new InputError(`--trace is '${file}', which is a pipe; give a file`);
     yield* (await isParquet(file)) ? parquetLines(file) : splitLines(textOf(file), { name: file });
   } catch (error) {
     throw traceFileError('--trace', file, error as NodeJS.ErrnoException);

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors';
+import { isPipe } from '../files/pipe-chunks';
 import { TraceParser } from '../simulation/traffic/trace-parser';
 import type { Workload } from '../simulation/traffic/workload';
 import { checkForm, decoderOf, isGzip, traceFileError } from './file-errors';
@@ -33,6 +34,8 @@ function* linesOf(content: string): Generator<string> {
 function textOf(file: string): string {
   try {
     if (fs.statSync(file).size > MAX_BYTES) throw tooLarge(file);
+    // A pipe is read once, and synthesis reads a trace as often as the app has it.
+    if (isPipe(file)) throw new InputError(`trace is '${file}', which is a pipe; give a file`);
     const bytes = fs.readFileSync(file);
     checkForm('trace', file, bytes);
     const text = isGzip(bytes) ? gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes;

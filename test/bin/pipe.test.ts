@@ -121,3 +121,12 @@ test('a template and a trace come from standard input', () => {
   );
   expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('tidegate-trace-'))).toEqual([]);
 }, 60_000);
+
+test('a template and a trace come from pipes, named or of the shell, whose writers come later', () => {
+  const simulate = 'simulate pipe --trace <(sleep 0.5; cat short.csv) --service-mean 2 --no-advice';
+  const { stdout, stderr } = bash(
+    ['mkfifo pipe', '(sleep 1; cat Chat.template.json >pipe) &', `tidegate ${simulate} | sed -n 1p`].join('\n'),
+  );
+  expect(stderr).not.toMatch(/^tidegate: /m);
+  expect(stdout).toMatch(/^endpoint\/chat\/variant\/main {2}\(pipe\)\n$/);
+}, 60_000);
