@@ -210,6 +210,62 @@ describeWith(missing, 'the classifier on real PyTorch', () => {
     );
   });
 
+  describe('on captured requests', () => {
+    const asked = all.slice(0, 200);
+    const captures = folder('data', 'captures');
+    const labels = folder('data', 'labels');
+    /** Copies as data capture writes them: tensors as text, every second one in base64, and a plain form. */
+    const capture = ({ id, features }: Digit, index: number): object => {
+      const tensors = {
+        id,
+        inputs: [{ name: 'features', shape: [1, features.length], datatype: 'FP32', data: features }],
+      };
+      const data = JSON.stringify(index % 3 === 2 ? { id, features } : tensors);
+      return {
+        captureData: {
+          endpointInput:
+            index % 2 === 0
+              ? { data, encoding: 'JSON' }
+              : { data: Buffer.from(data).toString('base64'), encoding: 'BASE64' },
+        },
+        eventMetadata: { eventId: `e-${index}`, inferenceTime: '2026-12-01T08:00:00.250Z' },
+        eventVersion: '0',
+      };
+    };
+    const write = (file: string, values: readonly object[]): void =>
+      fs.writeFileSync(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    const truth = (eventId: string, label: string): object => ({
+      groundTruthData: { data: label, encoding: 'CSV' },
+      eventMetadata: { eventId },
+      eventVersion: '0',
+    });
+
+    test(
+      'learns those whose label is known',
+      async () => {
+        write(path.join(captures, 'a.jsonl'), asked.map(capture));
+        // By the id of the request, by the event id of its capture, and the last fifty not at all.
+        const known = asked.slice(0, 150).map(({ id, label }, index) => truth(index < 75 ? id : `e-${index}`, label));
+        write(path.join(labels, 'a.jsonl'), known);
+        const run = await start('captured', {
+          data: captures,
+          labels,
+          hyperparameters: ['--epochs', '1', '--holdout', '0'],
+        });
+        expect(await run.end()).toEqual([0]);
+        expect(run.metrics()).toMatchObject({ newRows: 150, unlabelledRows: 50, watermark: 1_796_112_000.25 });
+        const unknown = await start('unknown', { data: captures, hyperparameters: ['--epochs', '1'] });
+        expect(await unknown.end()).toEqual([1]);
+        expect(unknown.failure()).toMatch(/^none of the 200 requests below .* has a label in the channel labels/);
+        fs.writeFileSync(path.join(labels, 'b.jsonl'), '{"id": "d-1", "label": "3"}\n');
+        const wrong = await start('wrong-truth', { data: captures, labels, hyperparameters: ['--epochs', '1'] });
+        expect(await wrong.end()).toEqual([1]);
+        expect(wrong.failure()).toMatch(/^line 1 of b\.jsonl in the channel labels is no ground truth/);
+      },
+      RUN_TIMEOUT_MS,
+    );
+  });
+
   test(
     'runs on two instances of the local account, and its model lands in S3',
     async () => {

@@ -134,6 +134,8 @@ export class ClassifierRun {
       readonly data: string;
       readonly port: number;
       readonly parent?: string;
+      /** Channel of ground truth. */
+      readonly labels?: string;
       readonly hyperparameters?: readonly string[];
     },
   ) {
@@ -150,6 +152,7 @@ export class ClassifierRun {
           MASTER_PORT: String(options.port),
           GLOO_SOCKET_IFNAME: 'lo',
           SM_CHANNEL_TRAIN: options.data,
+          SM_CHANNEL_LABELS: options.labels ?? path.join(folder, 'no-labels'),
           SM_CHANNEL_MODEL: options.parent ?? path.join(folder, 'no-model'),
           SM_MODEL_DIR: path.join(folder, String(rank), 'model'),
           SM_OUTPUT_DIR: path.join(folder, String(rank), 'output'),

@@ -1,7 +1,10 @@
 """Trains a classifier of feature vectors with PyTorch, on one process or many, from nothing or from an earlier model.
 
 Reads JSON lines `{"id": "r-1", "features": [0.5, 2.0], "label": "cat", "time": 1764547200}` below the channel `train`; `time` (epoch seconds) is
-needed only for incremental runs. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables,
+needed only for incremental runs. With a channel `labels` the lines of `train` may be what an endpoint's data capture wrote, too: the features are those
+of the request, as tensors (`{"id": "r-1", "inputs": [{"data": [0.5, 2.0], ...}]}`) or `{"id": "r-1", "features": [0.5, 2.0]}`. Their labels
+come from the channel `labels`, in the form in which SageMaker takes ground truth: `{"groundTruthData": {"data": "cat"}, "eventMetadata": {"eventId":
+"r-1"}}`, with the id of the request, its inference id or the event id of its capture. Requests without a label are left out, and counted. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables,
 hyperparameters as arguments, checkpoints from which the next attempt goes on, the reason of a failure in <output>/failure.
 
 Distributed: every process is one rank of data parallel training (DistributedDataParallel; NCCL on GPUs, Gloo on CPUs). Ranks come from torchrun
@@ -16,6 +19,8 @@ Needs PyTorch 1.13 or newer and NumPy, which AWS's PyTorch images have.
 """
 
 import argparse
+import base64
+import datetime
 import glob
 import json
 import math
@@ -60,6 +65,7 @@ class Folders:
     def __init__(self, environment):
         root = "/opt/ml"
         self.train = environment.get("SM_CHANNEL_TRAIN", f"{root}/input/data/train")
+        self.labels = environment.get("SM_CHANNEL_LABELS", f"{root}/input/data/labels")
         self.parent = environment.get("SM_CHANNEL_MODEL", f"{root}/input/data/model")
         self.model = environment.get("SM_MODEL_DIR", f"{root}/model")
         self.output = environment.get("SM_OUTPUT_DIR", f"{root}/output")
@@ -220,28 +226,63 @@ class Rows:
         return Rows(archive["ids"].astype(str), archive["features"].astype(numpy.float32), labels)
 
 
-def parse_row(line):
-    """Returns id, features, label and time of a line; None for an invalid one."""
+def parse_row(line, truths):
+    """Returns id, features, label and time of a line, the label None where it is not known yet; None for an invalid line."""
     try:
         row = json.loads(line)
+        if "captureData" in row:
+            row = captured_row(row, truths)
         identity, features, label = row["id"], row["features"], row["label"]
         at = row.get("time", 0)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
     if not isinstance(identity, str) or not isinstance(features, list) or len(features) == 0:
         return None
-    if isinstance(label, bool) or not isinstance(label, (str, int)):
+    if isinstance(label, bool) or not isinstance(label, (str, int, type(None))):
         return None
     for number in [*features, at]:
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             return None
-    return identity, [float(number) for number in features], str(label), float(at)
+    return identity, [float(number) for number in features], None if label is None else str(label), float(at)
 
 
-def read_rows(folder, after):
+def captured_row(captured, truths):
+    """Row of a line of data capture (SageMaker developer guide, "Capture data from real-time endpoint"); raises what its parts raise."""
+    copy, event = captured["captureData"]["endpointInput"], captured["eventMetadata"]
+    request = json.loads(base64.b64decode(copy["data"]) if copy["encoding"] == "BASE64" else copy["data"])
+    names = [name for name in (request.get("id"), event.get("inferenceId"), event["eventId"]) if isinstance(name, str)]
+    moment = datetime.datetime.fromisoformat(event["inferenceTime"].replace("Z", "+00:00"))
+    return {
+        "id": names[0],
+        "features": request["features"] if "features" in request else request["inputs"][0]["data"],
+        "label": next((truths[name] for name in names if name in truths), None),
+        "time": moment.timestamp(),
+    }
+
+
+def read_truths(folder):
+    """Labels by the id of their request, from lines of ground truth (SageMaker developer guide, "Ingest ground truth labels")."""
+    truths = {}
+    for file in sorted(glob.glob(os.path.join(folder, "**", "*.jsonl"), recursive=True)):
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip() == "":
+                    continue
+                try:
+                    truth = json.loads(line)
+                    truths[truth["eventMetadata"]["eventId"]] = truth["groundTruthData"]["data"]
+                except (ValueError, KeyError, TypeError) as error:
+                    name = os.path.relpath(file, folder)
+                    raise TrainingError(
+                        f"line {number} of {name} in the channel labels is no ground truth: it needs groundTruthData.data and eventMetadata.eventId"
+                    ) from error
+    return truths
+
+
+def read_rows(folder, after, truths):
     """Returns ids, features, labels as texts and the latest time of the rows after a time; the later of two rows with one id wins."""
     found = {}
-    invalid = total = 0
+    invalid = unlabelled = total = 0
     watermark = after
     for file in sorted(glob.glob(os.path.join(folder, "**", "*.jsonl"), recursive=True)):
         with open(file, encoding="utf-8", errors="replace") as lines:
@@ -249,11 +290,14 @@ def read_rows(folder, after):
                 if line.strip() == "":
                     continue
                 total += 1
-                row = parse_row(line)
+                row = parse_row(line, truths)
                 if row is None:
                     invalid += 1
                     continue
                 identity, features, label, at = row
+                if label is None:
+                    unlabelled += 1
+                    continue
                 if after is not None and at <= after:
                     continue
                 watermark = at if watermark is None else max(watermark, at)
@@ -265,6 +309,8 @@ def read_rows(folder, after):
             f"{invalid} of {total} rows below {folder} are invalid, which is more than {MAX_INVALID_RATIO:.0%}; "
             "a row has a text id, a list of numbers features, and a label"
         )
+    if unlabelled == total - invalid:
+        raise TrainingError(f"none of the {unlabelled} requests below {folder} has a label in the channel labels; give ground truth with their ids")
     if not found:
         raise TrainingError(f"no row below {folder} is newer than {after}, up to which the model has learned; nothing to do")
     lengths = {len(features) for features, _ in found.values()}
@@ -277,6 +323,7 @@ def read_rows(folder, after):
         "labels": [found[identity][1] for identity in ids],
         "watermark": watermark,
         "invalid": invalid,
+        "unlabelled": unlabelled,
     }
 
 
@@ -577,7 +624,7 @@ def write_model(folders, model, names, rows, parent, metrics, options, watermark
 def train(options, folders, ranks, interrupted):
     begun = time.monotonic()
     parent = find_parent(folders.parent)
-    found = read_rows(folders.train, parent["watermark"] if parent else None)
+    found = read_rows(folders.train, parent["watermark"] if parent else None, read_truths(folders.labels))
     fresh, held_out, replay, names, indices = rows_of(found, options, parent)
     if parent:
         options.hidden = parent["hidden"]
@@ -631,6 +678,7 @@ def train(options, folders, ranks, interrupted):
         "replayedRows": len(rows) - len(fresh),
         "heldOutRows": len(held_out),
         "invalidRows": found["invalid"],
+        "unlabelledRows": found["unlabelled"],
         "labels": names,
         "watermark": found["watermark"],
         "seconds": time.monotonic() - begun,
