@@ -108,6 +108,19 @@ describe('the comparison of an hour with the baseline', () => {
     expect(run('compare', captured(rows(400, 15)), ...columns).report().drifted).toEqual(['input.age']);
   });
 
+  test('reads tensors of captured requests', () => {
+    const tensors = (count: number, shift: number): readonly object[] =>
+      captured(
+        Array.from({ length: count }, (_, index) => ({
+          inputs: [{ name: 'features', shape: [1, 2], data: [1, shift + ((index * 7919) % 101) / 50] }],
+        })),
+      );
+    const columns = ['--columns', 'input.inputs.0.data.0,input.inputs.0.data.1'];
+    run('baseline', tensors(1000, 0), ...columns);
+    expect(run('compare', tensors(400, 0), ...columns).report()).toMatchObject({ status: 'stable' });
+    expect(run('compare', tensors(400, 1), ...columns).report().drifted).toEqual(['input.inputs.0.data.1']);
+  });
+
   test('counts lines that are no rows', () => {
     run('baseline', rows(1000));
     expect(run('compare', [...rows(400), '{"age": 3', '[1]']).report()).toMatchObject({ invalidLines: 2, rows: 400 });

@@ -1,7 +1,7 @@
 """Compares an hour of a model's traffic with a baseline, column by column, without labels.
 
 Reads JSON lines: copies of requests and responses as SageMaker's data capture writes them, whose fields are columns `input.NAME` and `output.NAME`, or
-plain rows, whose fields are columns `NAME`. A field that is a list of numbers is columns `NAME.0`, `NAME.1` and so on. Only the columns that are named
+plain rows, whose fields are columns `NAME`. Items of lists have numbers: `NAME.0`, and `input.inputs.0.data.3` in tensors. Only the columns that are named
 are compared. A column is numeric where the baseline has numbers in it, else it is categorical; rows without it are a value of their own.
 
   --mode baseline   writes baseline.json: bins of equal counts, shares, and a sample of each column
@@ -139,11 +139,12 @@ def fields_of(line):
 
 
 def flat(prefix, row):
+    """Columns of an object by name: members of members, and items of lists, to any depth."""
     columns = {}
     for name, value in row.items():
         if isinstance(value, list):
-            columns.update({f"{prefix}{name}.{index}": item for index, item in enumerate(value)})
-        elif isinstance(value, dict):
+            value = {str(index): item for index, item in enumerate(value)}
+        if isinstance(value, dict):
             columns.update(flat(f"{prefix}{name}.", value))
         else:
             columns[f"{prefix}{name}"] = value
