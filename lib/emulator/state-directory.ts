@@ -14,5 +14,15 @@ export function isInstalledPackage(projectDirectory: string): boolean {
  */
 export function stateDirectory(projectDirectory: string, environment: NodeJS.ProcessEnv = process.env): string {
   if (!isInstalledPackage(projectDirectory)) return path.join(projectDirectory, '.local');
+  return cacheDirectory(environment);
+}
+
+/** Returns the folder for what all clones and installed packages share: `tidegate` in the user's cache. */
+function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   return path.join(environment.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'tidegate');
+}
+
+/** Returns the folder of the Python environments that components of local edge devices install, once for each set of pins. */
+export function edgeEnvironmentsDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return path.join(cacheDirectory(environment), 'edge-environments');
 }

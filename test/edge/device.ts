@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import {
@@ -13,10 +12,12 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { contentVersion, type EdgeConfiguration, edgeRecipe } from '../../lib/edge/contract';
+import { Cable } from '../../lib/emulator/edge/cable';
 import { CoreDevice, type CoreDeviceOptions, type DeploymentResult } from '../../lib/emulator/edge/core-device';
 import { findMosquitto, MISSING_MOSQUITTO, type MqttBroker, startMosquitto } from '../../lib/emulator/edge/mosquitto';
 import { parseRecipe, type Recipe } from '../../lib/emulator/edge/recipe';
 import { assumeRole } from '../../lib/emulator/edge/role-credentials';
+import { edgeEnvironmentsDirectory } from '../../lib/emulator/state-directory';
 import { projectDirectory } from '../architecture/imports';
 import { eventually, LocalAws } from '../emulator/engine/support/local-aws';
 
@@ -28,12 +29,6 @@ export const METRICS = 'test/metrics';
 const BUCKET = 'artifacts';
 const STREAM = 'results';
 
-/** Python environments of the component, installed once into the user's cache. */
-export function environmentDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const cache = path.join(environment.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'tidegate');
-  return path.join(cache, 'edge-environments');
-}
-
 /** Interpreter of the component with its packages, or what is missing for the tests of devices. */
 export function deviceParts(): { readonly python: string } | { readonly missing: string } {
   if (findMosquitto() === undefined) return { missing: MISSING_MOSQUITTO };
@@ -41,7 +36,7 @@ export function deviceParts(): { readonly python: string } | { readonly missing:
 import sys; sys.path.insert(0, sys.argv[1])
 import install; print(install.environment_of(sys.argv[2]))`;
   try {
-    const output = execFileSync('python3', ['-B', '-c', installer, COMPONENT, environmentDirectory()], {
+    const output = execFileSync('python3', ['-B', '-c', installer, COMPONENT, edgeEnvironmentsDirectory()], {
       encoding: 'utf8',
       timeout: 900_000,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -90,63 +85,6 @@ graph = field(1, node) + field(2, 'tiny') + field(11, tensor('x')) + field(12, t
 open(sys.argv[1], 'wb').write(field(1, 8) + field(7, graph) + field(8, field(1, '') + field(2, 13)))
 import onnxruntime; onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])`;
   execFileSync(python, ['-B', '-c', program, path.join(folder, 'model.onnx')]);
-}
-
-/** Forwards a port, and can be cut: connections end, and new ones are refused. */
-export class Cable {
-  private readonly sockets = new Set<Socket>();
-  private isCut = false;
-
-  private constructor(
-    private readonly server: Server,
-    private readonly target: number,
-  ) {}
-
-  public static async to(target: number): Promise<Cable> {
-    const server = createServer();
-    const cable = new Cable(server, target);
-    server.on('connection', (socket) => cable.accept(socket));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return cable;
-  }
-
-  public get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  public cut(): void {
-    this.isCut = true;
-    for (const socket of this.sockets) socket.destroy();
-  }
-
-  public mend(): void {
-    this.isCut = false;
-  }
-
-  public async close(): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  private accept(socket: Socket): void {
-    if (this.isCut) {
-      socket.destroy();
-      return;
-    }
-    const other = connect(this.target, '127.0.0.1');
-    for (const [one, two] of [
-      [socket, other],
-      [other, socket],
-    ] as const) {
-      this.sockets.add(one);
-      one.on('error', () => undefined);
-      one.on('close', () => {
-        this.sockets.delete(one);
-        two.destroy();
-      });
-    }
-    socket.pipe(other).pipe(socket);
-  }
 }
 
 /** Result as a device forwards it. */
@@ -241,7 +179,7 @@ export class EdgeSite {
       streamName: STREAM,
       region: 'us-east-1',
       gated: 'true',
-      environmentDirectory: environmentDirectory(),
+      environmentDirectory: edgeEnvironmentsDirectory(),
       ...settings,
     };
     const version = contentVersion(

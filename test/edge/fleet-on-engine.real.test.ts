@@ -15,10 +15,11 @@ import { LocalClock } from '../../lib/emulator/clock';
 import { startMetricsRule } from '../../lib/emulator/edge/embedded-metrics';
 import { startGroupDevice } from '../../lib/emulator/edge/group-device';
 import { type MqttBroker, startMosquitto } from '../../lib/emulator/edge/mosquitto';
+import { edgeEnvironmentsDirectory } from '../../lib/emulator/state-directory';
 import { type LocalAccount, startLocalAccount } from '../emulator/engine/support/local-account';
 import { eventually } from '../emulator/engine/support/local-aws';
 import { describeWith } from '../support/needs';
-import { deviceParts, environmentDirectory, tinyModel, zipFolder } from './device';
+import { deviceParts, tinyModel, zipFolder } from './device';
 
 const TIMEOUT_MS = 600_000;
 const parts = deviceParts();
@@ -113,7 +114,7 @@ describeWith('missing' in parts ? parts.missing : undefined, 'a fleet on the loc
       const components = {
         [fleet.componentName]: {
           ...deployment.components[fleet.componentName]!,
-          configurationUpdate: { reset: [''], merge: { environmentDirectory: environmentDirectory() } },
+          configurationUpdate: { reset: [''], merge: { environmentDirectory: edgeEnvironmentsDirectory() } },
         },
       };
       expect(await device.deploy({ ...deployment, components })).toMatchObject({ status: 'SUCCESSFUL' });

@@ -113,6 +113,7 @@ export class CoreDevice {
   private readonly socketFolder: string;
   private mqtt: MqttLink | undefined;
   private turn: Promise<unknown> = Promise.resolve();
+  private isOff = false;
 
   private constructor(public readonly options: CoreDeviceOptions) {
     this.platform = options.platform ?? localPlatform();
@@ -191,9 +192,13 @@ export class CoreDevice {
     this.running.get(componentName)?.kill();
   }
 
-  /** Ends all processes at once, as a power cut does. */
+  /** Ends all processes at once, as a power cut does, those of a deployment that is under way too. */
   public async powerCut(): Promise<void> {
-    await Promise.all([...this.running.values()].map((component) => component.end('SIGKILL')));
+    this.isOff = true;
+    const endAll = () => Promise.all([...this.running.values()].map((component) => component.end('SIGKILL')));
+    await endAll();
+    await this.turn;
+    await endAll();
     await this.close();
   }
 
@@ -324,6 +329,7 @@ export class CoreDevice {
   }
 
   private async launch(installed: Installed): Promise<void> {
+    if (this.isOff) throw new Error('the device is off');
     const { ComponentName: name } = installed.recipe;
     const component = new RunningComponent(installed, {
       work: path.join(this.options.directory, 'work', name),
@@ -418,6 +424,8 @@ class RunningComponent {
   public readonly token = randomBytes(8).toString('hex').toUpperCase();
   public state: ComponentState = 'INSTALLED';
   private process: GroupedProcess | undefined;
+  /** Step other than the run step that is under way. */
+  private step: GroupedProcess | undefined;
   private isEnding = false;
   private readonly failures: number[] = [];
 
@@ -455,6 +463,7 @@ class RunningComponent {
     fs.mkdirSync(path.dirname(this.place.logFile), { recursive: true });
     const { Install, Startup } = this.installed.manifest.Lifecycle;
     if (Install !== undefined) await this.finish('Install', Install);
+    if (this.isEnding) throw new Error(`${this.name} was ended while it was installed`);
     this.state = 'INSTALLED';
     if (Startup !== undefined) {
       await this.finish('Install', Startup);
@@ -473,6 +482,7 @@ class RunningComponent {
     this.isEnding = true;
     const { Shutdown } = this.installed.manifest.Lifecycle;
     const { process } = this;
+    if (signal === 'SIGKILL') this.step?.kill(signal);
     if (this.state === 'RUNNING') this.state = 'STOPPING';
     if (Shutdown !== undefined && signal === 'SIGTERM') await this.finish('Shutdown', Shutdown).catch(() => undefined);
     if (process === undefined) return;
@@ -513,6 +523,7 @@ class RunningComponent {
 
   private async finish(name: keyof typeof DEFAULT_TIMEOUT_SECONDS, step: LifecycleStep): Promise<void> {
     const started = this.spawn(step);
+    this.step = started;
     const seconds = step.Timeout ?? DEFAULT_TIMEOUT_SECONDS[name];
     let isLate = false;
     const late = setTimeout(() => {
@@ -521,6 +532,7 @@ class RunningComponent {
     }, seconds * 1000);
     const { exitCode, errorTail } = await started.ended;
     clearTimeout(late);
+    this.step = undefined;
     if (exitCode === 0) return;
     const reason = isLate ? `took longer than ${seconds} s` : `ended with ${exitCode ?? 'a signal'}`;
     throw new Error(`${name} of ${this.name} ${this.installed.recipe.ComponentVersion} ${reason}: ${errorTail.trim()}`);

@@ -60,6 +60,10 @@ export class Greengrass {
     this.deployments.set(deployment.deploymentId, deployment);
   }
 
+  public hasDeployment(deploymentId: string): boolean {
+    return this.deployments.has(deploymentId);
+  }
+
   public deleteDeployment(deploymentId: string): void {
     this.deployments.delete(deploymentId);
   }
