@@ -73,6 +73,9 @@ export function accountClients(region: string, endpointUrl: string | undefined):
     calls,
     // The stages have no topics.
     kafkaTopics: () => Promise.resolve(new Map()),
+    // Nor devices.
+    greengrass: undefined,
+    getJson: (service) => Promise.reject(new Error(`the stages have no resources of ${service}`)),
     callJson: (service, target, input) => calls.call(service, service, target, input),
     close: () => made.forEach((one) => one.destroy()),
   };

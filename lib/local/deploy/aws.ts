@@ -17,6 +17,7 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as http from 'node:http';
 import { LOCAL_REGION, localCredentials } from '../../emulator/credentials';
+import type { Greengrass } from '../../emulator/edge/greengrass';
 import { listTopics } from '../../emulator/kafka/kafka-client';
 
 /** Clients of the services that a run uses, for one engine. */
@@ -26,8 +27,9 @@ export type AwsClients = ReturnType<typeof createAwsClients>;
  * Creates a client of each service; they call as the root user of the local account.
  *
  * @param kafkaBroker address of the broker that stands for clusters of MSK; undefined without one
+ * @param greengrass components, deployments and role aliases of the account; undefined on an engine of another kind
  */
-export function createAwsClients(endpoint: string, kafkaBroker?: string) {
+export function createAwsClients(endpoint: string, kafkaBroker?: string, greengrass?: Greengrass) {
   // A shared pool of HTTP/1.1 connections; the Kinesis client uses HTTP/2 by default.
   const requestHandler = new NodeHttpHandler({
     httpAgent: new http.Agent({ keepAlive: true, maxSockets: 32 }),
@@ -57,33 +59,41 @@ export function createAwsClients(endpoint: string, kafkaBroker?: string) {
       kafkaBroker === undefined ? new Map<string, number>() : listTopics(kafkaBroker),
     /** Calls an operation in the JSON protocol, for services that have no client here. */
     callJson: (service: string, target: string, input: object) => callJson(endpoint, service, target, input),
+    /** Reads from a service with a REST API that has no client here. */
+    getJson: (service: string, requestPath: string) => getJson(endpoint, service, requestPath),
+    /** Components and deployments of the account; undefined on an engine of another kind. */
+    greengrass,
     /** Closes the connections. */
     close: () => requestHandler.destroy(),
   };
 }
 
-/**
- * Calls an operation in the JSON protocol of AWS, unsigned: local engines derive the service from the credential scope.
- *
- * AWS itself refuses unsigned calls.
- */
-async function callJson(
-  endpoint: string,
-  service: string,
-  target: string,
-  input: object,
-): Promise<{ readonly [member: string]: unknown }> {
-  const scope = `${localCredentials.accessKeyId}/20260101/${LOCAL_REGION}/${service}/aws4_request`;
-  const response = await fetch(endpoint, {
+interface Answer {
+  readonly [member: string]: unknown;
+}
+
+/** Signature that tells a local engine the service, and nothing else: AWS itself refuses it. */
+const unsigned = (service: string): string =>
+  `AWS4-HMAC-SHA256 Credential=${localCredentials.accessKeyId}/20260101/${LOCAL_REGION}/${service}/aws4_request, SignedHeaders=host, Signature=0`;
+
+/** Calls an operation in the JSON protocol of AWS. */
+const callJson = (endpoint: string, service: string, target: string, input: object): Promise<Answer> =>
+  answerOf(target, endpoint, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.1',
       'x-amz-target': target,
-      authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
+      authorization: unsigned(service),
     },
     body: JSON.stringify(input),
   });
+
+const getJson = (endpoint: string, service: string, requestPath: string): Promise<Answer> =>
+  answerOf(`GET ${requestPath}`, `${endpoint}${requestPath}`, { headers: { authorization: unsigned(service) } });
+
+async function answerOf(operation: string, url: string, request: RequestInit): Promise<Answer> {
+  const response = await fetch(url, request);
   const text = await response.text();
-  if (!response.ok) throw new Error(`${target} returned HTTP ${response.status}: ${text.slice(0, 200)}`);
-  return JSON.parse(text) as { readonly [member: string]: unknown };
+  if (!response.ok) throw new Error(`${operation} returned HTTP ${response.status}: ${text.slice(0, 200)}`);
+  return JSON.parse(text) as Answer;
 }

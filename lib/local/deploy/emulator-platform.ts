@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { variantResourceId } from '../../catalog/scalable-resource';
 import { startEmulator, type AccountSnapshot } from '../../emulator';
 import { parseReservations, RESERVATIONS_VARIABLE } from '../../emulator/account/reservations';
+import type { Greengrass } from '../../emulator/edge/greengrass';
 import { parseRollbackReport, ROLLBACKS_VARIABLE } from '../../emulator/cloudformation/rollback-report';
 import type { LocalClock } from '../../emulator/clock';
 import { startEngine } from '../../emulator/engine/engine';
@@ -15,6 +16,8 @@ import type { FleetView, LocalPlatform } from './local-platform';
 export interface EmulatorPlatform extends LocalPlatform {
   /** URL of SageMaker's runtime API in the emulator, without the detour over the engine. */
   readonly invokeUrl: string;
+  /** Component versions, deployments and role aliases of stacks, which core devices take. */
+  readonly greengrass: Greengrass;
   snapshot(): AccountSnapshot;
   /** Takes the spot instances of a training job away; false where its script does not run on any. */
   interruptTraining(jobName: string): boolean;
@@ -89,6 +92,7 @@ export async function startEmulatorPlatform(options: {
   return {
     engineUrl,
     invokeUrl: emulator.invokeUrl,
+    greengrass: emulator.greengrass,
     snapshot: () => emulator.snapshot(),
     clock,
     enforceIam: () => engine.enforceIam(),

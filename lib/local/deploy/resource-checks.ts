@@ -89,6 +89,15 @@ const CHECKS: { readonly [type: string]: Check } = lookup({
     const { State } = await eventBridge.send(new DescribeRuleCommand({ Name: name, EventBusName: bus }));
     expectState(State, 'ENABLED', 'DISABLED');
   },
+  'AWS::GreengrassV2::ComponentVersion': async ({ greengrass }, { physicalId }) => {
+    const [, name = '', version = ''] = /:components:(.+):versions:(.+)$/.exec(physicalId) ?? [];
+    engineWithDevices(greengrass).recipeOf(name, version);
+    return Promise.resolve();
+  },
+  'AWS::GreengrassV2::Deployment': async ({ greengrass }, { physicalId }) => {
+    if (!engineWithDevices(greengrass).hasDeployment(physicalId)) throw new Error('its service does not list it');
+    return Promise.resolve();
+  },
   'AWS::IAM::ManagedPolicy': async ({ iam }, { physicalId }) => {
     await iam.send(new GetPolicyCommand({ PolicyArn: physicalId }));
   },
@@ -102,6 +111,21 @@ const CHECKS: { readonly [type: string]: Check } = lookup({
   },
   'AWS::IAM::Role': async ({ iam }, { physicalId }) => {
     await iam.send(new GetRoleCommand({ RoleName: physicalId }));
+  },
+  'AWS::IoT::Policy': async ({ getJson }, { physicalId }) => {
+    const { policyDocument } = await getJson('iot', `/policies/${physicalId}`);
+    expectText(policyDocument as string | undefined, 'the policy has no document');
+  },
+  'AWS::IoT::RoleAlias': async ({ greengrass }, { physicalId }) => {
+    engineWithDevices(greengrass).roleOf(physicalId);
+    return Promise.resolve();
+  },
+  'AWS::IoT::ThingGroup': async ({ getJson }, resource) => {
+    // Its physical id is that of the group, and the API takes the name.
+    await getJson('iot', `/thing-groups/${resolve(resource.properties['ThingGroupName'], resource)}`);
+  },
+  'AWS::IoT::TopicRule': async ({ getJson }, { physicalId }) => {
+    await getJson('iot', `/rules/${physicalId}`);
   },
   'AWS::KMS::Key': async ({ callJson }, { physicalId }) => {
     const { KeyMetadata } = await callJson('kms', 'TrentService.DescribeKey', { KeyId: physicalId });
@@ -212,6 +236,11 @@ const checkCustomResource: Check = async (_aws, { physicalId }) => {
 /** Returns the check of a resource type; undefined if there is none. */
 export function findResourceCheck(type: string): Check | undefined {
   return CHECKS[type] ?? (type.startsWith('Custom::') ? checkCustomResource : undefined);
+}
+
+function engineWithDevices(greengrass: AwsClients['greengrass']): NonNullable<AwsClients['greengrass']> {
+  if (greengrass === undefined) throw new Error('this engine has no devices');
+  return greengrass;
 }
 
 function list(value: unknown): readonly unknown[] {
