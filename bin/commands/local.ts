@@ -66,7 +66,7 @@ const EXAMPLES: readonly Example[] = [
   ['tidegate local --trace traffic.csv --speed 30', 'under recorded traffic, two seconds for a minute'],
   ['tidegate local --budget 2.50', 'with a budget that is too small'],
   ['tidegate local --tour endpoints', 'one endpoint of every kind'],
-  ['tidegate local --tour learning', 'a model from training to its rollout'],
+  ['tidegate local --tour learning', 'a model that learns from its traffic'],
 ];
 
 /** `tidegate local`: deploys the platform on this machine and drives traffic through it, or takes a tour of its endpoints. */

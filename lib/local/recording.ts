@@ -50,7 +50,7 @@ export interface TimelineEvent {
   readonly reason: string;
 }
 
-export type StepStatus = 'waiting' | 'running' | 'done' | 'failed';
+export type StepStatus = 'waiting' | 'running' | 'done' | 'skipped' | 'failed';
 
 /** Progress of one step of the run. */
 export interface StepProgress {

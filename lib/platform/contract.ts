@@ -13,13 +13,25 @@ export const ENDPOINT_TOUR_STATES = [
 
 export type EndpointTourState = (typeof ENDPOINT_TOUR_STATES)[number];
 
-/** Deployments of the learning tour, in order: what trains, and then also what serves. */
-export const LEARNING_TOUR_STATES = ['learning', 'learning-and-serving'] as const;
+/** Deployments of the learning tour, in order: the devices have the first model, then the one that was rolled out. */
+export const LEARNING_TOUR_STATES = ['learning', 'learning-next-edge-version'] as const;
 
-/** Key prefixes of the rows to train on, and of the frozen set, in the learning tour. */
-export const LEARNING_TOUR_PREFIXES = { train: 'train/', frozen: 'frozen/' } as const;
+/** Names in the learning tour that stack and tour share. */
+export const LEARNING_TOUR = {
+  endpointName: 'tides',
+  variantName: 'main',
+  fleetName: 'buoys',
+  /** Key prefix of the frozen set. */
+  frozenPrefix: 'frozen/',
+  /** Key prefix of the labels that became known after the requests. */
+  groundTruthPrefix: 'ground-truth/',
+  /** Key prefix of rows that calibrate a compression. */
+  calibrationPrefix: 'calibration/',
+  /** Key of the model that the devices get second. */
+  edgeModelKey: 'models/rolled-out/output/model.tar.gz',
+} as const;
 
-/** Key of the first model that the learning tour serves. */
-export const LEARNING_TOUR_FIRST_MODEL = 'models/first/output/model.tar.gz';
+/** Key prefix of the traffic that the endpoint of the learning tour captures. */
+export const LEARNING_TOUR_CAPTURE_PREFIX = `data-capture/${LEARNING_TOUR.endpointName}/${LEARNING_TOUR.variantName}/`;
 
 export type LearningTourState = (typeof LEARNING_TOUR_STATES)[number];

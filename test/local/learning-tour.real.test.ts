@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { findMosquitto, MISSING_MOSQUITTO } from '../../lib/emulator/edge/mosquitto';
 import { runTour, type TourReport } from '../../lib/local/tour/tour';
 import { describeWith } from '../support/needs';
 import { pythonWithTorch } from '../training/torch';
@@ -14,33 +15,54 @@ describeWith('missing' in torch ? torch.missing : undefined, 'the tour of learni
   afterAll(() => fs.rmSync(outDirectory, { recursive: true, force: true }));
 
   test(
-    'trains through an interruption, compresses, refuses a bad version and rolls a good one out over live traffic',
+    'learns from landed requests through an interruption, refuses a bad version, rolls a good one out to endpoint and device, and learns again from a drift',
     async () => {
       let output = '';
       const report = await runTour(
         { tour: 'learning', projectDirectory, stage: 'dev', speed: 60, seed: 3, outDirectory },
         { output: { write: (text: string) => (output += text) }, signal: AbortSignal.timeout(LIMIT_MS - 10_000) },
       );
-      expect(report.steps.map(({ id, problem }) => [id, problem])).toEqual([
-        ['training', null],
-        ['compression', null],
-        ['serving', null],
-        ['gate', null],
-        ['rollout', null],
+      const hasBroker = findMosquitto() !== undefined;
+      expect(report.steps.map(({ id, problem, skipped }) => [id, problem, skipped])).toEqual([
+        ['landing', null, null],
+        ['training', null, null],
+        ['compression', null, null],
+        ['gate', null, null],
+        ['rollout', null, null],
+        ['edge', null, hasBroker ? null : `it needs ${MISSING_MOSQUITTO}`],
+        ['drift', null, null],
       ]);
       expect(output).toContain('Every step went as expected');
       expect(JSON.parse(fs.readFileSync(path.join(outDirectory, 'tour.json'), 'utf8')) as TourReport).toEqual(report);
       const resultsOf = (id: string) => report.steps.find((step) => step.id === id)!.results;
-      expect(resultsOf('training')).toMatchObject({ processes: 2, interruptions: 1 });
-      expect(resultsOf('training')['resumedAtStep']).toBeGreaterThan(0);
-      expect(resultsOf('training')['accuracy']).toBeGreaterThan(0.9);
+      const landing = resultsOf('landing');
+      expect(landing).toMatchObject({ requests: 1600, answered: 1600, deadLetters: 0, captured: 1600 });
+
+      const training = resultsOf('training');
+      expect(training).toMatchObject({ processes: 2, interruptions: 1 });
+      expect(Number(training['rowsToLearn']) + Number(training['rowsHeldOut'])).toBe(1600);
+      expect(training['resumedAtStep']).toBeGreaterThan(0);
+      expect(training['accuracy']).toBeGreaterThan(0.9);
       const compression = resultsOf('compression');
       expect(Number(compression['bytesBefore']) / Number(compression['bytesAfter'])).toBeGreaterThan(2);
-      expect(resultsOf('serving')).toMatchObject({ accuracyOfLaterLabels: 0 });
       expect(resultsOf('gate')['reasons']).toMatch(/^accuracy is \d+\.\d %, \d+\.\d points below the live model's/);
-      expect(resultsOf('rollout')).toMatchObject({ failed: 0 });
-      expect(resultsOf('rollout')['requestsDuringTheRollout']).toBeGreaterThan(50);
-      expect(resultsOf('rollout')['accuracyOfLaterLabels']).toBeGreaterThan(0.8);
+      const rollout = resultsOf('rollout');
+      expect(rollout).toMatchObject({ failed: 0 });
+      expect(rollout['requestsDuringTheRollout']).toBeGreaterThan(50);
+      expect(rollout['accuracy']).toBeGreaterThan(Number(landing['accuracyOfTheFirstModel']) + 0.03);
+
+      if (hasBroker) {
+        expect(resultsOf('edge')).toMatchObject({
+          ...{ models: 2, answered: 700, answeredOffline: 300, landedWhileOffline: 0 },
+          ...{ landed: 700, lost: 0, landedTwice: 0 },
+        });
+      }
+      const drift = resultsOf('drift');
+      expect(drift['hoursWithoutDrift']).toBeGreaterThan(0);
+      expect(drift['rightBefore']).toBe(0);
+      expect(drift['accuracyOfNewLabels']).toBeGreaterThan(0.8);
+      expect(Number(drift['steps']) / Number(drift['stepsOfTheFullTraining'])).toBeLessThan(0.5);
+      expect(drift['forgottenOfEarlierLabels']).toBeLessThan(0.03);
     },
     LIMIT_MS,
   );

@@ -91,6 +91,7 @@ export class Terminal {
     const text = detail === '' ? title : `${title}: ${detail}`;
     if (status === 'running') this.line(pc.dim(`▸ ${text}`));
     else if (status === 'done') this.line(`${pc.green('✓')} ${text}`);
+    else if (status === 'skipped') this.line(`${pc.yellow('–')} ${text}`);
     else this.line(`${pc.red('✕')} ${text}`);
   }
 

@@ -13,13 +13,14 @@ import { serverlessStep } from './serverless';
 export const ENDPOINT_TOUR: TourPlan<EndpointOutput> = {
   states: ENDPOINT_TOUR_STATES,
   outputs: ENDPOINT_OUTPUTS,
-  steps: [
-    { id: 'real-time', title: 'Real-time endpoint', run: realTimeStep },
-    { id: 'asynchronous', title: 'Asynchronous endpoint', run: asynchronousStep },
-    { id: 'component', title: 'Inference component', run: componentStep },
-    { id: 'serverless', title: 'Serverless endpoint', run: serverlessStep },
+  groups: [
+    [
+      { id: 'real-time', title: 'Real-time endpoint', run: realTimeStep },
+      { id: 'asynchronous', title: 'Asynchronous endpoint', run: asynchronousStep },
+      { id: 'component', title: 'Inference component', run: componentStep },
+      { id: 'serverless', title: 'Serverless endpoint', run: serverlessStep },
+    ],
   ],
-  isParallel: true,
   withLearning: false,
   summaryOf: (results) => `${results['answered']} of ${results['requests']} requests answered`,
   success: 'Every endpoint behaved as expected',

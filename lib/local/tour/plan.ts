@@ -1,6 +1,9 @@
 import type { TourContext, TourResults } from './context';
 
-/** One step of a tour. Rejects where something does not behave as expected. */
+/** Reason for which a step cannot be taken on this machine, with the way to get what is missing. It is no failure. */
+export class SkippedStep extends Error {}
+
+/** One step of a tour. Rejects where something does not behave as expected, and with {@link SkippedStep} where this machine lacks something. */
 export interface PlannedStep<Output extends string = string> {
   readonly id: string;
   readonly title: string;
@@ -13,9 +16,8 @@ export interface TourPlan<Output extends string = string> {
   readonly states: readonly string[];
   /** Outputs of the first deployment. */
   readonly outputs: readonly Output[];
-  readonly steps: readonly PlannedStep<Output>[];
-  /** True if the steps are independent of each other. */
-  readonly isParallel: boolean;
+  /** Groups of steps, one after the other up to the first with a failure. The steps of a group are taken at the same time. */
+  readonly groups: readonly (readonly PlannedStep<Output>[])[];
   /** True if jobs need PyTorch and ONNX Runtime, and endpoints run the networks of their models. */
   readonly withLearning: boolean;
   /** Line of a step in the terminal. */

@@ -16,7 +16,7 @@ import { createRunDirectory } from '../run-directory';
 import type { TourContext, TourResults } from './context';
 import { ENDPOINT_TOUR } from './endpoints';
 import { learningTour } from './learning/learning-tour';
-import type { TourPlan } from './plan';
+import { type PlannedStep, SkippedStep, type TourPlan } from './plan';
 
 /** Tours by the value of `--tour`. */
 const TOURS = { endpoints: () => ENDPOINT_TOUR, learning: learningTour } as const;
@@ -40,8 +40,10 @@ export interface TourStepReport {
   readonly id: string;
   readonly title: string;
   readonly results: TourResults;
-  /** Reason of a failure; null if the step passed. */
+  /** Reason of a failure; null if the step passed, or was skipped. */
   readonly problem: string | null;
+  /** Part that this machine lacks for the step, and the way to get it; null if the step was taken. */
+  readonly skipped: string | null;
 }
 
 /** Content of `tour.json`. */
@@ -79,7 +81,7 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
   const ending = linkedController(context.signal);
   const recorder = new Recorder(
     { stage, traffic: 'tour', seed, speed, budgetUsd: null, chaos: false, trafficSeconds: 0, firstRequestAt: null },
-    [...SET_UP, ...plan.steps],
+    [...SET_UP, ...plan.groups.flat()],
   );
   const terminal = new Terminal(context.output);
   const stopListening = recorder.listen((message) => terminal.show(message));
@@ -87,11 +89,10 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
   const running: { stop(): Promise<void> }[] = [];
   let platform: EmulatorPlatform;
   let aws: AwsClients | undefined;
+  const assemblies = new Assemblies(plan, options, dataDirectory, ending.signal);
   try {
-    const assemblies = new Assemblies(plan, options, dataDirectory, ending.signal);
     recorder.step('synth', 'running', `stage ${stage}, ${plan.states.length} states`);
-    const synthesised = assemblies.synthesise();
-    synthesised.catch(() => undefined);
+    assemblies.synthesise();
     ({ platform } = await prepareEngine({
       projectDirectory,
       dataDirectory,
@@ -102,7 +103,7 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
       ending,
       onStarted: (started) => void running.push(started),
     }));
-    await synthesised;
+    await assemblies.synthesised(plan.states[0]!);
     const stacks = readAssembly(assemblies.directoryOf(plan.states[0]!));
     const stackNames = stacks.map(({ name }) => name);
     recorder.step('synth', 'done', stackNames.join(', '));
@@ -113,7 +114,7 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
     await cdk.deploy(assemblies.directoryOf(plan.states[0]!), (detail) => recorder.step('deploy', 'running', detail));
     recorder.step('deploy', 'done', `${Math.round((performance.now() - startedMs) / 1000)} s since the start`);
 
-    aws = createAwsClients(platform.engineUrl);
+    aws = createAwsClients(platform.engineUrl, undefined, platform.greengrass);
     recorder.step('verify', 'running');
     const verification = await verifyResources(aws, stacks);
     requireVerified(verification);
@@ -123,7 +124,10 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
     const context = {
       ...{ platform, aws, outputs, seed, stackNames, dataDirectory, projectDirectory },
       signal: ending.signal,
-      deploy: (state: string) => cdk.deploy(assemblies.directoryOf(state), () => undefined),
+      deploy: async (state: string) => {
+        await assemblies.synthesised(state);
+        await cdk.deploy(assemblies.directoryOf(state), () => undefined);
+      },
     };
     const steps = await runSteps(plan, context, recorder);
     ending.signal.throwIfAborted();
@@ -150,12 +154,15 @@ export async function runTour(options: TourOptions, context: RunContext): Promis
     terminal.end();
     stopListening();
     aws?.close();
+    await assemblies.ended();
     for (const started of running.reverse()) await started.stop();
   }
 }
 
 /** Cloud assemblies of the app, one for each state of the tour. */
 class Assemblies {
+  private readonly syntheses = new Map<string, Promise<void>>();
+
   public constructor(
     private readonly plan: TourPlan,
     private readonly options: TourOptions,
@@ -172,44 +179,66 @@ class Assemblies {
     return new CdkCommand({ projectDirectory, engineUrl, dataDirectory: this.dataDirectory, signal: this.signal });
   }
 
-  /** Synthesises the first state alone, because the first run of the app may have to build it, and then the others in parallel. */
-  public async synthesise(): Promise<void> {
+  /** Begins to synthesise the states: the first alone, because the first run of the app may have to build it, and then the others, meanwhile. */
+  public synthesise(): void {
     const { stage } = this.options;
     // Synthesis calls no engine.
     const cdk = this.command('http://127.0.0.1:9');
     const [first, ...others] = this.plan.states as [string, ...string[]];
-    await cdk.synth({ stage, tour: first }, this.directoryOf(first));
-    await Promise.all(others.map((state) => cdk.synth({ stage, tour: state }, this.directoryOf(state))));
+    const synthesis = (state: string) => cdk.synth({ stage, tour: state }, this.directoryOf(state));
+    const begun = synthesis(first);
+    this.syntheses.set(first, begun);
+    for (const state of others) {
+      this.syntheses.set(
+        state,
+        begun.then(() => synthesis(state)),
+      );
+    }
+    // An error is that of the deployment which needs the state.
+    for (const one of this.syntheses.values()) one.catch(() => undefined);
+  }
+
+  /** Resolves when no state is being synthesised any more. */
+  public async ended(): Promise<void> {
+    await Promise.allSettled(this.syntheses.values());
+  }
+
+  /** Resolves when a state is synthesised. */
+  public async synthesised(state: string): Promise<void> {
+    await this.syntheses.get(state);
   }
 }
 
-/** Takes the steps of a plan: all at once, where a failed one does not stop the others, or one after the other up to the first that fails. */
+/** Takes the steps of a plan, group by group, up to the first group with a failure. A failed step does not stop the others of its group. */
 async function runSteps(
   plan: TourPlan,
   context: Omit<TourContext<string>, 'note'>,
   recorder: Recorder,
 ): Promise<TourStepReport[]> {
-  const take = async ({ id, title, run }: TourPlan['steps'][number]): Promise<TourStepReport> => {
+  const take = async ({ id, title, run }: PlannedStep): Promise<TourStepReport> => {
     recorder.step(id, 'running');
     try {
       const results: TourResults = await run({ ...context, note: (text) => recorder.step(id, 'running', text) });
       recorder.step(id, 'done', plan.summaryOf(results));
-      return { id, title, results, problem: null };
+      return { id, title, results, problem: null, skipped: null };
     } catch (error) {
       context.signal.throwIfAborted();
-      const problem = error instanceof Error ? error.message : String(error);
-      recorder.step(id, 'failed', problem.split('\n')[0]);
-      return { id, title, results: {}, problem };
+      const message = error instanceof Error ? error.message : String(error);
+      const isSkipped = error instanceof SkippedStep;
+      recorder.step(id, isSkipped ? 'skipped' : 'failed', message.split('\n')[0]);
+      return { id, title, results: {}, problem: isSkipped ? null : message, skipped: isSkipped ? message : null };
     }
   };
-  if (plan.isParallel) return Promise.all(plan.steps.map(take));
   const taken: TourStepReport[] = [];
-  for (const step of plan.steps) {
+  for (const group of plan.groups) {
     const failed = taken.find(({ problem }) => problem !== null);
     taken.push(
-      failed === undefined
-        ? await take(step)
-        : { id: step.id, title: step.title, results: {}, problem: `not taken, because '${failed.title}' failed` },
+      ...(failed === undefined
+        ? await Promise.all(group.map(take))
+        : group.map(({ id, title }) => ({
+            ...{ id, title, results: {}, skipped: null },
+            problem: `not taken, because '${failed.title}' failed`,
+          }))),
     );
   }
   return taken;
@@ -217,13 +246,23 @@ async function runSteps(
 
 function printReport(terminal: Terminal, plan: TourPlan, report: TourReport, file: string): void {
   terminal.end();
-  for (const { title, results, problem } of report.steps) {
-    terminal.line(`\n  ${title}${problem === null ? '' : `: ${problem}`}`);
-    for (const [name, value] of Object.entries(results)) terminal.line(`    ${words(name)}: ${value}`);
+  for (const { title, results, problem, skipped } of report.steps) {
+    const note = problem ?? (skipped === null ? undefined : `skipped: ${skipped}`);
+    terminal.line(`\n  ${title}${note === undefined ? '' : `: ${note}`}`);
+    for (const [name, value] of Object.entries(results)) {
+      if (name !== 'summary') terminal.line(`    ${words(name)}: ${shown(value)}`);
+    }
   }
-  const end = report.ok ? plan.success : 'The tour failed';
+  const skipped = report.steps.filter((step) => step.skipped !== null).map(({ title }) => title);
+  const end = report.ok
+    ? `${plan.success}${skipped.length === 0 ? '' : `, without ${skipped.join(', ')}`}`
+    : 'The tour failed';
   terminal.line(`\n  ${end}, in ${report.wallSeconds} s. Report: ${path.relative(process.cwd(), file)}`);
 }
+
+/** Numbers with at most four digits behind the point. */
+const shown = (value: string | number): string =>
+  String(typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value);
 
 /** Writes a name such as `peakInstances` as `peak instances`. */
 const words = (name: string): string =>

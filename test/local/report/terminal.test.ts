@@ -31,6 +31,15 @@ describe('Terminal', () => {
     ]);
   });
 
+  test('tells a step that was skipped from one that is done', () => {
+    const { made, text } = terminal(false);
+    made.show({
+      kind: 'steps',
+      steps: [{ id: 'edge', title: 'Edge device', status: 'skipped', detail: 'it needs mosquitto' }],
+    });
+    expect(text()).toBe('– Edge device: it needs mosquitto\n');
+  });
+
   test('keeps one status line, as wide as the terminal, below the lines above it', () => {
     const { made, text, pass } = terminal(true, 40);
     const { samples, events } = finishedRecording();

@@ -1,23 +1,38 @@
 import { LEARNING_TOUR_STATES } from '../../../platform/contract';
 import type { TourPlan } from '../plan';
+import { driftStep } from './drift';
+import { edgeStep } from './edge';
+import { landingStep } from './landing';
 import { compressionStep, trainingStep } from './models';
-import { LEARNING_OUTPUTS, type LearningOutput, LearningProgress } from './progress';
-import { gateStep, rolloutStep, servingStep } from './versions';
+import { LEARNING_OUTPUTS, type LearningContext, type LearningOutput, LearningProgress } from './progress';
+import { gateStep, rolloutStep } from './versions';
 
-/** A model that is trained, compressed, tried and rolled out: each step takes what those before it made. */
+/**
+ * A model that learns from the requests of its endpoint, is compressed, tried, and rolled out to the endpoint and to devices, until a drift of the traffic
+ * starts the next training. Each step takes what those before it made.
+ */
 export function learningTour(): TourPlan<LearningOutput> {
   const progress = new LearningProgress();
+  const step = (
+    id: string,
+    title: string,
+    take: (context: LearningContext, progress: LearningProgress) => ReturnType<typeof landingStep>,
+  ) => ({
+    id,
+    title,
+    run: (context: LearningContext) => take(context, progress),
+  });
   return {
     states: LEARNING_TOUR_STATES,
     outputs: LEARNING_OUTPUTS,
-    steps: [
-      { id: 'training', title: 'Distributed training', run: (context) => trainingStep(context, progress) },
-      { id: 'compression', title: 'Compression', run: (context) => compressionStep(context, progress) },
-      { id: 'serving', title: 'Serving', run: (context) => servingStep(context, progress) },
-      { id: 'gate', title: 'Gate', run: (context) => gateStep(context, progress) },
-      { id: 'rollout', title: 'Rollout', run: (context) => rolloutStep(context, progress) },
+    groups: [
+      [step('landing', 'Requests', landingStep)],
+      [step('training', 'Distributed training', trainingStep)],
+      [step('compression', 'Compression', compressionStep)],
+      [step('gate', 'Gate', gateStep)],
+      [step('rollout', 'Rollout', rolloutStep)],
+      [step('edge', 'Edge device', edgeStep), step('drift', 'Drift', driftStep)],
     ],
-    isParallel: false,
     withLearning: true,
     summaryOf: ({ summary }) => String(summary),
     success: 'Every step went as expected',

@@ -1,14 +1,10 @@
 import { pause } from '../../../emulator/repeat';
 import type { InvokeConnection } from '../../deploy/invoke';
-import type { LearningRow } from './rows';
+import { labelOf, type LearningRow, requestOf } from './rows';
 
 /** Pause of a caller between two requests, real milliseconds. */
-const PAUSE_MS = 25;
+const PAUSE_MS = 400;
 const CALLERS = 3;
-
-interface Tensors {
-  readonly outputs: readonly { readonly name: string; readonly data: readonly unknown[] }[];
-}
 
 /** Callers that ask the endpoint for the label of one row after the other. */
 export class LiveTraffic {
@@ -16,12 +12,18 @@ export class LiveTraffic {
   public readonly failures: string[] = [];
   private readonly ending = new AbortController();
   private readonly ended: Promise<unknown>;
+  private sent = 0;
 
   public constructor(
     private readonly connection: InvokeConnection,
-    private readonly rows: readonly LearningRow[],
+    private rows: readonly LearningRow[],
   ) {
     this.ended = Promise.all(Array.from({ length: CALLERS }, (_, caller) => this.call(caller)));
+  }
+
+  /** Asks for the labels of other rows from now on. */
+  public changeTo(rows: readonly LearningRow[]): void {
+    this.rows = rows;
   }
 
   /** Returns the accuracy of the responses of a share of the rows, each asked for once. */
@@ -52,9 +54,8 @@ export class LiveTraffic {
   }
 
   private async ask({ features }: LearningRow): Promise<unknown> {
-    const tensor = { name: 'features', datatype: 'FP32', shape: [1, features.length], data: features };
-    const { statusCode, body } = await this.connection.invoke(JSON.stringify({ inputs: [tensor] }));
+    const { statusCode, body } = await this.connection.invoke(requestOf({ id: `live-${this.sent++}`, features }));
     if (statusCode !== 200) throw new Error(`status ${statusCode}: ${body.slice(0, 300)}`);
-    return (JSON.parse(body) as Tensors).outputs.find(({ name }) => name === 'label')?.data[0];
+    return labelOf(body);
   }
 }

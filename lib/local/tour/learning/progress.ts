@@ -1,13 +1,24 @@
 import type { TourContext } from '../context';
 import type { LiveTraffic } from './live-traffic';
 
-/** Outputs of the stack that trains. */
+/** Outputs of the stack. */
 export const LEARNING_OUTPUTS = [
-  'RowsBucketName',
+  'LandedBucketName',
+  'StreamName',
   'ModelsBucketName',
   'TrainingStateMachineArn',
   'CompressionStateMachineArn',
   'CarelessStateMachineArn',
+  'RolloutStateMachineArn',
+  'DriftStateMachineArn',
+  'IncrementalStateMachineArn',
+  'CompressedBucketName',
+  'DeviceResultsStreamName',
+  'EdgeComponentName',
+  'EdgeRequestTopic',
+  'EdgeResponseTopic',
+  'EdgeRoleAlias',
+  'EdgeThingGroupArn',
 ] as const;
 
 export type LearningOutput = (typeof LEARNING_OUTPUTS)[number];
@@ -21,41 +32,44 @@ export interface MadeModel {
   readonly ModelPackageArn?: string;
 }
 
-/** Results of the steps of one tour that later steps use. */
+interface Parts {
+  traffic: LiveTraffic;
+  trained: MadeModel & { readonly steps: number };
+  /** Version for the endpoint and the devices. */
+  compressed: MadeModel;
+  /** Version that is too small for its task. */
+  careless: MadeModel;
+}
+
+/** Results of the steps of one tour that later steps use, and what has to be ended. */
 export class LearningProgress {
-  private readonly parts = new Map<string, unknown>();
+  private readonly parts: Partial<Parts> = {};
+  private readonly endings: (() => Promise<unknown>)[] = [];
 
-  public get trained(): MadeModel {
-    return this.get('trained');
+  public set<Name extends keyof Parts>(name: Name, part: Parts[Name]): void {
+    this.parts[name] = part;
   }
 
-  public set trained(model: MadeModel) {
-    this.parts.set('trained', model);
+  public get<Name extends keyof Parts>(name: Name): Parts[Name] {
+    const part = this.parts[name];
+    if (part === undefined) throw new Error(`the step that makes '${name}' was not taken`);
+    return part;
   }
 
-  public get compressed(): MadeModel {
-    return this.get('compressed');
-  }
-
-  public set compressed(model: MadeModel) {
-    this.parts.set('compressed', model);
-  }
-
-  public get serving(): { readonly traffic: LiveTraffic; readonly rolloutStateMachineArn: string } {
-    return this.get('serving');
-  }
-
-  public set serving(serving: { readonly traffic: LiveTraffic; readonly rolloutStateMachineArn: string }) {
-    this.parts.set('serving', serving);
+  /** Calls a function at the end of the tour, the last first. It may be called twice. */
+  public atEnd(end: () => Promise<unknown>): void {
+    this.endings.push(end);
   }
 
   /** Ends what still runs. */
   public async close(): Promise<void> {
-    if (this.parts.has('serving')) await this.serving.traffic.stop();
+    for (const end of this.endings.reverse()) await end();
   }
+}
 
-  private get<Part>(name: string): Part {
-    if (!this.parts.has(name)) throw new Error(`the step that makes '${name}' was not taken`);
-    return this.parts.get(name) as Part;
-  }
+/** Throws where IAM has refused a call. */
+export async function requireNoDenials({ platform }: Pick<LearningContext, 'platform'>): Promise<void> {
+  const [first, ...others] = await platform.deniedCalls();
+  if (first !== undefined)
+    throw new Error(`IAM refused ${1 + others.length} calls, the first: ${JSON.stringify(first)}`);
 }
