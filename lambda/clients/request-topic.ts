@@ -140,14 +140,15 @@ export function createRequestTopic(options: {
         maxBytesPerPartition: 10 * 1024 * 1024,
         retry: { retries: 5 },
       });
+      let silence: NodeJS.Timeout | undefined;
       try {
         await consumer.connect();
         await consumer.subscribe({ topics: [topic], fromBeginning: true });
         await new Promise<void>((resolve, reject) => {
-          const silence = setTimeout(
+          const timer = (silence = setTimeout(
             () => reject(new RetryableError(`no record of ${topic} could be read`)),
             SILENCE_MS,
-          );
+          ));
           consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
           consumer
             .run({
@@ -156,7 +157,7 @@ export function createRequestTopic(options: {
                 const { partition, messages } = batch;
                 const place = open.get(partition);
                 if (place === undefined) return Promise.resolve();
-                silence.refresh();
+                timer.refresh();
                 for (const { offset, headers = {}, timestamp } of messages)
                   if (Number(timestamp) / 1000 <= to) found.push({ partition, offset, headers });
                 const isBeyond = messages.some(({ timestamp }) => Number(timestamp) / 1000 > to);
@@ -164,10 +165,7 @@ export function createRequestTopic(options: {
                   open.delete(partition);
                   consumer.pause([{ topic, partitions: [partition] }]);
                 }
-                if (open.size === 0) {
-                  clearTimeout(silence);
-                  resolve();
-                }
+                if (open.size === 0) resolve();
                 return Promise.resolve();
               },
             })
@@ -176,6 +174,7 @@ export function createRequestTopic(options: {
           for (const [partition, { start }] of open) consumer.seek({ topic, partition, offset: start });
         });
       } finally {
+        clearTimeout(silence);
         await consumer.disconnect();
       }
       return found;
