@@ -126,7 +126,10 @@ class World {
     const dependencies: RolloutDependencies = {
       configuration: { ...CONFIGURATION, ...configuration },
       versions: {
-        describe: async () => this.version,
+        describe: async (arn) => {
+          if (arn !== ARN) throw new Error(`the registry has no version ${arn}`);
+          return this.version;
+        },
         update: async (_, change) => {
           this.changes.push(change);
           this.version = {
@@ -180,8 +183,8 @@ class World {
     return JSON.parse(JSON.stringify(await this.handler(JSON.parse(JSON.stringify(event))))) as RolloutReply;
   }
 
-  public evaluated(live: number, candidate: number): void {
-    const report = { rows: 100, models: { live: model(live), candidate: model(candidate) } };
+  public evaluated(live: number, candidate: number, over: object = {}): void {
+    const report = { rows: 100, models: { live: model(live), candidate: { ...model(candidate), ...over } } };
     this.reports.set(`reports/${EVALUATION}/report.json`, JSON.stringify(report));
   }
 
@@ -222,6 +225,7 @@ describe('the beginning', () => {
     const { action, output } = await begun(world);
     expect([action, output!.Outcome]).toEqual(['end', outcome]);
     expect(output!.NextStep).toContain(nextStep);
+    expect(output!.Reasons).toEqual([expect.stringContaining('slow')]);
   });
 
   test('ends where the version is live already', async () => {
@@ -255,6 +259,20 @@ describe('the beginning', () => {
       candidate: { modelPackageArn: ARN, modelDataUrl: 's3://models/models/c/output/model.tar.gz' },
     });
   });
+
+  test.each<[string, Partial<CreateModelCommandInput>, string]>([
+    ['of an endpoint without a source is deployed', { PrimaryContainer: { Image: 'triton' } }, 'deploy'],
+    ['of several containers is deployed', { PrimaryContainer: undefined }, 'deploy'],
+    [
+      'at the address of its archive is the one that is served',
+      { PrimaryContainer: { ModelDataUrl: 's3://models/models/a/output/model.tar.gz' } },
+      'end',
+    ],
+  ])('a restored model %s', async (_, container, expected) => {
+    const world = new World();
+    world.models['model-1'] = { ModelName: 'model-1', ExecutionRoleArn: 'arn:role', ...container };
+    expect((await world.step('begin', { Restore: true })).action).toBe(expected);
+  });
 });
 
 describe('the judgement', () => {
@@ -280,6 +298,24 @@ describe('the judgement', () => {
         },
       },
     ]);
+  });
+
+  test('measures against the version that is live, without what a report lacks', async () => {
+    const world = new World();
+    world.live = formatLiveModel({ ...FIRST, modelPackageArn: `${ARN}0` });
+    world.evaluated(0.95, 0.95, { slices: {}, costPer1000Usd: undefined, dataWatermark: undefined });
+    await world.step('judge', await begun(world));
+    const { metadata } = world.changes[0]!;
+    expect(metadata).toMatchObject({ 'tidegate:evaluated-against': `${ARN}0` });
+    for (const name of ['worst-slice', 'cost-per-1000-requests-usd', 'data-watermark'])
+      expect(metadata).not.toHaveProperty([`tidegate:${name}`]);
+  });
+
+  test('tells the loss of the worst slice as a negative number', async () => {
+    const world = new World();
+    world.evaluated(0.95, 0.95, { slices: { 'label=1': { rows: 100, accuracy: 0.93 } } });
+    await world.step('judge', await begun(world));
+    expect(world.changes[0]!.metadata).toMatchObject({ 'tidegate:worst-slice': 'label=1 -0.020000' });
   });
 
   test('rejects a bad version with the reasons and the next step', async () => {
@@ -308,6 +344,7 @@ describe('the judgement', () => {
     world.evaluated(0.95, 0.95);
     const { action, output } = await world.step('judge', await begun(world));
     expect([action, output!.Outcome]).toEqual(['end', 'HELD']);
+    expect(output!.Reasons).toEqual(['the version has passed the gate and waits for approval']);
     expect(world.changes[0]!.approvalStatus).toBeUndefined();
   });
 
@@ -432,6 +469,7 @@ describe('the rollout', () => {
 
     const { action, output } = await world.step('record', observed);
     expect([action, output!.Outcome, output!.LiveModelPackageArn]).toEqual(['end', 'ROLLED_OUT', ARN]);
+    expect([output!.Reasons, output!.NextStep]).toEqual([[], expect.stringContaining('The next deployment')]);
     expect(parseLiveModel(world.live)).toEqual({
       bucket: 'models',
       key: 'models/b/output/model.tar.gz',
@@ -454,6 +492,82 @@ describe('the rollout', () => {
     world.settle(NAME);
     await world.step('record', await world.step('observe', deployed));
     expect(world.changes).toEqual([]);
+  });
+
+  test('keeps the network isolation of a configuration that has it, and names none to one that has not', async () => {
+    for (const [isolated, kept] of [
+      [true, true],
+      [false, undefined],
+    ] as const) {
+      const world = new World();
+      world.configs['config-1'] = { ...world.configs['config-1']!, EnableNetworkIsolation: isolated };
+      await world.step('deploy', await judged(world));
+      expect(world.configs[NAME]!.EnableNetworkIsolation).toBe(kept);
+    }
+  });
+
+  test('copies an alarm on an expression whose metrics watch one configuration, and keeps its other metrics', async () => {
+    const world = new World();
+    const stat = (MetricName: string, Dimensions: MetricAlarm['Dimensions']) => ({
+      Id: MetricName.toLowerCase(),
+      MetricStat: { Metric: { Namespace: 'AWS/SageMaker', MetricName, Dimensions }, Period: 60, Stat: 'Sum' },
+      ReturnData: false,
+    });
+    const expression = { Id: 'ratio', Expression: 'errors / requests' };
+    const endpoint = { Name: 'EndpointName', Value: 'digits' };
+    const onConfig = (Value: string) => [endpoint, { Name: 'EndpointConfigName', Value }];
+    world.alarms[0] = {
+      AlarmName: 'errors',
+      Metrics: [expression, stat('Errors', onConfig('config-1')), stat('Requests', [endpoint])],
+    };
+    const { deployment } = await world.step('deploy', await judged(world));
+    expect(deployment!.alarmNames).toEqual([`${NAME}-0`]);
+    expect(world.putAlarms[0]).toMatchObject({ AlarmName: `${NAME}-0`, ActionsEnabled: false });
+    expect(world.putAlarms[0]!.Metrics).toEqual([
+      expression,
+      stat('Errors', onConfig(NAME)),
+      stat('Requests', [endpoint]),
+    ]);
+    expect(world.putAlarms[0]).not.toHaveProperty('MetricName');
+  });
+
+  test('keeps an alarm that watches the endpoint whatever its configuration, and one that cannot be found', async () => {
+    const world = new World();
+    world.alarms.splice(0, 2, {
+      AlarmName: 'errors',
+      MetricName: 'Errors',
+      Dimensions: [{ Name: 'EndpointName', Value: 'digits' }],
+    });
+    await world.step('deploy', await judged(world));
+    expect(world.putAlarms).toEqual([]);
+    expect(world.updates[0]!.DeploymentConfig!.AutoRollbackConfiguration).toEqual({
+      Alarms: [{ AlarmName: 'errors' }, { AlarmName: 'business' }],
+    });
+  });
+
+  test('without alarms has no rollback by alarms', async () => {
+    const { AutoRollbackConfiguration: _none, ...deployment } = CONFIGURATION.deployment as {
+      AutoRollbackConfiguration: unknown;
+    };
+    const world = new World({ deployment });
+    await world.step('deploy', await judged(world));
+    expect(world.updates[0]!.DeploymentConfig).toEqual(deployment);
+  });
+
+  test('changes one variant of several', async () => {
+    const world = new World();
+    const [main] = world.configs['config-1']!.ProductionVariants!;
+    const other = { ...main!, VariantName: 'other', ModelName: 'model-2' };
+    world.configs['config-1'] = { ...world.configs['config-1']!, ProductionVariants: [other, main!] };
+    await world.step('deploy', await judged(world));
+    expect(world.configs[NAME]!.ProductionVariants).toEqual([other, { ...main!, ModelName: NAME }]);
+  });
+
+  test('of an approved version whose concurrency was measured as none keeps that of the live model', async () => {
+    const world = new World();
+    const metadata = { 'tidegate:max-concurrency-per-instance': '0' };
+    world.version = { ...world.version, approvalStatus: 'Approved', metadata };
+    expect((await world.step('deploy', await begun(world))).deployment!.maxConcurrencyPerInstance).toBe(8);
   });
 
   test('of an approved version that was never evaluated keeps the concurrency of the live model', async () => {
@@ -559,6 +673,8 @@ describe('the shadow', () => {
     const compared = await world.step('compare', observed);
     const deployed = await world.step('deploy', compared);
     expect(world.updates.at(-1)!.EndpointConfigName).toBe('config-1');
+    expect(world.updates.at(-1)!.DeploymentConfig).not.toHaveProperty('AutoRollbackConfiguration');
+    expect(world.changes.at(-1)!.approvalDescription).toMatch(/^Refused by its shadow: 100\.0 % of the shadow's/);
     expect(world.version.approvalStatus).toBe('Rejected');
     world.settle('config-1');
     const { action, output } = await world.step('observe', deployed);
@@ -578,5 +694,60 @@ describe('the shadow', () => {
     await expect(world.step('shadow', state)).rejects.toThrow(
       'SageMaker takes one shadow beside one variant, and digits has 2 variants and 0 shadows; leave shadow out of the rollout, or remove the others',
     );
+  });
+
+  test('that is on the endpoint already is not made again by another attempt', async () => {
+    const world = new World({ shadow: SHADOW });
+    world.evaluated(0.95, 0.96);
+    const state = await world.step('judge', await begun(world));
+    await world.step('shadow', state);
+    await expect(world.step('shadow', state)).rejects.toThrow(
+      `the shadow ${SHADOW_NAME} is on the endpoint already; start another execution`,
+    );
+  });
+
+  test('is refused beside another shadow', async () => {
+    const world = new World({ shadow: SHADOW });
+    world.evaluated(0.95, 0.96);
+    const state = await world.step('judge', await begun(world));
+    const [variant] = world.configs['config-1']!.ProductionVariants!;
+    world.configs['config-1'] = { ...world.configs['config-1']!, ShadowProductionVariants: [variant!] };
+    await expect(world.step('shadow', state)).rejects.toThrow('digits has 1 variants and 1 shadows');
+  });
+
+  test.each([
+    [2, 1],
+    [undefined, 0.5],
+  ])('gets half of the requests of a variant with the weight %s by the weight %s', async (weight, expected) => {
+    const world = new World({ shadow: SHADOW });
+    const [variant] = world.configs['config-1']!.ProductionVariants!;
+    world.configs['config-1'] = {
+      ...world.configs['config-1']!,
+      ProductionVariants: [{ ...variant!, InitialVariantWeight: weight }],
+    };
+    await shadowed(world);
+    expect(world.configs[SHADOW_NAME]!.ShadowProductionVariants![0]!.InitialVariantWeight).toBe(expected);
+  });
+
+  test('has a name that SageMaker takes beside a variant with a long one', async () => {
+    const variantName = 'v'.repeat(63);
+    const world = new World({ shadow: SHADOW, variantName });
+    const [variant] = world.configs['config-1']!.ProductionVariants!;
+    world.configs['config-1'] = {
+      ...world.configs['config-1']!,
+      ProductionVariants: [{ ...variant!, VariantName: variantName }],
+    };
+    await shadowed(world);
+    expect(world.configs[SHADOW_NAME]!.ShadowProductionVariants![0]!.VariantName).toBe(`${'v'.repeat(56)}-shadow`);
+  });
+
+  test('that SageMaker rolls back rejects the version, and deletes no alarm', async () => {
+    const world = new World({ shadow: SHADOW });
+    world.evaluated(0.95, 0.96);
+    const shadowing = await world.step('shadow', await world.step('judge', await begun(world)));
+    world.settle('config-1', 'no capacity');
+    expect((await world.step('observe', shadowing)).action).toBe('fail');
+    expect(world.version.approvalStatus).toBe('Rejected');
+    expect(world.deletedAlarms).toEqual([]);
   });
 });
