@@ -4,7 +4,6 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
@@ -13,12 +12,8 @@ import { Construct } from 'constructs';
 import { PROCESSING_JOBS_NAMESPACE } from '../catalog/hosting-metrics';
 import { throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
-import {
-  acknowledgeInlinePolicy,
-  acknowledgeLogEncryption,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
@@ -253,33 +248,15 @@ export class DriftMonitor extends Construct {
       scriptName: script.s3ObjectKey.split('/').at(-1)!,
       settings,
     });
-    const role = new iam.Role(this, 'MachineRole', {
-      assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
-      description: 'Starts jobs that compare traffic with a baseline, and publishes what they find',
-    });
-    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
-      logGroupName: `/aws/vendedlogs/states/${stack.stackName}${this.node.path
-        .slice(stack.node.path.length)
-        .replace(/[^A-Za-z0-9_/.-]/g, '-')}`,
-      retention: logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    acknowledgeLogEncryption(logGroup);
-    const machine = new sfn.StateMachine(this, 'Machine', {
-      definitionBody: sfn.DefinitionBody.fromString(stack.toJsonString(definition)),
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      role,
-      tracingEnabled: true,
-      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
-    });
-    machine.node.addDependency(this.machinePolicy(role, props));
-    acknowledgeInlinePolicy(role);
-    acknowledgeRule(
-      role,
-      'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
+    const role = stateMachineRole(
+      this,
+      'Starts jobs that compare traffic with a baseline, and publishes what they find',
     );
-    return machine;
+    return loggedStateMachine(this, {
+      role,
+      definitionBody: sfn.DefinitionBody.fromString(stack.toJsonString(definition)),
+      after: [this.machinePolicy(role, props)],
+    });
   }
 
   private machinePolicy(role: iam.Role, { capturedData, capturedDataPrefix }: DriftMonitorProps): iam.Policy {

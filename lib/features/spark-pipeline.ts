@@ -12,12 +12,8 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { EMR_SERVERLESS_PRICES, emrServerlessUsdPerHour } from '../catalog/emr-serverless';
 import { throwProblems } from '../core/errors';
-import {
-  acknowledgeInlinePolicy,
-  acknowledgeLogEncryption,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeLogEncryption, acknowledgeWildcards } from '../runtime/acknowledge';
+import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
@@ -207,33 +203,13 @@ export class SparkPipeline extends Construct {
       maxAttempts: settings.maxAttempts,
       guardTableName: props.guardTable?.tableName,
     });
-    const role = new iam.Role(this, 'MachineRole', {
-      assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
-      description: 'Runs Spark jobs and waits for their end',
-    });
-    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
-      logGroupName: machineLogGroup(this),
-      retention: logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    acknowledgeLogEncryption(logGroup);
-    const machine = new sfn.StateMachine(this, 'Machine', {
+    const role = stateMachineRole(this, 'Runs Spark jobs and waits for their end');
+    return loggedStateMachine(this, {
+      role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      role,
-      tracingEnabled: true,
-      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+      // No job starts any more when the bucket is emptied.
+      after: [this.machinePolicy(role, props), ...(props.autoDeleteObjects === true ? [this.featuresBucket] : [])],
     });
-    machine.node.addDependency(this.machinePolicy(role, props));
-    // No job starts any more when the bucket is emptied.
-    if (props.autoDeleteObjects === true) machine.node.addDependency(this.featuresBucket);
-    acknowledgeInlinePolicy(role);
-    acknowledgeRule(
-      role,
-      'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
-    );
-    return machine;
   }
 
   /** Permissions for `startJobRun.sync` on this application with this role, and for the guard's table. */
@@ -292,11 +268,4 @@ export class SparkPipeline extends Construct {
     );
     return undefined;
   }
-}
-
-/** Name of the state machine's log group; the prefix keeps it out of the resource policy, as in TrainingPipeline. */
-function machineLogGroup(scope: Construct): string {
-  const stack = Stack.of(scope);
-  const path = scope.node.path.slice(stack.node.path.length).replace(/[^A-Za-z0-9_/.-]/g, '-');
-  return `/aws/vendedlogs/states/${stack.stackName}${path}`;
 }

@@ -5,7 +5,6 @@ import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
-import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
@@ -14,13 +13,8 @@ import { Construct } from 'constructs';
 import { instancePrice } from '../catalog/prices';
 import { InputError, throwProblems } from '../core/errors';
 import { hostedBy } from '../inference/contract';
-import {
-  acknowledgeControl,
-  acknowledgeInlinePolicy,
-  acknowledgeLogEncryption,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
+import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
@@ -307,38 +301,17 @@ export class ModelRollout extends Construct {
   }
 
   private createMachine(states: sfn.IChainable, role: iam.Role): sfn.StateMachine {
-    const stack = Stack.of(this);
-    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
-      // Step Functions adds no resource policy for names below this prefix.
-      logGroupName: `/aws/vendedlogs/states/${stack.stackName}${this.node.path.slice(stack.node.path.length).replace(/[^A-Za-z0-9_/.-]/g, '-')}`,
-      retention: logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    acknowledgeLogEncryption(logGroup);
-    const machine = new sfn.StateMachine(this, 'Machine', {
+    return loggedStateMachine(this, {
+      role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      role,
       timeout: TIMEOUT,
-      tracingEnabled: true,
-      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+      after: [role.node.findChild('Policy')],
     });
-    machine.node.addDependency(role.node.findChild('Policy'));
-    acknowledgeInlinePolicy(role);
-    acknowledgeRule(
-      role,
-      'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
-    );
-    return machine;
   }
 
   /** Role of the state machine: to run evaluation jobs and the handler. */
   private machinePolicy(jobRole: iam.IRole, guardTable: ModelRolloutProps['guardTable']): iam.Role {
-    const role = new iam.Role(this, 'MachineRole', {
-      assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
-      description: 'Evaluates versions of a model and rolls them out',
-    });
+    const role = stateMachineRole(this, 'Evaluates versions of a model and rolls them out');
     const job = Stack.of(this).formatArn({
       service: 'sagemaker',
       resource: 'training-job',

@@ -3,18 +3,13 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
-import {
-  acknowledgeInlinePolicy,
-  acknowledgeLogEncryption,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { hardenedBucket } from '../runtime/hardened-bucket';
@@ -217,37 +212,16 @@ export class TrainingPipeline extends Construct {
       guardTableName: props.guardTable?.tableName,
       modelPackageGroupName: props.registry?.modelPackageGroupName,
     });
-    const role = new iam.Role(this, 'MachineRole', {
-      assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
-      description: 'Starts training jobs and registers models',
-    });
-    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
-      logGroupName: machineLogGroupName(this),
-      retention: logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    acknowledgeLogEncryption(logGroup);
-    const machine = new sfn.StateMachine(this, 'Machine', {
+    const role = stateMachineRole(this, 'Starts training jobs and registers models');
+    return loggedStateMachine(this, {
+      role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      role,
-      tracingEnabled: true,
-      logs: {
-        destination: logGroup,
-        level: sfn.LogLevel.ALL,
-        includeExecutionData: true,
-      },
+      // No job starts any more when the bucket is emptied.
+      after: [
+        this.machinePolicy(role, props, images.inference),
+        ...(props.autoDeleteObjects === true ? [this.modelBucket] : []),
+      ],
     });
-    machine.node.addDependency(this.machinePolicy(role, props, images.inference));
-    // No job starts any more when the bucket is emptied.
-    if (props.autoDeleteObjects === true) machine.node.addDependency(this.modelBucket);
-    acknowledgeInlinePolicy(role);
-    acknowledgeRule(
-      role,
-      'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
-    );
-    return machine;
   }
 
   /** Permissions for `createTrainingJob.sync` and `createModel`, limited to the name prefix of this pipeline, and for the guard's table. */
@@ -364,16 +338,4 @@ function sourceChannel(source: PackedAsset): object {
 function jobNamePrefix(scope: Construct): string {
   const name = Names.uniqueResourceName(scope, { maxLength: MAX_JOB_NAME_PREFIX_LENGTH, separator: '-' });
   return Token.isUnresolved(name) ? name : name.toLowerCase().replace(/^-+|-+$/g, '');
-}
-
-/**
- * Name of the state machine's log group, unique in the account and region: the name of the stack and the path in it.
- *
- * Step Functions adds every log group to a resource policy of at most 5,120 characters, unless its name begins with `/aws/vendedlogs/`:
- * https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
- */
-function machineLogGroupName(scope: Construct): string {
-  const stack = Stack.of(scope);
-  const path = scope.node.path.slice(stack.node.path.length).replace(/[^A-Za-z0-9_/.-]/g, '-');
-  return `/aws/vendedlogs/states/${stack.stackName}${path}`;
 }

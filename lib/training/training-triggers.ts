@@ -1,18 +1,13 @@
-import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
-import {
-  acknowledgeInlinePolicy,
-  acknowledgeLogEncryption,
-  acknowledgeRule,
-  acknowledgeWildcards,
-} from '../runtime/acknowledge';
+import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { TRAINING_TRIGGER, triggerStates } from './training-trigger-states';
 import type { TrainingTriggersProps } from './training-triggers-props';
@@ -113,33 +108,12 @@ export class TrainingTriggers extends Construct {
         maxObjects: newData.maxObjects ?? DEFAULT_MAX_OBJECTS,
       },
     });
-    const role = new iam.Role(this, 'MachineRole', {
-      assumedBy: new iam.ServicePrincipal('states.amazonaws.com'),
-      description: 'Starts training when it is due',
-    });
-    const logGroup = new logs.LogGroup(this, 'MachineLogs', {
-      logGroupName: `/aws/vendedlogs/states/${stack.stackName}${this.node.path
-        .slice(stack.node.path.length)
-        .replace(/[^A-Za-z0-9_/.-]/g, '-')}`,
-      retention: logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    acknowledgeLogEncryption(logGroup);
-    const machine = new sfn.StateMachine(this, 'Machine', {
+    const role = stateMachineRole(this, 'Starts training when it is due');
+    return loggedStateMachine(this, {
+      role,
       definitionBody: sfn.DefinitionBody.fromString(stack.toJsonString(definition)),
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      role,
-      tracingEnabled: true,
-      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+      after: [this.machinePolicy(role, props)],
     });
-    machine.node.addDependency(this.machinePolicy(role, props));
-    acknowledgeInlinePolicy(role);
-    acknowledgeRule(
-      role,
-      'IAM5[Resource::*]',
-      "Step Functions' log delivery and X-Ray do not support resource-level permissions; both are in the documentation of the service.",
-    );
-    return machine;
   }
 
   private machinePolicy(role: iam.Role, { pipeline, base, newData }: TrainingTriggersProps): iam.Policy {
