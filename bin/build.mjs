@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Bundles with esbuild: every Lambda handler into assets/<name>/index.js, the live page into dist/page.html, the command
-// line and its threads into dist/cli, the CDK app into dist/app/index.cjs, parts of the AWS SDK for the local engine's Lambda runtime into
+// line and its threads into dist/cli, the CDK app into dist/app/index.cjs, the check of expressions into dist/expression, parts of the AWS SDK for the local engine's Lambda runtime into
 // dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
 // changed since the last build.
 import * as fs from 'node:fs';
@@ -108,6 +108,19 @@ async function buildApp() {
   writeMetafile('app', result.metafile);
 }
 
+/** Part of the handlers that the constructs call at synthesis: the check of expressions. */
+async function buildExpressionCheck() {
+  const result = await esbuild({
+    ...common,
+    entryPoints: ['lambda/support/json-expression.ts'],
+    outfile: 'dist/expression/index.cjs',
+    minify: true,
+    keepNames: true,
+    mainFields: ['module', 'main'],
+  });
+  writeMetafile('expression', result.metafile);
+}
+
 /** Parts of the AWS SDK that handlers of the CDK itself find in Lambda's runtime, for the local engine, which finds them here. */
 async function buildLambdaRuntime() {
   for (const name of ['client-lambda', 'client-s3', 'client-sfn']) {
@@ -135,6 +148,22 @@ function packageFolder(file) {
   return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 }
 
+/** Texts of licences that are the same for everybody. */
+const COMMON_TEXTS = {
+  'Apache-2.0': () => fs.readFileSync(inProject('LICENSE'), 'utf8').trim(),
+  'MIT-0': () =>
+    [
+      'MIT No Attribution',
+      'Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the\n' +
+        '"Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,\n' +
+        'distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so.',
+      'THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF\n' +
+        'MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY\n' +
+        'CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE\n' +
+        'SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.',
+    ].join('\n\n'),
+};
+
 /** Writes the name, version, licence and licence text of every package that is part of a bundle. */
 function writeNotices() {
   const meta = inProject('dist', 'meta');
@@ -151,9 +180,10 @@ function writeNotices() {
       .filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
       .sort()
       .map((file) => fs.readFileSync(inProject(folder, file), 'utf8').trim());
-    // The Apache licence is the same for everybody; others name their owner, and a package without its text cannot be bundled.
-    if (texts.length === 0 && license !== 'Apache-2.0') throw new Error(`${name} ${version} has no licence text`);
-    if (texts.length === 0) texts.push(fs.readFileSync(inProject('LICENSE'), 'utf8').trim());
+    // These licences name nobody; others name their owner, and a package without its text cannot be bundled.
+    const common = COMMON_TEXTS[license];
+    if (texts.length === 0 && common === undefined) throw new Error(`${name} ${version} has no licence text`);
+    if (texts.length === 0) texts.push(common());
     return { title: `${name} ${version} (${license})`, text: texts.join('\n\n') };
   });
   // Packages of one project share a text, which is printed once.
@@ -196,7 +226,8 @@ async function buildAll() {
   const { stop } = await import('esbuild');
   try {
     // One after the other: half the memory of all at once, at the price of half a second.
-    for (const part of [buildHandlers, buildCommandLine, buildApp, buildLambdaRuntime, buildPage]) await part();
+    for (const part of [buildHandlers, buildCommandLine, buildApp, buildExpressionCheck, buildLambdaRuntime, buildPage])
+      await part();
     writeNotices();
     markUpToDate(projectDirectory);
   } finally {

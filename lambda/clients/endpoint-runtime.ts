@@ -40,6 +40,10 @@ export interface EndpointAnswer {
   readonly contentType?: string;
   /** Production variant that answered. */
   readonly variant?: string;
+  /** Text that the response mapping made of the body. */
+  readonly mapped?: string;
+  /** Reason why the response could not be mapped. */
+  readonly mappingError?: string;
 }
 
 /** Endpoint that takes any bytes. */

@@ -55,9 +55,17 @@ export function answeredLine(batch: Shard, record: StreamRecord, timed: TimedAns
     responseObject: text === undefined ? key : null,
     error: null,
     deadLetter: null,
+    ...mappingOf(answer),
   };
   const object = { key, body, contentType: answer.contentType ?? 'application/octet-stream' };
   return { line, object: text === undefined ? object : undefined, measurement: measurementOf(line, facts) };
+}
+
+/** Returns what became of the response mapping; nothing where there is none. */
+function mappingOf({ mapped, mappingError }: EndpointAnswer): Pick<RecordResult, 'mapped' | 'mappingError'> {
+  return mapped === undefined && mappingError === undefined
+    ? {}
+    : { mapped: mapped ?? null, mappingError: mappingError ?? null };
 }
 
 /** Returns the outcome of a record that becomes a dead letter. */

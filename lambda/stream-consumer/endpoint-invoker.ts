@@ -21,6 +21,7 @@ import type { TimedAnswer } from './answers';
 import { backoffMilliseconds } from './backoff';
 import type { StreamRecord } from './batch';
 import type { EndpointEvidence } from './endpoint-evidence';
+import { RequestMappingError } from './mapped-endpoint';
 
 export interface EndpointInvokerOptions {
   readonly endpoint: EndpointRuntime;
@@ -112,7 +113,8 @@ export class EndpointInvoker {
         const { count } = evidence.failuresOf(place);
         evidence.blame(place);
         const times = outcome.hangs ? 'and again without an answer' : `${count} times`;
-        const status = error instanceof RequestFailedError ? error.status : null;
+        const isAnswered = error instanceof RequestFailedError && !(error instanceof RequestMappingError);
+        const status = isAnswered ? error.status : null;
         return { kind: 'rejected', error: `${lastError} (${times}, while other requests were answered)`, status };
       } finally {
         endTurn();

@@ -9,19 +9,23 @@ import {
   UNANSWERED_BATCHES_METRIC,
   WAITING_RECORD_AGE_METRIC,
 } from '../../lib/ingestion/contract';
+import { parsePayloadMapping } from '../../lib/ingestion/decide/payload-mapping';
 import { parseRecordField } from '../../lib/ingestion/decide/record-field';
-import { createEndpointRuntime } from '../clients/endpoint-runtime';
+import { createEndpointRuntime, type EndpointRuntime } from '../clients/endpoint-runtime';
 import { createEndpointStates } from '../clients/endpoint-state';
+import { createMappingFunction } from '../clients/mapping-function';
 import { createMetrics } from '../clients/metrics';
 import { createObjectStore } from '../clients/object-store';
 import { createOpenShards, type OpenShards } from '../clients/open-shards';
 import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
+import { compileExpression } from '../support/json-expression';
 import { logger } from '../support/logger';
 import { systemSleep } from '../support/sleep';
 import { CapacityFollower } from './capacity-follower';
 import { MAX_SECOND_REQUESTS } from './endpoint-invoker';
 import type { ConsumerDependencies } from './consumer';
+import { expressionMapper, functionMapper, mappedEndpoint, type PayloadMapper } from './mapped-endpoint';
 
 /**
  * Returns the real clients and the settings of a consumer, from its environment.
@@ -32,12 +36,7 @@ export function consumerDependencies(shards?: OpenShards): ConsumerDependencies 
   const metrics = createMetrics(METRIC_NAMESPACE);
   const concurrency = requiredNumberEnv(names.concurrency);
   return {
-    endpoint: createEndpointRuntime(requiredEnv(names.endpointName), {
-      maxConnections: concurrency + MAX_SECOND_REQUESTS,
-      componentName: optionalEnv(names.componentName),
-      contentType: optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE,
-      accept: optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE,
-    }),
+    endpoint: endpointOf(concurrency + MAX_SECOND_REQUESTS),
     results: createObjectStore(requiredEnv(names.resultsBucketName)),
     clock: systemClock,
     sleep: systemSleep,
@@ -81,6 +80,33 @@ export function consumerDependencies(shards?: OpenShards): ConsumerDependencies 
         signal,
       ),
   };
+}
+
+/** Returns the endpoint, behind mappings where they are declared. */
+function endpointOf(maxConnections: number): EndpointRuntime {
+  const contentType = optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE;
+  const accept = optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE;
+  const componentName = optionalEnv(names.componentName);
+  const settings = { maxConnections, componentName, contentType, accept };
+  const endpoint = createEndpointRuntime(requiredEnv(names.endpointName), settings);
+  const request = mapperOf(optionalEnv(names.requestMapping), contentType, maxConnections);
+  const response = mapperOf(optionalEnv(names.responseMapping), accept, maxConnections);
+  if (request === undefined && response === undefined) return endpoint;
+  return mappedEndpoint(endpoint, {
+    request,
+    response,
+    maxRequestBytes: requiredNumberEnv(names.maxRecordBytes),
+    sleep: systemSleep,
+    random: Math.random,
+  });
+}
+
+function mapperOf(text: string | undefined, contentType: string, maxConnections: number): PayloadMapper | undefined {
+  if (text === undefined) return undefined;
+  const mapping = parsePayloadMapping(text);
+  return mapping.kind === 'jmespath'
+    ? expressionMapper(compileExpression(mapping.expression))
+    : functionMapper(createMappingFunction(mapping.functionArn, { maxConnections }), contentType);
 }
 
 function capacityOf(concurrency: number, shards: OpenShards | undefined): CapacityFollower | undefined {

@@ -2,6 +2,7 @@ import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { checkAutoDeleteObjects, type NewBucketProps } from '../runtime/emptied-bucket';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import type { PayloadMapping } from './payload-mapping';
 
 /** Returns the problem of a number outside its range. */
 export function outside(name: string, value: number, from: number, to: number, unit = ''): string[] {
@@ -48,9 +49,18 @@ export function checkIngestionEndpoint({ endpoint }: { readonly endpoint: IInvoc
 }
 
 const MEDIA_TYPE = /^[\w.+*-]+\/[\w.+*-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
+const JSON_TYPE = /^application\/(?:json|[\w.-]+\+json)(?:\s*;|$)/i;
+
+/** Changes of payloads. */
+export interface PayloadMappings {
+  readonly requestMapping?: PayloadMapping;
+  readonly responseMapping?: PayloadMapping;
+}
+
 /** Returns the problems of the settings that every source of requests has. */
 export function checkConsumerProps(
-  props: NewBucketProps & { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
+  props: NewBucketProps &
+    PayloadMappings & { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
   settings: { readonly contentType: string; readonly accept: string },
 ): string[] {
   const problems: string[] = [];
@@ -66,6 +76,17 @@ export function checkConsumerProps(
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
     problems.push(
       'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',
+    );
+  }
+  for (const [name, mapping, type] of [
+    ['requestMapping', props.requestMapping, settings.contentType],
+    ['responseMapping', props.responseMapping, settings.accept],
+  ] as const) {
+    if (mapping === undefined || mapping.handler !== undefined || Token.isUnresolved(type) || JSON_TYPE.test(type))
+      continue;
+    problems.push(
+      `${name} is an expression, for JSON, and ${name === 'requestMapping' ? 'contentType' : 'accept'} is '${type}'; give a JSON media type, or ` +
+        'PayloadMapping.lambdaFunction',
     );
   }
   problems.push(...checkAutoDeleteObjects(props, props.resultsBucket && 'resultsBucket'));

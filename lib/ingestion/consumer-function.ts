@@ -14,6 +14,7 @@ import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import type { PayloadMappings } from './consumer-checks';
 import {
   CONTROL_REQUESTS_PREFIX,
   DEAD_LETTERS_PREFIX,
@@ -75,6 +76,7 @@ export function consumerFunction(
     readonly concurrency: (fleets: readonly FleetAtMaximum[] | undefined) => number;
     /** Problems of the requests in flight. */
     readonly problems: (fleets: readonly FleetAtMaximum[] | undefined) => readonly string[];
+    readonly mappings: PayloadMappings;
     /** Further variables of the environment. */
     readonly environment: { readonly [name: string]: string };
   },
@@ -99,6 +101,7 @@ export function consumerFunction(
       [INGESTION_ENVIRONMENT.orderKey]: settings.orderKey.expression,
       [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
       [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
+      ...mappingEnvironment(options.mappings),
       ...options.environment,
     },
   });
@@ -117,9 +120,25 @@ export function consumerFunction(
   return consumer;
 }
 
+function mappingEnvironment({ requestMapping, responseMapping }: PayloadMappings): { [name: string]: string } {
+  return {
+    ...(requestMapping === undefined ? {} : { [INGESTION_ENVIRONMENT.requestMapping]: requestMapping.definition }),
+    ...(responseMapping === undefined ? {} : { [INGESTION_ENVIRONMENT.responseMapping]: responseMapping.definition }),
+  };
+}
+
+/** Returns the statement that allows the functions of mappings, these alone, to be invoked. */
+function mappingStatements({ requestMapping, responseMapping }: PayloadMappings): iam.PolicyStatement[] {
+  const arns = [requestMapping, responseMapping].flatMap((mapping) => mapping?.handler?.functionArn ?? []);
+  if (arns.length === 0) return [];
+  return [
+    new iam.PolicyStatement({ sid: 'MapPayloads', actions: ['lambda:InvokeFunction'], resources: [...new Set(arns)] }),
+  ];
+}
+
 /**
- * Grants the consumer least privilege: read its source as the event source mapping does, invoke the endpoint, read and write below prefixes, publish
- * metrics. Lambda checks the returned policy when the mapping is created.
+ * Grants the consumer least privilege: read its source as the event source mapping does, invoke the endpoint and the functions of mappings, read and
+ * write below prefixes, publish metrics. Lambda checks the returned policy when the mapping is created.
  */
 export function grantConsumer(
   scope: Construct,
@@ -127,11 +146,13 @@ export function grantConsumer(
     consumer,
     bucket,
     endpoint,
+    mappings,
     source,
   }: {
     readonly consumer: HandlerFunction;
     readonly bucket: s3.IBucket;
     readonly endpoint: IInvocableEndpoint;
+    readonly mappings: PayloadMappings;
     /** ARNs that the mapping needs beside those of the bucket, and the cases of its call. */
     readonly source: Omit<CheckedCall, 'call'>;
   },
@@ -151,6 +172,7 @@ export function grantConsumer(
       ...dependentStatements(scope, [mapping]),
       new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
       new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
+      ...mappingStatements(mappings),
       new iam.PolicyStatement({
         sid: 'PublishCounts',
         actions: ['cloudwatch:PutMetricData'],

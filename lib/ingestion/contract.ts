@@ -29,6 +29,10 @@ export const INGESTION_ENVIRONMENT = {
   recordId: 'TIDEGATE_RECORD_ID',
   /** Maximum size of a payload, bytes. */
   maxRecordBytes: 'TIDEGATE_MAX_RECORD_BYTES',
+  /** Change of payloads on their way to the endpoint, a text of `parsePayloadMapping`; unset where they go unchanged. */
+  requestMapping: 'TIDEGATE_REQUEST_MAPPING',
+  /** Change of responses for the results, a text of `parsePayloadMapping`; unset where the results have the responses alone. */
+  responseMapping: 'TIDEGATE_RESPONSE_MAPPING',
   /** `true` where one invocation at a time has a shard, so that it may read the shard ahead. */
   readsAhead: 'TIDEGATE_READS_AHEAD',
   /** Consumer group of a Kafka consumer: name of its results, whose progress in the topic is that of the group. */
@@ -138,6 +142,8 @@ export const RESULT_COLUMNS = {
   response_object: 'string',
   error: 'string',
   dead_letter: 'string',
+  mapped: 'string',
+  mapping_error: 'string',
   result_object: 'string',
   is_reference: 'boolean',
 } as const;
@@ -329,6 +335,10 @@ export interface RecordResult {
   readonly error: string | null;
   /** Key of the dead letter, in the same bucket. */
   readonly deadLetter: string | null;
+  /** Text that the response mapping made of the response; null where it failed, absent without a mapping. */
+  readonly mapped?: string | null;
+  /** Reason why the response could not be mapped; null where it was, absent without a mapping. */
+  readonly mappingError?: string | null;
 }
 
 /** RequestMeasurement of an answered request whose tokens are known: a line of a measurement object. */
@@ -499,6 +509,8 @@ export function formatResultLine(result: RecordResult): string {
     response_object: result.responseObject,
     error: result.error,
     dead_letter: result.deadLetter,
+    mapped: result.mapped,
+    mapping_error: result.mappingError,
   });
 }
 
@@ -525,6 +537,9 @@ export function parseResultLine(line: string): RecordResult {
       responseObject: text('response_object'),
       error: text('error'),
       deadLetter: text('dead_letter'),
+      ...(result.at('mapped').isAbsent && result.at('mapping_error').isAbsent
+        ? {}
+        : { mapped: text('mapped'), mappingError: text('mapping_error') }),
     };
   });
 }

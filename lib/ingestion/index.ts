@@ -3,6 +3,7 @@ export * from './kafka-ingestion';
 export * from './kafka-ingestion-props';
 export * from './kafka-source';
 export * from './msk-cluster';
+export * from './payload-mapping';
 export * from './record-field';
 export * from './result-sink';
 export * from './result-table';

@@ -1,6 +1,7 @@
 import type { Duration, Size } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
+import type { PayloadMapping } from './payload-mapping';
 
 /** Settings that every source of requests has. */
 export interface IngestionProps {
@@ -8,7 +9,7 @@ export interface IngestionProps {
   readonly endpoint: IInvocableEndpoint;
 
   /**
-   * Media type of the payloads. The endpoint receives the bytes of a record unchanged.
+   * Media type of the requests. Without `requestMapping` the endpoint receives the bytes of a record unchanged.
    *
    * @default 'application/json'
    */
@@ -20,6 +21,22 @@ export interface IngestionProps {
    * @default 'application/json'
    */
   readonly accept?: string;
+
+  /**
+   * Change of the payload of each record on its way to the endpoint, which gets the result instead. A record on which it fails is set aside with the
+   * reason, as one that the endpoint refuses; `maxRecordSize` limits the result too.
+   *
+   * @default - the endpoint receives the bytes of a record unchanged
+   */
+  readonly requestMapping?: PayloadMapping;
+
+  /**
+   * Change of the response, for the member `mapped` of a result line, at most 64 KiB of text. `response` is the model's own in any case; where the
+   * mapping fails, `mapping_error` tells why.
+   *
+   * @default - the results have the response alone
+   */
+  readonly responseMapping?: PayloadMapping;
 
   /**
    * Maximum number of keys of an invocation with a concurrent request to the endpoint, 1 to 1000. More requests in flight, over all

@@ -118,6 +118,7 @@ export class KafkaIngestion extends Construct {
       endpoint: props.endpoint,
       bucket: this.resultsBucket,
       settings,
+      mappings: props,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => kafkaConcurrency(props, settings, fleets),
       problems: (fleets) => checkKafkaConcurrency(props, settings, fleets),
@@ -133,6 +134,7 @@ export class KafkaIngestion extends Construct {
       consumer,
       bucket: this.resultsBucket,
       endpoint: props.endpoint,
+      mappings: props,
       source: { cases: source.isInVpc ? ['vpc'] : [], arns: this.sourceArns() },
     });
     if (followsCapacity) grantCapacity(this, props.endpoint, policy);

@@ -124,6 +124,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       endpoint: props.endpoint,
       bucket: this.resultsBucket,
       settings,
+      mappings: props,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => consumerConcurrency(props, settings, fleets),
       problems: (fleets) => [
@@ -147,6 +148,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       consumer,
       bucket: this.resultsBucket,
       endpoint: props.endpoint,
+      mappings: props,
       source: {
         arns: {
           StreamArn: [this.stream.streamArn],

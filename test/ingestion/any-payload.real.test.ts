@@ -5,10 +5,11 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { LocalClock } from '../../lib/emulator/clock';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
-import { StreamIngestion } from '../../lib/ingestion';
+import { PayloadMapping, StreamIngestion } from '../../lib/ingestion';
 import { CdkCommand } from '../../lib/local/deploy/cdk-command';
 import { PackedAsset } from '../../lib/training';
 import { projectDirectory } from '../architecture/imports';
@@ -35,6 +36,23 @@ function synthesize(outdir: string): string {
   });
   stack.exportValue(ingestion.stream.streamName, { name: 'Stream' });
   stack.exportValue(ingestion.resultsBucket.bucketName, { name: 'Results' });
+  const answerOf = new lambda.Function(stack, 'AnswerOf', {
+    runtime: lambda.Runtime.NODEJS_24_X,
+    handler: 'index.handler',
+    code: lambda.Code.fromInline(ANSWER_OF),
+  });
+  const mapped = new StreamIngestion(stack, 'Mapped', {
+    endpoint,
+    shardCount: 1,
+    requestMapping: PayloadMapping.jmesPath(
+      "{model: 'm', messages: [{role: 'user', content: join(' ', words)}], max_tokens: most}",
+    ),
+    responseMapping: PayloadMapping.lambdaFunction(answerOf),
+    removalPolicy: RemovalPolicy.DESTROY,
+    autoDeleteObjects: true,
+  });
+  stack.exportValue(mapped.stream.streamName, { name: 'MappedStream' });
+  stack.exportValue(mapped.resultsBucket.bucketName, { name: 'MappedResults' });
   return app.synth().directory;
 }
 
@@ -43,6 +61,9 @@ const CHATS = {
   first: { model: 'm', messages: [{ role: 'user', content: 'name a tide' }], max_tokens: 6 },
   second: { prompt: 'spring neap', max_tokens: 4 },
 };
+
+/** Function of a user: the text of a chat's answer. */
+const ANSWER_OF = `exports.handler = async ({ body }) => ({ body: JSON.parse(body).choices[0].message.content });`;
 
 describe('any payload on the local engine', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-payload-'));
@@ -75,11 +96,11 @@ describe('any payload on the local engine', () => {
   }, LIMIT_MS);
 
   /** Lines of all objects with results. */
-  async function results(): Promise<readonly { readonly [member: string]: unknown }[]> {
-    const { Contents = [] } = await bucket.send(new ListObjectsV2Command({ Bucket: outputs['Results'] }));
+  async function results(name: string): Promise<readonly { readonly [member: string]: unknown }[]> {
+    const { Contents = [] } = await bucket.send(new ListObjectsV2Command({ Bucket: outputs[name] }));
     const lines: { readonly [member: string]: unknown }[] = [];
     for (const { Key } of Contents.filter((one) => one.Key!.startsWith('results/'))) {
-      const { Body } = await bucket.send(new GetObjectCommand({ Bucket: outputs['Results'], Key }));
+      const { Body } = await bucket.send(new GetObjectCommand({ Bucket: outputs[name], Key }));
       const text = await Body!.transformToString();
       lines.push(
         ...text
@@ -105,7 +126,11 @@ describe('any payload on the local engine', () => {
         }),
       );
       kinesis.destroy();
-      const found = await eventually(results, (lines) => lines.length >= 2, LIMIT_MS);
+      const found = await eventually(
+        () => results('Results'),
+        (lines) => lines.length >= 2,
+        LIMIT_MS,
+      );
       expect(found).toHaveLength(2);
       const byKey = new Map(found.map((line) => [line['key'], line]));
       const response = (key: string): unknown => JSON.parse(byKey.get(key)!['response'] as string);
@@ -119,6 +144,42 @@ describe('any payload on the local engine', () => {
       });
       expect(byKey.get('first')).toMatchObject({ status: 200, model: 'm', output_tokens: 6, error: null });
       expect(byKey.get('second')).toMatchObject({ status: 200, output_tokens: 4, error: null });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'a mapping changes the request by an expression and adds to the result what a function makes of the response',
+    async () => {
+      const kinesis = new KinesisClient(account.config);
+      const records = { first: { words: ['name', 'a', 'tide'], most: 6 }, second: { words: 'no list', most: 4 } };
+      await kinesis.send(
+        new PutRecordsCommand({
+          StreamName: outputs['MappedStream'],
+          Records: Object.entries(records).map(([PartitionKey, record]) => ({
+            PartitionKey,
+            Data: Buffer.from(JSON.stringify(record)),
+          })),
+        }),
+      );
+      kinesis.destroy();
+      const found = await eventually(
+        () => results('MappedResults'),
+        (lines) => lines.length >= 2,
+        LIMIT_MS,
+      );
+      const byKey = new Map(found.map((line) => [line['key'], line]));
+      expect(byKey.get('first')).toMatchObject({
+        status: 200,
+        error: null,
+        mapped: 'name a tide name a tide',
+        mapping_error: null,
+      });
+      expect(JSON.parse(byKey.get('first')!['response'] as string)).toMatchObject({ object: 'chat.completion' });
+      expect(byKey.get('second')!['error']).toContain(
+        'requestMapping: the expression failed: Invalid argument type for function join()',
+      );
+      expect(byKey.get('second')).toMatchObject({ status: null, response: null });
     },
     LIMIT_MS,
   );

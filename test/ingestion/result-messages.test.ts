@@ -57,8 +57,9 @@ describe('the message of a result', () => {
   });
 
   test('has the fields of a table', () => {
-    const { fields } = parsed(formatResultLine(result({ response: 'x'.repeat(1000) })));
+    const { fields } = parsed(formatResultLine(result({ mapped: 'x'.repeat(1000), mappingError: null })));
     expect(Object.keys(fields)).toEqual(Object.keys(RESULT_COLUMNS));
+    expect(fields).toMatchObject({ mapped: null, mapping_error: null, is_reference: true });
   });
 });
 

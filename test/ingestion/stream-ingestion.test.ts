@@ -2,6 +2,7 @@ import { App, type CfnElement, Duration, RemovalPolicy, Size, Stack } from 'aws-
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
 import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
@@ -11,7 +12,7 @@ import {
   REDRIVE_ENVIRONMENT,
   SHARD_SCALING_ENVIRONMENT,
 } from '../../lib/ingestion/contract';
-import { RecordField, StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
+import { PayloadMapping, RecordField, StreamIngestion, type StreamIngestionProps } from '../../lib/ingestion';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
 const endpointArn = 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat';
@@ -51,6 +52,62 @@ describe('the endpoint', () => {
     const stack = new Stack(new App(), 'Test');
     const later = AsyncEndpoint.fromEndpointName(stack, 'Films', 'films', 'main');
     expect(() => new StreamIngestion(stack, 'Ingestion', { endpoint: later })).toThrow(/endpoint is asynchronous/);
+  });
+});
+
+describe('mappings', () => {
+  const expression = PayloadMapping.jmesPath('{inputs: prompt}');
+  const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:shape';
+  const statements = (template: Template) =>
+    Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement as { Sid?: string; [member: string]: unknown }[],
+    );
+
+  test('reach the consumer, which may invoke their functions and no other', () => {
+    const stack = new Stack(new App(), 'Test');
+    const handler = lambda.Function.fromFunctionArn(stack, 'Shape', functionArn);
+    new StreamIngestion(stack, 'Ingestion', {
+      endpoint,
+      requestMapping: expression,
+      responseMapping: PayloadMapping.lambdaFunction(handler),
+    });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          [INGESTION_ENVIRONMENT.requestMapping]: 'jmespath:{inputs: prompt}',
+          [INGESTION_ENVIRONMENT.responseMapping]: `lambda:${functionArn}`,
+        }),
+      },
+    });
+    expect(statements(template).filter(({ Action }) => Action === 'lambda:InvokeFunction')).toEqual([
+      { Sid: 'MapPayloads', Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: functionArn },
+    ]);
+  });
+
+  test('by expressions need no permission', () => {
+    const { template } = deploy({ requestMapping: expression });
+    expect(statements(template()).filter(({ Sid }) => Sid === 'MapPayloads')).toEqual([]);
+  });
+
+  test.each<[string, Partial<StreamIngestionProps>, RegExp]>([
+    [
+      'of requests in another form',
+      { requestMapping: expression, contentType: 'text/csv' },
+      /requestMapping is an expression, for JSON, and contentType is 'text\/csv'/,
+    ],
+    [
+      'of responses in another form',
+      { responseMapping: expression, accept: 'image/png' },
+      /responseMapping is an expression, for JSON, and accept is 'image\/png'; give a JSON media type, or PayloadMapping.lambdaFunction/,
+    ],
+  ])('by expressions are refused %s', (_, props, message) => {
+    expect(() => deploy(props)).toThrow(message);
+  });
+
+  test('by expressions take JSON of other names', () => {
+    const types = { contentType: 'application/vnd.api+json; charset=utf-8', accept: 'application/json' };
+    expect(() => deploy({ ...types, requestMapping: expression, responseMapping: expression })).not.toThrow();
   });
 });
 

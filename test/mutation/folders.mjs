@@ -26,6 +26,7 @@ const TESTS = {
     'test/ingestion/hang.test.ts',
     'test/ingestion/in-flight-limit.test.ts',
     'test/ingestion/result-messages.test.ts',
+    'test/ingestion/payload-mapping.test.ts',
     'test/ingestion/record-field.test.ts',
     'test/ingestion/redrive.test.ts',
     'test/ingestion/requests-in-flight.test.ts',

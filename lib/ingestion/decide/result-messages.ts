@@ -17,6 +17,8 @@ export interface RequestLimits {
 
 /** Maximum length of a partition key of Kinesis, characters (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html). */
 const MAX_KEY_LENGTH = 256;
+/** Members of a line that can be long. */
+const TEXTS = ['response', 'error', 'mapped', 'mapping_error'];
 /** Key of results whose record has none. */
 const NO_KEY = '-';
 
@@ -31,7 +33,8 @@ export function resultMessage(line: string, objectKey: string, maxBytes: number)
   const key = given === '' ? NO_KEY : given.slice(0, MAX_KEY_LENGTH);
   const whole = { ...fields, result_object: objectKey };
   const place = { sequence_number: fields.sequence_number, result_object: objectKey, is_reference: true };
-  const candidates = [whole, { ...whole, response: null, error: null, is_reference: true }];
+  const withoutTexts = Object.fromEntries(TEXTS.filter((name) => name in fields).map((name) => [name, null]));
+  const candidates = [whole, { ...whole, ...withoutTexts, is_reference: true }];
   for (const candidate of candidates) {
     const body = JSON.stringify(candidate);
     if (utf8Bytes(body) <= maxBytes) return { key, body };
