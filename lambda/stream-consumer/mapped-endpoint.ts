@@ -35,13 +35,13 @@ const RESPONSE_ATTEMPTS = 3;
 /** Returns the mapper of an expression: the payload is JSON, and so is what it becomes. */
 export function expressionMapper(evaluate: Evaluate): PayloadMapper {
   // An async function, so that every failure is a rejection.
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   return async (payload, maxBytes) => {
     let value: unknown;
     try {
       value = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
     } catch {
-      throw new MappingError('the payload is no JSON');
+      throw new MappingError('the payload is not JSON');
     }
     try {
       return Buffer.from(evaluate(value, maxBytes));
@@ -103,7 +103,7 @@ export function mappedEndpoint(
         const mapped = Buffer.from(await response(body, MAX_INLINE_RESPONSE_BYTES, signal));
         return isUtf8(mapped)
           ? { mapped: mapped.toString('utf8') }
-          : { mappingError: 'responseMapping: the result is no text' };
+          : { mappingError: 'responseMapping: the result is not UTF-8 text' };
       } catch (error) {
         const isLast = error instanceof MappingError || error instanceof PermanentError || attempt >= RESPONSE_ATTEMPTS;
         if (isLast || signal?.aborted === true) return { mappingError: `responseMapping: ${(error as Error).message}` };

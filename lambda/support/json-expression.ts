@@ -39,7 +39,7 @@ export function expressionProblem(expression: string): string | undefined {
       const isEnd = error.tokenType === 'eof';
       return at(error.lexPosition, isEnd ? 'it ends too early' : `'${String(error.tokenValue)}' is not expected here`);
     }
-    // Whether a value has the right type is known only for the values of records.
+    // The types of values are known for those of records only.
     const { name } = error as Error;
     if (name !== 'JMESPathTypeError' && name !== 'UnknownFunctionError') return messageOf(error);
   }

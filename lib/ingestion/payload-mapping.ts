@@ -9,7 +9,7 @@ export class PayloadMapping {
   /**
    * Result of a JMESPath expression over the JSON payload, as JSON.
    *
-   * JMESPath always ends; an evaluation may take a second and has a limit of its size. A payload that is no JSON, an error of a function and a
+   * JMESPath always ends; an evaluation may take a second and has a limit of its size. A payload that is not JSON, an error of a function and a
    * result of null are failures of the record.
    *
    * https://jmespath.org/specification.html
@@ -33,7 +33,7 @@ export class PayloadMapping {
 
   /**
    * Body that a Lambda function returns for a payload, of any media type. The function is invoked once a record, with
-   * `{ "body": "…", "isBase64Encoded": false, "contentType": "application/json" }`; the body is base64 where it is no UTF-8 text. It returns
+   * `{ "body": "…", "isBase64Encoded": false, "contentType": "application/json" }`; the body is base64 where it is not UTF-8 text. It returns
    * `{ "body": "…" }`, with `isBase64Encoded` where needed, or throws.
    *
    * @param handler function, or an alias or version of one; it has 15 seconds

@@ -57,7 +57,7 @@ describe('a request mapping', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['is no JSON', 'tide', 'requestMapping: the payload is no JSON'],
+    ['is no JSON', 'tide', 'requestMapping: the payload is not JSON'],
     [
       'it fails on',
       { id: 'r-1', prompt: 7 },
@@ -197,6 +197,6 @@ describe('a response mapping', () => {
     const response = functionMapper({ map: () => Promise.resolve(Buffer.from([0xff])) }, 'image/png');
     const { deliver, store } = mapped({ response });
     await deliver([requestRecord(0, 'a')]);
-    expect(store.lines()[0]).toMatchObject({ mapped: null, mappingError: 'responseMapping: the result is no text' });
+    expect(store.lines()[0]).toMatchObject({ mapped: null, mappingError: 'responseMapping: the result is not UTF-8 text' });
   });
 });
