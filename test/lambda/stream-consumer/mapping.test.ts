@@ -197,6 +197,9 @@ describe('a response mapping', () => {
     const response = functionMapper({ map: () => Promise.resolve(Buffer.from([0xff])) }, 'image/png');
     const { deliver, store } = mapped({ response });
     await deliver([requestRecord(0, 'a')]);
-    expect(store.lines()[0]).toMatchObject({ mapped: null, mappingError: 'responseMapping: the result is not UTF-8 text' });
+    expect(store.lines()[0]).toMatchObject({
+      mapped: null,
+      mappingError: 'responseMapping: the result is not UTF-8 text',
+    });
   });
 });
