@@ -4,6 +4,7 @@
 // Then random lives of streams through the real handler of the stream consumer: retries, bisections, repetitions, deaths, poison, outages, resharding.
 //   npm run bench:ingestion -- [--deliveries N] [--model-deliveries N] [--only-models] [--seed N] [--json]
 // Then the real handler in front of an endpoint at 30, 60 and 90 % use: what the stream adds to the service time.
+// Then the real handler, and the batch processor of Powertools, in front of an endpoint that answers at once: processor time for one record.
 // Fails unless no record is lost, no order of a key broken, every record has exactly one outcome, and the stream adds at most two seconds (p95)
 // where the endpoint has free slots.
 import { spawn } from 'node:child_process';
@@ -27,6 +28,8 @@ const SIZE = 2_000;
 
 /** Records of the play that measures the latency. */
 const FRESHNESS_RECORDS = 20_000;
+/** Batches of 1,000 records of each handler whose overhead is measured. */
+const OVERHEAD_BATCHES = 100;
 /** Share of records that arrive with a free slot, from which on the fleet counts as one with free slots. */
 const FREE = 0.95;
 
@@ -41,7 +44,9 @@ async function run(bench, ...numbers) {
 
 await build({
   absWorkingDir: projectDirectory,
-  entryPoints: ['mapping', 'deliveries', 'freshness'].map((name) => `test/bench/ingestion/${name}-bench.ts`),
+  entryPoints: ['mapping', 'deliveries', 'freshness', 'overhead'].map(
+    (name) => `test/bench/ingestion/${name}-bench.ts`,
+  ),
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -88,6 +93,7 @@ const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
 const sum = (name) => parts.reduce((total, part) => total + part[name], 0);
 const breaches = parts.flatMap((part) => part.breaches);
 const freshness = await run('freshness-bench', seed, FRESHNESS_RECORDS);
+const overhead = await run('overhead-bench', OVERHEAD_BATCHES);
 const result = {
   seed,
   workers,
@@ -104,9 +110,16 @@ const result = {
   seconds,
   deliveriesPerCpuSecond: Math.round(sum('deliveries') / sum('cpuSeconds')),
   freshness,
+  overhead,
 };
 console.log(JSON.stringify(result, null, args.includes('--json') ? 0 : 2));
 const isLate = freshness.some(
   ({ arrivedWithFreeSlots, addedSeconds }) => arrivedWithFreeSlots >= FREE && addedSeconds.p95 > 2,
 );
-if (result.breaches > 0 || result.answered + result.deadLetters !== result.records || isLate) process.exitCode = 1;
+if (
+  result.breaches > 0 ||
+  result.answered + result.deadLetters !== result.records ||
+  isLate ||
+  overhead.some(({ failures }) => failures > 0)
+)
+  process.exitCode = 1;
