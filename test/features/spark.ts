@@ -66,6 +66,8 @@ export interface SparkRun {
 
 const SPARK = [
   '--master local[2] --driver-memory 2g',
+  // A run is short: what Java's second compiler and a collector with threads of its own take is never won back.
+  "--driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'",
   ...[
     'spark.ui.enabled=false',
     'spark.ui.showConsoleProgress=false',
