@@ -1,10 +1,15 @@
 import type { EpochSeconds } from '../../../core/time';
-import type { EventKind, Recording, RunSummary, StepProgress, TimelineEvent } from '../../recording';
+import type { EventKind, Recording, RunSummary, StepProgress, StepStatus, TimelineEvent } from '../../recording';
 import { formatClock, formatMoment, formatTimeOfDay } from '../format-clock';
 import { formatDollars, formatNumber } from './format';
 
-const STATUS_WORDS = { waiting: 'waiting', running: 'running', done: 'done', failed: 'failed' } as const;
-const STATUS_SIGNS = { waiting: '', running: '▸ ', done: '✓ ', failed: '✕ ' } as const;
+const STATUS_SIGNS: { readonly [status in StepStatus]: string } = {
+  waiting: '',
+  running: '▸ ',
+  done: '✓ ',
+  skipped: '– ',
+  failed: '✕ ',
+};
 const KIND_WORDS: { readonly [kind in EventKind]: string } = {
   'scale-out': '▲ out',
   'scale-in': '▼ in',
@@ -37,7 +42,7 @@ export function renderSteps(steps: readonly StepProgress[]): void {
       if (status === 'running') item.setAttribute('aria-current', 'step');
       item.append(
         element('strong', `${STATUS_SIGNS[status]}${title}`),
-        element('span', STATUS_WORDS[status], { class: 'visually-hidden' }),
+        element('span', status, { class: 'visually-hidden' }),
         element('span', detail, { class: 'detail' }),
       );
       return item;
