@@ -64,7 +64,7 @@ describe('the entry point of the redrive of a topic', () => {
           };
         },
       }));
-      ({ handler } = jest.requireActual<{ readonly handler: Redriver }>('../../../lambda/kafka-redrive'));
+      ({ handler } = jest.requireActual('../../../lambda/kafka-redrive') as { readonly handler: Redriver });
     });
     return { handler, topics, closed: () => closed };
   }
