@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Bundles with esbuild: every Lambda handler into assets/<name>/index.js, the live page into dist/page.html, the command
-// line and its threads into dist/cli, the CDK app into dist/app/index.cjs, the check of expressions into dist/expression, parts of the AWS SDK for the local engine's Lambda runtime into
-// dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
+// line and its threads into dist/cli, the CDK app into dist/app/index.cjs, the check of expressions into dist/expression, parts of the AWS SDK
+// for the local engine's Lambda runtime into dist/lambda-runtime. Commands of the clone call it every time: it returns at once when nothing
 // changed since the last build.
 import * as fs from 'node:fs';
 import * as path from 'node:path';

@@ -35,7 +35,6 @@ const RESPONSE_ATTEMPTS = 3;
 /** Returns the mapper of an expression: the payload is JSON, and so is what it becomes. */
 export function expressionMapper(evaluate: Evaluate): PayloadMapper {
   // An async function, so that every failure is a rejection.
-
   return async (payload, maxBytes) => {
     let value: unknown;
     try {
