@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs';
 
-export type { Consumer, EachBatchPayload, Producer } from 'kafkajs';
+export type { Admin, Consumer, EachBatchPayload, KafkaJSError, Producer } from 'kafkajs';
 
 /** Module of the queue of requests of a connection, which kafkajs does not export. */
 interface RequestQueue {

@@ -1,5 +1,6 @@
 import type { RunClock } from '../clock';
 import { pause } from '../repeat';
+import { committedOffsets } from './group-offsets';
 import { connectKafka } from './kafka-client';
 import { parseMappings, type KafkaMapping } from './kafka-mapping';
 import { LambdaForKafka } from './lambda-for-kafka';
@@ -115,8 +116,7 @@ export class KafkaEventSources {
     const admin = (await connectKafka(this.options.brokerAddress)).admin();
     try {
       const ends = await admin.fetchTopicOffsets(topic);
-      const [group] = await admin.fetchOffsets({ groupId, topics: [topic] });
-      const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+      const committed = await committedOffsets(admin, groupId, topic);
       return ends.reduce(
         (sum, { partition, low, high }) => ({
           put: sum.put + Number(high),

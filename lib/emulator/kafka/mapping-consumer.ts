@@ -1,4 +1,5 @@
 import type { RunClock } from '../clock';
+import { committedOffsets } from './group-offsets';
 import { connectKafka, type Consumer, type EachBatchPayload, type Producer } from './kafka-client';
 import type { KafkaMapping } from './kafka-mapping';
 import { topicPartition, type PartitionRecord } from './kafka-records';
@@ -76,8 +77,8 @@ export class MappingConsumer {
     const admin = (await connectKafka(brokerAddress)).admin();
     try {
       for (const topic of topics) {
-        const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
-        if (committed?.partitions.some(({ offset }) => offset !== '-1')) continue;
+        const committed = await committedOffsets(admin, groupId, topic);
+        if ([...committed.values()].some((offset) => offset >= 0)) continue;
         const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, startingTimestamp * 1000);
         await admin.setOffsets({ groupId, topic, partitions });
       }
