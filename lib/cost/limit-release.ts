@@ -65,6 +65,6 @@ export class LimitRelease extends Construct {
       properties: { ResourceId: fleet.resourceId },
       pascalCaseProperties: false,
     });
-    resource.node.addDependency(policy, handler, table);
+    resource.node.addDependency(policy, table);
   }
 }

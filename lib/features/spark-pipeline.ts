@@ -16,6 +16,7 @@ import { acknowledgeInlinePolicy, acknowledgeLogEncryption, acknowledgeWildcards
 import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements } from '../runtime/dependent-grants';
+import { emptiedObjects } from '../runtime/emptied-bucket';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { FEATURE_TABLE_PREFIX, QUARANTINE_PREFIX, TRAINING_EXPORT_PREFIX } from './contract';
 import { capacityProperties, maximumCapacity, submitParameters, type SparkCapacity } from './decide/spark-parameters';
@@ -208,7 +209,7 @@ export class SparkPipeline extends Construct {
       role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
       // No job starts any more when the bucket is emptied.
-      after: [this.machinePolicy(role, props), ...(props.autoDeleteObjects === true ? [this.featuresBucket] : [])],
+      after: [this.machinePolicy(role, props), ...emptiedObjects(this.featuresBucket)],
     });
   }
 

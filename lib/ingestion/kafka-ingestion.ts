@@ -7,6 +7,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import { emptiedObjects } from '../runtime/emptied-bucket';
 import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
 import {
@@ -166,7 +167,7 @@ export class KafkaIngestion extends Construct {
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
     // The results end before the bucket is emptied.
-    if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
+    this.eventSourceMapping.node.addDependency(...emptiedObjects(this.resultsBucket));
     for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
     // Among its policies are those to read the registry.
     if (props.schemaRegistry !== undefined) this.eventSourceMapping.node.addDependency(consumer.role!);

@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import type { IBacklogSource } from '../scaling/backlog-source';
+import { emptiedObjects } from '../runtime/emptied-bucket';
 import {
   BACKLOG_PER_INSTANCE_METRIC,
   BACKLOG_PERIOD_SECONDS,
@@ -175,7 +176,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
     // The results end before the bucket is emptied.
-    if (props.autoDeleteObjects === true) this.eventSourceMapping.node.addDependency(this.resultsBucket);
+    this.eventSourceMapping.node.addDependency(...emptiedObjects(this.resultsBucket));
 
     this.redriver = redriveFunction(this, {
       handlerName: 'redrive',

@@ -10,6 +10,9 @@ import { HandlerFunction } from './handler-function';
 /** Id of the function below its stack, which has one for all its buckets. */
 const FUNCTION_ID = 'TidegateBucketEmptier';
 
+/** Id of the resource below its bucket. */
+const OBJECTS_ID = 'Objects';
+
 /** Settings of constructs that may create a bucket. */
 export interface NewBucketProps {
   readonly removalPolicy?: RemovalPolicy;
@@ -59,7 +62,7 @@ export function emptyOnDeletion(bucket: s3.Bucket): void {
   });
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, [objectsArn], 'All objects of this bucket are deleted before it is.');
-  const objects = new CustomResource(bucket, 'Objects', {
+  const objects = new CustomResource(bucket, OBJECTS_ID, {
     resourceType: 'Custom::TidegateBucketObjects',
     serviceToken: handler.function.functionArn,
     // The time-out of the handler, and a minute.
@@ -67,9 +70,15 @@ export function emptyOnDeletion(bucket: s3.Bucket): void {
     properties: formatEmptiedBucket({ bucketName: bucket.bucketName, objectsArn }),
     pascalCaseProperties: false,
   });
-  objects.node.addDependency(policy, handler);
+  objects.node.addDependency(policy);
   // The refusal of new objects is in the bucket policy.
   if (bucket.policy !== undefined) objects.node.addDependency(bucket.policy);
+}
+
+/** Resources whose deletion deletes the objects of a bucket; none where the bucket keeps them. */
+export function emptiedObjects(bucket: s3.IBucket): Construct[] {
+  const objects = bucket.node.tryFindChild(OBJECTS_ID);
+  return objects instanceof CustomResource ? [objects] : [];
 }
 
 class BucketEmptier extends Construct {

@@ -43,6 +43,7 @@ import { checkStepAlarm, checkStepPeriod, idleSteps } from './step-alarm-checks'
 import type { ServerSignalDirection } from './step-policy-resource';
 import { StepScalingPolicy } from './step-scaling-policy';
 import { TargetTrackingScalingPolicy } from './target-tracking-scaling-policy';
+import { createAfter } from '../runtime/creation-order';
 import { secondsOf } from '../runtime/whole-amounts';
 
 /**
@@ -92,7 +93,7 @@ export class FleetScaling extends Construct {
       scheduledActions: Lazy.any({ produce: () => this.schedules.map(scheduledAction) }, { omitEmptyArray: true }),
       ...(this.suspended === undefined ? {} : { suspendedState: this.suspended }),
     });
-    this.target.node.addDependency(this.fleet.scalingDependency);
+    createAfter(this.target, this.fleet.scalingDependency, this.fleet.resourceId);
   }
 
   /** Keeps the concurrent requests of each instance at a ratio of its tested concurrency: the default policy for GPU endpoints. */

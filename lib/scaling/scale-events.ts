@@ -16,6 +16,7 @@ import {
   acknowledgeNoBackupPlan,
   acknowledgeWildcards,
 } from '../runtime/acknowledge';
+import { createAfter } from '../runtime/creation-order';
 import { deadLetterQueue, failureDestination } from '../runtime/dead-letter-queue';
 import {
   FLEET_STATE_METRICS,
@@ -118,9 +119,9 @@ export class ScaleEvents extends Construct {
     );
     this.grantHandler(props.fleets);
     // The handler compares with the declared configuration, which is deployed only once the endpoint is.
-    for (const { stateSource, scalingDependency } of props.fleets) {
-      if (stateSource?.declaredConfigName !== undefined)
-        this.handler.node.defaultChild!.node.addDependency(scalingDependency);
+    const handler = this.handler.node.defaultChild as lambda.CfnFunction;
+    for (const { stateSource, scalingDependency, resourceId } of props.fleets) {
+      if (stateSource?.declaredConfigName !== undefined) createAfter(handler, scalingDependency, resourceId);
     }
     this.addRules(props.fleets, reconcileInterval);
   }

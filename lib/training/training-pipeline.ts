@@ -12,6 +12,7 @@ import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknow
 import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
+import { emptiedObjects } from '../runtime/emptied-bucket';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ecrImage, type PulledImage, sklearnTrainingImage, tritonImage } from '../runtime/sagemaker-images';
 import { PackedAsset } from './packed-asset';
@@ -217,10 +218,7 @@ export class TrainingPipeline extends Construct {
       role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
       // No job starts any more when the bucket is emptied.
-      after: [
-        this.machinePolicy(role, props, images.inference),
-        ...(props.autoDeleteObjects === true ? [this.modelBucket] : []),
-      ],
+      after: [this.machinePolicy(role, props, images.inference), ...emptiedObjects(this.modelBucket)],
     });
   }
 

@@ -1,4 +1,4 @@
 // One file, because each that validates templates starts the validation anew, which takes seconds.
 import './canary';
-import './endpoints';
+import './constructs';
 import './stages';

@@ -49,7 +49,7 @@ const PACKS = [
 ] as const;
 
 /** The context of the app as the toolkit reads it, with warnings of the template validation as errors. */
-function context(): { [name: string]: unknown } {
+export function context(): { [name: string]: unknown } {
   const { context: fromFile } = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'cdk.json'), 'utf8')) as {
     readonly context: { readonly [name: string]: unknown };
   };

@@ -89,7 +89,8 @@ describe('ScaleEvents', () => {
       }),
     );
     expect(JSON.stringify(handler)).toMatch(/declaredConfigName.*ChatConfig[^"]*","EndpointConfigName"/);
-    expect(handler!['DependsOn']).toContainEqual(expect.stringMatching(/^ChatEndpoint/));
+    // The resource id refers to the endpoint, after which the handler is created.
+    expect(JSON.stringify(handler)).toMatch(/"Fn::GetAtt":\["ChatEndpoint[^"]*","EndpointName"\]/);
     expect(stack.resolve(events.metricConfigurationDrift(fleet))).toMatchObject({
       metricName: 'ConfigurationDrift',
       statistic: 'Minimum',

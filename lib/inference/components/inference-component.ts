@@ -4,6 +4,7 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import { DependencyGroup, type Construct, type IDependable } from 'constructs';
 import { INFERENCE_AMIS } from '../../catalog/serving-images';
 import { throwProblems } from '../../core/errors';
+import { createAfter } from '../../runtime/creation-order';
 import type { FleetServerMetrics } from '../../scaling';
 import { DEFAULT_MAX_CONCURRENCY_PER_INSTANCE, MAX_CONCURRENCY_TAG } from '../contract';
 import { capacityGapAlarm } from '../endpoint/capacity';
@@ -163,7 +164,8 @@ export class InferenceComponent extends InferenceComponentBase {
       runtimeConfig: { copyCount: initialCopies },
       deploymentConfig: componentRolloutConfig(rollout.value, alarms),
     });
-    this.component.node.addDependency(host.dependency, rollbackPolicy(this, executionRole, alarms));
+    createAfter(this.component, host.dependency, host.endpointName);
+    this.component.node.addDependency(rollbackPolicy(this, executionRole, alarms));
     Tags.of(this.component).add(MAX_CONCURRENCY_TAG, tagValue(maxConcurrency));
     this.scalingDependency = this.component;
     this.capacityGapAlarm = capacityGapAlarm(this, host);
