@@ -72,11 +72,7 @@ async function securityOf(
     throw new InputError(`the secret ${secretArn} has no '${name}'; give it the JSON that ${mechanism} needs`);
   };
   if (mechanism === 'CLIENT_CERTIFICATE_TLS_AUTH') {
-    const { privateKeyPassword } = secret;
-    const key = {
-      key: required('privateKey'),
-      ...(privateKeyPassword !== undefined && { passphrase: privateKeyPassword }),
-    };
+    const key = { key: required('privateKey'), passphrase: secret.privateKeyPassword };
     return { ssl: { ...trust, cert: required('certificate'), ...key } };
   }
   const ssl = authority === undefined ? true : trust;
@@ -104,6 +100,13 @@ async function readSecret(secretArn: string, signer: RequestSigner): Promise<{ r
     headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' },
     body: JSON.stringify({ SecretId: secretArn }),
   });
-  const text = parseValue('the secret', response, (root) => root.at('SecretString').text());
-  return parseJson(`the secret ${secretArn}`, text, 'an object of texts', (root) => root.map((node) => node.anyText()));
+  try {
+    const text = parseValue('the secret', response, (root) => root.at('SecretString').text());
+    return parseJson('the secret', text, 'an object of texts', (root) => root.map((node) => node.anyText()));
+  } catch {
+    // The messages of the parser quote what they refuse, which here is secret.
+    throw new InputError(
+      `the secret ${secretArn} is no JSON object of texts, such as {"username": "…", "password": "…"}`,
+    );
+  }
 }

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { connectCluster } from '../../../lambda/clients/kafka-cluster';
 import { createRequestSigner, type RequestSigner } from '../../../lambda/clients/signed-request';
+import { InputError } from '../../../lib/core/errors';
 
 const clusterArn = 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-7';
 
@@ -15,10 +17,16 @@ jest.mock('kafkajs', () => ({
   },
 }));
 
+/** Requests that were sent, with their services. */
+const requests: unknown[] = [];
+beforeEach(() => void (requests.length = 0));
+
 /** Signer whose services answer from a table. */
 const signerWith = (replies: { readonly [service: string]: unknown }): RequestSigner => ({
   region: 'us-east-1',
-  send: (service, { body }) => {
+  send: (service, request) => {
+    requests.push({ service, ...request });
+    const { body } = request;
     const { SecretId = '' } = JSON.parse(body ?? '{}') as { SecretId?: string };
     const reply = replies[SecretId || service];
     return Promise.resolve(SecretId === '' ? reply : { SecretString: JSON.stringify(reply) });
@@ -51,6 +59,8 @@ describe('a client of a Kafka cluster', () => {
     // A name that looks like an address of this machine is none.
     const stranger = signerWith({ kafka: { bootstrapBrokerStringSaslIam: '127.0.0.1.example.com:9098' } });
     expect((await settingsOf({ clusterArn, mechanism: 'IAM' }, stranger)).ssl).toBe(true);
+    const mixed = signerWith({ kafka: { bootstrapBrokerStringSaslIam: '127.0.0.1:9092,b-1.example.com:9098' } });
+    expect((await settingsOf({ clusterArn, mechanism: 'IAM' }, mixed)).ssl).toBe(true);
   });
 
   test.each([
@@ -71,6 +81,48 @@ describe('a client of a Kafka cluster', () => {
     const connection = { bootstrapServers: ['b:9094'], mechanism: 'CLIENT_CERTIFICATE_TLS_AUTH', secretArn: 'client' };
     const { ssl, sasl } = await settingsOf(connection, signerWith({ client: secret }));
     expect([ssl, sasl]).toEqual([{ cert: 'C', key: 'K', passphrase: 'P' }, undefined]);
+  });
+
+  test('asks the cluster for the brokers of its authentication, and waits for none of them without end', async () => {
+    const brokers = {
+      bootstrapBrokerStringSaslScram: 'scram:9096',
+      bootstrapBrokerStringTls: 'tls:9094',
+      bootstrapBrokerStringSaslIam: 'iam:9098',
+    };
+    const certificate = { certificate: 'C', privateKey: 'K' };
+    const signer = signerWith({ kafka: brokers, user: { username: 'u', password: 'p' }, client: certificate });
+    const scram = { clusterArn, mechanism: 'SASL_SCRAM_512_AUTH', secretArn: 'user' };
+    expect(await settingsOf(scram, signer)).toMatchObject({
+      clientId: 'tidegate',
+      brokers: ['scram:9096'],
+      enforceRequestTimeout: true,
+    });
+    const tls = { clusterArn, mechanism: 'CLIENT_CERTIFICATE_TLS_AUTH', secretArn: 'client' };
+    expect(await settingsOf(tls, signer)).toMatchObject({ brokers: ['tls:9094'], ssl: { cert: 'C', key: 'K' } });
+    expect(requests.slice(0, 2)).toEqual([
+      { service: 'kafka', method: 'GET', path: `/v1/clusters/${encodeURIComponent(clusterArn)}/bootstrap-brokers` },
+      {
+        service: 'secretsmanager',
+        method: 'POST',
+        path: '/',
+        headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' },
+        body: '{"SecretId":"user"}',
+      },
+    ]);
+  });
+
+  test.each([
+    { SecretString: 'hunter2' },
+    { SecretString: '{"username":"u","password":[2222]}' },
+    { SecretString: '["hunter2"]' },
+    { SecretBinary: 'aHVudGVyMg==' },
+  ])('names a secret that is no object of texts, and shows nothing of it: %j', async (reply) => {
+    const signer = { ...signerWith({}), send: () => Promise.resolve(reply) };
+    const connection = { bootstrapServers: ['b:9096'], mechanism: 'BASIC_AUTH', secretArn: 'arn:secret' };
+    const failure = await connectCluster(connection, signer).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(InputError);
+    expect((failure as Error).message).toMatch(/^the secret arn:secret is no JSON object of texts/);
+    expect(inspect(failure)).not.toMatch(/hunter|aHVud|2222/);
   });
 
   test('encrypts where the brokers ask for no identity', async () => {
