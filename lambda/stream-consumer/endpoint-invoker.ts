@@ -148,7 +148,8 @@ export class EndpointInvoker {
         over.signal,
       );
       const ended = await Promise.race([...open.map((request) => request.ended), look.then(() => undefined)]).finally(
-        () => over.abort(),
+        // A reason of its own: the default one is an error with its stack, which costs more than the look.
+        () => over.abort('looked'),
       );
       if (ended !== undefined) {
         const { outcome } = ended;

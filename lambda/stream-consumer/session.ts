@@ -167,7 +167,7 @@ export class Session {
       new Promise<void>((resolve) => (this.wake = resolve)),
       this.options.sleep(READ_EVERY_MS, over.signal),
     ]);
-    over.abort();
+    over.abort('changed');
   }
 
   private finish(): void {

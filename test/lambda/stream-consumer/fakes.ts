@@ -6,7 +6,7 @@ import { RetryableError } from '../../../lib/core/errors';
 import { formatInferenceRequest } from '../../../lib/ingestion/contract';
 import { parseRecordField } from '../../../lib/ingestion/decide/record-field';
 import { MemoryStore } from './memory-store';
-import { type PutRecord, sequenceNumber } from './poller-model';
+import { kinesisEvent, type PutRecord, sequenceNumber } from './poller-model';
 import { VirtualTime } from './virtual-time';
 
 export function requestRecord(index: number, key: string, id = `r-${index}`): PutRecord {
@@ -101,5 +101,18 @@ export function rehearsal(
     dependencies,
     /** New execution environment, without state. */
     environment: () => createHandler(dependencies),
+  };
+}
+
+/** One environment of a consumer that blames a record for its fifth failure, with two minutes for each delivery. */
+export function deliveringConsumer(behaviour: Behaviour) {
+  const made = rehearsal(behaviour, { maxModelFailures: 5 });
+  const handler = made.environment();
+  const startedAt = made.time.clock.now();
+  return {
+    ...made,
+    seconds: (): number => made.time.clock.now() - startedAt,
+    deliver: (records: readonly PutRecord[]) =>
+      made.time.until(handler(kinesisEvent(records), made.time.context(120_000))),
   };
 }
