@@ -55,7 +55,6 @@ export function createMetrics(
 ): Metrics {
   /** Publishes values; returns those that CloudWatch refuses. A refused call is repeated in halves, down to the values that cause it. */
   async function publish(values: readonly MetricValue[], signal?: AbortSignal): Promise<MetricValue[]> {
-    if (values.length === 0) return [];
     try {
       const command = new PutMetricDataCommand({ Namespace: namespace, MetricData: values.map(datum) });
       await cloudWatch.send(command, { abortSignal: signal });

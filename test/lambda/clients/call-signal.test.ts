@@ -9,6 +9,7 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { DescribeEndpointCommand, SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
@@ -17,6 +18,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createEndpointRuntime } from '../../../lambda/clients/endpoint-runtime';
 import { createEndpointStates } from '../../../lambda/clients/endpoint-state';
+import { createMappingFunction } from '../../../lambda/clients/mapping-function';
 import { createMeteredExecutions } from '../../../lambda/clients/metered-executions';
 import { createMetrics } from '../../../lambda/clients/metrics';
 import { createObjectStore } from '../../../lambda/clients/object-store';
@@ -37,8 +39,9 @@ const kinesis = mockClient(KinesisClient);
 const sagemaker = mockClient(SageMakerClient);
 const stepFunctions = mockClient(SFNClient);
 const parameterStore = mockClient(SSMClient);
+const lambda = mockClient(LambdaClient);
 const services = [
-  ...[kinesis, sagemaker, stepFunctions, parameterStore],
+  ...[kinesis, sagemaker, stepFunctions, parameterStore, lambda],
   ...[mockClient(ApplicationAutoScalingClient), mockClient(CloudWatchClient), mockClient(DynamoDBClient)],
   ...[mockClient(EventBridgeClient), mockClient(S3Client), mockClient(SageMakerRuntimeClient)],
 ] as unknown as readonly (typeof kinesis)[];
@@ -49,6 +52,7 @@ const fleet = { resourceId: 'endpoint/chat/variant/main', scalableDimension: 'sa
 const component = { resourceId: 'inference-component/small', fleetName: 'small' };
 const machine = { stateMachineArn: 'arn:machine', maxUsdPerHour: 2, maxRuntimeSeconds: 3600 };
 const times = { startDate: new Date(0), stopDate: new Date(0) };
+const noBytes = new Uint8Array();
 const message = { key: 'k', body: '{}' };
 const hashKeys = { StartingHashKey: '0', EndingHashKey: String(2n ** 128n - 1n) };
 
@@ -60,6 +64,7 @@ beforeEach(() => {
   kinesis.on(ListShardsCommand).resolves({ Shards: [{ ShardId: 's', HashKeyRange: hashKeys } as Shard] });
   sagemaker.on(DescribeEndpointCommand).resolves({ ProductionVariants: [{ VariantName: 'main' }] });
   stepFunctions.on(DescribeExecutionCommand).resolves(times);
+  lambda.on(InvokeCommand).resolves({ Payload: Buffer.from('{"body":""}') as never });
   parameterStore.on(GetParameterCommand).resolves({ Parameter: { Value: 'x' } });
 });
 afterAll(() => void delete process.env.AWS_REGION);
@@ -82,13 +87,14 @@ const event = {
 const value = { metricName: 'm', value: 1, unit: 'Count', atSeconds: Date.now() / 1000, dimensions: {} };
 
 test.each<[string, number, (signal: AbortSignal) => Promise<unknown>]>([
-  ['the endpoint', 1, (signal) => createEndpointRuntime('chat', runtimeOptions).invoke(new Uint8Array(), signal)],
+  ['the endpoint', 1, (signal) => createEndpointRuntime('chat', runtimeOptions).invoke(noBytes, signal)],
   ['the state of a variant', 1, (signal) => createEndpointStates().fleetState(CHAT_FLEET, signal)],
   ['the state of a component', 1, (signal) => createEndpointStates().fleetState(component, signal)],
   ['the capacity of a variant', 1, (signal) => createEndpointStates().variantCapacity('chat', 'main', signal)],
   ['executions', 1, (signal) => createMeteredExecutions().since(machine, 0, signal)],
   ['an execution', 1, (signal) => createMeteredExecutions().describe('arn:x', [], signal)],
   ['the end of an execution', 1, (signal) => createMeteredExecutions().stop('arn:x', signal)],
+  ['a mapping function', 1, (signal) => createMappingFunction('f', { maxConnections: 1 }).map(noBytes, '', signal)],
   ['metrics', 1, (signal) => createMetrics('Tidegate').put([value], signal)],
   ['an object that is written', 1, (signal) => createObjectStore('b').put('k', '', 'text/plain', signal)],
   ['a new object', 1, (signal) => createObjectStore('b').putNew('k', '', 'text/plain', signal)],
@@ -97,11 +103,7 @@ test.each<[string, number, (signal: AbortSignal) => Promise<unknown>]>([
   ['shards', 1, (signal) => createOpenShards().list(STREAM, signal)],
   ['a parameter', 1, (signal) => createParameters().read('p', signal)],
   ['the history of requests', 1, (signal) => drain(createRequestHistory(configuration.demand).read(0, 1, signal))],
-  [
-    'a record that is put',
-    1,
-    (signal) => createRequestStream('s').put({ partitionKey: 'k', data: new Uint8Array() }, signal),
-  ],
+  ['a record that is put', 1, (signal) => createRequestStream('s').put({ partitionKey: 'k', data: noBytes }, signal)],
   ['arrivals of records', 3, (signal) => drain(createRequestStream('s').arrivals(['k'], 0, 1, signal))],
   ['results to a stream', 1, (signal) => createResultTarget(STREAM).send([message], signal)],
   ['results to an event bus', 1, (signal) => createResultTarget(BUS).send([message], signal)],

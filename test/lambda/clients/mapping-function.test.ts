@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createMappingFunction, MappingFunctionError } from '../../../lambda/clients/mapping-function';
@@ -40,7 +42,15 @@ describe('a mapping function', () => {
       { FunctionError: 'Unhandled', Payload: bytes({ errorType: 'KeyError', errorMessage: "'prompt'" }) },
       "KeyError: 'prompt'",
     ],
+    [
+      {
+        FunctionError: 'Unhandled',
+        Payload: bytes({ errorType: '', errorMessage: 'Task timed out after 3.00 seconds' }),
+      },
+      /^Task timed out/,
+    ],
     [{ FunctionError: 'Unhandled', Payload: bytes('') }, 'Unhandled'],
+    [{ FunctionError: 'Unhandled' }, 'Unhandled'],
     [{ Payload: bytes('null') }, 'it returned no { "body"'],
     [{ Payload: bytes({ body: 1 }) }, 'it returned no { "body"'],
     [{ Payload: bytes({ body: '', isBase64Encoded: 'no' }) }, 'it returned no { "body"'],
@@ -56,8 +66,28 @@ describe('a mapping function', () => {
     ['ResourceNotFoundException', RetryableError],
     ['TimeoutError', RetryableError],
   ])('that cannot be invoked (%s) is no fault of the payload', async (name, kind) => {
-    lambda.on(InvokeCommand).rejects(Object.assign(new Error('no'), { name }));
+    const cause = Object.assign(new Error('no'), { name });
+    lambda.on(InvokeCommand).rejects(cause);
     await expect(map('x')).rejects.toThrow(kind);
-    await expect(map('x')).rejects.toThrow(`${name}: no`);
+    await expect(map('x')).rejects.toMatchObject({ message: `${name}: no`, cause });
+  });
+
+  test('is invoked once: whether it is invoked again is up to the caller', async () => {
+    lambda.restore();
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      requests += 1;
+      response.writeHead(503, { connection: 'close' }).end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = {
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    };
+    const once = createMappingFunction(ARN, { maxConnections: 2, client });
+    await expect(once.map(Buffer.from('x'), 'text/plain')).rejects.toThrow(RetryableError);
+    expect(requests).toBe(1);
+    await new Promise((resolve) => server.close(resolve));
   });
 });

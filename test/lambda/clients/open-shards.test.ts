@@ -1,6 +1,6 @@
 import { KinesisClient, ListShardsCommand, type Shard } from '@aws-sdk/client-kinesis';
 import { mockClient } from 'aws-sdk-client-mock';
-import { createOpenShards } from '../../../lambda/clients/open-shards';
+import { createOpenShards, partitionsOf } from '../../../lambda/clients/open-shards';
 
 const ARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/requests';
 const kinesis = mockClient(KinesisClient);
@@ -25,4 +25,9 @@ test('the open shards of a stream are those of all pages without an end, sorted'
 test('a stream may have no open shard', async () => {
   kinesis.on(ListShardsCommand).resolves({});
   expect(await createOpenShards(new KinesisClient({ region: 'us-east-1' })).list(ARN)).toEqual([]);
+});
+
+test('the partitions of a topic are as many as it has, with the names that results have', async () => {
+  expect(await partitionsOf('requests', 3).list('arn')).toEqual(['requests-0', 'requests-1', 'requests-2']);
+  expect(await partitionsOf('requests', 0).list('arn')).toEqual([]);
 });
