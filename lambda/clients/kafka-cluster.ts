@@ -106,7 +106,7 @@ async function readSecret(secretArn: string, signer: RequestSigner): Promise<{ r
   } catch {
     // The messages of the parser quote what they refuse, which here is secret.
     throw new InputError(
-      `the secret ${secretArn} is no JSON object of texts, such as {"username": "…", "password": "…"}`,
+      `the secret ${secretArn} has to be a JSON object of texts, such as {"username": "…", "password": "…"}`,
     );
   }
 }

@@ -121,7 +121,7 @@ describe('a client of a Kafka cluster', () => {
     const connection = { bootstrapServers: ['b:9096'], mechanism: 'BASIC_AUTH', secretArn: 'arn:secret' };
     const failure = await connectCluster(connection, signer).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(InputError);
-    expect((failure as Error).message).toMatch(/^the secret arn:secret is no JSON object of texts/);
+    expect((failure as Error).message).toMatch(/^the secret arn:secret has to be a JSON object of texts/);
     expect(inspect(failure)).not.toMatch(/hunter|aHVud|2222/);
   });
 
