@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import {
   formatDeadLetter,
   formatMeasurementLine,
@@ -106,7 +105,6 @@ export class OutcomeWriter {
   }
 
   private async write(group: readonly Line[], signal: AbortSignal): Promise<readonly RecordResult[]> {
-    setMaxListeners(0, signal);
     const { log, results, batch } = this.options;
     const objects = group.flatMap(({ object }) => object ?? []);
     await inBoundedParallel(objects, ({ key, body, contentType }) => results.put(key, body, contentType, signal));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { RetryableError } from '../../lib/core/errors';
 
 /**
@@ -16,6 +17,8 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  // Calls that run at the same time wait on it, each with a listener: Node.js warns from the eleventh on.
+  setMaxListeners(0, controller.signal);
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
