@@ -20,11 +20,13 @@ import { Emulator } from './emulator';
 import { DeliveryQueue } from './engine/delivery-queue';
 import { createEngineClient, type EngineClient } from './engine/engine-client';
 import { AccountEvents } from './events';
+import { EngineGate } from './http/engine-gate';
 import { replyToError, route } from './http/router';
 import { listen } from './http/server';
 import { KafkaEventSources, type TopicBacklog } from './kafka/kafka-event-sources';
 import { Alarms } from './monitoring/alarms';
 import { MetricsPublisher } from './monitoring/metrics-publisher';
+import { monotonicMs } from './monotonic';
 import { type HostingOptions, SageMakerHosting } from './sagemaker/hosting';
 import { ProcessingJobs } from './processing/processing-jobs';
 import { Scaling } from './scaling/scaling';
@@ -67,7 +69,7 @@ export interface EmulatorOptions extends HostingOptions {
 export interface RunningEmulator {
   readonly port: number;
   readonly url: string;
-  /** Endpoint URL of SageMaker's runtime API for the AWS SDK, without the way through the engine. */
+  /** Endpoint URL of SageMaker's runtime API for the AWS SDK, without the way through the engine, which is asked for the permissions of roles. */
   readonly invokeUrl: string;
   /** Requests that were received and have no reply yet. */
   openRequests(): number;
@@ -187,10 +189,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     trainingJobs,
     processingJobs,
   };
+  const gate = new EngineGate({ engineUrl: options.engineUrl, nowMs: monotonicMs });
   const server = await listen({
     port: options.port,
     handler: (request) =>
-      route({ driver, emulator, sageMaker, invocations, scaling, alarms, provisioner, quotas, kafkaBroker }, request),
+      route(
+        { driver, emulator, sageMaker, invocations, scaling, alarms, provisioner, quotas, kafkaBroker, gate },
+        request,
+      ),
     onError: (error, request) => replyToError(log, error, request),
   });
   driver.start(emulator);
@@ -213,6 +219,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       await hosting.close();
       await kafka?.stop();
       await server.close();
+      gate.close();
       await trainingJobs.close();
       await processingJobs.close();
       await alarms.close();

@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly clock: LocalClock;
   /** URL of the emulator, which serves what the engine lacks. */
   readonly emulatorUrl: string;
+  /** Endpoint URL at which handlers reach SageMaker's runtime API, which asks the engine for their permissions. @default - the engine */
+  readonly invokeUrl?: string;
   /** A folder for the log (`engine.log`) and temporary files; created when absent. */
   readonly dataDirectory: string;
   /** Path of the interpreter, from `ensurePythonEnvironment`. */
@@ -175,6 +177,7 @@ function engineEnvironment(options: EngineOptions, port: number, temporary: stri
     STATE_DIR: path.join(temporary, 'state'),
     LOG_LEVEL: 'INFO',
     TIDEGATE_EMULATOR_URL: options.emulatorUrl,
+    ...(options.invokeUrl && { AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: options.invokeUrl }),
     TIDEGATE_DEPENDENT_PERMISSIONS: path.join(temporary, PERMISSIONS_FILE),
     TIDEGATE_END_WITH_PARENT: '1',
     ...options.clock.toEnvironment(),

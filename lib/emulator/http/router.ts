@@ -10,6 +10,7 @@ import { callSageMaker, type SageMakerParts } from '../sagemaker/api';
 import { errorReply } from '../sagemaker/invocations/invocation-errors';
 import { type Invocations, isInvocation } from '../sagemaker/invocations/invocations';
 import type { Scaling } from '../scaling/scaling';
+import type { EngineGate } from './engine-gate';
 import { parseJsonObject, parseWith } from './schema-parts';
 import { type HttpReply, type HttpRequest, jsonReply } from './server';
 import { ServiceError } from './service-error';
@@ -40,14 +41,16 @@ export interface RouterParts {
   readonly emulator: Emulator;
   /** Address of the Kafka broker; undefined without one. */
   readonly kafkaBroker: string | undefined;
+  readonly gate: EngineGate;
 }
 
 const BOOTSTRAP_BROKERS = /^\/v1\/clusters\/.+\/bootstrap-brokers$/;
 
 /** Routes a request to an AWS service by its target header or path, to CloudFormation, or to a hook of the engine. */
 export async function route(parts: RouterParts, request: HttpRequest): Promise<HttpReply> {
-  const { driver, emulator, invocations, alarms, provisioner } = parts;
-  if (isInvocation(request.path)) return driver.apply((at) => invocations.invoke(request, at));
+  const { driver, emulator, invocations, alarms, provisioner, gate } = parts;
+  if (isInvocation(request.path))
+    return (await gate.pass(request)) ?? driver.apply((at) => invocations.invoke(request, at));
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') return callService(parts, target, request.body);
   if (request.method === 'GET' && BOOTSTRAP_BROKERS.test(request.path)) return bootstrapBrokers(parts);

@@ -83,7 +83,15 @@ export async function startEmulatorPlatform(options: {
   });
   let engine: Awaited<ReturnType<typeof startEngine>>;
   try {
-    engine = await startEngine({ port: 0, clock, emulatorUrl: emulator.url, dataDirectory, python, projectDirectory });
+    engine = await startEngine({
+      port: 0,
+      clock,
+      emulatorUrl: emulator.url,
+      invokeUrl: emulator.invokeUrl,
+      dataDirectory,
+      python,
+      projectDirectory,
+    });
   } catch (error) {
     await emulator.stop();
     throw error;

@@ -10,7 +10,7 @@ _LOG_WAIT_SECONDS = 0.004  # real; stderr is written before the response, so onl
 _LOG_CAP_SECONDS = 0.1  # real
 
 NODE_OPTIONS = " ".join([
-    f"--max-old-space-size={MAX_HEAP_MIB}", "--max-semi-space-size=2",
+    f"--max-old-space-size={MAX_HEAP_MIB}", "--max-semi-space-size=8",
     '--require "{}"'.format(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "clock-preload.cjs")
                             .replace("\\", "\\\\").replace('"', '\\"')),
 ])
