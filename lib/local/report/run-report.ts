@@ -171,7 +171,7 @@ export function summarise(report: RunReport): RunSummary {
     plain('  queue in the endpoint', percentiles(parts.endpointQueue)),
     plain('  calls of the endpoint', percentiles(parts.transfer)),
     plain('  waiting in the stream', percentiles(parts.stream)),
-    plain('  the same, slot and key free', percentiles(parts.streamWithFreeSlots)),
+    plain('  the same, fleet caught up', percentiles(parts.streamOnceCaughtUp)),
     plain('Scale-outs / scale-ins', `${scaling.out} / ${scaling.in}`),
     plain('Peak instances', scaling.peakInstances),
     plain('Cost', `$${report.costUsd.toFixed(2)}`),

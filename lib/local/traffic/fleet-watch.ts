@@ -83,7 +83,10 @@ export class FleetWatch {
   /** Observes once, without a sample. */
   public observe(): FleetView {
     const view = this.view();
-    this.options.outcomes.setFreeSlots(view.queued === 0 && view.inFlight < view.inService * view.slotsPerInstance);
+    this.options.outcomes.addSlots({
+      at: this.options.platform.clock.now(),
+      free: view.queued > 0 ? 0 : Math.max(0, view.inService * view.slotsPerInstance - view.inFlight),
+    });
     this.ledger.observe({
       second: this.second(),
       spendUsd: view.billedUsd - this.billedBefore,

@@ -1,6 +1,7 @@
 import type { EpochSeconds } from '../../core/time';
 import { QuantileSketch, quantile } from '../../core/statistics';
 import { parseInferenceResponse } from '../../ingestion/contract';
+import { addedOnceCaughtUp, type SlotsAt, type StreamedRequest } from './caught-up';
 import { requestId, requestIndex } from './request-plan';
 
 /** States of a request; a higher state replaces a lower one. */
@@ -47,8 +48,8 @@ export interface LatencyParts {
   readonly transfer: Percentiles;
   /** Rest of the latency of the requests that went through the stream: waiting in it, and retries. */
   readonly stream: Percentiles;
-  /** The same for those that were sent while the endpoint had free slots, without the time for earlier requests of their key. */
-  readonly streamWithFreeSlots: Percentiles;
+  /** The same for those that were sent once the fleet had caught up, without the time for earlier requests of their key. */
+  readonly streamOnceCaughtUp: Percentiles;
 }
 
 const RELATIVE_ERROR = 0.005;
@@ -61,8 +62,8 @@ const RELATIVE_ERROR = 0.005;
 export class Outcomes {
   private states = new Uint8Array(4096);
   private sentAt = new Float64Array(4096);
-  private withFreeSlots = new Uint8Array(4096);
-  private hasFreeSlots = false;
+  private readonly slots: SlotsAt[] = [];
+  private readonly streamed: StreamedRequest[] = [];
   private sent = 0;
   private answered = 0;
   private deadLettered = 0;
@@ -75,7 +76,6 @@ export class Outcomes {
     endpointQueue: new QuantileSketch(RELATIVE_ERROR),
     transfer: new QuantileSketch(RELATIVE_ERROR),
     stream: new QuantileSketch(RELATIVE_ERROR),
-    streamWithFreeSlots: new QuantileSketch(RELATIVE_ERROR),
   };
   private recent: {
     readonly seenAt: EpochSeconds;
@@ -92,21 +92,17 @@ export class Outcomes {
       const states = new Uint8Array(length);
       states.set(this.states);
       this.states = states;
-      const withFreeSlots = new Uint8Array(length);
-      withFreeSlots.set(this.withFreeSlots);
-      this.withFreeSlots = withFreeSlots;
       const sentAt = new Float64Array(length);
       sentAt.set(this.sentAt);
       this.sentAt = sentAt;
     }
     this.sentAt[index] = at;
-    this.withFreeSlots[index] = this.hasFreeSlots ? 1 : 0;
     this.sent += 1;
   }
 
-  /** Notes for the requests sent from now on that the endpoint has free slots, or none. */
-  public setFreeSlots(hasFreeSlots: boolean): void {
-    this.hasFreeSlots = hasFreeSlots;
+  /** Records the free slots of the endpoint at a moment. */
+  public addSlots(slots: SlotsAt): void {
+    this.slots.push(slots);
   }
 
   public addMalformed(sequenceNumber: string): void {
@@ -196,13 +192,18 @@ export class Outcomes {
 
   /** Latency percentiles of all responses, by part. */
   public latencyParts(): LatencyParts {
-    const { service, endpointQueue, transfer, stream, streamWithFreeSlots } = this.parts;
+    const { service, endpointQueue, transfer, stream } = this.parts;
+    const added = addedOnceCaughtUp(this.slots, this.streamed);
     return {
       service: percentilesOf(service),
       endpointQueue: percentilesOf(endpointQueue),
       transfer: percentilesOf(transfer),
       stream: percentilesOf(stream),
-      streamWithFreeSlots: percentilesOf(streamWithFreeSlots),
+      streamOnceCaughtUp: {
+        p50: quantileOf(added, 0.5),
+        p95: quantileOf(added, 0.95),
+        p99: quantileOf(added, 0.99),
+      },
     };
   }
 
@@ -215,8 +216,12 @@ export class Outcomes {
     this.parts.transfer.add(transferSeconds);
     const streamSeconds = Math.max(0, seconds - serviceSeconds - queueSeconds - transferSeconds);
     this.parts.stream.add(streamSeconds);
-    const keySeconds = Math.max(0, keyFreeAt - this.sentAt[index]!);
-    if (this.withFreeSlots[index] === 1) this.parts.streamWithFreeSlots.add(Math.max(0, streamSeconds - keySeconds));
+    const sentAt = this.sentAt[index]!;
+    this.streamed.push({
+      sentAt,
+      leftAt: sentAt + streamSeconds,
+      addedSeconds: Math.max(0, streamSeconds - Math.max(0, keyFreeAt - sentAt)),
+    });
     return { serviceSeconds, queueSeconds, streamSeconds };
   }
 

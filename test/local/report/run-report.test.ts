@@ -28,7 +28,7 @@ const RESULTS: RunResults = {
     endpointQueue: { p50: 0, p95: 1, p99: 2 },
     transfer: { p50: 0.3, p95: 1.1, p99: 2 },
     stream: { p50: 0.5, p95: 1.5, p99: 3 },
-    streamWithFreeSlots: { p50: 0.4, p95: 1.2, p99: 2 },
+    streamOnceCaughtUp: { p50: 0.4, p95: 1.2, p99: 2 },
   },
   costUsd: 1.5,
   deniedCalls: [],

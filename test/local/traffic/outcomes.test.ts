@@ -64,18 +64,18 @@ describe('Outcomes', () => {
 
   test('splits the latency into service, queue in the endpoint, and the rest of requests that went through the stream', () => {
     const outcomes = sent(1);
-    outcomes.setFreeSlots(true);
-    outcomes.addSent(1, 0);
-    outcomes.addSent(2, 0);
+    outcomes.addSlots({ at: 0.5, free: 4 });
+    outcomes.addSent(1, 1);
+    outcomes.addSent(2, 1);
     outcomes.addResponse(requestId(0), 10, 10, { serviceSeconds: 4, queueSeconds: 1, isStreamed: true });
-    outcomes.addResponse(requestId(1), 7, 10, { serviceSeconds: 4, queueSeconds: 1, isStreamed: true, keyFreeAt: 0.5 });
+    outcomes.addResponse(requestId(1), 7, 10, { serviceSeconds: 4, queueSeconds: 1, isStreamed: true, keyFreeAt: 1.5 });
     outcomes.addResponse(requestId(2), 4, 10, { serviceSeconds: 4, queueSeconds: 0, isStreamed: false });
     outcomes.addResponse(requestId(2), 4, 10, { serviceSeconds: 9, queueSeconds: 9, isStreamed: false });
-    const { service, endpointQueue, stream, streamWithFreeSlots } = outcomes.latencyParts();
+    const { service, endpointQueue, stream, streamOnceCaughtUp } = outcomes.latencyParts();
     expect(service.p99).toBeCloseTo(4, 1);
     expect(endpointQueue.p50).toBeCloseTo(1, 1);
     expect(stream.p50).toBeCloseTo(2, 1); // 7 - 4 - 1; the other has 5
-    expect(streamWithFreeSlots.p99).toBeCloseTo(1.5, 1); // half a second for the request before it of its key
+    expect(streamOnceCaughtUp.p99).toBeCloseTo(1.5); // half a second for the request before it of its key
     expect(outcomes.recentParts(0)).toEqual({ service: 4, queue: 1, stream: expect.closeTo(4.85) as number });
     expect(outcomes.recentParts(11)).toEqual({ service: null, queue: null, stream: null });
   });
