@@ -44,6 +44,7 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::Events::EventBus': ['events:CreateEventBus', 'events:DescribeEventBus', 'events:DeleteEventBus'],
   'AWS::Events::Rule': ['events:PutRule', 'events:PutTargets', 'events:RemoveTargets', 'events:DeleteRule'],
   'AWS::Glue::Database': ['glue:CreateDatabase', 'glue:GetDatabase', 'glue:DeleteDatabase'],
+  'AWS::Glue::Registry': ['glue:CreateRegistry', 'glue:GetRegistry', 'glue:DeleteRegistry'],
   'AWS::Glue::Table': ['glue:CreateTable', 'glue:GetTable', 'glue:DeleteTable'],
   'AWS::GreengrassV2::ComponentVersion': [
     'greengrass:CreateComponentVersion',

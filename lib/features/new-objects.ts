@@ -33,6 +33,7 @@ export function startOnNewObjects(
     scope,
     'NewObjectDeadLetters',
     'a queue of object events and of the rule that fills it',
+    true,
   );
   const queue = new sqs.Queue(scope, 'NewObjects', {
     encryption: sqs.QueueEncryption.SQS_MANAGED,

@@ -88,6 +88,7 @@ export function consumerFunction(
     timeout: settings.timeout,
     memorySize: settings.memorySize.toMebibytes(),
     reservedConcurrentExecutions: options.reservedConcurrentExecutions,
+    invokesFunctions: mappingFunctionArns(options.mappings).length > 0,
     environment: {
       [INGESTION_ENVIRONMENT.endpointName]: endpoint.endpointName,
       [INGESTION_ENVIRONMENT.resultsBucketName]: bucket.bucketName,
@@ -120,6 +121,11 @@ export function consumerFunction(
   return consumer;
 }
 
+/** Functions of mappings, each once. */
+function mappingFunctionArns({ requestMapping, responseMapping }: PayloadMappings): string[] {
+  return [...new Set([requestMapping, responseMapping].flatMap((mapping) => mapping?.handler?.functionArn ?? []))];
+}
+
 function mappingEnvironment({ requestMapping, responseMapping }: PayloadMappings): { [name: string]: string } {
   return {
     ...(requestMapping === undefined ? {} : { [INGESTION_ENVIRONMENT.requestMapping]: requestMapping.definition }),
@@ -128,12 +134,10 @@ function mappingEnvironment({ requestMapping, responseMapping }: PayloadMappings
 }
 
 /** Returns the statement that allows the functions of mappings, these alone, to be invoked. */
-function mappingStatements({ requestMapping, responseMapping }: PayloadMappings): iam.PolicyStatement[] {
-  const arns = [requestMapping, responseMapping].flatMap((mapping) => mapping?.handler?.functionArn ?? []);
-  if (arns.length === 0) return [];
-  return [
-    new iam.PolicyStatement({ sid: 'MapPayloads', actions: ['lambda:InvokeFunction'], resources: [...new Set(arns)] }),
-  ];
+function mappingStatements(mappings: PayloadMappings): iam.PolicyStatement[] {
+  const resources = mappingFunctionArns(mappings);
+  if (resources.length === 0) return [];
+  return [new iam.PolicyStatement({ sid: 'MapPayloads', actions: ['lambda:InvokeFunction'], resources })];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Duration, Fn, Names } from 'aws-cdk-lib';
+import { Duration, Fn, Names, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -7,6 +7,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
+import { acknowledgeWildcards } from '../runtime/acknowledge';
 import { emptiedObjects } from '../runtime/emptied-bucket';
 import { checkIngestionEndpoint, checkRecordSize } from './consumer-checks';
 import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-function';
@@ -33,6 +34,25 @@ import {
 import { clientStatements, connectionText, networkOf } from './kafka-client-function';
 import type { KafkaSource } from './kafka-source';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
+
+/** Accepts the policy that a schema registry gives the role of the consumer: the schemas of a registry have names that it does not know. */
+function acknowledgeSchemas(role: iam.IRole): void {
+  const granted = role.node.tryFindChild('DefaultPolicy');
+  if (!(granted instanceof iam.Policy)) return;
+  const { Statement = [] } = Stack.of(granted).resolve(granted.document) as {
+    readonly Statement?: readonly { readonly Action: unknown; readonly Resource: unknown }[];
+  };
+  const wildcards = Statement.filter(({ Action }) =>
+    [Action].flat().every((action) => String(action).startsWith('glue:')),
+  )
+    .flatMap(({ Resource }) => Resource)
+    .filter((resource) => JSON.stringify(resource).includes('/*'));
+  acknowledgeWildcards(
+    granted,
+    wildcards,
+    'A record names its schema, one of this registry; the names are not known at synthesis.',
+  );
+}
 
 /**
  * Returns settings of a topic as CloudFormation takes them: a JSON object of texts, in base64. CloudFormation's page names the base64 alone; the object is
@@ -170,7 +190,10 @@ export class KafkaIngestion extends Construct {
     this.eventSourceMapping.node.addDependency(...emptiedObjects(this.resultsBucket));
     for (const grant of keyGrants) grant.applyBefore(this.eventSourceMapping);
     // Among its policies are those to read the registry.
-    if (props.schemaRegistry !== undefined) this.eventSourceMapping.node.addDependency(consumer.role!);
+    if (props.schemaRegistry !== undefined) {
+      this.eventSourceMapping.node.addDependency(consumer.role!);
+      acknowledgeSchemas(consumer.role!);
+    }
 
     this.hasSchemaRegistry = props.schemaRegistry !== undefined;
     if (source.isReachable && !this.hasSchemaRegistry)

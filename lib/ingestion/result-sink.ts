@@ -73,6 +73,7 @@ export class ResultSink extends Construct {
       this,
       'DeadLetters',
       'a queue of result objects and of the rule that fills it',
+      true,
     );
     this.queue = new sqs.Queue(this, 'Queue', {
       encryption: sqs.QueueEncryption.SQS_MANAGED,

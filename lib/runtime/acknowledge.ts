@@ -90,7 +90,7 @@ export function acknowledgeRule(scope: IConstruct, rule: string, reason: string)
 }
 
 /** Accepts that policies below a construct name resources with a wildcard; other wildcards stay findings. */
-export function acknowledgeWildcards(scope: IConstruct, resources: readonly string[], reason: string): void {
+export function acknowledgeWildcards(scope: IConstruct, resources: readonly unknown[], reason: string): void {
   for (const resource of resources) {
     acknowledgeRule(scope, `IAM5[Resource::${flatten(Stack.of(scope).resolve(resource))}]`, reason);
   }

@@ -5,15 +5,20 @@ import type { Construct } from 'constructs';
 import { acknowledgeControl, acknowledgeRule } from './acknowledge';
 import { dependentStatements } from './dependent-grants';
 
-/** Creates a dead-letter queue with a retention of 14 days: encrypted, TLS only. `source` is the text on its source in findings. */
-export function deadLetterQueue(scope: Construct, id: string, source: string): sqs.Queue {
+/**
+ * Creates a dead-letter queue with a retention of 14 days: encrypted, TLS only.
+ *
+ * @param source text on its source in findings
+ * @param isOfQueue true where a queue of the stack names it in its redrive policy, by which checks know it
+ */
+export function deadLetterQueue(scope: Construct, id: string, source: string, isOfQueue = false): sqs.Queue {
   const queue = new sqs.Queue(scope, id, {
     encryption: sqs.QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
   });
   const reason = `This queue is the dead-letter queue of ${source}.`;
-  acknowledgeRule(queue, 'SQS3', reason);
+  if (!isOfQueue) acknowledgeRule(queue, 'SQS3', reason);
   acknowledgeControl(queue, 'SQSRedrivePolicy', reason);
   return queue;
 }

@@ -66,6 +66,13 @@ export interface HandlerFunctionProps {
   readonly network?: HandlerNetwork;
 
   /**
+   * True for a handler that invokes functions of the app.
+   *
+   * @default false
+   */
+  readonly invokesFunctions?: boolean;
+
+  /**
    * Retention of the log group.
    *
    * @default RetentionDays.ONE_MONTH
@@ -130,7 +137,10 @@ export class HandlerFunction extends lambda.Function {
     acknowledgeControl(
       this,
       'LambdaTracing',
-      'The handler calls AWS APIs and no other function; its log lines contain observation, decision, action and reason.',
+      props.invokesFunctions === true
+        ? 'The handler calls AWS APIs, and functions of the app in between, whose time and errors are in its results and their own metrics; its log ' +
+            'lines contain observation, decision, action and reason.'
+        : 'The handler calls AWS APIs and no other function; its log lines contain observation, decision, action and reason.',
     );
     if (props.reservedConcurrentExecutions === undefined) {
       acknowledgeControl(

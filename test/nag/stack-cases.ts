@@ -1,7 +1,21 @@
 import { Stack, type App } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as glue from 'aws-cdk-lib/aws-glue';
+import * as kinesis from 'aws-cdk-lib/aws-kinesis';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { GlueSchemaRegistry } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { SparkPipeline } from '../../lib/features';
 import { GpuEndpoint } from '../../lib/inference';
-import { KafkaIngestion, MskCluster, MskServerlessCluster } from '../../lib/ingestion';
+import {
+  KafkaIngestion,
+  MskCluster,
+  MskServerlessCluster,
+  PayloadMapping,
+  ResultSink,
+  ResultTable,
+  StreamIngestion,
+} from '../../lib/ingestion';
 import { PlatformStack } from '../../lib/platform';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
@@ -33,6 +47,9 @@ const OF_HANDLERS = [
   'SQS3',
   'SQSRedrivePolicy',
 ];
+
+/** The rules that are accepted of sinks of results. */
+const OF_SINKS = ['KDF1', 'LambdaEventSourceMappingDestination'];
 
 /** A stack that is deployed as it is, with the findings of cdk-nag that it acknowledges. */
 export interface StackCase {
@@ -93,6 +110,64 @@ const withKafka: StackCase = {
   },
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
 };
+const dataPlane: StackCase = {
+  name: 'stack with everything of the data plane',
+  define: (app) => {
+    const stack = new Stack(app, 'Tidegate-dev-data', { env: { region: 'us-east-1', account: '123456789012' } });
+    const endpoint = GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'AllTraffic');
+    const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:prompts';
+    const mappings = {
+      requestMapping: PayloadMapping.jmesPath('{inputs: prompt}'),
+      responseMapping: PayloadMapping.lambdaFunction(
+        lambda.Function.fromFunctionAttributes(stack, 'Prompts', { functionArn, sameEnvironment: true }),
+      ),
+    };
+    const requests = new StreamIngestion(stack, 'Requests', {
+      endpoint,
+      ...mappings,
+      shardCount: 2,
+      shardScaling: { maxShards: 16 },
+    });
+    const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+      vpcId: 'vpc-12345678',
+      availabilityZones: ['us-east-1a', 'us-east-1b'],
+      privateSubnetIds: ['subnet-11111111', 'subnet-22222222'],
+      privateSubnetRouteTableIds: ['rtb-11111111', 'rtb-22222222'],
+    });
+    const { source } = new MskCluster(stack, 'Cluster', { vpc });
+    const topic = { partitions: 4, create: {} };
+    const prompts = new KafkaIngestion(stack, 'Topic', {
+      endpoint,
+      source,
+      topic: { ...topic, topicName: 'prompts' },
+      ...mappings,
+    });
+    const registry = new glue.CfnRegistry(stack, 'Registry', { name: 'chat' });
+    new KafkaIngestion(stack, 'CheckedTopic', {
+      endpoint,
+      source,
+      topic: { ...topic, topicName: 'checked' },
+      schemaRegistry: new GlueSchemaRegistry({
+        schemaRegistry: registry,
+        eventRecordFormat: lambda.EventRecordFormat.JSON,
+        schemaValidationConfigs: [{ attribute: lambda.KafkaSchemaValidationAttribute.VALUE }],
+      }),
+    });
+    const { resultsBucket } = requests;
+    new ResultSink(stack, 'ToBus', {
+      resultsBucket,
+      eventBus: events.EventBus.fromEventBusName(stack, 'Bus', 'answers'),
+    });
+    new ResultSink(stack, 'ToStream', {
+      resultsBucket: prompts.resultsBucket,
+      stream: kinesis.Stream.fromStreamArn(stack, 'Answers', 'arn:aws:kinesis:us-east-1:123456789012:stream/answers'),
+    });
+    new ResultTable(stack, 'Table', { resultsBucket });
+    new SparkPipeline(stack, 'Spark', { landingBucket: resultsBucket, onNewObjects: {} });
+    return stack;
+  },
+  accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS, ...OF_SINKS],
+};
 const everyEndpoint: StackCase = {
   name: 'endpoints of every kind',
   define: (app) =>
@@ -101,4 +176,4 @@ const everyEndpoint: StackCase = {
 };
 
 /** Every stage, and the stacks beside them. */
-export const STACKS: readonly StackCase[] = [...stages, withEverything, withKafka, everyEndpoint];
+export const STACKS: readonly StackCase[] = [...stages, withEverything, withKafka, dataPlane, everyEndpoint];
