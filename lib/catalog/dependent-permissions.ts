@@ -440,6 +440,20 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   },
   {
     call: 'lambda:CreateEventSourceMapping',
+    actions: ['glue:GetRegistry'],
+    resource: '{SchemaRegistryArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/services-consume-kafka-events.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['glue:GetSchemaVersion'],
+    resource: '{SchemaArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/services-consume-kafka-events.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
     actions: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
     resource: '{SourceQueueArn}',
     basis: 'documented',

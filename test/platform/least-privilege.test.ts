@@ -4,6 +4,8 @@ import { Template } from 'aws-cdk-lib/assertions';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { GlueSchemaRegistry } from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { CustomResourceRequest } from '../../lambda/support/custom-resource';
 import type { Sleep } from '../../lambda/support/sleep';
@@ -16,7 +18,7 @@ import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { SparkPipeline } from '../../lib/features';
 import { GpuEndpoint, InferenceComponent, ModelArtifact, ModelServer, ServerlessEndpoint } from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
-import { KafkaIngestion, KafkaSource, ResultSink, StreamIngestion } from '../../lib/ingestion';
+import { KafkaIngestion, KafkaSource, PayloadMapping, ResultSink, StreamIngestion } from '../../lib/ingestion';
 import {
   deadLetterObjectKey,
   formatDeadLetter,
@@ -165,11 +167,24 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
       }),
   ],
   [
-    'ingestion whose shards are scaled',
+    'ingestion whose shards are scaled and whose payloads functions map',
     () =>
       stackWith((stack) => {
-        const endpoint = GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main');
-        new StreamIngestion(stack, 'Ingestion', { endpoint, shardCount: 2, shardScaling: { maxShards: 8 } });
+        const mappedBy = (name: string): PayloadMapping =>
+          PayloadMapping.lambdaFunction(
+            lambda.Function.fromFunctionArn(
+              stack,
+              name,
+              `arn:aws:lambda:${LOCAL_REGION}:${LOCAL_ACCOUNT}:function:${name}`,
+            ),
+          );
+        new StreamIngestion(stack, 'Ingestion', {
+          endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+          shardCount: 2,
+          shardScaling: { maxShards: 8 },
+          requestMapping: mappedBy('prompts'),
+          responseMapping: mappedBy('labels'),
+        });
       }),
   ],
   [
@@ -180,6 +195,22 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
           endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
           source: KafkaSource.msk({ clusterArn: MSK_CLUSTER }),
           topic: { topicName: 'requests', partitions: 12 },
+        });
+      }),
+  ],
+  [
+    'ingestion of a topic with a schema registry',
+    () =>
+      stackWith((stack) => {
+        new KafkaIngestion(stack, 'Ingestion', {
+          endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+          source: KafkaSource.msk({ clusterArn: MSK_CLUSTER }),
+          topic: { topicName: 'requests', partitions: 12 },
+          schemaRegistry: new GlueSchemaRegistry({
+            schemaRegistryArn: `arn:aws:glue:${LOCAL_REGION}:${LOCAL_ACCOUNT}:registry/chat`,
+            eventRecordFormat: lambda.EventRecordFormat.JSON,
+            schemaValidationConfigs: [{ attribute: lambda.KafkaSchemaValidationAttribute.VALUE }],
+          }),
         });
       }),
   ],
@@ -428,7 +459,9 @@ function usedByMapping({ EventSourceArn, DestinationConfig, Topics, ...rest }: J
   const [, , service] = String(EventSourceArn).split(':');
   const bucketArn = DestinationConfig?.OnFailure.Destination as string | undefined;
   const ofCluster = (resource: string): string => MSK_CLUSTER.replace(':cluster/', `:${resource}/`);
-  const groupId = rest.AmazonManagedKafkaEventSourceConfig?.ConsumerGroupId as string;
+  const { ConsumerGroupId: groupId, SchemaRegistryConfig: registry } = (rest.AmazonManagedKafkaEventSourceConfig ??
+    {}) as Json;
+  const registryArn = registry?.SchemaRegistryURI as string | undefined;
   const sources: { readonly [service: string]: () => CheckedCall['arns'] } = {
     kinesis: () => ({ StreamArn: [EventSourceArn] }),
     sqs: () => ({ SourceQueueArn: [EventSourceArn] }),
@@ -444,6 +477,10 @@ function usedByMapping({ EventSourceArn, DestinationConfig, Topics, ...rest }: J
     cases: service === 'kafka' ? ['vpc'] : [],
     arns: {
       ...sources[service!]!(),
+      ...(registryArn !== undefined && {
+        SchemaRegistryArn: [registryArn],
+        SchemaArn: [registryArn, `${registryArn.replace(':registry/', ':schema/')}/prompt`],
+      }),
       ...(bucketArn !== undefined && {
         FailureBucketArn: [bucketArn],
         FailedBatchArns: [`${bucketArn}/aws/lambda/some-mapping/shard/batch.json`],
@@ -624,6 +661,7 @@ function replies(
       })),
     }),
     ListTags: () => ({ Tags: [{ Key: HOSTED_BY_TAG, Value: sweptHost(environment) }] }),
+    Invoke: ({ Payload }) => ({ Payload }),
     DescribeEndpointConfig: () => ({ ProductionVariants: [{ VariantName: 'main', ModelName: 'model' }] }),
     DescribeEndpoint: () => ({
       EndpointStatus: 'InService',

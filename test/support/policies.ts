@@ -68,8 +68,14 @@ export class ResolvedTemplate {
       const [delimiter, parts] = argument as [string, unknown[]];
       return parts.map((part) => String(this.resolve(part))).join(delimiter);
     }
-    if (entries.length === 1 && name === 'Fn::Sub' && typeof argument === 'string') {
-      return argument.replace(/\$\{([\w:]+)\}/g, (_, id: string) => this.reference(id));
+    if (entries.length === 1 && name === 'Fn::Sub') {
+      const [text, given] = (typeof argument === 'string' ? [argument, {}] : argument) as [
+        string,
+        { [id: string]: unknown },
+      ];
+      return text.replace(/\$\{([\w:]+)\}/g, (_, id: string) =>
+        id in given ? String(this.resolve(given[id])) : this.reference(id),
+      );
     }
     if (entries.length === 1 && name?.startsWith('Fn::') === true) throw new Error(`${name} is not resolved here`);
     return Object.fromEntries(entries.map(([key, item]) => [key, this.resolve(item)]));

@@ -27,6 +27,7 @@ const CLIENTS: readonly (readonly [packageName: string, client: string])[] = [
   ['dynamodb', 'DynamoDBClient'],
   ['eventbridge', 'EventBridgeClient'],
   ['kinesis', 'KinesisClient'],
+  ['lambda', 'LambdaClient'],
   ['s3', 'S3Client'],
   ['sagemaker', 'SageMakerClient'],
   ['sagemaker-runtime', 'SageMakerRuntimeClient'],
@@ -115,6 +116,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
   GetRecords: ['kinesis:GetRecords', ({ StreamARN, ShardIterator }) => [StreamARN ?? ShardIterator]],
   GetShardIterator: ['kinesis:GetShardIterator', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],
   GetParameter: ['ssm:GetParameter', ({ Name }) => [arn('ssm', `parameter${Name}`)]],
+  Invoke: ['lambda:InvokeFunction', ({ FunctionName }) => [FunctionName]],
   InvokeEndpoint: [
     'sagemaker:InvokeEndpoint',
     (input) => [onEndpoint(input), ...(input.InferenceComponentName === undefined ? [] : [onComponent(input)])],
