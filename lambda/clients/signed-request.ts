@@ -62,7 +62,7 @@ export function createRequestSigner(region: string, endpointUrl: string | undefi
         hostname: url.hostname,
         path,
         headers: { ...headers, host: url.host },
-        ...(body !== undefined && { body }),
+        body,
       }),
     );
     let response: Response;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { connectCluster } from '../../../lambda/clients/kafka-cluster';
 import { createRequestSigner, type RequestSigner } from '../../../lambda/clients/signed-request';
-import { InputError } from '../../../lib/core/errors';
+import { InputError, PermanentError, RetryableError } from '../../../lib/core/errors';
 
 const clusterArn = 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-7';
 
@@ -142,7 +142,12 @@ describe('a client of a Kafka cluster', () => {
 
 describe('a signed request', () => {
   let server: Server;
-  const seen: { readonly url: string; readonly authorization: string }[] = [];
+  const seen: {
+    readonly method: string;
+    readonly url: string;
+    readonly authorization: string;
+    readonly body: string;
+  }[] = [];
   const statuses: number[] = [];
 
   beforeAll(async () => {
@@ -152,9 +157,15 @@ describe('a signed request', () => {
       AWS_REGION: 'us-east-1',
     });
     server = createServer((request, response) => {
-      seen.push({ url: request.url!, authorization: request.headers.authorization ?? '' });
-      response.writeHead(statuses.shift() ?? 200, { 'content-type': 'application/json' });
-      response.end('{"answer":1}');
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        const body = Buffer.concat(parts).toString();
+        seen.push({ method: method!, url: url!, authorization: headers.authorization ?? '', body });
+        response.writeHead(statuses.shift() ?? 200, { 'content-type': 'application/json' });
+        response.end('{"answer":1}');
+      });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
@@ -173,9 +184,52 @@ describe('a signed request', () => {
     expect(seen[0]!.authorization).toMatch(/Credential=test-id\/\d{8}\/us-east-1\/kafka\/aws4_request/);
   });
 
+  test('has its method, its headers and its body, which the signature covers', async () => {
+    const headers = { 'x-amz-target': 'secretsmanager.GetSecretValue' };
+    await signer().send('secretsmanager', { method: 'POST', path: '/', headers, body: '{"a":1}' });
+    expect(seen[0]).toMatchObject({ method: 'POST', url: '/', body: '{"a":1}' });
+    expect(seen[0]!.authorization).toMatch(/SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-target/);
+    expect(signer().region).toBe('us-east-1');
+  });
+
+  test.each([500, 503, 429])(
+    'is made three times where the service fails with %d, and may be made later',
+    async (status) => {
+      statuses.push(status, status, status);
+      const failure = await signer()
+        .send('kafka', { method: 'GET', path: '/x' })
+        .catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(RetryableError);
+      expect((failure as Error).message).toBe(`kafka /x returned status ${status}: {"answer":1}`);
+      expect(seen).toHaveLength(3);
+    },
+  );
+
+  test('without a response may be made later', async () => {
+    const nobody = createRequestSigner('us-east-1', 'http://127.0.0.1:1');
+    await expect(nobody.send('kafka', { method: 'GET', path: '/x' })).rejects.toThrow(RetryableError);
+    await expect(nobody.send('kafka', { method: 'GET', path: '/x' })).rejects.toThrow(/^kafka \/x: /);
+  });
+
+  test.each([
+    ['eu-west-1', 'kafka.eu-west-1.amazonaws.com'],
+    ['cn-north-1', 'kafka.cn-north-1.amazonaws.com.cn'],
+  ])('in %s goes to %s', async (region, host) => {
+    const fetched = jest.spyOn(globalThis, 'fetch').mockImplementation(() => Promise.resolve(new Response('{}')));
+    await createRequestSigner(region, undefined).send('kafka', { method: 'GET', path: '/x' });
+    expect(String(fetched.mock.calls[0]![0])).toBe(`https://${host}/x`);
+    fetched.mockRestore();
+    const token = Buffer.from(await createRequestSigner(region, undefined).mskToken(), 'base64url').toString();
+    expect(new URL(token).host).toBe(host);
+  });
+
   test('is not made again after a refusal', async () => {
     statuses.push(403);
-    await expect(signer().send('kafka', { method: 'GET', path: '/' })).rejects.toThrow(/returned status 403/);
+    const failure = await signer()
+      .send('kafka', { method: 'GET', path: '/' })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(PermanentError);
+    expect((failure as Error).message).toMatch(/returned status 403/);
     expect(seen).toHaveLength(1);
   });
 
