@@ -18,7 +18,7 @@ const THRESHOLD_PERCENT = 85;
 /** Tests that wait for real deadlines, or play scenarios for seconds, which every change that no test notices would pay for. */
 const SLOW_TESTS = [
   String.raw`/(silence|model|deliveries)\.test\.ts$`,
-  String.raw`/stream-consumer/(fleet|freshness|hang|laws|outage|process-warnings)\.test\.ts$`,
+  String.raw`/stream-consumer/(capacity|fleet|freshness|hang|laws|outage|process-warnings)\.test\.ts$`,
 ];
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
