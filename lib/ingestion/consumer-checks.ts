@@ -1,4 +1,4 @@
-import { type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
+import { type Duration, type Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { checkAutoDeleteObjects, type NewBucketProps } from '../runtime/emptied-bucket';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
@@ -57,10 +57,28 @@ export interface PayloadMappings {
   readonly responseMapping?: PayloadMapping;
 }
 
+function checkExpiration(props: { readonly resultsBucket?: s3.IBucket; readonly expiration?: Duration }): string[] {
+  const { expiration } = props;
+  if (expiration === undefined || expiration.isUnresolved()) return [];
+  if (props.resultsBucket !== undefined) {
+    return [
+      'expiration is for the new bucket, but resultsBucket names one; add a lifecycle rule where that bucket is created',
+    ];
+  }
+  const days = expiration.toDays({ integral: false });
+  return Number.isInteger(days) && days >= 1
+    ? []
+    : [`expiration (${expiration.toHumanString()}) must be whole days, at least one`];
+}
+
 /** Returns the problems of the settings that every source of requests has. */
 export function checkConsumerProps(
   props: NewBucketProps &
-    PayloadMappings & { readonly resultsBucket?: s3.IBucket; readonly accessLogsBucket?: s3.IBucket },
+    PayloadMappings & {
+      readonly resultsBucket?: s3.IBucket;
+      readonly accessLogsBucket?: s3.IBucket;
+      readonly expiration?: Duration;
+    },
   settings: { readonly contentType: string; readonly accept: string },
 ): string[] {
   const problems: string[] = [];
@@ -73,6 +91,7 @@ export function checkConsumerProps(
       `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
     );
   }
+  problems.push(...checkExpiration(props));
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
     problems.push(
       'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',

@@ -40,6 +40,13 @@ interface ConsumerSettings {
   readonly memorySize: Size;
 }
 
+/** Prefixes whose objects expire, by the ids of their lifecycle rules. */
+const EXPIRING_PREFIXES = {
+  Results: RESULTS_PREFIX,
+  Responses: RESPONSES_PREFIX,
+  Measurements: MEASUREMENTS_PREFIX,
+} as const;
+
 /** Returns the bucket of the results: the given one, or a new one that is encrypted, versioned, TLS only and closed to the public. */
 export function resultsBucketOf(
   scope: Construct,
@@ -48,18 +55,21 @@ export function resultsBucketOf(
     readonly accessLogsBucket?: s3.IBucket;
     readonly removalPolicy?: RemovalPolicy;
     readonly autoDeleteObjects?: boolean;
+    readonly expiration?: Duration;
   },
 ): s3.IBucket {
-  return (
-    props.resultsBucket ??
-    hardenedBucket(scope, 'Results', {
-      accessLogsBucket: props.accessLogsBucket,
-      accessLogsPrefix: `${scope.node.id}/`,
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-      autoDeleteObjects: props.autoDeleteObjects,
-      noncurrentVersionExpiration: Duration.days(7),
-    })
-  );
+  if (props.resultsBucket !== undefined) return props.resultsBucket;
+  const bucket = hardenedBucket(scope, 'Results', {
+    accessLogsBucket: props.accessLogsBucket,
+    accessLogsPrefix: `${scope.node.id}/`,
+    removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    autoDeleteObjects: props.autoDeleteObjects,
+    noncurrentVersionExpiration: Duration.days(7),
+  });
+  const expiration = props.expiration ?? Duration.days(400);
+  for (const [id, prefix] of Object.entries(EXPIRING_PREFIXES)) bucket.addLifecycleRule({ id, prefix, expiration });
+  bucket.addLifecycleRule({ id: 'DeleteMarkers', expiredObjectDeleteMarker: true });
+  return bucket;
 }
 
 /** Creates the function that sends records to the endpoint. */

@@ -83,6 +83,14 @@ export interface IngestionProps {
   readonly accessLogsBucket?: s3.IBucket;
 
   /**
+   * Time after which results, responses and measurements in the new bucket expire, in whole days. Dead letters and failed batches stay until they are
+   * redriven and deleted. Training reads measurements: an expiration shorter than a `window` given to it is refused at synthesis.
+   *
+   * @default Duration.days(400)
+   */
+  readonly expiration?: Duration;
+
+  /**
    * Delete the objects of the new results bucket, with all versions, when the bucket is deleted; CloudFormation deletes empty buckets only. Needs
    * `removalPolicy: RemovalPolicy.DESTROY`.
    *

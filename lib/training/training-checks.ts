@@ -5,6 +5,7 @@ import { findInstanceType, unknownInstanceType } from '../catalog/instance-types
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import { checkKeyPrefix } from '../runtime/key-prefix';
 import type { TrainingPipelineProps, TrainingSettings } from './training-pipeline-props';
+import { WINDOW_HYPERPARAMETER } from './kept-data';
 import { checkInstanceGroups, checkJobOptions, type TrainingJobSetting } from './training-job-extras';
 import { checkNetwork } from './training-network';
 import { MAX_JOB_NAME_PREFIX_LENGTH, MODEL_DATA_URL_VARIABLE, SOURCE_CHANNEL } from './training-states';
@@ -40,6 +41,7 @@ export function checkTrainingProps(props: TrainingPipelineProps, settings: Train
     ...checkTime(props, settings),
     ...checkSource(settings),
     ...checkHyperparameters(settings.hyperparameters),
+    ...checkWindow(props),
     ...checkVolume(settings.volumeSize),
     ...(props.modelBucket !== undefined && props.accessLogsBucket !== undefined
       ? ['accessLogsBucket has no effect on an existing modelBucket; enable access logs where that bucket is created']
@@ -248,6 +250,17 @@ function checkHyperparameters(hyperparameters: { readonly [name: string]: string
         `values ${MAX_HYPERPARAMETER_LENGTH.value}`,
     );
   }
+  return problems;
+}
+
+function checkWindow({ window, hyperparameters = {} }: TrainingPipelineProps): string[] {
+  if (window === undefined) return [];
+  const problems = checkWholeDurations('seconds', { window });
+  if (!window.isUnresolved() && window.toMilliseconds() === 0) problems.push('window (0 s) has no rows; raise it');
+  if (WINDOW_HYPERPARAMETER in hyperparameters)
+    problems.push(
+      `window and the hyperparameter ${WINDOW_HYPERPARAMETER} are the same setting; leave out the hyperparameter`,
+    );
   return problems;
 }
 

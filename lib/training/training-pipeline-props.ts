@@ -39,6 +39,14 @@ export interface TrainingPipelineProps extends TrainingJobOptions {
   readonly trainingDataPrefix?: string;
 
   /**
+   * Age of the oldest rows to learn, before the newest one: what bounds a run while the history grows. The packaged trainings read only the
+   * objects inside it, where their names tell their order; a source of your own gets it as `--window-seconds`.
+   *
+   * @default Duration.days(90) for the packaged training of the service time, all rows for any other source
+   */
+  readonly window?: Duration;
+
+  /**
    * Further input channels by name: letters, digits, dots, underscores and hyphens.
    *
    * @default - none
@@ -274,6 +282,7 @@ export function trainingSettings(props: TrainingPipelineProps) {
   const network = props.network ?? {};
   return {
     trainingDataPrefix: props.trainingDataPrefix ?? 'measurements/',
+    window: props.window ?? (props.sourceDirectory === undefined ? Duration.days(90) : undefined),
     channels: props.channels ?? {},
     instanceCount: props.instanceCount ?? 1,
     distribution: props.distribution ?? TrainingDistribution.NONE,

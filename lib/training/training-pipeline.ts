@@ -19,6 +19,7 @@ import { PackedAsset } from './packed-asset';
 import { checkTrainingProps } from './training-checks';
 import { ChannelInputMode, TrainingChannel } from './training-channel';
 import { extraPrefixes, extraStatements, trainingJobExtras } from './training-job-extras';
+import { checkKeptFor, WINDOW_HYPERPARAMETER } from './kept-data';
 import { trainingVpcConfig } from './training-network';
 import {
   TrainingDistribution,
@@ -84,6 +85,8 @@ export class TrainingPipeline extends Construct {
     this.jobNamePrefix = `${props.jobNamePrefix ?? jobNamePrefix(this)}${JOB_NAME_TERMINATOR}`;
     this.modelBucket = props.modelBucket ?? this.createModelBucket(props);
 
+    if (props.trainingData !== undefined && props.window !== undefined)
+      checkKeptFor(this, props.trainingData, settings.trainingDataPrefix, props.window);
     const images = {
       training:
         props.trainingImage === undefined
@@ -186,6 +189,7 @@ export class TrainingPipeline extends Construct {
       trainingImage: images.training.uri,
       trainingRoleArn: this.trainingRole.roleArn,
       hyperparameters: {
+        ...(settings.window === undefined ? {} : { [WINDOW_HYPERPARAMETER]: String(settings.window.toSeconds()) }),
         ...settings.hyperparameters,
         sagemaker_program: settings.entryPoint,
         sagemaker_region: Stack.of(this).region,

@@ -514,6 +514,35 @@ describe('the results bucket', () => {
     });
   });
 
+  test.each([
+    [undefined, 400],
+    [Duration.days(30), 30],
+  ])('expires results, responses and measurements, and nothing that is to be redriven (%s)', (expiration, days) => {
+    const { template } = deploy({ expiration });
+    const [bucket] = Object.values(template().findResources('AWS::S3::Bucket'));
+    const { Rules } = bucket!.Properties.LifecycleConfiguration as {
+      readonly Rules: readonly { readonly Prefix?: string; readonly ExpirationInDays?: number }[];
+    };
+    const expiring = Rules.filter(({ ExpirationInDays }) => ExpirationInDays !== undefined);
+    expect(expiring.map(({ Prefix, ExpirationInDays }) => [Prefix, ExpirationInDays])).toEqual([
+      ['results/', days],
+      ['responses/', days],
+      ['measurements/', days],
+    ]);
+    expect(Rules).toContainEqual(expect.objectContaining({ ExpiredObjectDeleteMarker: true }));
+  });
+
+  test.each([
+    [{ expiration: Duration.hours(36) }, 'expiration (1 day 12 hours) must be whole days, at least one'],
+    [{ expiration: Duration.days(0) }, 'must be whole days, at least one'],
+    [
+      { expiration: Duration.days(1), resultsBucket: s3.Bucket.fromBucketName(new Stack(), 'Mine', 'mine') },
+      'expiration is for the new bucket, but resultsBucket names one',
+    ],
+  ])('refuses an expiration that S3 cannot have (%#)', (props, message) => {
+    expect(() => deploy(props)).toThrow(message);
+  });
+
   test('has access logs if a bucket is given', () => {
     const stack = new Stack(new App(), 'Test');
     const accessLogsBucket = new s3.Bucket(stack, 'Logs');

@@ -267,6 +267,44 @@ describeWith(missing, 'the classifier on real PyTorch', () => {
   });
 
   test(
+    'opens no captured hour before its window or the watermark of its model',
+    async () => {
+      const captured = folder('data', 'hours');
+      /** Lands rows that were captured at an hour; those of the first are no rows, which fails every run that opens them. */
+      const land = (hour: number, rows: readonly Digit[] | undefined): void => {
+        const directory = path.join(captured, '2026', '12', '01', String(hour).padStart(2, '0'));
+        fs.mkdirSync(directory, { recursive: true });
+        const at = Date.UTC(2026, 11, 1, hour) / 1000;
+        const lines = rows?.map((row) => `${JSON.stringify({ ...row, time: at })}\n`) ?? Array(500).fill('no row\n');
+        fs.writeFileSync(path.join(directory, 'a.jsonl'), lines.join(''));
+      };
+      land(2, undefined);
+      land(11, all.slice(0, 100));
+      land(12, all.slice(100, 200));
+      const hyperparameters = ['--epochs', '1', '--holdout', '0'];
+      const unbounded = await start('hours-unbounded', { data: captured, hyperparameters });
+      expect(await unbounded.end()).toEqual([1]);
+      const window = ['--window-seconds', '1800'];
+      const full = await start('hours-window', { data: captured, hyperparameters: [...hyperparameters, ...window] });
+      expect(await full.end()).toEqual([0]);
+      expect(full.metrics()).toMatchObject({
+        newRows: 100,
+        invalidRows: 0,
+        watermark: Date.UTC(2026, 11, 1, 12) / 1000,
+      });
+      land(14, all.slice(200, 260));
+      const next = await start('hours-next', { data: captured, parent: full.model, hyperparameters });
+      expect(await next.end()).toEqual([0]);
+      expect(next.metrics()).toMatchObject({
+        newRows: 60,
+        invalidRows: 0,
+        watermark: Date.UTC(2026, 11, 1, 14) / 1000,
+      });
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  test(
     'runs on two instances of the local account, and its model lands in S3',
     async () => {
       const account = await EmulatedAccount.start({ dataDirectory: folder('jobs'), python });

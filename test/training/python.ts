@@ -52,6 +52,7 @@ export class TrainingContainer {
     SM_MODEL_DIR: this.folder('model'),
     SM_CHECKPOINT_DIR: this.folder('checkpoints'),
     SM_OUTPUT_DIR: this.folder('output'),
+    SM_CHANNEL_MODEL: path.join(this.root, 'input/data/model'),
   };
 
   public land(name: string, lines: readonly string[]): void {
@@ -86,6 +87,23 @@ export class TrainingContainer {
 
   public metrics(): { [name: string]: number } {
     return JSON.parse(this.read('model/metrics.json')) as { [name: string]: number };
+  }
+
+  /** Gives the next run the model of this one, as SageMaker packs it, without checkpoints. */
+  public continueFromModel(): void {
+    const channel = this.folder('input/data/model');
+    const packed = spawnSync('tar', [
+      '-czf',
+      path.join(channel, 'model.tar.gz'),
+      '-C',
+      path.join(this.root, 'model'),
+      '.',
+    ]);
+    if (packed.status !== 0) throw new Error(packed.stderr.toString());
+    for (const folder of ['model', 'checkpoints']) {
+      fs.rmSync(path.join(this.root, folder), { recursive: true });
+      this.folder(folder);
+    }
   }
 
   public remove(): void {

@@ -94,6 +94,96 @@ describe('the training', () => {
   });
 });
 
+/** Name of the object of rows, as ingestion writes it: positions are padded, the last one comes first. */
+const objectName = (from: number, count: number): string =>
+  `${shard}/${[from + count - 1, from].map((position) => String(position).padStart(56, '0')).join('-')}.jsonl`;
+
+/** Lands rows in objects of a hundred; a row is a second after the one before. */
+function landObjects(into: TrainingContainer, from: number, count: number): void {
+  for (let first = from; first < from + count; first += 100)
+    into.land(objectName(first, 100), resultLines(truth, first, 100));
+}
+
+/** Names of the files that a run reads, by the checkpoint that it leaves. */
+const filesOf = (of: TrainingContainer): string[] =>
+  (JSON.parse(of.read('checkpoints/progress.json')) as { readonly files: string[] }).files;
+
+describe('a training with a window', () => {
+  test('reads no object that ends before it, and no older row of the first one inside it', () => {
+    landObjects(container, 0, 2000);
+    // The newest row is that of second 1999: the window begins with row 1449.
+    expect(container.train('--window-seconds', '550')).toMatchObject({ status: 0 });
+    expect(filesOf(container)).toEqual([1400, 1500, 1600, 1700, 1800, 1900].map((first) => objectName(first, 100)));
+    const { rows, holdout_rows, old_lines, watermark } = container.metrics();
+    expect([rows! + holdout_rows!, old_lines, watermark]).toEqual([551, 49, 1_700_002_000]);
+  });
+
+  test('reads as much of each folder, and every object whose name says nothing about its time', () => {
+    landObjects(container, 0, 1000);
+    container.land('other/b.jsonl', resultLines(truth, 5000, 50));
+    container.land('other/a.jsonl', resultLines(truth, 2000, 50));
+    expect(container.train('--window-seconds', '1000')).toMatchObject({ status: 0 });
+    expect(filesOf(container)).toEqual(['other/a.jsonl', 'other/b.jsonl']);
+    expect(container.metrics()).toMatchObject({ old_lines: 50, watermark: 1_700_005_050 });
+  });
+
+  test('goes on with the same window after an interruption', () => {
+    landObjects(container, 0, 1000);
+    container.train('--window-seconds', '500');
+    const before = filesOf(container);
+    landObjects(container, 1000, 200);
+    expect(container.train('--window-seconds', '500').output).toContain('2 files to read');
+    expect(filesOf(container)).toHaveLength(before.length + 2);
+    expect(container.train('--window-seconds', '100').output).toContain('another version, holdout or window');
+  });
+
+  test.each(['0', '-5', 'nan'])('refuses a window of %s seconds', (seconds) => {
+    landObjects(container, 0, 100);
+    expect(container.train('--window-seconds', seconds)).toMatchObject({ status: 1 });
+    expect(container.read('output/failure')).toMatch(/^window-seconds \(.*\) must be above 0$/);
+  });
+});
+
+describe('a training that goes on from an earlier model', () => {
+  test('reads only what came later, and comes to the model of all rows', () => {
+    const all = new TrainingContainer();
+    try {
+      landObjects(all, 0, 1000);
+      all.land('other.jsonl', resultLines(truth, 1000, 100));
+      all.train();
+      landObjects(container, 0, 600);
+      container.land('other.jsonl', resultLines(truth, 1000, 100));
+      container.train();
+      container.continueFromModel();
+      landObjects(container, 600, 400);
+      expect(container.train().output).toContain('going on from 700 rows');
+      expect(filesOf(container)).toEqual([600, 700, 800, 900].map((first) => objectName(first, 100)));
+      expect(container.metrics()).toEqual(all.metrics());
+      const { overhead_seconds, seconds_per_generated_token } = container.weights();
+      expect(overhead_seconds).toBeCloseTo(all.weights().overhead_seconds!, 9);
+      expect(seconds_per_generated_token).toBeCloseTo(all.weights().seconds_per_generated_token!, 9);
+    } finally {
+      all.remove();
+    }
+  });
+
+  test('fails without anything new, with another model and with another holdout, and says so', () => {
+    landObjects(container, 0, 300);
+    container.train();
+    container.continueFromModel();
+    expect(container.train()).toMatchObject({ status: 1 });
+    expect(container.read('output/failure')).toMatch(
+      /is newer than those that the model .* has learned; nothing to do$/,
+    );
+    expect(container.train('--holdout', '0.5')).toMatchObject({ status: 1 });
+    expect(container.read('output/failure')).toContain('trained with holdout 0.2, not 0.5');
+    fs.writeFileSync(path.join(container.root, 'input/data/model/model.tar.gz'), 'none');
+    fs.rmSync(path.join(container.root, 'checkpoints/progress.json'), { force: true });
+    expect(container.train()).toMatchObject({ status: 1 });
+    expect(container.read('output/failure')).toContain('give the artifact of its model');
+  });
+});
+
 /** Opens a named pipe for writing once somebody reads it; rejects after ten seconds. */
 async function openForReader(pipe: string): Promise<number> {
   for (let attempt = 0; ; attempt++) {
@@ -150,7 +240,7 @@ describe('a training that is interrupted', () => {
 
   test.each([
     ['cannot be read', () => '{"version": 1, "fil', 'the checkpoint is invalid'],
-    ['is of another version', () => '{"version": 0}', 'has another version or holdout'],
+    ['is of another version', () => '{"version": 0}', 'has another version, holdout or window'],
   ])('begins anew when its checkpoint %s', (_, content, message) => {
     container.land('1.jsonl', resultLines(truth, 0, 300));
     fs.writeFileSync(path.join(container.root, 'checkpoints/progress.json'), content());

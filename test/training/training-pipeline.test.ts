@@ -218,6 +218,7 @@ describe('the training job', () => {
   test('runs the packaged script in script mode on the measurements of ingestion', () => {
     const parameters = job();
     expect(parameters.HyperParameters).toEqual({
+      'window-seconds': String(90 * 86_400),
       sagemaker_program: 'train.py',
       sagemaker_region: 'us-east-1',
       sagemaker_submit_directory: expect.stringMatching(
@@ -232,6 +233,16 @@ describe('the training job', () => {
       { ChannelName: 'train', DataSource: { S3DataSource: { S3Uri: 's3://landed/measurements/' } } },
     ]);
     expect(parameters.OutputDataConfig).toEqual({ S3OutputPath: 's3://<TrainingModels11524ABC>/models' });
+  });
+
+  test('has the window it is given, and none by default where the source is its own', () => {
+    const windowOf = (props: Partial<TrainingPipelineProps>): unknown =>
+      (job(props).HyperParameters as { [name: string]: string })['window-seconds'];
+    const own = { sourceDirectory: __dirname, entryPoint: 'train.test.ts' };
+    expect(windowOf({ window: Duration.days(30) })).toBe('2592000');
+    expect(windowOf({ ...own, window: Duration.hours(6) })).toBe('21600');
+    expect(windowOf(own)).toBeUndefined();
+    expect(windowOf({ hyperparameters: { 'window-seconds': '5' } })).toBe('5');
   });
 
   test('has the source, image, data and arguments it is given', () => {
@@ -314,6 +325,39 @@ describe('the model', () => {
     deploy({ removalPolicy: RemovalPolicy.DESTROY })
       .template()
       .hasResource('AWS::S3::Bucket', { DeletionPolicy: 'Delete' });
+  });
+});
+
+describe('the window', () => {
+  /** Synthesises a pipeline with a window of 30 days on a bucket that deletes objects after some days. */
+  function synthesize(prefix: string | undefined, days: number, status = true): void {
+    const app = new App();
+    const stack = new Stack(app, 'Test', { env });
+    const trainingData = new s3.Bucket(stack, 'Data');
+    new TrainingPipeline(stack, 'Training', {
+      trainingData,
+      window: Duration.days(30),
+      instanceTypes: ['ml.g5.xlarge'],
+      maxRuntime: Duration.hours(1),
+    });
+    // A rule that comes after the pipeline counts too.
+    trainingData.addLifecycleRule({ prefix, expiration: Duration.days(days), enabled: status });
+    app.synth();
+  }
+
+  test.each([['measurements/'], ['measurements/requests/'], ['meas'], [undefined]])(
+    'is refused where the bucket deletes %s before it ends',
+    (prefix) => {
+      expect(() => synthesize(prefix, 29)).toThrow(
+        /window \(30 days\) is longer than the 29 days for which the bucket Test\/Data keeps .*; keep them longer \(expiration\) or lower window/,
+      );
+      expect(() => synthesize(prefix, 30)).not.toThrow();
+    },
+  );
+
+  test('does not regard rules of other prefixes, and rules that are off', () => {
+    expect(() => synthesize('results/', 1)).not.toThrow();
+    expect(() => synthesize('measurements/', 1, false)).not.toThrow();
   });
 });
 
@@ -516,6 +560,13 @@ describe('a pipeline that cannot work', () => {
     ['a wait below the runtime', { maxWait: Duration.minutes(5) }, 'maxWait (300 s) is below maxRuntime (3600 s)'],
     ['a wait without spot', { spot: false, maxWait: Duration.hours(2) }, 'maxWait applies to spot capacity only'],
     ['a script that is not there', { entryPoint: 'tain.py' }, "entryPoint 'tain.py' is not in the folder"],
+    ['no window', { window: Duration.seconds(0) }, 'window (0 s) has no rows'],
+    ['part of a second', { window: Duration.millis(1500) }, 'window (1.5 s) must be a whole number of seconds'],
+    [
+      'the window twice',
+      { window: Duration.days(1), hyperparameters: { 'window-seconds': '5' } },
+      'window and the hyperparameter window-seconds are the same setting',
+    ],
     ['a reserved hyperparameter', { hyperparameters: { sagemaker_program: 'x' } }, 'begin with sagemaker_'],
     ['too many hyperparameters', { hyperparameters: tooMany }, 'there are 98 hyperparameters'],
     ['a hyperparameter too long', { hyperparameters: { text: 'x'.repeat(2501) } }, 'hyperparameter text is too long'],

@@ -25,6 +25,7 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -41,6 +42,8 @@ import torch.nn.functional
 STATE_VERSION = 1
 CHECKPOINT_NAME = "checkpoint.pt"
 MAX_INVALID_RATIO = 0.05
+# Folders year/month/day/hour of a file of data capture.
+HOUR_FOLDER = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/[^/]+$")
 EXIT_INTERRUPTED = 143  # 128 + SIGTERM
 # Evaluation in slices of rows bounds the memory.
 EVALUATION_ROWS = 8192
@@ -107,6 +110,7 @@ def settings(arguments):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint-steps", type=count, default=50, help="steps between two checkpoints")
     parser.add_argument("--replay-per-label", type=count, default=80, help="rows a label in the replay buffer of the next run")
+    parser.add_argument("--window-seconds", type=positive, default=None, help="age of the oldest rows to learn, before the newest one")
     parser.add_argument(
         "--replay-share",
         type=ratio,
@@ -279,12 +283,29 @@ def read_truths(folder):
     return truths
 
 
-def read_rows(folder, after, truths):
-    """Returns ids, features, labels as texts and the latest time of the rows after a time; the later of two rows with one id wins."""
+def end_of_hour(file):
+    """Time by which every row of a file of data capture was answered, from its folders year/month/day/hour; None for another file."""
+    match = HOUR_FOLDER.search(file)
+    try:
+        begin = datetime.datetime(*map(int, match.groups()), tzinfo=datetime.timezone.utc) if match else None
+    except ValueError:  # digits that are no date
+        return None
+    return begin.timestamp() + 2 * 3600 if begin else None
+
+
+def read_rows(folder, after, truths, window=None):
+    """Returns ids, features, labels as texts and the latest time of the rows after a time, and inside a window before the newest of them; the
+    later of two rows with one id wins. Files whose folder says that all their rows are older are not opened."""
     found = {}
-    invalid = unlabelled = total = 0
+    invalid = unlabelled = total = skipped = 0
     watermark = after
-    for file in sorted(glob.glob(os.path.join(folder, "**", "*.jsonl"), recursive=True)):
+    files = sorted(glob.glob(os.path.join(folder, "**", "*.jsonl"), recursive=True), reverse=window is not None)
+    for file in files:
+        end = end_of_hour(file)
+        oldest = [time for time in (after, None if watermark is None or window is None else watermark - window) if time is not None]
+        if end is not None and oldest and end <= max(oldest):
+            skipped += 1
+            continue
         with open(file, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line.strip() == "":
@@ -301,15 +322,20 @@ def read_rows(folder, after, truths):
                 if after is not None and at <= after:
                     continue
                 watermark = at if watermark is None else max(watermark, at)
-                found[identity] = (features, label)
-    if total == 0:
+                # With a window the newest files are read first.
+                if window is None or identity not in found or at > found[identity][0]:
+                    found[identity] = (at, features, label)
+    if window is not None and watermark is not None:
+        found = {identity: row for identity, row in found.items() if row[0] >= watermark - window}
+    found = {identity: row[1:] for identity, row in found.items()}
+    if total == 0 and skipped == 0:
         raise TrainingError(f"there are no rows below {folder}; expected are files *.jsonl with id, features and label a line")
     if invalid > MAX_INVALID_RATIO * total:
         raise TrainingError(
             f"{invalid} of {total} rows below {folder} are invalid, which is more than {MAX_INVALID_RATIO:.0%}; "
             "a row has a text id, a list of numbers features, and a label"
         )
-    if unlabelled == total - invalid:
+    if total > 0 and unlabelled == total - invalid:
         raise TrainingError(f"none of the {unlabelled} requests below {folder} has a label in the channel labels; give ground truth with their ids")
     if not found:
         raise TrainingError(f"no row below {folder} is newer than {after}, up to which the model has learned; nothing to do")
@@ -624,7 +650,7 @@ def write_model(folders, model, names, rows, parent, metrics, options, watermark
 def train(options, folders, ranks, interrupted):
     begun = time.monotonic()
     parent = find_parent(folders.parent)
-    found = read_rows(folders.train, parent["watermark"] if parent else None, read_truths(folders.labels))
+    found = read_rows(folders.train, parent["watermark"] if parent else None, read_truths(folders.labels), options.window_seconds)
     fresh, held_out, replay, names, indices = rows_of(found, options, parent)
     if parent:
         options.hidden = parent["hidden"]

@@ -3,7 +3,8 @@
     seconds = overhead + context_tokens * a + generated_tokens * b        with overhead, a, b >= 0
 
 Reads JSON lines below the channel `train`, holds out a fifth of the requests to measure the error, and writes a Triton model
-repository. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables, hyperparameters as
+repository. With `window-seconds` it reads the objects of that time before the newest result only. With an earlier model in the channel `model` it
+goes on from the sums of that model and reads only objects that came later. Follows the conventions of SageMaker's training containers: folders below /opt/ml or in SM_* variables, hyperparameters as
 arguments, checkpoints from which the next attempt resumes, the reason of a failure in <output>/failure. Standard library only.
 """
 
@@ -12,18 +13,23 @@ import itertools
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
+import tarfile
 import zlib
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 FEATURES = 3  # overhead, thousands of context tokens, thousands of generated tokens
 TOKENS_PER_UNIT = 1000.0
 # Objects of one shard can overlap after a crash; they are adjacent in name order.
 DEDUPLICATED_FILES = 4
 MAX_INVALID_RATIO = 0.05
 EXIT_INTERRUPTED = 143  # 128 + SIGTERM
+# Names of the objects of ingestion: positions of records, padded, so that their order is that of time within a folder.
+ORDERED_NAME = re.compile(r"^\d{20,}(\.\d+)?-\d{20,}(\.\d+)?\.jsonl$")
+STATE_FILE = os.path.join("training", "state.json")  # in the archive of a model
 
 
 class TrainingError(Exception):
@@ -113,20 +119,21 @@ def fit(moments, ridge):
 
 
 def parse_row(line):
-    """Returns id, features and target of a result line; None for an invalid line."""
+    """Returns id, features, target and time of a result line, the time None where it has none; None for an invalid line."""
     try:
         row = json.loads(line)
         identity = row["id"]
         numbers = (row["context_tokens"], row["generated_tokens"], row["service_seconds"])
+        at = row.get("answered_at")
     except (ValueError, KeyError, TypeError):
         return None
     if not isinstance(identity, str):
         return None
-    for number in numbers:
+    for number in numbers if at is None else (*numbers, at):
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or number < 0:
             return None
     context, generated, seconds = numbers
-    return identity, [1.0, context / TOKENS_PER_UNIT, generated / TOKENS_PER_UNIT], float(seconds)
+    return identity, [1.0, context / TOKENS_PER_UNIT, generated / TOKENS_PER_UNIT], float(seconds), at
 
 
 def is_held_out(identity, share):
@@ -137,10 +144,15 @@ def is_held_out(identity, share):
 class Progress:
     """Sums learned so far, with the names of the files."""
 
-    def __init__(self, holdout, state=None):
+    def __init__(self, holdout, window, state=None):
         state = state or {}
         self.holdout = holdout
+        self.window = window
         self.files = set(state.get("files", []))
+        self.learned = Learned(state.get("learned"))  # by the earlier model
+        self.since = state.get("since")  # time of the oldest rows to learn
+        self.watermark = state.get("watermark")  # time of the newest row
+        self.old = state.get("old", 0)
         self.train = Moments(state.get("train"))
         self.test = Moments(state.get("test"))
         self.invalid = state.get("invalid", 0)
@@ -151,7 +163,12 @@ class Progress:
         return {
             "version": CHECKPOINT_VERSION,
             "holdout": self.holdout,
+            "window": self.window,
             "files": sorted(self.files),
+            "learned": self.learned.state(),
+            "since": self.since,
+            "watermark": self.watermark,
+            "old": self.old,
             "train": self.train.state(),
             "test": self.test.state(),
             "invalid": self.invalid,
@@ -162,7 +179,8 @@ class Progress:
     def learn(self, name, lines):
         """Adds a whole file, or nothing if interrupted."""
         train, test = Moments(), Moments()
-        invalid = repeated = 0
+        invalid = repeated = old = 0
+        watermark = self.watermark
         known = set(itertools.chain.from_iterable(self.recent))
         seen = []
         for line in lines:
@@ -172,7 +190,12 @@ class Progress:
             if row is None:
                 invalid += 1
                 continue
-            identity, x, y = row
+            identity, x, y, at = row
+            if at is not None and self.since is not None and at < self.since:
+                old += 1
+                continue
+            if at is not None:
+                watermark = at if watermark is None else max(watermark, at)
             if identity in known:
                 repeated += 1
                 continue
@@ -183,24 +206,75 @@ class Progress:
         self.test.merge(test)
         self.invalid += invalid
         self.repeated += repeated
+        self.old += old
+        self.watermark = watermark
         self.recent = (self.recent + [seen])[-DEDUPLICATED_FILES:]
         self.files.add(name)
 
 
-def load_checkpoint(path, holdout):
+class Learned:
+    """Objects that models have learned: the last of each folder where names are in the order of time, else all names."""
+
+    def __init__(self, state=None):
+        state = state or {}
+        self.last = dict(state.get("last", {}))
+        self.others = set(state.get("others", []))
+
+    def state(self):
+        return {"last": self.last, "others": sorted(self.others)}
+
+    def add(self, name):
+        directory, base = os.path.split(name)
+        if ORDERED_NAME.match(base):
+            self.last[directory] = max(base, self.last.get(directory, ""))
+        else:
+            self.others.add(name)
+
+    def has(self, name):
+        directory, base = os.path.split(name)
+        return base <= self.last.get(directory, "") if ORDERED_NAME.match(base) else name in self.others
+
+
+def load_checkpoint(path, holdout, window):
+    """Returns the progress of the last attempt; None where there is none to go on from."""
     try:
         with open(path, encoding="utf-8") as file:
             state = json.load(file)
     except FileNotFoundError:
-        return Progress(holdout)
+        return None
     except ValueError:
         print("the checkpoint is invalid; starting from the beginning")
-        return Progress(holdout)
-    if state.get("version") != CHECKPOINT_VERSION or state.get("holdout") != holdout:
-        print("the checkpoint has another version or holdout; starting from the beginning")
-        return Progress(holdout)
-    progress = Progress(holdout, state)
+        return None
+    if state.get("version") != CHECKPOINT_VERSION or (state.get("holdout"), state.get("window")) != (holdout, window):
+        print("the checkpoint has another version, holdout or window; starting from the beginning")
+        return None
+    progress = Progress(holdout, window, state)
     print(f"resuming after {len(progress.files)} files")
+    return progress
+
+
+def load_parent(channel, holdout, window):
+    """Returns the progress of the earlier model in a channel; an empty one without such a channel."""
+    if channel is None or not os.path.isdir(channel):
+        return Progress(holdout, window)
+    archives = [os.path.join(channel, name) for name in sorted(os.listdir(channel)) if name.endswith(".tar.gz")]
+    try:
+        if archives:
+            with tarfile.open(archives[0]) as archive:
+                state = json.load(archive.extractfile(next(one for one in archive if os.path.normpath(one.name) == STATE_FILE)))
+        else:
+            with open(os.path.join(channel, STATE_FILE), encoding="utf-8") as file:
+                state = json.load(file)
+    except (OSError, ValueError, StopIteration, tarfile.TarError) as error:
+        raise TrainingError(
+            f"the channel model has no {STATE_FILE} of an earlier run of this training; give the artifact of its model, or start without the channel"
+        ) from error
+    if state.get("version") != CHECKPOINT_VERSION or state.get("holdout") != holdout:
+        raise TrainingError(
+            f"the model in the channel model was trained with holdout {state.get('holdout')}, not {holdout}; train it anew without the channel, or give that holdout"
+        )
+    progress = Progress(holdout, window, {**state, "since": None})
+    print(f"going on from {progress.train.rows + progress.test.rows} rows up to {progress.watermark}")
     return progress
 
 
@@ -220,8 +294,53 @@ def channel_files(channel):
     return sorted(found)
 
 
+def newest_row(channel, name):
+    """Returns the time of the newest row of a file; None where no row has one."""
+    with open(os.path.join(channel, name), encoding="utf-8", errors="replace") as file:
+        times = [row[3] for row in map(parse_row, file) if row is not None and row[3] is not None]
+    return max(times, default=None)
+
+
+def by_folder(names):
+    """Returns the names of each folder of objects that are in the order of time."""
+    ordered = [name for name in names if ORDERED_NAME.match(os.path.basename(name))]
+    return [list(group) for _, group in itertools.groupby(ordered, key=os.path.dirname)]
+
+
+def before(channel, names, since):
+    """Returns how many files of a folder end before a time; it opens as many as a search in a sorted list looks at."""
+    low, high = 0, len(names)
+    while low < high:
+        middle = (low + high) // 2
+        newest = newest_row(channel, names[middle])
+        if newest is not None and newest < since:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def files_to_read(channel, progress):
+    """Returns the names of the files that are new, and inside the window."""
+    names = [name for name in channel_files(channel) if not progress.learned.has(name)]
+    if progress.window is None:
+        return names
+    folders = by_folder(names)
+    if progress.since is None:
+        # Names of other forms say nothing about the time of their rows.
+        unordered = set(names).difference(*folders)
+        newest = [newest_row(channel, name) for name in [*(folder[-1] for folder in folders), *sorted(unordered)]]
+        times = [time for time in [progress.watermark, *newest] if time is not None]
+        progress.since = max(times) - progress.window if times else None
+    if progress.since is None:
+        return names
+    outside = {name for folder in folders for name in folder[: before(channel, folder, progress.since)]}
+    return [name for name in names if name not in outside]
+
+
 def read_all(channel, progress, save):
-    pending = [name for name in channel_files(channel) if name not in progress.files]
+    names = files_to_read(channel, progress)
+    pending = [name for name in names if name not in progress.files]
     print(f"{len(pending)} files to read below {channel}")
     for count, name in enumerate(pending, start=1):
         with open(os.path.join(channel, name), encoding="utf-8", errors="replace") as file:
@@ -232,6 +351,8 @@ def read_all(channel, progress, save):
 
 def check(progress, min_rows, channel):
     rows = progress.train.rows + progress.test.rows
+    if rows > 0 and not progress.files:
+        raise TrainingError(f"no result object below {channel} is newer than those that the model in the channel model has learned; nothing to do")
     if rows == 0 and progress.invalid == 0:
         raise TrainingError(
             f"there is no result line in a .jsonl file below {channel}; send requests through the stream first, "
@@ -258,6 +379,8 @@ def evaluate(progress, weights):
         "holdout_rows": test.rows,
         "invalid_lines": progress.invalid,
         "repeated_lines": progress.repeated,
+        "old_lines": progress.old,
+        "watermark": progress.watermark,
         "train_rmse": math.sqrt(train.squared_error(weights) / train.rows),
         "holdout_rmse": rmse,
         "holdout_rmse_of_mean": rmse_of_mean,
@@ -265,8 +388,15 @@ def evaluate(progress, weights):
     }
 
 
-def write_model(directory, weights, metrics):
-    """Writes a Triton model repository: the initial model of this package with the learned weights."""
+def state_of(progress):
+    """State from which the next run goes on."""
+    for name in progress.files:
+        progress.learned.add(name)
+    return {**progress.state(), "files": []}
+
+
+def write_model(directory, weights, metrics, state):
+    """Writes a Triton model repository: the initial model of this package with the learned weights, and what the next run needs."""
     template = os.path.join(os.path.dirname(os.path.abspath(__file__)), "initial-model", "service_time")
     target = os.path.join(directory, "service_time")
     shutil.copytree(template, target, dirs_exist_ok=True)
@@ -277,6 +407,7 @@ def write_model(directory, weights, metrics):
     }
     save_json(os.path.join(target, "1", "weights.json"), learned)
     save_json(os.path.join(directory, "metrics.json"), metrics)
+    save_json(os.path.join(directory, STATE_FILE), state)
 
 
 def parse_arguments(arguments):
@@ -284,6 +415,7 @@ def parse_arguments(arguments):
     parser.add_argument("--holdout", type=float, default=0.2, help="share of the requests held out to measure the error")
     parser.add_argument("--ridge", type=float, default=1e-9, help="penalty on large weights")
     parser.add_argument("--min_rows", "--min-rows", type=int, default=20, help="minimum number of training rows")
+    parser.add_argument("--window-seconds", type=float, default=None, help="age of the oldest rows to learn, before the newest one")
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         print(f"ignoring unknown hyperparameters: {' '.join(unknown)}")
@@ -291,6 +423,8 @@ def parse_arguments(arguments):
         raise TrainingError(f"holdout ({options.holdout}) must lie between 0 and 1")
     if not (math.isfinite(options.ridge) and options.ridge >= 0):
         raise TrainingError(f"ridge ({options.ridge}) must be 0 or more")
+    if options.window_seconds is not None and not options.window_seconds > 0:
+        raise TrainingError(f"window-seconds ({options.window_seconds}) must be above 0")
     return options
 
 
@@ -302,7 +436,9 @@ def run(arguments):
     options = parse_arguments(arguments)
     channel = folder("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train")
     checkpoint = os.path.join(folder("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"), "progress.json")
-    progress = load_checkpoint(checkpoint, options.holdout)
+    progress = load_checkpoint(checkpoint, options.holdout, options.window_seconds)
+    if progress is None:
+        progress = load_parent(os.environ.get("SM_CHANNEL_MODEL"), options.holdout, options.window_seconds)
 
     def save():
         save_json(checkpoint, progress.state())
@@ -317,9 +453,10 @@ def run(arguments):
     check(progress, options.min_rows, channel)
     weights = fit(progress.train, options.ridge)
     metrics = evaluate(progress, weights)
-    write_model(folder("SM_MODEL_DIR", "/opt/ml/model"), weights, metrics)
+    write_model(folder("SM_MODEL_DIR", "/opt/ml/model"), weights, metrics, state_of(progress))
     for name, value in sorted(metrics.items()):
-        print(f"{name}={value:.9g}")
+        if value is not None:
+            print(f"{name}={value:.9g}")
     return 0
 
 
