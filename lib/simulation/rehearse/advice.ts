@@ -402,7 +402,7 @@ function tryAll(
   for (const degrees of inOrderOfTrial(changes)) {
     let low = 0;
     let high = degrees.length - 1;
-    // Where the fleet itself misses the objective, often no degree meets it: the last one tells.
+    // The dearest first: for a fleet that misses its objective, often no degree meets it.
     if (!meetsObjective && misses(degrees[high--]!)) continue;
     while (low <= high) {
       const middle = (low + high) >> 1;
