@@ -9,15 +9,18 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { LocalClock } from '../../lib/emulator/clock';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
-import { PayloadMapping, StreamIngestion } from '../../lib/ingestion';
+import { PayloadMapping, RecordField, StreamIngestion } from '../../lib/ingestion';
 import { CdkCommand } from '../../lib/local/deploy/cdk-command';
 import { PackedAsset } from '../../lib/training';
 import { projectDirectory } from '../architecture/imports';
+import { playStream } from '../bench/stream/stream-load';
 import { startLocalAccount, type LocalAccount } from '../emulator/engine/support/local-account';
 import { eventually } from '../emulator/engine/support/local-aws';
 
 const SPEED = 10;
 const LIMIT_MS = 240_000;
+/** Records that a producer aggregates, of which `npm run bench:stream` plays more. */
+const MANY = { records: 2_000, shards: 2 };
 
 function synthesize(outdir: string): string {
   const app = new App({ outdir });
@@ -53,6 +56,16 @@ function synthesize(outdir: string): string {
   });
   stack.exportValue(mapped.stream.streamName, { name: 'MappedStream' });
   stack.exportValue(mapped.resultsBucket.bucketName, { name: 'MappedResults' });
+  const many = new StreamIngestion(stack, 'Many', {
+    endpoint,
+    shardCount: MANY.shards,
+    concurrency: 16,
+    recordId: RecordField.jsonPath('$.id'),
+    removalPolicy: RemovalPolicy.DESTROY,
+    autoDeleteObjects: true,
+  });
+  stack.exportValue(many.stream.streamName, { name: 'ManyStream' });
+  stack.exportValue(many.resultsBucket.bucketName, { name: 'ManyResults' });
   return app.synth().directory;
 }
 
@@ -180,6 +193,25 @@ describe('any payload on the local engine', () => {
         'requestMapping: the expression failed: Invalid argument type for function join()',
       );
       expect(byKey.get('second')).toMatchObject({ status: null, response: null });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'of aggregated records each part has one outcome, an answer or a dead letter',
+    async () => {
+      const kinesis = new KinesisClient(account.config);
+      const counts = await playStream({
+        kinesis,
+        s3: bucket,
+        streamName: outputs['ManyStream']!,
+        bucketName: outputs['ManyResults']!,
+        ...MANY,
+        signal: AbortSignal.timeout(LIMIT_MS - 10_000),
+      });
+      kinesis.destroy();
+      // One in a thousand is one that no container takes.
+      expect(counts).toEqual({ in: 2_000, answered: 1_998, deadLettered: 2, twice: 0, unknown: 0 });
     },
     LIMIT_MS,
   );

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { aggregateOne, deaggregate, tagValues } from '../../../lambda/stream-consumer/aggregated-record';
+import { aggregate } from '../../bench/stream/aggregate';
 import { rehearsal } from './fakes';
 import { kinesisEvent, sequenceNumber } from './poller-model';
 
@@ -21,17 +22,6 @@ const field = (number: number, bytes: Buffer): Buffer =>
   Buffer.concat([Buffer.from([number * 8 + 2, ...varint(bytes.length)]), bytes]);
 const withChecksum = (message: Buffer): Buffer =>
   Buffer.concat([Buffer.from('f3899ac2', 'hex'), message, createHash('md5').update(message).digest()]);
-
-/** Aggregates records with one entry of the key table for each. */
-const aggregate = (records: readonly { readonly partitionKey: string; readonly data: Buffer }[]): Buffer =>
-  withChecksum(
-    Buffer.concat([
-      ...records.map(({ partitionKey }) => field(1, Buffer.from(partitionKey))),
-      ...records.map(({ data }, index) =>
-        field(3, Buffer.concat([Buffer.from([8, ...varint(index)]), field(3, data)])),
-      ),
-    ]),
-  );
 
 const record = fc.record({
   partitionKey: fc.string({ unit: 'grapheme', minLength: 1 }),
