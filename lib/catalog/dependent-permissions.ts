@@ -280,7 +280,8 @@ const S3_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
 ];
 
 const GREENGRASS_ACTIONS = `${DOCS}/service-authorization/latest/reference/list_awsiotgreengrassv2.html`;
-const IOT_ACTIONS = `${DOCS}/service-authorization/latest/reference/list_awsiot.html`;
+/** Schemas of CloudFormation's types, whose handlers name their permissions: here AWS::GreengrassV2::Deployment. */
+const TYPE_SCHEMAS = 'https://schema.cloudformation.us-east-1.amazonaws.com/CloudformationSchema.zip';
 
 /** Actions on the job of a deployment, and on the devices that it reaches, whose names the caller does not know. */
 const DEPLOYMENT_JOB_ACTIONS = [
@@ -309,9 +310,24 @@ const DEVICE_ROWS: readonly Omit<DependentPermission, 'holder' | 'basis'>[] = [
     source: GREENGRASS_ACTIONS,
   },
   { call: 'greengrass:CancelDeployment', actions: DEPLOYMENT_JOB_ACTIONS, resource: '*', source: GREENGRASS_ACTIONS },
-  { call: 'greengrass:DeleteDeployment', actions: ['iot:DeleteJob'], resource: '*', source: GREENGRASS_ACTIONS },
-  { call: 'iot:CreateRoleAlias', actions: ['iam:PassRole'], resource: '{RoleArn}', source: IOT_ACTIONS },
-  { call: 'iot:CreateTopicRule', actions: ['iam:PassRole'], resource: '{RoleArn}', source: IOT_ACTIONS },
+  {
+    call: 'greengrass:DeleteDeployment',
+    actions: ['iot:DeleteJob', 'iot:DescribeJob'],
+    resource: '*',
+    source: TYPE_SCHEMAS,
+  },
+  {
+    call: 'iot:CreateRoleAlias',
+    actions: ['iam:GetRole', 'iam:PassRole'],
+    resource: '{RoleArn}',
+    source: `${DOCS}/iot/latest/developerguide/authorizing-direct-aws.html`,
+  },
+  {
+    call: 'iot:CreateTopicRule',
+    actions: ['iam:PassRole'],
+    resource: '{RoleArn}',
+    source: `${DOCS}/iot/latest/developerguide/pass-role.html`,
+  },
 ];
 
 /** Permissions of the role that a resource runs with. */

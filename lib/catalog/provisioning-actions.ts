@@ -2,7 +2,7 @@ import { lookup } from '../core/lookup';
 import { SCALING_ROLE_NAME } from './scalable-resource';
 
 /**
- * Actions with which CloudFormation creates and deletes a resource of a type. They are the ones of the resource's own service that no
+ * Actions with which CloudFormation creates, updates and deletes a resource of a type. They are the ones of the resource's own service that no
  * template can do without; properties may need more.
  *
  * Source: the handlers in the schemas of the types, https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html,
@@ -37,7 +37,6 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::EMRServerless::Application': [
     'emr-serverless:CreateApplication',
     'emr-serverless:GetApplication',
-    'emr-serverless:StopApplication',
     'emr-serverless:DeleteApplication',
     'iam:CreateServiceLinkedRole',
   ],
@@ -61,9 +60,15 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::IAM::Policy': ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
   'AWS::IAM::Role': ['iam:CreateRole', 'iam:DeleteRole', 'iam:PassRole'],
   'AWS::IoT::Policy': ['iot:CreatePolicy', 'iot:GetPolicy', 'iot:DeletePolicy'],
-  'AWS::IoT::RoleAlias': ['iot:CreateRoleAlias', 'iot:DescribeRoleAlias', 'iot:DeleteRoleAlias'],
+  'AWS::IoT::RoleAlias': [
+    'iot:CreateRoleAlias',
+    'iot:DescribeRoleAlias',
+    'iot:DeleteRoleAlias',
+    'iam:GetRole',
+    'iam:PassRole',
+  ],
   'AWS::IoT::ThingGroup': ['iot:CreateThingGroup', 'iot:DescribeThingGroup', 'iot:DeleteThingGroup'],
-  'AWS::IoT::TopicRule': ['iot:CreateTopicRule', 'iot:GetTopicRule', 'iot:DeleteTopicRule'],
+  'AWS::IoT::TopicRule': ['iot:CreateTopicRule', 'iot:GetTopicRule', 'iot:DeleteTopicRule', 'iam:PassRole'],
   'AWS::Kinesis::Stream': ['kinesis:CreateStream', 'kinesis:DescribeStreamSummary', 'kinesis:DeleteStream'],
   'AWS::KinesisFirehose::DeliveryStream': [
     'firehose:CreateDeliveryStream',
@@ -92,10 +97,12 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
     'kafka:CreateClusterV2',
     'kafka:DescribeClusterV2',
     'kafka:DeleteCluster',
+    'ec2:CreateTags',
     'ec2:CreateVpcEndpoint',
     'ec2:DeleteVpcEndpoints',
     'ec2:DescribeSecurityGroups',
     'ec2:DescribeSubnets',
+    'ec2:DescribeVpcAttribute',
     'ec2:DescribeVpcEndpoints',
     'ec2:DescribeVpcs',
     'iam:CreateServiceLinkedRole',

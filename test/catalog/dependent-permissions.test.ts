@@ -60,7 +60,9 @@ describe('dependent permissions', () => {
       expect(call).toMatch(/^[a-z0-9-]+:[A-Za-z0-9:.-]+$/);
       expect(new Set(actions).size).toBe(actions.length);
       for (const action of actions) expect(action).toMatch(/^[a-z0-9-]+:[A-Z][A-Za-z0-9]+$/);
-      expect(source).toMatch(/^https:\/\/(docs\.aws\.amazon\.com\/.+\.html|github\.com\/.+\/issues\/\d+)$/);
+      expect(source).toMatch(
+        /^https:\/\/(docs\.aws\.amazon\.com\/.+\.html|schema\.cloudformation\.us-east-1\.amazonaws\.com\/.+|github\.com\/.+\/issues\/\d+)$/,
+      );
       expect(resource).toMatch(/^(\*|\{[A-Z]\w+\}|[a-z0-9-]+:[\w/:.-]+\*?)$/);
       expect(wildcardReason !== undefined).toBe(resource !== '*' && resource.endsWith('*'));
     },
