@@ -3,6 +3,7 @@ import type { Kafka, Producer } from 'kafkajs';
 import { InputError, RetryableError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
 import type { WallClock } from '../support/clock';
+import { kafkaErrorKind } from './kafka-errors';
 import type { PutOutcome } from './request-stream';
 
 /** Message for a topic. */
@@ -36,22 +37,6 @@ export interface RequestTopic {
   arrivals(partitions: readonly number[], from: EpochSeconds, to: EpochSeconds): Promise<readonly TopicArrival[]>;
   close(): Promise<void>;
 }
-
-/**
- * Errors of a broker that has not appended the record and may take it later: a leader that moves, too few replicas in sync.
- * https://kafka.apache.org/protocol#protocol_error_codes
- */
-const NOT_NOW = [
-  'UNKNOWN_TOPIC_OR_PARTITION',
-  'LEADER_NOT_AVAILABLE',
-  'NOT_LEADER_FOR_PARTITION',
-  'NOT_LEADER_OR_FOLLOWER',
-  'NOT_ENOUGH_REPLICAS',
-  'KAFKA_STORAGE_ERROR',
-];
-/** Errors that concern every record. */
-const REFUSALS = ['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'SASL_AUTHENTICATION_FAILED'];
-const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 
 /** Time without a message after which a look at the topic counts as failed. */
 const SILENCE_MS = 30_000;
@@ -188,9 +173,14 @@ export function createRequestTopic(options: {
 
 /** Returns what a failed attempt to send means; throws a refusal that concerns every record. */
 function outcomeOf(error: unknown): PutOutcome {
-  const { type, message } = error as { readonly type?: string; readonly message?: string };
-  if (type !== undefined && NOT_NOW.includes(type)) return { kind: 'throttled' };
-  if (type !== undefined && TOO_LARGE.includes(type)) return { kind: 'too-large', detail: message ?? type };
-  if (type !== undefined && REFUSALS.includes(type)) throw error;
-  return { kind: 'unknown', error };
+  switch (kafkaErrorKind(error)) {
+    case 'not-now':
+      return { kind: 'throttled' };
+    case 'too-large':
+      return { kind: 'too-large', detail: (error as Error).message };
+    case 'refused':
+      throw error;
+    case 'unknown':
+      return { kind: 'unknown', error };
+  }
 }
