@@ -11,26 +11,10 @@ import {
   type FleetAtMaximum,
 } from './decide/requests-in-flight';
 import type { IngestionProps } from './ingestion-props';
-import type { KafkaSource } from './kafka-source';
+import type { KafkaSource, TopicCreation } from './kafka-source';
+import { checkTopic, DEFAULT_TOPIC_RETENTION } from './kafka-topic';
 import { RecordField } from './record-field';
 import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
-
-/** Settings with which a topic is created. */
-export interface TopicCreation {
-  /**
-   * Number of copies of each partition, at most the number of brokers.
-   *
-   * @default 3
-   */
-  readonly replicationFactor?: number;
-
-  /**
-   * Time for which the topic keeps records (`retention.ms`).
-   *
-   * @default Duration.days(7)
-   */
-  readonly retention?: Duration;
-}
 
 /** Topic of requests. */
 export interface KafkaTopic {
@@ -218,8 +202,7 @@ export function kafkaSettings(props: KafkaIngestionProps) {
     memorySize: props.memorySize ?? Size.mebibytes(512),
     minPollers,
     maxPollers: props.maxPollers ?? Math.max(2, minPollers),
-    topicRetention: props.topic.create && (props.topic.create.retention ?? Duration.days(7)),
-    replicationFactor: props.topic.create?.replicationFactor ?? 3,
+    topicRetention: props.topic.create && (props.topic.create.retention ?? DEFAULT_TOPIC_RETENTION),
   };
 }
 
@@ -228,7 +211,6 @@ type KafkaSettings = ReturnType<typeof kafkaSettings>;
 /** End of the year 9999, seconds since 1970. */
 const MAX_TIMESTAMP = 253_402_300_799;
 
-const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const GROUP_ID = /^[A-Za-z0-9._-]{1,200}$/;
 
 /** Returns every setting that AWS refuses or that loses data; limits are those of the Lambda API reference and of Kafka. */
@@ -238,11 +220,9 @@ export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSetti
   const recordAge = secondsOf(settings.maxRecordAge);
   const retention = topicRetention && secondsOf(topicRetention);
   const problems = [
-    ...checkWholeDurations('milliseconds', { 'topic.create.retention': topicRetention }),
+    ...checkTopic({ ...topic, create: topic.create, cluster: source, partitionsProperty: 'topic.partitions' }),
     ...checkWholeDurations('seconds', { maxBatchingWindow, maxRecordAge: settings.maxRecordAge, timeout }),
     ...outsideWhole('startingTimestamp', props.startingTimestamp, 1, MAX_TIMESTAMP),
-    ...outsideWhole('topic.partitions', topic.partitions, 1, 100_000),
-    ...outsideWhole('topic.create.replicationFactor', topic.create?.replicationFactor, 1, 60),
     ...outsideWhole('batchSize', settings.batchSize, 1, 10_000),
     ...outsideWhole('concurrency', settings.concurrency, 1, 1000),
     ...outsideWhole('maxModelFailures', settings.maxModelFailures, 1, 100),
@@ -256,21 +236,10 @@ export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSetti
       : outside('maxBatchingWindow', secondsOf(maxBatchingWindow), 0, 300, ' s')),
     ...checkConsumerProps(props, settings),
   ];
-  if (!Token.isUnresolved(topic.topicName) && !TOPIC_NAME.test(topic.topicName)) {
-    problems.push(
-      `topic.topicName ('${topic.topicName}') is no name of a topic; give 1 to 249 letters, digits, points, underscores and hyphens`,
-    );
-  }
   if (consumerGroupId !== undefined && !Token.isUnresolved(consumerGroupId) && !GROUP_ID.test(consumerGroupId)) {
     problems.push(
       `consumerGroupId ('${consumerGroupId}') has other characters than letters, digits, points, underscores and hyphens, or more than 200; ` +
         'the results have it in their keys',
-    );
-  }
-  if (topic.create !== undefined && !source.canCreateTopics) {
-    problems.push(
-      'topic.create is given, and AWS creates topics on provisioned MSK clusters only; create the topic with a Kafka client (' +
-        `kafka-topics.sh --create --topic ${topic.topicName} --partitions ${topic.partitions}) and leave topic.create out`,
     );
   }
   if (retention !== undefined && recordAge > retention) {

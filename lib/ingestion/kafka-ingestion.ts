@@ -1,8 +1,7 @@
-import { Duration, Fn, Names, Stack } from 'aws-cdk-lib';
+import { Duration, Names, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import * as msk from 'aws-cdk-lib/aws-msk';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
@@ -33,6 +32,7 @@ import {
 } from './kafka-ingestion-props';
 import { clientStatements, connectionText, networkOf } from './kafka-client-function';
 import type { KafkaSource } from './kafka-source';
+import { createTopic, DEFAULT_TOPIC_RETENTION } from './kafka-topic';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
 
 /** Accepts the policy that a schema registry gives the role of the consumer: the schemas of a registry have names that it does not know. */
@@ -53,20 +53,6 @@ function acknowledgeSchemas(role: iam.IRole): void {
     'A record names its schema, one of this registry; the names are not known at synthesis.',
   );
 }
-
-/**
- * Returns settings of a topic as CloudFormation takes them: a JSON object of texts, in base64. CloudFormation's page names the base64 alone; the object is
- * what HashiCorp's provider, whose tests run in AWS, sends to the same API.
- *
- * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-msk-topic.html
- * https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/msk_topic
- */
-function topicConfigs(settings: { readonly [name: string]: number }): string {
-  return Fn.base64(JSON.stringify(Object.fromEntries(Object.entries(settings).map(([k, v]) => [k, String(v)]))));
-}
-
-/** Retention of a topic of which nothing is known: the default of Kafka's `log.retention.hours`. */
-const DEFAULT_TOPIC_RETENTION = Duration.days(7);
 
 /**
  * Kafka topic of requests with the model's responses in S3: each record is sent to the endpoint as it is, records of one key strictly in order, and
@@ -200,13 +186,8 @@ export class KafkaIngestion extends Construct {
       this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION);
 
     if (topic.create !== undefined) {
-      const created = new msk.CfnTopic(this, 'Topic', {
-        clusterArn: source.clusterArn!,
-        topicName: topic.topicName,
-        partitionCount: topic.partitions,
-        replicationFactor: settings.replicationFactor,
-        configs: topicConfigs({ 'retention.ms': settings.topicRetention!.toMilliseconds() }),
-      });
+      const { topicName, partitions, create } = topic;
+      const created = createTopic(this, 'Topic', { cluster: source, topicName, partitions, create });
       this.eventSourceMapping.node.addDependency(created);
     }
   }

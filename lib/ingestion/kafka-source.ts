@@ -1,4 +1,4 @@
-import { Fn, Token } from 'aws-cdk-lib';
+import { type Duration, Fn, Token } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
@@ -139,7 +139,24 @@ export interface SelfManagedKafkaProps {
   readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
-/** Kafka cluster as a source of requests: where it is, and how Lambda connects to it. */
+/** Settings with which a topic is created. */
+export interface TopicCreation {
+  /**
+   * Number of copies of each partition, at most the number of brokers.
+   *
+   * @default 3
+   */
+  readonly replicationFactor?: number;
+
+  /**
+   * Time for which the topic keeps records (`retention.ms`).
+   *
+   * @default Duration.days(7)
+   */
+  readonly retention?: Duration;
+}
+
+/** Kafka cluster as a source of requests, or a target of results: where it is, and how Lambda connects to it. */
 export class KafkaSource {
   /** Amazon MSK cluster that exists, serverless or provisioned. */
   public static msk(props: MskSourceProps): KafkaSource {
