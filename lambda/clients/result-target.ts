@@ -1,14 +1,12 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { RESULT_DETAIL_TYPE, RESULT_EVENT_SOURCE } from '../../lib/ingestion/contract';
-import type { RequestLimits, ResultMessage } from '../../lib/ingestion/decide/result-messages';
+import type { MessageLimits, RequestLimits, ResultMessage } from '../../lib/ingestion/decide/result-messages';
 import { awsClient } from './aws-client';
 
-/** Stream or event bus for results. */
-export interface ResultTarget {
+/** Stream, event bus or topic for results. */
+export interface ResultTarget extends MessageLimits {
   readonly limits: RequestLimits;
-  /** Maximum size of a message, bytes. */
-  readonly maxMessageBytes: number;
   /**
    * Sends messages in one request.
    *
@@ -39,12 +37,14 @@ function failures(
 /**
  * {@link ResultTarget} on a Kinesis stream, with the record's key as partition key. A message has at most 1,000 KiB, which Firehose takes too.
  * https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html,
+ * https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html,
  * https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
  */
 function createStreamTarget(streamArn: string, kinesis = awsClient(KinesisClient)): ResultTarget {
   return {
     limits: { maxMessages: 500, maxBytes: 4 * 1024 * 1024 },
     maxMessageBytes: 1000 * 1024 - 1024,
+    maxKeyLength: 256,
     async send(messages, signal) {
       const command = new PutRecordsCommand({
         StreamARN: streamArn,
@@ -64,6 +64,8 @@ function createBusTarget(eventBusArn: string, eventBridge = awsClient(EventBridg
   return {
     limits: { maxMessages: 10, maxBytes: 250 * 1024 },
     maxMessageBytes: 240 * 1024,
+    // Events have no key of their own.
+    maxKeyLength: 0,
     async send(messages, signal) {
       const command = new PutEventsCommand({
         Entries: messages.map(({ body }) => ({

@@ -33,7 +33,7 @@ export function createHandler({ results, target, sleep, random, logger }: Result
       return [];
     }
     const lines = text.split('\n').filter((line) => line !== '');
-    return lines.map((line) => resultMessage(line, key, target.maxMessageBytes));
+    return lines.map((line) => resultMessage(line, key, target));
   }
 
   async function deliver(messages: readonly ResultMessage[], leftMs: () => number): Promise<void> {

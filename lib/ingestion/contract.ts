@@ -105,12 +105,16 @@ export function parseKafkaConnection(text: string): KafkaConnection {
   });
 }
 
-/** Environment variables of the function that delivers results; one of `streamArn` and `eventBusArn` is set. */
+/** Environment variables of the function that delivers results: with the ARN of a stream or an event bus, or the name and the cluster of a topic. */
 export const RESULT_SINK_ENVIRONMENT = {
   /** Name of the bucket of the results. */
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
-  /** ARN of the stream or the event bus that gets the results. */
+  /** ARN of the stream or the event bus that gets the results; unset for a topic. */
   targetArn: 'TIDEGATE_RESULT_TARGET_ARN',
+  /** Name of the topic that gets the results. */
+  topicName: 'TIDEGATE_TOPIC_NAME',
+  /** Connection to the cluster, a text of `parseKafkaConnection`. */
+  connection: 'TIDEGATE_KAFKA_CONNECTION',
 } as const;
 
 /** Environment variables of the function that changes the number of shards. */

@@ -39,7 +39,7 @@ export function checkTopic({ cluster, topicName, partitions, create, partitionsP
 }
 
 /** Returns the problem of a name that no topic can have. */
-export function checkTopicName(property: string, topicName: string): string[] {
+function checkTopicName(property: string, topicName: string): string[] {
   if (Token.isUnresolved(topicName) || TOPIC_NAME.test(topicName)) return [];
   return [
     `${property} ('${topicName}') is no name of a topic; give 1 to 249 letters, digits, points, underscores and hyphens`,

@@ -1065,6 +1065,18 @@ export const FAULTS: readonly Fault[] = [
           'the functions of %s write to nothing that invokes a function, and invoke none',
         ),
       },
+      {
+        protection: 'results do not go into the topic from which their ingestion takes its requests',
+        removals: cut(
+          'lib/ingestion/result-sink.ts',
+          'if (ingestion === undefined) return [];',
+          'if (ingestion !== null) return [];',
+        ),
+        test: held(
+          'ingestion/result-sink',
+          'a result sink on a topic is refused on the topic from which the ingestion takes its requests, where each result would become a request',
+        ),
+      },
     ],
   },
   {

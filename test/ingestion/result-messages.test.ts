@@ -1,5 +1,5 @@
 import { formatResultLine, RESULT_COLUMNS, type RecordResult } from '../../lib/ingestion/contract';
-import { sinkRequests, resultMessage } from '../../lib/ingestion/decide/result-messages';
+import { resultMessage, resultReference, sinkRequests } from '../../lib/ingestion/decide/result-messages';
 
 const result = (over: Partial<RecordResult> = {}): RecordResult => ({
   id: 'r-1',
@@ -23,7 +23,7 @@ const result = (over: Partial<RecordResult> = {}): RecordResult => ({
 });
 const OBJECT = 'results/requests/shard/17-17.jsonl';
 const parsed = (line: string, maxBytes = 1000) => {
-  const { key, body } = resultMessage(line, OBJECT, maxBytes);
+  const { key, body } = resultMessage(line, OBJECT, { maxMessageBytes: maxBytes, maxKeyLength: 256 });
   return { key, bytes: Buffer.byteLength(body), fields: JSON.parse(body) as Record<string, unknown> };
 };
 
@@ -60,6 +60,25 @@ describe('the message of a result', () => {
     const { fields } = parsed(formatResultLine(result({ mapped: 'x'.repeat(1000), mappingError: null })));
     expect(Object.keys(fields)).toEqual(Object.keys(RESULT_COLUMNS));
     expect(fields).toMatchObject({ mapped: null, mapping_error: null, is_reference: true });
+  });
+});
+
+describe('a smaller message of a result', () => {
+  const message = (over: Partial<RecordResult>) =>
+    resultMessage(formatResultLine(result(over)), OBJECT, { maxMessageBytes: 1e6, maxKeyLength: 256 });
+
+  test('has no texts of the line, then the place alone, and there is none below that', () => {
+    const first = resultReference(message({ response: 'x'.repeat(500), error: 'y'.repeat(500) }))!;
+    expect(first.key).toBe('user-1');
+    expect(JSON.parse(first.body)).toMatchObject({ id: 'r-1', response: null, error: null, is_reference: true });
+    const second = resultReference(first)!;
+    expect(JSON.parse(second.body)).toEqual({ sequence_number: '17', result_object: OBJECT, is_reference: true });
+    expect(resultReference(second)).toBeUndefined();
+  });
+
+  test('is the place where the line has no texts to leave out', () => {
+    const reference = resultReference(message({ response: null }))!;
+    expect(JSON.parse(reference.body)).toEqual({ sequence_number: '17', result_object: OBJECT, is_reference: true });
   });
 });
 

@@ -1,11 +1,25 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { InputError } from '../../lib/core/errors';
-import { ResultSink, type ResultSinkProps, ResultTable, type ResultTableProps } from '../../lib/ingestion';
+import { GpuEndpoint } from '../../lib/inference';
+import {
+  KafkaAuthentication,
+  KafkaIngestion,
+  KafkaSource,
+  ResultSink,
+  type ResultSinkProps,
+  type ResultTopic,
+  ResultTable,
+  type ResultTableProps,
+} from '../../lib/ingestion';
 
+const CLUSTER = 'arn:aws:kafka:us-east-1:123456789012:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7';
 const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/answers';
 
 function inStack<T>(define: (stack: Stack, resultsBucket: s3.IBucket) => T) {
@@ -62,12 +76,144 @@ describe('a result sink', () => {
   });
 
   test.each<[string, (stack: Stack) => Partial<ResultSinkProps>, RegExp]>([
-    ['no target', () => ({}), /neither of stream and eventBus/],
-    ['two targets', (stack) => ({ ...onStream(stack), ...onBus(stack) }), /both of stream and eventBus/],
+    ['no target', () => ({}), /none given of stream, eventBus and topic; give one of them/],
+    [
+      'two targets',
+      (stack) => ({ ...onStream(stack), ...onBus(stack) }),
+      /stream and eventBus given of stream, eventBus and topic; give one of them/,
+    ],
     ['a concurrency of one', (stack) => ({ ...onBus(stack), maxConcurrency: 1 }), /maxConcurrency \(1\)/],
   ])('is refused with %s', (_, props, message) => {
     expect(() => sink(props)).toThrow(InputError);
     expect(() => sink(props)).toThrow(message);
+  });
+});
+
+describe('a result sink on a topic', () => {
+  const networkIn = (stack: Stack) => ({
+    vpc: ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+      vpcId: 'vpc-1',
+      availabilityZones: ['us-east-1a', 'us-east-1b'],
+      privateSubnetIds: ['subnet-1', 'subnet-2'],
+    }),
+    securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
+  });
+  const msk = (stack: Stack) => KafkaSource.msk({ clusterArn: CLUSTER, ...networkIn(stack) });
+  const onTopic = (topic: (stack: Stack) => Partial<ResultTopic>) =>
+    sink((stack) => {
+      const given = topic(stack);
+      return { topic: { topicName: 'answers', ...given, cluster: given.cluster ?? msk(stack) } };
+    });
+  const statementsOf = (template: Template) =>
+    Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
+      ({ Properties }) =>
+        (Properties as { PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown }[] } })
+          .PolicyDocument.Statement,
+    );
+
+  test('of Amazon MSK is a client in the network of the cluster that may write to this topic, and to no other', () => {
+    const { template } = onTopic(() => ({}));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Description: 'Delivers results to a topic',
+      VpcConfig: { SubnetIds: ['subnet-1', 'subnet-2'], SecurityGroupIds: ['sg-1'] },
+      Environment: {
+        Variables: Match.objectLike({
+          TIDEGATE_TOPIC_NAME: 'answers',
+          TIDEGATE_KAFKA_CONNECTION: JSON.stringify({ clusterArn: CLUSTER, mechanism: 'IAM' }),
+        }),
+      },
+    });
+    expect(statementsOf(template).filter(({ Action }) => /kafka/.test(String(Action)))).toEqual([
+      {
+        Sid: 'FindBrokers',
+        Effect: 'Allow',
+        Action: ['kafka:GetBootstrapBrokers', 'kafka-cluster:Connect'],
+        Resource: CLUSTER,
+      },
+      {
+        Sid: 'UseTopic',
+        Effect: 'Allow',
+        Action: ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'],
+        Resource: `${CLUSTER.replace(':cluster/', ':topic/')}/answers`,
+      },
+    ]);
+    expect(JSON.stringify(statementsOf(template))).not.toMatch(/"(kinesis|events|secretsmanager):/);
+  });
+
+  test('of another cluster reads its secrets, with their keys, and has no permission on a cluster', () => {
+    const { template } = onTopic((stack) => {
+      const encryptionKey = new kms.Key(stack, 'Key');
+      return {
+        cluster: KafkaSource.selfManaged({
+          bootstrapServers: ['broker-1.example.com:9096'],
+          authentication: KafkaAuthentication.scramSha512(new secretsmanager.Secret(stack, 'User', { encryptionKey })),
+          ...networkIn(stack),
+        }),
+      };
+    });
+    const actions = statementsOf(template).flatMap(({ Action }) => Action);
+    expect(actions).toEqual(expect.arrayContaining(['secretsmanager:GetSecretValue', 'kms:Decrypt']));
+    expect(actions.filter((action) => action.startsWith('kafka'))).toEqual([]);
+  });
+
+  test('creates the topic first where it is asked to', () => {
+    const { template } = onTopic(() => ({ create: { partitions: 6, retention: Duration.days(1) } }));
+    template.hasResourceProperties('AWS::MSK::Topic', {
+      ClusterArn: CLUSTER,
+      TopicName: 'answers',
+      PartitionCount: 6,
+      ReplicationFactor: 3,
+      Configs: { 'Fn::Base64': '{"retention.ms":"86400000"}' },
+    });
+    template.hasResource('AWS::Lambda::EventSourceMapping', {
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('^SinkTopic')]),
+    });
+  });
+
+  test.each<[string, (stack: Stack) => Partial<ResultTopic>, RegExp]>([
+    ['a name that no topic has', () => ({ topicName: 'a b' }), /topic.topicName \('a b'\) is no name of a topic/],
+    [
+      'a cluster whose network is not known',
+      () => ({ cluster: KafkaSource.msk({ clusterArn: CLUSTER }) }),
+      /topic.cluster has no network: .*give KafkaSource.msk a vpc and securityGroups/,
+    ],
+    ['no partition', () => ({ create: { partitions: 0 } }), /topic.create.partitions \(0\) is out of range/],
+    [
+      'a topic that AWS does not create',
+      (stack) => ({
+        cluster: KafkaSource.msk({ clusterArn: CLUSTER, serverless: true, ...networkIn(stack) }),
+        create: { partitions: 2 },
+      }),
+      /topic.create is given, and AWS creates topics on provisioned MSK clusters only; .*--topic answers --partitions 2/,
+    ],
+  ])('is refused with %s', (_, topic, message) => {
+    expect(() => onTopic(topic)).toThrow(InputError);
+    expect(() => onTopic(topic)).toThrow(message);
+  });
+
+  const chained = (topicName: string, isSameBucket: boolean) => () => {
+    const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
+    const cluster = msk(stack);
+    const { resultsBucket } = new KafkaIngestion(stack, 'Requests', {
+      endpoint: GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main'),
+      source: cluster,
+      topic: { topicName: 'requests', partitions: 2 },
+    });
+    const other = new s3.Bucket(stack, 'Other');
+    new ResultSink(stack, 'Sink', {
+      resultsBucket: isSameBucket ? resultsBucket : other,
+      topic: { cluster, topicName },
+    });
+    return Template.fromStack(stack);
+  };
+
+  test('is refused on the topic from which the ingestion takes its requests, where each result would become a request', () => {
+    expect(chained('requests', true)).toThrow(
+      /Test\/Sink: topic.topicName is 'requests', from which Test\/Requests takes the requests of these results: .*; give another topic/,
+    );
+    expect(chained('answers', true)).not.toThrow();
+    // The results of one model may be the requests of another.
+    expect(chained('requests', false)).not.toThrow();
   });
 });
 

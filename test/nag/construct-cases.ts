@@ -191,6 +191,8 @@ export const CONSTRUCTS: readonly (readonly [name: string, define: (stack: Stack
         }),
         topic: { topicName: 'requests', partitions: 4 },
       });
+      const { resultsBucket, source: cluster } = requests;
+      void new ResultSink(stack, 'OnTopic', { resultsBucket, topic: { cluster, topicName: 'answers' } });
       alarmsIn(stack).watchKafkaIngestion(requests);
     },
   ],

@@ -75,7 +75,7 @@ describe('the bundle', () => {
     const clients = handlers.filter((name) =>
       inputsOf(`handler-${name}`).some(([file]) => file.startsWith('node_modules/kafkajs/')),
     );
-    expect(clients).toEqual(['kafka-redrive']);
+    expect(clients).toEqual(['kafka-redrive', 'result-sink']);
   });
 
   test('of the command line reads little before it knows the command', () => {

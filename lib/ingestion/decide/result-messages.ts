@@ -1,9 +1,9 @@
-import { isObject } from '../../core/parse';
+import { isObject, type Json } from '../../core/parse';
 import { utf8Bytes } from '../../core/utf8';
 
 /** Message of one result for a sink. */
 export interface ResultMessage {
-  /** Partition key on a stream: the key of the record. */
+  /** Partition key on a stream, key on a topic: the key of the record. */
   readonly key: string;
   /** JSON of the result line with `result_object`, the key of the object that has it. */
   readonly body: string;
@@ -15,8 +15,14 @@ export interface RequestLimits {
   readonly maxBytes: number;
 }
 
-/** Maximum length of a partition key of Kinesis, characters (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html). */
-const MAX_KEY_LENGTH = 256;
+/** Limits of one message of a sink. */
+export interface MessageLimits {
+  /** Maximum size of the body, bytes. */
+  readonly maxMessageBytes: number;
+  /** Maximum length of the key, characters. */
+  readonly maxKeyLength: number;
+}
+
 /** Members of a line that can be long. */
 const TEXTS = ['response', 'error', 'mapped', 'mapping_error'];
 /** Key of results whose record has none. */
@@ -26,20 +32,35 @@ const NO_KEY = '-';
  * Returns the message of a result line. Where it is larger than a sink takes, the response is left out, and then everything but its place: the
  * line itself is in `result_object`.
  */
-export function resultMessage(line: string, objectKey: string, maxBytes: number): ResultMessage {
+export function resultMessage(
+  line: string,
+  objectKey: string,
+  { maxMessageBytes, maxKeyLength }: MessageLimits,
+): ResultMessage {
   const parsed: unknown = JSON.parse(line);
   const fields = isObject(parsed) ? parsed : {};
   const given = typeof fields.key === 'string' ? fields.key : '';
-  const key = given === '' ? NO_KEY : given.slice(0, MAX_KEY_LENGTH);
-  const whole = { ...fields, result_object: objectKey };
-  const place = { sequence_number: fields.sequence_number, result_object: objectKey, is_reference: true };
-  const withoutTexts = Object.fromEntries(TEXTS.filter((name) => name in fields).map((name) => [name, null]));
-  const candidates = [whole, { ...whole, ...withoutTexts, is_reference: true }];
-  for (const candidate of candidates) {
-    const body = JSON.stringify(candidate);
-    if (utf8Bytes(body) <= maxBytes) return { key, body };
+  const key = given === '' ? NO_KEY : given.slice(0, maxKeyLength);
+  let message: ResultMessage = { key, body: JSON.stringify({ ...fields, result_object: objectKey }) };
+  while (utf8Bytes(message.body) > maxMessageBytes) {
+    const smaller = resultReference(message);
+    if (smaller === undefined) return message;
+    message = smaller;
   }
-  return { key, body: JSON.stringify(place) };
+  return message;
+}
+
+/** Returns a smaller message of the same result: without the texts of the line, then its place alone; undefined where there is none. */
+export function resultReference({ key, body }: ResultMessage): ResultMessage | undefined {
+  const fields = JSON.parse(body) as Json;
+  const withoutTexts = Object.fromEntries(TEXTS.filter((name) => name in fields).map((name) => [name, null]));
+  const { sequence_number, result_object } = fields;
+  const candidates = [
+    { ...fields, ...withoutTexts, is_reference: true },
+    { sequence_number, result_object, is_reference: true },
+  ].map((candidate) => JSON.stringify(candidate));
+  const smaller = candidates.find((candidate) => utf8Bytes(candidate) < utf8Bytes(body));
+  return smaller === undefined ? undefined : { key, body: smaller };
 }
 
 /** Divides messages into requests within the limits, in their order. */

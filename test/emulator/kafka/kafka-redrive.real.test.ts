@@ -14,7 +14,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { createRequestTopic } from '../../../lambda/clients/request-topic';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../../lib/emulator/credentials';
 import { GpuEndpoint } from '../../../lib/inference';
-import { KafkaIngestion, KafkaSource } from '../../../lib/ingestion';
+import { KafkaIngestion, KafkaSource, ResultSink } from '../../../lib/ingestion';
 import { parseResultLine, type RecordResult } from '../../../lib/ingestion/contract';
 import { REDRIVE_TAG, type RedriveReport } from '../../../lib/ingestion/decide/redrive';
 import { runTidegate } from '../../support/command-line';
@@ -26,9 +26,10 @@ import { MISSING_KAFKA } from './local-kafka';
 
 const LIMIT_MS = 240_000;
 const TOPIC = 'requests';
+const ANSWERS = 'answers';
 const CLUSTER = `arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/chat/00000000-0000-4000-8000-000000000000-1`;
 
-/** A stack with an ingestion of a topic, as the CDK synthesizes it. */
+/** A stack with an ingestion of a topic whose results go to another one, as the CDK synthesizes it. */
 function ingestionTemplate(): object {
   const stack = new Stack(new App(), 'Chat', {
     env: { account: LOCAL_ACCOUNT, region: LOCAL_REGION },
@@ -39,21 +40,34 @@ function ingestionTemplate(): object {
     availabilityZones: ['us-east-1a', 'us-east-1b'],
     privateSubnetIds: ['subnet-1', 'subnet-2'],
   });
-  new KafkaIngestion(stack, 'Requests', {
+  const cluster = KafkaSource.msk({
+    clusterArn: CLUSTER,
+    vpc,
+    securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
+  });
+  const { resultsBucket } = new KafkaIngestion(stack, 'Requests', {
     endpoint: GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main'),
-    source: KafkaSource.msk({
-      clusterArn: CLUSTER,
-      vpc,
-      securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
-    }),
+    source: cluster,
     topic: { topicName: TOPIC, partitions: 3, create: {} },
     consumerGroupId: 'chat',
     maxRecordAge: Duration.minutes(30),
     // Time of the account, of which a minute is a second here.
     timeout: Duration.minutes(1),
   });
+  new ResultSink(stack, 'Answers', {
+    resultsBucket,
+    topic: { cluster, topicName: ANSWERS, create: { partitions: 2 } },
+    maxConcurrency: 2,
+  });
   return Template.fromStack(stack).toJSON();
 }
+
+/** Handlers of the stack by the first word of what their functions do. */
+const HANDLERS: { readonly [word: string]: string } = {
+  Sends: 'kafka-consumer',
+  Puts: 'kafka-redrive',
+  Delivers: 'result-sink',
+};
 
 describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
   let account: KafkaAccount;
@@ -68,7 +82,7 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
       (template as { Resources: { [id: string]: Resource } }).Resources,
     )) {
       if (Type !== 'AWS::Lambda::Function') continue;
-      const name = Properties.Description.startsWith('Sends') ? 'kafka-consumer' : 'kafka-redrive';
+      const name = HANDLERS[Properties.Description.split(' ')[0]!]!;
       const code = fs.readFileSync(path.join(PROJECT, 'assets', name, 'index.js'), 'utf8');
       await account.s3.send(
         new PutObjectCommand({ Bucket, Key: Properties.Code.S3Key, Body: zipOf('index.js', code) }),
@@ -134,6 +148,30 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
     await producer.send({ topic: TOPIC, messages });
     await producer.disconnect();
   };
+  /** Messages of the topic of results, by the record and its redrive. */
+  const answers = async (until: number): Promise<Map<string, Answer>> => {
+    const found = new Map<string, Answer>();
+    const consumer = (await account.kafka()).consumer({ groupId: 'reader' });
+    await consumer.connect();
+    try {
+      await consumer.subscribe({ topics: [ANSWERS], fromBeginning: true });
+      await consumer.run({
+        eachMessage: ({ message: { key, value } }) => {
+          const line = JSON.parse(value!.toString()) as Answer['line'];
+          found.set(`${line.id} ${line.sequence_number}`, { key: key!.toString(), line });
+          return Promise.resolve();
+        },
+      });
+      await eventually(
+        () => Promise.resolve(found.size),
+        (size) => size >= until,
+        LIMIT_MS,
+      );
+      return found;
+    } finally {
+      await consumer.disconnect();
+    }
+  };
   const requestId = (body: Buffer): string => (JSON.parse(body.toString()) as { id: string }).id;
 
   test(
@@ -177,6 +215,14 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
       expect(await answered()).toEqual(all);
       expect(await account.engine.deniedCalls()).toEqual([]);
 
+      // Every line of the results is in the other topic, with its key, though a message may come twice.
+      const lines = await results();
+      const sent = await answers(lines.length);
+      expect([...sent.keys()].sort()).toEqual(lines.map(({ id, position }) => `${id} ${position}`).sort());
+      for (const { position, id, key, response, error } of lines)
+        expect(sent.get(`${id} ${position}`)).toMatchObject({ key, line: { id, key, response, error } });
+      expect(await account.engine.deniedCalls()).toEqual([]);
+
       // What a look at the topic finds of it: the names, beside the headers of the producer.
       const topic = createRequestTopic({
         topicName: TOPIC,
@@ -196,6 +242,11 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
     3 * LIMIT_MS,
   );
 });
+
+interface Answer {
+  readonly key: string;
+  readonly line: { readonly id: string; readonly sequence_number: string; readonly [name: string]: unknown };
+}
 
 interface Resource {
   readonly Type: string;

@@ -136,6 +136,7 @@ export const HANDLER_FORMS: readonly Form[] = [
         results: { get: () => Promise.resolve(String(text)) },
         target: {
           maxMessageBytes: 250_000,
+          maxKeyLength: 256,
           limits,
           send: (messages: readonly unknown[]) => {
             sent.push(...messages);

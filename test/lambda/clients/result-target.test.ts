@@ -57,8 +57,8 @@ test('what a stream or a bus does not take is returned in its order, with the re
 });
 
 test.each([
-  [STREAM, { maxMessages: 500, maxBytes: 4_194_304 }, 1_022_976],
-  [BUS, { maxMessages: 10, maxBytes: 256_000 }, 245_760],
-])('requests to %s stay within the limits of the service', (arn, limits, maxMessageBytes) => {
-  expect(createResultTarget(arn)).toMatchObject({ limits, maxMessageBytes });
+  [STREAM, { maxMessages: 500, maxBytes: 4_194_304 }, 1_022_976, 256],
+  [BUS, { maxMessages: 10, maxBytes: 256_000 }, 245_760, 0],
+])('requests to %s stay within the limits of the service', (arn, limits, maxMessageBytes, maxKeyLength) => {
+  expect(createResultTarget(arn)).toMatchObject({ limits, maxMessageBytes, maxKeyLength });
 });

@@ -31,6 +31,7 @@ function sink(
   const target: ResultTarget = {
     limits: { maxMessages: 4, maxBytes: 10_000 },
     maxMessageBytes: 1_000,
+    maxKeyLength: 256,
     async send(messages) {
       requests.push(messages.length);
       const failed = messages.filter((message) => {
