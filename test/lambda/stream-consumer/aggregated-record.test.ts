@@ -80,6 +80,77 @@ describe('an aggregated record', () => {
     expect(deaggregate(withChecksum(message))).toBeUndefined();
   });
 
+  test.each([0, 1, 127, 128, 129, 16_383, 16_384, 300_000])(
+    'of one part of %i bytes is as Protocol Buffers write it',
+    (size) => {
+      const data = Buffer.alloc(size, 7);
+      const tagged = Buffer.concat([field(1, Buffer.from('n')), field(2, Buffer.from('v'))]);
+      const part = Buffer.concat([Buffer.from([8, 0]), field(3, data), field(4, tagged)]);
+      const message = Buffer.concat([field(1, Buffer.from('k')), field(3, part)]);
+      const whole = aggregateOne({ partitionKey: 'k', data }, { name: 'n', value: 'v' });
+      expect(whole.equals(withChecksum(message))).toBe(true);
+      expect(deaggregate(whole)).toEqual([{ partitionKey: 'k', data }]);
+      expect(tagValues(whole, 'n')).toEqual(['v']);
+    },
+  );
+
+  test('may have fields that nobody knows: numbers of up to ten bytes, four or eight fixed ones, texts', () => {
+    const longest = Buffer.from([5 * 8, ...Array<number>(9).fill(0x80), 1]);
+    const unknown = [
+      longest,
+      Buffer.from([6 * 8 + 1, 1, 2, 3, 4, 5, 6, 7, 8]),
+      Buffer.from([7 * 8 + 5, 1, 2, 3, 4]),
+      field(9, Buffer.from('text')),
+    ];
+    for (const one of [...unknown, Buffer.concat(unknown)]) {
+      const part = Buffer.concat([one, Buffer.from([8, 0]), one, field(3, Buffer.from('d')), one]);
+      const message = Buffer.concat([one, field(1, Buffer.from('k')), one, field(3, part), one]);
+      expect(deaggregate(withChecksum(message))).toEqual([{ partitionKey: 'k', data: Buffer.from('d') }]);
+    }
+  });
+
+  test('of more than a hundred keys gives each record its own', () => {
+    const records = Array.from({ length: 300 }, (_, index) => ({
+      partitionKey: `key-${index}`,
+      data: Buffer.from(String(index)),
+    }));
+    expect(deaggregate(aggregate(records))).toEqual(records);
+  });
+
+  test.each<[string, Buffer]>([
+    ['a number of eleven bytes', Buffer.from([5 * 8, ...Array<number>(10).fill(0x80), 1])],
+    ['a fixed field that is cut off', Buffer.from([6 * 8 + 1, 1, 2, 3, 4, 5, 6, 7])],
+    ['a text that is cut off', Buffer.from([9 * 8 + 2, 3, 1, 2])],
+    ['a group', Buffer.from([6 * 8 + 3])],
+  ])('with %s behind its records is an ordinary payload without tags', (_, behind) => {
+    const tag = Buffer.concat([field(1, Buffer.from('n')), field(2, Buffer.from('v'))]);
+    const part = Buffer.concat([Buffer.from([8, 0]), field(3, Buffer.from('d')), field(4, tag)]);
+    const good = Buffer.concat([field(1, Buffer.from('k')), field(3, part)]);
+    expect(tagValues(withChecksum(good), 'n')).toEqual(['v']);
+    expect(tagValues(withChecksum(Buffer.concat([good, behind])), 'n')).toEqual([]);
+    expect(deaggregate(withChecksum(Buffer.concat([good, behind])))).toBeUndefined();
+  });
+
+  test('whose index of a key is a text, or whose data are a number, is an ordinary payload', () => {
+    const key = field(1, Buffer.from('k'));
+    for (const part of [
+      Buffer.concat([field(1, Buffer.from([0])), field(3, Buffer.from('d'))]),
+      Buffer.from([8, 0, 3 * 8, 1]),
+    ])
+      expect(deaggregate(withChecksum(Buffer.concat([key, field(3, part)])))).toBeUndefined();
+    // A number in place of the table of keys, and of a record, is no part.
+    const record = field(3, Buffer.concat([Buffer.from([8, 0]), field(3, Buffer.from('d'))]));
+    const whole = Buffer.concat([Buffer.from([8, 1, 24, 1]), key, record]);
+    expect(deaggregate(withChecksum(whole))).toEqual([{ partitionKey: 'k', data: Buffer.from('d') }]);
+  });
+
+  test('without a message, or a byte less, is an ordinary payload', () => {
+    const empty = withChecksum(Buffer.alloc(0));
+    expect(deaggregate(empty)).toBeUndefined();
+    expect(deaggregate(empty.subarray(0, -1))).toBeUndefined();
+    expect(tagValues(empty, 'n')).toEqual([]);
+  });
+
   test.each(['', 'text', '\u00f3\u0089\u009a\u00c2'])("'%s' is an ordinary payload", (text) => {
     expect(deaggregate(Buffer.from(text, 'latin1'))).toBeUndefined();
   });
