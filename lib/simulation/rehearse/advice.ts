@@ -29,8 +29,8 @@ interface Change {
   readonly title: string;
   readonly reason: string;
   readonly blueprint: FleetBlueprint;
-  /** True for another target of one policy. */
-  readonly isTarget?: boolean;
+  /** Changes of one setting by degrees, from the one that costs least and misses most on; absent for a change by itself. */
+  readonly scale?: string;
 }
 
 /** A change with its rehearsal. */
@@ -207,7 +207,7 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
   const missesObjective = rehearsal.sloPercent < rehearsal.settings.sloPercent;
   for (const policy of plan.policies) {
     if (policy.kind !== 'target-tracking') continue;
-    const factors = missesObjective ? [0.9, 0.8, 0.7, 0.6, 0.45] : [1.1, 1.25, 1.4, 1.7, 2];
+    const factors = missesObjective ? [0.9, 0.8, 0.7, 0.6, 0.45] : [2, 1.7, 1.4, 1.25, 1.1];
     for (const factor of factors) {
       const targetValue = round(policy.targetValue * factor, 2);
       if (tracksConcurrency(policy) && targetValue > slotsPerInstance) continue;
@@ -217,7 +217,7 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
           ? 'a lower target keeps more slots free for requests that arrive while instances start'
           : 'the fleet keeps more slots free than its traffic needs',
         blueprint: withPolicy(blueprint, { ...policy, targetValue }),
-        isTarget: true,
+        scale: `target of ${policy.policyName}`,
       });
     }
   }
@@ -287,6 +287,7 @@ function loadInsteadOfAnswers(blueprint: FleetBlueprint): Change[] {
         title: `let ${policy.policyName} follow ${load.name} at ${targetValue} in place of ${first.metricName}`,
         reason: `${first.metricName} ${first.why}`,
         blueprint: withPolicy(blueprint, { ...policy, metric: load.metric, targetValue }),
+        scale: `load of ${policy.policyName}`,
       };
     });
   });
@@ -357,8 +358,8 @@ function bestChange(changes: readonly Change[], base: Rehearsal, rehearseAgain: 
 }
 
 /**
- * Rehearses the changes. A run ends as soon as nothing it may still bring could be recommended, so the changes that bring most are tried
- * first. The outcome is that of rehearsing all of them to their ends.
+ * Rehearses the changes. A run ends as soon as nothing it may still bring could be recommended. Of the degrees of one setting, the
+ * cheapest that meets the objective is found by halves: a fleet of a lower target costs more and misses less.
  */
 function tryAll(
   changes: readonly Change[],
@@ -382,26 +383,47 @@ function tryAll(
     (nearest === undefined ||
       slo > nearest.result.sloPercent ||
       (slo === nearest.result.sloPercent && place < nearest.place));
-  for (const { change, place } of inOrderOfTrial(changes, meetsObjective)) {
+  /** Rehearses a change; returns whether it misses the objective, as far as its run has come. */
+  const misses = ({ change, place }: Placed): boolean => {
+    let slo = 100;
     const result = rehearseAgain(change.blueprint, ({ missed, leastUsd }) => {
-      const slo = sloPercent(base.requests.arrived, missed);
+      slo = sloPercent(base.requests.arrived, missed);
       return (slo >= objective && isCheaper(roundedUsd(leastUsd), place)) || isNearer(slo, place);
     });
-    if (result === undefined) continue;
+    if (result === undefined) return slo < objective;
     const tried = { change, place, result };
-    if (result.sloPercent >= objective) {
-      if (isCheaper(result.cost.usd, place)) cheapest = tried;
-    } else if (isNearer(result.sloPercent, place)) nearest = tried;
+    if (result.sloPercent < objective) {
+      if (isNearer(result.sloPercent, place)) nearest = tried;
+      return true;
+    }
+    if (isCheaper(result.cost.usd, place)) cheapest = tried;
+    return false;
+  };
+  for (const degrees of inOrderOfTrial(changes)) {
+    let low = 0;
+    let high = degrees.length - 1;
+    // The dearest first: for a fleet that misses its objective, often no degree meets it.
+    if (!meetsObjective && misses(degrees[high--]!)) continue;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      if (misses(degrees[middle]!)) low = middle + 1;
+      else high = middle - 1;
+    }
   }
   return { ...(cheapest !== undefined && { cheapest }), ...(nearest !== undefined && { nearest }) };
 }
 
-/** For a fleet that misses its objective, changes of its limits come first, then targets from the lowest on. */
-function inOrderOfTrial(changes: readonly Change[], meetsObjective: boolean): { change: Change; place: number }[] {
-  const placed = changes.map((change, place) => ({ change, place }));
-  if (meetsObjective) return placed;
-  const targets = placed.filter(({ change }) => change.isTarget === true);
-  return [...placed.filter(({ change }) => change.isTarget !== true), ...targets.reverse()];
+/** A change with its place among the changes. */
+type Placed = Omit<Tried, 'result'>;
+
+/** Changes by themselves, then the degrees of each setting. */
+function inOrderOfTrial(changes: readonly Change[]): readonly (readonly Placed[])[] {
+  const scales = new Map<string | number, Placed[]>();
+  for (const [place, change] of changes.entries()) {
+    const key = change.scale ?? place;
+    scales.set(key, [...(scales.get(key) ?? []), { change, place }]);
+  }
+  return [...scales.values()].sort((a, b) => Number(a.length > 1) - Number(b.length > 1));
 }
 
 function tracksConcurrency({ metric }: TargetTrackingPolicy): boolean {

@@ -112,13 +112,15 @@ export function rehearsalText(rehearsal: Rehearsal): string {
     ],
     [
       'latency',
-      `p50 ${numberText(latency.p50, 2)} s, p95 ${numberText(latency.p95, 2)} s, p99 ${numberText(latency.p99, 2)} s`,
+      requests.completed === 0
+        ? 'no request was completed'
+        : `p50 ${numberText(latency.p50, 2)} s, p95 ${numberText(latency.p95, 2)} s, p99 ${numberText(latency.p99, 2)} s`,
     ],
     ['drops', `${numberText(drops)} (${percentText(requests.arrived === 0 ? 0 : (100 * drops) / requests.arrived)})`],
     ...retryRows(rehearsal),
     [
       'instances',
-      `mean ${numberText(capacity.meanInstances, 2)}, ${capacity.leastInstances} to ${capacity.peakInstances}, ${numberText(capacity.utilisationPercent, 1)} % of the slots in use; ${byType}`,
+      `mean ${numberText(capacity.meanInstances, 2)}, ${capacity.leastInstances} to ${capacity.peakInstances}, ${numberText(capacity.utilisationPercent, 1)} % of the slots in use${byType === '' ? '' : `; ${byType}`}`,
     ],
     [
       'cost',

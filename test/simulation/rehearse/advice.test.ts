@@ -56,3 +56,49 @@ test.each([
   expect(advice).toEqual(expected);
   expect(ended > 0).toBe(endsEarly);
 });
+
+describe('the targets of a policy', () => {
+  const objective = 98;
+  const traffic = bursts(7, 3);
+  const options = { ...OPTIONS, sloPercent: objective };
+
+  /** Rehearses what is advised, and every target that was a candidate; returns how many the advice rehearsed. */
+  function tryTargets(blueprint: FleetBlueprint): { advised: ReturnType<typeof advise>; tried: number[] } {
+    const tried: number[] = [];
+    const advised = advise(blueprint, rehearse(blueprint, traffic, options), (changed) => {
+      const [policy] = changed.plan.policies;
+      if (
+        changed.plan.maxCapacity === blueprint.plan.maxCapacity &&
+        changed.plan.minCapacity === blueprint.plan.minCapacity
+      )
+        tried.push((policy as { readonly targetValue: number }).targetValue);
+      return rehearse(changed, traffic, options);
+    });
+    return { advised, tried };
+  }
+
+  const withTarget = (targetValue: number, blueprint = withLimits(1, 10)): FleetBlueprint => ({
+    ...blueprint,
+    plan: {
+      ...blueprint.plan,
+      policies: blueprint.plan.policies.map((policy) =>
+        policy.kind === 'target-tracking' ? { ...policy, targetValue } : policy,
+      ),
+    },
+  });
+
+  test('are searched by halves, and the cheapest that keeps the objective is advised', () => {
+    const { advised, tried } = tryTargets(withTarget(1));
+    const inFull = [1.1, 1.25, 1.4, 1.7, 2].map((targetValue) => ({
+      targetValue,
+      ...rehearse(withTarget(targetValue), traffic, options),
+    }));
+    const kept = inFull.filter(({ sloPercent }) => sloPercent >= objective).sort((a, b) => a.cost.usd - b.cost.usd);
+    expect(advised.at(-1)?.title).toContain(`to ${kept[0]!.targetValue} (`);
+    expect(advised.at(-1)?.effect).toEqual({
+      sloPercent: kept[0]!.sloPercent,
+      usdPerMonth: kept[0]!.cost.usdPerMonth,
+    });
+    expect(tried.length).toBeLessThan(inFull.length);
+  });
+});

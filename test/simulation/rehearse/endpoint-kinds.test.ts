@@ -1,4 +1,4 @@
-import { advise, crossedThresholds, parseThreshold, rehearse } from '../../../lib/simulation/rehearse';
+import { advise, crossedThresholds, parseThreshold, rehearsalText, rehearse } from '../../../lib/simulation/rehearse';
 import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
 import type { Workload } from '../../../lib/simulation/traffic';
 import { chatTemplate, type ChatTemplate } from '../blueprint/chat-template';
@@ -163,6 +163,8 @@ describe('a fleet that answers nothing', () => {
     expect(rehearsal.notes).toContain(
       '0 of 3 requests were answered by the end; 3 were not, and those that had waited longer than the objective are not served well',
     );
+    expect(rehearsalText(rehearsal)).toMatch(/latency +no request was completed\n/);
+    expect(rehearsalText(rehearsal)).toMatch(/instances +mean 0.00, 0 to 0, 0.0 % of the slots in use\n/);
     expect(crossedThresholds(rehearsal, [parseThreshold('slo<99'), parseThreshold('wait-max>60')])).toHaveLength(2);
     const advice = advise(asleep(), rehearsal, (changed) => rehearse(changed, traffic, { service: TEN_SECONDS }));
     expect(advice[0]!.title).toBe(
