@@ -1,11 +1,12 @@
 """The endpoint and the stream in the cloud, with time-outs that let a device without a network go on at once."""
 
 import json
-import time
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from backoff import Backoff
 
 # Limits of a PutRecords call (API reference): 500 records and 5 MiB, with the partition keys.
 MAX_RECORDS = 500
@@ -18,26 +19,6 @@ class Offline(Exception):
 
 class Refused(Exception):
     """The cloud answered that this request cannot be served; asking again changes nothing."""
-
-
-class Backoff:
-    """Times of the next attempts after failures: twice as late each time, up to a minute."""
-
-    def __init__(self, clock=time.monotonic, first=0.5, longest=60.0):
-        self.clock, self.first, self.longest = clock, first, longest
-        self.failures = 0
-        self.until = 0.0
-
-    def is_open(self):
-        return self.clock() >= self.until
-
-    def failed(self):
-        self.failures += 1
-        self.until = self.clock() + min(self.longest, self.first * 2 ** min(self.failures - 1, 16))
-
-    def succeeded(self):
-        self.failures = 0
-        self.until = 0.0
 
 
 def client(service, region, seconds):
@@ -60,6 +41,7 @@ class Endpoint:
 
         if not self.backoff.is_open():
             raise Offline("the endpoint did not answer lately")
+        began = self.backoff.clock()
         body = {
             "id": identity,
             "inputs": [{"name": "features", "shape": [1, len(features)], "datatype": "FP32", "data": [float(one) for one in features]}],
@@ -79,10 +61,10 @@ class Endpoint:
             # Above all a missing permission or endpoint, or a model that refuses the input: it is the answer to this request.
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500 and not throttled(error):
                 raise Refused(str(error)) from error
-            self.backoff.failed()
+            self.backoff.failed(began)
             raise Offline(str(error)) from error
         except (BotoCoreError, OSError, ValueError) as error:
-            self.backoff.failed()
+            self.backoff.failed(began)
             raise Offline(str(error)) from error
         self.backoff.succeeded()
         try:

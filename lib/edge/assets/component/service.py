@@ -8,7 +8,8 @@ import threading
 import time
 import uuid
 
-from cloud import Backoff, MAX_CALL_BYTES, MAX_RECORDS, Offline, Refused
+from backoff import Backoff
+from cloud import MAX_CALL_BYTES, MAX_RECORDS, Offline, Refused
 from store import StoreFull
 
 # Requests that are answered and committed together.
@@ -290,10 +291,11 @@ class Service:
             batch = self.store.batch(MAX_RECORDS, MAX_CALL_BYTES)
         if not batch:
             return False
+        began = self.stream_backoff.clock()
         try:
             landed = self.stream.put(batch)
         except Offline as error:
-            self.stream_backoff.failed()
+            self.stream_backoff.failed(began)
             if self.stream_backoff.failures == 1:
                 log(f"offline: results wait on the disk ({error})")
             return False
@@ -301,7 +303,7 @@ class Service:
             with self.lock:
                 self.store.forwarded(landed)
         if len(landed) < len(batch):  # the stream is throttled
-            self.stream_backoff.failed()
+            self.stream_backoff.failed(began)
             return False
         if self.stream_backoff.failures > 0:
             log("online again")
