@@ -2,11 +2,11 @@ import { lookup } from '../core/lookup';
 import { SCALING_ROLE_NAME } from './scalable-resource';
 
 /**
- * Actions with which CloudFormation creates, updates and deletes a resource of a type. They are the ones of the resource's own service that no
- * template can do without; properties may need more.
+ * Actions with which CloudFormation creates, updates and deletes a resource of a type. They are the ones that no template can do without;
+ * properties may need more.
  *
  * Source: the handlers in the schemas of the types, https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html,
- * and the operations of the services where a type has no public schema.
+ * with which a test compares them, and the operations of the services where a type has no handlers there.
  */
 const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::ApplicationAutoScaling::ScalableTarget': [
@@ -17,13 +17,18 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   ],
   'AWS::ApplicationAutoScaling::ScalingPolicy': [
     'application-autoscaling:PutScalingPolicy',
+    'application-autoscaling:DescribeScalingPolicies',
     'application-autoscaling:DeleteScalingPolicy',
     'cloudwatch:PutMetricAlarm',
     'cloudwatch:DeleteAlarms',
   ],
-  'AWS::CloudWatch::Alarm': ['cloudwatch:PutMetricAlarm', 'cloudwatch:DeleteAlarms'],
-  'AWS::CloudWatch::CompositeAlarm': ['cloudwatch:PutCompositeAlarm', 'cloudwatch:DeleteAlarms'],
-  'AWS::CloudWatch::Dashboard': ['cloudwatch:PutDashboard', 'cloudwatch:DeleteDashboards'],
+  'AWS::CloudWatch::Alarm': ['cloudwatch:PutMetricAlarm', 'cloudwatch:DescribeAlarms', 'cloudwatch:DeleteAlarms'],
+  'AWS::CloudWatch::CompositeAlarm': [
+    'cloudwatch:PutCompositeAlarm',
+    'cloudwatch:DescribeAlarms',
+    'cloudwatch:DeleteAlarms',
+  ],
+  'AWS::CloudWatch::Dashboard': ['cloudwatch:PutDashboard', 'cloudwatch:GetDashboard', 'cloudwatch:DeleteDashboards'],
   'AWS::DynamoDB::Table': ['dynamodb:CreateTable', 'dynamodb:DescribeTable', 'dynamodb:DeleteTable'],
   'AWS::EC2::SecurityGroup': [
     'ec2:CreateSecurityGroup',
@@ -32,8 +37,16 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
     'ec2:RevokeSecurityGroupEgress',
     'ec2:DeleteSecurityGroup',
   ],
-  'AWS::EC2::SecurityGroupEgress': ['ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress'],
-  'AWS::EC2::SecurityGroupIngress': ['ec2:AuthorizeSecurityGroupIngress', 'ec2:RevokeSecurityGroupIngress'],
+  'AWS::EC2::SecurityGroupEgress': [
+    'ec2:AuthorizeSecurityGroupEgress',
+    'ec2:DescribeSecurityGroupRules',
+    'ec2:RevokeSecurityGroupEgress',
+  ],
+  'AWS::EC2::SecurityGroupIngress': [
+    'ec2:AuthorizeSecurityGroupIngress',
+    'ec2:DescribeSecurityGroupRules',
+    'ec2:RevokeSecurityGroupIngress',
+  ],
   'AWS::EMRServerless::Application': [
     'emr-serverless:CreateApplication',
     'emr-serverless:GetApplication',
@@ -41,7 +54,13 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
     'iam:CreateServiceLinkedRole',
   ],
   'AWS::Events::EventBus': ['events:CreateEventBus', 'events:DescribeEventBus', 'events:DeleteEventBus'],
-  'AWS::Events::Rule': ['events:PutRule', 'events:PutTargets', 'events:RemoveTargets', 'events:DeleteRule'],
+  'AWS::Events::Rule': [
+    'events:PutRule',
+    'events:DescribeRule',
+    'events:PutTargets',
+    'events:RemoveTargets',
+    'events:DeleteRule',
+  ],
   'AWS::Glue::Database': ['glue:CreateDatabase', 'glue:GetDatabase', 'glue:DeleteDatabase'],
   'AWS::Glue::Registry': ['glue:CreateRegistry', 'glue:GetRegistry', 'glue:DeleteRegistry'],
   'AWS::Glue::Table': ['glue:CreateTable', 'glue:GetTable', 'glue:DeleteTable'],
@@ -58,7 +77,7 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   ],
   'AWS::IAM::ManagedPolicy': ['iam:CreatePolicy', 'iam:DeletePolicy'],
   'AWS::IAM::Policy': ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
-  'AWS::IAM::Role': ['iam:CreateRole', 'iam:DeleteRole', 'iam:PassRole'],
+  'AWS::IAM::Role': ['iam:CreateRole', 'iam:GetRole', 'iam:DeleteRole', 'iam:PassRole'],
   'AWS::IoT::Policy': ['iot:CreatePolicy', 'iot:GetPolicy', 'iot:DeletePolicy'],
   'AWS::IoT::RoleAlias': [
     'iot:CreateRoleAlias',
@@ -79,10 +98,19 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::KMS::Alias': ['kms:CreateAlias', 'kms:DeleteAlias'],
   'AWS::KMS::Key': ['kms:CreateKey', 'kms:ScheduleKeyDeletion'],
   'AWS::Lambda::EventInvokeConfig': ['lambda:PutFunctionEventInvokeConfig', 'lambda:DeleteFunctionEventInvokeConfig'],
-  'AWS::Lambda::EventSourceMapping': ['lambda:CreateEventSourceMapping', 'lambda:DeleteEventSourceMapping'],
-  'AWS::Lambda::Function': ['lambda:CreateFunction', 'lambda:DeleteFunction', 's3:GetObject'],
+  'AWS::Lambda::EventSourceMapping': [
+    'lambda:CreateEventSourceMapping',
+    'lambda:GetEventSourceMapping',
+    'lambda:DeleteEventSourceMapping',
+  ],
+  'AWS::Lambda::Function': ['lambda:CreateFunction', 'lambda:GetFunction', 'lambda:DeleteFunction', 's3:GetObject'],
   'AWS::Lambda::Permission': ['lambda:AddPermission', 'lambda:RemovePermission'],
-  'AWS::Logs::LogGroup': ['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:DeleteLogGroup'],
+  'AWS::Logs::LogGroup': [
+    'logs:CreateLogGroup',
+    'logs:DescribeLogGroups',
+    'logs:PutRetentionPolicy',
+    'logs:DeleteLogGroup',
+  ],
   'AWS::Logs::LogStream': ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:DeleteLogStream'],
   'AWS::MSK::Cluster': [
     'kafka:CreateCluster',
@@ -110,7 +138,7 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   'AWS::MSK::Topic': ['kafka:CreateTopic', 'kafka:DescribeTopic', 'kafka:DeleteTopic'],
   'AWS::Pipes::Pipe': ['pipes:CreatePipe', 'pipes:DescribePipe', 'pipes:DeletePipe', 'iam:PassRole'],
   'AWS::S3::Bucket': ['s3:CreateBucket', 's3:DeleteBucket'],
-  'AWS::S3::BucketPolicy': ['s3:PutBucketPolicy', 's3:DeleteBucketPolicy'],
+  'AWS::S3::BucketPolicy': ['s3:PutBucketPolicy', 's3:GetBucketPolicy', 's3:DeleteBucketPolicy'],
   'AWS::SageMaker::Endpoint': [
     'sagemaker:CreateEndpoint',
     'sagemaker:DescribeEndpoint',
@@ -138,16 +166,22 @@ const ACTIONS: { readonly [resourceType: string]: readonly string[] } = lookup({
   ],
   'AWS::SageMaker::ModelPackageGroup': [
     'sagemaker:CreateModelPackageGroup',
+    'sagemaker:GetModelPackageGroupPolicy',
     'sagemaker:DescribeModelPackageGroup',
     'sagemaker:DeleteModelPackageGroup',
   ],
   'AWS::SNS::Subscription': ['sns:Subscribe', 'sns:Unsubscribe'],
-  'AWS::SNS::Topic': ['sns:CreateTopic', 'sns:DeleteTopic'],
+  'AWS::SNS::Topic': ['sns:CreateTopic', 'sns:GetTopicAttributes', 'sns:DeleteTopic'],
   'AWS::SNS::TopicPolicy': ['sns:SetTopicAttributes'],
-  'AWS::SQS::Queue': ['sqs:CreateQueue', 'sqs:DeleteQueue'],
+  'AWS::SQS::Queue': ['sqs:CreateQueue', 'sqs:GetQueueAttributes', 'sqs:DeleteQueue'],
   'AWS::SQS::QueuePolicy': ['sqs:SetQueueAttributes'],
   'AWS::SSM::Parameter': ['ssm:PutParameter', 'ssm:DeleteParameter'],
-  'AWS::StepFunctions::StateMachine': ['states:CreateStateMachine', 'states:DeleteStateMachine', 'iam:PassRole'],
+  'AWS::StepFunctions::StateMachine': [
+    'states:CreateStateMachine',
+    'states:DescribeStateMachine',
+    'states:DeleteStateMachine',
+    'iam:PassRole',
+  ],
 });
 
 /** Types that call no service, and those whose provider the template itself brings along. */
