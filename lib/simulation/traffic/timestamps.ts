@@ -81,6 +81,14 @@ const DOTTED = /^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\S.*))?$/;
 /** Month/day/year with AM or PM, as spreadsheets of the United States write it. */
 const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),?\s+(\d{1,2})(:\d{2}(?::\d{2})?)\s*([AP])M$/i;
 
+/** Numbers of day, month and year, whose order the text does not tell. */
+const UNKNOWN_ORDER = /^\d{1,2}([/-])\d{1,2}\1\d{4}\b/;
+
+/** True for a date in numbers with its year last, whose order of day and month is not known. */
+export function hasUnknownOrder(text: string): boolean {
+  return UNKNOWN_ORDER.test(text);
+}
+
 /** Day/month name/year, as web servers write it. */
 const NAMED = /^(\d{1,2})[/ -]([A-Za-z]{3})[/ -](\d{4})[: ](.*)$/;
 
@@ -208,6 +216,13 @@ export class TimestampColumn {
     const late = value === undefined || this.relative ? undefined : lateProblem(value, text);
     if (late !== undefined) throw traceError(this.name, line, late);
     if (value !== undefined && Number.isFinite(value) && value >= 0) return value;
+    if (hasUnknownOrder(text)) {
+      throw traceError(
+        this.name,
+        line,
+        `the timestamp is ${shownValue(text)}, which does not tell day from month; write it like 2026-01-31 12:00:00`,
+      );
+    }
     const like = this.kind === 'number' ? 'a number of at least 0 like those before' : 'like 2023-11-16 18:15:46.68';
     throw traceError(
       this.name,

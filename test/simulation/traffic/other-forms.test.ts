@@ -160,6 +160,48 @@ describe('tables of other tools', () => {
     });
   });
 
+  test.each<[string, string, string, (index: number) => string]>([
+    ['a column of another name', 'minute', 'minute,requests', (index) => `2026-01-31 13:0${index},4`],
+    [
+      'a column beside others',
+      'key_as_string',
+      'doc_count;key_as_string',
+      (index) => `4;2026-01-31T13:0${index}:00.000Z`,
+    ],
+    ['numbers since 1970', 'x', 'x,requests', (index) => `${Date.UTC(2026, 0, 31, 13, index)},4`],
+  ])('the time is found by its values: %s', async (_what, column, header, row) => {
+    const workload = await read(rows(9, row, header));
+    expect(workload).toMatchObject({
+      requestCount: 36,
+      startsAt: Date.UTC(2026, 0, 31, 13) / 1e3,
+      durationSeconds: 540,
+    });
+    expect(workload.notes).toContain(`column "${column}" is taken for the time`);
+  });
+
+  test('requests with tokens have their time found by its values, too', async () => {
+    const text = rows(9, (index) => `31.01.2026 13:0${index},90,4`, 'when,prompt_tokens,completion_tokens');
+    const workload = await read(text);
+    expect(workload).toMatchObject({
+      requestCount: 9,
+      durationSeconds: 480,
+      startsAt: Date.UTC(2026, 0, 31, 13) / 1e3,
+    });
+    expect([...workload.requests()][0]).toEqual({ atSeconds: 0, contextTokens: 90, generatedTokens: 4 });
+  });
+
+  test.each<[string, string, (index: number) => string]>([
+    ['with counts', 'Date,Time,requests', (index) => `2026-01-31,13:0${index}:00,4`],
+    ['the time first', 'time;date;count', (index) => `"13:0${index}";"31.01.2026";4`],
+    ['a date beside a whole moment', 'date,time,requests', (index) => `2026-01-31,2026-01-31T13:0${index}:00Z,4`],
+  ])('a moment in two columns is put together: %s', async (_what, header, row) => {
+    expect(await read(rows(9, row, header))).toMatchObject({
+      requestCount: 36,
+      startsAt: Date.UTC(2026, 0, 31, 13) / 1e3,
+      durationSeconds: 540,
+    });
+  });
+
   test('the rates of a load generator are those of all its parts together', async () => {
     const header = 'Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,Total Request Count';
     const text = rows(
@@ -190,6 +232,18 @@ describe('what is no trace is named, with the way out', () => {
       /looks like an answer of Prometheus.*jq/,
     ],
     ['a browser', '{"log":{"version":"1.2","entries":[]}}', /looks like an HTTP archive/],
+    [
+      'dates that do not tell day from month',
+      'minute,requests\n01/02/2026 13:00,4',
+      /^trace:2: the timestamp is "01\/02\/2026 13:00", which does not tell day from month; write it like 2026-01-31/,
+    ],
+    [
+      'several columns of moments',
+      'opened,closed,code\n2026-01-31 13:00:00,2026-01-31 13:00:01,200',
+      /^trace:2: "opened", "closed" all hold moments; call the column with the arrivals "timestamp"/,
+    ],
+    ['two columns of a moment without rows', 'date,time,requests', /^trace:1: the header has no rows below it/],
+    ['no moment at all', 'minute,requests\nfirst,4', /^trace:1: the first line, "minute,requests", is not the header/],
     ['k6', 'metric_name,timestamp,metric_value,check', /looks like the CSV of k6/],
   ])('%s', async (_what, text, message) => {
     await expect(read(text)).rejects.toThrow(message);
