@@ -45,7 +45,7 @@ function timestamps(settings: TraceSettings, column: string): TimestampColumn {
 }
 
 /** One request per row. */
-export class RequestTable implements TraceReader {
+export class RequestReader implements TraceReader {
   private readonly rows: RequestRows;
   private readonly relative: RelativeRows;
   private readonly times: TimestampColumn;
@@ -125,7 +125,7 @@ class EvenSteps {
 }
 
 /** A table with a time column and others of unknown names: its first row decides between counts per step and a request per row. */
-export class AnyTable implements TraceReader {
+export class AnyReader implements TraceReader {
   private reader: TraceReader | undefined;
   private steps: EvenSteps | undefined;
   private readonly times: TimestampColumn;
@@ -176,19 +176,19 @@ export class AnyTable implements TraceReader {
         );
       }
       const columns = { time, context: -1, generated: -1, value, valueKind: 'count' } as const;
-      return new MetricTable(settings, header, columns, delimiter, [
+      return new MetricReader(settings, header, columns, delimiter, [
         `column ${shownValue(header[value])} is taken for the requests of a step; a column called "duration" or the like is not: leave it out`,
       ]);
     }
     this.steps = new EvenSteps();
-    return new RequestTable(settings, header, { time }, delimiter, [
+    return new RequestReader(settings, header, { time }, delimiter, [
       `each row is taken for one request; of its ${header.length} columns only ${shownValue(header[time])} is read`,
     ]);
   }
 }
 
 /** One count per row, for steps of a known length. */
-export class CountTable implements TraceReader {
+export class CountReader implements TraceReader {
   private readonly counts = new StepCounts();
 
   public constructor(
@@ -213,7 +213,7 @@ export class CountTable implements TraceReader {
 }
 
 /** A timestamp and a count or rate per row, as in exports of CloudWatch, Grafana and load generators. */
-export class MetricTable implements TraceReader {
+export class MetricReader implements TraceReader {
   private readonly points: MetricPoint[] = [];
   private readonly times: TimestampColumn;
   /** Columns that name a part of the traffic, in files with several rows for each moment. */

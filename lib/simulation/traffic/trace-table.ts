@@ -1,7 +1,7 @@
 import { ClientWindows, isClientWindow } from './client-windows';
 import { foreignForm } from './foreign-forms';
 import type { TraceSettings } from './request-rows';
-import { AnyTable, CountTable, MetricTable, RequestTable, rowCells } from './table-readers';
+import { AnyReader, CountReader, MetricReader, RequestReader, rowCells } from './table-readers';
 import { hasUnknownOrder, parseDateTime } from './timestamps';
 import { epochUnit } from './time-unit';
 import { isCount, traceColumns, type TraceColumns } from './trace-columns';
@@ -67,7 +67,7 @@ function readerOf({ header: cells, columns, line, settings, stepSeconds, delimit
           'give one row for each request, or only the time and the counts',
       );
     }
-    return new RequestTable(settings, cells, { time, context, generated }, delimiter);
+    return new RequestReader(settings, cells, { time, context, generated }, delimiter);
   }
   if (context >= 0 || generated >= 0) {
     const missing = time < 0 ? 'a timestamp' : context < 0 ? 'context tokens' : 'generated tokens';
@@ -77,8 +77,8 @@ function readerOf({ header: cells, columns, line, settings, stepSeconds, delimit
       `the header ${shownValue(cells.join(delimiter))} has no column for ${missing}; ${ACCEPTED_TRACES}`,
     );
   }
-  if (time >= 0 && cells.length === 1) return new RequestTable(settings, cells, { time }, delimiter);
-  if (time >= 0 && value >= 0) return new MetricTable(settings, cells, columns, delimiter);
+  if (time >= 0 && cells.length === 1) return new RequestReader(settings, cells, { time }, delimiter);
+  if (time >= 0 && value >= 0) return new MetricReader(settings, cells, columns, delimiter);
   if (cells.length === 1 && isCount(cells[0]!)) {
     if (stepSeconds === undefined) {
       throw traceError(
@@ -87,9 +87,9 @@ function readerOf({ header: cells, columns, line, settings, stepSeconds, delimit
         'the length of a step is missing; write a line such as "# step_seconds=60" above the header',
       );
     }
-    return new CountTable(settings, cells[0]!, stepSeconds);
+    return new CountReader(settings, cells[0]!, stepSeconds);
   }
-  if (time >= 0) return new AnyTable(settings, cells, time, delimiter);
+  if (time >= 0) return new AnyReader(settings, cells, time, delimiter);
   throw traceError(
     name,
     line,
@@ -114,8 +114,8 @@ function readerWithoutHeader(row: string, line: number, settings: TraceSettings,
   const names = cells.map((_cell, index) => (index === 0 ? 'timestamp' : `column ${index + 1}`));
   const reader =
     cells.length === 1
-      ? new RequestTable(settings, names, { time: 0 }, delimiter)
-      : new AnyTable(settings, names, 0, delimiter);
+      ? new RequestReader(settings, names, { time: 0 }, delimiter)
+      : new AnyReader(settings, names, 0, delimiter);
   reader.take(row, line);
   return reader;
 }
