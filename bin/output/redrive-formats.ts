@@ -22,6 +22,7 @@ export function redriveText({ stack, ingestion, report }: Redriven, colours: Col
     ...reasonsOf(skipped).map(([reason, number]) => `${count(number)}  skipped: ${SKIP_REASONS[reason]}`),
     ...(named.length === 0 ? [] : ['']),
     ...named.map(({ object, reason, detail }) => `${reason}: ${object}${detail === undefined ? '' : ` (${detail})`}`),
+    ...elsewhere(report),
     '',
     left === 0 ? conclusion(report) : colours.yellow(`${left} records are left`),
   ];
@@ -42,11 +43,22 @@ export function redriveMarkdown({ stack, ingestion, report }: Redriven): string 
   ];
   const objects = named.map(({ object, reason, detail = '' }) => `- ${markdownText(`${reason}: ${object} ${detail}`)}`);
   const title = `### tidegate redrive: ${markdownText(`${stack}, ${ingestion}, ${streamName}`)}`;
-  return `${[title, '', markdownTable(['', 'records', 'reason'], rows), '', ...objects].join('\n')}\n`;
+  return `${[title, '', markdownTable(['', 'records', 'reason'], rows), '', ...objects, ...elsewhere(report).map(markdownText)].join('\n')}\n`;
 }
 
-function conclusion({ dryRun, found, redriven }: RedriveReport): string {
-  if (found === 0) return 'nothing was set aside';
+/** Returns what the redrive cannot bring back, as its destination does not have the records. */
+function elsewhere({ failuresWithoutRecords: destination }: RedriveReport): readonly string[] {
+  if (destination === undefined) return [];
+  return [
+    '',
+    `failed batches went to ${destination}, which has their topic, partition and offsets, but not the records: while the topic keeps the records, read them ` +
+      'there and send them again; a failureDestination that is a bucket or a Kafka topic has them for the next redrive',
+  ];
+}
+
+function conclusion({ dryRun, found, redriven, failuresWithoutRecords }: RedriveReport): string {
+  if (found === 0)
+    return failuresWithoutRecords === undefined ? 'nothing was set aside' : 'no dead letter was set aside';
   if (dryRun) return redriven === 0 ? 'nothing is left to do' : 'nothing was changed; leave --dry-run out to redrive';
   return 'every record is in the stream again, or has its answer';
 }

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { Kafka, Producer } from 'kafkajs';
-import { InputError, RetryableError } from '../../lib/core/errors';
+import { InputError } from '../../lib/core/errors';
 import type { EpochSeconds } from '../../lib/core/time';
 import type { WallClock } from '../support/clock';
 import { kafkaErrorKind } from './kafka-errors';
 import type { PutOutcome } from './request-stream';
+import { readTopic, withAdmin } from './topic-reader';
 
 /** Message for a topic. */
 export interface KafkaMessage {
@@ -38,9 +38,6 @@ export interface RequestTopic {
   close(): Promise<void>;
 }
 
-/** Time without a message after which a look at the topic counts as failed. */
-const SILENCE_MS = 30_000;
-
 /** {@link RequestTopic} of a cluster. */
 export function createRequestTopic(options: {
   readonly topicName: string;
@@ -60,20 +57,10 @@ export function createRequestTopic(options: {
       return made;
     }));
 
-  async function withAdmin<T>(use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
-    const admin = (await kafka()).admin();
-    await admin.connect();
-    try {
-      return await use(admin);
-    } finally {
-      await admin.disconnect();
-    }
-  }
-
   return {
     topicName: topic,
-    partitions: () =>
-      withAdmin(async (admin) => {
+    partitions: async () =>
+      withAdmin(await kafka(), async (admin) => {
         const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
         const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
         if (count === 0) throw new InputError(`the cluster has no topic '${topic}'`);
@@ -104,64 +91,31 @@ export function createRequestTopic(options: {
     },
     async arrivals(partitions, from, to) {
       const wanted = new Set(partitions);
-      const [starts, ends] = await withAdmin((admin) =>
+      const client = await kafka();
+      const [starts, ends] = await withAdmin(client, (admin) =>
         Promise.all([
           admin.fetchTopicOffsetsByTimestamp(topic, Math.floor(from * 1000)),
           admin.fetchTopicOffsets(topic),
         ]),
       );
-      const open = new Map<number, { readonly start: string; readonly end: bigint }>();
-      for (const { partition, offset } of starts) {
-        const end = BigInt(ends.find((one) => one.partition === partition)?.high ?? '0');
-        if (wanted.has(partition) && BigInt(offset) >= 0n && BigInt(offset) < end)
-          open.set(partition, { start: offset, end });
-      }
-      if (open.size === 0) return [];
-      const others = ends.map(({ partition }) => partition).filter((partition) => !open.has(partition));
       const found: TopicArrival[] = [];
-      const consumer = (await kafka()).consumer({
-        groupId: `${groupPrefix}${randomUUID()}`,
-        allowAutoTopicCreation: false,
-        maxBytesPerPartition: 10 * 1024 * 1024,
-        retry: { retries: 5 },
+      await readTopic(client, {
+        topic,
+        groupPrefix,
+        partitions: ends.map(({ partition }) => partition),
+        spans: starts
+          .filter(({ partition, offset }) => wanted.has(partition) && BigInt(offset) >= 0n)
+          .map(({ partition, offset }) => ({
+            partition,
+            start: BigInt(offset),
+            end: BigInt(ends.find((one) => one.partition === partition)?.high ?? '0'),
+          })),
+        onMessages: (partition, messages) => {
+          const inTime = messages.filter(({ timestamp }) => Number(timestamp) / 1000 <= to);
+          found.push(...inTime.map(({ offset, headers = {} }) => ({ partition, offset, headers })));
+          return inTime.length === messages.length;
+        },
       });
-      let silence: NodeJS.Timeout | undefined;
-      try {
-        await consumer.connect();
-        await consumer.subscribe({ topics: [topic], fromBeginning: true });
-        await new Promise<void>((resolve, reject) => {
-          const timer = (silence = setTimeout(
-            () => reject(new RetryableError(`no record of ${topic} could be read`)),
-            SILENCE_MS,
-          ));
-          consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-          consumer
-            .run({
-              autoCommit: false,
-              eachBatch: ({ batch }) => {
-                const { partition, messages } = batch;
-                const place = open.get(partition);
-                if (place === undefined) return Promise.resolve();
-                timer.refresh();
-                for (const { offset, headers = {}, timestamp } of messages)
-                  if (Number(timestamp) / 1000 <= to) found.push({ partition, offset, headers });
-                const isBeyond = messages.some(({ timestamp }) => Number(timestamp) / 1000 > to);
-                if (isBeyond || BigInt(batch.lastOffset()) + 1n >= place.end) {
-                  open.delete(partition);
-                  consumer.pause([{ topic, partitions: [partition] }]);
-                }
-                if (open.size === 0) resolve();
-                return Promise.resolve();
-              },
-            })
-            .catch(reject);
-          if (others.length > 0) consumer.pause([{ topic, partitions: others }]);
-          for (const [partition, { start }] of open) consumer.seek({ topic, partition, offset: start });
-        });
-      } finally {
-        clearTimeout(silence);
-        await consumer.disconnect();
-      }
       return found;
     },
     async close() {

@@ -3,35 +3,37 @@ import { connectCluster } from '../clients/kafka-cluster';
 import { createObjectStore } from '../clients/object-store';
 import { createRequestTopic } from '../clients/request-topic';
 import { createRequestSigner } from '../clients/signed-request';
-import { createRedriver } from '../redrive/handler';
+import { createRedriver, type Redriver } from '../redrive/handler';
 import { systemClock } from '../support/clock';
 import { optionalEnv, requiredEnv, requiredNumberEnv } from '../support/env';
 import { logger } from '../support/logger';
 import { systemSleep } from '../support/sleep';
+import { failuresAt } from './failures';
 import { topicTarget } from './topic-target';
 
 const consumerGroupId = requiredEnv(names.consumerGroupId);
 const connection = parseKafkaConnection(requiredEnv(names.connection));
 const signer = createRequestSigner(requiredEnv('AWS_REGION'), optionalEnv('AWS_ENDPOINT_URL'));
-const topic = createRequestTopic({
-  topicName: requiredEnv(names.topicName),
-  groupPrefix: `${consumerGroupId}-redrive-`,
-  connect: () => connectCluster(connection, signer),
-  clock: systemClock,
-});
-const redrive = createRedriver({
-  target: topicTarget({ topic, consumerGroupId, consumerName: requiredEnv(names.consumerName) }),
+const topicName = requiredEnv(names.topicName);
+const groupPrefix = `${consumerGroupId}-redrive-`;
+const connect = () => connectCluster(connection, signer);
+const topic = createRequestTopic({ topicName, groupPrefix, connect, clock: systemClock });
+/** Returns where failed batches are, anew for each invocation: a topic gets more of them. */
+const failures = () => failuresAt(optionalEnv(names.failureDestination), { topicName, groupPrefix, connect });
+const consumerName = requiredEnv(names.consumerName);
+const dependencies = {
   store: createObjectStore(requiredEnv(names.resultsBucketName)),
   clock: systemClock,
   sleep: systemSleep,
   random: Math.random,
   logger,
   retentionSeconds: requiredNumberEnv(names.retentionSeconds),
-});
+};
 
-export const handler: typeof redrive = async (event, context) => {
+export const handler: Redriver = async (event, context) => {
   try {
-    return await redrive(event, context);
+    const target = topicTarget({ topic, consumerGroupId, consumerName, ...failures() });
+    return await createRedriver({ ...dependencies, target })(event, context);
   } finally {
     // Connections do not outlive the pause of an execution environment.
     await topic.close();

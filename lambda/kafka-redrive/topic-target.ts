@@ -16,14 +16,20 @@ export function topicTarget(options: {
   readonly consumerGroupId: string;
   /** Name of the consumer function, which failed batches name. */
   readonly consumerName: string;
+  /** Place of the failed batches. @default - the bucket of the results */
+  readonly failures?: RedriveTarget['failures'];
+  /** Destination of failed batches that does not have their records. @default - the redrive reads them */
+  readonly failuresWithoutRecords?: string;
 }): RedriveTarget {
-  const { topic, consumerGroupId, consumerName } = options;
+  const { topic, consumerGroupId, consumerName, failures, failuresWithoutRecords } = options;
   const { topicName } = topic;
   const isPartition = (name: string): boolean =>
     name.startsWith(`${topicName}-`) && /^\d+$/.test(name.slice(topicName.length + 1));
   const partitionOf = (shardId: string): number => Number(shardId.slice(topicName.length + 1));
   return {
     streamName: consumerGroupId,
+    ...(failures !== undefined && { failures }),
+    ...(failuresWithoutRecords !== undefined && { failuresWithoutRecords }),
     async shards() {
       return Array.from({ length: await topic.partitions() }, (_, partition) => `${topicName}-${partition}`);
     },

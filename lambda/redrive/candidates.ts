@@ -42,11 +42,12 @@ export async function* candidates(
   signal?: AbortSignal,
 ): AsyncGenerator<SetAside> {
   const letters = deadLettersOfStream(target.streamName);
-  const mappings = await foldersBelow(store, FAILED_BATCHES_PREFIX, signal);
+  const { failures = store } = target;
+  const mappings = await foldersBelow(failures, FAILED_BATCHES_PREFIX, signal);
   const folders = mappings.map((mapping) => `${FAILED_BATCHES_PREFIX}${mapping}/`);
   const shards = new Set([...(await foldersBelow(store, letters, signal)), ...(await target.shards())]);
   for (const folder of folders)
-    for (const shard of await foldersBelow(store, folder, signal)) if (target.isShard(shard)) shards.add(shard);
+    for (const shard of await foldersBelow(failures, folder, signal)) if (target.isShard(shard)) shards.add(shard);
   for (const shardId of [...shards].sort()) {
     if (from !== undefined && shardId < from.shardId) continue;
     const start = from !== undefined && shardId === from.shardId ? from : { letter: '', batch: '', records: 0 };
@@ -116,7 +117,7 @@ async function* batchesOfShard(
   const keys: string[] = [];
   for (const folder of folders) {
     const { prefix, mayHold } = target.failedBatches(folder, shardId);
-    for await (const key of keysBelow(store, prefix, '', signal)) if (mayHold(key)) keys.push(key);
+    for await (const key of keysBelow(target.failures ?? store, prefix, '', signal)) if (mayHold(key)) keys.push(key);
   }
   const nameOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
   const byName = (one: string, other: string): number =>
@@ -143,7 +144,7 @@ async function readBatch(
   source: string,
   signal?: AbortSignal,
 ): Promise<Entry[]> {
-  const text = await store.get(source, signal);
+  const text = await (target.failures ?? store).get(source, signal);
   // Deleted since it was listed.
   if (text === undefined) return [];
   let failed: FailedRecords | undefined;
@@ -173,7 +174,7 @@ async function readBatch(
 
 /** Yields the keys below a prefix after a key, in order. */
 async function* keysBelow(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'keysAfter'>,
   prefix: string,
   after: string,
   signal?: AbortSignal,
@@ -187,7 +188,11 @@ async function* keysBelow(
 }
 
 /** Returns the names of the folders right below a prefix, in order. */
-async function foldersBelow(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<readonly string[]> {
+async function foldersBelow(
+  store: Pick<ObjectStore, 'keysAfter'>,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
   const folders: string[] = [];
   for (let after = prefix; ;) {
     const [key] = await store.keysAfter(prefix, after, signal);

@@ -290,7 +290,16 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
     await work(chunk);
     const next: RedriveCursor | undefined =
       isAtEnd || place === undefined ? undefined : { ...place, heldKeys: [...held].slice(0, MAX_HELD_KEYS) };
-    const report = { streamName, dryRun, ...counts, skipped, named, ...(next !== undefined && { next }) };
+    const { failuresWithoutRecords } = target;
+    const report = {
+      streamName,
+      dryRun,
+      ...counts,
+      skipped,
+      named,
+      ...(failuresWithoutRecords !== undefined && { failuresWithoutRecords }),
+      ...(next !== undefined && { next }),
+    };
     logger.info('redrive', { ...report, named: named.length });
     return report;
   };

@@ -1,5 +1,6 @@
 import type { EpochSeconds } from '../../lib/core/time';
 import type { KafkaEventRecord } from '../../lib/ingestion/contract';
+import type { ObjectStore } from '../clients/object-store';
 import type { PutOutcome } from '../clients/request-stream';
 import type { Batch } from '../stream-consumer/batch';
 
@@ -36,6 +37,10 @@ export interface Arrived {
 export interface RedriveTarget {
   /** Name of the stream, or the consumer group of a topic: the results have it in their keys. */
   readonly streamName: string;
+  /** Place of the failed batches. @default - the bucket of the results */
+  readonly failures?: Pick<ObjectStore, 'get' | 'keysAfter'>;
+  /** Destination of failed batches that does not have their records. @default - the redrive reads them */
+  readonly failuresWithoutRecords?: string;
   /** Returns shards or partitions that may have failed batches, beside those that name a folder. */
   shards(): Promise<readonly string[]>;
   /** True for a folder of failed batches that is a shard or partition of this source. */

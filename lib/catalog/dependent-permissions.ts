@@ -399,6 +399,28 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   },
   {
     call: 'lambda:CreateEventSourceMapping',
+    actions: ['sqs:SendMessage'],
+    resource: '{FailureQueueArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/kafka-on-failure.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['sns:Publish'],
+    resource: '{FailureSnsTopicArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/kafka-on-failure.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
+    // WriteData needs DescribeTopic: https://docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html
+    actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'],
+    resource: '{FailureTopicArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/kafka-on-failure-destination.html`,
+  },
+  {
+    call: 'lambda:CreateEventSourceMapping',
     actions: ['kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'],
     resource: '{MskClusterArn}',
     basis: 'managed-policy',

@@ -162,6 +162,7 @@ export function grantConsumer(
     endpoint,
     mappings,
     source,
+    failures,
   }: {
     readonly consumer: HandlerFunction;
     readonly bucket: s3.IBucket;
@@ -169,6 +170,8 @@ export function grantConsumer(
     readonly mappings: PayloadMappings;
     /** ARNs that the mapping needs beside those of the bucket, and the cases of its call. */
     readonly source: Omit<CheckedCall, 'call'>;
+    /** ARNs of the failure destination. @default - those of the bucket */
+    readonly failures?: CheckedCall['arns'];
   },
 ): iam.Policy {
   const below = (prefix: string): string => bucket.arnForObjects(`${prefix}*`);
@@ -178,12 +181,18 @@ export function grantConsumer(
   const mapping: CheckedCall = {
     ...source,
     call: 'lambda:CreateEventSourceMapping',
-    arns: { ...source.arns, FailedBatchArns: [failedBatches], FailureBucketArn: [bucket.bucketArn] },
+    arns: {
+      ...source.arns,
+      ...(failures ?? { FailedBatchArns: [failedBatches], FailureBucketArn: [bucket.bucketArn] }),
+    },
   };
   const policy = new iam.Policy(scope, 'ConsumerPolicy', {
     statements: [
-      // Among them s3:ListBucket, which the consumer needs too: it looks for the results of an earlier delivery.
       ...dependentStatements(scope, [mapping]),
+      // It looks for the results of an earlier delivery. A mapping whose failures go there needs the permission, too.
+      ...(failures === undefined
+        ? []
+        : [new iam.PolicyStatement({ sid: 'ListResults', actions: ['s3:ListBucket'], resources: [bucket.bucketArn] })]),
       new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
       new iam.PolicyStatement({ sid: 'WriteObjects', actions: ['s3:PutObject'], resources: objects }),
       ...mappingStatements(mappings),
@@ -201,7 +210,7 @@ export function grantConsumer(
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(
     policy,
-    [...objects, failedBatches],
+    [...objects, ...(mapping.arns?.['FailedBatchArns'] ?? [])],
     'The keys of the objects are not known before they are written.',
   );
   acknowledgeRule(

@@ -72,6 +72,8 @@ export const KAFKA_REDRIVE_ENVIRONMENT = {
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
   /** Time for which the topic keeps records, seconds. */
   retentionSeconds: 'TIDEGATE_RETENTION_SECONDS',
+  /** Failure destination of the event source mapping: an ARN, or `kafka://TOPIC`; unset for the bucket of the results. */
+  failureDestination: 'TIDEGATE_FAILURE_DESTINATION',
 } as const;
 
 /** Connection of a client to a Kafka cluster: to the brokers of an MSK cluster, or to those that are named. */

@@ -1,4 +1,5 @@
 export * from './ingestion-props';
+export * from './kafka-failure-destination';
 export * from './kafka-ingestion';
 export * from './kafka-ingestion-props';
 export * from './kafka-source';

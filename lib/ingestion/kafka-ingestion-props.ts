@@ -11,6 +11,8 @@ import {
   type FleetAtMaximum,
 } from './decide/requests-in-flight';
 import type { IngestionProps } from './ingestion-props';
+import { checkFailureDestination } from './failure-path';
+import type { KafkaFailureDestination } from './kafka-failure-destination';
 import type { KafkaSource, TopicCreation } from './kafka-source';
 import { checkTopic, DEFAULT_TOPIC_RETENTION } from './kafka-topic';
 import { RecordField } from './record-field';
@@ -147,6 +149,13 @@ export interface KafkaIngestionProps extends IngestionProps {
   readonly maxRecordAge?: Duration;
 
   /**
+   * Place to which Lambda sends the records that it gives up: a bucket, a queue, an SNS topic, or another topic of the cluster.
+   *
+   * @default - `resultsBucket`
+   */
+  readonly failureDestination?: KafkaFailureDestination;
+
+  /**
    * Maximum time of an invocation, 10 seconds to 14 minutes.
    *
    * @default Duration.minutes(2)
@@ -221,6 +230,7 @@ export function checkKafkaProps(props: KafkaIngestionProps, settings: KafkaSetti
   const retention = topicRetention && secondsOf(topicRetention);
   const problems = [
     ...checkTopic({ ...topic, create: topic.create, cluster: source, partitionsProperty: 'topic.partitions' }),
+    ...checkFailureDestination(props.failureDestination, props),
     ...checkWholeDurations('seconds', { maxBatchingWindow, maxRecordAge: settings.maxRecordAge, timeout }),
     ...outsideWhole('startingTimestamp', props.startingTimestamp, 1, MAX_TIMESTAMP),
     ...outsideWhole('batchSize', settings.batchSize, 1, 10_000),

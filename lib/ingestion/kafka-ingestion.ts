@@ -21,7 +21,9 @@ import {
   UNANSWERED_BATCHES_METRIC,
 } from './contract';
 import { isServerless } from './endpoint-fleets';
+import { checkFailureNetwork, failureArns, grantFailureKey } from './failure-path';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
+import type { KafkaFailureDestination } from './kafka-failure-destination';
 import {
   checkKafkaConcurrency,
   checkKafkaExpectations,
@@ -110,7 +112,7 @@ export class KafkaIngestion extends Construct {
       ...checkRecordSize(settings, isServerless(props.endpoint)),
       ...checkKafkaExpectations(props, settings),
     ]);
-    const { source, topic } = props;
+    const { source, topic, failureDestination } = props;
     this.source = source;
     this.topicName = topic.topicName;
     this.consumerGroupId =
@@ -143,9 +145,14 @@ export class KafkaIngestion extends Construct {
       endpoint: props.endpoint,
       mappings: props,
       source: { cases: source.isInVpc ? ['vpc'] : [], arns: this.sourceArns() },
+      failures: failureDestination && failureArns(failureDestination, source),
     });
     if (followsCapacity) grantCapacity(this, props.endpoint, policy);
-    const keyGrants = source.secrets.flatMap(({ encryptionKey }) => encryptionKey?.grantDecrypt(consumer) ?? []);
+    const keyGrants = [
+      ...source.secrets.flatMap(({ encryptionKey }) => encryptionKey?.grantDecrypt(consumer) ?? []),
+      ...(failureDestination === undefined ? [] : grantFailureKey(failureDestination, consumer)),
+    ];
+    if (failureDestination !== undefined) checkFailureNetwork(this, failureDestination, source);
 
     this.eventSourceMapping = new lambda.EventSourceMapping(this, 'Mapping', {
       target: this.consumer,
@@ -167,8 +174,9 @@ export class KafkaIngestion extends Construct {
       reportBatchItemFailures: true,
       retryAttempts: settings.retryAttempts,
       maxRecordAge: settings.maxRecordAge,
-      onFailure: { bind: () => ({ destination: this.resultsBucket.bucketArn }) },
+      onFailure: { bind: () => ({ destination: failureDestination?.destination ?? this.resultsBucket.bucketArn }) },
       supportS3OnFailureDestination: true,
+      metricsConfig: { metrics: [lambda.MetricType.EVENT_COUNT] },
     });
     // Lambda checks the role when the mapping is created.
     this.eventSourceMapping.node.addDependency(policy);
@@ -183,12 +191,14 @@ export class KafkaIngestion extends Construct {
 
     this.hasSchemaRegistry = props.schemaRegistry !== undefined;
     if (source.isReachable && !this.hasSchemaRegistry)
-      this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION);
+      this.redriver = this.createRedriver(settings.topicRetention ?? DEFAULT_TOPIC_RETENTION, failureDestination);
 
-    if (topic.create !== undefined) {
-      const { topicName, partitions, create } = topic;
-      const created = createTopic(this, 'Topic', { cluster: source, topicName, partitions, create });
-      this.eventSourceMapping.node.addDependency(created);
+    for (const [name, created] of Object.entries({ Topic: topic, FailureTopic: failureDestination?.failureTopic })) {
+      if (created?.create === undefined) continue;
+      const { topicName, partitions = topic.partitions, create } = created;
+      this.eventSourceMapping.node.addDependency(
+        createTopic(this, name, { cluster: source, topicName, partitions, create }),
+      );
     }
   }
 
@@ -272,6 +282,25 @@ export class KafkaIngestion extends Construct {
     return this.ownMetric(UNANSWERED_BATCHES_METRIC, options);
   }
 
+  /**
+   * Number of records that Lambda gave up and sent to the failure destination.
+   *
+   * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricFailedRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: 'AWS/Lambda',
+      metricName: 'OnFailureDestinationDeliveredEventCount',
+      dimensionsMap: { EventSourceMappingUUID: this.eventSourceMapping.eventSourceMappingId },
+      statistic: cloudwatch.Stats.SUM,
+      period: Duration.minutes(1),
+      ...options,
+    });
+  }
+
   private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return new cloudwatch.Metric({
       namespace: METRIC_NAMESPACE,
@@ -284,8 +313,9 @@ export class KafkaIngestion extends Construct {
   }
 
   /** Creates the function that redrives, as a client of the cluster. */
-  private createRedriver(retention: Duration): lambda.Function {
+  private createRedriver(retention: Duration, failures: KafkaFailureDestination | undefined): lambda.Function {
     const { source, topicName, consumerGroupId } = this;
+    const failureTopic = failures?.failureTopic;
     const groups = `${consumerGroupId}-redrive-`;
     const isIam = source.authentication.mechanism === 'IAM';
     const groupArn = isIam ? source.resourceArn('group', `${groups}*`) : undefined;
@@ -301,9 +331,20 @@ export class KafkaIngestion extends Construct {
         [KAFKA_REDRIVE_ENVIRONMENT.consumerName]: this.consumer.functionName,
         [KAFKA_REDRIVE_ENVIRONMENT.resultsBucketName]: this.resultsBucket.bucketName,
         [KAFKA_REDRIVE_ENVIRONMENT.retentionSeconds]: String(retention.toSeconds()),
+        ...(failures !== undefined && { [KAFKA_REDRIVE_ENVIRONMENT.failureDestination]: failures.destination }),
       },
+      failuresBucket: failures?.failureBucket,
       statements: [
         ...clientStatements(source, topicName, ['kafka-cluster:ReadData', 'kafka-cluster:WriteData']),
+        ...(groupArn === undefined || failureTopic === undefined
+          ? []
+          : [
+              new iam.PolicyStatement({
+                sid: 'ReadFailures',
+                actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+                resources: [source.resourceArn('topic', failureTopic.topicName)],
+              }),
+            ]),
         ...(groupArn === undefined
           ? []
           : [

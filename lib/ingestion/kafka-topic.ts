@@ -19,20 +19,23 @@ interface CheckedTopic {
   readonly partitions: number | undefined;
   readonly create: TopicCreation | undefined;
   readonly partitionsProperty: string;
+  /** @default - `topic` */
+  readonly property?: string;
 }
 
-/** Returns the problems of a topic that exists or is created; its property is `topic`. */
-export function checkTopic({ cluster, topicName, partitions, create, partitionsProperty }: CheckedTopic): string[] {
+/** Returns the problems of a topic that exists or is created. */
+export function checkTopic(topic: CheckedTopic): string[] {
+  const { cluster, topicName, partitions, create, partitionsProperty, property = 'topic' } = topic;
   const problems = [
-    ...checkTopicName('topic.topicName', topicName),
-    ...checkWholeDurations('milliseconds', { 'topic.create.retention': create?.retention }),
+    ...checkTopicName(`${property}.topicName`, topicName),
+    ...checkWholeDurations('milliseconds', { [`${property}.create.retention`]: create?.retention }),
     ...outsideWhole(partitionsProperty, partitions, 1, 100_000),
-    ...outsideWhole('topic.create.replicationFactor', create?.replicationFactor, 1, 60),
+    ...outsideWhole(`${property}.create.replicationFactor`, create?.replicationFactor, 1, 60),
   ];
   if (create !== undefined && !cluster.canCreateTopics) {
     problems.push(
-      'topic.create is given, and AWS creates topics on provisioned MSK clusters only; create the topic with a Kafka client (' +
-        `kafka-topics.sh --create --topic ${topicName} --partitions ${partitions}) and leave topic.create out`,
+      `${property}.create is given, and AWS creates topics on provisioned MSK clusters only; create the topic with a Kafka client (` +
+        `kafka-topics.sh --create --topic ${topicName} --partitions ${partitions}) and leave ${property}.create out`,
     );
   }
   return problems;

@@ -24,9 +24,12 @@ export function redriveFunction(
     /** Resources of the statements that end with a wildcard, and the reason. */
     readonly wildcards?: { readonly resources: readonly string[]; readonly reason: string };
     readonly network?: HandlerNetwork;
+    /** Bucket of failed batches. @default - `bucket` */
+    readonly failuresBucket?: s3.IBucket;
   },
 ): lambda.Function {
-  const { bucket } = options;
+  const { bucket, failuresBucket = bucket } = options;
+  const buckets = [...new Set([bucket, failuresBucket])];
   const redriver = new HandlerFunction(scope, 'Redrive', {
     handlerName: options.handlerName,
     description: options.description,
@@ -39,10 +42,15 @@ export function redriveFunction(
   acknowledgeControl(redriver, 'LambdaDLQ', 'The function is called synchronously; its caller gets the error.');
   const below = (prefix: string): string => bucket.arnForObjects(`${prefix}*`);
   const markers = below(REDRIVEN_PREFIX);
-  const read = [...[RESULTS_PREFIX, DEAD_LETTERS_PREFIX, FAILED_BATCHES_PREFIX].map(below), markers];
+  const failedBatches = failuresBucket.arnForObjects(`${FAILED_BATCHES_PREFIX}*`);
+  const read = [...[RESULTS_PREFIX, DEAD_LETTERS_PREFIX].map(below), failedBatches, markers];
   const policy = new iam.Policy(scope, 'RedrivePolicy', {
     statements: [
-      new iam.PolicyStatement({ sid: 'ListObjects', actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
+      new iam.PolicyStatement({
+        sid: 'ListObjects',
+        actions: ['s3:ListBucket'],
+        resources: buckets.map(({ bucketArn }) => bucketArn),
+      }),
       new iam.PolicyStatement({ sid: 'ReadObjects', actions: ['s3:GetObject'], resources: read }),
       new iam.PolicyStatement({ sid: 'WriteMarkers', actions: ['s3:PutObject'], resources: [markers] }),
       ...options.statements,
@@ -50,6 +58,8 @@ export function redriveFunction(
   });
   policy.attachToRole(redriver.role!);
   grantKeyUse(bucket.encryptionKey, redriver, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
+  if (failuresBucket !== bucket)
+    grantKeyUse(failuresBucket.encryptionKey, redriver, 's3:GetObject')?.applyBefore(policy);
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, read, 'The keys of the objects are not known before they are written.');
   if (options.wildcards !== undefined)

@@ -129,7 +129,7 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
           'Records that no retry can help became dead letters with their whole record; other records are not affected.',
         lookAt: `The objects below ${ingestion.deadLettersPrefix}${ingestion.consumerGroupId}/ in the results bucket: each contains the record and the error.`,
         whatToDo:
-          'Correct the model and invoke the consumer with the records again (README of the room ingestion), or correct the producer.',
+          'Correct the model and put the records into the topic again with `npx tidegate redrive --stack NAME`, or correct the producer.',
       },
     },
     TopicUnansweredBatches: {
@@ -145,6 +145,22 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
         whatToDo:
           'Repair or roll back the endpoint within the maximum age of records; the backlog is then processed in order. Records that became ' +
           'older are in the failure destination.',
+      },
+    },
+    TopicFailedRecords: {
+      metric: ingestion.metricFailedRecords({ period: Duration.minutes(5) }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      runbook: {
+        meaning:
+          'Lambda gave up records of the topic, because they were older than the maximum age or retried too often, and sent them to the failure ' +
+          'destination. They have no answer.',
+        lookAt:
+          'The failure destination: the condition of its records, and when they failed; the log of the consumer at that time.',
+        whatToDo:
+          'Repair the endpoint, then put the records into the topic again with `npx tidegate redrive --stack NAME`. A queue or an SNS topic has offsets ' +
+          'alone: read the records from the topic while it keeps them.',
       },
     },
     ...handlerAlarms('TopicConsumer', ingestion.consumer, 'Whole batches of the topic fail and are retried.'),

@@ -159,7 +159,7 @@ const TABLE: readonly Rule[] = [
   },
   {
     name: 'clients of Kafka',
-    applies: /^lambda\/clients\/(kafka-cluster|request-topic|result-topic)\.ts$/,
+    applies: /^lambda\/clients\/(failure-topic|kafka-cluster|request-topic|result-topic|topic-reader)\.ts$/,
     may: () => [...PURE, /^lambda\/(clients|support)\//, NODE, /^kafkajs$/],
   },
   {

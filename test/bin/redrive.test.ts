@@ -132,6 +132,22 @@ describe('tidegate redrive', () => {
     expect(markdown).toMatch(/^### tidegate redrive: Chat, Requests, requests\n\n\|[^]*\| skipped: too-large \| 2 \|/);
   });
 
+  test('says which failed batches it cannot bring back, and where they are', async () => {
+    const failuresWithoutRecords = 'arn:aws:sqs:us-east-1:123456789012:failed';
+    const nothing = report({ found: 0, redriven: 0, failuresWithoutRecords });
+    account.reports = [nothing, nothing, nothing];
+    const { code, stdout } = await account.redrive('--stack', 'Chat');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /failed batches went to arn:aws:sqs:us-east-1:123456789012:failed, which has their topic, partition and offsets, but not the records/,
+    );
+    expect(stdout).toMatch(/no dead letter was set aside\n$/);
+    const { stdout: markdown } = await account.redrive('--stack', 'Chat', '--format', 'markdown');
+    expect(markdown).toContain('read them there and send them again');
+    const { stdout: json } = await account.redrive('--stack', 'Chat', '--json');
+    expect(JSON.parse(json)).toMatchObject({ report: { failuresWithoutRecords } });
+  });
+
   test.each<[string, string[], RegExp]>([
     ['a stack that is not there', ['--stack', 'Chad'], /stack Chad could not be read: .*does not exist; check --stack/],
     ['a stack without an ingestion', ['--stack', 'Empty'], /Empty has no function for redrives; name the stack that/],

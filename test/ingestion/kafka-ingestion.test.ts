@@ -5,9 +5,18 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { GlueSchemaRegistry } from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { GpuEndpoint, ModelServer } from '../../lib/inference';
-import { KafkaAuthentication, KafkaIngestion, type KafkaIngestionProps, KafkaSource } from '../../lib/ingestion';
+import {
+  KafkaAuthentication,
+  KafkaFailureDestination,
+  KafkaIngestion,
+  type KafkaIngestionProps,
+  KafkaSource,
+} from '../../lib/ingestion';
 import { INGESTION_ENVIRONMENT, KAFKA_REDRIVE_ENVIRONMENT, parseKafkaConnection } from '../../lib/ingestion/contract';
 import type { IInvocableEndpoint } from '../../lib/runtime/invocable-endpoint';
 
@@ -283,6 +292,257 @@ describe('a consumer that follows the capacity of its endpoint', () => {
         '12 partitions have a request each in flight, above the 8 .*so that 4 wait in it; raise minCapacity',
       ),
     );
+  });
+});
+
+describe('the failure destination', () => {
+  const account = 'us-east-1:123456789012';
+  const { bucket, queue, snsTopic, kafkaTopic } = KafkaFailureDestination;
+  const groupArn = (group: string) => `arn:aws:kafka:us-east-1:123456789012:group/${PLACE}/${group}`;
+  const failedTopicArn = `arn:aws:kafka:us-east-1:123456789012:topic/${PLACE}/failed`;
+  const queueArn = `arn:aws:sqs:${account}:failed`;
+  const snsArn = `arn:aws:sns:${account}:failed`;
+  const kinds: [string, (stack: Stack) => KafkaFailureDestination, string, [string, string][]][] = [
+    [
+      'a bucket',
+      (stack) => bucket(s3.Bucket.fromBucketArn(stack, 'Failed', 'arn:aws:s3:::failed')),
+      'arn:aws:s3:::failed',
+      [
+        ['s3:ListBucket', 'arn:aws:s3:::failed'],
+        ['s3:PutObject', 'arn:aws:s3:::failed/aws/lambda/*'],
+      ],
+    ],
+    [
+      'a queue',
+      (stack) => queue(sqs.Queue.fromQueueArn(stack, 'Failed', queueArn)),
+      queueArn,
+      [['sqs:SendMessage', queueArn]],
+    ],
+    [
+      'an SNS topic',
+      (stack) => snsTopic(sns.Topic.fromTopicArn(stack, 'Failed', snsArn)),
+      snsArn,
+      [['sns:Publish', snsArn]],
+    ],
+    [
+      'a topic of the cluster',
+      () => kafkaTopic({ topicName: 'failed' }),
+      'kafka://failed',
+      [
+        ['kafka-cluster:DescribeTopic', failedTopicArn],
+        ['kafka-cluster:WriteData', failedTopicArn],
+      ],
+    ],
+  ];
+  const roleStatements = (template: Template, mark: string) =>
+    Object.entries(template.findResources('AWS::IAM::Policy'))
+      .filter(([id]) => id.includes(mark))
+      .flatMap(([, policy]) => policy['Properties'].PolicyDocument.Statement as Statement[])
+      .flatMap(({ Action, Resource }) =>
+        [Action].flat().flatMap((action) => [Resource].flat().map((resource) => [action, resource] as const)),
+      );
+  interface Statement {
+    readonly Action: string | string[];
+    readonly Resource: unknown;
+  }
+
+  test.each(kinds)('that is %s is named by the mapping, which may send there and nowhere else', (...given) => {
+    const [, destination, name, needs] = given;
+    const { template } = deploy((stack) => ({ failureDestination: destination(stack) }));
+    template().hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      DestinationConfig: { OnFailure: { Destination: name } },
+      MetricsConfig: { Metrics: ['EventCount'] },
+    });
+    const allowed = roleStatements(template(), 'RequestsConsumerPolicy');
+    for (const need of needs) expect(allowed).toContainEqual(need);
+    const results = JSON.stringify(allowed.filter(([, resource]) => typeof resource !== 'string'));
+    // Failed batches of the mapping do not go to the results, whose consumer still looks for what it wrote.
+    expect(results).not.toContain('aws/lambda/*');
+    expect(results).toContain('s3:ListBucket');
+    const others = kinds.flatMap(([, , other, rights]) => (other === name ? [] : rights));
+    for (const right of others) expect(allowed).not.toContainEqual(right);
+  });
+
+  test('is the bucket of the results unless it is given', () => {
+    const { stack, ingestion, template } = deploy();
+    const failed = stack.resolve(ingestion.resultsBucket.arnForObjects('aws/lambda/*'));
+    expect(roleStatements(template(), 'RequestsConsumerPolicy')).toContainEqual(['s3:PutObject', failed]);
+  });
+
+  test('with a key of its own may be encrypted with it before the mapping is made', () => {
+    const keyed: ((stack: Stack, encryptionKey: kms.IKey) => KafkaFailureDestination)[] = [
+      (stack, encryptionKey) => bucket(new s3.Bucket(stack, 'Failed', { encryptionKey })),
+      (stack, encryptionMasterKey) => queue(new sqs.Queue(stack, 'Failed', { encryptionMasterKey })),
+      (stack, masterKey) => snsTopic(new sns.Topic(stack, 'Failed', { masterKey })),
+    ];
+    for (const destination of keyed) {
+      const { template } = deploy((given) => ({
+        failureDestination: destination(given, new kms.Key(given, 'Key')),
+      }));
+      const grants = Object.entries(template().findResources('AWS::IAM::Policy')).filter(([, { Properties }]) =>
+        JSON.stringify(Properties).includes('kms:GenerateDataKey'),
+      );
+      expect(grants.length).toBeGreaterThan(0);
+      const [mapping] = Object.values(template().findResources('AWS::Lambda::EventSourceMapping'));
+      expect([mapping!['DependsOn']].flat()).toContain(grants[0]![0]);
+    }
+  });
+
+  test('that is a topic is created with the partitions of the requests, before the mapping', () => {
+    const { template } = deploy({
+      failureDestination: kafkaTopic({ topicName: 'failed', create: { retention: Duration.days(14) } }),
+    });
+    template().hasResourceProperties('AWS::MSK::Topic', {
+      TopicName: 'failed',
+      PartitionCount: 12,
+      Configs: { 'Fn::Base64': '{"retention.ms":"1209600000"}' },
+    });
+    const [created] = Object.keys(template().findResources('AWS::MSK::Topic'));
+    const [mapping] = Object.values(template().findResources('AWS::Lambda::EventSourceMapping'));
+    expect([mapping!['DependsOn']].flat()).toContain(created);
+  });
+
+  test('on a cluster with its own users needs no permission of the role', () => {
+    const { template } = deploy((stack) => ({
+      source: KafkaSource.selfManaged({
+        bootstrapServers: ['broker-1.example.com:9096'],
+        authentication: KafkaAuthentication.scramSha512(secretOf(stack, 'Secret')),
+      }),
+      failureDestination: kafkaTopic({ topicName: 'failed' }),
+    }));
+    expect(JSON.stringify(template().toJSON())).not.toContain('kafka-cluster:');
+  });
+
+  test('is known to the function that redrives, which may read it', () => {
+    const reachable = (stack: Stack) =>
+      KafkaSource.msk({
+        clusterArn,
+        vpc: ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+          vpcId: 'vpc-1',
+          availabilityZones: ['us-east-1a', 'us-east-1b'],
+          privateSubnetIds: ['subnet-1', 'subnet-2'],
+        }),
+        securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
+      });
+    const needs: { readonly [name: string]: [string, string][] } = {
+      'arn:aws:s3:::failed': [
+        ['s3:ListBucket', 'arn:aws:s3:::failed'],
+        ['s3:GetObject', 'arn:aws:s3:::failed/aws/lambda/*'],
+      ],
+      'kafka://failed': [
+        ['kafka-cluster:DescribeTopic', failedTopicArn],
+        ['kafka-cluster:ReadData', failedTopicArn],
+      ],
+    };
+    for (const [, destination, name] of kinds) {
+      const { template, ingestion } = deploy((stack) => ({
+        source: reachable(stack),
+        failureDestination: destination(stack),
+      }));
+      template().hasResourceProperties('AWS::Lambda::Function', {
+        Environment: { Variables: Match.objectLike({ [KAFKA_REDRIVE_ENVIRONMENT.failureDestination]: name }) },
+      });
+      const allowed = roleStatements(template(), 'RequestsRedrivePolicy');
+      for (const need of needs[name] ?? []) expect(allowed).toContainEqual(need);
+      expect(allowed).toContainEqual([
+        'kafka-cluster:DescribeGroup',
+        groupArn(`${ingestion.consumerGroupId}-redrive-*`),
+      ]);
+    }
+  });
+
+  test.each<[string, (stack: Stack) => Partial<KafkaIngestionProps>, string]>([
+    [
+      'the topic of the requests',
+      () => ({ failureDestination: kafkaTopic({ topicName: 'requests' }) }),
+      "failureDestination.topicName is 'requests', the topic of the requests: Lambda refuses it",
+    ],
+    [
+      'a topic of another cluster',
+      () => ({ failureDestination: kafkaTopic({ topicName: 'broker-9.example.com:9096/failed' }) }),
+      'Lambda writes to a topic of the cluster from which the requests come; give the name of the topic alone',
+    ],
+    [
+      'a name that no topic has',
+      () => ({ failureDestination: kafkaTopic({ topicName: 'my failures' }) }),
+      "failureDestination.topicName ('my failures') is no name of a topic",
+    ],
+    [
+      'a topic to be created on a serverless cluster',
+      () => ({
+        source: KafkaSource.msk({ clusterArn, serverless: true }),
+        failureDestination: kafkaTopic({ topicName: 'failed', create: {} }),
+      }),
+      'kafka-topics.sh --create --topic failed --partitions 12) and leave failureDestination.create out',
+    ],
+    [
+      'a FIFO queue',
+      (stack) => ({ failureDestination: queue(new sqs.Queue(stack, 'Failed', { fifo: true })) }),
+      'failureDestination is a FIFO queue, to which Lambda sends nothing',
+    ],
+    [
+      'a FIFO SNS topic',
+      (stack) => ({ failureDestination: snsTopic(new sns.Topic(stack, 'Failed', { fifo: true })) }),
+      'give a standard SNS topic',
+    ],
+    ['unlimited retries', () => ({ retryAttempts: -1 }), 'retryAttempts (-1) is out of range; 0 to 10000 is allowed'],
+  ])('with %s is refused with the way out', (_, props, problem) => {
+    expect(() => deploy(props)).toThrow(problem);
+  });
+
+  test('that the network of the cluster does not reach is refused at synthesis, until it does', () => {
+    const problems = (subnetType: ec2.SubnetType, extend: (vpc: ec2.Vpc) => void, kind: number) => {
+      const { stack } = deploy((given) => {
+        const vpc = new ec2.Vpc(given, 'Vpc', {
+          natGateways: subnetType === ec2.SubnetType.PRIVATE_WITH_EGRESS ? 1 : 0,
+          subnetConfiguration: [
+            { name: 'brokers', subnetType },
+            { name: 'public', subnetType: ec2.SubnetType.PUBLIC },
+          ],
+        });
+        extend(vpc);
+        const source = KafkaSource.msk({
+          clusterArn,
+          vpc,
+          vpcSubnets: { subnetGroupName: 'brokers' },
+          securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(given, 'Clients', 'sg-1')],
+        });
+        return { source, failureDestination: kinds[kind]![1](given) };
+      });
+      return stack.node.findAll().flatMap((one) => one.node.validate());
+    };
+    const { PRIVATE_ISOLATED, PRIVATE_WITH_EGRESS } = ec2.SubnetType;
+    const { SQS, SNS } = ec2.InterfaceVpcEndpointAwsService;
+    const interfaceTo = (service: ec2.IInterfaceVpcEndpointService) => (vpc: ec2.Vpc) =>
+      void vpc.addInterfaceEndpoint('Endpoint', { service });
+    const s3Gateway = (vpc: ec2.Vpc) =>
+      void vpc.addGatewayEndpoint('Gateway', { service: ec2.GatewayVpcEndpointAwsService.S3 });
+    const none = () => undefined;
+    expect(problems(PRIVATE_ISOLATED, none, 1)).toEqual([
+      expect.stringContaining('Test/Vpc has no endpoint of sqs; add one (vpc.addInterfaceEndpoint)'),
+    ]);
+    expect(problems(PRIVATE_ISOLATED, interfaceTo(SNS), 1)).toHaveLength(1);
+    expect(problems(PRIVATE_ISOLATED, none, 0)).toEqual([expect.stringContaining('add one (vpc.addGatewayEndpoint)')]);
+    for (const [type, extend, kind] of [
+      [PRIVATE_ISOLATED, interfaceTo(SQS), 1],
+      [PRIVATE_ISOLATED, interfaceTo(SNS), 2],
+      [PRIVATE_ISOLATED, s3Gateway, 0],
+      [PRIVATE_ISOLATED, none, 3],
+      [PRIVATE_WITH_EGRESS, none, 1],
+    ] as const)
+      expect(problems(type, extend, kind)).toEqual([]);
+  });
+
+  test('has its records counted by the mapping', () => {
+    const { stack, ingestion } = deploy();
+    expect(stack.resolve(ingestion.metricFailedRecords().toMetricConfig().metricStat)).toMatchObject({
+      namespace: 'AWS/Lambda',
+      metricName: 'OnFailureDestinationDeliveredEventCount',
+      statistic: 'Sum',
+      dimensions: [
+        { name: 'EventSourceMappingUUID', value: { Ref: expect.stringMatching(/^RequestsMapping/) as string } },
+      ],
+    });
   });
 });
 

@@ -5,9 +5,13 @@ import * as glue from 'aws-cdk-lib/aws-glue';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { GlueSchemaRegistry } from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { SparkPipeline } from '../../lib/features';
 import { GpuEndpoint } from '../../lib/inference';
 import {
+  KafkaFailureDestination,
   KafkaIngestion,
   MskCluster,
   MskServerlessCluster,
@@ -140,8 +144,27 @@ const dataPlane: StackCase = {
       endpoint,
       source,
       topic: { ...topic, topicName: 'prompts' },
+      failureDestination: KafkaFailureDestination.kafkaTopic({ topicName: 'prompts-failed', create: {} }),
       ...mappings,
     });
+    const account = 'us-east-1:123456789012';
+    const destinations = {
+      ToBucket: KafkaFailureDestination.bucket(s3.Bucket.fromBucketName(stack, 'FailedBatches', 'failed-batches')),
+      ToQueue: KafkaFailureDestination.queue(
+        sqs.Queue.fromQueueArn(stack, 'FailedQueue', `arn:aws:sqs:${account}:failed`),
+      ),
+      ToSns: KafkaFailureDestination.snsTopic(
+        sns.Topic.fromTopicArn(stack, 'FailedTopic', `arn:aws:sns:${account}:failed`),
+      ),
+    };
+    for (const [id, failureDestination] of Object.entries(destinations))
+      new KafkaIngestion(stack, id, {
+        endpoint,
+        source,
+        topic: { ...topic, topicName: id },
+        resultsBucket: prompts.resultsBucket,
+        failureDestination,
+      });
     const registry = new glue.CfnRegistry(stack, 'Registry', { name: 'chat' });
     new KafkaIngestion(stack, 'CheckedTopic', {
       endpoint,

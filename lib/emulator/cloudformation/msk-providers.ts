@@ -4,6 +4,8 @@ import { LOCAL_ACCOUNT, LOCAL_REGION } from '../credentials';
 import { keptAsIs, notAvailable, parseWith, wholeNumber } from '../http/schema-parts';
 import { ServiceError } from '../http/service-error';
 import { connectKafka } from '../kafka/kafka-client';
+import { monotonicMs } from '../monotonic';
+import { pause } from '../repeat';
 import { generatedName } from './names';
 import type { ProvisionedResource, ResourceProvider, ResourceRequest } from './resource-provider';
 
@@ -70,8 +72,11 @@ export class MskTopicProvider implements ResourceProvider {
     const { ClusterArn, TopicName: topic, PartitionCount, Configs } = parseWith(topicSchema, request.properties);
     const configEntries = topicSettings(Configs).filter(({ name }) => !NEEDS_REPLICAS.includes(name));
     await withAdmin(broker, async (admin) => {
-      const created = await admin.createTopics({ topics: [{ topic, numPartitions: PartitionCount, configEntries }] });
+      const topics = [{ topic, numPartitions: PartitionCount, configEntries }];
+      // kafkajs gives up its own wait where the broker does not have the topic at the first look.
+      const created = await admin.createTopics({ topics, waitForLeaders: false });
       if (!created) throw new ServiceError('ConflictException', `topic ${topic} exists already; name another one`);
+      await untilServed(admin, topic);
     });
     return topicOf(ClusterArn, topic);
   }
@@ -146,6 +151,26 @@ function parsed(text: string): unknown {
 }
 
 type Admin = ReturnType<Awaited<ReturnType<typeof connectKafka>>['admin']>;
+
+/** Real milliseconds that a broker may take until it serves a topic that it created. */
+const SERVED_MS = 60_000;
+/** Errors of the broker while it makes a topic. */
+const NOT_SERVED_YET = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'];
+
+/** Waits until every partition of a topic has a leader. */
+async function untilServed(admin: Admin, topic: string): Promise<void> {
+  for (const deadline = monotonicMs() + SERVED_MS; ; await pause(50)) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics.find(({ name }) => name === topic)?.partitions ?? [];
+      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return;
+    } catch (error) {
+      if (!NOT_SERVED_YET.includes((error as { readonly type?: string }).type ?? '')) throw error;
+    }
+    if (monotonicMs() > deadline)
+      throw new ServiceError('InternalServerErrorException', `the broker does not serve the new topic ${topic}`);
+  }
+}
 
 async function withAdmin(broker: string, action: (admin: Admin) => Promise<void>): Promise<void> {
   const admin = (await connectKafka(broker)).admin();

@@ -87,7 +87,8 @@ export class KafkaEventSources {
     for (const mapping of mappings) {
       if (this.consumers.has(mapping.uuid)) continue;
       const { brokerAddress, clock, log } = this.options;
-      const consumer = new MappingConsumer({ mapping, brokerAddress, clock, log, lambda: this.lambda });
+      const onFailures = (records: number): void => this.publishFailures(mapping, records);
+      const consumer = new MappingConsumer({ mapping, brokerAddress, clock, log, onFailures, lambda: this.lambda });
       this.consumers.set(mapping.uuid, { settings: wanted.get(mapping.uuid)!, consumer });
       try {
         await consumer.start();
@@ -110,6 +111,15 @@ export class KafkaEventSources {
       const lag = Math.max(...backlogs.map(({ queued }) => queued));
       await putMetric('OffsetLag', { FunctionName: mapping.functionName }, lag);
     }
+  }
+
+  /** Publishes the records that went to the destination of a mapping, where it counts events. */
+  private publishFailures({ uuid, countsEvents }: KafkaMapping, records: number): void {
+    if (!countsEvents) return;
+    const { putMetric, log } = this.options;
+    putMetric('OnFailureDestinationDeliveredEventCount', { EventSourceMappingUUID: uuid }, records).catch(
+      (error: unknown) => log(`the failures of ${uuid} were not counted: ${(error as Error).message}`),
+    );
   }
 
   private async backlogOf({ consumerGroupId: groupId }: KafkaMapping, topic: string): Promise<TopicBacklog> {

@@ -39,6 +39,7 @@ const mappingSchema = z.object({
   MaximumRecordAgeInSeconds: wholeNumber(-1).optional(),
   BisectBatchOnFunctionError: flag().default(false),
   FunctionResponseTypes: z.array(z.string()).default([]),
+  MetricsConfig: z.object({ Metrics: z.array(z.string()).default([]) }).optional(),
   DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string().optional() }).optional() }).optional(),
 });
 
@@ -65,8 +66,14 @@ export interface KafkaMapping extends MappingPlan {
   /** ARN, or `kafka://TOPIC`; undefined for none. */
   readonly destination: string | undefined;
   /** Permissions of the function's role that Lambda uses, as pairs of action and resource. */
-  readonly needs: readonly (readonly [action: string, resource: string])[];
+  readonly needs: readonly PermissionNeed[];
+  /** Permissions of the function's role with which Lambda sends to the destination. */
+  readonly failureNeeds: readonly PermissionNeed[];
+  /** True where Lambda publishes the counts of events of the mapping. */
+  readonly countsEvents: boolean;
 }
+
+type PermissionNeed = readonly [action: string, resource: string];
 
 /** Reads the enabled mappings out of the engine's list. */
 export function parseMappings(list: unknown): readonly KafkaMapping[] {
@@ -97,6 +104,8 @@ export function parseMappings(list: unknown): readonly KafkaMapping[] {
         reportsFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
         destination,
         needs: neededPermissions(mapping, clusterArn, consumerGroupId),
+        failureNeeds: failurePermissions(mapping, clusterArn, destination),
+        countsEvents: mapping.MetricsConfig?.Metrics.includes('EventCount') === true,
       };
     });
 }
@@ -106,30 +115,66 @@ function limit(value: number | undefined): number | undefined {
   return value === undefined || value < 0 ? undefined : value;
 }
 
+const CREATE_MAPPING = 'lambda:CreateEventSourceMapping';
+
 /** Permissions of the catalog's table for the role of a mapping, with the ARNs of this one. */
 function neededPermissions(
   { Topics, SourceAccessConfigurations }: z.output<typeof mappingSchema>,
   clusterArn: string | undefined,
   consumerGroupId: string,
-): readonly (readonly [string, string])[] {
+): readonly PermissionNeed[] {
   const types = SourceAccessConfigurations.map(({ Type }) => Type);
   const secrets = SourceAccessConfigurations.filter(({ Type }) => CREDENTIALS.includes(Type)).map(({ URI }) => URI);
   const isScram = types.some((type) => type.startsWith('SASL_SCRAM'));
-  const usesIam = clusterArn !== undefined && !types.some((type) => CREDENTIALS.includes(type));
-  const named = (kind: string, name: string): string => `${clusterArn?.replace(':cluster/', `:${kind}/`)}/${name}`;
+  const isIam = usesIam(clusterArn, types);
   const cluster = clusterArn === undefined ? [] : [clusterArn];
-  const resources: { readonly [placeholder: string]: readonly string[] } = {
+  return permissionsOf({
     '{MskClusterArn}': cluster,
     '{ScramClusterArn}': isScram ? cluster : [],
-    '{IamClusterArn}': usesIam ? cluster : [],
-    '{TopicArn}': usesIam ? Topics.map((topic) => named('topic', topic)) : [],
-    '{ConsumerGroupArn}': usesIam ? [named('group', consumerGroupId)] : [],
+    '{IamClusterArn}': isIam ? cluster : [],
+    '{TopicArn}': isIam ? Topics.map((topic) => arnOf(clusterArn, 'topic', topic)) : [],
+    '{ConsumerGroupArn}': isIam ? [arnOf(clusterArn, 'group', consumerGroupId)] : [],
     '{SecretArn}': secrets,
     '*': clusterArn !== undefined || types.includes('VPC_SUBNET') ? ['*'] : [],
-  };
+  });
+}
+
+/** Permissions of the catalog's table with which Lambda sends to a destination. */
+function failurePermissions(
+  { UUID, SourceAccessConfigurations }: z.output<typeof mappingSchema>,
+  clusterArn: string | undefined,
+  destination: string | undefined,
+): readonly PermissionNeed[] {
+  const service = destination?.split(':')[2];
+  const of = (name: string): readonly string[] => (service === name ? [destination!] : []);
+  const topic = /^kafka:\/\/(.+)$/.exec(destination ?? '')?.[1];
+  const isIam = usesIam(
+    clusterArn,
+    SourceAccessConfigurations.map(({ Type }) => Type),
+  );
+  return permissionsOf({
+    '{FailedBatchArns}': of('s3').map((arn) => `${arn}/aws/lambda/${UUID}/batch`),
+    '{FailureBucketArn}': of('s3'),
+    '{FailureQueueArn}': of('sqs'),
+    '{FailureSnsTopicArn}': of('sns'),
+    '{FailureTopicArn}': topic !== undefined && isIam ? [arnOf(clusterArn, 'topic', topic)] : [],
+  });
+}
+
+/** True where Lambda proves to the brokers who it is with the role of the function. */
+function usesIam(clusterArn: string | undefined, types: readonly string[]): boolean {
+  return clusterArn !== undefined && !types.some((type) => CREDENTIALS.includes(type));
+}
+
+function arnOf(clusterArn: string | undefined, kind: string, name: string): string {
+  return `${clusterArn?.replace(':cluster/', `:${kind}/`)}/${name}`;
+}
+
+/** Rows of the table for the role of a mapping, as far as their resources are given. */
+function permissionsOf(resources: { readonly [placeholder: string]: readonly string[] }): readonly PermissionNeed[] {
   return DEPENDENT_PERMISSIONS.filter(
     ({ call, holder, resource, onlyIn }) =>
-      call === 'lambda:CreateEventSourceMapping' && holder === 'role' && (resource !== '*' || onlyIn === 'vpc'),
+      call === CREATE_MAPPING && holder === 'role' && (resource !== '*' || onlyIn === 'vpc'),
   ).flatMap(({ actions, resource }) =>
     (resources[resource] ?? []).flatMap((arn) => actions.map((action) => [action, arn] as const)),
   );

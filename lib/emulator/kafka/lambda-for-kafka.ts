@@ -32,13 +32,9 @@ export class LambdaForKafka {
     return this.allowed(mapping, mapping.needs);
   }
 
-  /** True if the function's role may write to a topic of the cluster of the mapping. */
-  public mayWrite(mapping: KafkaMapping, topic: string): Promise<boolean> {
-    const { clusterArn } = mapping;
-    if (clusterArn === undefined) return Promise.resolve(true);
-    return this.allowed(mapping, [
-      ['kafka-cluster:WriteData', `${clusterArn.replace(':cluster/', ':topic/')}/${topic}`],
-    ]);
+  /** True if Lambda may send to the destination of the mapping with the function's role; each denied action is recorded. */
+  public mayFail(mapping: KafkaMapping): Promise<boolean> {
+    return this.allowed(mapping, mapping.failureNeeds);
   }
 
   public async invoke({ uuid }: KafkaMapping, event: KafkaEventContent): Promise<KafkaInvocation> {

@@ -17,6 +17,8 @@ export interface MappingConsumerOptions {
   readonly brokerAddress: string;
   readonly lambda: LambdaForKafka;
   readonly clock: RunClock;
+  /** Called with the number of records that are at the destination for failures. */
+  readonly onFailures: (records: number) => void;
   readonly log: (message: string) => void;
 }
 

@@ -23,6 +23,8 @@ import {
 } from './kafka-records';
 import type { LambdaForKafka } from './lambda-for-kafka';
 
+/** Beginning of a destination that is a topic of the cluster. */
+const KAFKA_DESTINATION = 'kafka://';
 const POLL_MS = 20;
 const DENIED_PAUSE_MS = 500;
 /** Pause after an invocation that Lambda throttled. */
@@ -42,6 +44,8 @@ export interface PartitionLaneOptions {
   readonly commit: (offset: number) => Promise<void>;
   /** Sends failed records to a topic of the cluster. */
   readonly produceFailure: (topic: string, key: Buffer | null, value: string) => Promise<void>;
+  /** Called with the number of records that are at the destination. */
+  readonly onFailures: (records: number) => void;
   /** Called when the partition should be read no further, and when it may be again. */
   readonly onRoom: (hasRoom: boolean) => void;
   readonly log: (message: string) => void;
@@ -206,7 +210,7 @@ export class PartitionLane {
     records: readonly PartitionRecord[],
     condition: 'RetryAttemptsExhausted' | 'RecordAgeExceeded',
   ): Promise<void> {
-    const { lambda, mapping, topic, partition, clock, produceFailure } = this.options;
+    const { lambda, mapping, topic, partition, clock } = this.options;
     const described = await lambda.describe(mapping);
     const discarded = (some: readonly PartitionRecord[]): DiscardedRecords => ({
       requestId: randomUUID(),
@@ -217,19 +221,25 @@ export class PartitionLane {
       event: this.eventOf(some),
       records: some,
     });
+    const send = async (): Promise<boolean> => {
+      if (!(await lambda.mayFail(mapping))) return false;
+      if (!destination.startsWith(KAFKA_DESTINATION))
+        return lambda.deliver(
+          mapping,
+          destination,
+          topicPartition(topic, partition),
+          failureRecord(discarded(records)),
+        );
+      const target = destination.slice(KAFKA_DESTINATION.length);
+      for (const record of records)
+        await this.options.produceFailure(target, record.key, JSON.stringify(failureMessage(discarded([record]))));
+      return true;
+    };
     while (!this.isStopping) {
-      if (destination.startsWith('kafka://')) {
-        const target = destination.slice('kafka://'.length);
-        if (await lambda.mayWrite(mapping, target)) {
-          for (const record of records) {
-            await produceFailure(target, record.key, JSON.stringify(failureMessage(discarded([record]))));
-          }
-          return;
-        }
-      } else if (
-        await lambda.deliver(mapping, destination, topicPartition(topic, partition), failureRecord(discarded(records)))
-      )
+      if (await send()) {
+        this.options.onFailures(records.length);
         return;
+      }
       await pause(DENIED_PAUSE_MS, this.stopping.signal);
     }
   }

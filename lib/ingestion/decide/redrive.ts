@@ -1,5 +1,5 @@
 import { InputError } from '../../core/errors';
-import { type JsonNode, parseJson, parseValue } from '../../core/parse';
+import { isObject, type JsonNode, parseJson, parseValue } from '../../core/parse';
 import type { EpochSeconds } from '../../core/time';
 
 /**
@@ -86,6 +86,8 @@ export interface RedriveReport {
   readonly skipped: { readonly [reason in SkipReason]?: number };
   /** The first skipped records that need a look. */
   readonly named: readonly NamedSkip[];
+  /** Destination of failed batches that has their topic, partition and offsets, but not their records; undefined where the redrive read them. */
+  readonly failuresWithoutRecords?: string;
   /** Place to go on; undefined at the end. */
   readonly next?: RedriveCursor;
 }
@@ -175,6 +177,7 @@ export function parseRedriveReport(text: string): RedriveReport {
   const reasons = Object.keys(SKIP_REASONS) as SkipReason[];
   return parseJson('the report of the redrive function', text, 'an object', (root) => {
     const next = root.at('next').optional(cursorOf);
+    const failures = root.at('failuresWithoutRecords').optional((node) => node.text());
     const skipped = root.at('skipped');
     return {
       streamName: root.at('streamName').text(),
@@ -198,6 +201,7 @@ export function parseRedriveReport(text: string): RedriveReport {
             ...(detail === undefined ? {} : { detail }),
           };
         }),
+      ...(failures === undefined ? {} : { failuresWithoutRecords: failures }),
       ...(next === undefined ? {} : { next }),
     };
   });
@@ -294,7 +298,7 @@ export function parseFailedBatch(text: string): FailedBatch | undefined {
   });
 }
 
-/** Object of a failed batch of a topic as Lambda writes it. */
+/** Failed batch of a topic as Lambda writes it: an object of a bucket, or the message of one record in another topic. */
 export interface FailedTopicBatch {
   /** Name of the function whose event source mapping gave the batch up. */
   readonly functionName: string;
@@ -304,9 +308,11 @@ export interface FailedTopicBatch {
 }
 
 /**
- * Parses an object of the failure destination of a topic's event source mapping; undefined for one of a stream.
+ * Parses an object or a message of the failure destination of a topic's event source mapping; undefined for one of a stream. An object has the event as
+ * text, a message has it as an object.
  *
- * Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html,
+ * https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html
  *
  * @throws InputError that names the invalid members
  */
@@ -314,7 +320,8 @@ export function parseFailedTopicBatch(text: string): FailedTopicBatch | undefine
   return parseJson('the failed batch', text, 'an object', (root) => {
     if (!isOf(root, 'KafkaBatchInfo')) return undefined;
     const functionArn = root.at('requestContext').at('functionArn').text();
-    const payload = root.at('payload').optional((node) => node.anyText()) ?? '';
+    const raw = root.object()['payload'];
+    const payload = isObject(raw) ? raw : (root.at('payload').optional((node) => node.anyText()) ?? '');
     return {
       // A version or an alias may follow the name.
       functionName: functionArn.split(':')[6] ?? '',
@@ -322,9 +329,11 @@ export function parseFailedTopicBatch(text: string): FailedTopicBatch | undefine
       event:
         payload === ''
           ? undefined
-          : parseJson('the payload of the failed batch', payload, 'the event of the function', (event) =>
-              event.object(),
-            ),
+          : typeof payload === 'object'
+            ? payload
+            : parseJson('the payload of the failed batch', payload, 'the event of the function', (event) =>
+                event.object(),
+              ),
     };
   });
 }

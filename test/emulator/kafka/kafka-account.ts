@@ -6,9 +6,11 @@ import * as path from 'node:path';
 import {
   CloudFormationClient,
   CreateStackCommand,
+  DescribeStackEventsCommand,
   DescribeStacksCommand,
   UpdateStackCommand,
 } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient, GetMetricStatisticsCommand, ListMetricsCommand } from '@aws-sdk/client-cloudwatch';
 import { GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { startEmulator, type RunningEmulator } from '../../../lib/emulator';
 import { LocalClock } from '../../../lib/emulator/clock';
@@ -183,8 +185,15 @@ export class KafkaAccount {
       },
       ({ StackStatus }) => !StackStatus!.endsWith('IN_PROGRESS'),
     );
-    if (status.StackStatus !== `${action.toUpperCase()}_COMPLETE`)
-      throw new Error(`${status.StackStatus}: ${status.StackStatusReason}`);
+    if (status.StackStatus === `${action.toUpperCase()}_COMPLETE`) return;
+    throw new Error(`${status.StackStatus}: ${await this.failedResources(stackName)}`);
+  }
+
+  /** Resources of a stack that could not be made, with the reasons. */
+  public async failedResources(StackName: string): Promise<string> {
+    const { StackEvents = [] } = await this.cloudFormation.send(new DescribeStackEventsCommand({ StackName }));
+    const failed = StackEvents.filter(({ ResourceStatus }) => ResourceStatus!.endsWith('_FAILED'));
+    return failed.map((one) => `${one.LogicalResourceId}: ${one.ResourceStatusReason}`).join('\n');
   }
 
   /** Records of the failure destination of a stack, by value. */
@@ -201,6 +210,38 @@ export class KafkaAccount {
       Object.values((JSON.parse(payload) as { records: { [partition: string]: FailedRecord[] } }).records).flat(),
     );
     return { notices, records };
+  }
+
+  /** Records at failure destinations, as CloudWatch has counted them. */
+  public async failuresCounted(): Promise<number> {
+    const client = new CloudWatchClient({
+      endpoint: this.engine.url,
+      region: LOCAL_REGION,
+      credentials: localCredentials,
+    });
+    try {
+      const name = { Namespace: 'AWS/Lambda', MetricName: 'OnFailureDestinationDeliveredEventCount' };
+      const { Metrics = [] } = await client.send(new ListMetricsCommand(name));
+      const sums = await Promise.all(
+        Metrics.map(async ({ Dimensions }) => {
+          const now = this.clock.now() * 1000;
+          const { Datapoints = [] } = await client.send(
+            new GetMetricStatisticsCommand({
+              ...name,
+              Dimensions,
+              StartTime: new Date(now - 86_400_000),
+              EndTime: new Date(now + 60_000),
+              Period: 60,
+              Statistics: ['Sum'],
+            }),
+          );
+          return Datapoints.reduce((sum, { Sum = 0 }) => sum + Sum, 0);
+        }),
+      );
+      return sums.reduce((sum, one) => sum + one, 0);
+    } finally {
+      client.destroy();
+    }
   }
 
   public kafka() {

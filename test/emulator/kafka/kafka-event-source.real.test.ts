@@ -205,4 +205,75 @@ describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () =
     await drained('denied-topic');
     expect(values(account.invocations)).toEqual(['v']);
   });
+
+  test('write what fails to a topic of the cluster once the role may, record by record, and count it', async () => {
+    const mapping = {
+      MaximumRetryAttempts: 0,
+      DestinationConfig: { OnFailure: { Destination: 'kafka://lettered-failed' } },
+      MetricsConfig: { Metrics: ['EventCount'] },
+    };
+    const admin = (await account.kafka()).admin();
+    await admin.createTopics({ topics: [{ topic: 'lettered-failed', numPartitions: 1 }] });
+    const statements = [
+      { Effect: 'Allow', Action: ['kafka:*', 'kafka-cluster:*', 'ec2:*', 'logs:*'], Resource: '*' },
+      { Effect: 'Deny', Action: 'kafka-cluster:WriteData', Resource: '*' },
+    ];
+    await account.deploy('lettered', { partitions: 1, mapping, statements });
+    await send('lettered-topic', [
+      { key: 'a', value: 'poison' },
+      { key: 'b', value: 'neighbour' },
+    ]);
+    const denials = async () => (await account.engine.deniedCalls()).map(({ action }) => action);
+    await eventually(denials, (actions) => actions.includes('kafka-cluster:WriteData'));
+    // The partition waits for the destination, as it does for the function.
+    expect(await account.emulator.kafkaBacklog('lettered-topic')).toEqual({ put: 2, queued: 2 });
+
+    await account.deploy('lettered', { partitions: 1, mapping }, 'update');
+    await drained('lettered-topic');
+    const messages: { key: string; content: FailureMessage }[] = [];
+    const consumer = (await account.kafka()).consumer({ groupId: 'reader' });
+    await consumer.connect();
+    await consumer.subscribe({ topics: ['lettered-failed'], fromBeginning: true });
+    await consumer.run({
+      eachMessage: ({ message: { key, value } }) => {
+        messages.push({ key: key!.toString(), content: JSON.parse(value!.toString()) as FailureMessage });
+        return Promise.resolve();
+      },
+    });
+    await eventually(
+      () => Promise.resolve(messages.length),
+      (count) => count >= 2,
+      60_000,
+    );
+    await consumer.disconnect();
+    await admin.disconnect();
+    expect(messages.map(({ key }) => key)).toEqual(['a', 'b']);
+    for (const [offset, value] of ['poison', 'neighbour'].entries()) {
+      const { content } = messages[offset]!;
+      expect(content.requestContext.condition).toBe('RetryAttemptsExhausted');
+      expect(content.payload.records['lettered-topic-0']).toMatchObject([
+        { offset, value: Buffer.from(value).toString('base64') },
+      ]);
+    }
+    expect(
+      await eventually(
+        () => account.failuresCounted(),
+        (count) => count >= 2,
+        60_000,
+      ),
+    ).toBe(2);
+  }, 300_000);
+
+  test('are not made with a topic of the source as destination', async () => {
+    const DestinationConfig = { OnFailure: { Destination: 'kafka://looped-topic' } };
+    await expect(account.deploy('looped', { partitions: 1, mapping: { DestinationConfig } })).rejects.toThrow(
+      'the on-failure destination kafka://looped-topic is a topic of the event source',
+    );
+  });
 });
+
+/** Message of Lambda in a topic of failures. */
+interface FailureMessage {
+  readonly requestContext: { readonly condition: string };
+  readonly payload: { readonly records: { readonly [partition: string]: readonly object[] } };
+}

@@ -62,6 +62,48 @@ describe('a Kafka event source mapping', () => {
   });
 });
 
+describe('the permissions of a mapping for its destination', () => {
+  const needsOf = (Destination: string, settings: object = { EventSourceArn: CLUSTER }) =>
+    parseMappings([{ ...stored, ...settings, DestinationConfig: { OnFailure: { Destination } } }])[0]!.failureNeeds;
+
+  test.each([
+    [
+      'arn:aws:s3:::failures',
+      [
+        ['s3:PutObject', 'arn:aws:s3:::failures/aws/lambda/mapping/batch'],
+        ['s3:ListBucket', 'arn:aws:s3:::failures'],
+      ],
+    ],
+    [
+      'arn:aws:sqs:us-east-1:123456789012:failures',
+      [['sqs:SendMessage', 'arn:aws:sqs:us-east-1:123456789012:failures']],
+    ],
+    ['arn:aws:sns:us-east-1:123456789012:failures', [['sns:Publish', 'arn:aws:sns:us-east-1:123456789012:failures']]],
+    [
+      'kafka://failures',
+      [
+        ['kafka-cluster:DescribeTopic', `${CLUSTER.replace(':cluster/', ':topic/')}/failures`],
+        ['kafka-cluster:WriteData', `${CLUSTER.replace(':cluster/', ':topic/')}/failures`],
+      ],
+    ],
+  ])('%s are those of the table', (destination, needs) => {
+    expect(needsOf(destination)).toEqual(needs);
+  });
+
+  test('are none on a topic of a cluster that knows its clients by credentials', () => {
+    const SourceAccessConfigurations = [{ Type: 'SASL_SCRAM_512_AUTH', URI: 'arn:aws:secretsmanager:x' }];
+    expect(needsOf('kafka://failures', { EventSourceArn: CLUSTER, SourceAccessConfigurations })).toEqual([]);
+    expect(needsOf('kafka://failures', {})).toEqual([]);
+  });
+
+  test('are none without a destination, whose events are counted only where the mapping asks for it', () => {
+    const [plain] = parseMappings([{ ...stored, EventSourceArn: CLUSTER }]);
+    expect(plain).toMatchObject({ failureNeeds: [], countsEvents: false });
+    const [counted] = parseMappings([{ ...stored, MetricsConfig: { Metrics: ['ErrorCount', 'EventCount'] } }]);
+    expect(counted!.countsEvents).toBe(true);
+  });
+});
+
 describe('an event', () => {
   const record = (value: string, offset = 3): PartitionRecord => ({
     offset,

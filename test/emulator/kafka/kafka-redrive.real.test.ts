@@ -14,7 +14,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { createRequestTopic } from '../../../lambda/clients/request-topic';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../../lib/emulator/credentials';
 import { GpuEndpoint } from '../../../lib/inference';
-import { KafkaIngestion, KafkaSource, ResultSink } from '../../../lib/ingestion';
+import { KafkaFailureDestination, KafkaIngestion, KafkaSource, ResultSink } from '../../../lib/ingestion';
 import { parseResultLine, type RecordResult } from '../../../lib/ingestion/contract';
 import { REDRIVE_TAG, type RedriveReport } from '../../../lib/ingestion/decide/redrive';
 import { runTidegate } from '../../support/command-line';
@@ -27,6 +27,9 @@ import { MISSING_KAFKA } from './local-kafka';
 const LIMIT_MS = 240_000;
 const TOPIC = 'requests';
 const ANSWERS = 'answers';
+/** Second topic of requests, whose failed records go to a third one. */
+const ALERTS = 'alerts';
+const FAILED = 'alerts-failed';
 const CLUSTER = `arn:aws:kafka:${LOCAL_REGION}:${LOCAL_ACCOUNT}:cluster/chat/00000000-0000-4000-8000-000000000000-1`;
 
 /** A stack with an ingestion of a topic whose results go to another one, as the CDK synthesizes it. */
@@ -45,14 +48,24 @@ function ingestionTemplate(): object {
     vpc,
     securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-1')],
   });
-  const { resultsBucket } = new KafkaIngestion(stack, 'Requests', {
+  const settings = {
     endpoint: GpuEndpoint.fromEndpointName(stack, 'Endpoint', 'chat', 'main'),
     source: cluster,
-    topic: { topicName: TOPIC, partitions: 3, create: {} },
-    consumerGroupId: 'chat',
     maxRecordAge: Duration.minutes(30),
     // Time of the account, of which a minute is a second here.
     timeout: Duration.minutes(1),
+  };
+  const { resultsBucket } = new KafkaIngestion(stack, 'Requests', {
+    ...settings,
+    topic: { topicName: TOPIC, partitions: 3, create: {} },
+    consumerGroupId: 'chat',
+  });
+  new KafkaIngestion(stack, 'Alerts', {
+    ...settings,
+    resultsBucket,
+    topic: { topicName: ALERTS, partitions: 2, create: {} },
+    consumerGroupId: 'alerts',
+    failureDestination: KafkaFailureDestination.kafkaTopic({ topicName: FAILED, partitions: 3, create: {} }),
   });
   new ResultSink(stack, 'Answers', {
     resultsBucket,
@@ -92,10 +105,12 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
     await account.cloudFormation.send(
       new CreateStackCommand({ StackName: 'Chat', TemplateBody, Capabilities: ['CAPABILITY_IAM'] }),
     );
-    await eventually(
-      async () => (await account.cloudFormation.send(new DescribeStacksCommand({ StackName: 'Chat' }))).Stacks![0]!,
-      ({ StackStatus }) => StackStatus === 'CREATE_COMPLETE',
+    const StackName = 'Chat';
+    const { StackStatus } = await eventually(
+      async () => (await account.cloudFormation.send(new DescribeStacksCommand({ StackName }))).Stacks![0]!,
+      (stack) => !stack.StackStatus!.endsWith('IN_PROGRESS'),
     );
+    if (StackStatus !== 'CREATE_COMPLETE') throw new Error(await account.failedResources(StackName));
     const { Buckets = [] } = await account.s3.send(new ListBucketsCommand({}));
     bucket = Buckets.map(({ Name }) => Name!).find((name) => !name.startsWith('cdk-'))!;
     // From here on every call of the functions needs the permissions of the template.
@@ -121,21 +136,25 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
       .filter(({ deadLetter }) => deadLetter === null)
       .map(({ response }) => (JSON.parse(response!) as { answered: { id: string } }).answered.id)
       .sort();
-  const redrive = async (...flags: string[]): Promise<{ readonly code: number; readonly report: RedriveReport }> => {
+  const redriveOf = async (
+    ingestion: string,
+    ...flags: string[]
+  ): Promise<{ readonly code: number; readonly report: RedriveReport }> => {
     const { code, stdout, stderr } = await runTidegate([
-      ...['redrive', '--stack', 'Chat', '--endpoint', account.engine.url, '--rate', '200', '--json'],
-      ...flags,
+      ...['redrive', '--stack', 'Chat', '--ingestion', ingestion, '--endpoint', account.engine.url, '--rate', '200'],
+      ...['--json', ...flags],
     ]);
     if (stdout === '') throw new Error(stderr);
     return { code, report: (JSON.parse(stdout) as { report: RedriveReport }).report };
   };
-  const drained = (): Promise<unknown> =>
+  const redrive = (...flags: string[]): ReturnType<typeof redriveOf> => redriveOf('Requests', ...flags);
+  const drained = (topic = TOPIC): Promise<unknown> =>
     eventually(
-      () => account.emulator.kafkaBacklog(TOPIC),
+      () => account.emulator.kafkaBacklog(topic),
       (backlog) => backlog?.queued === 0,
       LIMIT_MS,
     );
-  const send = async (ids: readonly string[]): Promise<void> => {
+  const send = async (ids: readonly string[], topic = TOPIC): Promise<void> => {
     const producer = (await account.kafka()).producer({ idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
     const timestamp = String(Math.floor(account.clock.now() * 1000));
@@ -145,7 +164,7 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
       headers: { trace: Buffer.from([1, 255]), id },
       timestamp,
     }));
-    await producer.send({ topic: TOPIC, messages });
+    await producer.send({ topic, messages });
     await producer.disconnect();
   };
   /** Messages of the topic of results, by the record and its redrive. */
@@ -238,6 +257,49 @@ describeWith(MISSING_KAFKA, 'a redrive of a topic on a real broker', () => {
       for (const { headers } of named) expect(headers).toMatchObject({ trace: Buffer.from([1, 255]) });
       const trace = named.map(({ headers }) => String(headers.id)).sort();
       expect(trace).toEqual(expect.arrayContaining([...bad, ...late]));
+    },
+    3 * LIMIT_MS,
+  );
+
+  test(
+    'brings records that are in a topic of failures to their answers, each once and in the order of its key',
+    async () => {
+      const answer = account.inference;
+      account.inference = () => ({
+        status: 503,
+        body: { __type: 'ServiceUnavailable', Message: 'no instance answers' },
+      });
+      const ids = Array.from({ length: 20 }, (_, i) => `${i % 4}-alert-${String(i).padStart(2, '0')}`);
+      await send(ids, ALERTS);
+      await drained(ALERTS);
+      const admin = (await account.kafka()).admin();
+      const failed = await admin.fetchTopicOffsets(FAILED);
+      await admin.disconnect();
+      expect(failed.reduce((sum, { high }) => sum + Number(high), 0)).toBe(ids.length);
+
+      account.inference = answer;
+      expect(await redriveOf('Alerts', '--dry-run')).toMatchObject({
+        code: 0,
+        report: { found: ids.length, redriven: ids.length, skipped: {}, named: [] },
+      });
+      const both = await Promise.all([redriveOf('Alerts'), redriveOf('Alerts')]);
+      expect(both.reduce((sum, { report }) => sum + report.redriven, 0)).toBe(ids.length);
+      const alerts = async (): Promise<string[]> => (await answered()).filter((id) => id.includes('alert'));
+      expect(await eventually(alerts, (found) => found.length >= ids.length, LIMIT_MS)).toEqual([...ids].sort());
+      expect((await redriveOf('Alerts')).report).toMatchObject({
+        found: ids.length,
+        redriven: 0,
+        skipped: { redriven: ids.length },
+      });
+      const order = (await results())
+        .filter(({ deadLetter, response }) => deadLetter === null && response!.includes('alert'))
+        .sort((one, other) => (one.position < other.position ? -1 : 1))
+        .map(({ response }) => (JSON.parse(response!) as { answered: { id: string } }).answered.id);
+      for (const user of ['0', '1', '2', '3']) {
+        const own = order.filter((id) => id.startsWith(user));
+        expect(own).toEqual([...own].sort());
+      }
+      expect(await account.engine.deniedCalls()).toEqual([]);
     },
     3 * LIMIT_MS,
   );

@@ -2,6 +2,7 @@ import type { KafkaMessage, RequestTopic, TopicArrival } from '../../../lambda/c
 import type { PutOutcome } from '../../../lambda/clients/request-stream';
 import { topicTarget } from '../../../lambda/kafka-redrive/topic-target';
 import { createRedriver } from '../../../lambda/redrive/handler';
+import type { RedriveTarget } from '../../../lambda/redrive/target';
 import { createLogger } from '../../../lambda/support/logger';
 import {
   deadLetterObjectKey,
@@ -48,7 +49,7 @@ const markerKey = (partition: number, offset: number, generation = 0): string =>
   `redriven/${GROUP}/${TOPIC}-${partition}/${kafkaPosition({ offset, timestamp: AT + offset })}.${generation}.json`;
 
 /** Redrive function with a bucket and a topic in memory; time passes only in its sleeps. */
-function rehearsal() {
+function rehearsal(given: Pick<RedriveTarget, 'failures'> = {}) {
   const store = new Bucket();
   const sent: KafkaMessage[] = [];
   const state = { now: AT / 1000 + 100, looks: [] as (readonly number[])[] };
@@ -86,7 +87,7 @@ function rehearsal() {
   };
   const environment = () =>
     createRedriver({
-      target: topicTarget({ topic, consumerGroupId: GROUP, consumerName: CONSUMER }),
+      target: topicTarget({ topic, consumerGroupId: GROUP, consumerName: CONSUMER, ...given }),
       store,
       clock: { now: () => state.now },
       sleep: (milliseconds) => {
@@ -175,6 +176,23 @@ describe('the redrive function of a topic', () => {
       value: Buffer.from('b-2-4'),
       headers: { trace: [Buffer.from([1, 255])], [REDRIVE_TAG]: [Buffer.from(markerKey(2, 4))] },
     });
+  });
+
+  test('puts records of messages in another topic again, as those of objects, each once', async () => {
+    const elsewhere = new Bucket();
+    const { batch, letter, redrive, sent, store } = rehearsal({ failures: elsewhere });
+    // A message has the event as an object, and one record.
+    for (const record of [recordOf(1, 9, 'a'), recordOf(1, 3, 'a')]) {
+      const source = batch([record], { name: `2023-11-14T22.13.20-000000-${record.offset}` });
+      const { payload, ...rest } = JSON.parse(store.objects.get(source)!) as { payload: string };
+      store.objects.delete(source);
+      elsewhere.objects.set(source, JSON.stringify({ ...rest, payload: JSON.parse(payload) as object }));
+    }
+    letter(recordOf(1, 7, 'a'));
+    expect(await redrive()).toMatchObject({ found: 3, redriven: 3, skipped: {}, named: [] });
+    expect(sent.map(({ value }) => String(value))).toEqual(['a-1-3', 'a-1-7', 'a-1-9']);
+    expect(await redrive()).toMatchObject({ found: 3, redriven: 0, skipped: { redriven: 3 } });
+    expect(elsewhere.keysBelow('redriven/')).toEqual([]);
   });
 
   test('puts a record once, however often it is redriven, and writes where it is', async () => {

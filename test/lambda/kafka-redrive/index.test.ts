@@ -88,7 +88,32 @@ describe('the entry point of the redrive of a topic', () => {
     expect(closed()).toBe(1);
   });
 
-  test.each(Object.values(names))('does not start without %s, which it names', (name) => {
+  test('reads failed batches in the bucket of the failure destination, and letters in that of the results', async () => {
+    process.env[names.failureDestination] = 'arn:aws:s3:::failed';
+    await load().handler({}, context);
+    const buckets = paths
+      .map((path) => new URL(path, 'http://bucket'))
+      .map(({ pathname, searchParams }) => [pathname.split('/')[1], searchParams.get('prefix')]);
+    expect(buckets).toEqual([
+      ['failed', 'aws/lambda/'],
+      ['results', 'dead-letters/chat/'],
+      ['results', 'dead-letters/chat/requests-0/'],
+    ]);
+  });
+
+  test.each(['arn:aws:sqs:eu-west-1:123456789012:failed', 'arn:aws:sns:eu-west-1:123456789012:failed'])(
+    'looks for dead letters alone where failed batches went to %s, and says so',
+    async (destination) => {
+      process.env[names.failureDestination] = destination;
+      expect(await load().handler({}, context)).toMatchObject({ found: 0, failuresWithoutRecords: destination });
+      expect(paths.every((path) => new URL(path, 'http://bucket').searchParams.get('prefix') !== 'aws/lambda/')).toBe(
+        true,
+      );
+    },
+  );
+
+  const required = Object.values(names).filter((name) => name !== names.failureDestination);
+  test.each(required)('does not start without %s, which it names', (name) => {
     delete process.env[name];
     expect(load).toThrow(name);
   });

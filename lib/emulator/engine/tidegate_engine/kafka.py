@@ -15,7 +15,7 @@ logger = logging.getLogger("tidegate.kafka")
 
 # Properties of a mapping that the engine drops from templates.
 _PROPERTIES = (
-    "AmazonManagedKafkaEventSourceConfig", "ProvisionedPollerConfig", "SelfManagedEventSource", "SelfManagedKafkaEventSourceConfig",
+    "AmazonManagedKafkaEventSourceConfig", "MetricsConfig", "ProvisionedPollerConfig", "SelfManagedEventSource", "SelfManagedKafkaEventSourceConfig",
     "SourceAccessConfigurations", "StartingPositionTimestamp", "Topics",
 )
 _BATCH_SIZE = 100  # default, https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
@@ -33,6 +33,10 @@ def _refuse_unsupported(properties: dict) -> None:
         raise ValueError("FilterCriteria of a Kafka event source is not available in the local engine")
     if any((configuration or {}).get("SchemaRegistryConfig") for configuration in configurations):
         raise ValueError("SchemaRegistryConfig of a Kafka event source is not available in the local engine")
+    destination = ((properties.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination") or ""
+    if destination.removeprefix("kafka://") in properties["Topics"]:
+        # Recursion prevention: https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html
+        raise ValueError(f"the on-failure destination {destination} is a topic of the event source")
 
 
 def _mapping(uuid: str):
