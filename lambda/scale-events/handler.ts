@@ -101,7 +101,7 @@ async function stateValues(
 ): Promise<MetricValue[]> {
   const state = await endpoints.fleetState(fleet, signal);
   const common = { unit: 'Count', atSeconds: clock.now(), dimensions: { [RESOURCE_ID_DIMENSION]: fleet.resourceId } };
-  return fleetStateMetrics(state, fleet.declaredConfigName).map((metric) => ({ ...metric, ...common }));
+  return fleetStateMetrics(state, fleet).map((metric) => ({ ...metric, ...common }));
 }
 
 /** Returns the events of the newest activities that have ended. */

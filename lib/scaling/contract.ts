@@ -130,6 +130,8 @@ export interface WatchedFleet {
   readonly hasState: boolean;
   /** Endpoint configuration that was deployed. */
   readonly declaredConfigName?: string;
+  /** Beginning of the names of configurations that rollouts of models put in its place. */
+  readonly rolloutConfigPrefix?: string;
 }
 
 /** Status of a scaling activity, in the service's words. */
@@ -202,7 +204,7 @@ export function parseScaleNotice(event: unknown): ScaleNotice {
 export function parseWatchedFleets(json: string): WatchedFleet[] {
   return parseJson(SCALE_EVENTS_ENVIRONMENT.fleets, json, 'a list of fleets', (fleets) =>
     fleets.items().map((fleet) => {
-      const { initialCapacity, hasState, declaredConfigName } = fleet.object();
+      const { initialCapacity, hasState, declaredConfigName, rolloutConfigPrefix } = fleet.object();
       return {
         resourceId: fleet.at('resourceId').text(),
         scalableDimension: fleet.at('scalableDimension').text(),
@@ -211,6 +213,7 @@ export function parseWatchedFleets(json: string): WatchedFleet[] {
         initialCapacity: finite(initialCapacity) ?? 0,
         hasState: hasState === true,
         ...(isText(declaredConfigName) ? { declaredConfigName } : {}),
+        ...(isText(rolloutConfigPrefix) ? { rolloutConfigPrefix } : {}),
       };
     }),
   );

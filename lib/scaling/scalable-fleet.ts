@@ -94,6 +94,13 @@ export interface FleetStateSource {
    * @default - the endpoint is not deployed by the stack
    */
   readonly declaredConfigName?: string;
+
+  /**
+   * Beginning of the names of configurations that rollouts of models put in the place of the declared one.
+   *
+   * @default - only deployments of the stack change the configuration
+   */
+  readonly rolloutConfigPrefix?: string;
 }
 
 /** Instances that the capacity of a fleet counts. */

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -102,7 +102,10 @@ export class ScaleEvents extends Construct {
       timeout: Duration.seconds(50),
       environment: {
         [SCALE_EVENTS_ENVIRONMENT.tableName]: this.table.tableName,
-        [SCALE_EVENTS_ENVIRONMENT.fleets]: Stack.of(this).toJsonString(props.fleets.map(watchedFleet)),
+        // A rollout of models may be added to an endpoint after this construct.
+        [SCALE_EVENTS_ENVIRONMENT.fleets]: Lazy.string({
+          produce: () => Stack.of(this).toJsonString(props.fleets.map(watchedFleet)),
+        }),
         [SCALE_EVENTS_ENVIRONMENT.retentionDays]: String(retention.toDays()),
       },
     });
@@ -258,7 +261,7 @@ function checkProps(props: ScaleEventsProps, reconcileInterval: Duration, retent
 
 function watchedFleet(fleet: IScalableFleet): WatchedFleet {
   const { resourceId, scalableDimension, serviceNamespace, fleetName, initialCapacity, stateSource } = fleet;
-  const declaredConfigName = stateSource?.declaredConfigName;
+  const { declaredConfigName, rolloutConfigPrefix } = stateSource ?? {};
   return {
     resourceId,
     scalableDimension,
@@ -267,6 +270,7 @@ function watchedFleet(fleet: IScalableFleet): WatchedFleet {
     initialCapacity,
     hasState: stateSource !== undefined,
     ...(declaredConfigName !== undefined && { declaredConfigName }),
+    ...(rolloutConfigPrefix !== undefined && { rolloutConfigPrefix }),
   };
 }
 

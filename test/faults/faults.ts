@@ -560,7 +560,11 @@ export const FAULTS: readonly Fault[] = [
     protections: [
       {
         protection: 'the configuration in use is compared with the deployed one',
-        removals: cut('lib/scaling/decide/scale-events.ts', ' || configName !== declaredConfigName;', ';'),
+        removals: cut(
+          'lib/scaling/decide/scale-events.ts',
+          ' || (configName !== declaredConfigName && !isRolledOut);',
+          ';',
+        ),
         test: held('lambda/scale-events/handler', 'the state of the fleets tells of %s'),
       },
       {

@@ -97,7 +97,12 @@ export abstract class HostedModelBase extends Resource implements IHostedModel {
   /** Source of the fleet's state. */
   public get stateSource(): FleetStateSource | undefined {
     const declaredConfigName = this._declaredConfigName;
-    return { arn: this.endpointArn, ...(declaredConfigName !== undefined && { declaredConfigName }) };
+    const rolloutConfigPrefix = this._rolloutConfigPrefix;
+    return {
+      arn: this.endpointArn,
+      ...(declaredConfigName !== undefined && { declaredConfigName }),
+      ...(rolloutConfigPrefix !== undefined && { rolloutConfigPrefix }),
+    };
   }
 
   /**
@@ -106,6 +111,15 @@ export abstract class HostedModelBase extends Resource implements IHostedModel {
    * @internal
    */
   protected get _declaredConfigName(): string | undefined {
+    return undefined;
+  }
+
+  /**
+   * Beginning of the names of configurations that rollouts of models put in the place of the declared one.
+   *
+   * @internal
+   */
+  protected get _rolloutConfigPrefix(): string | undefined {
     return undefined;
   }
 

@@ -89,6 +89,8 @@ export class GpuEndpoint extends GpuEndpointBase {
 
   private readonly variants: EndpointVariants;
 
+  private rolloutConfigPrefix?: string;
+
   public constructor(scope: Construct, id: string, props: GpuEndpointProps) {
     super(scope, id, { physicalName: props.endpointName });
     const { variant, ...declared } = declareInstanceEndpoint(this, props, props);
@@ -115,6 +117,20 @@ export class GpuEndpoint extends GpuEndpointBase {
   /** @internal */
   protected get _declaredConfigName(): string | undefined {
     return this.endpointConfigName;
+  }
+
+  /**
+   * Notes the beginning of the names of configurations that rollouts put in the place of the declared one.
+   *
+   * @internal
+   */
+  public _rolledOutAs(configPrefix: string): void {
+    this.rolloutConfigPrefix = configPrefix;
+  }
+
+  /** @internal */
+  protected get _rolloutConfigPrefix(): string | undefined {
+    return this.rolloutConfigPrefix;
   }
 
   /**

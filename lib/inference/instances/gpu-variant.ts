@@ -44,7 +44,7 @@ export class GpuVariant extends GpuEndpointBase {
   /** Alarm of `capacity.gapAlarm`, where it is configured. */
   public readonly capacityGapAlarm?: cloudwatch.Alarm;
 
-  private readonly configName: string | undefined;
+  private readonly host: GpuEndpointBase;
 
   private constructor(
     endpoint: GpuEndpointBase,
@@ -58,7 +58,7 @@ export class GpuVariant extends GpuEndpointBase {
     this.endpointName = endpoint.endpointName;
     this.endpointArn = endpoint.endpointArn;
     this.scalingDependency = endpoint.scalingDependency;
-    this.configName = endpoint.stateSource?.declaredConfigName;
+    this.host = endpoint;
     this.instanceTypes = variant.capacity.instanceTypes;
     this.maxConcurrencyPerInstance = variant.maxConcurrencyPerInstance;
     this.initialCapacity = variant.initialInstanceCount;
@@ -69,6 +69,11 @@ export class GpuVariant extends GpuEndpointBase {
 
   /** @internal */
   protected get _declaredConfigName(): string | undefined {
-    return this.configName;
+    return this.host.stateSource?.declaredConfigName;
+  }
+
+  /** @internal */
+  protected get _rolloutConfigPrefix(): string | undefined {
+    return this.host.stateSource?.rolloutConfigPrefix;
   }
 }

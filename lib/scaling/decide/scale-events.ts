@@ -113,15 +113,16 @@ export function isCapacityError(message: string): boolean {
 }
 
 /**
- * Returns the metrics of a fleet's state. The configuration is compared only while no update is in progress, when two are in use. After
- * `UpdateRollbackFailed` instances of both may remain (developer guide, "Deployment guardrails"), which counts as drift.
+ * Returns the metrics of a fleet's state. The configuration is compared only while no update is in progress, when two are in use. One that a
+ * rollout of a model has put in the place of the declared one is no drift. After `UpdateRollbackFailed` instances of both may remain (developer guide, "Deployment guardrails"), which counts as drift.
  */
 export function fleetStateMetrics(
   { status, configName, desired, current }: FleetState,
-  declaredConfigName?: string,
+  { declaredConfigName, rolloutConfigPrefix }: Pick<WatchedFleet, 'declaredConfigName' | 'rolloutConfigPrefix'> = {},
 ): { readonly metricName: string; readonly value: number }[] {
   const isSettled = status === 'InService' || status === 'UpdateRollbackFailed';
-  const isDrifted = status === 'UpdateRollbackFailed' || configName !== declaredConfigName;
+  const isRolledOut = rolloutConfigPrefix !== undefined && configName?.startsWith(rolloutConfigPrefix) === true;
+  const isDrifted = status === 'UpdateRollbackFailed' || (configName !== declaredConfigName && !isRolledOut);
   return [
     ...(desired === null || current === null
       ? []

@@ -263,8 +263,8 @@ describe('an activity', () => {
 
 describe('the state of a fleet', () => {
   const state = { status: 'InService', configName: 'one', desired: 4, current: 3 };
-  const values = (change: object, declared?: string) =>
-    fleetStateMetrics({ ...state, ...change }, declared).map(({ value }) => value);
+  const values = (change: object, declaredConfigName?: string, rolloutConfigPrefix?: string) =>
+    fleetStateMetrics({ ...state, ...change }, { declaredConfigName, rolloutConfigPrefix }).map(({ value }) => value);
 
   test('has the gap of its capacity, never below zero, as far as it is known', () => {
     expect(values({})).toEqual([1]);
@@ -280,5 +280,11 @@ describe('the state of a fleet', () => {
     expect(values({ configName: null }, 'two')).toEqual([1]);
     expect(values({ status: 'UpdateRollbackFailed' }, 'one')).toEqual([1, 1]);
     expect(values({ status: 'UpdateRollbackFailed' })).toEqual([1]);
+  });
+
+  test('has not drifted while it runs on the configuration of a rollout of a model', () => {
+    expect(values({ configName: 'digits--0123-ab' }, 'one', 'digits--')).toEqual([1, 0]);
+    expect(values({ configName: 'other' }, 'one', 'digits--')).toEqual([1, 1]);
+    expect(values({ configName: 'digits--0123-ab', status: 'UpdateRollbackFailed' }, 'one', 'digits--')).toEqual([1, 1]);
   });
 });
