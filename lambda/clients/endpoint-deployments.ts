@@ -59,6 +59,8 @@ export interface EndpointDeployments {
    */
   updateEndpoint(update: UpdateEndpointCommandInput): Promise<void>;
   alarms(names: readonly string[]): Promise<readonly MetricAlarm[]>;
+  /** Returns the first hundred alarms whose names begin with a text. */
+  alarmsBeginningWith(prefix: string): Promise<readonly MetricAlarm[]>;
   putAlarm(alarm: PutMetricAlarmCommandInput): Promise<void>;
   /** Deletes alarms; those that are gone already are no error. */
   deleteAlarms(names: readonly string[]): Promise<void>;
@@ -112,6 +114,11 @@ export function createEndpointDeployments(
     async alarms(names) {
       if (names.length === 0) return [];
       const { MetricAlarms = [] } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [...names] }));
+      return MetricAlarms;
+    },
+
+    async alarmsBeginningWith(prefix) {
+      const { MetricAlarms = [] } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNamePrefix: prefix }));
       return MetricAlarms;
     },
 

@@ -1,5 +1,6 @@
 import { PermanentError } from '../../lib/core/errors';
 import { HOSTED_BY_TAG, MAX_CONCURRENCY_TAG } from '../../lib/inference/contract';
+import { SHADOW_OF_TAG } from '../../lib/rollout/contract';
 import type {
   CreateEndpointConfigCommandInput,
   CreateModelCommandInput,
@@ -57,6 +58,8 @@ export function configLike(
     readonly maxConcurrencyPerInstance: number;
     readonly variants: readonly ProductionVariant[];
     readonly shadows?: readonly ProductionVariant[];
+    /** Configuration to return to without the shadows. */
+    readonly shadowOf?: string;
   },
 ): CreateEndpointConfigCommandInput {
   const {
@@ -70,6 +73,7 @@ export function configLike(
   const set: { readonly [key: string]: string } = {
     [HOSTED_BY_TAG]: change.hostedBy,
     [MAX_CONCURRENCY_TAG]: String(change.maxConcurrencyPerInstance),
+    ...(change.shadowOf !== undefined && { [SHADOW_OF_TAG]: change.shadowOf }),
   };
   return {
     ...kept,

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { InputError, PermanentError, RetryableError } from '../../lib/core/errors';
-import { HOSTED_BY_TAG } from '../../lib/inference/contract';
 import {
   type RolloutCandidate,
   formatLiveModel,
@@ -24,13 +22,16 @@ import { type EvaluationReport, worstSlice } from '../../lib/rollout/decide/repo
 import { decideShadow } from '../../lib/rollout/decide/shadow';
 import { decideStart } from '../../lib/rollout/decide/start';
 import { PACKAGE_METADATA } from '../../lib/training/contract';
-import type { DeploymentConfig, EndpointDeployments, Tag } from '../clients/endpoint-deployments';
+import type { EndpointDeployments } from '../clients/endpoint-deployments';
 import type { ModelVersions } from '../clients/model-registry';
 import type { ObjectStore } from '../clients/object-store';
 import type { WritableParameters } from '../clients/parameters';
 import type { WallClock } from '../support/clock';
 import type { Logger } from '../support/logger';
-import { alarmLike, configLike, modelLike, variantOf, watchesConfig } from './endpoint-change';
+import { configLike, variantOf } from './endpoint-change';
+import { createCandidateModel, servedModel, update, watchingAlarms } from './endpoint-update';
+import { leaveEndpoint, withoutShadow } from './leave';
+import { evaluationOf, isOwn, isShadow, nameOf, SHADOW_SUFFIX, shadowName } from './names';
 
 /** Everything outside the handler. */
 export interface RolloutDependencies {
@@ -44,7 +45,7 @@ export interface RolloutDependencies {
 }
 
 /** Next action of the state machine. */
-type Action = 'evaluate' | 'shadow' | 'deploy' | 'retry' | 'wait' | 'compare' | 'record' | 'end' | 'fail';
+type Action = 'evaluate' | 'shadow' | 'deploy' | 'retry' | 'wait' | 'compare' | 'record' | 'leave' | 'end' | 'fail';
 
 /** Reply of a step: the state, and what the state machine does next. */
 export type RolloutReply = Partial<RolloutState> & {
@@ -101,6 +102,8 @@ async function step(deps: RolloutDependencies, event: RolloutEvent): Promise<Rol
       return observe(deps, state);
     case 'record':
       return record(deps, state);
+    case 'leave':
+      return whenFree(deps, state, () => leave(deps, state, event));
   }
 }
 
@@ -120,21 +123,17 @@ async function whenFree(
 }
 
 /** Looks the version and the live model up, and decides what to do with them. */
-async function begin(
-  { configuration, versions, parameters, endpoints }: RolloutDependencies,
-  input: { readonly [member: string]: unknown },
-): Promise<RolloutReply> {
+async function begin(deps: RolloutDependencies, input: { readonly [member: string]: unknown }): Promise<RolloutReply> {
+  const { configuration, versions, parameters, endpoints } = deps;
   const live = parseLiveModel(await parameters.read(configuration.parameterName));
   const liveModelDataUrl = urlOf(live);
-  const { modelPackageArn, restore } = parseRolloutInput(input);
+  const { modelPackageArn, restore, abandonedArn } = parseRolloutInput(input);
   if (restore) {
     const candidate = { modelPackageArn: live.modelPackageArn, modelDataUrl: liveModelDataUrl };
     const state = { candidate, live, liveModelDataUrl };
+    if (abandonedArn !== undefined) return { ...state, abandoned: evaluationOf(abandonedArn), action: 'leave' };
     const { configName } = await endpoints.endpoint(configuration.endpointName);
-    if ((await servedModel(endpoints, configuration, configName)) === liveModelDataUrl) {
-      return end(state, 'UNCHANGED', ['the endpoint serves the live model'], 'There is nothing to do.');
-    }
-    return { ...state, action: 'deploy' };
+    return restored(deps, state, configName);
   }
   if (modelPackageArn === undefined) {
     throw new InputError(
@@ -158,15 +157,26 @@ async function begin(
   return end(state, decision.outcome, [decision.reason], nextSteps[decision.outcome]);
 }
 
-/** Artifact that the endpoint's variant serves under a configuration. */
-async function servedModel(
-  endpoints: EndpointDeployments,
-  { variantName }: RolloutConfiguration,
-  configName: string,
-): Promise<string | undefined> {
-  const { config } = await endpoints.config(configName);
-  const { PrimaryContainer } = await endpoints.model(variantOf(config, variantName).ModelName!);
-  return PrimaryContainer?.ModelDataSource?.S3DataSource?.S3Uri ?? PrimaryContainer?.ModelDataUrl;
+/** Ends where the endpoint serves the live model, and deploys it otherwise. */
+async function restored(deps: RolloutDependencies, state: RolloutState, configName: string): Promise<RolloutReply> {
+  if ((await servedModel(deps, configName)) !== state.liveModelDataUrl) return { ...state, action: 'deploy' };
+  return end(state, 'UNCHANGED', ['the endpoint serves the live model'], 'There is nothing to do.');
+}
+
+/** Leaves the endpoint as it was before an execution: this one, which fails, or one that ended without doing so. */
+async function leave(deps: RolloutDependencies, state: RolloutState, event: RolloutEvent): Promise<RolloutReply> {
+  const { abandoned } = state;
+  const configName = await leaveEndpoint(deps, abandoned ?? event.evaluation);
+  if (configName === undefined) return { ...state, action: 'retry' };
+  if (abandoned === undefined) return { ...state, action: 'fail' };
+  // Another execution or a deployment may have changed the endpoint since.
+  if (isOwn(deps.configuration, abandoned, configName)) return restored(deps, state, configName);
+  return end(
+    state,
+    'UNCHANGED',
+    ['the endpoint has nothing of the execution that ended early'],
+    'There is nothing to do.',
+  );
 }
 
 /** Reads the report of the evaluation, writes it into the registry, and lets the gate decide. */
@@ -237,10 +247,18 @@ async function startShadow(
   const { configuration, endpoints } = deps;
   const { samplingPercent, instanceCount } = configuration.shadow!;
   const current = await endpoints.endpoint(configuration.endpointName);
-  if (current.configName.startsWith(stemOf(configuration, event))) {
-    throw new PermanentError(`the shadow ${current.configName} is on the endpoint already; start another execution`);
+  const started = (configName: string, previousConfigName: string): StartedDeployment => ({
+    configName,
+    previousConfigName,
+    alarmNames: [],
+    maxConcurrencyPerInstance: live.maxConcurrencyPerInstance,
+    startedAt: deps.clock.now(),
+  });
+  // A step that is done again finds the shadow of the first time.
+  if (isShadow(configuration, event.evaluation, current.configName)) {
+    return started(current.configName, await withoutShadow(deps, current.configName));
   }
-  const modelName = nameOf(configuration, event, current.configName);
+  const modelName = nameOf(configuration, event.evaluation, current.configName);
   const name = `${modelName}${SHADOW_SUFFIX}`;
   const { config, tags } = await endpoints.config(current.configName);
   if ((config.ShadowProductionVariants ?? []).length > 0 || (config.ProductionVariants ?? []).length > 1) {
@@ -256,6 +274,7 @@ async function startShadow(
       name,
       hostedBy: configuration.hostedBy,
       maxConcurrencyPerInstance: live.maxConcurrencyPerInstance,
+      shadowOf: current.configName,
       variants: [variant],
       shadows: [
         {
@@ -269,13 +288,7 @@ async function startShadow(
     }),
   );
   await update(deps, name, []);
-  return {
-    configName: name,
-    previousConfigName: current.configName,
-    alarmNames: [],
-    maxConcurrencyPerInstance: live.maxConcurrencyPerInstance,
-    startedAt: deps.clock.now(),
-  };
+  return started(name, current.configName);
 }
 
 /** Compares the shadow with the live variant over the time that it has served. */
@@ -297,8 +310,6 @@ async function compare(
   return { ...state, refusedBy: reasons, action: 'deploy' };
 }
 
-const shadowName = ({ variantName }: RolloutConfiguration): string => `${variantName.slice(0, 56)}${SHADOW_SUFFIX}`;
-
 /** Rolls the candidate out, or takes its shadow away where that has refused it. */
 async function deploy(deps: RolloutDependencies, state: RolloutState, event: RolloutEvent): Promise<RolloutReply> {
   const { configuration, endpoints } = deps;
@@ -315,7 +326,7 @@ async function deploy(deps: RolloutDependencies, state: RolloutState, event: Rol
   const maxConcurrencyPerInstance = report?.candidate.maxConcurrency ?? (await measuredBefore(deps, candidate, live));
   const startedAt = deps.clock.now();
   // A step that is done again finds the update of the first time.
-  if (isOwn(configuration, event, current.configName)) {
+  if (isOwn(configuration, event.evaluation, current.configName)) {
     const { created } = await watchingAlarms(deps, current.configName);
     const { configName } = current;
     const found = {
@@ -328,7 +339,7 @@ async function deploy(deps: RolloutDependencies, state: RolloutState, event: Rol
     return { ...state, deployment: found, action: 'wait' };
   }
   const baseName = current.configName === shadow?.configName ? shadow.previousConfigName : current.configName;
-  const name = nameOf(configuration, event, baseName);
+  const name = nameOf(configuration, event.evaluation, baseName);
   const { config, tags } = await endpoints.config(baseName);
   const variant = variantOf(config, configuration.variantName);
   const alarms = await watchingAlarms(deps, name);
@@ -363,59 +374,6 @@ async function measuredBefore(
   const { metadata } = await versions.describe(modelPackageArn);
   const measured = Number(metadata[PACKAGE_METADATA.maxConcurrency]);
   return measured > 0 ? measured : live.maxConcurrencyPerInstance;
-}
-
-async function createCandidateModel(
-  { endpoints, configuration }: RolloutDependencies,
-  modelName: string,
-  name: string,
-  { modelDataUrl }: RolloutCandidate,
-): Promise<void> {
-  const tags: Tag[] = [{ Key: HOSTED_BY_TAG, Value: configuration.hostedBy }];
-  await endpoints.createModel(modelLike(await endpoints.model(modelName), name, modelDataUrl, tags));
-}
-
-/** Alarms that roll the update back: those of the endpoint, and copies of those that watch one configuration alone. */
-async function watchingAlarms(
-  { endpoints, configuration }: RolloutDependencies,
-  name: string,
-): Promise<{ readonly all: readonly string[]; readonly created: readonly string[] }> {
-  const { AutoRollbackConfiguration } = configuration.deployment as DeploymentConfig;
-  const names = (AutoRollbackConfiguration?.Alarms ?? []).flatMap(({ AlarmName }) => AlarmName ?? []);
-  const found = await endpoints.alarms(names);
-  const all: string[] = [];
-  const created: string[] = [];
-  for (const [index, alarmName] of names.entries()) {
-    const alarm = found.find((one) => one.AlarmName === alarmName);
-    if (alarm === undefined || !watchesConfig(alarm)) {
-      all.push(alarmName);
-      continue;
-    }
-    const copy = `${name}-${index}`;
-    await endpoints.putAlarm(alarmLike(alarm, copy, name));
-    all.push(copy);
-    created.push(copy);
-  }
-  return { all, created };
-}
-
-async function update(
-  { endpoints, configuration }: RolloutDependencies,
-  configName: string,
-  alarmNames: readonly string[],
-): Promise<void> {
-  const { AutoRollbackConfiguration: _replaced, ...deployment } = configuration.deployment as DeploymentConfig;
-  await endpoints.updateEndpoint({
-    EndpointName: configuration.endpointName,
-    EndpointConfigName: configName,
-    RetainAllVariantProperties: true,
-    DeploymentConfig: {
-      ...deployment,
-      ...(alarmNames.length > 0 && {
-        AutoRollbackConfiguration: { Alarms: alarmNames.map((AlarmName) => ({ AlarmName })) },
-      }),
-    },
-  });
 }
 
 /** Looks whether the update is over. */
@@ -502,25 +460,3 @@ const approveStep = (arn: string): string =>
   `Approve it to roll it out: aws sagemaker update-model-package --model-package-arn ${arn} --model-approval-status Approved`;
 
 const urlOf = ({ bucket, key }: LiveModelRecord): string => `s3://${bucket}/${key}`;
-
-/** Characters of the hashes of the execution and of the former configuration in names. */
-const EXECUTION_LENGTH = 12;
-const BASE_LENGTH = 4;
-
-const SHADOW_SUFFIX = '-shadow';
-
-/** Beginning of the names of an execution. */
-const stemOf = ({ namePrefix }: RolloutConfiguration, { evaluation }: RolloutEvent): string =>
-  `${namePrefix}${evaluation.slice(0, EXECUTION_LENGTH)}-`;
-
-/**
- * Name of the model, configuration and alarms that an execution derives from a configuration, within the 63 characters of SageMaker. A deployment
- * that changes the endpoint meanwhile gives another name, because configurations cannot be changed.
- */
-function nameOf(configuration: RolloutConfiguration, event: RolloutEvent, baseName: string): string {
-  const base = createHash('sha256').update(baseName).digest('hex').slice(0, BASE_LENGTH);
-  return `${stemOf(configuration, event)}${base}`;
-}
-
-const isOwn = (configuration: RolloutConfiguration, event: RolloutEvent, configName: string): boolean =>
-  configName.startsWith(stemOf(configuration, event)) && !configName.endsWith(SHADOW_SUFFIX);

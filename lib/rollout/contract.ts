@@ -117,6 +117,9 @@ export function parseRolloutConfiguration(json: string): RolloutConfiguration {
   }));
 }
 
+/** Tag of a configuration with a shadow: the configuration to return to without it. */
+export const SHADOW_OF_TAG = 'tidegate:shadow-of';
+
 /** Name of the report in the folder of an evaluation. */
 export const REPORT_NAME = 'report.json';
 
@@ -147,7 +150,7 @@ function measured(node: JsonNode): Measured {
 }
 
 /** Step of a rollout that the state machine calls the handler for. */
-const ROLLOUT_STEPS = ['begin', 'judge', 'shadow', 'compare', 'deploy', 'observe', 'record'] as const;
+const ROLLOUT_STEPS = ['begin', 'judge', 'shadow', 'compare', 'deploy', 'observe', 'record', 'leave'] as const;
 
 export type RolloutStep = (typeof ROLLOUT_STEPS)[number];
 
@@ -179,6 +182,8 @@ export interface RolloutState {
   readonly deployment?: StartedDeployment;
   /** Reasons for which the shadow has refused the candidate. */
   readonly refusedBy?: readonly string[];
+  /** Folder of the evaluation of another execution, which ended without taking away what it had put on the endpoint. */
+  readonly abandoned?: string;
 }
 
 /** Event of the handler: the step, the id of the execution, and the state so far. */
@@ -204,14 +209,20 @@ export function parseRolloutEvent(event: unknown): RolloutEvent {
 export interface RolloutInput {
   readonly modelPackageArn?: string;
   readonly restore: boolean;
+  /** ARN of an execution that ended early, whose shadow and alarms are taken away first. */
+  readonly abandonedArn?: string;
 }
 
 /** Parses the input of an execution, which may have further members, as the output of a training has. */
 export function parseRolloutInput(input: { readonly [name: string]: unknown }): RolloutInput {
-  const arn = input['ModelPackageArn'];
+  const text = (member: string): string | undefined => {
+    const value = input[member];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
   return {
-    modelPackageArn: typeof arn === 'string' && arn !== '' ? arn : undefined,
+    modelPackageArn: text('ModelPackageArn'),
     restore: input['Restore'] === true,
+    abandonedArn: text('Abandoned'),
   };
 }
 

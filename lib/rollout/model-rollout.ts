@@ -96,6 +96,7 @@ export class ModelRollout extends Construct {
     this.handler = this.createHandler(props, namePrefix);
     this.stateMachine = this.createStateMachine(props, instanceTypes);
     this.allowModel(props, namePrefix);
+    props.endpoint._rolledOutAs(namePrefix);
     this.deadLetterQueue = deadLetterQueue(this, 'DeadLetters', 'the event rules');
     this.startBy(props);
   }
@@ -220,6 +221,9 @@ export class ModelRollout extends Construct {
           resources: [live.parameter.parameterArn],
         }),
         new iam.PolicyStatement({ sid: 'ReadReports', actions: ['s3:GetObject'], resources: [reports] }),
+        ...dependentStatements(this, [
+          { call: 's3:GetObject', cases: ['missing-object'], arns: { BucketArn: [this.reportsBucket.bucketArn] } },
+        ]),
       ],
     });
     policy.attachToRole(handler.role!);
@@ -423,6 +427,28 @@ export class ModelRollout extends Construct {
         },
       },
       targets: [start(events.RuleTargetInput.fromObject({ Restore: true }))],
+    });
+    new events.Rule(this, 'EarlyEnds', {
+      description:
+        'Takes a shadow and alarms away that an execution has left on the endpoint, and restores the live model',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          stateMachineArn: [this.stateMachine.stateMachineArn],
+          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+          // One that restores and fails is not repeated.
+          input: events.Match.anythingButPrefix('{"Restore"'),
+        },
+      },
+      targets: [
+        start(
+          events.RuleTargetInput.fromObject({
+            Restore: true,
+            Abandoned: events.EventField.fromPath('$.detail.executionArn'),
+          }),
+        ),
+      ],
     });
     // The role of the rules is a child of the state machine; the role of the state machine is not.
     acknowledgeInlinePolicy(this.stateMachine);

@@ -13,6 +13,7 @@ import {
   type ModelRolloutProps,
   RolloutApproval,
 } from '../../lib/rollout';
+import { ScaleEvents } from '../../lib/scaling';
 import { ModelRegistry } from '../../lib/training';
 
 const env = { account: '123456789012', region: 'us-east-1' };
@@ -182,6 +183,7 @@ interface State {
   readonly Choices?: readonly { readonly Next: string; readonly StringEquals?: string }[];
   readonly Default?: string;
   readonly Seconds?: number;
+  readonly Catch?: readonly { readonly Next: string }[];
 }
 
 function statesOf(given?: Given): { readonly [name: string]: State } {
@@ -198,11 +200,32 @@ describe('the state machine', () => {
       ...(states[name]!.Choices ?? []).map(({ Next }) => Next),
       states[name]!.Default ?? states[name]!.Next!,
     ];
-    expect(next('What to do?')).toEqual(['Evaluate on ml.g5.xlarge', 'Update the endpoint', 'Output']);
+    expect(next('What to do?')).toEqual([
+      'Evaluate on ml.g5.xlarge',
+      'Update the endpoint',
+      'Leave the endpoint',
+      'Output',
+    ]);
     expect(next('Evaluate on ml.g5.xlarge')).toEqual(['Judge']);
     expect(next('Does it pass?')).toEqual(['Output', 'Update the endpoint']);
-    expect(next('Is the update over?')).toEqual(['Wait for the update', 'Rolled back', 'Output', 'Record']);
+    expect(next('Is the update over?')).toEqual(['Wait for the update', 'Leave the endpoint', 'Output', 'Record']);
+    expect(next('Is it left?')).toEqual(['Wait to leave', 'Output', 'Update the endpoint', 'Why did it fail?']);
     expect(next('Record')).toEqual(['Output']);
+  });
+
+  test('leaves the endpoint as it was wherever it fails once it may have changed it', () => {
+    const states = statesOf({ rollout: { shadow: { duration: Duration.hours(2) } } });
+    const goesTo = (name: string): string | undefined => states[name]!.Catch?.[0]!.Next;
+    const tasks = Object.keys(states).filter((name) => states[name]!.Resource === '<ref>');
+    expect(tasks.filter((name) => goesTo(name) === 'Failed').sort()).toEqual(['Begin', 'Judge']);
+    expect(goesTo('Leave the endpoint')).toBe('Why did it fail?');
+    const others = tasks.filter((name) => !['Begin', 'Judge', 'Leave the endpoint'].includes(name));
+    expect(others.length).toBe(6);
+    for (const name of others) expect([name, goesTo(name)]).toEqual([name, 'Leave the endpoint']);
+    expect(Object.keys(states).filter((name) => JSON.stringify(states[name]).includes('"Next":"Rolled back"'))).toEqual(
+      [],
+    );
+    expect(states['Why did it fail?']).toMatchObject({ Choices: [{ Next: 'Failed' }], Default: 'Rolled back' });
   });
 
   test('measures both models on the frozen set, by the price of the endpoint', () => {
@@ -251,16 +274,36 @@ describe('the rules', () => {
       ({ Properties }) => (Properties as { EventPattern: { detail: unknown } }).EventPattern.detail,
     );
 
-  test('start it for versions that are registered or approved, and after a deployment that failed', () => {
+  test('start it for versions that are registered or approved, after a deployment that failed, and after an execution that ended early', () => {
     expect(patterns()).toEqual([
       { ModelPackageGroupName: ['digits'], ModelApprovalStatus: ['PendingManualApproval', 'Approved'] },
       { 'stack-id': [{ Ref: 'AWS::StackId' }], 'status-details': { status: ['UPDATE_ROLLBACK_COMPLETE'] } },
+      {
+        stateMachineArn: [{ Ref: expect.stringContaining('Machine') }],
+        status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+        // Without it, an execution that restores and fails would start another one without end.
+        input: [{ 'anything-but': { prefix: '{"Restore"' } }],
+      },
     ]);
   });
 
   test('leave versions alone where it is started otherwise', () => {
-    expect(patterns({ rollout: { startOnRegistration: false } })).toHaveLength(1);
+    expect(patterns({ rollout: { startOnRegistration: false } })).toHaveLength(2);
   });
+});
+
+test('a configuration of a rollout is none that the recorder of scale events takes for a drift', () => {
+  const { endpoint, template } = serving({
+    // The recorder is declared before the rollout.
+    rollout: (stack) => {
+      new ScaleEvents(stack, 'Events', { fleets: [stack.node.findChild('Digits') as GpuEndpoint] });
+      return {};
+    },
+  });
+  const { rolloutConfigPrefix } = endpoint.stateSource!;
+  expect(rolloutConfigPrefix).toMatch(/^[a-z0-9-]{1,38}--$/);
+  const functions = JSON.stringify(Object.values(template().findResources('AWS::Lambda::Function')));
+  expect(functions).toContain(JSON.stringify(`"rolloutConfigPrefix":"${rolloutConfigPrefix}"`).slice(1, -1));
 });
 
 describe('the handler', () => {

@@ -14,6 +14,11 @@ export type DeploymentProgress =
 /** Statuses in which an endpoint serves and no update is in progress (API reference, DescribeEndpoint). */
 const SETTLED = ['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'];
 
+/** True if the endpoint serves and no update is in progress. */
+export function isSettled({ status }: ObservedEndpoint): boolean {
+  return SETTLED.includes(status);
+}
+
 /**
  * Decides how far an update is. SageMaker returns to the previous configuration on a rollback, with InService as after a success: the name of the
  * configuration tells one from the other.
@@ -21,7 +26,7 @@ const SETTLED = ['InService', 'Failed', 'OutOfService', 'UpdateRollbackFailed'];
 export function decideProgress(endpoint: ObservedEndpoint, wantedConfigName: string): DeploymentProgress {
   const { status, configName, failureReason } = endpoint;
   // Scaling during the update leaves it in Updating with the new configuration.
-  if (!SETTLED.includes(status)) return { progress: 'running' };
+  if (!isSettled(endpoint)) return { progress: 'running' };
   if (status === 'InService' && configName === wantedConfigName) return { progress: 'done' };
   const reason =
     failureReason ??

@@ -122,6 +122,15 @@ describe('the client of deployments', () => {
     expect(await client.alarms(['gone'])).toEqual([]);
   });
 
+  test('finds alarms by the beginning of their names', async () => {
+    cloudWatch.on(DescribeAlarmsCommand, { AlarmNamePrefix: 'digits--0123-' }).resolves({
+      MetricAlarms: [{ AlarmName: 'digits--0123-ab-0' }],
+    });
+    expect(await client.alarmsBeginningWith('digits--0123-')).toEqual([{ AlarmName: 'digits--0123-ab-0' }]);
+    cloudWatch.on(DescribeAlarmsCommand).resolves({});
+    expect(await client.alarmsBeginningWith('other-')).toEqual([]);
+  });
+
   test('writes an alarm', async () => {
     cloudWatch.on(PutMetricAlarmCommand).resolves({});
     const alarm = { AlarmName: 'copy', ComparisonOperator: 'GreaterThanThreshold', EvaluationPeriods: 1 } as const;

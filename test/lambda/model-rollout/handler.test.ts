@@ -157,6 +157,10 @@ class World {
           this.endpoint = { status: 'Updating', configName: update.EndpointConfigName!, failureReason: undefined };
         },
         alarms: async (names) => this.alarms.filter(({ AlarmName }) => names.includes(AlarmName!)),
+        alarmsBeginningWith: async (prefix) =>
+          this.putAlarms.filter(
+            ({ AlarmName }) => AlarmName!.startsWith(prefix) && !this.deletedAlarms.includes(AlarmName!),
+          ),
         putAlarm: async (alarm) => void this.putAlarms.push(alarm),
         deleteAlarms: async (names) => void this.deletedAlarms.push(...names),
         load: async (_, variant, from, to) => {
@@ -700,10 +704,9 @@ describe('the shadow', () => {
     const world = new World({ shadow: SHADOW });
     world.evaluated(0.95, 0.96);
     const state = await world.step('judge', await begun(world));
-    await world.step('shadow', state);
-    await expect(world.step('shadow', state)).rejects.toThrow(
-      `the shadow ${SHADOW_NAME} is on the endpoint already; start another execution`,
-    );
+    const first = await world.step('shadow', state);
+    expect(await world.step('shadow', state)).toEqual(first);
+    expect(world.updates).toHaveLength(1);
   });
 
   test('is refused beside another shadow', async () => {
@@ -749,5 +752,127 @@ describe('the shadow', () => {
     expect((await world.step('observe', shadowing)).action).toBe('fail');
     expect(world.version.approvalStatus).toBe('Rejected');
     expect(world.deletedAlarms).toEqual([]);
+  });
+});
+
+describe('an execution that fails', () => {
+  const SHADOW_NAME = `${NAME}-shadow`;
+
+  /** An endpoint with the shadow of an execution. */
+  async function shadowed(): Promise<{ readonly world: World; readonly state: RolloutReply }> {
+    const world = new World({ shadow: SHADOW });
+    world.evaluated(0.95, 0.96);
+    const state = await world.step('shadow', await world.step('judge', await begun(world)));
+    world.settle(SHADOW_NAME);
+    return { world, state };
+  }
+
+  test('takes its shadow away, which an update that is rolled back returns to', async () => {
+    const { world, state } = await shadowed();
+    const deployed = await world.step('deploy', { ...state, action: undefined });
+    world.settle(SHADOW_NAME, 'errors');
+    const observed = await world.step('observe', deployed);
+    expect(observed.action).toBe('fail');
+    expect((await world.step('leave', observed)).action).toBe('retry');
+    expect(world.updates.at(-1)).toMatchObject({ EndpointConfigName: 'config-1' });
+    expect((await world.step('leave', observed)).action).toBe('retry');
+    world.settle('config-1');
+    const left = await world.step('leave', observed);
+    expect([left.action, left.cause]).toEqual(['fail', observed.cause]);
+    expect(world.updates).toHaveLength(3);
+  });
+
+  test('takes a shadow away that its step has begun and not returned', async () => {
+    const { world, state } = await shadowed();
+    await world.step('leave', { ...state, shadow: undefined });
+    expect(world.updates.at(-1)).toMatchObject({ EndpointConfigName: 'config-1' });
+  });
+
+  test('waits while the endpoint changes', async () => {
+    const { world, state } = await shadowed();
+    world.endpoint = { ...world.endpoint, status: 'Updating' };
+    expect((await world.step('leave', state)).action).toBe('retry');
+    world.settle(SHADOW_NAME);
+    world.isBusy = true;
+    expect((await world.step('leave', state)).action).toBe('retry');
+    expect(world.updates).toHaveLength(1);
+  });
+
+  test('deletes the alarms that it has created, also where no update has begun', async () => {
+    const world = new World();
+    world.evaluated(0.95, 0.96);
+    const state = await world.step('judge', await begun(world));
+    world.isBusy = true;
+    expect((await world.step('deploy', state)).action).toBe('retry');
+    expect((await world.step('leave', state)).action).toBe('fail');
+    expect(world.deletedAlarms).toEqual([`${NAME}-0`]);
+  });
+
+  test('leaves the shadow of another execution alone', async () => {
+    const { world, state } = await shadowed();
+    const other = 'digits--ffffffffffff-0000-shadow';
+    world.configs[other] = { ...world.configs[SHADOW_NAME]!, EndpointConfigName: other };
+    world.settle(other);
+    expect((await world.step('leave', state)).action).toBe('fail');
+    expect(world.updates).toHaveLength(1);
+  });
+
+  test('says what to do about a shadow that does not name its former configuration', async () => {
+    const { world, state } = await shadowed();
+    world.configs[SHADOW_NAME] = { ...world.configs[SHADOW_NAME]!, Tags: [] };
+    await expect(world.step('leave', state)).rejects.toThrow(
+      `the configuration ${SHADOW_NAME} does not say what it was made of (tag tidegate:shadow-of); update the endpoint to the one before it`,
+    );
+  });
+});
+
+describe('an execution that ended early', () => {
+  const ABANDONED = 'arn:aws:states:us-east-1:123456789012:execution:rollout:a';
+  const STEM = `digits--${createHash('md5').update(ABANDONED).digest('hex').slice(0, 12)}`;
+  const restore = (world: World): Promise<RolloutReply> => world.step('begin', { Restore: true, Abandoned: ABANDONED });
+
+  test('has its shadow taken away by another one', async () => {
+    const world = new World();
+    const name = `${STEM}-0000-shadow`;
+    world.configs[name] = {
+      ...world.configs['config-1']!,
+      EndpointConfigName: name,
+      Tags: [{ Key: 'tidegate:shadow-of', Value: 'config-1' }],
+    };
+    world.settle(name);
+    const begun = await restore(world);
+    expect(begun.action).toBe('leave');
+    expect((await world.step('leave', begun)).action).toBe('retry');
+    expect(world.updates.at(-1)).toMatchObject({ EndpointConfigName: 'config-1' });
+    world.settle('config-1');
+    expect(await world.step('leave', begun)).toMatchObject({ action: 'end', output: { Outcome: 'UNCHANGED' } });
+  });
+
+  test('has its model replaced by the live one, and its alarms deleted', async () => {
+    const world = new World();
+    const name = `${STEM}-0000`;
+    const [variant] = world.configs['config-1']!.ProductionVariants!;
+    world.configs[name] = {
+      EndpointConfigName: name,
+      ProductionVariants: [{ ...variant!, ModelName: name }],
+    };
+    world.models[name] = {
+      ModelName: name,
+      PrimaryContainer: { ModelDataUrl: 's3://models/models/b/output/model.tar.gz' },
+    };
+    world.putAlarms.push({ AlarmName: `${name}-0` } as PutMetricAlarmCommandInput);
+    world.settle(name);
+    expect((await world.step('leave', await restore(world))).action).toBe('deploy');
+    expect(world.deletedAlarms).toEqual([`${name}-0`]);
+  });
+
+  test('loses nothing that others have deployed since', async () => {
+    const world = new World();
+    world.live = formatLiveModel({ ...FIRST, key: 'models/c/output/model.tar.gz', modelPackageArn: ARN });
+    expect(await world.step('leave', await restore(world))).toMatchObject({
+      action: 'end',
+      output: { Outcome: 'UNCHANGED', Reasons: ['the endpoint has nothing of the execution that ended early'] },
+    });
+    expect(world.updates).toEqual([]);
   });
 });
