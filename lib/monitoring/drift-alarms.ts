@@ -2,8 +2,9 @@ import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { DriftMonitor } from '../drift';
 import type { AlarmSet } from './alarm-set';
+import { deadLetterAlarms } from './handler-alarms';
 
-/** Returns the alarms of a drift monitor: on a drift, on hours without an evaluation, and on failed evaluations. */
+/** Returns the alarms of a drift monitor: on a drift, on hours without an evaluation, and on evaluations that failed or did not start. */
 export function driftAlarms(monitor: DriftMonitor): AlarmSet {
   const hours = monitor.maxTimeUnevaluated.toHours();
   return {
@@ -47,5 +48,10 @@ export function driftAlarms(monitor: DriftMonitor): AlarmSet {
         whatToDo: 'Correct the cause and start an execution with the hour, {"Hour": "2026/12/01/08"}.',
       },
     },
+    ...deadLetterAlarms('DriftStarts', monitor.scheduleDeadLetterQueue, {
+      meaning: 'The hourly rule could not start an evaluation of the drift; that hour is not compared.',
+      lookAt: 'The messages of the dead-letter queue: their attributes have the error.',
+      whatToDo: 'Correct the cause, start an execution with the hour of each message, then delete the messages.',
+    }),
   };
 }

@@ -4,7 +4,7 @@ import type { KafkaIngestion, StreamIngestion } from '../ingestion';
 import { handlerAlarms } from './handler-alarms';
 import type { AlarmSet } from './alarm-set';
 
-const { MISSING, NOT_BREACHING } = cloudwatch.TreatMissingData;
+const { BREACHING, MISSING, NOT_BREACHING } = cloudwatch.TreatMissingData;
 
 /** Returns the alarms of a stream ingestion by id. */
 export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
@@ -88,6 +88,19 @@ function shardAlarms(ingestion: StreamIngestion): AlarmSet {
         whatToDo:
           'Raise maxShards, or the quota. If all changes are used, the next is possible 24 hours after the oldest of the ten: move producers ' +
           'to a second stream, or switch this one to on-demand mode for the rest of the day.',
+      },
+    },
+    ShardScalerSilence: {
+      metric: ingestion.metricOpenShards({ statistic: cloudwatch.Stats.SAMPLE_COUNT, period: Duration.minutes(5) }),
+      threshold: 1,
+      comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 2,
+      treatMissingData: BREACHING,
+      runbook: {
+        meaning: 'The shard scaler has not run for 10 minutes: the number of shards does not follow the writes.',
+        lookAt: 'Errors and throttles of the shard scaler, and the state of its schedule.',
+        whatToDo:
+          'Correct the handler, or raise the concurrency of the account. Until then change the number of shards manually.',
       },
     },
     ...handlerAlarms(

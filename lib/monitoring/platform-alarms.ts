@@ -1,5 +1,6 @@
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, type IConstruct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
@@ -7,7 +8,7 @@ import type { CostGuard } from '../cost';
 import type { EdgeFleet } from '../edge';
 import type { DriftMonitor } from '../drift';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
-import type { KafkaIngestion, StreamIngestion } from '../ingestion';
+import type { KafkaIngestion, ResultSink, StreamIngestion } from '../ingestion';
 import type { ModelRollout } from '../rollout';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
 import type { AlarmSet } from './alarm-set';
@@ -21,11 +22,12 @@ import type {
   ServerlessEndpointAlarmsProps,
 } from './fleet-alarms-props';
 import { guardAlarms } from './guard-alarms';
-import { handlerAlarms } from './handler-alarms';
+import { deadLetterAlarms, handlerAlarms } from './handler-alarms';
 import { inferenceComponentAlarms } from './inference-component-alarms';
 import { ingestionAlarms, kafkaIngestionAlarms } from './ingestion-alarms';
 import type { Notifications } from './notifications';
 import { notificationAlarms } from './notification-alarms';
+import { resultSinkAlarms } from './result-sink-alarms';
 import { rolloutAlarms } from './rollout-alarms';
 import { RunbookAlarm } from './runbook-alarm';
 import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
@@ -108,6 +110,11 @@ export class PlatformAlarms extends Construct {
     this.add('watchKafkaIngestion', ingestion, kafkaIngestionAlarms(ingestion));
   }
 
+  /** Adds alarms on results that wait for their delivery, results that were given up, and errors of the deliverer. */
+  public watchResultSink(sink: ResultSink): void {
+    this.add('watchResultSink', sink, resultSinkAlarms(sink));
+  }
+
   /** Adds alarms on limits set by the guard, problems of its evaluations, and a guard that does not run. */
   public watchGuard(guard: CostGuard): void {
     this.add('watchGuard', guard, guardAlarms(guard));
@@ -118,7 +125,7 @@ export class PlatformAlarms extends Construct {
     this.add('watchTraining', stateMachine, trainingAlarms(stateMachine));
   }
 
-  /** Adds alarms on versions that were rolled back or could not be judged, and on events that started no rollout. */
+  /** Adds alarms on versions that were rolled back or could not be judged in time, and on events that started no rollout. */
   public watchRollout(rollout: ModelRollout): void {
     this.add('watchRollout', rollout, rolloutAlarms(rollout));
   }
@@ -133,7 +140,7 @@ export class PlatformAlarms extends Construct {
     this.add('watchEdgeFleet', fleet, edgeAlarms(fleet));
   }
 
-  /** Adds alarms on a drift, on hours that were not compared with the baseline, and on failed evaluations. */
+  /** Adds alarms on a drift, on hours that were not compared with the baseline, and on evaluations that failed or did not start. */
   public watchDrift(monitor: DriftMonitor): void {
     this.add('watchDrift', monitor, driftAlarms(monitor));
   }
@@ -152,6 +159,23 @@ export class PlatformAlarms extends Construct {
    */
   public watchHandler(id: string, handler: lambda.IFunction, meaning: string): void {
     this.add(`watchHandler (${id})`, handler, handlerAlarms(id, handler, meaning));
+  }
+
+  /**
+   * Adds an alarm on messages of a dead-letter queue, such as those of the schedule of a pipeline.
+   *
+   * @param id prefix of the alarm's id
+   * @param queue queue that should be empty
+   * @param meaning what did not happen for each of its messages, for the runbook entry
+   */
+  public watchDeadLetters(id: string, queue: sqs.IQueue, meaning: string): void {
+    const runbook = {
+      meaning,
+      lookAt:
+        'The messages of the dead-letter queue: each has what could not be delivered, and its attributes the error.',
+      whatToDo: 'Correct the cause, do by hand what the messages ask for where it is still due, then delete them.',
+    };
+    this.add(`watchDeadLetters (${id})`, queue, deadLetterAlarms(id, queue, runbook));
   }
 
   private add(method: string, part: IConstruct, alarms: AlarmSet): void {

@@ -3,11 +3,20 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { ModelRollout } from '../rollout';
 import type { AlarmSet } from './alarm-set';
 
-/** Returns the alarms of a rollout: executions that failed or were rolled back, and events that started none. */
+/** Returns the alarms of a rollout: executions that failed, were rolled back or took too long, and events that started none. */
 export function rolloutAlarms(rollout: ModelRollout): AlarmSet {
   return {
     RolloutFailures: {
-      metric: rollout.metricFailed(),
+      metric: new cloudwatch.MathExpression({
+        // An execution that ends by its time-out counts as no failure.
+        expression: 'FILL(failed, 0) + FILL(timedOut, 0)',
+        usingMetrics: {
+          failed: rollout.metricFailed(),
+          timedOut: rollout.stateMachine.metricTimedOut({ statistic: 'Sum', period: Duration.minutes(5) }),
+        },
+        period: Duration.minutes(5),
+        label: 'rollouts that failed or took too long',
+      }),
       threshold: 1,
       evaluationPeriods: 1,
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,

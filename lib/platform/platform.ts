@@ -162,8 +162,8 @@ export class Platform extends Construct {
     this.alarms.watchIngestion(this.ingestion);
     if (this.kafkaIngestion !== undefined) this.alarms.watchKafkaIngestion(this.kafkaIngestion);
     this.alarms.watchGuard(this.guard);
-    if (this.features !== undefined) this.alarms.watchFeatures(this.features.stateMachine);
-    if (this.training !== undefined) this.alarms.watchTraining(this.training.stateMachine);
+    if (this.features !== undefined) this.watchFeatures(this.features);
+    if (this.training !== undefined) this.watchTraining(this.training);
     this.notifications = this.notify(stage);
     this.dashboard = new PlatformDashboard(this, 'Dashboard', {
       // Dashboards are global: a name has one dashboard in all regions of an account.
@@ -174,6 +174,26 @@ export class Platform extends Construct {
       ingestion: this.ingestion,
       alarms: this.alarms.alarms,
     });
+  }
+
+  private watchFeatures({ stateMachine, deadLetterQueues: [starts] }: SparkPipeline): void {
+    this.alarms.watchFeatures(stateMachine);
+    if (starts !== undefined)
+      this.alarms.watchDeadLetters(
+        'FeatureStarts',
+        starts,
+        'The schedule could not start a Spark job; the next one reads its objects too.',
+      );
+  }
+
+  private watchTraining({ stateMachine, scheduleDeadLetterQueue: starts }: TrainingPipeline): void {
+    this.alarms.watchTraining(stateMachine);
+    if (starts !== undefined)
+      this.alarms.watchDeadLetters(
+        'TrainingStarts',
+        starts,
+        'The schedule could not start a training; the endpoint keeps its model.',
+      );
   }
 
   private notify(stage: StageConfiguration): Notifications | undefined {

@@ -97,14 +97,19 @@ test('a rollout has alarms on failed executions, and on versions for which none 
   const machine = sfn.StateMachine.fromStateMachineName(stack, 'Machine', 'machine');
   const rollout = Object.assign(new Construct(stack, 'Rollout'), {
     metricFailed: () => machine.metricFailed(),
+    stateMachine: machine,
     deadLetterQueue: queue,
   });
   const alarms = new PlatformAlarms(stack, 'Alarms', { topic: new sns.Topic(stack, 'Topic') });
   alarms.watchRollout(rollout as unknown as ModelRollout);
   expect(alarmsOf(stack).map(({ MetricName, Threshold }) => [MetricName, Threshold])).toEqual([
-    ['ExecutionsFailed', 1],
+    [undefined, 1],
     ['ApproximateNumberOfMessagesVisible', 1],
   ]);
+  const metrics = JSON.stringify(alarmsOf(stack)[0]!['Metrics']);
+  expect(metrics).toContain('"FILL(failed, 0) + FILL(timedOut, 0)"');
+  expect(metrics).toContain('"ExecutionsFailed"');
+  expect(metrics).toContain('"ExecutionsTimedOut"');
 });
 
 const alarmsOf = (stack: Stack): { [name: string]: unknown }[] =>

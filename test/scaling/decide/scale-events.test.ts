@@ -285,6 +285,8 @@ describe('the state of a fleet', () => {
   test('has not drifted while it runs on the configuration of a rollout of a model', () => {
     expect(values({ configName: 'digits--0123-ab' }, 'one', 'digits--')).toEqual([1, 0]);
     expect(values({ configName: 'other' }, 'one', 'digits--')).toEqual([1, 1]);
-    expect(values({ configName: 'digits--0123-ab', status: 'UpdateRollbackFailed' }, 'one', 'digits--')).toEqual([1, 1]);
+    expect(values({ configName: 'digits--0123-ab', status: 'UpdateRollbackFailed' }, 'one', 'digits--')).toEqual([
+      1, 1,
+    ]);
   });
 });
