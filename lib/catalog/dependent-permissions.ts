@@ -123,6 +123,7 @@ const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
   ...[
     ['CreateTrainingJob', '{RoleArn}'] as const,
     ['CreateProcessingJob', '{RoleArn}'] as const,
+    ['CreateOptimizationJob', '{RoleArn}'] as const,
     ['CreateModel', '{ExecutionRoleArn}'] as const,
     ['CreateEndpointConfig', '{ExecutionRoleArn}'] as const,
   ].map(([operation, resource]) => ({
@@ -133,16 +134,21 @@ const SAGEMAKER_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     basis: 'documented' as const,
     source: SAGEMAKER_API_PERMISSIONS,
   })),
-  ...['CreateTrainingJob', 'CreateProcessingJob', 'CreateModel', 'CreateEndpointConfig', 'CreateEndpoint'].map(
-    (operation) => ({
-      call: `sagemaker:${operation}`,
-      actions: ['sagemaker:AddTags'],
-      resource: '{CreatedArn}',
-      onlyIn: 'tags' as const,
-      basis: 'documented' as const,
-      source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
-    }),
-  ),
+  ...[
+    'CreateTrainingJob',
+    'CreateProcessingJob',
+    'CreateOptimizationJob',
+    'CreateModel',
+    'CreateEndpointConfig',
+    'CreateEndpoint',
+  ].map((operation) => ({
+    call: `sagemaker:${operation}`,
+    actions: ['sagemaker:AddTags'],
+    resource: '{CreatedArn}',
+    onlyIn: 'tags' as const,
+    basis: 'documented' as const,
+    source: `${DOCS}/service-authorization/latest/reference/list_amazonsagemaker.html`,
+  })),
   {
     call: 'sagemaker:CreateTrainingJob',
     actions: ['kms:CreateGrant'],

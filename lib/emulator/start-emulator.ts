@@ -28,6 +28,7 @@ import { Alarms } from './monitoring/alarms';
 import { MetricsPublisher } from './monitoring/metrics-publisher';
 import { monotonicMs } from './monotonic';
 import { type HostingOptions, SageMakerHosting } from './sagemaker/hosting';
+import { OptimizationJobs } from './optimization/optimization-jobs';
 import { ProcessingJobs } from './processing/processing-jobs';
 import { Scaling } from './scaling/scaling';
 import type { AccountEvent, AccountSnapshot } from './snapshot';
@@ -47,6 +48,8 @@ export interface EmulatorOptions extends HostingOptions {
   readonly dataDirectory?: string;
   /** Interpreter that runs training scripts. @default python3 */
   readonly python?: string;
+  /** Program that plays the containers of optimisation jobs: it is given the folder of the model and that of its output. @default - they fail */
+  readonly optimizer?: string;
   /** Time from the request for a training job's instance to the instance. @default median 150 s, an assumption */
   readonly trainingProvisioning?: ProvisioningTime;
   /** Instances of ML capacity reservations, by ARN. @default as many as the capacity of their type allows */
@@ -138,6 +141,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     events,
     priceOf,
   );
+  const optimizationJobs = new OptimizationJobs({
+    ...jobs,
+    optimizer: options.optimizer,
+    provisioningSeconds: lognormalProvisioning(random.fork('optimization'), provisioning),
+  });
   const emulator = new Emulator(
     { endpoints, streams, metrics, alarms, scaling, events, capacity, trainingJobs, processingJobs, onError },
     clock.now(),
@@ -188,6 +196,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     reservations,
     trainingJobs,
     processingJobs,
+    optimizationJobs,
   };
   const gate = new EngineGate({ engineUrl: options.engineUrl, nowMs: monotonicMs });
   const server = await listen({
@@ -222,6 +231,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       gate.close();
       await trainingJobs.close();
       await processingJobs.close();
+      await optimizationJobs.close();
       await alarms.close();
       await deliveries.close();
       engine.close();

@@ -8,6 +8,7 @@ export interface ContainerNeeds {
   readonly image: PulledImage;
   /** Name of the log group below `/aws/sagemaker/`. */
   readonly logGroup: string;
+  /** Namespace of its metrics; one that ends with a wildcard is the beginning of several. */
   readonly metricNamespace: string;
 }
 
@@ -29,7 +30,11 @@ export function containerStatements(scope: Construct, needs: ContainerNeeds): ia
       sid: 'Count',
       actions: ['cloudwatch:PutMetricData'],
       resources: ['*'],
-      conditions: { StringEquals: { 'cloudwatch:namespace': needs.metricNamespace } },
+      conditions: {
+        [needs.metricNamespace.endsWith('*') ? 'StringLike' : 'StringEquals']: {
+          'cloudwatch:namespace': needs.metricNamespace,
+        },
+      },
     }),
   ];
 }

@@ -51,8 +51,17 @@ export function sklearnTrainingImage(scope: Construct, property = 'trainingImage
 
 /** Returns AWS's Triton image in the stack's region. */
 export function tritonImage(scope: Construct): PulledImage {
-  const image = servingImage('triton');
-  const remedy = 'give inferenceImage, a copy of the image in ECR of that region';
+  return publishedImage(scope, 'triton', 'inferenceImage');
+}
+
+/** Returns AWS's image of DJL Serving for language models in the stack's region. */
+export function lmiImage(scope: Construct): PulledImage {
+  return publishedImage(scope, 'djl-lmi', 'image');
+}
+
+function publishedImage(scope: Construct, server: string, property: string): PulledImage {
+  const image = servingImage(server);
+  const remedy = `give ${property}, a copy of the image in ECR of that region`;
   const account = accountIn(scope, 'ServingImageAccounts', image, remedy);
   return awsImage(scope, account, image.repository, image.tag);
 }

@@ -1,6 +1,9 @@
 /** Keys of the metadata of a model package (`CustomerMetadataProperties`). Values are texts of at most 256 characters. */
 export const PACKAGE_METADATA = {
   trainingJob: 'tidegate:training-job',
+  /** Optimisation job that made a language model smaller, and the number format of its weights. */
+  optimizationJob: 'tidegate:optimization-job',
+  quantization: 'tidegate:quantization',
   /** Artifact of the model that it was trained or compressed from. */
   parentModelData: 'tidegate:parent-model-data',
   /** ARN of the package of that model; absent where the execution named none. */

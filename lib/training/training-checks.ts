@@ -190,7 +190,8 @@ function groupsOf(pattern: string): number | undefined {
   }
 }
 
-function checkJobNamePrefix(prefix: string | undefined): string[] {
+/** Returns the problem of the beginning of names of jobs. */
+export function checkJobNamePrefix(prefix: string | undefined): string[] {
   if (prefix === undefined || Token.isUnresolved(prefix)) return [];
   if (prefix.length <= MAX_JOB_NAME_PREFIX_LENGTH && /^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$/.test(prefix)) return [];
   return [

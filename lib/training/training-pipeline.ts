@@ -1,4 +1,4 @@
-import { Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -28,7 +28,7 @@ import {
   trainingSettings,
 } from './training-pipeline-props';
 import { CHECKPOINTS_PREFIX, modelExecutionRole, MODELS_PREFIX, trainingRole } from './training-roles';
-import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH, SOURCE_CHANNEL, trainingStates } from './training-states';
+import { JOB_NAME_TERMINATOR, SOURCE_CHANNEL, trainingStates, uniqueJobNamePrefix } from './training-states';
 
 /**
  * Trains a model on the data below a prefix and registers it with SageMaker: started manually, by code or on a schedule.
@@ -82,7 +82,7 @@ export class TrainingPipeline extends Construct {
 
     this.instanceTypes = typesOf(props);
     this.usesSpot = settings.spot;
-    this.jobNamePrefix = `${props.jobNamePrefix ?? jobNamePrefix(this)}${JOB_NAME_TERMINATOR}`;
+    this.jobNamePrefix = `${props.jobNamePrefix ?? uniqueJobNamePrefix(this)}${JOB_NAME_TERMINATOR}`;
     this.modelBucket = props.modelBucket ?? this.createModelBucket(props);
 
     if (props.trainingData !== undefined && props.window !== undefined)
@@ -335,9 +335,4 @@ function sourceChannel(source: PackedAsset): object {
     prefix: source.objectKey,
     inputMode: ChannelInputMode.FILE,
   })._render(SOURCE_CHANNEL);
-}
-
-function jobNamePrefix(scope: Construct): string {
-  const name = Names.uniqueResourceName(scope, { maxLength: MAX_JOB_NAME_PREFIX_LENGTH, separator: '-' });
-  return Token.isUnresolved(name) ? name : name.toLowerCase().replace(/^-+|-+$/g, '');
 }

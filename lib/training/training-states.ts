@@ -1,4 +1,4 @@
-import { Aws, Duration } from 'aws-cdk-lib';
+import { Aws, Duration, Names, Token } from 'aws-cdk-lib';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { findInstanceType } from '../catalog/instance-types';
@@ -73,6 +73,12 @@ export const MODEL_DATA_URL_VARIABLE = 'TIDEGATE_MODEL_DATA_URL';
 
 /** Maximum length of the prefix, with its terminator and both ids within the 63 characters of a job's name. */
 export const MAX_JOB_NAME_PREFIX_LENGTH = 63 - JOB_NAME_TERMINATOR.length - 32 - 8;
+
+/** Returns a beginning of job names that no other construct of the account has. */
+export function uniqueJobNamePrefix(scope: Construct): string {
+  const name = Names.uniqueResourceName(scope, { maxLength: MAX_JOB_NAME_PREFIX_LENGTH, separator: '-' });
+  return Token.isUnresolved(name) ? name : name.toLowerCase().replace(/^-+|-+$/g, '');
+}
 
 /** Retries of transient errors and throttling; a permanent error costs two short delays. */
 const RETRY: sfn.RetryProps = {

@@ -145,7 +145,7 @@ const TABLE: readonly Rule[] = [
   {
     name: 'lib/compression, whose jobs are training jobs',
     applies: /^lib\/compression\//,
-    may: (own) => [CDK, NODE, ...PURE, room('runtime'), /^lib\/training\/index\.ts$/, room(own)],
+    may: (own) => [CDK, NODE, ...PURE, room('runtime'), room('training'), room(own)],
   },
   {
     name: 'lib/rollout, whose evaluations are training jobs and whose models are those of endpoints',

@@ -4,10 +4,11 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as sns from 'aws-cdk-lib/aws-sns';
-import { CompressionPipeline } from '../../lib/compression';
+import { CompressionPipeline, LanguageModelCompression, LanguageModelTechnique } from '../../lib/compression';
 import { DriftMonitor } from '../../lib/drift';
 import { EdgeFleet, EdgeModel } from '../../lib/edge';
 import { SparkPipeline } from '../../lib/features';
@@ -120,6 +121,19 @@ export const CONSTRUCTS: readonly (readonly [name: string, define: (stack: Stack
       });
       alarmsIn(stack).watchRollout(rollout);
     },
+  ],
+  [
+    'a compression of a language model',
+    (stack) =>
+      void new LanguageModelCompression(stack, 'Awq', {
+        models: s3.Bucket.fromBucketName(stack, 'Models', 'language-models'),
+        technique: LanguageModelTechnique.INT4_AWQ,
+        deploymentInstanceType: 'ml.g6.12xlarge',
+        maxRuntime: Duration.hours(6),
+        registry: new ModelRegistry(stack, 'Registry'),
+        guardTable: dynamodb.Table.fromTableName(stack, 'Guard', 'guard'),
+        outputKey: kms.Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:us-east-1:123456789012:key/1'),
+      }),
   ],
   [
     'a serverless endpoint',

@@ -7,6 +7,7 @@ type SageMakerKind =
   | 'inference-component'
   | 'training-job'
   | 'processing-job'
+  | 'optimization-job'
   | 'model-package-group'
   | 'model-package';
 

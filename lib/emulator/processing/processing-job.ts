@@ -2,11 +2,11 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { EpochSeconds } from '../../core/time';
 import { sageMakerArn } from '../account/arns';
-import { parseS3Location, under } from '../account/s3-location';
+import { parseS3Location } from '../account/s3-location';
 import { sleepUntil } from '../clock';
 import type { ProcessingJobRequest } from '../sagemaker/schemas';
 import { GroupedProcess, type ProcessEnd } from '../training/process';
-import { downloadPrefix } from '../training/storage';
+import { downloadPrefix, uploadFolder } from '../training/storage';
 import type { TrainingContext } from '../training/training-job';
 
 export type ProcessingStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
@@ -178,19 +178,9 @@ export class ProcessingJob {
       return;
     }
     for (const { S3Output } of this.request.ProcessingOutputConfig?.Outputs ?? []) {
-      await this.upload(this.here(S3Output.LocalPath), S3Output.S3Uri);
+      await uploadFolder(this.context.engine, this.here(S3Output.LocalPath), S3Output.S3Uri);
     }
     this.change('Completed');
-  }
-
-  private async upload(folder: string, uri: string): Promise<void> {
-    const to = parseS3Location(uri);
-    for (const entry of await fs.readdir(folder, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const file = path.join(entry.parentPath, entry.name);
-      const object = under(to, path.relative(folder, file).split(path.sep).join('/'));
-      await this.context.engine.upload(object.bucket, object.key, file);
-    }
   }
 
   /** Path on this machine of a path in the container; another text as it is. */

@@ -5,6 +5,11 @@ import { nameOfArn, sageMakerArn } from '../account/arns';
 import { parseWith, resourceName } from '../http/schema-parts';
 import type { Reservations } from '../account/reservations';
 import { ServiceError } from '../http/service-error';
+import {
+  describeOptimizationJob,
+  type OptimizationJobs,
+  summarizeOptimizationJob,
+} from '../optimization/optimization-jobs';
 import type { ProcessingJobs } from '../processing/processing-jobs';
 import type { TrainingJobs } from '../training/training-jobs';
 import {
@@ -20,7 +25,13 @@ import {
 } from './descriptions';
 import type { EndpointConfigs } from './endpoints/endpoint-configs';
 import type { Endpoints } from './endpoints/endpoints';
-import { listComponentsSchema, listModelPackagesSchema, listPage, listSchema } from './listing';
+import {
+  listComponentsSchema,
+  listModelPackagesSchema,
+  listOptimizationJobsSchema,
+  listPage,
+  listSchema,
+} from './listing';
 import type { InferenceComponents } from './components/inference-components';
 import type { ModelPackages } from './model-packages';
 import type { Models } from './models';
@@ -34,6 +45,7 @@ export interface SageMakerParts {
   readonly components: InferenceComponents;
   readonly trainingJobs: TrainingJobs;
   readonly processingJobs: ProcessingJobs;
+  readonly optimizationJobs: OptimizationJobs;
 }
 
 type Operation = (parts: SageMakerParts, input: Json, at: EpochSeconds) => Json | Promise<Json>;
@@ -171,6 +183,28 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
     return listPage('ProcessingJobSummaries', 'ProcessingJobName', all, parseWith(listSchema, input));
   },
 
+  CreateOptimizationJob: ({ optimizationJobs }, input) => ({
+    OptimizationJobArn: optimizationJobs.create(input).arn,
+  }),
+  DescribeOptimizationJob: ({ optimizationJobs }, input) =>
+    describeOptimizationJob(optimizationJobs.describe(nameIn('OptimizationJobName', input))),
+  StopOptimizationJob: ({ optimizationJobs }, input) => {
+    optimizationJobs.stop(nameIn('OptimizationJobName', input));
+    return {};
+  },
+  DeleteOptimizationJob: ({ optimizationJobs }, input) => {
+    optimizationJobs.delete(nameIn('OptimizationJobName', input));
+    return {};
+  },
+  ListOptimizationJobs: ({ optimizationJobs }, input) => {
+    const { OptimizationContains: technique, ...query } = parseWith(listOptimizationJobsSchema, input);
+    const all = optimizationJobs
+      .list()
+      .map(summarizeOptimizationJob)
+      .filter(({ OptimizationTypes: types }) => technique === undefined || types.includes(technique));
+    return listPage('OptimizationJobSummaries', 'OptimizationJobName', all, query);
+  },
+
   CreateInferenceComponent: ({ components }, input, at) => componentArn(components.create(input, at).name),
   UpdateInferenceComponent: ({ components }, input, at) => componentArn(components.update(input, at).name),
   UpdateInferenceComponentRuntimeConfig: ({ components }, input, at) =>
@@ -201,7 +235,16 @@ const endpointArn = (name: string): Json => ({ EndpointArn: sageMakerArn('endpoi
 
 /** Tags given at creation. */
 function tagsOf(
-  { models, modelPackages, configs, endpoints, components, trainingJobs, processingJobs }: SageMakerParts,
+  {
+    models,
+    modelPackages,
+    configs,
+    endpoints,
+    components,
+    trainingJobs,
+    processingJobs,
+    optimizationJobs,
+  }: SageMakerParts,
   arn: string,
 ): unknown {
   const name = nameOfArn(arn).toLowerCase();
@@ -222,6 +265,8 @@ function tagsOf(
       return trainingJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
     case 'processing-job':
       return processingJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
+    case 'optimization-job':
+      return optimizationJobs.list().find((job) => same(job.name))?.request.Tags ?? [];
     default:
       return [];
   }

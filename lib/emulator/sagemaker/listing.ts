@@ -30,6 +30,13 @@ export const listModelPackagesSchema = listSchema.extend({
   ModelPackageType: z.enum(['Versioned']).optional(),
 });
 
+/** Input of ListOptimizationJobs, whose pages and order differ from those of the others. */
+export const listOptimizationJobsSchema = listSchema.extend({
+  MaxResults: wholeNumber(1, 100).default(50),
+  SortOrder: z.enum(['Ascending', 'Descending']).default('Ascending'),
+  OptimizationContains: z.string().optional(),
+});
+
 interface Listed {
   readonly CreationTime: number;
   readonly LastModifiedTime?: number;
@@ -37,7 +44,10 @@ interface Listed {
 }
 
 const statusOf = (item: Listed): unknown =>
-  item['EndpointStatus'] ?? item['InferenceComponentStatus'] ?? item['TrainingJobStatus'];
+  item['EndpointStatus'] ??
+  item['InferenceComponentStatus'] ??
+  item['TrainingJobStatus'] ??
+  item['OptimizationJobStatus'];
 
 /** One page of a list; the token is the number of the first item of the next page. */
 export function listPage(

@@ -249,3 +249,17 @@ export class FolderSync {
 
 /** A script has renamed or deleted the file, as it does with the part of a checkpoint that it writes. */
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Uploads the files of a folder below a prefix, and returns their number. */
+export async function uploadFolder(engine: EngineClient, folder: string, uri: string): Promise<number> {
+  const to = parseS3Location(uri);
+  let files = 0;
+  for (const entry of await fs.readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const object = under(to, path.relative(folder, file).split(path.sep).join('/'));
+    await engine.upload(object.bucket, object.key, file);
+    files++;
+  }
+  return files;
+}

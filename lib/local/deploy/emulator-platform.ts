@@ -4,6 +4,7 @@ import { variantResourceId } from '../../catalog/scalable-resource';
 import { startEmulator, type AccountSnapshot } from '../../emulator';
 import { parseReservations, RESERVATIONS_VARIABLE } from '../../emulator/account/reservations';
 import type { Greengrass } from '../../emulator/edge/greengrass';
+import { OPTIMIZER_VARIABLE } from '../../emulator/optimization/optimization-job';
 import { parseRollbackReport, ROLLBACKS_VARIABLE } from '../../emulator/cloudformation/rollback-report';
 import type { LocalClock } from '../../emulator/clock';
 import { startEngine } from '../../emulator/engine/engine';
@@ -75,6 +76,7 @@ export async function startEmulatorPlatform(options: {
     kafkaBroker: options.kafkaBroker,
     reservations: parseReservations(process.env[RESERVATIONS_VARIABLE]),
     rollbacks: parseRollbackReport(process.env[ROLLBACKS_VARIABLE]),
+    optimizer: process.env[OPTIMIZER_VARIABLE],
     engineUrl: () => engineUrl,
     log: (message) => {
       fs.appendFileSync(emulatorLog, `${new Date(clock.now() * 1000).toISOString()} ${message}\n`);

@@ -3,7 +3,13 @@ import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
-import { CompressionPipeline, CompressionTechnique, type CompressionPipelineProps } from '../../../lib/compression';
+import {
+  CompressionPipeline,
+  CompressionTechnique,
+  type CompressionPipelineProps,
+  LanguageModelCompression,
+  type LanguageModelCompressionProps,
+} from '../../../lib/compression';
 import { InputError } from '../../../lib/core/errors';
 import { CostGuard, type CostGuardProps } from '../../../lib/cost';
 import { SparkPipeline, type SparkPipelineProps } from '../../../lib/features';
@@ -206,6 +212,25 @@ export const CONSTRUCTIONS: readonly Construction[] = [
         models: bucket(stack, 'Models'),
         trainingData: bucket(stack, 'Rows'),
       }),
+  },
+  {
+    name: 'settings of compressions of language models',
+    share: 0.6,
+    required: ['technique', 'deploymentInstanceType', 'maxRuntime'],
+    good: [
+      {
+        modelsPrefix: 'models/',
+        technique: 'awq',
+        deploymentInstanceType: 'ml.g6.12xlarge',
+        maxRuntime: seconds(3600),
+        image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/djl-inference:0.36.0-lmi28.0.0-cu130',
+        environment: { OPTION_MAX_MODEL_LEN: '4096' },
+        acceptEula: true,
+        jobNamePrefix: 'awq',
+      },
+    ],
+    build: (stack, props: LanguageModelCompressionProps) =>
+      void new LanguageModelCompression(stack, 'Awq', { ...props, models: bucket(stack, 'Models') }),
   },
   {
     name: 'settings of endpoints',

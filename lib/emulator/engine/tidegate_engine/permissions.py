@@ -18,12 +18,12 @@ _INVOKE_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "Invoke
                    "invocations-response-stream": "InvokeEndpointWithResponseStream"}
 _BOOTSTRAP_BROKERS = re.compile(r"^/v1/clusters/(.+)/bootstrap-brokers$")
 _SAGEMAKER_RESOURCES = (
-    ("InferenceComponentName", "inference-component"), ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("TransformJobName", "transform-job"),
+    ("InferenceComponentName", "inference-component"), ("TrainingJobName", "training-job"), ("ProcessingJobName", "processing-job"), ("OptimizationJobName", "optimization-job"), ("TransformJobName", "transform-job"),
     ("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelPackageGroupName", "model-package-group"),
     ("ModelName", "model"),
 )
 _TAGGING = {
-    "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob", "CreateProcessingJob"},
+    "sagemaker": {"AddTags", "DeleteTags", "CreateModel", "CreateEndpoint", "CreateEndpointConfig", "CreateTrainingJob", "CreateProcessingJob", "CreateOptimizationJob"},
     "application-autoscaling": {"RegisterScalableTarget", "TagResource", "UntagResource"},
 }
 _CBOR_NAMESPACE = re.compile(rb"\x69Namespace")
@@ -120,8 +120,10 @@ def _named_arns(service: str, operation: str, data: dict, region: str, account: 
         # The service numbers the versions of a group.
         named["ModelPackageArn"] = f"arn:aws:sagemaker:{region}:{account}:model-package/{data.get('ModelPackageGroupName', '')}/1"
         containers = (data.get("InferenceSpecification") or {}).get("Containers") or [{}]
-        if containers[0].get("ModelDataUrl"):
-            named["ModelDataArn"] = "arn:aws:s3:::" + containers[0]["ModelDataUrl"].removeprefix("s3://")
+        source = (containers[0].get("ModelDataSource") or {}).get("S3DataSource") or {}
+        location = containers[0].get("ModelDataUrl") or source.get("S3Uri")
+        if location:
+            named["ModelDataArn"] = "arn:aws:s3:::" + location.removeprefix("s3://")
     if (data.get("ResourceConfig") or {}).get("VolumeKmsKeyId"):
         named["VolumeKmsKeyArn"] = data["ResourceConfig"]["VolumeKmsKeyId"]
     return named

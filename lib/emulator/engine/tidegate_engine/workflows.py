@@ -1,6 +1,7 @@
 """Step Functions: the SageMaker integrations, and each task's permissions checked against the state machine's role."""
 
 import contextvars
+import datetime
 import functools
 import json
 import time
@@ -66,6 +67,17 @@ def _milliseconds(value, key=""):
     if isinstance(value, list):
         return [_milliseconds(item) for item in value]
     return int(value * 1000) if key.endswith("Time") and isinstance(value, (int, float)) else value
+
+
+def _iso_times(value, key=""):
+    """Converts times to the form of Step Functions' SDK integrations: ISO 8601 in UTC."""
+    if isinstance(value, dict):
+        return {name: _iso_times(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_iso_times(item) for item in value]
+    if not key.endswith("Time") or not isinstance(value, (int, float)):
+        return value
+    return datetime.datetime.fromtimestamp(value, datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _run_job(kind: str, resource: str, data: dict) -> dict:
@@ -178,7 +190,8 @@ def install() -> None:
                                f"identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDenied)")
         if resource == "arn:aws:states:::aws-sdk:s3:getObject":
             return _get_object(data, machine.get("roleArn", ""), execution.get("name", "execution")[:64])
-        return invoke_resource(resource, input_data)
+        result = invoke_resource(resource, input_data)
+        return _iso_times(result) if resource.startswith("arn:aws:states:::aws-sdk:sagemaker:") else result
 
     sfn._execute_task, sfn._invoke_resource = execute, invoke
     for action in _OPTIMISED:

@@ -27,7 +27,7 @@ export interface LocalAccount {
 export async function startLocalAccount(
   clock: LocalClock,
   rollbacks?: Parameters<typeof startEmulator>[0]['rollbacks'],
-  training: Pick<Parameters<typeof startEmulator>[0], 'python' | 'trainingProvisioning'> = {},
+  training: Pick<Parameters<typeof startEmulator>[0], 'python' | 'trainingProvisioning' | 'optimizer'> = {},
 ): Promise<LocalAccount> {
   const python = await ensurePythonEnvironment({ projectDirectory: PROJECT });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-account-'));
