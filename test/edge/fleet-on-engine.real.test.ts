@@ -14,6 +14,7 @@ import { EdgeFleet, EdgeModel } from '../../lib/edge';
 import { LocalClock } from '../../lib/emulator/clock';
 import { startMetricsRule } from '../../lib/emulator/edge/embedded-metrics';
 import { startGroupDevice } from '../../lib/emulator/edge/group-device';
+import { rollOutToGroup } from '../../lib/emulator/edge/group-rollout';
 import { type MqttBroker, startMosquitto } from '../../lib/emulator/edge/mosquitto';
 import { edgeEnvironmentsDirectory } from '../../lib/emulator/state-directory';
 import { type LocalAccount, startLocalAccount } from '../emulator/engine/support/local-account';
@@ -27,11 +28,12 @@ const parts = deviceParts();
 /** The template of the construct, deployed to the local engine, and a device of its thing group. */
 describeWith('missing' in parts ? parts.missing : undefined, 'a fleet on the local engine', () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-edge-fleet-'));
+  const clock = LocalClock.startingNow(1);
   let account: LocalAccount;
   let broker: MqttBroker;
 
   beforeAll(async () => {
-    account = await startLocalAccount(LocalClock.startingNow(1));
+    account = await startLocalAccount(clock);
     broker = await startMosquitto(root);
   }, TIMEOUT_MS);
 
@@ -117,7 +119,8 @@ describeWith('missing' in parts ? parts.missing : undefined, 'a fleet on the loc
           configurationUpdate: { reset: [''], merge: { environmentDirectory: edgeEnvironmentsDirectory() } },
         },
       };
-      expect(await device.deploy({ ...deployment, components })).toMatchObject({ status: 'SUCCESSFUL' });
+      const rolledOut = await rollOutToGroup({ ...deployment, components }, [device], clock);
+      expect(rolledOut).toMatchObject({ status: 'COMPLETED', results: [{ status: 'SUCCESSFUL' }] });
       const responses: { id: string; label: string }[] = [];
       device.subscribe(fleet.responseTopic, (payload) =>
         responses.push(JSON.parse(payload.toString('utf8')) as { id: string; label: string }),

@@ -41,7 +41,7 @@ export async function rollOutToGroup(
       deployed.push(deployTo(device, document, progress, results));
     }
     progress.notified += decision.notify;
-    await sleepUntil(clock, clock.now() + SECONDS_PER_MINUTE);
+    if (progress.notified < devices.length) await sleepUntil(clock, clock.now() + SECONDS_PER_MINUTE);
   }
 }
 

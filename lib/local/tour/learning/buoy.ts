@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { Cable } from '../../../emulator/edge/cable';
 import type { CoreDevice } from '../../../emulator/edge/core-device';
 import { startGroupDevice } from '../../../emulator/edge/group-device';
+import { rollOutToGroup } from '../../../emulator/edge/group-rollout';
 import { startMosquitto } from '../../../emulator/edge/mosquitto';
 import { edgeEnvironmentsDirectory } from '../../../emulator/state-directory';
 import { LEARNING_TOUR } from '../../../platform/contract';
@@ -59,7 +60,7 @@ export class Buoy {
     }
   }
 
-  /** Takes the deployment of the fleet; returns the version that runs then. */
+  /** Takes the deployment of the fleet at the speed of its rollout; returns the version that runs then. */
   public async update(): Promise<string> {
     const { platform, outputs } = this.context;
     const component = outputs.EdgeComponentName;
@@ -73,9 +74,12 @@ export class Buoy {
         configurationUpdate: { reset: [''], merge: { environmentDirectory: edgeEnvironmentsDirectory() } },
       },
     };
-    const { status, reason } = await this.device.deploy({ ...deployment, components });
+    const { results } = await rollOutToGroup({ ...deployment, components }, [this.device], platform.clock);
     this.context.signal.throwIfAborted();
-    if (status !== 'SUCCESSFUL') throw new Error(`the deployment to the device ended as ${status}: ${reason}`);
+    const failed = results.find(({ status }) => status !== 'SUCCESSFUL');
+    if (failed !== undefined) {
+      throw new Error(`the deployment to the device ended as ${failed.status}: ${failed.reason}`);
+    }
     return this.device.versionOf(component)!;
   }
 
