@@ -22,6 +22,8 @@ import {
 } from '../../lib/ingestion';
 import { PlatformStack } from '../../lib/platform';
 import { EndpointTourStack } from '../../lib/platform/endpoint-tour-stack';
+import { LEARNING_TOUR_STATES } from '../../lib/platform/contract';
+import { LearningTourStack } from '../../lib/platform/learning-tour-stack';
 import { STAGE_NAMES, stageConfiguration } from '../../lib/platform/stages';
 
 /** The rules that are accepted wherever an endpoint is served: on its alarms, its configuration and its role. */
@@ -198,5 +200,18 @@ const everyEndpoint: StackCase = {
   accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
 };
 
+const learning: StackCase[] = LEARNING_TOUR_STATES.map((state) => ({
+  name: `stack of the learning tour, ${state}`,
+  define: (app) => new LearningTourStack(app, 'Tidegate-dev-learning', { stage: stageConfiguration('dev'), state }),
+  accepts: [...OF_ENDPOINTS, ...OF_BUCKETS, ...OF_HANDLERS, ...WITHOUT_ACCESS_LOGS],
+}));
+
 /** Every stage, and the stacks beside them. */
-export const STACKS: readonly StackCase[] = [...stages, withEverything, withKafka, dataPlane, everyEndpoint];
+export const STACKS: readonly StackCase[] = [
+  ...stages,
+  withEverything,
+  withKafka,
+  dataPlane,
+  everyEndpoint,
+  ...learning,
+];
