@@ -6,7 +6,7 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { OPTIMIZATION_JOBS_NAMESPACES } from '../catalog/optimization-jobs';
 import { throwProblems } from '../core/errors';
-import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeGrants, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { emptiedObjects } from '../runtime/emptied-bucket';
 import { hardenedBucket } from '../runtime/hardened-bucket';
@@ -136,6 +136,7 @@ export class LanguageModelCompression extends Construct {
     policy.attachToRole(role);
     grantKeyUse(props.models.encryptionKey, role, 's3:GetObject');
     grantKeyUse(props.outputKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
+    acknowledgeGrants(role);
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(policy, ['*'], ANY_RESOURCE_REASON);
     acknowledgeWildcards(

@@ -13,9 +13,9 @@ import { throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import {
   acknowledgeControl,
+  acknowledgeGrants,
   acknowledgeInlinePolicy,
   acknowledgeLogEncryption,
-  acknowledgeWildcards,
 } from '../runtime/acknowledge';
 import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import {
@@ -359,7 +359,7 @@ export class EdgeFleet extends Construct {
     grantKeyUse(model._source.bucket?.encryptionKey, role, 's3:GetObject');
     stream.encryptionKey?.grant(role, 'kms:GenerateDataKey');
     endpoint?.grantInvoke(role);
-    acknowledgeInlinePolicy(role);
+    acknowledgeGrants(role);
     return role;
   }
 
@@ -423,15 +423,13 @@ export class EdgeFleet extends Construct {
       assumedBy: new iam.ServicePrincipal('iot.amazonaws.com'),
       description: 'Writes the metrics of devices to their log group',
     });
-    const resources = [logGroup.logGroupArn];
     const policy = new iam.Policy(this, 'MetricsPolicy', {
       statements: dependentStatements(this, [
-        { call: 'iot:CreateTopicRule', cases: ['logging'], arns: { LogGroupArn: resources } },
+        { call: 'iot:CreateTopicRule', cases: ['logging'], arns: { LogGroupArn: [logGroup.logGroupArn] } },
       ]),
     });
     policy.attachToRole(role);
     acknowledgeInlinePolicy(policy);
-    acknowledgeWildcards(policy, resources, 'AWS IoT names the log streams of the group.');
     const rule = new iot.CfnTopicRule(this, 'MetricsRule', {
       topicRulePayload: {
         description: 'Metrics of devices, in the embedded metric format',

@@ -10,6 +10,7 @@ import { EdgeFleet, EdgeModel } from '../edge';
 import { GpuEndpoint, ModelArtifact, ModelServer, RolloutStrategy } from '../inference';
 import { RecordField, StreamIngestion } from '../ingestion';
 import { LiveModel, ModelRollout } from '../rollout';
+import { acknowledgeControl } from '../runtime/acknowledge';
 import { hardenedBucket } from '../runtime/hardened-bucket';
 import { ModelRegistry, PackedAsset, TrainingChannel, TrainingPipeline, TrainingTriggers } from '../training';
 import { LEARNING_TOUR, LEARNING_TOUR_CAPTURE_PREFIX, type LearningTourState } from './contract';
@@ -205,6 +206,7 @@ export class LearningTourStack extends Stack {
       treatMissingData: cloudwatch.TreatMissingData.IGNORE,
       alarmDescription: 'The traffic of an hour differs from the baseline; an incremental training starts',
     });
+    acknowledgeControl(alarm, 'CloudWatchAlarmAction', 'A rule for changes of its state starts the training.');
     new TrainingTriggers(this, 'Triggers', { pipeline, base, alarms: [alarm] });
     return monitor;
   }

@@ -56,6 +56,12 @@ export function acknowledgeInlinePolicy(scope: IConstruct): void {
   );
 }
 
+/** Accepts the policy that grants have written into a role; without effect where they have written none. */
+export function acknowledgeGrants(role: IConstruct): void {
+  const policy = role.node.tryFindChild('DefaultPolicy');
+  if (policy !== undefined) acknowledgeInlinePolicy(policy);
+}
+
 /** Accepts that a log group is encrypted with the key of CloudWatch Logs. */
 export function acknowledgeLogEncryption(scope: IConstruct): void {
   acknowledgeControl(

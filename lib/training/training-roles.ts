@@ -4,7 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { SAGEMAKER_NAMESPACE, TRAINING_JOBS_NAMESPACE } from '../catalog/hosting-metrics';
-import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
+import { acknowledgeGrants, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { grantKeyUse } from '../runtime/dependent-grants';
 import { ANY_RESOURCE_REASON, containerStatements, sageMakerLogGroupArn } from '../runtime/sagemaker-container';
 import type { PulledImage } from '../runtime/sagemaker-images';
@@ -77,6 +77,7 @@ export function trainingRole(
   for (const { bucket } of inputs) grantKeyUse(bucket.encryptionKey, role, 's3:GetObject');
   grantKeyUse(models.encryptionKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
   grantKeyUse(needs.outputKey, role, 's3:GetObject', 's3:CreateMultipartUpload');
+  acknowledgeGrants(role);
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(
     policy,
@@ -136,6 +137,7 @@ export function modelExecutionRole(
   policy.attachToRole(role);
   grantKeyUse(models.encryptionKey, role, 's3:GetObject');
   grantKeyUse(needs.outputKey, role, 's3:GetObject');
+  acknowledgeGrants(role);
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(policy, ['*'], ANY_RESOURCE_REASON);
   acknowledgeWildcards(
