@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-sagemaker';
 import { parseResourceId } from '../../lib/catalog/scalable-resource';
 import { PermanentError } from '../../lib/core/errors';
-import type { FleetCapacity } from '../../lib/cost/decide/meter';
+import type { FleetCapacity, VariantInstances } from '../../lib/cost/decide/meter';
 import type { FleetState, WatchedFleet } from '../../lib/scaling/contract';
 import { awsClient } from './aws-client';
 
@@ -17,7 +17,7 @@ export interface EndpointStates {
   /** Returns the state of a variant or of an inference component. */
   fleetState(fleet: Pick<WatchedFleet, 'resourceId' | 'fleetName'>, signal?: AbortSignal): Promise<FleetState>;
   /**
-   * Returns the instances of a variant, those of a deployment in progress included.
+   * Returns the instances of a variant, those of a deployment in progress and of a shadow included.
    *
    * @throws PermanentError when the endpoint has no such variant
    */
@@ -43,16 +43,29 @@ export function createEndpointStates(sagemaker = awsClient(SageMakerClient)): En
       const { endpoint, variant, pending } = await describeVariant(sagemaker, endpointName, variantName, signal);
       if (variant === undefined && pending === undefined)
         throw new PermanentError(`endpoint ${endpointName} (${endpoint.EndpointStatus}) has no variant ${variantName}`);
-      const currentByType: { [instanceType: string]: number } = {};
-      for (const { InstanceType: type, CurrentInstanceCount: count } of variant?.InstancePools ?? [])
-        if (type !== undefined && count !== undefined) currentByType[type] = (currentByType[type] ?? 0) + count;
+      // An endpoint with a shadow has one production variant: https://docs.aws.amazon.com/sagemaker/latest/dg/model-shadow-deployment.html
+      const [shadow] = endpoint.ShadowProductionVariants ?? [];
+      const [pendingShadow] = endpoint.PendingDeploymentSummary?.ShadowProductionVariants ?? [];
       return {
-        currentByType,
-        // Instances of a deployment in progress are billed beside the ones that they replace.
-        currentCapacity: (variant?.CurrentInstanceCount ?? 0) + (pending?.CurrentInstanceCount ?? 0),
-        desiredCapacity: variant?.DesiredInstanceCount ?? pending?.DesiredInstanceCount ?? 0,
+        ...instancesOf(variant, pending),
+        ...((shadow !== undefined || pendingShadow !== undefined) && { shadow: instancesOf(shadow, pendingShadow) }),
       };
     },
+  };
+}
+
+function instancesOf(
+  variant: ProductionVariantSummary | undefined,
+  pending: PendingProductionVariantSummary | undefined,
+): VariantInstances {
+  const currentByType: { [instanceType: string]: number } = {};
+  for (const { InstanceType: type, CurrentInstanceCount: count } of variant?.InstancePools ?? [])
+    if (type !== undefined && count !== undefined) currentByType[type] = (currentByType[type] ?? 0) + count;
+  return {
+    currentByType,
+    // Instances of a deployment in progress are billed beside the ones that they replace.
+    currentCapacity: (variant?.CurrentInstanceCount ?? 0) + (pending?.CurrentInstanceCount ?? 0),
+    desiredCapacity: variant?.DesiredInstanceCount ?? pending?.DesiredInstanceCount ?? 0,
   };
 }
 

@@ -11,14 +11,20 @@ export interface HourlyPrices {
   readonly [instanceType: string]: number;
 }
 
-/** Capacity of a fleet as the service describes it. */
-export interface FleetCapacity {
+/** Instances of a variant as the service describes them. */
+export interface VariantInstances {
   /** Existing instances by type; empty where the service does not describe the types (no instance pools). */
   readonly currentByType: InstanceCounts;
   /** Existing instances of every type. */
   readonly currentCapacity: number;
   /** Requested instances. */
   readonly desiredCapacity: number;
+}
+
+/** Capacity of a fleet as the service describes it. */
+export interface FleetCapacity extends VariantInstances {
+  /** Instances of the shadow beside the fleet, which are billed and not scaled with it; undefined without one. */
+  readonly shadow?: VariantInstances;
 }
 
 /** Observation of one fleet. */
@@ -67,11 +73,21 @@ export interface PricedRate {
 }
 
 /**
- * Returns the hourly cost of a fleet, never too low: of the larger of the existing and the requested capacity.
+ * Returns the hourly cost of a fleet, never too low: of the larger of the existing and the requested capacity, and of its shadow likewise.
  *
  * Instances of an unknown type (requested ones, or a fleet without pools) count at the highest price of the fleet.
  */
-export function fleetRate(capacity: FleetCapacity, prices: HourlyPrices): PricedRate {
+export function fleetRate({ shadow, ...capacity }: FleetCapacity, prices: HourlyPrices): PricedRate {
+  const own = variantRate(capacity, prices);
+  if (shadow === undefined) return own;
+  const beside = variantRate(shadow, prices);
+  return {
+    rateUsdPerHour: own.rateUsdPerHour + beside.rateUsdPerHour,
+    problems: [...own.problems, ...beside.problems],
+  };
+}
+
+function variantRate(capacity: VariantInstances, prices: HourlyPrices): PricedRate {
   const highest = highestPrice(prices);
   const problems: string[] = [];
   let typed = 0;

@@ -14,6 +14,7 @@ import {
   type OpenJob,
   type TrainingJobSeen,
   type TrainingMemory,
+  type VariantInstances,
 } from './meter';
 import type { GuardedFleet, GuardMemory, GuardPlan, GuardSeen, GuardStep } from './plan';
 import { addSpend, newHistory, spentSince, type SpendHistory } from './spend-history';
@@ -104,6 +105,9 @@ export function meterSpend(
 
 const NOTHING_TRAINED: TrainingMemory = { open: {}, settledAt: {} };
 
+const instancesText = ({ currentCapacity, desiredCapacity }: VariantInstances): string =>
+  `${currentCapacity} of ${desiredCapacity}`;
+
 function presentRate(
   fleet: GuardedFleet,
   seen: GuardSeen,
@@ -116,7 +120,7 @@ function presentRate(
     return {
       memory: { rateUsdPerHour, desiredCapacity: capacity.desiredCapacity, frozenCapacity },
       problems: problems.map((problem) => `${fleet.resourceId}: ${problem}`),
-      reason: `${capacity.currentCapacity} of ${capacity.desiredCapacity} instances exist`,
+      reason: `${instancesText(capacity)} instances exist${capacity.shadow === undefined ? '' : `, and ${instancesText(capacity.shadow)} of a shadow`}`,
     };
   }
   if (before !== undefined)

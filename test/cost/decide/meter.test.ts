@@ -30,6 +30,15 @@ describe('fleetRate', () => {
     });
   });
 
+  test('adds what a shadow costs, whose instances are billed beside those of the fleet', () => {
+    const fleet = { currentByType: { 'ml.g5.xlarge': 2 }, currentCapacity: 2, desiredCapacity: 5 };
+    const shadow = { currentByType: { 'ml.g6.xlarge': 1 }, currentCapacity: 1, desiredCapacity: 2 };
+    // 5 x 1.5, and 1 x 1 with a requested one at the highest price
+    expect(fleetRate({ ...fleet, shadow }, prices).rateUsdPerHour).toBe(7.5 + 2.5);
+    const unpriced = { ...shadow, currentByType: { 'ml.p5.48xlarge': 1 } };
+    expect(fleetRate({ ...fleet, shadow: unpriced }, prices).problems).toHaveLength(1);
+  });
+
   test('names a type without a price and counts it at the highest known one', () => {
     const capacity = { currentByType: { 'ml.p5.48xlarge': 1 }, currentCapacity: 1, desiredCapacity: 1 };
     const { rateUsdPerHour, problems } = fleetRate(capacity, prices);

@@ -46,6 +46,48 @@ describe('the capacity of a variant', () => {
     });
   });
 
+  test('has the instances of a shadow beside it, those of a deployment under way too', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      EndpointStatus: 'Updating',
+      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 2, DesiredInstanceCount: 2 }],
+      ShadowProductionVariants: [
+        {
+          VariantName: 'main-shadow',
+          CurrentInstanceCount: 1,
+          DesiredInstanceCount: 2,
+          InstancePools: [{ InstanceType: 'ml.g6.xlarge', CurrentInstanceCount: 1 }],
+        },
+      ],
+      PendingDeploymentSummary: {
+        EndpointConfigName: 'next',
+        ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 0, DesiredInstanceCount: 2 }],
+        ShadowProductionVariants: [{ VariantName: 'main-shadow', CurrentInstanceCount: 3, DesiredInstanceCount: 3 }],
+      },
+    });
+    expect(await client.variantCapacity('chat', 'main')).toEqual({
+      currentByType: {},
+      currentCapacity: 2,
+      desiredCapacity: 2,
+      shadow: { currentByType: { 'ml.g6.xlarge': 1 }, currentCapacity: 4, desiredCapacity: 2 },
+    });
+  });
+
+  test('has a shadow that is only in the deployment under way', async () => {
+    sagemaker.on(DescribeEndpointCommand).resolves({
+      EndpointStatus: 'Updating',
+      ProductionVariants: [{ VariantName: 'main', CurrentInstanceCount: 2, DesiredInstanceCount: 2 }],
+      PendingDeploymentSummary: {
+        EndpointConfigName: 'next',
+        ShadowProductionVariants: [{ VariantName: 'main-shadow', DesiredInstanceCount: 3 }],
+      },
+    });
+    expect((await client.variantCapacity('chat', 'main')).shadow).toEqual({
+      currentByType: {},
+      currentCapacity: 0,
+      desiredCapacity: 3,
+    });
+  });
+
   test('is that of the deployment under way where the variant is new', async () => {
     sagemaker.on(DescribeEndpointCommand).resolves({
       EndpointStatus: 'Updating',
