@@ -5,7 +5,7 @@ import {
   parseLiveModelProperties,
 } from '../../lib/rollout/contract';
 import type { Parameters } from '../clients/parameters';
-import type { CustomResourceRequest, CustomResourceResponse } from '../support/custom-resource';
+import { readProperties, type CustomResourceRequest, type CustomResourceResponse } from '../support/custom-resource';
 import type { Logger } from '../support/logger';
 
 /** Everything outside the handler. */
@@ -22,8 +22,13 @@ export interface LiveModelDependencies {
 export function createHandler(dependencies: LiveModelDependencies): (request: CustomResourceRequest) => Promise<void> {
   const { parameters, respond, logger } = dependencies;
   return async (request) => {
-    const { RequestType, RequestId, StackId, LogicalResourceId, ResourceProperties, ResponseURL } = request;
-    const { parameterName, targetRatio } = parseLiveModelProperties(ResourceProperties);
+    const { RequestType, RequestId, StackId, LogicalResourceId, ResponseURL } = request;
+    const read = readProperties(request, parseLiveModelProperties);
+    if ('problem' in read) {
+      const ids = { PhysicalResourceId: LogicalResourceId, RequestId, StackId, LogicalResourceId };
+      return respond(ResponseURL, { ...ids, Status: 'FAILED', Reason: read.problem });
+    }
+    const { parameterName, targetRatio } = read.value;
     const ids = { PhysicalResourceId: parameterName, RequestId, StackId, LogicalResourceId };
     try {
       if (RequestType === 'Delete') {

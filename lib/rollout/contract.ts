@@ -47,9 +47,19 @@ export interface LiveModelProperties {
   readonly targetRatio: number;
 }
 
-/** Reads the properties of the custom resource. */
+/**
+ * Reads the properties of the custom resource.
+ *
+ * @throws InputError for a property that is missing or of another form
+ */
 export function parseLiveModelProperties(properties: { readonly [name: string]: unknown }): LiveModelProperties {
-  return { parameterName: String(properties['ParameterName']), targetRatio: Number(properties['TargetRatio']) };
+  return parseValue('the properties of the custom resource', properties, (root) => ({
+    parameterName: root.at('ParameterName').text(),
+    // CloudFormation passes numbers as text.
+    targetRatio: parseValue('TargetRatio', Number(root.at('TargetRatio').text()), (ratio) =>
+      ratio.number('a share above 0 and at most 1', (share) => share > 0 && share <= 1),
+    ),
+  }));
 }
 
 /** Way in which a version that passes the gate is approved. */

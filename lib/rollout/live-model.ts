@@ -123,7 +123,11 @@ export class LiveModel extends Construct {
     this.maxConcurrencyPerInstance = Token.asNumber(resource.getAtt(names.maxConcurrencyPerInstance));
     this.targetPerInstance = Token.asNumber(resource.getAtt(names.targetPerInstance));
     const location = {
-      bucket: s3.Bucket.fromBucketName(this, 'Bucket', resource.getAttString(names.bucket)),
+      bucket: s3.Bucket.fromBucketAttributes(this, 'Bucket', {
+        bucketName: resource.getAttString(names.bucket),
+        // A rollout grants the keys of the buckets of its versions.
+        encryptionKey: bucket.encryptionKey,
+      }),
       key: resource.getAttString(names.key),
     };
     this.artifact = new LiveArtifact(location, (host) => this.serveAt(host));

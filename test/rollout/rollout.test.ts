@@ -161,6 +161,26 @@ describe('the live model', () => {
     expect(() => serving({ live })).toThrow(message);
   });
 
+  test('may be decrypted by the role of the endpoint where its bucket has a key, without a rollout too', () => {
+    const stack = new Stack(new App(), 'Alone', { env });
+    const encryptionKey = kms.Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:us-east-1:123456789012:key/models');
+    const models = s3.Bucket.fromBucketAttributes(stack, 'Models', { bucketName: 'models', encryptionKey });
+    const live = new LiveModel(stack, 'Live', { initialModel: ModelArtifact.fromBucket(models, 'a.tar.gz') });
+    new GpuEndpoint(stack, 'Digits', {
+      modelServer: ModelServer.triton(),
+      modelArtifact: live.artifact,
+      capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+    });
+    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+      Roles: [{ Ref: Match.stringLikeRegexp('^DigitsExecutionRole') }],
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Action: 'kms:Decrypt', Resource: 'arn:aws:kms:us-east-1:123456789012:key/models' }),
+        ]),
+      },
+    });
+  });
+
   test('serves one endpoint, and has to serve one', () => {
     const { stack, live } = serving();
     const props = { modelServer: ModelServer.triton(), capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] } };

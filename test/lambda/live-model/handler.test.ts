@@ -63,6 +63,17 @@ describe('the reader of the live model', () => {
     ]);
   });
 
+  test.each<[string, { readonly [name: string]: unknown }, string]>([
+    ['no parameter', { TargetRatio: '1' }, 'ParameterName'],
+    ['no ratio', { ParameterName: 'live' }, 'TargetRatio'],
+    ['a ratio above 1', { ParameterName: 'live', TargetRatio: '2' }, 'a share above 0 and at most 1'],
+    ['a ratio that is no number', { ParameterName: 'live', TargetRatio: 'x' }, 'a share above 0 and at most 1'],
+  ])('answers CloudFormation where the resource has %s, instead of letting it wait', async (_, properties, reason) => {
+    const response = await responseTo({ ResourceProperties: properties }, '');
+    expect(response).toMatchObject({ Status: 'FAILED', PhysicalResourceId: 'Live' });
+    expect(response.Reason).toContain(reason);
+  });
+
   test('lets the resource go without a look', async () => {
     expect(await responseTo({ RequestType: 'Delete' }, 'nothing')).toEqual({ ...IDS, Status: 'SUCCESS' });
   });
