@@ -357,7 +357,7 @@ export class EdgeFleet extends Construct {
     policy.attachToRole(role);
     acknowledgeInlinePolicy(policy);
     grantKeyUse(model._source.bucket?.encryptionKey, role, 's3:GetObject');
-    stream.encryptionKey?.grant(role, 'kms:GenerateDataKey');
+    grantKeyUse(stream.encryptionKey, role, 'kinesis:PutRecords');
     endpoint?.grantInvoke(role);
     acknowledgeGrants(role);
     return role;

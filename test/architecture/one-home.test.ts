@@ -49,6 +49,16 @@ const HOMES: readonly (readonly [what: string, text: RegExp, home: RegExp])[] = 
     /\bnew \w*Client\(|@smithy\/node-http-handler/,
     /^lambda\/clients\/aws-client\.ts$|^lib\//,
   ],
+  [
+    'requests of handlers without a client of an AWS service, each with a time-out',
+    /\bfetch\(|\bnew Kafka\(/,
+    /^lambda\/(clients\/(signed-request|webhook|kafka-cluster)|support\/custom-resource)\.ts$|^(lib|bin)\//,
+  ],
+  [
+    'permissions on keys, beside a key policy and the roles of containers',
+    /'kms:[A-Z]/,
+    /^lib\/(catalog\/(dependent-permissions|provisioning-actions)|cost\/notification-topic|inference\/endpoint\/execution-policy)\.ts$/,
+  ],
   ['resource ids of variants', /`endpoint\/\$\{[^`]*\/variant\//, /^lib\/catalog\/scalable-resource\.ts$/],
   [
     'the writing of files, which leaves none cut off',
