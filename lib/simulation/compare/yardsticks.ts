@@ -8,7 +8,7 @@ import { FleetHistories, NO_HISTORY, type HistoryLimits } from './oracle/fleet-h
 import { fluidMisses, type FluidOptions } from './oracle/fluid-misses';
 import { lowerBound, maximumOf } from './oracle/lower-bound';
 import { minuteQueues } from './oracle/minute-queues';
-import { maximumIn, occupiedSlots } from './oracle/peaks';
+import { maximumIn, occupancyOf, occupiedSlots } from './oracle/peaks';
 import { improveSchedule } from './oracle/schedule-improvement';
 import { cheapestAtPrice, scheduleCost, type SchedulePrices, type ScheduleSearch } from './oracle/schedule-search';
 import { invocationsTracking } from './policies/aws';
@@ -43,7 +43,7 @@ export function runClairvoyant(
   const peak = Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance);
   const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak * MAX_FLEETS_PER_PEAK + 4));
   const searched = clairvoyantSchedule({
-    propose: proposals(trial, settings, prices),
+    proposers: proposals(trial, settings, prices),
     play: (instances, limit) => playedSchedule(instances, sloRatio, trial, prices, limit),
     costOf: (instances) => scheduleCost(instances, prices),
     minutes,
@@ -149,19 +149,29 @@ export const CLAIRVOYANT = 'clairvoyant';
 /** Largest constant fleet that is tried ÷ the fleet that the peak needs: queues in single instances can need more than one pool. */
 const MAX_FLEETS_PER_PEAK = 2;
 
-/** Returns the schedules that are cheapest at a price of a miss, by the requests themselves or, for too many of them, by the load. */
-function proposals(trial: Trial, settings: ComparisonSettings, prices: SchedulePrices): (price: number) => Int16Array {
+/** Returns the schedule that is cheapest at a price of a miss, by one model of the queues. */
+type Proposer = (price: number) => Int16Array;
+
+/**
+ * Proposals by the load, and, of requests that are kept, also by the queues of single minutes. Where requests stay for minutes, a queue of a
+ * minute by itself begins too well, and the load is nearer to the fleet.
+ */
+function proposals(trial: Trial, settings: ComparisonSettings, prices: SchedulePrices): readonly Proposer[] {
+  if (trial.requests === undefined) return [loadProposals(trial, settings, prices)];
+  const search = { ...prices, ...queueSearch(trial, trial.requests, settings) };
+  const byQueues: Proposer = (price) => cheapestAtPrice(search, price).instances;
+  if (settings.serviceMeanSeconds <= SHORT_SERVICE_SECONDS) return [byQueues];
+  return [byQueues, loadProposals(trial, settings, prices)];
+}
+
+function loadProposals(trial: Trial, settings: ComparisonSettings, prices: SchedulePrices): Proposer {
   const minutes = Math.floor((settings.toSeconds - settings.fromSeconds) / 60);
-  if (trial.requests !== undefined) {
-    const search = { ...prices, ...queueSearch(trial, trial.requests, settings) };
-    return (price) => cheapestAtPrice(search, price).instances;
-  }
   const { fromSeconds, toSeconds, minCapacity } = settings;
   const flow = {
     ...settings,
     ...prices,
     arrivals: trial.arrivals.subarray(fromSeconds, toSeconds),
-    occupancy: undisturbedOccupancy(trial),
+    occupancy: trial.requests === undefined ? undisturbedOccupancy(trial) : occupancyOf(trial.requests, trial),
   };
   const maxInstances = neededByLoad(trial, settings);
   const search = {
@@ -193,18 +203,17 @@ function queueSearch(trial: Trial, requests: RequestList, settings: ComparisonSe
   const minutes = Math.floor((toSeconds - fromSeconds) / 60);
   const present = queueSearches.get(trial);
   if (present !== undefined) return present;
-  const options = {
-    ...settings,
-    requests,
+  const peak = Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance);
+  const maxInstances = Math.min(maxCapacity, Math.max(minCapacity, peak));
+  const load = {
+    requests: requests.at.length,
     minutes,
-    ...queuePlays(requests.at.length, serviceMeanSeconds),
-    minInstances: minCapacity,
-    maxInstances: Math.min(
-      maxCapacity,
-      Math.max(minCapacity, Math.ceil(maximumIn(occupiedSlots(trial)) / slotsPerInstance)),
-    ),
+    meanSeconds: serviceMeanSeconds,
+    slotsPerInstance,
+    maxInstances,
   };
-  const { maxInstances, history } = options;
+  const { history, plays } = queuePlays(load);
+  const options = { ...settings, requests, minutes, history, plays, minInstances: minCapacity, maxInstances };
   const search = { minutes, minInstances: minCapacity, maxInstances, history, ...minuteQueues(options) };
   queueSearches.set(trial, search);
   return search;
@@ -213,29 +222,52 @@ function queueSearch(trial: Trial, requests: RequestList, settings: ComparisonSe
 /** Tables of {@link queueSearch}, which the clairvoyant and the bound share. */
 const queueSearches = new WeakMap<Trial, QueueSearch>();
 
-/** Pasts of a fleet that are played, the finest first, by the service time from which they are needed. */
-const HISTORIES: readonly (HistoryLimits & { readonly fromMeanSeconds: number })[] = [
-  { fromMeanSeconds: 30, minutes: 4, levels: [0, 1, 2, 4] },
-  { fromMeanSeconds: 30, minutes: 4, levels: [0, 1, 4] },
-  { fromMeanSeconds: 15, minutes: 3, levels: [0, 1, 2, 4] },
-  { fromMeanSeconds: 5, minutes: 2, levels: [0, 1, 2] },
-  { fromMeanSeconds: 0, minutes: 1, levels: [0, 1, 2] },
+/**
+ * Pasts of a fleet that are played, the finest first, by the service time and the spread from which they are needed. The spread is that of the
+ * occupied slots by chance, in instances: a schedule that follows it releases so many at once.
+ */
+const HISTORIES: readonly (HistoryLimits & { readonly fromMeanSeconds: number; readonly fromSpread: number })[] = [
+  { fromMeanSeconds: 30, fromSpread: 4, minutes: 3, levels: [0, 1, 2, 3, 4, 5, 6, 8, 10, 12] },
+  { fromMeanSeconds: 30, fromSpread: 1.5, minutes: 4, levels: [0, 1, 2, 4, 6, 8] },
+  { fromMeanSeconds: 30, fromSpread: 1.5, minutes: 3, levels: [0, 1, 2, 4, 6, 8] },
+  { fromMeanSeconds: 30, fromSpread: 0, minutes: 4, levels: [0, 1, 2, 4] },
+  { fromMeanSeconds: 30, fromSpread: 0, minutes: 4, levels: [0, 1, 4] },
+  { fromMeanSeconds: 15, fromSpread: 0, minutes: 3, levels: [0, 1, 2, 4] },
+  { fromMeanSeconds: 5, fromSpread: 0, minutes: 2, levels: [0, 1, 2] },
+  { fromMeanSeconds: 0, fromSpread: 0, minutes: 1, levels: [0, 1, 2] },
 ];
 
 /** Requests played for the tables of a window, and the maximum number of plays of each minute: among many requests, luck evens out. */
 const PLAYED_REQUESTS = 4e7;
 const MAX_PLAYS = 4;
+/** Maximum number of states of a search: minutes × numbers of instances × pasts. */
+const MAX_QUEUE_STATES = 1e7;
 
-/** Past and number of plays for a number of requests, within {@link PLAYED_REQUESTS}. */
-function queuePlays(
-  requests: number,
-  meanSeconds: number,
-): { readonly history: HistoryLimits; readonly plays: number } {
-  const playsOf = ({ minutes, levels }: HistoryLimits): number =>
-    Math.floor(PLAYED_REQUESTS / (requests * (minutes + 1) * new FleetHistories({ minutes, levels }).all.length));
+/** Traffic of a window and its largest fleet. */
+interface QueueLoad {
+  readonly requests: number;
+  readonly minutes: number;
+  readonly meanSeconds: number;
+  readonly slotsPerInstance: number;
+  readonly maxInstances: number;
+}
+
+/** Past and number of plays for a load, within {@link PLAYED_REQUESTS} and {@link MAX_QUEUE_STATES}. */
+function queuePlays({ requests, minutes, meanSeconds, slotsPerInstance, maxInstances }: QueueLoad): {
+  readonly history: HistoryLimits;
+  readonly plays: number;
+} {
+  const spread = Math.sqrt(maxInstances / slotsPerInstance);
+  const statesOf = (limits: HistoryLimits): number => new FleetHistories(limits).all.length;
+  const playsOf = (limits: HistoryLimits): number =>
+    Math.floor(PLAYED_REQUESTS / (requests * (limits.minutes + 1) * statesOf(limits)));
   const history = HISTORIES.find(
     (limits, index) =>
-      meanSeconds >= limits.fromMeanSeconds && (index === HISTORIES.length - 1 || playsOf(limits) >= 1),
+      index === HISTORIES.length - 1 ||
+      (meanSeconds >= limits.fromMeanSeconds &&
+        spread >= limits.fromSpread &&
+        minutes * (maxInstances + 1) * statesOf(limits) <= MAX_QUEUE_STATES &&
+        playsOf(limits) >= 1),
   )!;
   return { history, plays: Math.max(1, Math.min(MAX_PLAYS, playsOf(history))) };
 }

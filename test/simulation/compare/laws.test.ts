@@ -148,6 +148,7 @@ describe('the best schedule in hindsight', () => {
     [10, 1, 3],
     [20, 4, 5],
     [20, 16, 5],
+    [60, 4, 20],
   ])(
     'of %d s and %d slots costs at most a ninth more than the bound, on about %d instances',
     (mean, slots, instances) => {

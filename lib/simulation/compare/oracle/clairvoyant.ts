@@ -10,8 +10,8 @@ export interface PlayedSchedule {
 
 /** Proposals of schedules, and their judge. */
 export interface ClairvoyantOptions {
-  /** Returns the cheapest schedule of instances per minute at a price of a miss in instance-seconds, by a model of the queues. */
-  readonly propose: (price: number) => Int16Array;
+  /** Each returns the cheapest schedule of instances per minute at a price of a miss in instance-seconds, by its model of the queues. */
+  readonly proposers: readonly ((price: number) => Int16Array)[];
   /** Plays a schedule in the fleet that evaluates every policy, until more than `limit` times the late requests are late that the objective allows. */
   readonly play: (instances: Int16Array, limit: number) => PlayedSchedule;
   /** Billed instance-seconds of a schedule, with the mean of what a released instance still works. */
@@ -49,6 +49,9 @@ const MAX_TRIMS = 80;
 const MIN_CHANGES = 200;
 /** Lengths of the intervals that are changed at random, in minutes. */
 const CHANGED_MINUTES = [1, 2, 4, 8, 16, 32, 64];
+/** Starts whose cost is accepted first with a probability of 1/e, in a search of at least so many changes; in proportion in a shorter one. */
+const MAX_BOLDNESS = 1.5;
+const BOLD_CHANGES = 20_000;
 /** Late requests ÷ allowed ones up to which a changed schedule is still one to go on from. */
 const MAX_EXCESS = 1.5;
 /** Instance-seconds of a schedule's cost that are weighed against as many late requests as are allowed. */
@@ -67,23 +70,27 @@ const EXCESS_COST = 0.1;
 export function clairvoyantSchedule(given: ClairvoyantOptions): Int16Array | undefined {
   const options: Judged = { ...given, keeps: (instances) => given.play(instances, 1).lateRatio <= 1 };
   const { costOf } = options;
-  const proposed = new Map<number, Int16Array>();
-  const propose = (price: number): Int16Array => {
-    const schedule = proposed.get(price) ?? options.propose(price);
-    proposed.set(price, schedule);
-    return schedule;
-  };
   let best = smallestConstant(options);
   let missing: Int16Array | undefined;
-  for (const [index, raise] of options.raises.entries()) {
-    const found = cheapestRaised({ ...options, propose }, raise);
-    if (found.missing !== undefined && (missing === undefined || costOf(found.missing) > costOf(missing))) {
-      missing = found.missing;
+  for (const proposer of options.proposers) {
+    const proposed = new Map<number, Int16Array>();
+    const propose = (price: number): Int16Array => {
+      const schedule = proposed.get(price) ?? proposer(price);
+      proposed.set(price, schedule);
+      return schedule;
+    };
+    let cheapest: Int16Array | undefined;
+    for (const [index, raise] of options.raises.entries()) {
+      const found = cheapestRaised(options, propose, raise);
+      if (found.missing !== undefined && (missing === undefined || costOf(found.missing) > costOf(missing))) {
+        missing = found.missing;
+      }
+      if (found.best === undefined) continue;
+      const better = cheapest === undefined || costOf(found.best) < costOf(cheapest);
+      if (better) cheapest = found.best;
+      else if (index > 0) break;
     }
-    if (found.best === undefined) continue;
-    const better = best === undefined || costOf(found.best) < costOf(best);
-    if (better) best = found.best;
-    else if (index > 0) break;
+    if (cheapest !== undefined && (best === undefined || costOf(cheapest) < costOf(best))) best = cheapest;
   }
   if (best !== undefined && missing !== undefined && costOf(missing) < costOf(best)) {
     cross(best, missing, (instances) => {
@@ -130,13 +137,15 @@ function annealed(
   let best = schedule;
   let bestCost = play(best, 1).cost;
   const price = EXCESS_COST * bestCost;
+  // A short search has no time to come back from dear schedules.
+  const boldness = MAX_BOLDNESS * Math.min(1, plays / BOLD_CHANGES);
   const energy = (cost: number, late: number): number => cost + (late > 1 ? price * (late - 1) + 60 : 0);
   let current = schedule;
   let present = energy(bestCost, 1);
   // Schedules drain less or more than the mean: their estimates are held against that of the present one.
   let estimated = costOf(current);
   for (let round = 0; round < plays; round++) {
-    const temperature = 1.5 * startSeconds * (1 - round / plays) + 1;
+    const temperature = boldness * startSeconds * (1 - round / plays) + 1;
     const length = CHANGED_MINUTES[Math.floor(random.uniform() * CHANGED_MINUTES.length)];
     const from = Math.floor(random.uniform() * (minutes + length - 1)) - length + 1;
     const by = random.uniform() < 0.5 ? 1 : -1;
@@ -183,8 +192,11 @@ interface Candidates {
   readonly missing: Int16Array | undefined;
 }
 
-function cheapestRaised(options: Judged, raise: (count: number) => number): Candidates {
-  const { keeps, costOf, maxInstances } = options;
+function cheapestRaised(
+  { keeps, costOf, maxInstances }: Judged,
+  propose: (price: number) => Int16Array,
+  raise: (count: number) => number,
+): Candidates {
   let best: Int16Array | undefined;
   let missing: Int16Array | undefined;
   const tries = (instances: Int16Array): boolean => {
@@ -193,8 +205,7 @@ function cheapestRaised(options: Judged, raise: (count: number) => number): Cand
     if (!kept && (missing === undefined || costOf(instances) > costOf(missing))) missing = instances;
     return kept;
   };
-  const at = (price: number): boolean =>
-    tries(options.propose(price).map((count) => Math.min(maxInstances, raise(count))));
+  const at = (price: number): boolean => tries(propose(price).map((count) => Math.min(maxInstances, raise(count))));
   let high = FIRST_PRICE;
   let low: number;
   if (at(high)) {

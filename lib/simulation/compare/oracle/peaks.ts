@@ -1,4 +1,4 @@
-import { firstFrom } from '../../fleet/engine/request-list';
+import { firstFrom, type RequestList } from '../../fleet/engine/request-list';
 import { undisturbedOccupancy } from '../../fleet/pooled/occupancy';
 import type { Trial } from '../trial';
 import { EndHeap } from './end-heap';
@@ -26,6 +26,28 @@ export function occupiedSlots(trial: Trial): Float64Array {
     }
   }
   return peaks;
+}
+
+/** Slots in use at the start of a window and at the end of each of its seconds if no request ever waited. */
+export function occupancyOf(
+  { at, service }: RequestList,
+  { fromSeconds, toSeconds }: Pick<Trial, 'fromSeconds' | 'toSeconds'>,
+): Float64Array {
+  const seconds = toSeconds - fromSeconds;
+  // Changes of the number, by the first second at whose start they are there.
+  const changes = new Float64Array(seconds + 2);
+  const place = (moment: number): number => Math.min(seconds + 1, Math.max(0, Math.ceil(moment - fromSeconds)));
+  for (let index = 0; index < at.length; index++) {
+    changes[place(at[index])]++;
+    changes[place(at[index] + service[index])]--;
+  }
+  const occupancy = new Float64Array(seconds + 1);
+  let present = 0;
+  for (let second = 0; second <= seconds; second++) {
+    present += changes[second];
+    occupancy[second] = present;
+  }
+  return occupancy;
 }
 
 /** Maximum of many values; 0 without any. */
