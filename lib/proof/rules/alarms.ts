@@ -67,6 +67,15 @@ function* misworded(model: TemplateModel): Iterable<RuleViolation> {
         remedy: isExtended ? `write '${word}' in ExtendedStatistic` : `use ${either(words)}`,
       };
     }
+    const extended = reader.text(properties['ExtendedStatistic']) ?? '';
+    if (Number(/^p(\d+(?:\.\d+)?)$/.exec(extended)?.[1]) > 100) {
+      yield {
+        at: alarm,
+        property: 'ExtendedStatistic',
+        message: `'${extended}' is a percentile above 100, which CloudWatch rejects`,
+        remedy: 'use a percentile from p0 to p100',
+      };
+    }
     if (reader.isAbsent(properties['MetricName'])) continue;
     const given = ['Statistic', 'ExtendedStatistic'].filter((name) => !reader.isAbsent(properties[name]));
     if (given.length === 1) continue;

@@ -1,5 +1,5 @@
 import type { RuleViolation } from '../finding';
-import type { TemplateModel } from '../../template';
+import type { Resource, TemplateModel } from '../../template';
 import {
   callsEndpoints,
   eventAttempts,
@@ -23,6 +23,17 @@ function limitOf({ at: { reader }, settings }: EventSource, name: string): numbe
   if (reader.isAbsent(settings[name])) return 'none';
   const value = reader.number(settings[name]);
   return value === -1 ? 'none' : value;
+}
+
+/** Default retention of a Kinesis stream in hours. Source: Kinesis Data Streams API reference, CreateStream. */
+const DEFAULT_RETENTION_HOURS = 24;
+
+/** Seconds after which a stream forgets a record; undefined where that is unknown. */
+function retentionSeconds({ source }: EventSource): number | undefined {
+  if (source?.type !== 'AWS::Kinesis::Stream') return undefined;
+  const hours = source.properties['RetentionPeriodHours'];
+  const known = source.reader.isAbsent(hours) ? DEFAULT_RETENTION_HOURS : source.reader.number(hours);
+  return known === undefined ? undefined : known * 3600;
 }
 
 /** True if batches that fail for good are certainly sent nowhere. */
@@ -51,9 +62,15 @@ function* retriedForEver(model: TemplateModel): Iterable<RuleViolation> {
     // A destination takes what a batch of Kafka fails on.
     if (one.kind === 'Kafka' && !isWithoutDestination(one)) continue;
     const limits = ['MaximumRetryAttempts', 'MaximumRecordAgeInSeconds'].map((name) => limitOf(one, name));
-    if (limits.some((limit) => limit !== 'none')) continue;
+    const [retries, age] = limits;
+    const retention = retentionSeconds(one);
+    // The stream forgets a record before it reaches such an age.
+    const isIdle = typeof age === 'number' && retention !== undefined && age > retention;
+    if (retries !== 'none' || (age !== 'none' && !isIdle)) continue;
     const lacking = [
-      'no limit of retries or age',
+      isIdle
+        ? `an age limit of ${age} s in a stream that keeps records for ${retention} s`
+        : 'no limit of retries or age',
       ...(splitsBatches(one) ? [] : ['no bisection']),
       ...(isWithoutDestination(one) ? ['no destination on failure'] : []),
     ];
@@ -134,6 +151,7 @@ function* queues(model: TemplateModel): Iterable<RuleViolation> {
       };
       continue;
     }
+    yield* forgotten(queue);
     const receives = reader.number(reader.object(properties['RedrivePolicy'])?.['maxReceiveCount']);
     if (receives === undefined || receives > 1) continue;
     yield {
@@ -141,6 +159,41 @@ function* queues(model: TemplateModel): Iterable<RuleViolation> {
       property: `${where}EventSourceArn`,
       message: `${queue.logicalId} gives up on a message after ${receives} attempt: one throttled batch goes to the dead letters`,
       remedy: 'set maxReceiveCount to 5 or more',
+    };
+  }
+}
+
+/** Default retention of a queue in seconds. Source: SQS API reference, SetQueueAttributes. */
+const DEFAULT_QUEUE_RETENTION_SECONDS = 345_600;
+
+/** A dead-letter queue keeps a message from when it was first sent. Source: SQS developer guide, message retention of dead-letter queues. */
+function* forgotten(queue: Resource): Iterable<RuleViolation> {
+  const { reader, properties } = queue;
+  const dead = reader.referenced(reader.object(properties['RedrivePolicy'])?.['deadLetterTargetArn']);
+  if (dead?.type !== 'AWS::SQS::Queue') return;
+  const [kept, keptDead] = [queue, dead].map((one) => {
+    const seconds = one.properties['MessageRetentionPeriod'];
+    return one.reader.isAbsent(seconds) ? DEFAULT_QUEUE_RETENTION_SECONDS : one.reader.number(seconds);
+  });
+  if (kept === undefined || keptDead === undefined || keptDead >= kept) return;
+  yield {
+    at: dead,
+    property: 'MessageRetentionPeriod',
+    message: `the dead-letter queue keeps messages for ${keptDead} s, and ${queue.logicalId} for ${kept} s, both from when a message was first sent: one that fails late is lost at once`,
+    remedy: `set MessageRetentionPeriod of ${dead.logicalId} above ${kept}`,
+  };
+}
+
+function* neverRuns(model: TemplateModel): Iterable<RuleViolation> {
+  const consumers = new Set(sourcesOfEndpoints(model).map(({ consumer }) => consumer!));
+  for (const consumer of consumers) {
+    const { reader, properties } = consumer;
+    const name = 'ReservedConcurrentExecutions';
+    if (reader.isAbsent(properties[name]) || reader.number(properties[name]) !== 0) continue;
+    yield {
+      at: consumer,
+      property: name,
+      message: 'a reserved concurrency of 0 throttles every invocation: nothing reaches the endpoint',
     };
   }
 }
@@ -181,5 +234,13 @@ export const DELIVERY_RULES: readonly ProofRule[] = [
     remedy: 'set VisibilityTimeout and RedrivePolicy',
     source: 'Lambda developer guide: SQS event source mappings (visibility time-out, dead-letter queue)',
     check: queues,
+  },
+  {
+    id: 'consumer-never-runs',
+    severity: 'warning',
+    reason: 'a function without concurrency leaves its records where they are until they expire',
+    remedy: 'raise ReservedConcurrentExecutions, or remove it',
+    source: 'Lambda developer guide: configuring reserved concurrency',
+    check: neverRuns,
   },
 ];

@@ -1,5 +1,6 @@
 import type { RuleViolation } from '../finding';
-import type { DeclaredPolicy, DeclaredTarget, Resource, TemplateModel } from '../../template';
+import type { Json } from '../../core/parse';
+import type { DeclaredPolicy, DeclaredTarget, Resource, TemplateModel, TemplateReader } from '../../template';
 import type { ProofRule } from '../rule-support/rule';
 
 const STEP = 'StepScalingPolicyConfiguration';
@@ -86,6 +87,44 @@ function* shrinksFaster(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
+/** Time between two steps out from which a fleet does not follow its load: instances start in minutes. */
+const SLOW_SECONDS = 3600;
+
+function* growsTooSlowly(model: TemplateModel): Iterable<RuleViolation> {
+  for (const { resource, step, tracking, alarms } of model.targets.flatMap(({ policies }) => policies)) {
+    const { reader } = resource;
+    const scaleOut = reader.number(tracking?.['ScaleOutCooldown']);
+    if (scaleOut !== undefined && scaleOut >= SLOW_SECONDS) {
+      yield slow(resource, 'TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown', 'cooldown', scaleOut);
+    }
+    if (step === undefined || !adds(step, reader)) continue;
+    const cooldown = reader.number(step['Cooldown']);
+    if (cooldown !== undefined && cooldown >= SLOW_SECONDS)
+      yield slow(resource, `${STEP}.Cooldown`, 'cooldown', cooldown);
+    for (const alarm of alarms) {
+      const seconds = evaluationSeconds(model, alarm);
+      if (seconds === undefined || seconds < SLOW_SECONDS) continue;
+      yield slow(alarm, 'EvaluationPeriods', 'evaluation', seconds);
+    }
+  }
+}
+
+function slow(at: Resource, property: string, part: string, seconds: number): RuleViolation {
+  return {
+    at,
+    property,
+    message: `the ${part} of ${seconds} s lets a load that grows wait: capacity is added once in ${Math.floor(seconds / 60)} minutes`,
+  };
+}
+
+/** True if every step certainly adds capacity; an exact capacity may be set again without harm. */
+function adds(step: Json, reader: TemplateReader): boolean {
+  if (reader.text(step['AdjustmentType']) === 'ExactCapacity' || !reader.isCertainList(step['StepAdjustments']))
+    return false;
+  const changes = reader.objects(step['StepAdjustments']).map((one) => reader.number(one['ScalingAdjustment']));
+  return changes.length > 0 && changes.every((change) => change !== undefined && change > 0);
+}
+
 /** Suspended activities of a target, in its words. Source: Application Auto Scaling API reference, SuspendedState. */
 const SUSPENSIONS: readonly {
   readonly name: string;
@@ -136,6 +175,14 @@ export const MOVEMENT_RULES: readonly ProofRule[] = [
     remedy: 'remove fewer at a time, or raise the cooldown and the evaluation periods of the alarm that removes',
     source: 'Application Auto Scaling user guide: step scaling policies (cooldown); scale in conservatively',
     check: shrinksFaster,
+  },
+  {
+    id: 'scale-out-too-slow',
+    severity: 'warning',
+    reason: 'requests wait and fail while a fleet pauses for an hour or longer between two steps out',
+    remedy: 'set it close to the start-up time of an instance, a few minutes',
+    source: 'Application Auto Scaling user guide: cooldown; CloudWatch user guide: evaluating an alarm',
+    check: growsTooSlowly,
   },
   {
     id: 'scaling-suspended',

@@ -59,6 +59,15 @@ function* stepsInvalid(model: TemplateModel): Iterable<RuleViolation> {
     if (!resource.reader.isCertainList(step['StepAdjustments'])) continue;
     const message = stepProblem(step, resource.reader);
     if (message !== undefined) yield { at: resource, property: `${STEP}.StepAdjustments`, message };
+    else if (isStill(step, resource.reader)) {
+      yield {
+        at: resource,
+        property: `${STEP}.StepAdjustments`,
+        message: 'every step changes the capacity by 0, so the policy has no effect',
+        remedy: 'set ScalingAdjustment to the replicas to add, or to remove below 0',
+        severity: 'warning',
+      };
+    }
   }
 }
 
@@ -82,6 +91,16 @@ function* stepWords(at: DeclaredPolicy['resource'], step: Json): Iterable<RuleVi
       remedy: `set ${property} to ${either(words)}`,
     };
   }
+}
+
+/** True if no step of a policy changes anything. */
+function isStill(step: Json, reader: TemplateReader): boolean {
+  if (!['ChangeInCapacity', 'PercentChangeInCapacity'].includes(reader.text(step['AdjustmentType']) ?? ''))
+    return false;
+  return reader.objects(step['StepAdjustments']).every((one) => {
+    const change = one['ScalingAdjustment'];
+    return !reader.isAbsent(change) && reader.number(change) === 0;
+  });
 }
 
 /** Problem of step adjustments; undefined without one. Source: Application Auto Scaling API reference, StepAdjustment. */

@@ -120,6 +120,26 @@ function* overlapping(model: TemplateModel): Iterable<RuleViolation> {
   }
 }
 
+/** Alarms on loads, which are never below 0, with a threshold that leaves them one state. */
+function* withoutChoice(model: TemplateModel): Iterable<RuleViolation> {
+  for (const alarm of new Set(model.targets.flatMap(({ policies }) => policies.flatMap(({ alarms }) => alarms)))) {
+    const use = loadOf(model, alarm);
+    const { reader, properties } = alarm;
+    const threshold = reader.isAbsent(properties['Threshold']) ? undefined : reader.number(properties['Threshold']);
+    const breach = breachOf(alarm);
+    if (use === undefined || threshold === undefined || breach === undefined) continue;
+    const isOrEqual = reader.text(properties['ComparisonOperator'])!.includes('OrEqualTo');
+    // At 0 the comparison alone decides whether a fleet without load counts.
+    const isOneState = threshold < 0 || (threshold === 0 && (breach === 'above') === isOrEqual);
+    if (!isOneState) continue;
+    yield {
+      at: alarm,
+      property: 'Threshold',
+      message: `${use.metricName} is never below 0: an alarm ${breach} ${isOrEqual ? 'or at ' : ''}${threshold} ${breach === 'above' ? 'is always on' : 'never goes off'}`,
+    };
+  }
+}
+
 /** Rules about the load in which step policies act. */
 export const THRESHOLD_RULES: readonly ProofRule[] = [
   {
@@ -137,5 +157,14 @@ export const THRESHOLD_RULES: readonly ProofRule[] = [
     remedy: 'set the threshold that removes below the one that adds, with room for one replica',
     source: 'Application Auto Scaling user guide: step scaling policies; scaling cooldown',
     check: overlapping,
+  },
+  {
+    id: 'alarm-without-choice',
+    severity: 'error',
+    reason: 'an alarm that no load changes scales always or never',
+    remedy: 'set a threshold above 0',
+    source:
+      'SageMaker developer guide: metrics in CloudWatch; CloudWatch API reference: PutMetricAlarm (ComparisonOperator)',
+    check: withoutChoice,
   },
 ];

@@ -1172,6 +1172,104 @@ export const MISTAKES: readonly Mistake[] = [
     [(max: number) => max],
     [(max: number) => max - 1],
   ),
+  between(
+    'an age of records that their stream does not reach',
+    CONSUMED,
+    ['record-retried-for-ever'],
+    (fleet, seconds: number) => {
+      delete mapping(fleet)['MaximumRetryAttempts'];
+      mapping(fleet)['MaximumRecordAgeInSeconds'] = fleet.author.count(seconds);
+    },
+    [604_800, 172_800],
+    [3600, 43_200],
+  ),
+  between(
+    'a dead-letter queue that forgets before its queue does',
+    ['queue'],
+    ['queue-loses-messages'],
+    (fleet, seconds: number) => {
+      of(fleet, 'Failed')['MessageRetentionPeriod'] = fleet.author.count(seconds);
+    },
+    [3600, 86_400],
+    [345_600, 1_209_600],
+  ),
+  between(
+    'a consumer without concurrency',
+    ['stream', 'queue'],
+    ['consumer-never-runs'],
+    (fleet, executions: number) => {
+      of(fleet, 'Consumer')['ReservedConcurrentExecutions'] = fleet.author.count(executions);
+    },
+    [0],
+    [1, 10],
+  ),
+  between(
+    'steps out that wait for hours',
+    ['steps'],
+    ['scale-out-too-slow'],
+    (fleet, { cooldown, periods }: { cooldown: number; periods: number }) => {
+      const { count } = fleet.author;
+      stepOf(fleet, 'Out')['Cooldown'] = count(cooldown);
+      of(fleet, 'OutAlarm')['EvaluationPeriods'] = count(periods);
+      // Shrinking is slower still in both.
+      stepOf(fleet, 'In')['Cooldown'] = count(14_400);
+    },
+    [
+      { cooldown: 7200, periods: 3 },
+      { cooldown: 300, periods: 90 },
+    ],
+    [{ cooldown: 600, periods: 5 }],
+  ),
+  between(
+    'a policy to track that adds once in hours',
+    INSTANCES,
+    ['scale-out-too-slow'],
+    (fleet, seconds: number) => {
+      Object.assign(configuration(fleet), {
+        ScaleOutCooldown: fleet.author.count(seconds),
+        ScaleInCooldown: fleet.author.count(Math.max(seconds, 900)),
+      });
+    },
+    [3600, 10_800],
+    [300, 900],
+  ),
+  between(
+    'an alarm that no load sets off, or ends',
+    ['steps'],
+    ['alarm-without-choice'],
+    (fleet, { part, operator, threshold }: { part: string; operator: string; threshold: number }) => {
+      Object.assign(of(fleet, part), { ComparisonOperator: operator, Threshold: fleet.author.count(threshold) });
+    },
+    [
+      { part: 'InAlarm', operator: 'LessThanThreshold', threshold: 0 },
+      { part: 'InAlarm', operator: 'LessThanOrEqualToThreshold', threshold: -1 },
+    ],
+    [
+      { part: 'InAlarm', operator: 'LessThanOrEqualToThreshold', threshold: 0 },
+      { part: 'InAlarm', operator: 'LessThanThreshold', threshold: 1 },
+    ],
+  ),
+  between(
+    'steps that change nothing',
+    ['steps'],
+    ['step-adjustments-invalid'],
+    (fleet, adjustment: number) => {
+      within(fleet, 'Out', STEP, 'StepAdjustments', 0)['ScalingAdjustment'] = fleet.author.count(adjustment);
+    },
+    [0],
+    [1, 2],
+  ),
+  between(
+    'a percentile above 100',
+    ['steps'],
+    ['alarm-invalid'],
+    (fleet, percentile: string) => {
+      delete of(fleet, 'OutAlarm')['Statistic'];
+      of(fleet, 'OutAlarm')['ExtendedStatistic'] = percentile;
+    },
+    ['p101', 'p999'],
+    ['p99', 'p99.9'],
+  ),
 ];
 
 /** Gives the role its permissions in a policy of its own. */

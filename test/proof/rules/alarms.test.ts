@@ -1,10 +1,16 @@
 import { ALARM_RULES } from '../../../lib/proof/rules/alarms';
 import { quiet, scaledRealTime, watched } from '../support/fleets';
 import { testRules } from '../support/rule-cases';
-import { alarm, onVariant, realTime, resource, step, tracking } from '../support/templates';
+import { alarm, onVariant, realTime, resource, type Resources, step, tracking } from '../support/templates';
+
+const percentile = (ExtendedStatistic: string): Resources => ({
+  ...realTime(),
+  A: alarm('ModelLatency', onVariant, { AlarmActions: [], Statistic: undefined, ExtendedStatistic }),
+});
 
 testRules(ALARM_RULES, {
   'alarm-invalid': [
+    [percentile('p101'), percentile('p99.9')],
     [
       { ...realTime(), A: alarm('ModelLatency', onVariant, { AlarmActions: [], DatapointsToAlarm: 2 }) },
       {

@@ -113,6 +113,17 @@ testRules(DELIVERY_RULES, {
     [mapped({ MaximumRetryAttempts: -1 }), mapped({ MaximumRecordAgeInSeconds: 3600, ...destination })],
     [mapped({}, { 'Fn::GetAtt': ['Table', 'StreamArn'] }), mapped(careful, { 'Fn::GetAtt': ['Table', 'StreamArn'] })],
     [mapped({ ...destination, MaximumRecordAgeInSeconds: -1 }), mapped({ MaximumRetryAttempts: { Ref: 'Retries' } })],
+    [
+      mapped({ ...destination, MaximumRecordAgeInSeconds: 604800 }),
+      mapped({ ...destination, MaximumRecordAgeInSeconds: 86400 }),
+    ],
+    [
+      mapped({ ...destination, MaximumRecordAgeInSeconds: 172800 }),
+      {
+        ...mapped({ ...destination, MaximumRecordAgeInSeconds: 172800 }),
+        Stream: resource('AWS::Kinesis::Stream', { ShardCount: 2, RetentionPeriodHours: 168 }),
+      },
+    ],
     [mapped({}, 'arn:aws:kinesis:eu-west-1:111122223333:stream/clicks'), mapped({ Enabled: false })],
     [sam({}), sam({ MaximumRetryAttempts: 3, ...destination })],
     [kafka({}), kafka(destination)],
@@ -214,6 +225,20 @@ testRules(DELIVERY_RULES, {
       queued({ RedrivePolicy: redrive(5)['RedrivePolicy'] }, { Timeout: 20 }),
     ],
     [queued(redrive(1)), queued(redrive(3))],
+    [
+      queued({ ...redrive(5), MessageRetentionPeriod: 1209600 }),
+      queued({ ...redrive(5), MessageRetentionPeriod: 3600 }),
+    ],
+  ],
+  'consumer-never-runs': [
+    [
+      { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: 0 }) },
+      { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: 5 }) },
+    ],
+    [
+      { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: '0' }) },
+      { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: { Ref: 'Most' } }) },
+    ],
   ],
 });
 

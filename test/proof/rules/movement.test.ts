@@ -38,6 +38,20 @@ const suspended = (SuspendedState: unknown, more: Properties = {}): Resources =>
 const schedules = { ScheduledActions: [{ ScheduledActionName: 'am', ScalableTargetAction: { MinCapacity: 2 } }] };
 
 testRules(MOVEMENT_RULES, {
+  'scale-out-too-slow': [
+    [
+      pair({ step: 2, cooldown: 7200 }, { step: -1, cooldown: 7200, periods: 60 }),
+      pair({ step: 2, cooldown: 600 }, { step: -1, cooldown: 7200, periods: 60 }),
+    ],
+    [
+      pair({ step: 2, cooldown: 300, periods: 90 }, { step: -1, cooldown: 300, periods: 90 }),
+      pair({ step: 2, cooldown: 300, periods: 5 }, { step: -1, cooldown: 300, periods: 90 }),
+    ],
+    [
+      scaledRealTime({ P: tracking({ ScaleOutCooldown: 5400, ScaleInCooldown: 5400 }) }),
+      scaledRealTime({ P: tracking({ ScaleOutCooldown: 300, ScaleInCooldown: 5400 }) }),
+    ],
+  ],
   'steps-shrink-faster': [
     [
       pair({ step: 1, cooldown: 300 }, { step: -4, cooldown: 300 }),

@@ -61,6 +61,9 @@ testRules(POLICY_RULES, {
     ],
   ],
   'step-adjustments-invalid': [
+    [0, 1].map((ScalingAdjustment) =>
+      scaledRealTime({ Step: step({ StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment }] }) }),
+    ) as [Resources, Resources],
     [
       scaledRealTime({
         Step: step({

@@ -41,6 +41,11 @@ const sums = (adding: number, removing: number): [Resources[string], Resources[s
 };
 
 testRules(THRESHOLD_RULES, {
+  'alarm-without-choice': [
+    [both(high, load(0, 'LessThan', runs('In'))), both(high, load(0, 'LessThanOrEqualTo', runs('In')))],
+    [both(load(0, 'GreaterThanOrEqualTo', runs('Out')), low), both(load(4, 'GreaterThanOrEqualTo', runs('Out')), low)],
+    [both(high, load(-1, 'LessThanOrEqualTo', runs('In'))), both(high, load(1, 'LessThanOrEqualTo', runs('In')))],
+  ],
   'alarm-reversed': [
     [both(load(6, 'GreaterThan', runs('In')), load(2, 'LessThan', runs('Out'))), both(high, low)],
     [both(load(6, 'LessThanOrEqualTo', runs('Out')), low), both(load(6, 'GreaterThanOrEqualTo', runs('Out')), low)],
