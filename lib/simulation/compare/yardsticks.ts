@@ -223,8 +223,8 @@ function queueSearch(trial: Trial, requests: RequestList, settings: ComparisonSe
 const queueSearches = new WeakMap<Trial, QueueSearch>();
 
 /**
- * Pasts of a fleet that are played, the finest first, by the service time and the spread from which they are needed. The spread is that of the
- * occupied slots by chance, in instances: a schedule that follows it releases so many at once.
+ * Pasts of a fleet that are played, the finest first, by the minimum service time and the minimum spread. The spread is the standard deviation
+ * of the occupied slots in instances, and with it grows the number of instances that a schedule releases in a minute.
  */
 const HISTORIES: readonly (HistoryLimits & { readonly fromMeanSeconds: number; readonly fromSpread: number })[] = [
   { fromMeanSeconds: 30, fromSpread: 4, minutes: 3, levels: [0, 1, 2, 3, 4, 5, 6, 8, 10, 12] },

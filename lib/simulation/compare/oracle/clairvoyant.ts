@@ -49,7 +49,7 @@ const MAX_TRIMS = 80;
 const MIN_CHANGES = 200;
 /** Lengths of the intervals that are changed at random, in minutes. */
 const CHANGED_MINUTES = [1, 2, 4, 8, 16, 32, 64];
-/** Starts whose cost is accepted first with a probability of 1/e, in a search of at least so many changes; in proportion in a shorter one. */
+/** First temperature of a long search, in starts; a search with fewer changes than BOLD_CHANGES begins cooler, in proportion. */
 const MAX_BOLDNESS = 1.5;
 const BOLD_CHANGES = 20_000;
 /** Late requests ÷ allowed ones up to which a changed schedule is still one to go on from. */
