@@ -43,6 +43,8 @@ interface Tried {
 
 /** Minimum saving of a recommended change. */
 const MIN_SAVING_RATIO = 0.03;
+/** Maximum degrees of a short scale; it is searched by halves at once, without a look at its dearest degree. */
+const FEW_DEGREES = 3;
 /** Causes of fewer misses than this ratio of all get no advice. */
 const MIN_CAUSE_RATIO = 0.1;
 
@@ -225,12 +227,14 @@ function candidates(blueprint: FleetBlueprint, rehearsal: Rehearsal): Change[] {
   if (missesObjective) {
     const { minCapacity, maxCapacity } = plan;
     const usual = Math.round(rehearsal.capacity.meanInstances);
-    for (const minimum of new Set([minCapacity + 1, minCapacity + 2, usual])) {
+    const minima = [...new Set([minCapacity + 1, minCapacity + 2, usual])].sort((a, b) => a - b);
+    for (const minimum of minima) {
       if (minimum <= minCapacity || minimum > maxCapacity) continue;
       changes.push({
         title: `raise the minimum from ${minCapacity} to ${minimum}`,
         reason: 'a larger fleet at quiet times has free slots for the first minutes of a rise',
         blueprint: { ...blueprint, plan: { ...plan, minCapacity: minimum } },
+        scale: 'minimum',
       });
     }
     if (rehearsal.missedBy.maximum !== undefined) {
@@ -359,7 +363,7 @@ function bestChange(changes: readonly Change[], base: Rehearsal, rehearseAgain: 
 
 /**
  * Rehearses the changes. A run ends as soon as nothing it may still bring could be recommended. Of the degrees of one setting, the
- * cheapest that meets the objective is found by halves: a fleet of a lower target costs more and misses less.
+ * cheapest that meets the objective is found by halves: a fleet of a lower target or a higher minimum costs more and misses less.
  */
 function tryAll(
   changes: readonly Change[],
@@ -402,8 +406,8 @@ function tryAll(
   for (const degrees of inOrderOfTrial(changes)) {
     let low = 0;
     let high = degrees.length - 1;
-    // The dearest first: for a fleet that misses its objective, often no degree meets it.
-    if (!meetsObjective && misses(degrees[high--]!)) continue;
+    // The dearest of many first: for a fleet that misses its objective, often no degree meets it.
+    if (!meetsObjective && degrees.length > FEW_DEGREES && misses(degrees[high--]!)) continue;
     while (low <= high) {
       const middle = (low + high) >> 1;
       if (misses(degrees[middle]!)) low = middle + 1;
@@ -416,14 +420,14 @@ function tryAll(
 /** A change with its place among the changes. */
 type Placed = Omit<Tried, 'result'>;
 
-/** Changes by themselves, then the degrees of each setting. */
+/** Changes by themselves, then the degrees of each setting, few before many. */
 function inOrderOfTrial(changes: readonly Change[]): readonly (readonly Placed[])[] {
   const scales = new Map<string | number, Placed[]>();
   for (const [place, change] of changes.entries()) {
     const key = change.scale ?? place;
     scales.set(key, [...(scales.get(key) ?? []), { change, place }]);
   }
-  return [...scales.values()].sort((a, b) => Number(a.length > 1) - Number(b.length > 1));
+  return [...scales.values()].sort((a, b) => a.length - b.length);
 }
 
 function tracksConcurrency({ metric }: TargetTrackingPolicy): boolean {

@@ -102,3 +102,22 @@ describe('the targets of a policy', () => {
     expect(tried.length).toBeLessThan(inFull.length);
   });
 });
+
+test('minima are searched by halves: the highest is rehearsed only where the one below misses the objective', () => {
+  const traffic = bursts(1, 2);
+  const minimaTried = (sloPercent: number): number[] => {
+    const options = { ...OPTIONS, sloPercent };
+    const tried: number[] = [];
+    advise(withLimits(1, 6), rehearse(withLimits(1, 6), traffic, options), (changed) => {
+      const { minCapacity } = changed.plan;
+      if (minCapacity > 1) tried.push(minCapacity);
+      return rehearse(changed, traffic, options);
+    });
+    return tried;
+  };
+  const served = (minimum: number) => rehearse(withLimits(minimum, 6), traffic, OPTIONS).sloPercent;
+  const [two, three] = [served(2), served(3)];
+  expect(two).toBeLessThan(three);
+  expect(minimaTried((two + three) / 2)).toEqual([3, 2]);
+  expect(minimaTried((three + 100) / 2)).toEqual([3, 4]);
+});
