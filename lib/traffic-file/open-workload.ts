@@ -6,7 +6,7 @@ import { isPipe } from '../files/pipe-chunks';
 import type { TimeUnit } from '../simulation/traffic/time-unit';
 import { parseTrace } from '../simulation/traffic/trace';
 import type { ValueKind } from '../simulation/traffic/trace-columns';
-import { splitLines } from '../simulation/traffic/trace-text';
+import { lineBatches } from '../simulation/traffic/trace-text';
 import { type Workload, workloadWindow } from '../simulation/traffic/workload';
 import { checkForm, decoderOf, FORM_BYTES, isGzip, traceFileError } from './file-errors';
 import { isParquet, parquetLines } from './parquet-lines';
@@ -39,11 +39,11 @@ export async function openWorkload({ trace, durationSeconds = Infinity, ...optio
   return durationSeconds < workload.durationSeconds ? workloadWindow(workload, 0, durationSeconds) : workload;
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
+async function* linesOf(file: string): AsyncGenerator<string | readonly string[]> {
   try {
     // A pipe is read once, and its first bytes tell its form: commands copy it into a file before.
     if (isPipe(file)) throw new InputError(`--trace is '${file}', which is a pipe; give a file`);
-    yield* (await isParquet(file)) ? parquetLines(file) : splitLines(textOf(file), { name: file });
+    yield* (await isParquet(file)) ? parquetLines(file) : lineBatches(textOf(file), { name: file });
   } catch (error) {
     throw traceFileError('--trace', file, error as NodeJS.ErrnoException);
   }

@@ -195,19 +195,28 @@ export async function* splitLines(
   chunks: AsyncIterable<string> | Iterable<string>,
   options: { readonly name: string },
 ): AsyncIterableIterator<string> {
+  for await (const lines of lineBatches(chunks, options)) yield* lines;
+}
+
+/** The same with the lines that end in a chunk together: to wait for each of them would take as long as to parse it. */
+export async function* lineBatches(
+  chunks: AsyncIterable<string> | Iterable<string>,
+  options: { readonly name: string },
+): AsyncIterableIterator<readonly string[]> {
   let rest = '';
   let line = 1;
   for await (const chunk of chunks) {
+    const lines: string[] = [];
     let start = 0;
     for (;;) {
       const end = chunk.indexOf('\n', start);
       if (end < 0) break;
-      const text = rest + chunk.slice(start, end);
+      lines.push(withoutReturn(rest + chunk.slice(start, end)));
       rest = '';
-      line++;
       start = end + 1;
-      yield text.endsWith('\r') ? text.slice(0, -1) : text;
     }
+    line += lines.length;
+    yield lines;
     rest += chunk.slice(start);
     if (rest.length > MAX_LINE_LENGTH) {
       throw traceError(
@@ -217,5 +226,9 @@ export async function* splitLines(
       );
     }
   }
-  if (rest !== '') yield rest.endsWith('\r') ? rest.slice(0, -1) : rest;
+  if (rest !== '') yield [withoutReturn(rest)];
+}
+
+function withoutReturn(text: string): string {
+  return text.endsWith('\r') ? text.slice(0, -1) : text;
 }

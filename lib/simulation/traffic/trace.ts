@@ -14,14 +14,17 @@ import type { Workload } from './workload';
  *
  * Rows are parsed one at a time. A trace of requests needs about 6 bytes per request, a trace of counts 4 bytes per step.
  *
- * @param lines lines without their ends, see `splitLines`.
+ * @param lines lines without their ends, one by one or in batches; see `splitLines` and `lineBatches`.
  * @throws InputError `NAME:LINE: ...` naming the value, the allowed values and the remedy.
  */
 export async function parseTrace(
-  lines: AsyncIterable<string> | Iterable<string>,
+  lines: AsyncIterable<string | readonly string[]> | Iterable<string>,
   options: TraceOptions,
 ): Promise<Workload> {
   const parser = new TraceParser(options);
-  for await (const text of lines) parser.take(text);
+  for await (const some of lines) {
+    if (typeof some === 'string') parser.take(some);
+    else for (const text of some) parser.take(text);
+  }
   return parser.finish();
 }
