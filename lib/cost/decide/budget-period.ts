@@ -147,13 +147,18 @@ export function budgetPeriod(budget: Budget, at: EpochSeconds): BudgetPeriod {
   return { startSeconds: periodStart, endSeconds: periodEnd };
 }
 
+/** Month that was asked for last: most moments follow each other. */
+let lastMonth: BudgetPeriod = { startSeconds: Infinity, endSeconds: -Infinity };
+
 /** Returns the UTC calendar month that contains a moment: from its first second to the first second of the next one. */
 export function utcMonth(at: EpochSeconds): BudgetPeriod {
+  if (at >= lastMonth.startSeconds && at < lastMonth.endSeconds) return lastMonth;
   const { year, month } = dateOf(Math.floor(at / SECONDS_PER_DAY));
-  return {
+  lastMonth = {
     startSeconds: dayNumber(year, month, 1) * SECONDS_PER_DAY,
     endSeconds: nextMonth(year, month) * SECONDS_PER_DAY,
   };
+  return lastMonth;
 }
 
 function dayText(at: EpochSeconds): string {

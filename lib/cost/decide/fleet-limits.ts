@@ -30,12 +30,12 @@ export function decideFleetLimits(
   const target = { scalableDimension, declared: { minCapacity, maxCapacity } };
   const held = heldBefore === undefined ? undefined : { ...heldBefore, ...target };
   if (level === 'ok' || level === 'warn')
-    return { ...restoreLimits(resourceId, held, limits, level), memory: { ...memory, frozenCapacity: null } };
+    return withMemory(restoreLimits(resourceId, held, limits, level), thawed(memory));
   const frozenCapacity = memory.frozenCapacity ?? memory.desiredCapacity;
   const frozen = { ...memory, frozenCapacity };
   if (protectedFloor >= maxCapacity) {
     const why = `protected at its maximum of ${maxCapacity}, the guard never limits it`;
-    return { ...restoreLimits(resourceId, held, limits, why), memory: frozen };
+    return withMemory(restoreLimits(resourceId, held, limits, why), frozen);
   }
   const stage = `limit:${resourceId}`;
   const maximum = level === 'shrink' ? protectedFloor : frozenMaximum(fleet, frozenCapacity);
@@ -83,6 +83,15 @@ export function decideFleetLimits(
       reason: `${level}: minimum ${believed.minCapacity} -> ${wanted.minCapacity}, maximum ${believed.maxCapacity} -> ${maximum}, ${why}`,
     },
   };
+}
+
+function withMemory({ held, action, before, step }: LimitsOutcome, memory: FleetMemory): FleetOutcome {
+  return before === undefined ? { held, action, step, memory } : { held, action, before, step, memory };
+}
+
+/** Memory of a fleet that may grow. */
+function thawed(memory: FleetMemory): FleetMemory {
+  return memory.frozenCapacity === null ? memory : { ...memory, frozenCapacity: null };
 }
 
 /** Growth is frozen at the capacity the fleet had, but never below its floor. */

@@ -68,7 +68,7 @@ export function meterSpend(
     fleets[fleet.resourceId] = now.memory;
     steps.push({
       stage: `meter:${fleet.resourceId}`,
-      reason: words(() => `${now.reason}: ${Math.round(seconds)} s x ${charged.toFixed(3)} USD/h = ${usd(cost)}`),
+      reason: words(() => `${now.reason()}: ${Math.round(seconds)} s x ${charged.toFixed(3)} USD/h = ${usd(cost)}`),
     });
   }
 
@@ -112,7 +112,7 @@ function presentRate(
   fleet: GuardedFleet,
   seen: GuardSeen,
   before: FleetMemory | undefined,
-): { memory: FleetMemory; problems: readonly string[]; reason: string } {
+): { memory: FleetMemory; problems: readonly string[]; reason: () => string } {
   const capacity = seen.fleets.find(({ resourceId }) => resourceId === fleet.resourceId)?.capacity ?? null;
   const frozenCapacity = before?.frozenCapacity ?? null;
   if (capacity !== null) {
@@ -120,20 +120,21 @@ function presentRate(
     return {
       memory: { rateUsdPerHour, desiredCapacity: capacity.desiredCapacity, frozenCapacity },
       problems: problems.map((problem) => `${fleet.resourceId}: ${problem}`),
-      reason: `${instancesText(capacity)} instances exist${capacity.shadow === undefined ? '' : `, and ${instancesText(capacity.shadow)} of a shadow`}`,
+      reason: () =>
+        `${instancesText(capacity)} instances exist${capacity.shadow === undefined ? '' : `, and ${instancesText(capacity.shadow)} of a shadow`}`,
     };
   }
   if (before !== undefined)
     return {
       memory: before,
       problems: [`${fleet.resourceId} could not be observed; it is charged at its last known rate`],
-      reason: `not observed, charged at the last known ${before.rateUsdPerHour.toFixed(3)} USD/h`,
+      reason: () => `not observed, charged at the last known ${before.rateUsdPerHour.toFixed(3)} USD/h`,
     };
   const rateUsdPerHour = Math.max(1, fleet.minCapacity) * highestPrice(fleet.pricesPerHourUsd);
   return {
     memory: { rateUsdPerHour, desiredCapacity: null, frozenCapacity },
     problems: [`${fleet.resourceId} was never observed; it is charged at its minimum`],
-    reason: `never observed, charged at its minimum`,
+    reason: () => 'never observed, charged at its minimum',
   };
 }
 

@@ -23,7 +23,7 @@ export interface KnownPlan {
  */
 export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): KnownPlan {
   if (areAllStated(plan) && departedOfOwners(plan, memory).length === 0)
-    return { plan, ownersLimits: {}, unread: new Set() };
+    return { plan, ownersLimits: NO_LIMITS, unread: NOTHING_UNREAD };
   const ownersLimits: { [resourceId: string]: CapacityLimits } = {};
   const unread = new Set<string>();
   const limitsOf = (resourceId: string): LimitsSeen =>
@@ -44,6 +44,9 @@ export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: Guar
   }
   return { plan: { ...plan, fleets }, ownersLimits, unread };
 }
+
+const NO_LIMITS: OwnersLimits = {};
+const NOTHING_UNREAD: ReadonlySet<string> = new Set();
 
 function areAllStated(plan: StatedPlan): plan is StatedPlan & GuardPlan {
   return plan.fleets.every(({ minCapacity, maxCapacity }) => minCapacity !== null && maxCapacity !== null);

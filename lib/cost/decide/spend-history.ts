@@ -54,10 +54,15 @@ export function spentSince(history: SpendHistory, from: EpochSeconds): number {
 
 /** Total at a moment, between two marks in proportion to the time; before the first mark nothing was spent. */
 function totalAt(history: SpendHistory, at: EpochSeconds): number {
-  let index = history.length - 1;
-  while (index > 0 && history[index]![0] > at) index--;
-  const [beforeAt, beforeUsd] = history[index]!;
-  const after = history[index + 1];
+  let low = 0;
+  let high = history.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (history[middle]![0] > at) high = middle - 1;
+    else low = middle;
+  }
+  const [beforeAt, beforeUsd] = history[low]!;
+  const after = history[low + 1];
   if (after === undefined || at <= beforeAt) return beforeUsd;
   return beforeUsd + ((after[1] - beforeUsd) * (at - beforeAt)) / (after[0] - beforeAt);
 }

@@ -24,10 +24,11 @@ export function combine(
 ): Combined {
   const acting = proposals.filter(({ policyName }) => triggered(policyName));
   const outs = acting.filter(({ direction }) => direction === 'out');
-  const result = (proposal: Proposal | undefined, reason: () => string): Combined => ({
-    ...(proposal !== undefined && { proposal }),
-    step: { stage: 'combine', from: desiredCapacity, to: proposal?.capacity ?? desiredCapacity, reason: words(reason) },
-  });
+  const result = (proposal: Proposal | undefined, reason: () => string): Combined => {
+    const to = proposal?.capacity ?? desiredCapacity;
+    const step = { stage: 'combine', from: desiredCapacity, to, reason: words(reason) };
+    return proposal === undefined ? { step } : { proposal, step };
+  };
 
   if (outs.length > 0) {
     const winner = largest(outs);

@@ -12,12 +12,15 @@ import type { Proposal } from './proposal';
  * successfully scales out ... it starts to calculate the cooldown time").
  */
 export function refreshMemory(memory: ScalingMemory, seen: FleetObservation): ScalingMemory {
+  const { scaleIn } = memory;
+  const inCooldown = scaleIn !== undefined && remaining(scaleIn.atSeconds, scaleIn.cooldownSeconds, seen.atSeconds) > 0;
+  // Most moments have nothing to mark and nothing to remove.
+  if (memory.scaleOuts.length === 0 && (scaleIn === undefined || inCooldown)) return memory;
   const scaleOuts = memory.scaleOuts
     .filter((scaleOut) => scaleOut.from < seen.desiredCapacity)
     .map((scaleOut) => arrived(scaleOut, seen))
     .filter((scaleOut) => remaining(scaleOut.completedAtSeconds, scaleOut.cooldownSeconds, seen.atSeconds) > 0);
-  const { scaleIn, ...rest } = memory;
-  const inCooldown = scaleIn !== undefined && remaining(scaleIn.atSeconds, scaleIn.cooldownSeconds, seen.atSeconds) > 0;
+  const { scaleIn: _before, ...rest } = memory;
   return { ...rest, scaleOuts, ...(inCooldown && { scaleIn }) };
 }
 

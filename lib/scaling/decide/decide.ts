@@ -59,16 +59,23 @@ export function decide(
   const changed = limited.capacity !== desiredCapacity;
   const decidedBy =
     byPolicy && winner !== undefined ? winner.policyName : changed ? scheduled.action?.scheduledActionName : undefined;
-  const decision: FleetDecision = {
-    desiredCapacity: limited.capacity,
-    steps,
-    outcome:
-      limited.capacity > desiredCapacity ? 'scale-out' : limited.capacity < desiredCapacity ? 'scale-in' : 'hold',
-    ...(decidedBy !== undefined && { decidedBy }),
-    limits,
-    ...(limited.limitedBy !== undefined && { limitedBy: limited.limitedBy }),
-    notScaledReasons: notScaled(combined.proposal, desiredCapacity, limited.capacity, limits),
-  };
+  const outcome =
+    limited.capacity > desiredCapacity ? 'scale-out' : limited.capacity < desiredCapacity ? 'scale-in' : 'hold';
+  const notScaledReasons = notScaled(combined.proposal, desiredCapacity, limited.capacity, limits);
+  const { capacity, limitedBy } = limited;
+  // Most decisions have neither; copies of optional properties are several times as slow as a list of all of them.
+  const decision: FleetDecision =
+    decidedBy === undefined && limitedBy === undefined
+      ? { desiredCapacity: capacity, steps, outcome, limits, notScaledReasons }
+      : {
+          desiredCapacity: capacity,
+          steps,
+          outcome,
+          ...(decidedBy !== undefined && { decidedBy }),
+          limits,
+          ...(limitedBy !== undefined && { limitedBy }),
+          notScaledReasons,
+        };
   return { decision, memory: remember(refreshed, seen, decision, winner, scheduled.action !== undefined) };
 }
 
@@ -122,11 +129,12 @@ function remember(
   winner: Proposal | undefined,
   scheduleRan: boolean,
 ): ScalingMemory {
-  const next: ScalingMemory = {
-    ...memory,
-    schedulesAppliedUntil: Math.max(memory.schedulesAppliedUntil ?? seen.atSeconds, seen.atSeconds),
-    ...(scheduleRan && { limits: decision.limits }),
-  };
+  const schedulesAppliedUntil = Math.max(memory.schedulesAppliedUntil ?? seen.atSeconds, seen.atSeconds);
+  const next: ScalingMemory = scheduleRan
+    ? { ...memory, schedulesAppliedUntil, limits: decision.limits }
+    : memory.scaleIn === undefined && memory.limits === undefined
+      ? { scaleOuts: memory.scaleOuts, schedulesAppliedUntil }
+      : { ...memory, schedulesAppliedUntil };
   if (winner === undefined) return next;
   const change = {
     policyName: winner.policyName,

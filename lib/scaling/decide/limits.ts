@@ -31,11 +31,10 @@ export function applyLimits(
     (lowest, next) => (lowest === undefined || next.maxCapacity < lowest.maxCapacity ? next : lowest),
     undefined,
   );
-  const to = (capacity: number, limitedBy: Limited['limitedBy'], reason: () => string): Limited => ({
-    capacity,
-    ...(limitedBy !== undefined && { limitedBy }),
-    step: { stage: 'limits', from: wanted, to: capacity, reason: words(reason) },
-  });
+  const to = (capacity: number, limitedBy: Limited['limitedBy'], reason: () => string): Limited => {
+    const step = { stage: 'limits', from: wanted, to: capacity, reason: words(reason) };
+    return limitedBy === undefined ? { capacity, step } : { capacity, limitedBy, step };
+  };
 
   const effectiveMax = Math.max(minCapacity, maxCapacity);
   if (ceiling !== undefined && ceiling.maxCapacity < Math.min(Math.max(wanted, minCapacity), effectiveMax)) {

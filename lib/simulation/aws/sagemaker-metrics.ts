@@ -133,9 +133,16 @@ export function componentMetrics(quiet: QuietMetrics): MetricTable<EndpointLoad>
 function withCopy(load: EndpointLoad): EndpointLoad {
   const { invocations, errors5xx, rejectedWithoutInstance } = load;
   return {
-    ...load,
     invocations: Math.max(0, invocations - rejectedWithoutInstance),
+    invocationsPerInstance: load.invocationsPerInstance,
+    errors4xx: load.errors4xx,
     errors5xx: Math.max(0, errors5xx - rejectedWithoutInstance),
+    modelErrors: load.modelErrors,
+    rejectedWithoutInstance,
+    modelLatencySeconds: load.modelLatencySeconds,
+    concurrentRequests: load.concurrentRequests,
+    gpuUtilizationPercent: load.gpuUtilizationPercent,
+    gpusPerInstance: load.gpusPerInstance,
   };
 }
 

@@ -22,7 +22,8 @@ export class BilledTime {
     at: EpochSeconds,
     live: readonly { readonly instanceType: string; readonly launchedAt: EpochSeconds }[],
   ): { [instanceType: string]: number } {
-    const billed = Object.fromEntries(this.terminated);
+    const billed: { [instanceType: string]: number } = {};
+    for (const [instanceType, seconds] of this.terminated) billed[instanceType] = seconds;
     for (const { instanceType, launchedAt } of live) billed[instanceType] += Math.max(0, at - launchedAt);
     return billed;
   }

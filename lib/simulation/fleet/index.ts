@@ -7,7 +7,7 @@ export {
   type CallerRetries,
   type RetryMode,
 } from './engine/callers';
-export type { EngineSpan, RetryTotals } from './engine/engine-meter';
+export { newSpan, type EngineSpan, type RetryTotals } from './engine/engine-meter';
 export type { Drains, EngineEvent } from './engine/engine-roster';
 export * from './engine/request-engine';
 export * from './live/fleet-events';

@@ -82,12 +82,10 @@ export class AlarmMetrics {
   }
 
   public publish(span: EngineSpan, fromSeconds: EpochSeconds): void {
-    const load = loadOf(span, this.slots, this.gpusPerInstance);
+    const load = new SpanLoad(span, this.slots, this.gpusPerInstance);
     for (const { metric, statistics } of this.watched) {
-      const { sum, sampleCount, minimum, maximum } = statistics(span, load);
-      if (sampleCount > 0) {
-        this.cloudWatch.putMetric({ metric, atSeconds: fromSeconds, sum, sampleCount, minimum, maximum });
-      }
+      const samples = statistics(span, load);
+      if (samples.sampleCount > 0) this.cloudWatch.putSamples(metric, fromSeconds, samples);
     }
   }
 
@@ -133,23 +131,53 @@ export class AlarmMetrics {
 }
 
 /** Load of an endpoint over a span. The engine keeps no minimum of latencies and no utilization of single instances. */
-function loadOf(span: EngineSpan, slots: number, gpusPerInstance: number): EndpointLoad {
-  const { inService, completed, rejectedWithoutInstance, rejectedByQueue } = span;
-  const perInstance = (sum: number, minimum: number, maximum: number): StatisticSet =>
-    inService === 0 ? NO_SAMPLES : { sum, sampleCount: inService, minimum, maximum };
-  return {
-    invocations: span.arrived + span.retried,
-    invocationsPerInstance: span.invocationsPerInstance,
-    errors4xx: 0,
-    errors5xx: rejectedWithoutInstance + rejectedByQueue,
-    modelErrors: rejectedByQueue + span.timedOut,
-    rejectedWithoutInstance,
-    modelLatencySeconds:
-      completed === 0
-        ? NO_SAMPLES
-        : { sum: span.latencySum, sampleCount: completed, minimum: 0, maximum: span.latencyMaximum },
-    concurrentRequests: perInstance(span.meanOutstanding, span.lowestOutstanding, span.highestOutstanding),
-    gpuUtilizationPercent: perInstance((100 * span.meanBusy) / slots, 0, 100),
-    gpusPerInstance,
-  };
+class SpanLoad implements EndpointLoad {
+  public readonly errors4xx = 0;
+
+  public constructor(
+    private readonly span: EngineSpan,
+    private readonly slots: number,
+    public readonly gpusPerInstance: number,
+  ) {}
+
+  public get invocations(): number {
+    return this.span.arrived + this.span.retried;
+  }
+
+  public get invocationsPerInstance(): number {
+    return this.span.invocationsPerInstance;
+  }
+
+  public get errors5xx(): number {
+    return this.span.rejectedWithoutInstance + this.span.rejectedByQueue;
+  }
+
+  public get modelErrors(): number {
+    return this.span.rejectedByQueue + this.span.timedOut;
+  }
+
+  public get rejectedWithoutInstance(): number {
+    return this.span.rejectedWithoutInstance;
+  }
+
+  public get modelLatencySeconds(): StatisticSet {
+    const { completed, latencySum, latencyMaximum } = this.span;
+    return completed === 0
+      ? NO_SAMPLES
+      : { sum: latencySum, sampleCount: completed, minimum: 0, maximum: latencyMaximum };
+  }
+
+  public get concurrentRequests(): StatisticSet {
+    const { meanOutstanding, lowestOutstanding, highestOutstanding } = this.span;
+    return this.perInstance(meanOutstanding, lowestOutstanding, highestOutstanding);
+  }
+
+  public get gpuUtilizationPercent(): StatisticSet {
+    return this.perInstance((100 * this.span.meanBusy) / this.slots, 0, 100);
+  }
+
+  private perInstance(sum: number, minimum: number, maximum: number): StatisticSet {
+    const { inService } = this.span;
+    return inService === 0 ? NO_SAMPLES : { sum, sampleCount: inService, minimum, maximum };
+  }
 }

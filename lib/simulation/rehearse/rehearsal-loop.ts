@@ -1,5 +1,5 @@
 import { periodStart, SECONDS_PER_HOUR, type EpochSeconds } from '../../core/time';
-import type { RequestEngine } from '../fleet';
+import { newSpan, type RequestEngine } from '../fleet';
 import type { RequestSource } from '../traffic';
 import { AlarmMetrics } from './alarm-metrics';
 import { componentBilling, instanceBilling, type Billing } from './billing';
@@ -60,6 +60,8 @@ export class RehearsalLoop {
   private nextGuardEvaluation: EpochSeconds;
   private nextBounds: EpochSeconds;
   private reportedRatio = 0;
+  /** Measurements between two publications of metrics, overwritten by the next ones. */
+  private readonly span = newSpan();
 
   /** @throws InputError when AWS would refuse a part of the fleet's plan. */
   public constructor(public readonly setup: RehearsalSetup) {
@@ -166,8 +168,8 @@ export class RehearsalLoop {
 
   private publishMetrics(now: EpochSeconds): void {
     const { engine, metrics } = this;
-    const span = engine.takeSpan();
-    this.setup.onSpan?.(span);
+    const span = engine.takeSpan(this.span);
+    this.setup.onSpan?.({ ...span });
     metrics.publish(span, now - metrics.spanSeconds);
     const billed = this.billing.instances;
     const maximum = this.control.limits().maxCapacity;

@@ -4,7 +4,7 @@ import type { GuardAction } from '../../cost/decide/limits-outcome';
 import { decideGuardLevel } from '../../cost/decide/guard-level';
 import { levelRank, type GuardLevel } from '../../cost/decide/levels';
 import type { FleetSeen } from '../../cost/decide/meter';
-import type { GuardMemory } from '../../cost/decide/plan';
+import type { GuardMemory, StatedFleet } from '../../cost/decide/plan';
 import type { CapacityLimits } from '../../scaling/decide/limits';
 import type { BlueprintGuard } from '../blueprint';
 
@@ -31,11 +31,15 @@ export class RehearsedGuard {
   /** Highest level reached so far. */
   public highestLevel: GuardLevel = 'ok';
   private memory: GuardMemory | undefined;
+  /** Fleets of the plan; undefined for the rehearsed one. */
+  private readonly others: readonly (FleetSeen | undefined)[];
 
   public constructor(
     private readonly guard: BlueprintGuard,
     private readonly resourceId: string,
-  ) {}
+  ) {
+    this.others = guard.plan.fleets.map((fleet) => (fleet.resourceId === resourceId ? undefined : atMinimum(fleet)));
+  }
 
   /** True while the guard limits the fleet. */
   public get limitsFleet(): boolean {
@@ -45,19 +49,13 @@ export class RehearsedGuard {
   /** Evaluates the budget once, as the handler does every minute. */
   public evaluate(atSeconds: EpochSeconds, state: GuardedFleetState): GuardEvaluation {
     const { plan, budget } = this.guard;
-    const fleets = plan.fleets.map(({ resourceId, protectedFloor, ...stated }): FleetSeen => {
-      if (resourceId !== this.resourceId) {
-        const minCapacity = stated.minCapacity ?? protectedFloor;
-        const maxCapacity = stated.maxCapacity ?? minCapacity;
-        const capacity = { currentByType: {}, currentCapacity: minCapacity, desiredCapacity: minCapacity };
-        return { resourceId, capacity, limits: { kind: 'in-force', minCapacity, maxCapacity } };
-      }
-      return {
-        resourceId,
-        capacity: { currentByType: state.byType, currentCapacity: state.inService, desiredCapacity: state.desired },
-        limits: { kind: 'in-force', ...state.limits },
-      };
-    });
+    const { minCapacity, maxCapacity } = state.limits;
+    const rehearsed: FleetSeen = {
+      resourceId: this.resourceId,
+      capacity: { currentByType: state.byType, currentCapacity: state.inService, desiredCapacity: state.desired },
+      limits: { kind: 'in-force', minCapacity, maxCapacity },
+    };
+    const fleets = this.others.map((fleet) => fleet ?? rehearsed);
     const seen = { atSeconds, budget, budgetRefusal: null, fleets, trainingJobs: [] };
     const { decision, memory } = decideGuardLevel(plan, seen, this.memory, WITHOUT_WORDS);
     this.memory = memory;
@@ -65,4 +63,11 @@ export class RehearsedGuard {
     const action = decision.actions.find(({ resourceId }) => resourceId === this.resourceId);
     return { changes: decision.levelChanges, ...(action !== undefined && { action }) };
   }
+}
+
+function atMinimum({ resourceId, protectedFloor, ...stated }: StatedFleet): FleetSeen {
+  const minCapacity = stated.minCapacity ?? protectedFloor;
+  const maxCapacity = stated.maxCapacity ?? minCapacity;
+  const capacity = { currentByType: {}, currentCapacity: minCapacity, desiredCapacity: minCapacity };
+  return { resourceId, capacity, limits: { kind: 'in-force', minCapacity, maxCapacity } };
 }

@@ -1,7 +1,7 @@
 import { SAGEMAKER_NAMESPACE } from '../../../catalog/hosting-metrics';
 import { parseResourceId, resourceMetricDimensions, SCALABLE_DIMENSIONS } from '../../../catalog/scalable-resource';
 import { alarmShapes, type AlarmShape } from '../../../scaling/decide/target-tracking';
-import type { PolicySignal } from '../../../scaling/decide/observation';
+import type { AlarmStanding, PolicySignal } from '../../../scaling/decide/observation';
 import type { PolicyMetric, TargetTrackingPolicy } from '../../../scaling/decide/plan';
 import type { CloudWatch } from '../cloudwatch/service';
 import type { AlarmCondition, AlarmDefinition, AlarmEvaluation, MetricDataQuery, MetricId } from '../cloudwatch/types';
@@ -140,7 +140,12 @@ export function trackingSignal(cloudWatch: CloudWatch, alarms: PolicyAlarms): Po
         : high?.state === 'INSUFFICIENT_DATA' && (low === undefined || low.state === 'INSUFFICIENT_DATA')
           ? 'insufficient-data'
           : 'ok';
-  return { ...(value !== undefined && { value }), alarm: standing };
+  return signalOf(value, standing);
+}
+
+/** Signal of target tracking; an object without a value has no such property. */
+export function signalOf(value: number | undefined, alarm: AlarmStanding): PolicySignal {
+  return value === undefined ? { alarm } : { value, alarm };
 }
 
 /** Newest value of an alarm's metric; undefined where it has ended. */

@@ -103,7 +103,7 @@ export class ManagedTarget {
     const { decision, memory } = decide(plan, seen, before, WITHOUT_WORDS);
     // Most decisions change nothing and are not recorded, so the reasons are written for the others only.
     const inWords = (): FleetDecision => decide(plan, seen, before).decision;
-    const { limits: _inTarget, ...rest } = memory;
+    const rest = withoutLimits(memory);
     const { minCapacity, maxCapacity } = decision.limits;
     if (minCapacity !== this.target.minCapacity || maxCapacity !== this.target.maxCapacity) {
       this.target = { ...this.target, ...decision.limits };
@@ -144,13 +144,11 @@ export class ManagedTarget {
     }
     for (const { policyName, signal } of triggers) signals[policyName] = signal;
     const inServiceCapacity = fleet.inServiceCapacity?.();
-    return {
-      atSeconds,
-      desiredCapacity: fleet.desiredCapacity(),
-      ...(inServiceCapacity !== undefined && { inServiceCapacity }),
-      signals,
-      triggered: triggers.map(({ policyName }) => policyName),
-    };
+    const desiredCapacity = fleet.desiredCapacity();
+    const triggered = triggers.map(({ policyName }) => policyName);
+    return inServiceCapacity === undefined
+      ? { atSeconds, desiredCapacity, signals, triggered }
+      : { atSeconds, desiredCapacity, inServiceCapacity, signals, triggered };
   }
 
   private change(fleet: ScalableFleet, decision: FleetDecision, seen: FleetObservation, cause: string): void {
@@ -296,6 +294,13 @@ export class ManagedTarget {
   private unit(): string {
     return UNITS[this.target.scalableDimension] ?? 'capacity';
   }
+}
+
+/** Memory without the limits, which are those of the target. */
+function withoutLimits(memory: ScalingMemory): ScalingMemory {
+  if (memory.limits === undefined) return memory;
+  const { limits: _inTarget, ...rest } = memory;
+  return rest;
 }
 
 const UNITS: { readonly [scalableDimension: string]: string } = lookup({

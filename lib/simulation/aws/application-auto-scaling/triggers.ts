@@ -1,6 +1,6 @@
 import { actionsOf, type CloudWatch } from '../cloudwatch/service';
 import type { AlarmEvaluation } from '../cloudwatch/types';
-import { currentValue, stepSignal } from './alarms';
+import { currentValue, signalOf, stepSignal } from './alarms';
 import type { ManagedTarget, Trigger } from './managed-target';
 
 /** Adds the policies of a target that an alarm evaluation invokes, with their signals. */
@@ -25,10 +25,6 @@ export function addTriggers(
     const standing = alarms.high === alarmName ? 'high' : alarms.low === alarmName ? 'low' : undefined;
     if (standing === undefined) continue;
     const current = currentValue({ definition, state, value, isCurrent });
-    triggers.push({
-      policyName,
-      alarmName,
-      signal: { ...(current !== undefined && { value: current }), alarm: standing },
-    });
+    triggers.push({ policyName, alarmName, signal: signalOf(current, standing) });
   }
 }

@@ -77,13 +77,23 @@ export function verdictOf(
   datapoints: readonly number[],
   breaching: number,
 ): AlarmVerdict {
-  return {
-    state,
-    datapoints,
-    get reason() {
-      return reasonText(rule, state, present, datapoints, breaching, rule.evaluationPeriods - datapoints.length);
-    },
-  };
+  return new LazyVerdict(rule, state, present, datapoints, breaching);
+}
+
+/** A verdict that writes its reason. Objects with getters of their own would be many times as slow to create. */
+class LazyVerdict implements AlarmVerdict {
+  public constructor(
+    private readonly rule: EvaluatedRule,
+    public readonly state: AlarmState,
+    private readonly present: AlarmState,
+    public readonly datapoints: readonly number[],
+    private readonly breaching: number,
+  ) {}
+
+  public get reason(): string {
+    const { rule, state, present, datapoints, breaching } = this;
+    return reasonText(rule, state, present, datapoints, breaching, rule.evaluationPeriods - datapoints.length);
+  }
 }
 
 /** Age of the oldest real datapoint in periods; the newest period counts 1. */

@@ -9,7 +9,7 @@ import type { AlarmState } from './types';
 export interface CompiledMetrics {
   /** Returns the values of `count` consecutive periods from `start`, oldest first. */
   values(start: EpochSeconds, count: number): Row;
-  /** Returns the value of one period; undefined without data. Absent for metric math. */
+  /** Returns the value of one period; undefined without data. Absent where it depends on other periods. */
   readonly value?: (start: EpochSeconds, end: EpochSeconds) => number | undefined;
   /** Series that the values come from. */
   readonly series: readonly MetricSeries[];

@@ -11,6 +11,8 @@ export interface Expression {
   readonly isPointwise: boolean;
   /** Returns the expression's values for the rows of its ids; all rows have the given length. */
   evaluate(rowOf: (id: string) => Row, length: number): Row;
+  /** Returns the value of one period from those of the ids in it, for a pointwise expression. */
+  valueAt(value: (id: string) => number | undefined): number | undefined;
 }
 
 type Node =
@@ -84,6 +86,7 @@ export function parseExpression(text: string): Expression {
     ids: [...ids],
     isPointwise: isPointwise(node),
     evaluate: (rowOf, length) => evaluate(node, rowOf, length),
+    valueAt: (value) => valueOf(node, { value, filled: () => undefined }),
   };
 }
 
@@ -260,40 +263,67 @@ function isPointwise(node: Node): boolean {
   }
 }
 
+/** One period of the rows. */
+interface Period {
+  /** Value of an id. */
+  value(id: string): number | undefined;
+  /** Value of a filler that looks at other periods. */
+  filled(node: Filled): number | undefined;
+}
+
+type Filled = Extract<Node, { readonly kind: 'fill' }>;
+
 function evaluate(node: Node, rowOf: (id: string) => Row, length: number): Row {
+  if (node.kind === 'id') return rowOf(node.id);
+  const rows = new Map<string | Filled, Row>();
+  const known = (key: string | Filled, read: () => Row): Row => {
+    const present = rows.get(key);
+    if (present !== undefined) return present;
+    const row = read();
+    rows.set(key, row);
+    return row;
+  };
+  let index = 0;
+  const period: Period = {
+    value: (id) => known(id, () => rowOf(id))[index],
+    filled: (fill) => known(fill, () => filledRow(evaluate(fill.operand, rowOf, length), fill.filler))[index],
+  };
+  const values = new Array<number | undefined>(length);
+  for (; index < length; index++) values[index] = valueOf(node, period);
+  return values;
+}
+
+function valueOf(node: Node, period: Period): number | undefined {
   switch (node.kind) {
     case 'number':
-      return new Array<number>(length).fill(node.value);
+      return node.value;
     case 'id':
-      return rowOf(node.id);
-    case 'negate':
-      return evaluate(node.operand, rowOf, length).map((value) => (value === undefined ? undefined : -value));
-    case 'across': {
-      const rows = node.operands.map((operand) => evaluate(operand, rowOf, length));
-      return Array.from({ length }, (_, index) => {
-        const values = rows.map((row) => row[index]).filter((value) => value !== undefined);
-        return values.length === 0 ? undefined : ACROSS[node.reduce](values);
-      });
+      return period.value(node.id);
+    case 'negate': {
+      const value = valueOf(node.operand, period);
+      return value === undefined ? undefined : -value;
     }
-    case 'each':
-      return evaluate(node.operand, rowOf, length).map((value) =>
-        value === undefined ? undefined : realNumber(EACH[node.compute](value)),
-      );
+    case 'across': {
+      const values: number[] = [];
+      for (const operand of node.operands) {
+        const value = valueOf(operand, period);
+        if (value !== undefined) values.push(value);
+      }
+      return values.length === 0 ? undefined : ACROSS[node.reduce](values);
+    }
+    case 'each': {
+      const value = valueOf(node.operand, period);
+      return value === undefined ? undefined : realNumber(EACH[node.compute](value));
+    }
     case 'if': {
-      const then = evaluate(node.then, rowOf, length);
-      const otherwise = node.otherwise === undefined ? [] : evaluate(node.otherwise, rowOf, length);
-      return evaluate(node.condition, rowOf, length).map((value, index) => {
-        if (value === undefined) return undefined;
-        return value !== 0 ? then[index] : otherwise[index];
-      });
+      const condition = valueOf(node.condition, period);
+      const chosen = condition === undefined ? undefined : condition !== 0 ? node.then : node.otherwise;
+      return chosen === undefined ? undefined : valueOf(chosen, period);
     }
     case 'fill':
-      return fill(evaluate(node.operand, rowOf, length), node.filler);
-    case 'binary': {
-      const left = evaluate(node.left, rowOf, length);
-      const right = evaluate(node.right, rowOf, length);
-      return left.map((value, index) => apply(node.operator, value, right[index]));
-    }
+      return typeof node.filler === 'number' ? (valueOf(node.operand, period) ?? node.filler) : period.filled(node);
+    case 'binary':
+      return apply(node.operator, valueOf(node.left, period), valueOf(node.right, period));
   }
 }
 
@@ -306,8 +336,8 @@ function realNumber(value: number | undefined): number | undefined {
   return value !== undefined && Number.isFinite(value) ? value : undefined;
 }
 
-function fill(row: Row, filler: number | 'REPEAT' | 'LINEAR'): Row {
-  if (typeof filler === 'number') return row.map((value) => value ?? filler);
+/** Row whose gaps have the value before them, or one on the line between those around them. */
+function filledRow(row: Row, filler: Filled['filler']): Row {
   let previous = -1;
   return row.map((value, index) => {
     if (value !== undefined) {

@@ -9,6 +9,8 @@ const [SECOND, SUM, COUNT, MINIMUM, MAXIMUM] = [0, 1, 2, 3, 4];
 const INITIAL_CELLS = 64;
 /** Discarded cells that are removed at once. */
 const PRUNED_CELLS = 256;
+/** Cells that are looked at one by one, newest first, before the others are searched by halves. */
+const NEWEST_CELLS = 16;
 
 /** Samples of one metric in cells of one second, oldest first, in one array of numbers. */
 export class MetricSeries {
@@ -83,12 +85,12 @@ export class MetricSeries {
   /** Index of the first kept cell at or after a moment. */
   private lowerBound(atSeconds: EpochSeconds): number {
     const { cells, end } = this;
-    // Most readers ask for the newest cells.
-    if (end - 1 > this.first && cells[(end - 2) * CELL + SECOND] < atSeconds) {
-      return cells[(end - 1) * CELL + SECOND] < atSeconds ? end : end - 1;
-    }
     let low = this.first;
     let high = end;
+    // Most readers ask for the newest cells.
+    for (const newest = Math.max(low, end - NEWEST_CELLS); high > newest; high--) {
+      if (cells[(high - 1) * CELL + SECOND] < atSeconds) return high;
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (cells[middle * CELL + SECOND] < atSeconds) low = middle + 1;
@@ -130,7 +132,7 @@ export class MetricSeries {
       larger.set(this.cells);
       this.cells = larger;
     }
-    this.cells.copyWithin((index + 1) * CELL, index * CELL, this.end * CELL);
+    if (index < this.end) this.cells.copyWithin((index + 1) * CELL, index * CELL, this.end * CELL);
     this.end++;
   }
 

@@ -1,5 +1,6 @@
 import { periodStart, SECONDS_PER_HOUR, type EpochSeconds } from '../../../core/time';
 import { MetricSeries } from './metric-series';
+import type { StatisticSet } from './statistics';
 import type { Datapoint, MetricId, PeriodValue, Statistic } from './types';
 
 /** Seconds for which CloudWatch keeps datapoints of less than a minute (3 hours). */
@@ -34,7 +35,12 @@ export class MetricStore {
 
   /** Adds samples. @throws RangeError for a datapoint without samples or with a value that is not finite. */
   public put(datapoint: Datapoint): void {
-    const { metric, atSeconds, sum, sampleCount, minimum, maximum } = datapoint;
+    this.putSamples(datapoint.metric, datapoint.atSeconds, datapoint);
+  }
+
+  /** The same with the samples by themselves. */
+  public putSamples(metric: MetricId, atSeconds: EpochSeconds, samples: StatisticSet): void {
+    const { sum, sampleCount, minimum, maximum } = samples;
     const isFinite =
       Number.isFinite(atSeconds) &&
       Number.isFinite(sum) &&
@@ -44,7 +50,7 @@ export class MetricStore {
     if (!isFinite || sampleCount <= 0) {
       throw new RangeError(`metric ${metric.metricName}: a datapoint needs finite numbers and a sampleCount above 0`);
     }
-    this.seriesOf(metric).put(Math.floor(atSeconds), datapoint);
+    this.seriesOf(metric).put(Math.floor(atSeconds), samples);
   }
 
   /** Returns the series of a metric, kept for at least some seconds. */

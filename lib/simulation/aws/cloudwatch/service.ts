@@ -5,6 +5,7 @@ import { EXTRA_DATAPOINTS, type AlarmVerdict } from './alarm-evaluation';
 import { AlarmWindow, type CompiledMetrics } from './alarm-window';
 import { parseExpression, type Expression } from './metric-math';
 import { DEFAULT_RETENTION_SECONDS, MetricStore } from './metric-store';
+import type { StatisticSet } from './statistics';
 import type {
   AlarmCondition,
   AlarmDefinition,
@@ -69,6 +70,11 @@ export class CloudWatch {
   /** Adds samples; samples of the same second are merged. */
   public putMetric(datapoint: Datapoint): void {
     this.store.put(datapoint);
+  }
+
+  /** The same with the samples by themselves, for callers that publish often. */
+  public putSamples(metric: MetricId, atSeconds: EpochSeconds, samples: StatisticSet): void {
+    this.store.putSamples(metric, atSeconds, samples);
   }
 
   /** Returns the values of a metric in `[fromSeconds, toSeconds)` by period; periods without data are left out. */
@@ -139,7 +145,7 @@ export class CloudWatch {
     const alarm = this.alarmsByName.get(alarmName);
     if (alarm === undefined) return undefined;
     alarm.verdict = { reason, datapoints: verdictOf(alarm).datapoints };
-    return evaluationOf(alarm, atSeconds, this.settle(alarm, atSeconds, state));
+    return new Evaluation(alarm, atSeconds, this.settle(alarm, atSeconds, state));
   }
 
   /** Returns the moment of the next evaluation: 0 ("at once") for an alarm put before the first known time, undefined without alarms. */
@@ -180,7 +186,7 @@ export class CloudWatch {
       const at = due.nextEvaluationAtSeconds!;
       const invokesActions = this.evaluate(due, at);
       const isInvoking = invokesActions && actionsOf(due.definition, due.state).length > 0;
-      if (isInvoking || !onlyInvoking) evaluations.push(evaluationOf(due, at, invokesActions));
+      if (isInvoking || !onlyInvoking) evaluations.push(new Evaluation(due, at, invokesActions));
     }
   }
 
@@ -242,6 +248,9 @@ export class CloudWatch {
         series: metricRows.flatMap(({ series }) => series),
         isPointwise,
         values: (start, count) => expression.evaluate((other) => rows.get(other)!.values(start, count), count),
+        ...(isPointwise && {
+          value: (start, end) => expression.valueAt((other) => rows.get(other)!.value!(start, end)),
+        }),
       });
     }
     return rows.get(queries.find((query) => query.returnData ?? true)!.id)!;
@@ -302,22 +311,33 @@ function statusOf(alarm: Alarm): AlarmStatus {
   return { definition, state, reason, stateUpdatedAtSeconds, value, isCurrent, datapoints };
 }
 
-function evaluationOf(alarm: Alarm, atSeconds: EpochSeconds, invokesActions: boolean): AlarmEvaluation {
-  const { definition, state, stateBefore, value } = alarm;
-  const verdict = verdictOf(alarm);
-  return {
-    alarmName: definition.alarmName,
-    atSeconds,
-    state,
-    previousState: stateBefore,
-    value,
-    datapoints: verdict.datapoints,
-    threshold: definition.threshold,
-    invokesActions,
-    get reason() {
-      return verdict.reason;
-    },
-  };
+/** An evaluation whose reason is written when it is read. */
+class Evaluation implements AlarmEvaluation {
+  public readonly alarmName: string;
+  public readonly state: AlarmState;
+  public readonly previousState: AlarmState;
+  public readonly value: number | null;
+  public readonly datapoints: readonly number[];
+  public readonly threshold: number;
+  private readonly verdict: Pick<AlarmVerdict, 'datapoints' | 'reason'>;
+
+  public constructor(
+    alarm: Alarm,
+    public readonly atSeconds: EpochSeconds,
+    public readonly invokesActions: boolean,
+  ) {
+    this.alarmName = alarm.definition.alarmName;
+    this.state = alarm.state;
+    this.previousState = alarm.stateBefore;
+    this.value = alarm.value;
+    this.verdict = verdictOf(alarm);
+    this.datapoints = this.verdict.datapoints;
+    this.threshold = alarm.definition.threshold;
+  }
+
+  public get reason(): string {
+    return this.verdict.reason;
+  }
 }
 
 /**

@@ -44,6 +44,39 @@ export interface EngineSpan {
   readonly inService: number;
 }
 
+/** The same fields, open to the one who fills them. */
+export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+/** A span without measurements. */
+export function newSpan(): Writable<EngineSpan> {
+  return {
+    fromSeconds: 0,
+    toSeconds: 0,
+    arrived: 0,
+    retried: 0,
+    completed: 0,
+    timedOut: 0,
+    rejectedWithoutInstance: 0,
+    rejectedByQueue: 0,
+    timedOutAgain: 0,
+    rejectedAgain: 0,
+    missed: 0,
+    invocationsPerInstance: 0,
+    workArrived: 0,
+    latencySum: 0,
+    latencyMaximum: 0,
+    waitSum: 0,
+    waitMaximum: 0,
+    meanOutstanding: 0,
+    meanBusy: 0,
+    lowestOutstanding: 0,
+    highestOutstanding: 0,
+    queued: 0,
+    longestWaiting: 0,
+    inService: 0,
+  };
+}
+
 /** Requests since the start, each counted once. `arrived = completed + timedOut + rejected + present`, always. */
 export interface EngineTotals {
   readonly arrived: number;

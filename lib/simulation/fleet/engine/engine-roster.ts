@@ -63,6 +63,8 @@ export interface Drains {
   longestSeconds: number;
 }
 
+const NO_EVENTS: readonly EngineEvent[] = [];
+
 /** Instances of an engine: launched from pools, put into service, drained, terminated, billed; by the rules of `EndpointFleet`. */
 export class EngineRoster {
   public desired = 0;
@@ -153,8 +155,9 @@ export class EngineRoster {
     return counts;
   }
 
-  public takeEvents(): EngineEvent[] {
+  public takeEvents(): readonly EngineEvent[] {
     const { events } = this;
+    if (events.length === 0) return NO_EVENTS;
     this.events = [];
     return events;
   }

@@ -7,7 +7,14 @@ import type { SecondsHistogram } from '../seconds-histogram';
 import { Callers, checkCallerRetries, type CallerRetries } from './callers';
 import { DepartureWheel } from './departure-wheel';
 import { EngineLoop } from './engine-loop';
-import { EngineMeter, type EngineSpan, type EngineTotals, type RetryTotals } from './engine-meter';
+import {
+  EngineMeter,
+  newSpan,
+  type EngineSpan,
+  type EngineTotals,
+  type RetryTotals,
+  type Writable,
+} from './engine-meter';
 import { EngineRoster, type EngineEvent } from './engine-roster';
 import { InstanceOrder } from './instance-order';
 import { ABANDONED, NONE, RequestTable } from './request-table';
@@ -224,7 +231,7 @@ export class RequestEngine {
   }
 
   /** Returns the events of instances since the last call, in order of time. */
-  public takeEvents(): EngineEvent[] {
+  public takeEvents(): readonly EngineEvent[] {
     return this.roster.takeEvents();
   }
 
@@ -246,39 +253,41 @@ export class RequestEngine {
     }
   }
 
-  /** Returns the measurements since the last call and starts the next span. */
-  public takeSpan(): EngineSpan {
-    const { instances, lines, meter, spanFrom, now } = this;
+  /**
+   * Returns the measurements since the last call and starts the next span.
+   *
+   * @param span is overwritten and returned, so that frequent callers create no objects
+   */
+  public takeSpan(span: Writable<EngineSpan> = newSpan()): EngineSpan {
+    const { instances, lines, meter, now } = this;
     const { outstanding, serving } = instances;
     meter.closeInvocations(serving);
     const { since } = meter;
     const meanOutstanding = outstanding.meanUntil(now);
-    const span: EngineSpan = {
-      fromSeconds: spanFrom,
-      toSeconds: now,
-      arrived: since.arrived,
-      retried: since.retried,
-      completed: since.completed,
-      timedOut: since.timedOut,
-      rejectedWithoutInstance: since.rejectedWithoutInstance,
-      rejectedByQueue: since.rejectedByQueue,
-      timedOutAgain: since.timedOutAgain,
-      rejectedAgain: since.rejectedAgain,
-      missed: since.missed,
-      workArrived: since.workArrived,
-      latencySum: since.latencySum,
-      latencyMaximum: since.latencyMaximum,
-      waitSum: since.waitSum,
-      waitMaximum: since.waitMaximum,
-      invocationsPerInstance: meter.invocationsPerInstance,
-      meanOutstanding: Math.max(0, meanOutstanding),
-      meanBusy: Math.max(0, meanOutstanding - lines.inService.meanUntil(now)),
-      lowestOutstanding: serving === 0 ? 0 : instances.lowest,
-      highestOutstanding: instances.highest,
-      queued: lines.length,
-      longestWaiting: this.longestWaiting(),
-      inService: serving,
-    };
+    span.fromSeconds = this.spanFrom;
+    span.toSeconds = now;
+    span.arrived = since.arrived;
+    span.retried = since.retried;
+    span.completed = since.completed;
+    span.timedOut = since.timedOut;
+    span.rejectedWithoutInstance = since.rejectedWithoutInstance;
+    span.rejectedByQueue = since.rejectedByQueue;
+    span.timedOutAgain = since.timedOutAgain;
+    span.rejectedAgain = since.rejectedAgain;
+    span.missed = since.missed;
+    span.workArrived = since.workArrived;
+    span.latencySum = since.latencySum;
+    span.latencyMaximum = since.latencyMaximum;
+    span.waitSum = since.waitSum;
+    span.waitMaximum = since.waitMaximum;
+    span.invocationsPerInstance = meter.invocationsPerInstance;
+    span.meanOutstanding = Math.max(0, meanOutstanding);
+    span.meanBusy = Math.max(0, meanOutstanding - lines.inService.meanUntil(now));
+    span.lowestOutstanding = serving === 0 ? 0 : instances.lowest;
+    span.highestOutstanding = instances.highest;
+    span.queued = lines.length;
+    span.longestWaiting = this.longestWaiting();
+    span.inService = serving;
     this.spanFrom = now;
     meter.startSpan();
     instances.restart(now);
