@@ -12,14 +12,54 @@ export type ConditionChoice = ReadonlyMap<string, boolean>;
 /** Templates whose conditions are read together. */
 class ConditionContext {
   public readonly passed: PassedConditions;
+  /** Resources and outputs under the truth values of the conditions in them: choices share those that they do not tell apart. */
+  private readonly variants = new WeakMap<object, Map<string, unknown>>();
 
   public constructor(private readonly templates: readonly TemplateDocument[]) {
     this.passed = new PassedConditions(templates);
   }
 
+  /** Context of some templates, the same for every choice. */
+  public static of(templates: readonly TemplateDocument[]): ConditionContext {
+    const known = contexts.get(templates);
+    if (known !== undefined) return known;
+    const context = new ConditionContext(templates);
+    contexts.set(templates, context);
+    return context;
+  }
+
   public document(index: number): unknown {
     return this.templates[index]!.document;
   }
+
+  /** Returns a part of a template under the truth values of its conditions, resolved once for each combination of them. */
+  public variant(part: Json, truth: Truth): unknown {
+    if (isUnconditional(part) && part['Condition'] === undefined) return part;
+    let combination = '';
+    for (const name of namesIn(part)) combination += truth(name) ?? '?';
+    let variants = this.variants.get(part);
+    if (variants === undefined) this.variants.set(part, (variants = new Map()));
+    if (!variants.has(combination)) variants.set(combination, resolvedPart(part, truth));
+    return variants.get(combination);
+  }
+}
+
+const contexts = new WeakMap<readonly TemplateDocument[], ConditionContext>();
+
+/** Truth value of a condition by its name; undefined where it is not decided. */
+type Truth = (name: string) => boolean | undefined;
+
+/** Names of the conditions in a resource or an output. */
+const names = new WeakMap<object, readonly string[]>();
+
+function namesIn(part: Json): readonly string[] {
+  const known = names.get(part);
+  if (known !== undefined) return known;
+  const found = new Set<string>();
+  if (typeof part['Condition'] === 'string') found.add(part['Condition']);
+  collectNames(part, found);
+  names.set(part, [...found]);
+  return [...found];
 }
 
 /** A condition by its name. */
@@ -39,7 +79,7 @@ const MAX_DEPTH = 20;
 export function conditionKeys(templates: readonly TemplateDocument[], types: RegExp): string[] {
   const keys = new Set<string>();
   const areOutputsRead = readOutputs(templates);
-  const context = new ConditionContext(templates);
+  const context = ConditionContext.of(templates);
   templates.forEach(({ document }, index) => {
     for (const name of usedConditions(document, types, areOutputsRead)) {
       collectKeys({ index, condition: conditionOf(document, name) }, context, keys, 0);
@@ -91,12 +131,12 @@ export function holds(
   choice: ConditionChoice,
 ): boolean | undefined {
   const condition = conditionOf(templates[index]!.document, name);
-  return isTrue({ index, condition }, new ConditionContext(templates), choice);
+  return isTrue({ index, condition }, ConditionContext.of(templates), choice);
 }
 
 /** Templates without what a choice leaves out, and with the branch of each `Fn::If` that it leads to. */
 export function applyChoice(templates: readonly TemplateDocument[], choice: ConditionChoice): TemplateDocument[] {
-  const context = new ConditionContext(templates);
+  const context = ConditionContext.of(templates);
   return templates.map((template, index) => ({ ...template, document: chosen(index, context, choice) }));
 }
 
@@ -296,21 +336,30 @@ function chosen(index: number, context: ConditionContext, choice: ConditionChoic
     if (!known.has(name)) known.set(name, isTrue({ index, condition: conditionOf(document, name) }, context, choice));
     return known.get(name);
   };
-  const kept = (parts: Json): Json =>
-    Object.fromEntries(
-      Object.entries(parts).flatMap(([id, one]) => {
-        if (!isObject(one) || typeof one['Condition'] !== 'string') return [[id, resolved(one, truth)]];
-        const { Condition, ...rest } = one;
-        const exists = truth(Condition as string);
-        // An undecided condition stays in the template.
-        return exists === false ? [] : [[id, resolved(exists === true ? rest : one, truth)]];
-      }),
-    );
+  const kept = (parts: Json): Json => {
+    const under: [id: string, part: unknown][] = [];
+    for (const [id, one] of Object.entries(parts)) {
+      const variant = isObject(one) ? context.variant(one, truth) : resolved(one, truth);
+      if (variant !== ABSENT) under.push([id, variant]);
+    }
+    return Object.fromEntries(under);
+  };
   return {
     ...document,
     Resources: isObject(document['Resources']) ? kept(document['Resources']) : document['Resources'],
     ...(isObject(document['Outputs']) ? { Outputs: kept(document['Outputs']) } : {}),
   };
+}
+
+/** Stands for a resource or an output that a condition leaves out. */
+const ABSENT = Symbol('absent');
+
+function resolvedPart(part: Json, truth: Truth): unknown {
+  if (typeof part['Condition'] !== 'string') return resolved(part, truth);
+  const { Condition, ...rest } = part;
+  const exists = truth(Condition as string);
+  // An undecided condition stays in the template.
+  return exists === false ? ABSENT : resolved(exists === true ? rest : part, truth);
 }
 
 /** Objects and lists in which nothing depends on a condition: they are the same under every choice. */
@@ -327,7 +376,7 @@ function isUnconditional(value: object): boolean {
   return found;
 }
 
-function resolved(value: unknown, truth: (name: string) => boolean | undefined): unknown {
+function resolved(value: unknown, truth: Truth): unknown {
   if (typeof value === 'object' && value !== null && isUnconditional(value)) return value;
   if (Array.isArray(value)) return value.map((one) => resolved(one, truth)).filter((one) => one !== NO_VALUE);
   if (!isObject(value)) return value;
@@ -337,10 +386,10 @@ function resolved(value: unknown, truth: (name: string) => boolean | undefined):
     const isChosen = truth(branch[0]);
     if (isChosen !== undefined) return resolved(branch[isChosen ? 1 : 2], truth);
   }
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, one]) => {
-      const inner = resolved(one, truth);
-      return inner === NO_VALUE ? [] : [[name, inner]];
-    }),
-  );
+  const found: [name: string, part: unknown][] = [];
+  for (const [name, one] of Object.entries(value)) {
+    const inner = resolved(one, truth);
+    if (inner !== NO_VALUE) found.push([name, inner]);
+  }
+  return Object.fromEntries(found);
 }

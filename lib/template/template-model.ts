@@ -35,7 +35,7 @@ export class TemplateModel {
   public readonly metrics: readonly MetricUse[];
   private readonly readers: readonly TemplateReader[];
   private readonly targetsOf: Index<DeclaredTarget>;
-  private readonly byType = new Map<string, readonly Resource[]>();
+  private readonly byType: ReadonlyMap<string, readonly Resource[]>;
   private readonly variantsOfConfig = new Map<Resource, readonly DeclaredVariant[]>();
   private readonly configsByName = new Index<Resource>();
   private readonly endpointsByName: Index<DeclaredEndpoint>;
@@ -49,6 +49,7 @@ export class TemplateModel {
       readers.push(new TemplateReader(template, { index, outputs, areDefaultsOpen }));
     }
     this.readers = readers;
+    this.byType = resourcesByType(readers);
     for (const config of this.ofType('AWS::SageMaker::EndpointConfig')) {
       this.variantsOfConfig.set(config, variantsOf(config));
       this.configsByName.add(nameOf(config, 'EndpointConfigName'), config);
@@ -70,11 +71,7 @@ export class TemplateModel {
 
   /** Resources of a type in all templates. */
   public ofType(type: string): readonly Resource[] {
-    const known = this.byType.get(type);
-    if (known !== undefined) return known;
-    const found = this.readers.flatMap((reader) => reader.resources.filter((resource) => resource.type === type));
-    this.byType.set(type, found);
-    return found;
+    return this.byType.get(type) ?? NO_RESOURCES;
   }
 
   /** Resources of a declared type that are unknown, because a macro adds properties to them or a loop makes them. */
@@ -249,6 +246,20 @@ export class TemplateModel {
       return metricStats(resource, 'Metrics', properties['Metrics']);
     });
   }
+}
+
+const NO_RESOURCES: readonly Resource[] = [];
+
+function resourcesByType(readers: readonly TemplateReader[]): Map<string, Resource[]> {
+  const byType = new Map<string, Resource[]>();
+  for (const { resources } of readers) {
+    for (const resource of resources) {
+      const there = byType.get(resource.type);
+      if (there === undefined) byType.set(resource.type, [resource]);
+      else there.push(resource);
+    }
+  }
+  return byType;
 }
 
 /** Lookup by names, in lower case. */

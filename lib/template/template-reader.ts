@@ -164,7 +164,7 @@ export class TemplateReader {
   }
 
   /** Parameters and resources to which an expression refers. */
-  public namedIn(value: unknown): string[] {
+  public namedIn(value: unknown): readonly string[] {
     return mentionedIds(value);
   }
 
@@ -453,12 +453,20 @@ export function nestedStack(logicalId: string, resource: unknown): NestedStack[]
 
 /** True if a macro or a loop adds properties. */
 function isMacroResource(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(isMacroResource);
-  if (!isObject(value)) return false;
-  const names = Object.keys(value);
-  const isWritten = names.some((name) => name === 'Fn::Transform' || name.startsWith('Fn::ForEach::'));
-  return isWritten || Object.values(value).some(isMacroResource);
+  if (typeof value !== 'object' || value === null) return false;
+  const known = macros.get(value);
+  if (known !== undefined) return known;
+  const isWritten =
+    !Array.isArray(value) &&
+    Object.keys(value).some((name) => name === 'Fn::Transform' || name.startsWith('Fn::ForEach::'));
+  const found = isWritten || Object.values(value).some(isMacroResource);
+  macros.set(value, found);
+  return found;
 }
+
+/** Results for the objects of documents, which never change: readers of the same template under many choices share them. */
+const macros = new WeakMap<object, boolean>();
+const mentioned = new WeakMap<object, readonly string[]>();
 
 /** Resources of SageMaker whose `Ref` is an ARN. Source: CloudFormation template reference, return values. */
 const ARN_BY_REF: { readonly [type: string]: { readonly nameProperty: string; readonly resource: string } } = {
@@ -469,9 +477,16 @@ const ARN_BY_REF: { readonly [type: string]: { readonly nameProperty: string; re
 };
 
 /** Logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name anywhere inside a value. */
-function mentionedIds(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(mentionedIds);
-  if (!isObject(value)) return [];
+function mentionedIds(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const known = mentioned.get(value);
+  if (known !== undefined) return known;
+  const found = Array.isArray(value) ? value.flatMap(mentionedIds) : mentionedIn(value as Json);
+  mentioned.set(value, found);
+  return found;
+}
+
+function mentionedIn(value: Json): readonly string[] {
   return Object.entries(value).flatMap(([name, inner]) => {
     if (name === 'Ref' && typeof inner === 'string') return [inner];
     if (name === 'Fn::GetAtt') return [plainText(Array.isArray(inner) ? inner[0] : inner).split('.')[0]!];
