@@ -15,6 +15,7 @@ import { readPriceFile } from '../../lib/cost/price-file';
 import { withExamples, type Example } from '../examples';
 import { regionsFlag } from '../flags';
 import { DEFAULT_PRICE_FILE } from '../input/prices';
+import { checkWritable } from '../output/result-output';
 import type { CommandSurroundings } from './surroundings';
 
 /** Lists of SageMaker's prices by region, public and without credentials. */
@@ -61,6 +62,7 @@ export function pricesCommand(
     .option('--out <file>', 'price file; its other regions are kept', DEFAULT_PRICE_FILE)
     .allowExcessArguments(false)
     .action(async (flags: UpdateFlags) => {
+      checkWritable('--out', flags.out);
       const documents =
         flags.from === undefined
           ? await downloaded(flags.region ?? Object.keys(servingImage('triton').accounts), priceLists, stderr)

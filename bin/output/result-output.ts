@@ -65,6 +65,9 @@ export function writeResult(
 
 /** @throws InputError when a file cannot be written; folders above it are made */
 export function checkWritable(flag: string, file: string): void {
+  if (file === '' || /[\\/]$/.test(file)) {
+    throw new InputError(`${flag} is '${file}', which names no file; write the path of the file to make`);
+  }
   try {
     const folder = path.dirname(path.resolve(file));
     fs.mkdirSync(folder, { recursive: true });

@@ -283,6 +283,8 @@ describe('--format and --out', () => {
     ['compare --trace none.csv --json --format markdown', '--json and --format markdown exclude each other'],
     ['prove Sound.template.json --out .', "--out is '.', which cannot be written (EISDIR)"],
     ['prove Sound.template.json --out Sound.template.json/x', 'cannot be written (EEXIST)'],
+    ['prove Sound.template.json --out results/', "--out is 'results/', which names no file; write the path"],
+    ['simulate Chat.template.json --trace none.csv --report ', "--report is '', which names no file; write the path"],
     ['simulate Chat.template.json --trace none.csv --out .', "--out is '.', which cannot be written (EISDIR)"],
     [
       'simulate Chat.template.json --trace traffic.csv --format sarif',

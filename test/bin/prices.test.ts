@@ -56,6 +56,12 @@ describe('tidegate prices update', () => {
     return path.join(folder, name);
   };
 
+  test('refuses a file without a name before it reads a list', async () => {
+    await expect(update('--from', 'none.json', '--out', '')).rejects.toThrow(
+      new InputError("--out is '', which names no file; write the path of the file to make"),
+    );
+  });
+
   test('downloads the lists of the regions, and writes their prices with date and source', async () => {
     listing('eu-west-1', regionFile(LISTED));
     expect(await update('--region', 'eu-west-1')).toMatch(/4 prices of eu-west-1 are in .*prices\.json/);
