@@ -8,6 +8,7 @@ import { COMMAND_FORMS, prepareInspection } from './forms/commands';
 import { CONSTRUCT_FORMS } from './forms/constructs';
 import { CONTRACTS } from './forms/contracts';
 import { HANDLER_FORMS } from './forms/handlers';
+import { SAFE_COMMAND_FORMS } from './forms/safe-commands';
 import { SELF_TEST } from './forms/self-test';
 import { TEMPLATE_FORMS } from './forms/templates';
 import { prepareParquet, TRACES } from './forms/traces';
@@ -37,7 +38,15 @@ const MAX_MESSAGE_LENGTH = 20_000;
 const { seed, parts, folder, isSelfTest, position } = (workerData ?? {}) as Order;
 const forms: readonly Form[] = isSelfTest
   ? SELF_TEST
-  : [...TRACES, ...TEMPLATE_FORMS, ...CONTRACTS, ...CONSTRUCT_FORMS, ...HANDLER_FORMS, ...COMMAND_FORMS];
+  : [
+      ...TRACES,
+      ...TEMPLATE_FORMS,
+      ...CONTRACTS,
+      ...CONSTRUCT_FORMS,
+      ...HANDLER_FORMS,
+      ...COMMAND_FORMS,
+      ...SAFE_COMMAND_FORMS,
+    ];
 const place = new Int32Array(position);
 const port = parentPort!;
 

@@ -17,7 +17,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const PROJECT = process.cwd();
 
 /** Runs a command in this process; bad input becomes an InputError again, and a failure an error. */
-async function run(args: readonly string[]): Promise<unknown> {
+export async function run(args: readonly string[]): Promise<unknown> {
   let stdout = '';
   let stderr = '';
   const code = await runCommandLine(args, {
@@ -35,7 +35,7 @@ async function run(args: readonly string[]): Promise<unknown> {
   return { stdout, stderr };
 }
 
-function write(folder: string, name: string, content: HostileInput): string {
+export function write(folder: string, name: string, content: HostileInput): string {
   const file = path.join(folder, name);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, bytesOf(content));
@@ -99,7 +99,7 @@ const inspectedForm: Form = {
 let inspected: { readonly [name: string]: string } | undefined;
 
 /** Files of JSON of an inspection. */
-function inspectedFiles(): { readonly [name: string]: string } {
+export function inspectedFiles(): { readonly [name: string]: string } {
   if (inspected === undefined) throw new Error('prepareInspection comes first');
   return inspected;
 }
@@ -269,8 +269,9 @@ const FLAG_VALUES = [
   'ml.g5.xlarge:0.1-0.3',
 ];
 
-function flagsInput(random: Random): string {
-  const args = [...COMMANDS[Math.floor(random.uniform() * COMMANDS.length)]!];
+/** Returns arguments of a process after one to three changes. */
+export function changedArguments(good: readonly string[], random: Random): string[] {
+  const args = [...good];
   for (let round = 1 + Math.floor(random.uniform() * 2); round > 0; round--) {
     const at = Math.floor(random.uniform() * args.length);
     const kind = Math.floor(random.uniform() * 4);
@@ -280,10 +281,15 @@ function flagsInput(random: Random): string {
     else args[at] = mutated(args[at]!, random).slice(0, 2000);
   }
   // An argument of a process has no NUL character.
-  return JSON.stringify(args.map((arg) => arg.replaceAll('\u0000', '')));
+  return args.map((arg) => arg.replaceAll('\u0000', ''));
 }
 
-async function readFlags(input: HostileInput, folder: string): Promise<unknown> {
+function flagsInput(random: Random): string {
+  return JSON.stringify(changedArguments(COMMANDS[Math.floor(random.uniform() * COMMANDS.length)]!, random));
+}
+
+/** Returns the arguments of an input. */
+export function argumentsOf(input: HostileInput): string[] {
   let args: unknown;
   try {
     args = JSON.parse(textOf(input));
@@ -291,20 +297,25 @@ async function readFlags(input: HostileInput, folder: string): Promise<unknown> 
     throw new InputError('these are no arguments');
   }
   if (!Array.isArray(args)) throw new InputError('these are no arguments');
+  return args.map(String);
+}
+
+async function readFlags(input: HostileInput, folder: string): Promise<unknown> {
+  const args = argumentsOf(input);
   const template = path.join(folder, 'flags.template.json');
   const trace = path.join(folder, 'flags.csv');
   if (!fs.existsSync(template)) {
     write(folder, 'flags.template.json', JSON.stringify(chatTemplate()));
     write(folder, 'flags.csv', `# step_seconds=60\nrequests\n${'40\n'.repeat(12)}`);
   }
-  const given = args.map((arg) => String(arg).replaceAll('%template', template).replaceAll('%trace', trace));
+  const given = args.map((arg) => arg.replaceAll('%template', template).replaceAll('%trace', trace));
   // Nothing is written outside of the folder, and nothing asks an account.
   if (
     given.some(
       (arg) => /^(--?(out|report|timeline|endpoint)|inspect|preflight|prices|agree|tune)/.test(arg) || arg === '-',
     )
   ) {
-    throw new InputError('left to the tests of these commands');
+    throw new InputError('left to the form of these commands');
   }
   // Nothing listens there: a redrive whose flags are good ends with that.
   return run(given.includes('redrive') ? [...given, '--endpoint', 'http://127.0.0.1:9'] : given);

@@ -1,5 +1,6 @@
 import { App, Duration, Size, Stack, TimeZone } from 'aws-cdk-lib';
 import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
@@ -17,9 +18,11 @@ import { GpuEndpoint, ModelServer, type GpuEndpointProps } from '../../../lib/in
 import {
   KafkaIngestion,
   KafkaSource,
+  MskCluster,
   RecordField,
   StreamIngestion,
   type KafkaIngestionProps,
+  type MskClusterProps,
   type StreamIngestionProps,
 } from '../../../lib/ingestion';
 import { checkScenarios } from '../../../lib/rehearsal/scenario-checks';
@@ -170,6 +173,31 @@ export const CONSTRUCTIONS: readonly Construction[] = [
       const clusterArn = 'arn:aws:kafka:us-east-1:111122223333:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7';
       const source = KafkaSource.msk({ clusterArn });
       new KafkaIngestion(stack, 'Requests', { ...props, endpoint: endpointIn(stack), source });
+    },
+  },
+  {
+    name: 'settings of MSK clusters',
+    share: 0.6,
+    required: [],
+    good: [
+      {
+        clusterName: 'chat',
+        kafkaVersion: '3.9.x',
+        brokerType: 'kafka.m7g.large',
+        brokersPerSubnet: 2,
+        brokerStorage: mebibytes(102_400),
+        maxBrokerStorage: mebibytes(409_600),
+        storageUtilizationPercent: 60,
+      },
+      { clusterName: 'mail', brokerType: 'express.m7g.large', brokersPerSubnet: 1 },
+    ],
+    build: (stack, props: MskClusterProps) => {
+      const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+        vpcId: 'vpc-1',
+        availabilityZones: ['us-east-1a', 'us-east-1b'],
+        privateSubnetIds: ['subnet-1', 'subnet-2'],
+      });
+      new MskCluster(stack, 'Cluster', { ...props, vpc });
     },
   },
   {

@@ -262,16 +262,22 @@ function readStage(text: string): unknown {
   return stage;
 }
 
-const STAGES = ['local', 'dev', 'prod'].map(
-  (name) => JSON.parse(JSON.stringify(stageConfiguration(name))) as { [name: string]: unknown },
-);
+const KAFKA_CLUSTER = 'arn:aws:kafka:us-east-1:111122223333:cluster/chat/6d5c8f3e-1111-2222-3333-444455556666-7';
+
+const STAGES = [
+  ...['local', 'dev', 'prod'].map(stageConfiguration),
+  {
+    ...stageConfiguration('dev'),
+    kafka: { clusterArn: KAFKA_CLUSTER, topicName: 'requests', partitions: 4 },
+  },
+].map((stage) => JSON.parse(JSON.stringify(stage)) as { [name: string]: unknown });
 
 const STAGE_FORM: Form = {
   name: 'stages and context of the app',
   share: 6,
   input: (random) => {
     const settings = mutatedJson(STAGES[Math.floor(random.uniform() * STAGES.length)], random);
-    const names = Object.keys(STAGES[2]!);
+    const names = Object.keys(STAGES.at(-1)!);
     const beyond = random.uniform() < 0.3 ? Math.floor(random.uniform() * BEYOND_JSON.length) : null;
     return JSON.stringify({ settings, beyond, name: names[Math.floor(random.uniform() * names.length)] });
   },
