@@ -12,8 +12,17 @@ import { projectDirectory, setUp } from './setup.mjs';
 if (process.versions.v8.startsWith('11.')) v8.setFlagsFromString('--interrupt-budget=264000');
 
 // Node.js 22 and newer keep the compiled code. Its default, a folder of everybody's, would let others write code that runs here.
-const cacheDirectory = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
-module.enableCompileCache?.(path.join(cacheDirectory, 'tidegate', 'compiled'));
+const cacheDirectory = process.env.XDG_CACHE_HOME || homeCache();
+if (cacheDirectory !== undefined) module.enableCompileCache?.(path.join(cacheDirectory, 'tidegate', 'compiled'));
 await setUp();
 process.env.TIDEGATE_PROJECT_DIRECTORY = projectDirectory;
 await import(pathToFileURL(path.join(projectDirectory, 'dist', 'cli', 'tidegate.mjs')).href);
+
+/** Cache of the user; undefined for one without a home, as in containers whose user is a number. */
+function homeCache() {
+  try {
+    return path.join(os.homedir(), '.cache');
+  } catch {
+    return undefined;
+  }
+}

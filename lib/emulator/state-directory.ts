@@ -1,5 +1,6 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { InputError } from '../core/errors';
 
 /** True for a package that npm installed, false for a clone of the repository. */
 export function isInstalledPackage(projectDirectory: string): boolean {
@@ -19,7 +20,16 @@ export function stateDirectory(projectDirectory: string, environment: NodeJS.Pro
 
 /** Returns the folder for what all clones and installed packages share: `tidegate` in the user's cache. */
 function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  return path.join(environment.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'tidegate');
+  return path.join(environment.XDG_CACHE_HOME || path.join(homeDirectory(), '.cache'), 'tidegate');
+}
+
+/** @throws InputError for a user without a home, as in containers whose user is a number */
+function homeDirectory(): string {
+  try {
+    return os.homedir();
+  } catch {
+    throw new InputError('the user has no home for what is kept between runs; set HOME or XDG_CACHE_HOME to a folder');
+  }
 }
 
 /** Returns the folder of the Python environments that components of local edge devices install, once for each set of pins. */
