@@ -1,6 +1,7 @@
 import { isObject, parseJson, parseValue, type Json, type JsonNode } from '../core/parse';
 import type { EpochSeconds } from '../core/time';
 import type { ShardPlan } from './decide/shard-count';
+import type { ShardNotice } from './decide/shard-notices';
 
 /**
  * Formats of the records in the stream and of the consumer's objects, and the names that construct and handler share: the construct
@@ -127,6 +128,8 @@ export const SHARD_SCALING_ENVIRONMENT = {
   resultsBucketName: 'TIDEGATE_RESULTS_BUCKET',
   /** Limits and aims, a text of `parseShardPlan`. */
   plan: 'TIDEGATE_SHARD_PLAN',
+  /** ARN of the topic that gets notices; unset without one. */
+  notificationTopicArn: 'TIDEGATE_NOTIFICATION_TOPIC_ARN',
 } as const;
 
 /** Columns of a result in a table, with their types in Hive: the fields of a message for a sink. */
@@ -266,19 +269,38 @@ export function shardChangesObjectKey(streamName: string): string {
   return `${SHARD_CHANGES_PREFIX}${streamName}.json`;
 }
 
-/** Parses the times at which the number of shards was changed; throws an {@link InputError} for another text. */
-export function parseShardChanges(text: string): EpochSeconds[] {
-  return parseJson('the changes of the shards', text, 'an object', (root) =>
-    root
+/** Notes of the function that changes the number of shards. */
+export interface ShardChanges {
+  /** Times of the changes. */
+  readonly changes: readonly EpochSeconds[];
+  /** True while a limit or a refusal holds the shards back; the operator has a notice of it. */
+  readonly isHeldBack: boolean;
+  /** Notices that wait to be sent. */
+  readonly notices: readonly ShardNotice[];
+}
+
+/** Parses the notes about the number of shards; throws an {@link InputError} for another text. */
+export function parseShardChanges(text: string): ShardChanges {
+  return parseJson('the changes of the shards', text, 'an object', (root) => ({
+    changes: root
       .at('changes')
       .items()
       .map((at) => at.number()),
-  );
+    isHeldBack: root.at('isHeldBack').optional((node) => node.flag()) ?? false,
+    notices:
+      root
+        .at('notices')
+        .optional((list) =>
+          list
+            .items()
+            .map((notice) => ({ subject: notice.at('subject').text(), message: notice.at('message').text() })),
+        ) ?? [],
+  }));
 }
 
-/** Formats the times at which the number of shards was changed. */
-export function formatShardChanges(changes: readonly EpochSeconds[]): string {
-  return JSON.stringify({ changes });
+/** Formats the notes about the number of shards. */
+export function formatShardChanges({ changes, isHeldBack, notices }: ShardChanges): string {
+  return JSON.stringify({ changes, isHeldBack, notices });
 }
 
 /**

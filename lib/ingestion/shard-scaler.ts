@@ -4,6 +4,7 @@ import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
@@ -20,8 +21,8 @@ export function shardScaler(
   const scaler = new HandlerFunction(scope, 'ShardScaler', {
     handlerName: 'shard-scaler',
     description: 'Changes the number of shards of the stream with its writes',
-    // Looks, a note, the change, another note and the metrics, each with a deadline of 10 s.
-    timeout: Duration.seconds(50),
+    // Looks, a note, the change, another note and the metrics, each with a deadline of 10 s, and the notices with one of 5 s.
+    timeout: Duration.seconds(55),
     environment: {
       [SHARD_SCALING_ENVIRONMENT.streamName]: stream.streamName,
       [SHARD_SCALING_ENVIRONMENT.resultsBucketName]: bucket.bucketName,
@@ -67,4 +68,15 @@ export function shardScaler(
   acknowledgeControl(scaler, 'LambdaDLQ', reason);
   acknowledgeControl(scaler, 'LambdaAsyncFailureDestination', reason);
   return scaler;
+}
+
+/** Lets the function tell a topic of the changes of the shards, and of what holds them back. */
+export function notifyOf(scaler: HandlerFunction, topic: sns.ITopic): void {
+  scaler.addEnvironment(SHARD_SCALING_ENVIRONMENT.notificationTopicArn, topic.topicArn);
+  const policy = new iam.Policy(scaler, 'NoticesPolicy', {
+    statements: [new iam.PolicyStatement({ sid: 'Notices', actions: ['sns:Publish'], resources: [topic.topicArn] })],
+  });
+  policy.attachToRole(scaler.role!);
+  acknowledgeInlinePolicy(policy);
+  grantKeyUse(topic.masterKey, scaler, 'sns:Publish')?.applyBefore(policy);
 }

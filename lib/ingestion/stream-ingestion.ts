@@ -4,11 +4,13 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { InputError, throwProblems } from '../core/errors';
 import { METRIC_NAMESPACE } from '../core/metric-namespace';
 import type { IBacklogSource } from '../scaling/backlog-source';
 import { emptiedObjects } from '../runtime/emptied-bucket';
+import type { HandlerFunction } from '../runtime/handler-function';
 import {
   BACKLOG_PER_INSTANCE_METRIC,
   BACKLOG_PERIOD_SECONDS,
@@ -31,7 +33,7 @@ import { consumerFunction, grantConsumer, resultsBucketOf } from './consumer-fun
 import { isServerless } from './endpoint-fleets';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
-import { shardScaler } from './shard-scaler';
+import { notifyOf, shardScaler } from './shard-scaler';
 import { shardPlanOf } from './shard-scaling-props';
 import {
   checkExpectations,
@@ -81,6 +83,9 @@ export class StreamIngestion extends Construct implements IBacklogSource {
 
   /** Function that changes the number of shards; undefined without `shardScaling`. */
   public readonly shardScaler?: lambda.Function;
+
+  private readonly scaler?: HandlerFunction;
+  private isNotified = false;
 
   private readonly followsCapacity: boolean;
   /** True once something in the app reads how much waits in the stream. */
@@ -197,12 +202,33 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       ],
     });
     if (props.shardScaling !== undefined && props.shardCount !== undefined) {
-      this.shardScaler = shardScaler(this, {
+      this.scaler = shardScaler(this, {
         stream: this.stream,
         bucket: this.resultsBucket,
         plan: shardPlanOf(props.shardScaling, props.shardCount),
       });
+      this.shardScaler = this.scaler;
     }
+  }
+
+  /**
+   * Tells a topic of each change of the number of shards, and when `maxShards`, the changes that Kinesis allows or a refusal begin and cease to hold the
+   * shards back. Needs `shardScaling`.
+   *
+   * @param topic topic of the operators, such as that of a `CostGuard`
+   * @throws InputError without `shardScaling`, and for a second topic
+   */
+  public notifyShardChanges(topic: sns.ITopic): void {
+    if (this.scaler === undefined)
+      throw new InputError(
+        `${this.node.path}: nothing changes the number of shards; give shardScaling, or leave notifyShardChanges out`,
+      );
+    if (this.isNotified)
+      throw new InputError(
+        `${this.node.path}: the changes of the shards go to a topic already; subscribe further recipients to that one`,
+      );
+    this.isNotified = true;
+    notifyOf(this.scaler, topic);
   }
 
   /**

@@ -137,6 +137,7 @@ export class Platform extends Construct {
       dryRun: stage.guardDryRun,
       removalPolicy,
     });
+    if (this.ingestion.shardScaler !== undefined) this.ingestion.notifyShardChanges(this.guard.topic);
     this.features = this.createFeatures(stage, {
       guardTable: this.guard.table,
       accessLogsBucket,

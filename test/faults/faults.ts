@@ -173,7 +173,10 @@ export const FAULTS: readonly Fault[] = [
       },
       {
         protection: 'a change of shards is noted before it is made, so that none is forgotten',
-        removals: cut('lambda/shard-scaler/handler.ts', 'made = [...changes, now];\n      await write(made);'),
+        removals: cut(
+          'lambda/shard-scaler/handler.ts',
+          'made = [...changes, now];\n      await write({ ...before, changes: made });',
+        ),
         test: held(
           'lambda/shard-scaler/handler',
           'the shard scaler asks for the shards that the writes need, and notes the change before it is made',

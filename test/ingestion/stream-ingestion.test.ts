@@ -3,6 +3,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
 import { AsyncEndpoint, GpuEndpoint, InferenceComponent, ModelServer, ServerlessEndpoint } from '../../lib/inference';
@@ -716,6 +717,27 @@ describe('the scaling of shards', () => {
     expect(ingestion.metricMissingShards().toMetricConfig().metricStat).toMatchObject({ metricName: 'MissingShards' });
     expect(ingestion.metricOpenShards().toMetricConfig().metricStat).toMatchObject({ statistic: 'Maximum' });
     expect(ingestion.metricShardChangesLeft().toMetricConfig().metricStat).toMatchObject({ statistic: 'Minimum' });
+  });
+
+  test('tells a topic, and that one alone, with its key', () => {
+    const { stack, template, ingestion } = deploy({ shardCount: 2, shardScaling: { maxShards: 16 } });
+    ingestion.notifyShardChanges(new sns.Topic(stack, 'Topic', { masterKey: new kms.Key(stack, 'Key') }));
+    const topic = { Ref: Match.stringLikeRegexp('^Topic') };
+    template().hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: Match.objectLike({ [SHARD_SCALING_ENVIRONMENT.notificationTopicArn]: topic }) },
+    });
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: { Statement: [Match.objectLike({ Action: 'sns:Publish', Resource: topic })] },
+    });
+    template().hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([Match.objectLike({ Action: ['kms:Decrypt', 'kms:GenerateDataKey'] })]),
+      },
+      Roles: [{ Ref: Match.stringLikeRegexp('ShardScaler') }],
+    });
+    expect(() => ingestion.notifyShardChanges(new sns.Topic(stack, 'Other'))).toThrow('go to a topic already');
+    const fixed = deploy({ shardCount: 2 });
+    expect(() => fixed.ingestion.notifyShardChanges(new sns.Topic(fixed.stack, 'Topic'))).toThrow('give shardScaling');
   });
 
   test('has defaults that its handler reads', () => {

@@ -33,6 +33,7 @@ const TESTS = {
     'test/ingestion/response-facts.test.ts',
     'test/ingestion/session.test.ts',
     'test/ingestion/shard-count.test.ts',
+    'test/ingestion/shard-notices.test.ts',
     'test/ingestion/verdict.test.ts',
   ],
   // The response of a custom resource is tested with the handler that sends it.

@@ -1,6 +1,11 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { DescribeStreamSummaryCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
+import * as queues from 'aws-cdk-lib/aws-sqs';
+import { LOCAL_REGION, localCredentials } from '../../../lib/emulator/credentials';
 import { GpuEndpoint } from '../../../lib/inference';
 import { StreamIngestion } from '../../../lib/ingestion';
 import { parseResultLine, parseShardChanges } from '../../../lib/ingestion/contract';
@@ -16,9 +21,11 @@ const KEYS = 7;
 describe('a stream whose shards are scaled, in the local engine', () => {
   let aws: LocalAws;
   let outputs: Map<string, string>;
+  let sqs: SQSClient;
 
   beforeAll(async () => {
     aws = await LocalAws.start();
+    sqs = new SQSClient({ endpoint: aws.engine.url, region: LOCAL_REGION, credentials: localCredentials });
     aws.emulator.inference = () => ({ status: 200, body: {} });
     const stack = localStack('Scaled');
     const requests = new StreamIngestion(stack, 'Requests', {
@@ -26,17 +33,33 @@ describe('a stream whose shards are scaled, in the local engine', () => {
       shardCount: 1,
       shardScaling: { maxShards: 4, targetUsePercent: 10 },
     });
+    const topic = new sns.Topic(stack, 'Topic');
+    const queue = new queues.Queue(stack, 'Queue');
+    topic.addSubscription(new subscriptions.SqsSubscription(queue));
+    requests.notifyShardChanges(topic);
+    new CfnOutput(stack, 'QueueUrl', { value: queue.queueUrl });
     new CfnOutput(stack, 'StreamName', { value: requests.stream.streamName });
     new CfnOutput(stack, 'BucketName', { value: requests.resultsBucket.bucketName });
     outputs = await deployStack(aws, stack);
     // The start of an engine, and a stack on it, on a busy machine.
   }, 240_000);
-  afterAll(() => aws?.stop());
+  afterAll(() => {
+    sqs?.destroy();
+    return aws?.stop();
+  });
 
   const openShards = async (): Promise<number> => {
     const StreamName = outputs.get('StreamName')!;
     const { StreamDescriptionSummary } = await aws.kinesis.send(new DescribeStreamSummaryCommand({ StreamName }));
     return StreamDescriptionSummary!.OpenShardCount!;
+  };
+  /** Subjects of what the topic of the operator got. */
+  const subjects: string[] = [];
+  const notices = async (): Promise<readonly string[]> => {
+    const QueueUrl = outputs.get('QueueUrl')!;
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+    subjects.push(...Messages.map(({ Body }) => (JSON.parse(Body!) as { Subject: string }).Subject));
+    return subjects;
   };
   const textsBelow = async (Prefix: string): Promise<string[]> => {
     const Bucket = outputs.get('BucketName')!;
@@ -86,8 +109,10 @@ describe('a stream whose shards are scaled, in the local engine', () => {
       const ofKey = answered.filter((one) => one.key === key).map(({ n }) => n);
       expect(ofKey).toEqual([...ofKey].sort((a, b) => a - b));
     }
-    const changes = (await textsBelow('shard-changes/')).flatMap(parseShardChanges);
+    const changes = (await textsBelow('shard-changes/')).flatMap((text) => parseShardChanges(text).changes);
     expect(changes.length).toBeGreaterThanOrEqual(1);
     expect(await openShards()).toBeLessThanOrEqual(4);
+    const told = await eventually(notices, (found) => found.length > 0, 60_000);
+    expect(told[0]).toMatch(new RegExp(`^Stream ${StreamName}: 1 shards become \\d`));
   }, 180_000);
 });

@@ -2,6 +2,7 @@ import { createHandler } from '../../../lambda/shard-scaler/handler';
 import type { ShardScalerDependencies } from '../../../lambda/shard-scaler/handler';
 import type { ShardUpdate } from '../../../lambda/clients/stream-shards';
 import { LOOK_DEADLINE_SECONDS } from '../../../lambda/support/deadline';
+import type { Notification, Notifier } from '../../../lambda/clients/notifier';
 import type { MetricValue } from '../../../lambda/clients/metrics';
 import { formatShardChanges, parseShardChanges } from '../../../lib/ingestion/contract';
 import type { ShardPlan, StreamMinute } from '../../../lib/ingestion/decide/shard-count';
@@ -14,15 +15,17 @@ interface World {
   readonly minutes?: readonly StreamMinute[];
   readonly changes?: readonly number[];
   readonly update?: (target: number) => Promise<ShardUpdate>;
+  readonly isHeldBack?: boolean;
   readonly deps?: (deps: ShardScalerDependencies) => Partial<ShardScalerDependencies>;
 }
 
 /** A stream of two shards, with a store and what the handler did. */
-function createWorld({ minutes = [], changes, update, deps = () => ({}) }: World) {
+function createWorld({ minutes = [], changes, isHeldBack = false, update, deps = () => ({}) }: World) {
+  const told: Notification[] = [];
   const targets: number[] = [];
   const published: MetricValue[] = [];
   const objects = new Map<string, string>();
-  if (changes !== undefined) objects.set(KEY, formatShardChanges(changes));
+  if (changes !== undefined) objects.set(KEY, formatShardChanges({ changes, isHeldBack, notices: [] }));
   const noted: number[] = [];
   let asked: readonly number[] = [];
   const usual: ShardScalerDependencies = {
@@ -35,7 +38,7 @@ function createWorld({ minutes = [], changes, update, deps = () => ({}) }: World
         return Promise.resolve(minutes);
       },
       update: async (target) => {
-        noted.push(parseShardChanges(objects.get(KEY)!).length);
+        noted.push(parseShardChanges(objects.get(KEY)!).changes.length);
         targets.push(target);
         return update === undefined ? { kind: 'accepted' } : update(target);
       },
@@ -46,13 +49,16 @@ function createWorld({ minutes = [], changes, update, deps = () => ({}) }: World
       put: (key, body) => Promise.resolve(void objects.set(key, String(body))),
     },
     metrics: { put: (values) => Promise.resolve(void published.push(...values)) },
+    notifier: undefined,
     clock: { now: () => NOW },
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
   };
-  const handler = createHandler({ ...usual, ...deps(usual) });
+  const notifier: Notifier = { notify: (notification) => Promise.resolve(void told.push(notification)) };
+  const handler = createHandler({ ...usual, ...deps({ ...usual, notifier }) });
   const values = () => Object.fromEntries(published.map(({ metricName, value }) => [metricName, value]));
-  const kept = () => (objects.has(KEY) ? parseShardChanges(objects.get(KEY)!) : undefined);
-  return { handler, targets, values, kept, noted, asked: () => asked, published };
+  const notes = () => (objects.has(KEY) ? parseShardChanges(objects.get(KEY)!) : undefined);
+  const kept = () => notes()?.changes;
+  return { handler, targets, values, kept, notes, noted, told, asked: () => asked, published };
 }
 
 const busy = (perSecond: number): StreamMinute[] => [
@@ -140,6 +146,91 @@ describe('the shard scaler', () => {
     });
     await handler();
     expect(kept()).toEqual([NOW]);
+  });
+
+  describe('with a topic of the operator', () => {
+    const withTopic: World['deps'] = ({ notifier }) => ({ notifier });
+    const tenChanges = Array.from({ length: 10 }, () => NOW - 7200);
+    const subjects = (told: readonly Notification[]) => told.map(({ subject }) => subject);
+
+    test('tells a change with its reason, once it is made', async () => {
+      const { handler, told, notes } = createWorld({ minutes: busy(2000), deps: withTopic });
+      await handler();
+      expect(subjects(told)).toEqual(['Stream requests: 2 shards become 4']);
+      expect(told[0]!.message).toMatch(/^Reason: 4 shards are needed .*\n9 changes are left of those that Kinesis/);
+      expect(notes()).toEqual({ changes: [NOW], isHeldBack: false, notices: [] });
+    });
+
+    test('tells that all changes are used when it begins, not every minute, and when it ends', async () => {
+      const first = createWorld({ minutes: busy(2000), changes: tenChanges, deps: withTopic });
+      await first.handler();
+      await first.handler();
+      expect(subjects(first.told)).toEqual(['Stream requests: 2 shards are missing']);
+      expect(first.told[0]!.message).toContain('all 10 changes of 24 hours are used');
+      expect(first.notes()).toEqual({ changes: tenChanges, isHeldBack: true, notices: [] });
+      const later = createWorld({ minutes: busy(500), changes: tenChanges, isHeldBack: true, deps: withTopic });
+      await later.handler();
+      expect(subjects(later.told)).toEqual(['Stream requests: 2 shards are enough again']);
+      expect(later.notes()!.isHeldBack).toBe(false);
+    });
+
+    test('tells what Kinesis says when it refuses a change', async () => {
+      const { handler, told, notes } = createWorld({
+        minutes: busy(2000),
+        update: () => Promise.resolve({ kind: 'refused', error: new Error('the quota of 500 shards is reached') }),
+        deps: withTopic,
+      });
+      await handler();
+      await handler();
+      expect(subjects(told)).toEqual(['Stream requests: Kinesis refuses to change 2 shards to 4']);
+      expect(told[0]!.message).toContain('Kinesis: the quota of 500 shards is reached');
+      expect(notes()).toEqual({ changes: [], isHeldBack: true, notices: [] });
+    });
+
+    test('keeps a notice that cannot be sent for the next run', async () => {
+      let isReachable = false;
+      const { handler, told, notes, targets } = createWorld({
+        minutes: busy(2000),
+        changes: tenChanges,
+        deps: ({ notifier }) => ({
+          notifier: {
+            notify: (notification) =>
+              isReachable ? notifier!.notify(notification) : Promise.reject(new Error('the topic is gone')),
+          },
+        }),
+      });
+      await handler();
+      expect(notes()!.notices).toHaveLength(1);
+      isReachable = true;
+      await handler();
+      expect(subjects(told)).toEqual(['Stream requests: 2 shards are missing']);
+      expect(notes()!.notices).toEqual([]);
+      expect(targets).toEqual([]);
+    });
+
+    test('changes the shards while the topic does not answer', async () => {
+      jest.useFakeTimers();
+      try {
+        const { handler, targets, values } = createWorld({
+          minutes: busy(2000),
+          deps: () => ({ notifier: { notify: () => new Promise(() => undefined) } }),
+        });
+        const run = handler();
+        await jest.advanceTimersByTimeAsync(10_000);
+        expect(await run).toMatchObject({ target: 4 });
+        expect(targets).toEqual([4]);
+        expect(values()).toMatchObject({ ShardChangesLeft: 9 });
+      } finally {
+        jest.useRealTimers();
+      }
+    });
+  });
+
+  test('tells nobody without a topic', async () => {
+    const { handler, told, notes } = createWorld({ minutes: busy(2000) });
+    await handler();
+    expect(told).toEqual([]);
+    expect(notes()).toEqual({ changes: [NOW], isHeldBack: false, notices: [] });
   });
 
   describe('with a service that does not answer', () => {
