@@ -180,8 +180,13 @@ export class ModelRollout extends Construct {
         }),
         new iam.PolicyStatement({
           sid: 'ReadWhatItServes',
-          actions: ['sagemaker:DescribeEndpointConfig', 'sagemaker:DescribeModel', 'sagemaker:ListTags'],
-          resources: described,
+          actions: ['sagemaker:DescribeEndpointConfig', 'sagemaker:ListTags'],
+          resources: [described[0]!],
+        }),
+        new iam.PolicyStatement({
+          sid: 'ReadItsModel',
+          actions: ['sagemaker:DescribeModel'],
+          resources: [described[1]!],
         }),
         new iam.PolicyStatement({
           sid: 'CreateTheNext',

@@ -378,6 +378,15 @@ describe('the handler', () => {
       .slice(1) as [
       { Properties: { PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown }[] } } },
     ];
+    // Each read on what it is called on, and a report that is not there is told from one that is denied.
+    const resourcesOf = (action: string): string[] =>
+      policy.Properties.PolicyDocument.Statement.filter(({ Action }) => [Action].flat().includes(action)).map(
+        ({ Resource }) => JSON.stringify(Resource),
+      );
+    for (const action of ['sagemaker:DescribeEndpointConfig', 'sagemaker:ListTags'])
+      expect(resourcesOf(action)).toEqual([expect.stringContaining(':endpoint-config/*"')]);
+    expect(resourcesOf('sagemaker:DescribeModel')).toEqual([expect.stringContaining(':model/*"')]);
+    expect(resourcesOf('s3:ListBucket')).toEqual([expect.stringContaining('RolloutReports')]);
     const writes = policy.Properties.PolicyDocument.Statement.filter(({ Action }) =>
       [Action].flat().some((action) => /Create|Update|Put|Delete|Pass|AddTags/.test(action)),
     );
