@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { RequestFailedError } from '../../../lambda/clients/endpoint-runtime';
+import type { ShardReader } from '../../../lambda/clients/shard-reader';
 import { createHandler } from '../../../lambda/stream-consumer/handler';
 import { createLogger } from '../../../lambda/support/logger';
 import { RetryableError } from '../../../lib/core/errors';
@@ -24,6 +25,12 @@ interface Scenario {
   readonly writesFailing: number;
   readonly environmentsLost: number;
   readonly responsesLost: number;
+  /** Execution environments that live on and get the batches of the shard in turns. */
+  readonly environments: number;
+  /** True where an invocation reads on in its shard. */
+  readonly readsAhead: boolean;
+  /** Share of requests that last 20 to 38 s. */
+  readonly slow: number;
   readonly maximumRetryAttempts: number;
 }
 
@@ -45,6 +52,9 @@ const scenario = (over: Partial<{ [name in keyof Scenario]: fc.Arbitrary<Scenari
     writesFailing: fc.constantFrom(0, 0.2),
     environmentsLost: fc.constantFrom(0, 0.3),
     responsesLost: fc.constant(0),
+    environments: fc.constant(1),
+    readsAhead: fc.constant(false),
+    slow: fc.constant(0),
     maximumRetryAttempts: fc.constant(10_000),
     ...over,
   });
@@ -59,6 +69,7 @@ async function play(given: Scenario) {
     JSON.stringify({ payloadBase64: Buffer.from('control').toString('base64') }),
   );
   const breaches: string[] = [];
+  let overlaps = 0;
   const records: PutRecord[] = given.kinds.map((name, index) => {
     const record = requestRecord(index, `key-${Math.floor(random() * given.keys)}`);
     return name === 'not JSON' ? { ...record, payload: `not json ${index}` } : record;
@@ -70,7 +81,8 @@ async function play(given: Scenario) {
   const ended = records.map(() => 0);
   const isPoison = (index: number): boolean => given.kinds[index] === 'refused' || given.kinds[index] === 'broken';
   const done = (index: number): boolean => ended[index]! >= (isPoison(index) ? 3 : 1);
-  const inFlightKeys = new Set<string>();
+  /** Record in flight of each key: the same one may be so in two environments. */
+  const inFlight = new Map<string, string>();
 
   const endpoint = {
     async invoke(body: Uint8Array, signal?: AbortSignal) {
@@ -79,14 +91,17 @@ async function play(given: Scenario) {
       const key = known?.record.partitionKey ?? '';
       const isControl = known === undefined || (done(known.index) && !isPoison(known.index));
       if (!isControl) {
-        if (inFlightKeys.has(key)) breaches.push(`${id} is sent while another record of ${key} is in flight`);
+        const other = inFlight.get(key) ?? id;
+        if (inFlight.has(key)) overlaps += 1;
+        if (other !== id) breaches.push(`${id} is sent while ${other} of ${key} is in flight`);
         const skipped = records.findIndex((other, at) => at < known.index && other.partitionKey === key && !done(at));
         if (skipped !== -1) breaches.push(`${id} is sent before r-${skipped} of the same key is done`);
-        inFlightKeys.add(key);
+        inFlight.set(key, id);
       }
       const fails = random() < given.failing;
-      await time.sleep(20 + random() * 400, signal);
-      if (!isControl) inFlightKeys.delete(key);
+      const lasts = random() < given.slow ? 20_000 + random() * 18_000 : 20 + random() * 400;
+      await time.sleep(lasts, signal);
+      if (!isControl && inFlight.get(key) === id) inFlight.delete(key);
       if (signal?.aborted) throw new RetryableError('aborted');
       if (fails) throw new RetryableError('ThrottlingException: too many requests');
       if (known !== undefined) ended[known.index]! += 1;
@@ -102,6 +117,21 @@ async function play(given: Scenario) {
   store.afterPut = () => {
     if (random() < given.writesFailing / 2) throw new Error('socket hang up');
   };
+  /** Reads three records at a time after one of the shard. */
+  const readingFrom: ShardReader['after'] = (_stream, _shard, after) => {
+    let place = 1 + records.findIndex(({ sequenceNumber: number }) => number === after);
+    return {
+      next() {
+        const page = records.slice(place, (place += 3)).map(({ sequenceNumber: number, partitionKey, payload }) => ({
+          sequenceNumber: number,
+          partitionKey,
+          payload: Buffer.from(payload as string),
+          arrivedAt: 1_700_000_000,
+        }));
+        return Promise.resolve({ records: page, isBehind: place < records.length, isLast: false });
+      },
+    };
+  };
   const environment = () =>
     createHandler({
       endpoint,
@@ -115,9 +145,10 @@ async function play(given: Scenario) {
       recordFields,
       maxRecordBytes: 1024 * 1024,
       publish: () => Promise.resolve(),
+      reader: given.readsAhead ? { after: readingFrom } : undefined,
     });
 
-  let handler = environment();
+  const environments = Array.from({ length: given.environments }, environment);
   const outcome = await pollShard(
     records,
     {
@@ -126,14 +157,15 @@ async function play(given: Scenario) {
       maximumRetryAttempts: given.maximumRetryAttempts,
     },
     async (event) => {
-      if (random() < given.environmentsLost) handler = environment();
-      const response = await time.until(handler(event, time.context(given.timeoutMs)));
+      const place = Math.floor(random() * environments.length);
+      if (random() < given.environmentsLost) environments[place] = environment();
+      const response = await time.until(environments[place]!(event, time.context(given.timeoutMs)));
       if (random() >= given.responsesLost) return response;
-      handler = environment();
+      environments[place] = environment();
       throw new Error('the environment died after writing');
     },
   );
-  return { ...outcome, records, store, breaches, isPoison };
+  return { ...outcome, records, store, breaches, isPoison, overlaps };
 }
 
 const positions = (given: Scenario, isWanted: (index: number) => boolean): string[] =>
@@ -159,6 +191,35 @@ describe('the stream consumer under a poller that repeats and bisects', () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  test('keeps the order of every key while the batches of the shard go to several environments, whose slow requests outlast them', async () => {
+    const several = {
+      environments: fc.integer({ min: 2, max: 3 }),
+      readsAhead: fc.constant(true),
+      timeoutMs: fc.constant(120_000),
+      keys: fc.integer({ min: 1, max: 3 }),
+      slow: fc.constantFrom(0.3, 0.6),
+      environmentsLost: fc.constant(0),
+    };
+    let sentTwice = 0;
+    await fc.assert(
+      fc.asyncProperty(scenario({ ...faults, ...several }), async (given) => {
+        const { store, breaches, toFailureDestination, overlaps } = await play(given);
+        sentTwice += overlaps;
+        expect(breaches).toEqual([]);
+        expect(toFailureDestination).toEqual([]);
+        expect(
+          store
+            .lines()
+            .map(({ position }) => position)
+            .sort(),
+        ).toEqual(positions(given, () => true));
+      }),
+      { numRuns: 25 },
+    );
+    // Records that one environment sent while another one still awaited them.
+    expect(sentTwice).toBeGreaterThan(0);
   });
 
   test('keeps the payload of poison byte for byte', async () => {
