@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The simulator's speed: a long trace through a whole rehearsal (least-outstanding routing, quantile sketch, policies on), and the same
+// The simulator's speed: a long trace, two generated days by default, through a whole rehearsal (least-outstanding routing, quantile sketch, policies on), and the same
 // queue in SimPy beside it.
 //   node test/bench/simulator/bench.mjs [--trace FILE] [--json]
 // Fails if the mean waits of both programs are more than 0.5 % apart at any load.
@@ -13,7 +13,6 @@ import { build, stop } from 'esbuild';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const projectDirectory = path.resolve(here, '../../..');
 const workDirectory = path.join(projectDirectory, '.local', 'bench-simulator');
-const DEFAULT_TRACE = path.resolve(projectDirectory, '../shared/traces/servegen-m-large-d0-7-offset.csv.gz');
 const GOAL_REQUESTS_PER_SECOND = 5e6;
 const SIMPY = 'simpy==4.1.1';
 /** Instances, slots each, and mean service in seconds, of the queue that both programs play. */
@@ -27,7 +26,7 @@ const AGREEMENT_PERCENT = 0.5;
 
 const args = process.argv.slice(2);
 const asJson = args.includes('--json');
-const given = args.includes('--trace') ? args[args.indexOf('--trace') + 1] : undefined;
+const trace = args.includes('--trace') ? args[args.indexOf('--trace') + 1] : undefined;
 
 const say = (text) => void (asJson ? process.stderr : process.stdout).write(`${text}\n`);
 const millions = (value) => `${(value / 1e6).toFixed(2)} million`;
@@ -75,9 +74,6 @@ function pythonWithSimpy() {
 }
 
 fs.mkdirSync(workDirectory, { recursive: true });
-const trace = given ?? (fs.existsSync(DEFAULT_TRACE) ? DEFAULT_TRACE : undefined);
-if (trace === undefined)
-  say(`The trace ${path.basename(DEFAULT_TRACE)} is not here (--trace FILE); generated traffic instead.`);
 say(
   `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores, Node ${process.versions.node}; one thread is used`,
 );
