@@ -11,7 +11,7 @@ import { kafkaDirectory, type KafkaInstallation } from './kafka-jars';
 import { connectKafka } from './kafka-client';
 
 const HOST = '127.0.0.1';
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** Attempts with other ports: one that was free can be taken before the broker listens. */
 const ATTEMPTS = 3;

@@ -56,6 +56,50 @@ describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () =
     expect((await account.failures('ordered')).notices).toEqual([]);
   });
 
+  test('begin a new group at the first record of a time, in each partition, and go on from its offsets after that', async () => {
+    const now = Math.floor(account.clock.now());
+    const mapping = {
+      Enabled: false,
+      StartingPosition: 'AT_TIMESTAMP',
+      StartingPositionTimestamp: now - 1800,
+    };
+    await account.deploy('timed', { partitions: 3, mapping });
+    const producer = (await account.kafka()).producer();
+    await producer.connect();
+    // The third partition has nothing that is as young.
+    const ages = [
+      [0, 7200],
+      [0, 1800],
+      [0, 60],
+      [1, 3600],
+      [1, 1799],
+      [2, 5400],
+    ];
+    const put = (partition: number, age: number) => ({
+      partition,
+      key: `p${partition}`,
+      value: `${partition}-${age}`,
+      timestamp: String((now - age) * 1000),
+    });
+    for (const [partition, age] of ages)
+      await producer.send({ topic: 'timed-topic', messages: [put(partition!, age!)] });
+    await account.deploy('timed', { partitions: 3, mapping: { ...mapping, Enabled: true } }, 'update');
+    await drained('timed-topic');
+    expect(values(account.invocations).sort()).toEqual(['0-1800', '0-60', '1-1799']);
+
+    // Offsets of the group count from here on, and not the time: older records that come later are delivered.
+    await account.restartServices();
+    await producer.send({ topic: 'timed-topic', messages: [put(2, 9000), put(0, 8000)] });
+    await producer.disconnect();
+    await eventually(
+      () => Promise.resolve(account.invocations.flatMap(({ records }) => records).length),
+      (count) => count >= 5,
+      120_000,
+    );
+    await drained('timed-topic');
+    expect(values(account.invocations).sort()).toEqual(['0-1800', '0-60', '0-8000', '1-1799', '2-9000']);
+  }, 300_000);
+
   test('isolate a poison record by halves, keep its payload, and deliver its neighbours', async () => {
     const mapping = { BatchSize: 20, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 1 };
     await account.deploy('poisoned', { partitions: 1, mapping });
