@@ -6,6 +6,7 @@ import { CACHED_PROVISIONING } from '../../lib/catalog/provisioning-times';
 import { InputError } from '../../lib/core/errors';
 import { writeWholeFile } from '../../lib/files/write-file';
 import { openWorkload } from '../../lib/traffic-file/open-workload';
+import { checkRequestCount } from '../../lib/simulation/rehearse/options';
 import { DEFAULT_SERVICE_PROFILE } from '../../lib/simulation/traffic/service-profile';
 import type { ServiceTimes } from '../../lib/simulation/traffic/service-times';
 import type { Provisioning } from '../../lib/simulation/fleet';
@@ -230,6 +231,8 @@ async function tuneGroup(
   const { service, requestTimeoutSeconds, sloPercent, sloWaitSeconds } = settings;
   const units = traceUnits(flags);
   const traffic = await openWorkload({ trace, seed, ...units });
+  // The settings that are found are rehearsed, so that too many requests are refused before they are walked through.
+  checkRequestCount(traffic, 0, traffic.durationSeconds);
   for (const note of traffic.notes ?? []) stderr.write(`tidegate: ${note}\n`);
   for (const note of assumedServiceNotes(traffic, givenService(flags, inputs))) stderr.write(`tidegate: ${note}\n`);
   const bar = progressBar(stderr, 'tune');

@@ -222,6 +222,13 @@ describe('tidegate tune refuses', () => {
     );
   });
 
+  test('more requests than a rehearsal plays, before they are walked through', async () => {
+    const many = write('many.csv', `# step_seconds=1\nrequests\n${'1000000000\n'.repeat(600)}`);
+    await expect(tune(usual('--trace', many))).rejects.toThrow(
+      `${many} has 600000000000 requests in this window; a rehearsal plays them one by one and takes at most 100000000.`,
+    );
+  });
+
   test('a fleet without a known price, before anything else, naming the flag', async () => {
     const args = usual('--region', 'eu-west-1', '--candidates', '5');
     const refusal = tune(args.map((arg) => (arg === trace ? 'not-yet-read.csv' : arg)));

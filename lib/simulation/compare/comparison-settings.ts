@@ -46,6 +46,9 @@ export interface PlayLimits {
  */
 export const PLAY_LIMITS: PlayLimits = { kept: 4e6, played: 1e8, changes: 20_000 };
 
+/** Maximum number of requests up to the end of the window, of all seeds together: each is drawn once, which takes about five minutes. */
+const MAX_REQUESTS = 1e10;
+
 /** Default settings of `tidegate compare`. */
 export const COMPARISON_DEFAULTS = {
   slotsPerInstance: 16,
@@ -93,6 +96,14 @@ export function checkSettings(workload: Workload, settings: ComparisonSettings):
     'a number of seconds from 1 to 7200',
   );
   check('--seeds', seeds, Number.isInteger(seeds) && seeds >= 1 && seeds <= 100, 'a whole number from 1 to 100');
+  const { requestCount, durationSeconds } = workload;
+  const requests = Math.round(requestCount * seeds * (durationSeconds > 0 ? Math.min(1, to / durationSeconds) : 1));
+  if (requests > MAX_REQUESTS) {
+    problems.push(
+      `the trace has about ${requests} requests up to ${to} s, of all ${seeds} seeds together; at most ${MAX_REQUESTS} are drawn. ` +
+        'Correct the counts, give fewer --seeds, or an earlier --to',
+    );
+  }
   const mean = settings.serviceMeanSeconds;
   check('--service-mean', mean, mean >= 0.001 && mean <= 60, 'a number of seconds from 0.001 to 60');
   throwProblems('compare', problems);

@@ -156,8 +156,12 @@ export function resolveSetup(blueprint: FleetBlueprint, traffic: Workload, optio
   return { ...setup, startInstances };
 }
 
-/** Refuses what a run request by request would not end with: its time and memory grow with every request. */
-function checkRequestCount({ name, requestCount, durationSeconds }: Workload, from: number, end: number): void {
+/**
+ * Checks that a window has no more requests than a run plays one by one: its time and memory grow with each of them.
+ *
+ * @throws InputError naming the number of requests, the maximum and the way out
+ */
+export function checkRequestCount({ name, requestCount, durationSeconds }: Workload, from: number, end: number): void {
   const share = durationSeconds > 0 ? Math.max(0, end - from) / durationSeconds : 1;
   const requests = Math.round(requestCount * share);
   if (requests <= MAX_REQUESTS) return;

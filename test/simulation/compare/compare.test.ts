@@ -112,4 +112,13 @@ describe('a comparison', () => {
   ])('refuses %j', (changes, message) => {
     expect(() => comparePolicies(workload, { ...settings, ...changes })).toThrow(message);
   });
+
+  test('refuses more requests than can be drawn, before it draws one', () => {
+    const requests = jest.fn();
+    const many = { ...workload, requestCount: 6e10, columns: undefined, requests } as unknown as typeof workload;
+    expect(() => comparePolicies(many, settings)).toThrow(
+      /^compare: the trace has about \d+ requests up to \d+ s, of all \d+ seeds together; at most 10000000000 are drawn\. Correct/,
+    );
+    expect(requests).not.toHaveBeenCalled();
+  });
 });
