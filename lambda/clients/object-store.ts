@@ -1,4 +1,10 @@
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { awsClient } from './aws-client';
 
 /** Client of a bucket. */
@@ -13,14 +19,20 @@ export interface ObjectStore {
   keysAfter(prefix: string, after: string, signal?: AbortSignal): Promise<readonly string[]>;
 }
 
+/** Client of a bucket whose objects may be deleted. */
+export interface DeletingStore extends ObjectStore {
+  /** Deletes an object, if it is there. */
+  delete(key: string, signal?: AbortSignal): Promise<void>;
+}
+
 /** True for an error of S3 with one of these names or statuses. */
 function isError(error: unknown, name: string, status: number): boolean {
   const { name: given, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
   return given === name || $metadata?.httpStatusCode === status;
 }
 
-/** {@link ObjectStore} in S3. */
-export function createObjectStore(bucketName: string, s3 = awsClient(S3Client)): ObjectStore {
+/** {@link DeletingStore} in S3. */
+export function createObjectStore(bucketName: string, s3 = awsClient(S3Client)): DeletingStore {
   return {
     async put(key, body, contentType, signal) {
       const command = new PutObjectCommand({ Bucket: bucketName, Key: key, Body: body, ContentType: contentType });
@@ -50,6 +62,9 @@ export function createObjectStore(bucketName: string, s3 = awsClient(S3Client)):
         if (isError(error, 'NoSuchKey', 404)) return undefined;
         throw error;
       }
+    },
+    async delete(key, signal) {
+      await s3.send(new DeleteObjectCommand({ Bucket: bucketName, Key: key }), { abortSignal: signal });
     },
     async keysAfter(prefix, after, signal) {
       const command = new ListObjectsV2Command({ Bucket: bucketName, Prefix: prefix, StartAfter: after });

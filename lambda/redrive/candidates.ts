@@ -22,7 +22,7 @@ export type SetAside = {
   | ({
       readonly kind: 'record';
       readonly setAsideAt: EpochSeconds;
-      /** True if the results have an answer to it. */
+      /** True if the results have an answer to it, or the asynchronous endpoint has it. */
       readonly isAnswered: boolean;
     } & SetAsideRecord)
   | { readonly kind: 'unreadable'; readonly problem: string }
@@ -149,11 +149,13 @@ async function readBatch(
   if (text === undefined) return [];
   let failed: FailedRecords | undefined;
   const lines = new Map<string, RecordResult>();
+  const awaited = new Set<string>();
   try {
     failed = target.parse(text);
     for (const batch of failed?.batches ?? []) {
       if (batch.shardId !== shardId) continue;
-      const { objects } = await new OutcomeLog(store).find(batch, false, signal);
+      const { objects, spilled } = await new OutcomeLog(store, true).find(batch, false, signal);
+      for (const position of spilled) awaited.add(position);
       for (const line of [...objects.values()].flat()) lines.set(line.position, line);
     }
   } catch (error) {
@@ -166,7 +168,7 @@ async function readBatch(
   return records.map(({ position, partitionKey, payload, kafkaRecord }) => {
     const line = lines.get(position);
     // A line of a dead letter whose object was not written any more is no answer.
-    const isAnswered = line !== undefined && line.deadLetter === null;
+    const isAnswered = awaited.has(position) || (line !== undefined && line.deadLetter === null);
     const record = { shardId, position, partitionKey, payload, ...(kafkaRecord !== undefined && { kafkaRecord }) };
     return { position, found: { kind: 'record', source, ...record, setAsideAt, isAnswered } };
   });

@@ -92,12 +92,20 @@ export function rejectedLine(
   };
 }
 
-const identityOf = ({ id, key, position, arrivedAt }: StreamRecord) => ({ id, key, position, arrivedAt });
+const identityOf = ({ id, key, position, arrivedAt, spilledAt }: StreamRecord) => ({
+  id,
+  key,
+  position,
+  arrivedAt,
+  ...(spilledAt === undefined ? {} : { spilledAt }),
+});
 
 /** Returns the measurement of an answered line; where the response tells no service time, that of the request counts. */
 export function measurementOf(line: RecordResult, facts = factsOfLine(line)): RequestMeasurement | undefined {
   const { id, key, inputTokens, outputTokens, requestSeconds, arrivedAt, answeredAt } = line;
   if (inputTokens === null || outputTokens === null || requestSeconds === null) return undefined;
+  // The time of an asynchronous request is for the most part that of its queue.
+  if (line.spilledAt !== undefined && facts.serviceSeconds === undefined) return undefined;
   return {
     id,
     key,

@@ -21,6 +21,8 @@ export interface StreamRecord {
   readonly key: string;
   /** Reason for which the record cannot be sent at all. */
   readonly defect?: string;
+  /** Time at which the record went to the asynchronous endpoint; undefined for a record that did not. */
+  readonly spilledAt?: EpochSeconds;
   /** Record of a Kafka topic as Lambda delivered it. */
   readonly kafkaRecord?: KafkaEventRecord;
 }

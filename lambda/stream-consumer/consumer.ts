@@ -17,6 +17,7 @@ import { OutcomeLog } from './outcome-log';
 import { OutcomeWriter } from './outcome-writer';
 import { SeenRecords } from './seen-records';
 import { Session, type SessionOptions } from './session';
+import { Spiller, SPILLS_AT_ONCE, type SpillerOptions } from './spiller';
 
 export interface ConsumerDependencies {
   readonly endpoint: EndpointRuntime;
@@ -36,6 +37,8 @@ export interface ConsumerDependencies {
   readonly recordFields: RecordFields;
   /** Maximum size of a payload, bytes. */
   readonly maxRecordBytes: number;
+  /** Asynchronous endpoint that old records go to; undefined where all wait for the endpoint. */
+  readonly spill?: SpillerOptions;
   /** Publishes counts of a batch; a failure does not affect the records. */
   readonly publish: (streamName: string, counts: BatchCounts, signal: AbortSignal) => Promise<void>;
   /** Publishes the records that wait for the capacity of the endpoint; a failure does not affect the records. */
@@ -47,6 +50,8 @@ export interface BatchCounts {
   readonly deadLetters: number;
   /** 1 if the endpoint was invoked and answered nothing, 0 otherwise. */
   readonly unanswered: 0 | 1;
+  /** Records that were handed over to the asynchronous endpoint, where there are any. */
+  readonly spilled?: number;
 }
 
 /** Consumer of the batches of one source, with what its execution environment knows. */
@@ -85,7 +90,8 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
   const done = new DoneRecords();
   const requests: SessionOptions['requests'] = new Map();
   const evidence = new EndpointEvidence(results, clock);
-  const log = new OutcomeLog(results);
+  const log = new OutcomeLog(results, dependencies.spill !== undefined);
+  const spiller = dependencies.spill && new Spiller({ ...dependencies, ...dependencies.spill });
 
   /** Publishes the counts and stores the control request; a failure or a silence does not affect the records. */
   async function publish({ streamName }: Batch, counts: BatchCounts, leftMs: number): Promise<void> {
@@ -93,7 +99,7 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
     const attempt = (subject: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> =>
       withDeadline(seconds, subject, work).catch((error: unknown) => logger.warn(`cannot write ${subject}`, { error }));
     await Promise.all([
-      counts.deadLetters + counts.unanswered > 0 &&
+      counts.deadLetters + counts.unanswered + (counts.spilled ?? 0) > 0 &&
         attempt('the counts', (signal) => dependencies.publish(streamName, counts, signal)),
       attempt('the control request', (signal) => evidence.storeControlRequest(streamName, signal)),
     ]);
@@ -103,6 +109,7 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
     batch: Batch,
     context: Pick<Context, 'getRemainingTimeInMillis'>,
     slots: RequestSlots,
+    spillSlots: RequestSlots,
     cursor: ShardCursor | undefined,
   ): Promise<StreamRecord | undefined> {
     const { shardId } = batch;
@@ -151,9 +158,11 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
       requests,
       done,
       writer,
+      spiller,
+      spillSlots,
       remainingMs,
     });
-    const { outcomes, succeeded, ahead, error } = await session.run();
+    const { outcomes, succeeded, spilled, ahead, error } = await session.run();
     const checkpoint = decideCheckpoint(outcomes);
     if (error !== undefined) {
       // No record causes this error: the outcomes so far are written; without any, the invocation fails.
@@ -166,12 +175,13 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
     const pending = batch.records[checkpoint];
     const outcome = outcomes[checkpoint];
     const unanswered = pending !== undefined && succeeded === 0 ? 1 : 0;
-    await publish(batch, { deadLetters, unanswered }, leftMs());
+    await publish(batch, { deadLetters, unanswered, ...(spilled > 0 && { spilled }) }, leftMs());
     logger.info('batch', {
       shardId,
       records: batch.records.length,
       succeeded,
       deadLetters,
+      ...(spilled === 0 ? {} : { spilled }),
       ...(ahead === 0 ? {} : { ahead }),
       ...(pending === undefined
         ? {}
@@ -189,8 +199,9 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
       const { concurrency } = dependencies;
       // The limit is the share of one shard or partition.
       const slots = new RequestSlots(() => Math.min(concurrency, (capacity?.limit ?? concurrency) * batches.length));
+      const spillSlots = new RequestSlots(() => SPILLS_AT_ONCE);
       const ends = await Promise.allSettled(
-        batches.map((batch) => processBatch(batch, context, slots, cursorOf?.(batch))),
+        batches.map((batch) => processBatch(batch, context, slots, spillSlots, cursorOf?.(batch))),
       );
       const failed = ends.find((end) => end.status === 'rejected');
       if (failed !== undefined && ends.every((end) => end.status === 'rejected')) throw failed.reason;

@@ -195,10 +195,16 @@ export class EndpointEvidence {
 
   /**
    * Waits for the turn of a request: at once, or one by one while the endpoint fails. Call the returned function when the request has ended
-   * and its pause is over.
+   * and its pause is over. Returns undefined where the signal ended the wait.
    */
-  public async turn(): Promise<() => void> {
-    while (this.isFailing && this.trial !== undefined) await this.trial;
+  public async turn(): Promise<() => void>;
+  public async turn(signal: AbortSignal | undefined): Promise<(() => void) | undefined>;
+  public async turn(signal?: AbortSignal): Promise<(() => void) | undefined> {
+    const left = signal && aborted(signal);
+    while (this.isFailing && this.trial !== undefined) {
+      if (signal?.aborted === true) return undefined;
+      await (left === undefined ? this.trial : Promise.race([this.trial, left]));
+    }
     if (!this.isFailing) return () => undefined;
     let end: () => void = () => undefined;
     this.trial = new Promise<void>((resolve) => {
@@ -229,4 +235,9 @@ export class EndpointEvidence {
     await this.store.put(controlRequestObjectKey(streamName), body, 'application/json', signal);
     this.storedAt = now;
   }
+}
+
+/** Resolves when a signal aborts. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -88,8 +88,14 @@ export class EndpointInvoker {
    * stays pending.
    *
    * Throws only errors that no record causes, such as a denied permission.
+   *
+   * @param leave ends the wait for a turn, after which `isWanted()` decides
    */
-  public async invoke(record: StreamRecord, isWanted: () => boolean): Promise<RecordOutcome<TimedAnswer>> {
+  public async invoke(
+    record: StreamRecord,
+    isWanted: () => boolean,
+    leave?: AbortSignal,
+  ): Promise<RecordOutcome<TimedAnswer>> {
     const { evidence, maxRecordBytes } = this.options;
     if (record.defect !== undefined) return { kind: 'rejected', error: record.defect, status: null };
     if (record.payload.length > maxRecordBytes) {
@@ -99,7 +105,11 @@ export class EndpointInvoker {
     const place = `${this.options.shardId}:${record.position}`;
     let lastError = 'there was no time to send it';
     for (let attempt = 1; ; attempt++) {
-      const endTurn = await evidence.turn();
+      let endTurn = await evidence.turn(leave);
+      if (endTurn === undefined) {
+        if (!isWanted()) return { kind: 'pending', error: lastError };
+        endTurn = await evidence.turn();
+      }
       try {
         if (this.isTimeUp() || !isWanted()) return { kind: 'pending', error: lastError };
         const outcome = await this.attempt(record, place);

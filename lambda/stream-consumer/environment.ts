@@ -5,13 +5,15 @@ import {
   DEFAULT_MEDIA_TYPE,
   INGESTION_ENVIRONMENT as names,
   parseFollowedFleets,
+  SPILLED_RECORDS_METRIC,
   STREAM_NAME_DIMENSION,
   UNANSWERED_BATCHES_METRIC,
   WAITING_RECORD_AGE_METRIC,
 } from '../../lib/ingestion/contract';
 import { parsePayloadMapping } from '../../lib/ingestion/decide/payload-mapping';
 import { parseRecordField } from '../../lib/ingestion/decide/record-field';
-import { createEndpointRuntime, type EndpointRuntime } from '../clients/endpoint-runtime';
+import { createAsyncEndpointRuntime } from '../clients/async-endpoint';
+import { createEndpointRuntime, type EndpointAnswer, type EndpointRuntime } from '../clients/endpoint-runtime';
 import { createEndpointStates } from '../clients/endpoint-state';
 import { createMappingFunction } from '../clients/mapping-function';
 import { createMetrics } from '../clients/metrics';
@@ -25,6 +27,7 @@ import { systemSleep } from '../support/sleep';
 import { CapacityFollower } from './capacity-follower';
 import { MAX_SECOND_REQUESTS } from './endpoint-invoker';
 import type { ConsumerDependencies } from './consumer';
+import { SPILLS_AT_ONCE, type SpillerOptions } from './spiller';
 import { expressionMapper, functionMapper, mappedEndpoint, type PayloadMapper } from './mapped-endpoint';
 
 /**
@@ -50,11 +53,13 @@ export function consumerDependencies(shards?: OpenShards): ConsumerDependencies 
       key: parseRecordField(optionalEnv(names.orderKey) ?? 'partition-key'),
     },
     maxRecordBytes: requiredNumberEnv(names.maxRecordBytes),
-    publish: (streamName, { deadLetters, unanswered }, signal) =>
+    spill: spillOf(),
+    publish: (streamName, { deadLetters, unanswered, spilled = 0 }, signal) =>
       metrics.put(
         [
           { metricName: DEAD_LETTERS_METRIC, value: deadLetters },
           { metricName: UNANSWERED_BATCHES_METRIC, value: unanswered },
+          { metricName: SPILLED_RECORDS_METRIC, value: spilled },
         ]
           .filter(({ value }) => value > 0)
           .map(({ metricName, value }) => ({
@@ -99,6 +104,46 @@ function endpointOf(maxConnections: number): EndpointRuntime {
     sleep: systemSleep,
     random: Math.random,
   });
+}
+
+/** Returns the asynchronous endpoint that old records go to, where one is declared. */
+function spillOf(): SpillerOptions | undefined {
+  const endpointName = optionalEnv(names.spillEndpointName);
+  if (endpointName === undefined) return undefined;
+  const contentType = optionalEnv(names.contentType) ?? DEFAULT_MEDIA_TYPE;
+  const accept = optionalEnv(names.accept) ?? DEFAULT_MEDIA_TYPE;
+  const bucketName = requiredEnv(names.spillBucketName);
+  const ttlSeconds = requiredNumberEnv(names.spillTtlSeconds);
+  const timeoutSeconds = requiredNumberEnv(names.spillTimeoutSeconds);
+  return {
+    endpoint: createAsyncEndpointRuntime(endpointName, { contentType, accept, ttlSeconds, timeoutSeconds }),
+    requests: createObjectStore(bucketName),
+    bucketName,
+    requestPrefix: requiredEnv(names.spillRequestPrefix),
+    contentType,
+    afterSeconds: requiredNumberEnv(names.spillAfterSeconds),
+    ttlSeconds,
+    timeoutSeconds,
+    requestMapping: mapperOf(optionalEnv(names.requestMapping), contentType, SPILLS_AT_ONCE),
+    maxRequestBytes: requiredNumberEnv(names.maxRecordBytes),
+  };
+}
+
+/**
+ * Returns a function that adds to an answer what a response mapping makes of it.
+ *
+ * @param text a text of `parsePayloadMapping`; undefined where there is none
+ */
+export function responseMapping(
+  text: string | undefined,
+  accept: string,
+): (answer: EndpointAnswer) => Promise<EndpointAnswer> {
+  const response = mapperOf(text, accept, SPILLS_AT_ONCE);
+  return (answer) =>
+    mappedEndpoint(
+      { invoke: () => Promise.resolve(answer) },
+      { response, maxRequestBytes: 0, sleep: systemSleep, random: Math.random },
+    ).invoke(new Uint8Array());
 }
 
 function mapperOf(text: string | undefined, contentType: string, maxConnections: number): PayloadMapper | undefined {

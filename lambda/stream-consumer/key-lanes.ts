@@ -1,6 +1,11 @@
+/** Item that waits, with its number in the order of arrival. */
+interface Waiting<T> {
+  readonly item: T;
+  readonly number: number;
+}
+
 interface Lane<T> {
-  /** Items that wait, each with its number in the order of arrival. */
-  readonly items: { readonly item: T; readonly number: number }[];
+  readonly items: Waiting<T>[];
   isBusy: boolean;
   hasEnded: boolean;
 }
@@ -40,7 +45,8 @@ export class RequestSlots {
 
 /**
  * Runs a job for every item, as far as `slots` has places: items of one key sequentially in the order of arrival, items of different keys in
- * parallel, the earliest item first. A job that returns `false` ends its key: later items of the key are not started.
+ * parallel, the earliest item first. A job that returns `false` ends its key: later items of the key are not started. One that returns `again` is
+ * run again when its key has a place.
  */
 export class KeyLanes<T> {
   private readonly lanes = new Map<string, Lane<T>>();
@@ -62,7 +68,7 @@ export class KeyLanes<T> {
       /** Called when a job has ended. */
       readonly onEnd: () => void;
     },
-    private readonly job: (item: T) => Promise<boolean>,
+    private readonly job: (item: T, isInSlot: boolean) => Promise<boolean | 'again'>,
   ) {
     this.unregister = options.slots.onRelease(() => this.start());
   }
@@ -90,6 +96,16 @@ export class KeyLanes<T> {
   /** Earliest item that waits for a place alone. */
   public get earliest(): T | undefined {
     return this.hasStopped ? undefined : this.ready[0]?.items[0]?.item;
+  }
+
+  /** Starts the items, in places of their own, that wait for a place alone and that are chosen. */
+  public startElsewhere(places: RequestSlots, isChosen: (item: T) => boolean): void {
+    const chosen = this.hasStopped ? [] : this.ready.filter(({ items }) => isChosen(items[0]!.item));
+    for (const lane of chosen) {
+      if (!places.take()) return;
+      this.ready.splice(this.ready.indexOf(lane), 1);
+      this.startLane(lane, places);
+    }
   }
 
   /** First error of a job; undefined without one. No job is started after it. */
@@ -124,31 +140,42 @@ export class KeyLanes<T> {
 
   private start(): void {
     while (!this.hasStopped && this.ready.length > 0 && this.options.slots.take()) {
-      const lane = this.ready.shift()!;
-      const { item } = lane.items.shift()!;
-      this.discount(item);
-      lane.isBusy = true;
-      this.running += 1;
-      void this.run(lane, item);
+      this.startLane(this.ready.shift()!, this.options.slots);
     }
   }
 
-  private async run(lane: Lane<T>, item: T): Promise<void> {
-    let continues = false;
+  private startLane(lane: Lane<T>, places: RequestSlots): void {
+    const first = lane.items.shift()!;
+    this.discount(first.item);
+    lane.isBusy = true;
+    this.running += 1;
+    void this.run(lane, first, places);
+  }
+
+  private async run(lane: Lane<T>, first: Waiting<T>, places: RequestSlots): Promise<void> {
+    const { item } = first;
+    let continues: boolean | 'again' = false;
     try {
-      continues = await this.job(item);
+      continues = await this.job(item, places === this.options.slots);
     } catch (error) {
       this.failure ??= { error };
       this.hasStopped = true;
     }
     this.running -= 1;
     lane.isBusy = false;
-    if (!continues) {
+    if (continues === 'again' && !this.hasStopped) {
+      lane.items.unshift(first);
+      this.waitingItems += 1;
+      this.waitingSize += this.options.sizeOf(item);
+      this.putBack(lane);
+    } else if (continues !== true) {
       lane.hasEnded = true;
       for (const left of lane.items.splice(0)) this.discount(left.item);
     } else if (lane.items.length > 0) this.putBack(lane);
     else this.lanes.delete(this.options.keyOf(item));
-    this.options.slots.release();
+    places.release();
+    // The release of another place starts none here.
+    if (places !== this.options.slots) this.start();
     this.options.onEnd();
   }
 

@@ -12,6 +12,7 @@ import type { CapacityFollower } from './capacity-follower';
 import { KeyLanes, type RequestSlots } from './key-lanes';
 import type { OutcomeWriter } from './outcome-writer';
 import type { SeenRecords } from './seen-records';
+import type { Spiller, SpillEnd } from './spiller';
 
 /** Record of an invocation and what has become of it. */
 interface Entry {
@@ -44,6 +45,10 @@ export interface SessionOptions extends Omit<
   readonly requests: Map<string, Promise<RecordOutcome<TimedAnswer>>>;
   readonly done: DoneRecords;
   readonly writer: OutcomeWriter;
+  /** Asynchronous endpoint that old records go to; undefined where all wait. */
+  readonly spiller: Spiller | undefined;
+  /** Places for records that are handed over to it without a place for a request. */
+  readonly spillSlots: RequestSlots;
 }
 
 export interface SessionResult {
@@ -51,6 +56,8 @@ export interface SessionResult {
   readonly outcomes: readonly (RecordOutcome<TimedAnswer> | undefined)[];
   /** Number of records that were answered, those behind the batch included. */
   readonly succeeded: number;
+  /** Number of records that were handed over to the asynchronous endpoint, those behind the batch included. */
+  readonly spilled: number;
   /** Number of records behind the batch that were sent. */
   readonly ahead: number;
   /** Error that no record causes; undefined without one. */
@@ -84,6 +91,8 @@ export class Session {
   private lastAnsweredAt: EpochSeconds;
   private succeeded = 0;
   private ahead = 0;
+  private spilled = 0;
+  private readonly spills = new Set<Promise<SpillEnd>>();
   private wake: () => void = () => undefined;
   private readonly meter = new BacklogMeter();
   private publication: Promise<void> = Promise.resolve();
@@ -111,7 +120,7 @@ export class Session {
         sizeOf: ({ record }) => record.payload.length,
         onEnd: () => this.wake(),
       },
-      (entry) => this.process(entry),
+      (entry, isInSlot) => this.process(entry, isInSlot),
     );
   }
 
@@ -127,6 +136,7 @@ export class Session {
     const reading = this.readAhead();
     const writing = this.writeEvery();
     const observing = this.followCapacity();
+    const spilling = this.spillWaiting();
     for (let step = this.step(); step !== 'end'; step = this.step()) {
       if (step === 'finish') {
         this.finishingSince ??= this.options.clock.now();
@@ -136,10 +146,12 @@ export class Session {
     }
     this.ended.abort();
     this.lanes.close();
-    await Promise.all([timer, reading, writing, observing]);
+    // Hand-overs end before the next delivery looks for their objects.
+    await Promise.all([timer, reading, writing, observing, spilling, ...this.spills]);
     return {
       outcomes: this.entries.map(({ outcome }) => outcome),
       succeeded: this.succeeded,
+      spilled: this.spilled,
       ahead: this.ahead,
       error: this.lanes.error,
     };
@@ -175,10 +187,11 @@ export class Session {
     this.noRetries.abort();
   }
 
-  private async process(entry: Entry): Promise<boolean> {
-    const { batch, seen, writer, clock } = this.options;
+  private async process(entry: Entry, isInSlot: boolean): Promise<boolean | 'again'> {
+    const { batch, seen, done, writer, clock } = this.options;
     const { record } = entry;
-    const outcome = await this.outcomeOf(record);
+    const outcome = await this.outcomeOf(record, isInSlot);
+    if (outcome === 'again') return outcome;
     if (this.ended.signal.aborted) {
       // The invocation is over, and the response is for the next one.
       if (outcome.kind === 'succeeded') seen.add(batch.shardId, record.position, outcome.answer);
@@ -192,17 +205,20 @@ export class Session {
       this.options.capacity?.answered(outcome.answer);
       seen.add(batch.shardId, record.position, outcome.answer);
     }
-    if (outcome.kind !== 'written') writer.add(record, outcome);
+    if (outcome.kind === 'spilled') {
+      this.spilled += 1;
+      done.add(batch.shardId, record.position);
+    } else if (outcome.kind !== 'written') writer.add(record, outcome);
     return true;
   }
 
-  private async outcomeOf(record: StreamRecord): Promise<RecordOutcome<TimedAnswer>> {
+  private async outcomeOf(record: StreamRecord, isInSlot: boolean): Promise<RecordOutcome<TimedAnswer> | 'again'> {
     const { batch, written, seen } = this.options;
     if (written.has(record.position)) return { kind: 'written' };
     const known = seen.get(batch.shardId, record.position);
     if (known !== undefined) return { kind: 'succeeded', answer: known };
     try {
-      return await this.invoke(record);
+      return await this.invoke(record, isInSlot);
     } catch (error) {
       // The error concerns every record: the ones in flight stop retrying.
       this.finish();
@@ -210,19 +226,64 @@ export class Session {
     }
   }
 
-  /** Invokes the endpoint for a record, or awaits the request of an earlier invocation. */
-  private async invoke(record: StreamRecord): Promise<RecordOutcome<TimedAnswer>> {
-    const { batch, requests } = this.options;
+  /**
+   * Invokes the endpoint for a record, or awaits the request of an earlier invocation. A record that is old goes to the asynchronous endpoint: before
+   * its request, or between two of them.
+   */
+  private async invoke(record: StreamRecord, isInSlot: boolean): Promise<RecordOutcome<TimedAnswer> | 'again'> {
+    const { batch, requests, spiller } = this.options;
     const place = `${batch.shardId}:${record.position}`;
     const earlier = await requests.get(place);
     if (earlier !== undefined && earlier.kind !== 'pending') return earlier;
-    const request = this.invoker.invoke(record, () => !this.noRetries.signal.aborted);
+    if (this.isDue(record)) {
+      const end = await this.spill(record);
+      if (end !== 'not taken') return spillOutcome(end);
+    }
+    // Without a place for a request the record waits for one.
+    if (!isInSlot) return 'again';
+    const leave = new AbortController();
+    const over = new AbortController();
+    void spiller?.untilDue(record, over.signal).then(() => leave.abort('old'));
+    const isWanted = (): boolean => !this.noRetries.signal.aborted && !this.isDue(record);
+    const request = this.invoker.invoke(record, isWanted, spiller && leave.signal);
     requests.set(place, request);
     try {
-      return await request;
+      const outcome = await request;
+      if (outcome.kind !== 'pending' || !this.isDue(record)) return outcome;
+      const end = await this.spill(record);
+      return end === 'not taken' ? 'again' : spillOutcome(end);
     } finally {
+      over.abort('ended');
       requests.delete(place);
     }
+  }
+
+  /** True if a record goes to the asynchronous endpoint now. */
+  private isDue(record: StreamRecord): boolean {
+    const { spiller, evidence, batch } = this.options;
+    if (spiller === undefined || this.noRetries.signal.aborted || this.timeIsUp.signal.aborted) return false;
+    return spiller.isDue(record, evidence.failuresOf(`${batch.shardId}:${record.position}`).count);
+  }
+
+  private async spill(record: StreamRecord): Promise<SpillEnd> {
+    const { spiller, batch } = this.options;
+    const end = spiller!.spill(batch, record, AbortSignal.any([this.timeIsUp.signal, this.ended.signal]));
+    this.spills.add(end);
+    return end.finally(() => this.spills.delete(end));
+  }
+
+  /** Hands over, every second and whenever one is done, the old records that wait for a place alone. */
+  private async spillWaiting(): Promise<void> {
+    const { spiller, spillSlots, sleep } = this.options;
+    if (spiller === undefined) return;
+    const { signal } = this.ended;
+    const start = (): void => this.lanes.startElsewhere(spillSlots, ({ record }) => this.isDue(record));
+    const unregister = spillSlots.onRelease(start);
+    while (!signal.aborted) {
+      start();
+      await sleep(READ_EVERY_MS, signal);
+    }
+    unregister();
   }
 
   private async readAhead(): Promise<void> {
@@ -294,4 +355,11 @@ export class Session {
       await writer.flush(seconds).catch((error: unknown) => logger.warn('results are written again', { error }));
     }
   }
+}
+
+/** Outcome of a record that was handed over, or may have been. */
+function spillOutcome(end: Exclude<SpillEnd, 'not taken'>): RecordOutcome<TimedAnswer> {
+  return end === 'spilled'
+    ? { kind: 'spilled' }
+    : { kind: 'pending', error: 'it is not known yet whether it was spilled' };
 }

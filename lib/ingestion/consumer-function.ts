@@ -27,6 +27,8 @@ import {
 import type { FleetAtMaximum } from './decide/requests-in-flight';
 import { fleetsAtMaximum } from './endpoint-fleets';
 import type { RecordField } from './record-field';
+import { grantSpill, spillEnvironment } from './spill-collector';
+import type { SpillProps } from './spill-props';
 
 /** Settings of a consumer, with their defaults applied. */
 interface ConsumerSettings {
@@ -87,6 +89,7 @@ export function consumerFunction(
     /** Problems of the requests in flight. */
     readonly problems: (fleets: readonly FleetAtMaximum[] | undefined) => readonly string[];
     readonly mappings: PayloadMappings;
+    readonly spillTo?: SpillProps;
     /** Further variables of the environment. */
     readonly environment: { readonly [name: string]: string };
   },
@@ -113,6 +116,7 @@ export function consumerFunction(
       [INGESTION_ENVIRONMENT.recordId]: settings.recordId.expression,
       [INGESTION_ENVIRONMENT.maxRecordBytes]: String(settings.maxRecordSize.toBytes()),
       ...mappingEnvironment(options.mappings),
+      ...spillEnvironment(options.spillTo),
       ...options.environment,
     },
   });
@@ -152,7 +156,7 @@ function mappingStatements(mappings: PayloadMappings): iam.PolicyStatement[] {
 
 /**
  * Grants the consumer least privilege: read its source as the event source mapping does, invoke the endpoint and the functions of mappings, read and
- * write below prefixes, publish metrics. Lambda checks the returned policy when the mapping is created.
+ * write below prefixes, publish metrics, and hand records over to the endpoint that they spill to. Lambda checks the returned policy when the mapping is created.
  */
 export function grantConsumer(
   scope: Construct,
@@ -161,6 +165,7 @@ export function grantConsumer(
     bucket,
     endpoint,
     mappings,
+    spillTo,
     source,
     failures,
   }: {
@@ -168,6 +173,7 @@ export function grantConsumer(
     readonly bucket: s3.IBucket;
     readonly endpoint: IInvocableEndpoint;
     readonly mappings: PayloadMappings;
+    readonly spillTo?: SpillProps;
     /** ARNs that the mapping needs beside those of the bucket, and the cases of its call. */
     readonly source: Omit<CheckedCall, 'call'>;
     /** ARNs of the failure destination. @default - those of the bucket */
@@ -207,6 +213,7 @@ export function grantConsumer(
   policy.attachToRole(consumer.role!);
   grantKeyUse(bucket.encryptionKey, consumer, 's3:PutObject', 's3:GetObject')?.applyBefore(policy);
   endpoint.grantInvoke(consumer);
+  if (spillTo !== undefined) grantSpill(consumer, { spillTo, bucket, policy });
   acknowledgeInlinePolicy(policy);
   acknowledgeWildcards(
     policy,

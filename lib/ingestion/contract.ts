@@ -45,6 +45,16 @@ export const INGESTION_ENVIRONMENT = {
   fleets: 'TIDEGATE_FLEETS',
   /** Concurrent batches of one shard. */
   parallelizationFactor: 'TIDEGATE_PARALLELIZATION_FACTOR',
+  /** Name of the asynchronous endpoint that old records go to; unset where all wait for the endpoint. */
+  spillEndpointName: 'TIDEGATE_SPILL_ENDPOINT_NAME',
+  /** Age from which on a record goes to it, seconds. */
+  spillAfterSeconds: 'TIDEGATE_SPILL_AFTER_SECONDS',
+  /** Bucket and key prefix of the requests to it. */
+  spillBucketName: 'TIDEGATE_SPILL_BUCKET',
+  spillRequestPrefix: 'TIDEGATE_SPILL_REQUEST_PREFIX',
+  /** Maximum time of a request in its queue, and of the model for it, seconds. */
+  spillTtlSeconds: 'TIDEGATE_SPILL_TTL_SECONDS',
+  spillTimeoutSeconds: 'TIDEGATE_SPILL_TIMEOUT_SECONDS',
 } as const;
 
 /** Environment variables of the redrive function. */
@@ -153,6 +163,7 @@ export const RESULT_COLUMNS = {
   dead_letter: 'string',
   mapped: 'string',
   mapping_error: 'string',
+  spilled_at: 'double',
   result_object: 'string',
   is_reference: 'boolean',
 } as const;
@@ -193,6 +204,9 @@ export const FAILED_BATCHES_PREFIX = 'aws/lambda/';
 /** Key prefix of the times at which the number of shards was changed. */
 export const SHARD_CHANGES_PREFIX = 'shard-changes/';
 
+/** Key prefix of records that an asynchronous endpoint has and whose responses are awaited. */
+export const SPILLED_PREFIX = 'spilled/';
+
 /** Key prefix of the markers of redriven records. */
 export const REDRIVEN_PREFIX = 'redriven/';
 
@@ -216,6 +230,15 @@ export const BACKLOG_PER_INSTANCE_METRIC = 'BacklogPerInstance';
 
 /** Age of the oldest record that waits for a slot alone, seconds; published as the backlog is. */
 export const WAITING_RECORD_AGE_METRIC = 'WaitingRecordAge';
+
+/** Number of records that went to the asynchronous endpoint. */
+export const SPILLED_RECORDS_METRIC = 'SpilledRecords';
+
+/** Number of records whose response from the asynchronous endpoint is awaited, every minute where records may spill. */
+export const OPEN_SPILLED_RECORDS_METRIC = 'OpenSpilledRecords';
+
+/** Time from the arrival of a spilled record to its response, seconds. */
+export const SPILL_DELAY_METRIC = 'SpillDelay';
 
 /** Number of shards that take records, every minute where the shards are scaled. */
 export const OPEN_SHARDS_METRIC = 'OpenShards';
@@ -367,6 +390,8 @@ export interface RecordResult {
   readonly mapped?: string | null;
   /** Reason why the response could not be mapped; null where it was, absent without a mapping. */
   readonly mappingError?: string | null;
+  /** Time at which the record went to the asynchronous endpoint, so that later records of its key may precede it; absent for any other record. */
+  readonly spilledAt?: EpochSeconds;
 }
 
 /** RequestMeasurement of an answered request whose tokens are known: a line of a measurement object. */
@@ -539,6 +564,7 @@ export function formatResultLine(result: RecordResult): string {
     dead_letter: result.deadLetter,
     mapped: result.mapped,
     mapping_error: result.mappingError,
+    spilled_at: result.spilledAt,
   });
 }
 
@@ -547,6 +573,7 @@ export function parseResultLine(line: string): RecordResult {
   return parseJson('the result line', line, 'an object', (result) => {
     const text = (name: string): string | null => result.at(name).optional((node) => node.anyText()) ?? null;
     const count = (name: string): number | null => result.at(name).optional((node) => node.count()) ?? null;
+    const spilledAt = result.at('spilled_at').optional((node) => node.number());
     return {
       id: result.at('id').text(),
       key: result.at('key').text(),
@@ -568,6 +595,7 @@ export function parseResultLine(line: string): RecordResult {
       ...(result.at('mapped').isAbsent && result.at('mapping_error').isAbsent
         ? {}
         : { mapped: text('mapped'), mappingError: text('mapping_error') }),
+      ...(spilledAt === undefined ? {} : { spilledAt }),
     };
   });
 }
@@ -633,7 +661,8 @@ export function parseKafkaEvent(event: unknown): KafkaEvent {
   });
 }
 
-function kafkaRecordOf(node: JsonNode): KafkaEventRecord {
+/** Reads a record of a Kafka event. */
+export function kafkaRecordOf(node: JsonNode): KafkaEventRecord {
   const text = (name: 'key' | 'value'): string | null => node.at(name).optional((member) => member.anyText()) ?? null;
   const headers = node
     .at('headers')

@@ -9,5 +9,6 @@ export * from './record-field';
 export * from './result-sink';
 export * from './result-table';
 export * from './shard-scaling-props';
+export * from './spill-props';
 export * from './stream-ingestion';
 export * from './stream-ingestion-props';

@@ -2,6 +2,7 @@ import type { Duration, Size } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IInvocableEndpoint } from '../runtime/invocable-endpoint';
 import type { PayloadMapping } from './payload-mapping';
+import type { SpillProps } from './spill-props';
 
 /** Settings that every source of requests has. */
 export interface IngestionProps {
@@ -53,6 +54,14 @@ export interface IngestionProps {
    * @default 5
    */
   readonly maxModelFailures?: number;
+
+  /**
+   * Asynchronous endpoint that takes the records which the endpoint is too late for. Records of one key are handed over in their order, but the
+   * responses of the two endpoints come in any order: `spilled_at` in a result line says that a record left the order of its key.
+   *
+   * @default - records wait in the stream until the endpoint takes them, or they are older than `maxRecordAge`
+   */
+  readonly spillTo?: SpillProps;
 
   /**
    * Memory of the consumer.

@@ -18,6 +18,9 @@ import {
   MEASUREMENTS_PREFIX,
   RESULTS_PREFIX,
   STREAM_NAME_DIMENSION,
+  OPEN_SPILLED_RECORDS_METRIC,
+  SPILL_DELAY_METRIC,
+  SPILLED_RECORDS_METRIC,
   UNANSWERED_BATCHES_METRIC,
 } from './contract';
 import { isServerless } from './endpoint-fleets';
@@ -36,6 +39,8 @@ import { clientStatements, connectionText, networkOf } from './kafka-client-func
 import type { KafkaSource } from './kafka-source';
 import { createTopic, DEFAULT_TOPIC_RETENTION } from './kafka-topic';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
+import { spillCollector } from './spill-collector';
+import { checkSpill } from './spill-props';
 
 /** Accepts the policy that a schema registry gives the role of the consumer: the schemas of a registry have names that it does not know. */
 function acknowledgeSchemas(role: iam.IRole): void {
@@ -95,6 +100,9 @@ export class KafkaIngestion extends Construct {
   /** Event source mapping between topic and consumer. */
   public readonly eventSourceMapping: lambda.EventSourceMapping;
 
+  /** Function that collects the responses to spilled records; undefined without `spillTo`. */
+  public readonly spillCollector?: lambda.Function;
+
   /**
    * Function that puts dead letters and failed batches into the topic again, for `tidegate redrive`; undefined for a cluster whose network is not known
    * (`KafkaSource.msk` without `vpc`), and with a schema registry.
@@ -108,6 +116,7 @@ export class KafkaIngestion extends Construct {
     const settings = kafkaSettings(props);
     throwProblems(this.node.path, [
       ...checkIngestionEndpoint(props),
+      ...checkSpill(props, settings.maxRecordAge),
       ...checkKafkaProps(props, settings),
       ...checkRecordSize(settings, isServerless(props.endpoint)),
       ...checkKafkaExpectations(props, settings),
@@ -128,6 +137,7 @@ export class KafkaIngestion extends Construct {
       bucket: this.resultsBucket,
       settings,
       mappings: props,
+      spillTo: props.spillTo,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => kafkaConcurrency(props, settings, fleets),
       problems: (fleets) => checkKafkaConcurrency(props, settings, fleets),
@@ -144,6 +154,7 @@ export class KafkaIngestion extends Construct {
       bucket: this.resultsBucket,
       endpoint: props.endpoint,
       mappings: props,
+      spillTo: props.spillTo,
       source: { cases: source.isInVpc ? ['vpc'] : [], arns: this.sourceArns() },
       failures: failureDestination && failureArns(failureDestination, source),
     });
@@ -187,6 +198,19 @@ export class KafkaIngestion extends Construct {
     if (props.schemaRegistry !== undefined) {
       this.eventSourceMapping.node.addDependency(consumer.role!);
       acknowledgeSchemas(consumer.role!);
+    }
+
+    const { spillTo, responseMapping } = props;
+    if (spillTo !== undefined) {
+      const streamName = this.consumerGroupId;
+      const { accept } = settings;
+      this.spillCollector = spillCollector(this, {
+        spillTo,
+        bucket: this.resultsBucket,
+        streamName,
+        accept,
+        responseMapping,
+      });
     }
 
     this.hasSchemaRegistry = props.schemaRegistry !== undefined;
@@ -299,6 +323,36 @@ export class KafkaIngestion extends Construct {
       period: Duration.minutes(1),
       ...options,
     });
+  }
+
+  /**
+   * Number of records that went to the asynchronous endpoint of `spillTo`.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricSpilledRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(SPILLED_RECORDS_METRIC, options);
+  }
+
+  /**
+   * Number of spilled records whose response is awaited. Published every minute with `spillTo`.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricOpenSpilledRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(OPEN_SPILLED_RECORDS_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Time from the arrival of a spilled record to its response, seconds.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricSpillDelay(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(SPILL_DELAY_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
   }
 
   private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {

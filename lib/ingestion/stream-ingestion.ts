@@ -24,6 +24,9 @@ import {
   RESULTS_PREFIX,
   SHARD_CHANGES_LEFT_METRIC,
   STREAM_NAME_DIMENSION,
+  OPEN_SPILLED_RECORDS_METRIC,
+  SPILL_DELAY_METRIC,
+  SPILLED_RECORDS_METRIC,
   UNANSWERED_BATCHES_METRIC,
   WAITING_RECORD_AGE_METRIC,
 } from './contract';
@@ -34,6 +37,8 @@ import { isServerless } from './endpoint-fleets';
 import { capacityEnvironment, grantCapacity, readableFleets } from './followed-fleets';
 import { grantRedriveFunction, redriveFunction } from './redrive-function';
 import { notifyOf, shardScaler } from './shard-scaler';
+import { spillCollector } from './spill-collector';
+import { checkSpill } from './spill-props';
 import { shardPlanOf } from './shard-scaling-props';
 import {
   checkExpectations,
@@ -78,6 +83,9 @@ export class StreamIngestion extends Construct implements IBacklogSource {
   /** Event source mapping between stream and consumer. */
   public readonly eventSourceMapping: lambda.EventSourceMapping;
 
+  /** Function that collects the responses to spilled records; undefined without `spillTo`. */
+  public readonly spillCollector?: lambda.Function;
+
   /** Function that puts dead letters and failed batches into the stream again, for `tidegate redrive`. */
   public readonly redriver: lambda.Function;
 
@@ -100,6 +108,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     const isProvisioned = props.shardCount !== undefined;
     throwProblems(this.node.path, [
       ...checkIngestionEndpoint(props),
+      ...checkSpill(props, settings.maxRecordAge),
       ...checkIngestionProps(props, settings),
       ...checkRecordSize(settings, isServerless(props.endpoint)),
       ...(isProvisioned ? drainProblems : []),
@@ -131,6 +140,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       bucket: this.resultsBucket,
       settings,
       mappings: props,
+      spillTo: props.spillTo,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       concurrency: (fleets) => consumerConcurrency(props, settings, fleets),
       problems: (fleets) => [
@@ -155,6 +165,7 @@ export class StreamIngestion extends Construct implements IBacklogSource {
       bucket: this.resultsBucket,
       endpoint: props.endpoint,
       mappings: props,
+      spillTo: props.spillTo,
       source: {
         arns: {
           StreamArn: [this.stream.streamArn],
@@ -182,6 +193,19 @@ export class StreamIngestion extends Construct implements IBacklogSource {
     this.eventSourceMapping.node.addDependency(policy);
     // The results end before the bucket is emptied.
     this.eventSourceMapping.node.addDependency(...emptiedObjects(this.resultsBucket));
+
+    const { spillTo, responseMapping } = props;
+    if (spillTo !== undefined) {
+      const streamName = this.stream.streamName;
+      const { accept } = settings;
+      this.spillCollector = spillCollector(this, {
+        spillTo,
+        bucket: this.resultsBucket,
+        streamName,
+        accept,
+        responseMapping,
+      });
+    }
 
     this.redriver = redriveFunction(this, {
       handlerName: 'redrive',
@@ -353,6 +377,36 @@ export class StreamIngestion extends Construct implements IBacklogSource {
    */
   public metricShardChangesLeft(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return this.ownMetric(SHARD_CHANGES_LEFT_METRIC, { statistic: cloudwatch.Stats.MINIMUM, ...options });
+  }
+
+  /**
+   * Number of records that went to the asynchronous endpoint of `spillTo`.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricSpilledRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(SPILLED_RECORDS_METRIC, options);
+  }
+
+  /**
+   * Number of spilled records whose response is awaited. Published every minute with `spillTo`.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricOpenSpilledRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(OPEN_SPILLED_RECORDS_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Time from the arrival of a spilled record to its response, seconds.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricSpillDelay(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.ownMetric(SPILL_DELAY_METRIC, { statistic: cloudwatch.Stats.MAXIMUM, ...options });
   }
 
   private ownMetric(metricName: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {

@@ -66,7 +66,18 @@ export function ingestionAlarms(ingestion: StreamIngestion): AlarmSet {
     },
     ...handlerAlarms('Consumer', ingestion.consumer, 'Whole batches of the stream fail and are retried.'),
     ...shardAlarms(ingestion),
+    ...spillAlarms('SpillCollector', ingestion),
   };
+}
+
+/** Returns the alarms of an ingestion whose old records spill. */
+function spillAlarms(id: string, { spillCollector }: StreamIngestion | KafkaIngestion): AlarmSet {
+  if (spillCollector === undefined) return {};
+  return handlerAlarms(
+    id,
+    spillCollector,
+    'The results of records that the asynchronous endpoint took over are not written; their responses wait in its bucket.',
+  );
 }
 
 /** Returns the alarms of a stream whose shards are scaled. */
@@ -177,5 +188,6 @@ export function kafkaIngestionAlarms(ingestion: KafkaIngestion): AlarmSet {
       },
     },
     ...handlerAlarms('TopicConsumer', ingestion.consumer, 'Whole batches of the topic fail and are retried.'),
+    ...spillAlarms('TopicSpillCollector', ingestion),
   };
 }

@@ -1,1 +1,2 @@
 export * from './invocable-endpoint';
+export * from './asynchronous-endpoint';

@@ -57,7 +57,8 @@ describe('the message of a result', () => {
   });
 
   test('has the fields of a table', () => {
-    const { fields } = parsed(formatResultLine(result({ mapped: 'x'.repeat(1000), mappingError: null })));
+    const spilled = { mapped: 'x'.repeat(1000), mappingError: null, spilledAt: 1 };
+    const { fields } = parsed(formatResultLine(result(spilled)));
     expect(Object.keys(fields)).toEqual(Object.keys(RESULT_COLUMNS));
     expect(fields).toMatchObject({ mapped: null, mapping_error: null, is_reference: true });
   });

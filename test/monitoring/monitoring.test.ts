@@ -2,6 +2,7 @@ import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
@@ -89,6 +90,24 @@ test('a stream whose shards are scaled has alarms on shards that it may not have
   });
   const ids = Object.keys(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
   expect(ids.filter((id) => id.includes('ShardScalerHandlerErrors'))).toHaveLength(1);
+});
+
+test('an ingestion whose records spill has an alarm on the errors of its collector', () => {
+  const { stack, endpoint, guard } = newParts();
+  const spilling = new StreamIngestion(stack, 'Spilling', {
+    endpoint,
+    spillTo: {
+      endpoint: AsyncEndpoint.fromAsyncEndpointAttributes(stack, 'Later', {
+        endpointName: 'later',
+        variantName: 'main',
+        storage: { bucket: s3.Bucket.fromBucketName(stack, 'LaterBucket', 'later') },
+      }),
+      afterAge: Duration.minutes(2),
+    },
+  });
+  new PlatformAlarms(stack, 'Alarms', { topic: guard.topic }).watchIngestion(spilling);
+  const ids = Object.keys(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+  expect(ids.filter((id) => id.includes('SpillCollectorHandlerErrors'))).toHaveLength(1);
 });
 
 test('a rollout has alarms on failed executions, and on versions for which none has started', () => {

@@ -34,6 +34,7 @@ const TESTS = {
     'test/ingestion/session.test.ts',
     'test/ingestion/shard-count.test.ts',
     'test/ingestion/shard-notices.test.ts',
+    'test/ingestion/spill.test.ts',
     'test/ingestion/verdict.test.ts',
   ],
   // The response of a custom resource is tested with the handler that sends it.

@@ -1,4 +1,4 @@
-import { Stack, type App } from 'aws-cdk-lib';
+import { Duration, Stack, type App } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as glue from 'aws-cdk-lib/aws-glue';
@@ -9,7 +9,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { SparkPipeline } from '../../lib/features';
-import { GpuEndpoint } from '../../lib/inference';
+import { AsyncEndpoint, GpuEndpoint } from '../../lib/inference';
 import {
   KafkaFailureDestination,
   KafkaIngestion,
@@ -128,11 +128,20 @@ const dataPlane: StackCase = {
         lambda.Function.fromFunctionAttributes(stack, 'Prompts', { functionArn, sameEnvironment: true }),
       ),
     };
+    const spillTo = {
+      endpoint: AsyncEndpoint.fromAsyncEndpointAttributes(stack, 'Later', {
+        endpointName: 'later',
+        variantName: 'main',
+        storage: { bucket: s3.Bucket.fromBucketName(stack, 'Films', 'films') },
+      }),
+      afterAge: Duration.minutes(2),
+    };
     const requests = new StreamIngestion(stack, 'Requests', {
       endpoint,
       ...mappings,
       shardCount: 2,
       shardScaling: { maxShards: 16 },
+      spillTo,
     });
     const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
       vpcId: 'vpc-12345678',
@@ -148,6 +157,7 @@ const dataPlane: StackCase = {
       topic: { ...topic, topicName: 'prompts' },
       failureDestination: KafkaFailureDestination.kafkaTopic({ topicName: 'prompts-failed', create: {} }),
       ...mappings,
+      spillTo,
     });
     const account = 'us-east-1:123456789012';
     const destinations = {

@@ -64,9 +64,9 @@ describe('the packed package', () => {
     expect(unwanted).toEqual([]);
   });
 
-  test('without the compiled library stays below 16 MiB unpacked', () => {
+  test('without the compiled library stays below 17 MiB unpacked', () => {
     const own = files.filter((file) => !/^(build\/|\.jsii)/.test(file.path));
-    expect(own.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(16 * MEBIBYTE);
+    expect(own.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(17 * MEBIBYTE);
   });
 });
 

@@ -16,7 +16,14 @@ import { GUARD_TABLE } from '../../lib/cost/contract';
 import type { GuardMemory } from '../../lib/cost/decide/plan';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { SparkPipeline } from '../../lib/features';
-import { GpuEndpoint, InferenceComponent, ModelArtifact, ModelServer, ServerlessEndpoint } from '../../lib/inference';
+import {
+  AsyncEndpoint,
+  GpuEndpoint,
+  InferenceComponent,
+  ModelArtifact,
+  ModelServer,
+  ServerlessEndpoint,
+} from '../../lib/inference';
 import { HOSTED_BY_TAG, hostedBy, parseSweeperConfiguration, SWEEPER_ENVIRONMENT } from '../../lib/inference/contract';
 import { KafkaIngestion, KafkaSource, PayloadMapping, ResultSink, StreamIngestion } from '../../lib/ingestion';
 import {
@@ -28,6 +35,11 @@ import {
   resultObjectKey,
 } from '../../lib/ingestion/contract';
 import { formatRedriveMarker } from '../../lib/ingestion/decide/redrive';
+import {
+  formatSpilledRecord,
+  SPILL_COLLECTOR_ENVIRONMENT,
+  spilledObjectKey,
+} from '../../lib/ingestion/decide/spilled-record';
 import { Notifications } from '../../lib/monitoring';
 import { WEBHOOK_ENVIRONMENT } from '../../lib/monitoring/contract';
 import { PlatformStack } from '../../lib/platform';
@@ -184,6 +196,35 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
           shardScaling: { maxShards: 8 },
           requestMapping: mappedBy('prompts'),
           responseMapping: mappedBy('labels'),
+        });
+      }),
+  ],
+  [
+    'ingestion whose old records spill, from and to buckets with keys',
+    () =>
+      stackWith((stack) => {
+        const encryptionKey = new kms.Key(stack, 'FilmsKey');
+        const bucket = new s3.Bucket(stack, 'Films', { encryptionKey });
+        // The name of the bucket in the replies of the endpoint.
+        (bucket.node.defaultChild as s3.CfnBucket).overrideLogicalId('films');
+        new StreamIngestion(stack, 'Ingestion', {
+          endpoint: GpuEndpoint.fromEndpointName(stack, 'Chat', 'chat', 'main'),
+          resultsBucket: new s3.Bucket(stack, 'Results', { encryptionKey: new kms.Key(stack, 'ResultsKey') }),
+          responseMapping: PayloadMapping.lambdaFunction(
+            lambda.Function.fromFunctionArn(
+              stack,
+              'Labels',
+              `arn:aws:lambda:${LOCAL_REGION}:${LOCAL_ACCOUNT}:function:labels`,
+            ),
+          ),
+          spillTo: {
+            endpoint: AsyncEndpoint.fromAsyncEndpointAttributes(stack, 'Later', {
+              endpointName: 'later',
+              variantName: 'main',
+              storage: { bucket },
+            }),
+            afterAge: Duration.minutes(1),
+          },
         });
       }),
   ],
@@ -600,6 +641,7 @@ async function commandsOf(
       'notification-webhook': [{ Records: [{ Sns: { MessageId: '1', Subject: 'guard', Message: 'Spent 80 %.' } }] }],
       redrive: [{}],
       'shard-scaler': [{}],
+      'spill-collector': [{}],
       'bucket-emptier': buckets.map(deletionOfObjects),
       'live-model': liveModels.map((properties) => ({
         ...deletionOf(''),
@@ -729,8 +771,13 @@ function replies(
       }
       return { Body: text === 'image' ? new Uint8Array([255]) : Buffer.from('{"generated_tokens":1}') };
     },
+    // It takes the last record alone, so that the others are those of the endpoint.
+    InvokeEndpointAsync: ({ InputLocation }) => {
+      if (!String(InputLocation).endsWith(positionOf('4'))) throw new Error('ServiceUnavailable');
+      return { OutputLocation: 's3://films/answers/1', FailureLocation: 's3://films/failures/1' };
+    },
     // An object that may have outcomes of the batch.
-    ListObjectsV2: ({ Prefix }) => ({ Contents: [{ Key: `${Prefix}${positionOf('1')}-${positionOf('1')}.jsonl` }] }),
+    ListObjectsV2: ({ Prefix }) => ({ Contents: [{ Key: `${Prefix}${positionOf('9')}-${positionOf('1')}.jsonl` }] }),
     GetObject: ({ Key }) => {
       const kept = '{"payloadBase64":"e30=","changes":[]}';
       const results = RESULT_SINK_ENVIRONMENT.targetArn in environment ? '{"id":"r","key":"k"}\n' : '';
@@ -762,9 +809,66 @@ function replies(
       for (const { Put } of TransactItems) put(Put.Item);
     },
   };
-  const all =
-    REDRIVE_ENVIRONMENT.retentionSeconds in environment ? { ...known, ...redriveReplies(environment) } : known;
+  const own = REDRIVE_ENVIRONMENT.retentionSeconds in environment ? redriveReplies : spillReplies;
+  const all = { ...known, ...own(environment) };
   return ({ name, input }) => (all[name]?.(input) ?? {}) as Json;
+}
+
+/** Replies of buckets to the collector of spilled records: a response that is no text, one with tokens, and a failure. */
+function spillReplies(environment: { readonly [name: string]: string }): {
+  readonly [name: string]: (input: Json) => Json;
+} {
+  const bucketName = environment[SPILL_COLLECTOR_ENVIRONMENT.resultsBucketName];
+  const { [SPILL_COLLECTOR_ENVIRONMENT.streamName]: streamName } = environment;
+  if (!(SPILL_COLLECTOR_ENVIRONMENT.accept in environment) || streamName === undefined) return {};
+  const answered = { usage: { prompt_tokens: 1, completion_tokens: 1 }, service_seconds: 1 };
+  const written = new Map<string, Uint8Array>([
+    ['answers/0', new Uint8Array([255])],
+    ['answers/1', Buffer.from('yes')],
+    ['answers/3', Buffer.from(JSON.stringify(answered))],
+    ['failures/2', Buffer.from('no memory')],
+  ]);
+  const spilled = ['0', '1', '2', '3'].map((name) => {
+    const position = positionOf(name);
+    const text = formatSpilledRecord({
+      id: name,
+      key: 'k',
+      position,
+      sequenceNumber: name,
+      partitionKey: 'k',
+      payloadBase64: '',
+      arrivedAt: 0,
+      spilledAt: 1,
+      inferenceId: name,
+      responseUri: `s3://films/answers/${name}`,
+      failureUri: `s3://films/failures/${name}`,
+      deadlineAt: 1e12,
+    });
+    return [spilledObjectKey(streamName, 'shardId-000000000000', position), text] as const;
+  });
+  return {
+    ListObjectsV2: ({ StartAfter }) => ({
+      Contents: spilled.filter(([key]) => key > StartAfter).map(([Key]) => ({ Key })),
+    }),
+    GetObject: ({ Bucket, Key }) => {
+      // Another run was faster with this one.
+      const isLine = String(Key).startsWith('results/');
+      const line = { id: '1', key: 'k', sequence_number: positionOf('1'), arrived_at: 0, answered_at: 1 };
+      const text = isLine ? JSON.stringify(line) : new Map(spilled).get(Key as string);
+      const bytes = Bucket === bucketName ? text && Buffer.from(text) : written.get(Key as string);
+      if (bytes === undefined) throw Object.assign(new Error('no such key'), { name: 'NoSuchKey' });
+      return {
+        Body: {
+          transformToString: () => Promise.resolve(Buffer.from(bytes).toString()),
+          transformToByteArray: () => Promise.resolve(bytes),
+        },
+      };
+    },
+    PutObject: ({ Key }) => {
+      if (Key === resultObjectKey(streamName, 'shardId-000000000000', positionOf('1'), positionOf('1')))
+        throw Object.assign(new Error('it exists'), { name: 'PreconditionFailed' });
+    },
+  };
 }
 
 /** Replies of a bucket and a stream to a redrive: a dead letter of an abandoned claim, and a failed batch. */
@@ -906,7 +1010,7 @@ const RESULT_EVENT: Json = {
   ],
 };
 
-/** A batch whose record fails, and one with a request, one whose response is no text, and one that is too large. */
+/** A batch whose record fails, one with a request, one whose response is no text, and one that is too large, and one with another request. */
 function kinesisEvents(streamArn: string): readonly Json[] {
   const record = (sequenceNumber: string, data: string): Json => ({
     eventID: `shardId-000000000000:${sequenceNumber}`,
@@ -921,5 +1025,6 @@ function kinesisEvents(streamArn: string): readonly Json[] {
   return [
     { Records: [record('1', FAILS_ONCE)] },
     { Records: [record('1', REQUEST), record('2', 'image'), record('3', 'x'.repeat(1024 * 1024 + 1))] },
+    { Records: [record('4', REQUEST)] },
   ];
 }

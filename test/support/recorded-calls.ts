@@ -93,6 +93,7 @@ const onAnything = (): string[] => ['*'];
 const CHECKS: { readonly [command: string]: readonly [action: string, resources: (input: Json) => string[]] } = {
   DeleteEndpointConfig: ['sagemaker:DeleteEndpointConfig', onConfig],
   DeleteModel: ['sagemaker:DeleteModel', ({ ModelName }) => [arn('sagemaker', `model/${ModelName}`)]],
+  DeleteObject: ['s3:DeleteObject', ({ Bucket, Key }) => [`arn:aws:s3:::${Bucket}/${Key}`]],
   DeleteObjects: ['s3:DeleteObject', onObjects],
   GetBucketPolicy: ['s3:GetBucketPolicy', onBucket],
   GetBucketTagging: ['s3:GetBucketTagging', onBucket],
@@ -121,6 +122,7 @@ const CHECKS: { readonly [command: string]: readonly [action: string, resources:
     'sagemaker:InvokeEndpoint',
     (input) => [onEndpoint(input), ...(input.InferenceComponentName === undefined ? [] : [onComponent(input)])],
   ],
+  InvokeEndpointAsync: ['sagemaker:InvokeEndpointAsync', (input) => [onEndpoint(input)]],
   PutRecord: ['kinesis:PutRecord', (input) => [onStream(input)]],
   PutRecords: ['kinesis:PutRecords', ({ StreamARN }) => [StreamARN]],
   ListShards: ['kinesis:ListShards', ({ StreamARN, ...named }) => [StreamARN ?? onStream(named)]],

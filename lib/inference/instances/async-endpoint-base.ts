@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { SCALABLE_DIMENSIONS } from '../../catalog/scalable-resource';
 import { acknowledgeWildcards } from '../../runtime/acknowledge';
+import type { AsynchronousStorage, IAsynchronousEndpoint } from '../../runtime/asynchronous-endpoint';
 import type { FleetInstances, FleetPredefinedMetrics, FleetSignals } from '../../scaling';
 import { ASYNC_REQUESTS_VARIABLE, ENDPOINT_NAME_VARIABLE } from '../contract';
 import { HostedModelBase, type IHostedModel } from '../endpoint/hosted-model';
@@ -11,7 +12,7 @@ import { OBJECTS_BELOW_PREFIXES, type AsyncStorage } from './async-storage';
 import type { IInstanceFleet } from './instance-fleet';
 
 /** Asynchronous endpoint on GPU instances, created in this app or imported. */
-export interface IAsyncEndpoint extends IHostedModel, IInstanceFleet {
+export interface IAsyncEndpoint extends IHostedModel, IInstanceFleet, IAsynchronousEndpoint {
   /** Requests in the queue, waiting or in progress. */
   metricBacklog(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
 
@@ -80,6 +81,11 @@ export abstract class AsyncEndpointBase extends HostedModelBase implements IAsyn
    * @internal
    */
   protected abstract readonly _storage: AsyncStorage | undefined;
+
+  /** Places of requests and responses; undefined for an imported endpoint without `storage`. */
+  public get asynchronousStorage(): AsynchronousStorage | undefined {
+    return this._storage;
+  }
 
   /** Metrics of the load on the fleet. */
   public get signals(): FleetSignals | undefined {

@@ -3,7 +3,9 @@ export type RecordOutcome<Answer> =
   | { readonly kind: 'succeeded'; readonly answer: Answer }
   /** No retry can help: the record becomes a dead letter. */
   | { readonly kind: 'rejected'; readonly error: string; readonly status: number | null }
-  /** An earlier delivery has written the record's outcome. */
+  /** The asynchronous endpoint has the record, and its outcome is written when it comes. */
+  | { readonly kind: 'spilled' }
+  /** An earlier delivery has written the record's outcome, or spilled the record. */
   | { readonly kind: 'written' }
   /** To be retried: the time ran out, or an earlier record failed. */
   | { readonly kind: 'pending'; readonly error: string };

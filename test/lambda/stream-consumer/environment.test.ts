@@ -3,9 +3,13 @@ import { KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeEndpointCommand, SageMakerClient } from '@aws-sdk/client-sagemaker';
-import { InvokeEndpointCommand, SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
+import {
+  InvokeEndpointAsyncCommand,
+  InvokeEndpointCommand,
+  SageMakerRuntimeClient,
+} from '@aws-sdk/client-sagemaker-runtime';
 import { mockClient } from 'aws-sdk-client-mock';
-import { consumerDependencies } from '../../../lambda/stream-consumer/environment';
+import { consumerDependencies, responseMapping } from '../../../lambda/stream-consumer/environment';
 import { INGESTION_ENVIRONMENT as names } from '../../../lib/ingestion/contract';
 
 const runtime = mockClient(SageMakerRuntimeClient);
@@ -111,6 +115,60 @@ describe('the mappings of a consumer', () => {
     process.env[names.responseMapping] = 'jmespath:text';
     expect(await consumerDependencies().endpoint.invoke(Buffer.from('as it is'))).toMatchObject({ mapped: '"hi"' });
     expect(text(invoked().Body)).toBe('as it is');
+  });
+});
+
+describe('the asynchronous endpoint of a consumer', () => {
+  test('is none unless its environment names one', () => {
+    expect(consumerDependencies().spill).toBeUndefined();
+  });
+
+  test('has the place, the age and the times of its environment, and the request mapping', async () => {
+    Object.assign(process.env, {
+      [names.spillEndpointName]: 'later',
+      [names.spillAfterSeconds]: '120',
+      [names.spillBucketName]: 'films',
+      [names.spillRequestPrefix]: 'asked/',
+      [names.spillTtlSeconds]: '600',
+      [names.spillTimeoutSeconds]: '30',
+      [names.requestMapping]: 'jmespath:prompt',
+    });
+    const { requests, endpoint, requestMapping, ...settings } = consumerDependencies().spill!;
+    expect(settings).toEqual({
+      bucketName: 'films',
+      requestPrefix: 'asked/',
+      contentType: 'application/json',
+      afterSeconds: 120,
+      ttlSeconds: 600,
+      timeoutSeconds: 30,
+      maxRequestBytes: 40,
+    });
+    s3.on(PutObjectCommand).resolves({});
+    await requests.put('asked/1', 'x', 'text/plain');
+    expect(s3.commandCalls(PutObjectCommand)[0]!.args[0].input).toMatchObject({ Bucket: 'films', Key: 'asked/1' });
+    expect(text(await requestMapping!(Buffer.from('{"prompt":"hi"}'), 40))).toBe('"hi"');
+    runtime.on(InvokeEndpointAsyncCommand).resolves({ OutputLocation: 's3://films/answers/1' });
+    await endpoint.invoke({ inputUri: 's3://films/asked/1', inferenceId: 'a' });
+    expect(runtime.commandCalls(InvokeEndpointAsyncCommand)[0]!.args[0].input).toMatchObject({
+      EndpointName: 'later',
+      RequestTTLSeconds: 600,
+      InvocationTimeoutSeconds: 30,
+    });
+  });
+
+  test('has its responses mapped as those of the other one', async () => {
+    const answer = { status: 200, body: Buffer.from('{"text":"hi"}') };
+    expect(await responseMapping('jmespath:text', 'application/json')(answer)).toEqual({ ...answer, mapped: '"hi"' });
+    expect(await responseMapping(undefined, 'application/json')(answer)).toEqual(answer);
+  });
+
+  test('is counted', async () => {
+    cloudWatch.on(PutMetricDataCommand).resolves({});
+    await consumerDependencies().publish('requests', { deadLetters: 0, unanswered: 0, spilled: 3 }, signal);
+    const [call] = cloudWatch.commandCalls(PutMetricDataCommand);
+    expect(call!.args[0].input.MetricData).toEqual([
+      expect.objectContaining({ MetricName: 'SpilledRecords', Value: 3, Unit: 'Count' }),
+    ]);
   });
 });
 

@@ -39,7 +39,7 @@ export function rehearsal(
   overrides: Partial<
     Pick<
       StreamConsumerDependencies,
-      'reader' | 'concurrency' | 'maxModelFailures' | 'random' | 'publish' | 'recordFields' | 'maxRecordBytes'
+      'reader' | 'concurrency' | 'spill' | 'maxModelFailures' | 'random' | 'publish' | 'recordFields' | 'maxRecordBytes'
     >
   > = {},
 ) {
