@@ -42,6 +42,8 @@ export interface BlueprintStream {
   readonly maxInFlight: number;
   /** Scaling of the shards. @default - the stream keeps its shards */
   readonly scaling?: ShardPlan;
+  /** Age from which on a record that waits goes to an asynchronous endpoint, seconds. @default - none does */
+  readonly spillAfterSeconds?: number;
   /** Age at which a record without a response goes to the failure destination, seconds. */
   readonly maxRecordAgeSeconds: number;
 }

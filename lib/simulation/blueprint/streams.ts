@@ -38,6 +38,7 @@ export function streamOf(
         : undefined
       : (KnownProperties.of(stream, remedy).number('ShardCount') ?? ON_DEMAND_SHARDS_AT_START);
   const scaling = stream && scalingOf(model, stream);
+  const spillAfterSeconds = numberOf(INGESTION_ENVIRONMENT.spillAfterSeconds);
   const age =
     mapping === undefined ? undefined : KnownProperties.of(mapping, remedy).number('MaximumRecordAgeInSeconds');
   return {
@@ -48,6 +49,7 @@ export function streamOf(
       numberOf(INGESTION_ENVIRONMENT.parallelizationFactor) *
       numberOf(INGESTION_ENVIRONMENT.concurrency),
     ...(scaling !== undefined && { scaling }),
+    ...(spillAfterSeconds > 0 && { spillAfterSeconds }),
     maxRecordAgeSeconds: age === undefined || age <= 0 ? SECONDS_PER_DAY : age,
   };
 }

@@ -1,3 +1,4 @@
+import { spillsAt } from '../../ingestion/decide/spill';
 import { provisioningTimes, RequestEngine } from '../fleet';
 import { Random } from '../random';
 import type { RehearsalSetup } from './options';
@@ -22,6 +23,7 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     // A consumer that follows the capacity in service sends a record when a slot is free.
     queue: blueprint.kind === 'async' || stream !== undefined ? 'shared' : 'instance',
     ...(stream !== undefined && { maxInFlight: inFlightOfShards(blueprint, stream.shards) }),
+    ...(stream?.spillAfterSeconds !== undefined && { spillAfterSeconds: spillsAt(0, stream.spillAfterSeconds) }),
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,

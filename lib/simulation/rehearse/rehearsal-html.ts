@@ -4,7 +4,7 @@ import { definitions, escapeHtml, table } from '../report/html-text';
 import { pageHtml, tileHtml, type ReportOptions } from '../report/page';
 import type { Advice, Rehearsal } from './rehearsal';
 import { rehearsalCharts } from './rehearsal-charts';
-import { causeText, drainText, retryRows, windowText } from './rehearsal-text';
+import { causeText, drainText, retryRows, spillRows, windowText } from './rehearsal-text';
 
 /** Maximum numbers of rows; the JSON has all. */
 const MAX_ACTIONS = 300;
@@ -136,7 +136,11 @@ function adviceHtml({ advice, sloPercent, cost }: Rehearsal): string {
 /** Table of retries and drains; empty where there were none. */
 function callersHtml(rehearsal: Rehearsal): string {
   const drained = drainText(rehearsal);
-  const rows = [...retryRows(rehearsal), ...(drained === undefined ? [] : [['drains', drained] as const])];
+  const rows = [
+    ...spillRows(rehearsal),
+    ...retryRows(rehearsal),
+    ...(drained === undefined ? [] : [['drains', drained] as const]),
+  ];
   if (rows.length === 0) return '';
   return `<h3>Retries and drains</h3>
 ${table(

@@ -56,6 +56,22 @@ export function retryRows({ retries, requests }: Pick<Rehearsal, 'retries' | 're
   return rows;
 }
 
+/** Row about the records that went to an asynchronous endpoint; none where none may. */
+export function spillRows({ spill }: Pick<Rehearsal, 'spill'>): [string, string][] {
+  if (spill === undefined) return [];
+  const { records, percent, afterSeconds, meanDelaySeconds } = spill;
+  const delay =
+    records === 0
+      ? ''
+      : `; answered ${numberText(meanDelaySeconds, 1)} s after their arrival on average, and the wait in its queue later`;
+  return [
+    [
+      'spilled',
+      `${numberText(records)} (${percentText(percent)}) to the asynchronous endpoint, after ${durationText(afterSeconds)} in the stream${delay}`,
+    ],
+  ];
+}
+
 /** The instances that drained, in words; undefined if none did. */
 export function drainText({ drains }: Pick<Rehearsal, 'drains'>): string | undefined {
   const { instances, requests, givenUp, meanSeconds, longestSeconds } = drains;
@@ -117,6 +133,7 @@ export function rehearsalText(rehearsal: Rehearsal): string {
         : `p50 ${numberText(latency.p50, 2)} s, p95 ${numberText(latency.p95, 2)} s, p99 ${numberText(latency.p99, 2)} s`,
     ],
     ['drops', `${numberText(drops)} (${percentText(requests.arrived === 0 ? 0 : (100 * drops) / requests.arrived)})`],
+    ...spillRows(rehearsal),
     ...retryRows(rehearsal),
     [
       'instances',

@@ -11,7 +11,7 @@ export interface SecondsSummary {
   readonly maximum: number;
 }
 
-/** Requests by outcome. `arrived = completed + timedOut + rejected + unfinished`, always. */
+/** Requests by outcome. `arrived = completed + timedOut + rejected + unfinished + spill.records`, always. */
 export interface RequestSummary {
   readonly arrived: number;
   readonly completed: number;
@@ -21,6 +21,17 @@ export interface RequestSummary {
   readonly rejected: number;
   /** Requests present when the traffic ended. */
   readonly unfinished: number;
+}
+
+/** Records that went to an asynchronous endpoint, because they had waited in the stream for too long. */
+export interface SpillSummary {
+  readonly records: number;
+  /** In percent of the requests that arrived. */
+  readonly percent: number;
+  /** Seconds that each had waited then. */
+  readonly afterSeconds: number;
+  /** Mean of the seconds from arrival to response, without the wait in the queue of the asynchronous endpoint, which is not rehearsed. */
+  readonly meanDelaySeconds: number;
 }
 
 /** Attempts beyond the first of each request, as the SDKs of the callers make them, and work for callers who had given up. */
@@ -185,6 +196,8 @@ export interface Rehearsal {
     readonly edgeOffload?: number;
   };
   readonly requests: RequestSummary;
+  /** Absent where no record may spill. */
+  readonly spill?: SpillSummary;
   readonly retries: RetrySummary;
   readonly drains: DrainSummary;
   /** Requests served well: they waited at most `sloWaitSeconds` for a slot and completed in time. In percent of those that arrived. */

@@ -63,6 +63,7 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       ...(blueprint.edgeOffload !== undefined && { edgeOffload: blueprint.edgeOffload }),
     },
     requests: { arrived, completed, timedOut, rejected, unfinished: present },
+    ...spillOf(blueprint, engine),
     retries: retrySummary(setup, engine, arrived, timedOut + rejected, record.busySeconds),
     drains: drainSummary(engine),
     sloPercent: sloPercent(arrived, missed),
@@ -107,6 +108,24 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       ...slotNotes(blueprint),
       ...clockNotes(setup),
     ],
+  };
+}
+
+/** Records that spilled, where some may. */
+function spillOf(
+  { stream }: FleetBlueprint,
+  { totals, spilledSeconds }: RehearsalLoop['engine'],
+): Pick<Rehearsal, 'spill'> {
+  if (stream?.spillAfterSeconds === undefined) return {};
+  const { arrived, spilled } = totals;
+  const afterSeconds = stream.spillAfterSeconds;
+  return {
+    spill: {
+      records: spilled,
+      percent: arrived === 0 ? 0 : round((100 * spilled) / arrived, 2),
+      afterSeconds,
+      meanDelaySeconds: spilled === 0 ? 0 : round(afterSeconds + spilledSeconds / spilled, 2),
+    },
   };
 }
 

@@ -1,19 +1,25 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import { GpuEndpoint, ModelServer } from '../../../lib/inference';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { AsyncEndpoint, GpuEndpoint, ModelServer } from '../../../lib/inference';
 import { StreamIngestion, type StreamIngestionProps } from '../../../lib/ingestion';
 import type { FleetScaling } from '../../../lib/scaling';
 import { RequestEngine } from '../../../lib/simulation/fleet';
 import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
 import { rehearse, type Rehearsal } from '../../../lib/simulation/rehearse';
+import { spillRows } from '../../../lib/simulation/rehearse/rehearsal-text';
 import type { Workload } from '../../../lib/simulation/traffic';
 import { ListSource } from './generated-requests';
 
 type Attach = (scaling: FleetScaling, requests: StreamIngestion) => void;
 
 /** A fleet behind a stream, as it is synthesized. */
-function streamed(attach: Attach, props: Partial<StreamIngestionProps> = {}): FleetBlueprint {
+function streamed(
+  attach: Attach,
+  props: Partial<StreamIngestionProps> = {},
+  more: (stack: Stack) => Partial<StreamIngestionProps> = () => ({}),
+): FleetBlueprint {
   const stack = new Stack(new App(), 'Test', { env: { account: '123456789012', region: 'us-east-1' } });
   const endpoint = new GpuEndpoint(stack, 'Chat', {
     endpointName: 'chat',
@@ -21,7 +27,13 @@ function streamed(attach: Attach, props: Partial<StreamIngestionProps> = {}): Fl
     capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
     maxConcurrencyPerInstance: 8,
   });
-  const requests = new StreamIngestion(stack, 'Requests', { endpoint, shardCount: 2, followsCapacity: true, ...props });
+  const requests = new StreamIngestion(stack, 'Requests', {
+    endpoint,
+    shardCount: 2,
+    followsCapacity: true,
+    ...props,
+    ...more(stack),
+  });
   attach(endpoint.autoScale({ minCapacity: 1, maxCapacity: 12 }), requests);
   return fleetsOfTemplates([{ name: 'test.template.json', document: Template.fromStack(stack).toJSON() }]).fleets[0]!;
 }
@@ -126,6 +138,66 @@ test('records that are older than the maximum age leave the stream', () => {
   const short = play(streamed(onConcurrency, { maxRecordAge: Duration.minutes(2) }));
   expect(short.requests.timedOut).toBeGreaterThan(0);
   expect(short.settings.requestTimeoutSeconds).toBe(120);
+});
+
+describe('records that spill', () => {
+  const later = (stack: Stack) =>
+    AsyncEndpoint.fromAsyncEndpointAttributes(stack, 'Later', {
+      endpointName: 'later',
+      variantName: 'main',
+      storage: { bucket: s3.Bucket.fromBucketName(stack, 'Films', 'films') },
+    });
+  const afterAge = Duration.minutes(2);
+  const waiting = play(streamed(onConcurrency));
+  const spilling = play(streamed(onConcurrency, {}, (stack) => ({ spillTo: { endpoint: later(stack), afterAge } })));
+
+  test('leave the stream at their age, are counted with their delay, and are no time-outs', () => {
+    const { requests, spill, waitSeconds } = spilling;
+    expect(waiting.spill).toBeUndefined();
+    expect(waiting.waitSeconds.maximum).toBeGreaterThan(121);
+    expect(spill!.records).toBeGreaterThan(500);
+    expect(spill).toEqual({
+      records: spill!.records,
+      percent: Math.round((10_000 * spill!.records) / requests.arrived) / 100,
+      afterSeconds: 120,
+      meanDelaySeconds: 124,
+    });
+    expect(requests.timedOut).toBe(0);
+    const { arrived, completed, rejected, unfinished } = requests;
+    expect(arrived).toBe(completed + rejected + unfinished + spill!.records);
+    expect(waitSeconds.maximum).toBeLessThanOrEqual(120.01);
+    expect(completed).toBeLessThanOrEqual(waiting.requests.completed);
+  });
+
+  test('are not served well, and are no errors of the endpoint', () => {
+    const { spill, requests, sloPercent, timeline } = spilling;
+    expect(sloPercent).toBeLessThanOrEqual(100 - (100 * spill!.records) / requests.arrived);
+    expect(Math.max(...timeline.map(({ droppedPercent }) => droppedPercent))).toBe(0);
+  });
+
+  test('have a row in the report', () => {
+    expect(spillRows(spilling)).toEqual([
+      [
+        'spilled',
+        expect.stringMatching(
+          /^[\d,]+ \([\d.]+ %\) to the asynchronous endpoint, after .+ in the stream; answered 124.0 s after their arrival/,
+        ) as string,
+      ],
+    ]);
+    expect(
+      spillRows({ spill: { records: 0, percent: 0, afterSeconds: 120, meanDelaySeconds: 0 } })[0]![1],
+    ).not.toContain('answered');
+    expect(spillRows(waiting)).toEqual([]);
+  });
+
+  test('are none while the endpoint keeps up', () => {
+    const calm = rehearse(
+      streamed(onConcurrency, {}, (stack) => ({ spillTo: { endpoint: later(stack), afterAge } })),
+      { ...jump, durationSeconds: 500, requestCount: 500 },
+      { service: { kind: 'distribution', distribution: 'constant', meanSeconds: 4 }, startInstances: 2 },
+    );
+    expect(calm.spill).toEqual({ records: 0, percent: 0, afterSeconds: 120, meanDelaySeconds: 0 });
+  });
 });
 
 test('a fleet whose consumer does not follow it receives its requests as they arrive', () => {

@@ -150,6 +150,14 @@ export class Callers {
     table.state[row] = 0;
   }
 
+  /** Counts a request that leaves the queue for another endpoint: it is served late. */
+  public spilled(row: number): void {
+    const { since } = this.meter;
+    since.spilled++;
+    since.spilledSeconds += this.table.service[row];
+    since.missed++;
+  }
+
   /** Counts a rejection of an attempt, which may be sent again. `again`: the request, unless it is its first attempt. */
   public rejected(
     at: EpochSeconds,

@@ -77,12 +77,14 @@ export function newSpan(): Writable<EngineSpan> {
   };
 }
 
-/** Requests since the start, each counted once. `arrived = completed + timedOut + rejected + present`, always. */
+/** Requests since the start, each counted once. `arrived = completed + timedOut + rejected + spilled + present`, always. */
 export interface EngineTotals {
   readonly arrived: number;
   readonly completed: number;
   readonly timedOut: number;
   readonly rejected: number;
+  /** Requests that left the shared queue for another endpoint. */
+  readonly spilled: number;
   readonly missed: number;
   /** Requests in queues and, with their callers still waiting, in slots; and those between two attempts. */
   readonly present: number;
@@ -116,6 +118,9 @@ interface Counters {
   withoutQuota: number;
   /** Seconds of service for callers that had given up. */
   abandonedSeconds: number;
+  /** Requests that left the shared queue for another endpoint, and their seconds of service. */
+  spilled: number;
+  spilledSeconds: number;
   missed: number;
   workArrived: number;
   latencySum: number;
@@ -184,6 +189,8 @@ export class EngineMeter {
     before.answeredAgain += since.answeredAgain;
     before.withoutQuota += since.withoutQuota;
     before.abandonedSeconds += since.abandonedSeconds;
+    before.spilled += since.spilled;
+    before.spilledSeconds += since.spilledSeconds;
     before.missed += since.missed;
     since.arrived = 0;
     since.retried = 0;
@@ -196,6 +203,8 @@ export class EngineMeter {
     since.answeredAgain = 0;
     since.withoutQuota = 0;
     since.abandonedSeconds = 0;
+    since.spilled = 0;
+    since.spilledSeconds = 0;
     since.missed = 0;
     since.workArrived = 0;
     since.latencySum = 0;
@@ -213,6 +222,7 @@ export class EngineMeter {
       completed: sum('completed'),
       timedOut: sum('timedOut') - sum('timedOutAgain'),
       rejected: sum('rejectedWithoutInstance') + sum('rejectedByQueue') - sum('rejectedAgain'),
+      spilled: sum('spilled'),
       missed: sum('missed'),
     };
   }
@@ -220,6 +230,11 @@ export class EngineMeter {
   /** Requests completed since the start of the run. */
   public get completed(): number {
     return this.before.completed + this.since.completed;
+  }
+
+  /** Seconds of service of the requests that left the shared queue for another endpoint. */
+  public get spilledSeconds(): number {
+    return this.before.spilledSeconds + this.since.spilledSeconds;
   }
 
   /** Returns the retries since the start of the run. */
@@ -247,6 +262,8 @@ function newCounters(): Counters {
     answeredAgain: 0,
     withoutQuota: 0,
     abandonedSeconds: 0,
+    spilled: 0,
+    spilledSeconds: 0,
     missed: 0,
     workArrived: 0,
     latencySum: 0,

@@ -35,6 +35,8 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
   readonly queue?: 'instance' | 'shared';
   /** Maximum number of requests in slots at once; the rest waits in the shared queue. @default Infinity */
   readonly maxInFlight?: number;
+  /** Wait after which a request leaves the shared queue for another endpoint, in place of a time-out. @default - none does */
+  readonly spillAfterSeconds?: number;
   /** Maximum wait for a slot within the objective. @default 1 */
   readonly sloWaitSeconds?: number;
   /**
@@ -134,8 +136,9 @@ export class RequestEngine {
       wheel,
       lines,
       timeOuts: new TimeOuts(
-        options.requestTimeoutSeconds ?? 60,
-        options.timeOutOf === 'wait',
+        options.spillAfterSeconds ?? options.requestTimeoutSeconds ?? 60,
+        options.timeOutOf === 'wait' || options.spillAfterSeconds !== undefined,
+        options.spillAfterSeconds !== undefined,
         options.abandonedWork === 'served',
         table,
         instances,
@@ -194,6 +197,11 @@ export class RequestEngine {
   /** Retries since the start, and work for callers that had given up. */
   public get retries(): RetryTotals {
     return this.meter.retries();
+  }
+
+  /** Seconds of service of the requests that left the shared queue for another endpoint. */
+  public get spilledSeconds(): number {
+    return this.meter.spilledSeconds;
   }
 
   /** Requests since the start that waited longer than the objective, timed out or were rejected. */

@@ -21,6 +21,8 @@ export class TimeOuts {
     public readonly timeout: number,
     /** True if a request whose service has begun no longer times out. */
     private readonly onlyWaiting: boolean,
+    /** True if a request that times out in the shared queue goes to another endpoint. */
+    private readonly spills: boolean,
     /** True if a request that times out in the queue of an instance stays there: its container serves it all the same. */
     private readonly keepsAbandoned: boolean,
     private readonly table: RequestTable,
@@ -78,7 +80,8 @@ export class TimeOuts {
       this.abandon(row, at);
       return true;
     }
-    callers.timedOut(row, at, false, completed);
+    if (this.spills && lines.shared) callers.spilled(row);
+    else callers.timedOut(row, at, false, completed);
     if (this.keepsAbandoned && !lines.shared) {
       lines.abandoned++;
       this.abandon(row, at);
