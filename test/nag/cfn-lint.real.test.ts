@@ -90,7 +90,7 @@ describe('cfn-lint', () => {
     ).toEqual([]);
     // An entry that is no longer needed goes.
     expect(new Set(findings.flatMap(({ accepted }) => accepted))).toEqual(new Set(ACCEPTED));
-  }, 300_000);
+  }, 900_000);
 
   test('finds what CloudFormation would refuse', async () => {
     const file = save('bad', (app) =>
