@@ -14,6 +14,17 @@ export enum CompressionGoal {
   THROUGHPUT = 'throughput',
 }
 
+/** Layout of the artifact, by the server that reads it. */
+export enum ServingLayout {
+  /** Triton's model repository with an ONNX file. */
+  TRITON = 'triton',
+  /**
+   * SageMaker's PyTorch container, which runs TorchServe: `model.pt` in TorchScript, and `code/inference.py`, which needs PyTorch alone. It takes no
+   * INT8, whose ONNX files PyTorch cannot load, and needs the artifact of the classifier.
+   */
+  TORCHSERVE = 'torchserve',
+}
+
 /** Limits that a candidate has to keep. */
 export interface CompressionGate {
   /**
@@ -108,7 +119,22 @@ export interface CompressionPipelineProps {
   readonly goal?: CompressionGoal;
 
   /**
-   * Name of the model in Triton's repository.
+   * Layout of the artifact.
+   *
+   * @default ServingLayout.TRITON
+   */
+  readonly servingLayout?: ServingLayout;
+
+  /**
+   * Image in ECR that serves the compressed model. `ServingLayout.TORCHSERVE` needs one: AWS's `pytorch-inference`, or a copy that you maintain, with
+   * PyTorch no older than that of `image`, because an older one may not load its TorchScript.
+   *
+   * @default - AWS's Triton image in the stack's region; none with `ServingLayout.TORCHSERVE`
+   */
+  readonly inferenceImage?: string;
+
+  /**
+   * Name of the model in Triton's repository; not with `ServingLayout.TORCHSERVE`.
    *
    * @default classifier
    */

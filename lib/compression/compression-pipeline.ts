@@ -5,7 +5,12 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
 import { TrainingChannel, TrainingPipeline } from '../training';
-import { CompressionGoal, type CompressionGate, type CompressionPipelineProps } from './compression-pipeline-props';
+import {
+  CompressionGoal,
+  type CompressionGate,
+  type CompressionPipelineProps,
+  ServingLayout,
+} from './compression-pipeline-props';
 import { CompressionTechnique } from './compression-technique';
 
 /** The relative path is the same from `lib/` and from `build/`. */
@@ -48,8 +53,12 @@ export class CompressionPipeline extends Construct {
   public constructor(scope: Construct, id: string, props: CompressionPipelineProps) {
     super(scope, id);
     const techniques = props.techniques ?? [CompressionTechnique.int8Dynamic(), CompressionTechnique.int8Static()];
-    throwProblems(this.node.path, [...checkTechniques(techniques), ...checkGate(props.gate ?? {})]);
-    const modelName = props.modelName ?? 'classifier';
+    throwProblems(this.node.path, [
+      ...checkTechniques(techniques),
+      ...checkLayout(props, techniques),
+      ...checkGate(props.gate ?? {}),
+    ]);
+    const served = servingSettings(props);
     this.pipeline = new TrainingPipeline(this, 'Job', {
       channels: {
         model: TrainingChannel.fromExecutionInput(props.models, props.modelsPrefix ?? 'models/'),
@@ -65,7 +74,7 @@ export class CompressionPipeline extends Construct {
         ...gateSettings(props.gate ?? {}),
         techniques: techniques.map(({ techniqueName }) => techniqueName).join(','),
         prefer: props.goal ?? CompressionGoal.LATENCY,
-        'model-name': modelName,
+        ...served.hyperparameters,
       },
       metricDefinitions: {
         'compression:size-ratio': 'size_ratio=([0-9.]+)',
@@ -78,7 +87,8 @@ export class CompressionPipeline extends Construct {
       // A job takes minutes, and an interrupted one begins anew.
       spot: false,
       checkpoints: false,
-      inferenceEnvironment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: modelName },
+      inferenceImage: props.inferenceImage,
+      inferenceEnvironment: served.environment,
       jobNamePrefix: props.jobNamePrefix,
       registry: props.registry,
       guardTable: props.guardTable,
@@ -116,6 +126,50 @@ function checkTechniques(techniques: readonly CompressionTechnique[]): string[] 
     }
   }
   return problems;
+}
+
+/** Problems of a layout for PyTorch: what it cannot serve, and what it does not know. */
+function checkLayout(props: CompressionPipelineProps, techniques: readonly CompressionTechnique[]): string[] {
+  if (props.servingLayout !== ServingLayout.TORCHSERVE) return [];
+  const problems: string[] = [];
+  const quantised = techniques.filter(({ _isQuantised }) => _isQuantised).map(({ techniqueName }) => techniqueName);
+  if (quantised.length > 0) {
+    problems.push(
+      `techniques has ${quantised.join(', ')}${props.techniques === undefined ? ' by default' : ''}, whose INT8 is an ONNX file that PyTorch cannot ` +
+        'load; with servingLayout TORCHSERVE take pruneWeights, pruneUnits, distil or unchanged, or leave servingLayout at TRITON',
+    );
+  }
+  if (props.inferenceImage === undefined) {
+    problems.push(
+      'inferenceImage is missing; servingLayout TORCHSERVE needs an image with the SageMaker PyTorch container, such as ' +
+        '<account>.dkr.ecr.<region>.amazonaws.com/pytorch-inference:<tag>',
+    );
+  }
+  if (props.modelName !== undefined) {
+    problems.push(
+      `modelName (${props.modelName}) names a model in Triton's repository; leave it out with servingLayout TORCHSERVE`,
+    );
+  }
+  return problems;
+}
+
+/** Settings of the job and of the serving container, by the layout. */
+function servingSettings({
+  servingLayout = ServingLayout.TRITON,
+  modelName = 'classifier',
+}: CompressionPipelineProps): {
+  readonly hyperparameters: { [name: string]: string };
+  readonly environment: { [name: string]: string };
+} {
+  const hyperparameters = { 'serving-layout': servingLayout };
+  // Variable of the SageMaker inference toolkit: the script in `code/`.
+  if (servingLayout === ServingLayout.TORCHSERVE) {
+    return { hyperparameters, environment: { SAGEMAKER_PROGRAM: 'inference.py' } };
+  }
+  return {
+    hyperparameters: { ...hyperparameters, 'model-name': modelName },
+    environment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: modelName },
+  };
 }
 
 function checkGate(gate: CompressionGate): string[] {

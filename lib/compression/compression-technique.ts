@@ -58,6 +58,11 @@ export class CompressionTechnique {
     return new CompressionTechnique(['distil'], { 'student-hidden': hiddenWidths.join(',') });
   }
 
+  /** The network as it is: only its layout changes. Its size and speed count as those of the model. */
+  public static unchanged(): CompressionTechnique {
+    return new CompressionTechnique(['unchanged'], {});
+  }
+
   /** @internal */
   public readonly _settings: { readonly [hyperparameter: string]: string };
 
@@ -73,6 +78,11 @@ export class CompressionTechnique {
     return this.steps.join('+');
   }
 
+  /** @internal */
+  public get _isQuantised(): boolean {
+    return this.steps.some((name) => name.startsWith('int8-'));
+  }
+
   /** Quantises the result by {@link int8Dynamic}. */
   public thenInt8Dynamic(): CompressionTechnique {
     return this.then('int8-dynamic');
@@ -84,8 +94,11 @@ export class CompressionTechnique {
   }
 
   private then(step: string): CompressionTechnique {
-    if (this.steps.some((name) => name.startsWith('int8-'))) {
+    if (this._isQuantised) {
       throw new InputError(`${this.techniqueName} is quantised already; leave ${step} out`);
+    }
+    if (this.techniqueName === 'unchanged') {
+      throw new InputError(`unchanged stands alone; take ${step} without it`);
     }
     return new CompressionTechnique([...this.steps, step], this._settings);
   }

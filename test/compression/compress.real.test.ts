@@ -94,6 +94,43 @@ print(json.dumps(answers.argmax(axis=1).tolist()))
     return (JSON.parse(output) as number[]).map(String);
   }
 
+  /** Answers to the first rows by the functions that SageMaker's toolkit calls in its order, from the files of the artifact alone. */
+  function answersOfContainer(artifact: string) {
+    const program = `
+import json, os, sys
+artifact, rows = sys.argv[1:]
+sys.path.insert(0, os.path.join(artifact, 'code'))
+import inference
+model = inference.model_fn(artifact)
+def respond(body, content_type='application/json'):
+    return inference.output_fn(inference.predict_fn(inference.input_fn(body, content_type), model), '*/*')
+def request(name, shape, data):
+    return json.dumps({'inputs': [{'name': name, 'shape': shape, 'datatype': 'FP32', 'data': data}]})
+def reason(*arguments):
+    try:
+        respond(*arguments)
+    except ValueError as error:
+        return str(error)
+features = [json.loads(line)['features'] for line in open(rows)][:200]
+body, content_type = respond(request('features', [200, 64], [value for row in features for value in row]))
+outputs = {output['name']: output for output in json.loads(body)['outputs']}
+assert outputs['probabilities']['shape'] == [200, 10] and len(outputs['probabilities']['data']) == 2000
+refused = [
+    reason(request('pixels', [1, 64], [0] * 64)),
+    reason(request('features', [1, 2], [0, 1])),
+    reason(request('features', [1, 64], [0])),
+    reason('{"instances": []}'),
+    reason('1,2', 'text/csv'),
+]
+print(json.dumps({'labels': outputs['label']['data'], 'contentType': content_type, 'refused': refused}))
+`;
+    const output = execFileSync(python, ['-c', program, artifact, path.join(rows, 'digits.jsonl')], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', PYTHONDONTWRITEBYTECODE: '1' },
+    });
+    return JSON.parse(output) as { labels: string[]; contentType: string; refused: (string | null)[] };
+  }
+
   test(
     'every technique is measured beside the model, and the best that the gate lets through is ready for Triton',
     () => {
@@ -144,6 +181,60 @@ print(json.dumps(answers.argmax(axis=1).tolist()))
       expect(again.failure()).toContain(
         'distil needs the weights of the model, and the channel model has an ONNX file only',
       );
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  test(
+    'the artifact for TorchServe is loaded and answers as the container does it, with the labels of the ONNX candidate',
+    () => {
+      const options = [
+        ...['--techniques', 'distil,unchanged', '--student-hidden', '128,64', '--epochs', '20', '--latency-runs', '10'],
+        ...['--max-accuracy-loss', '0.5', '--max-label-loss', '1', '--min-speedup', '0', '--prefer', 'size'],
+      ];
+      const run = compress('torchserve', trained.model, [...options, '--serving-layout', 'torchserve']);
+      expect([run.status, run.output]).toEqual([0, expect.stringContaining('chosen=distil')]);
+      expect(fs.readdirSync(run.model, { recursive: true }).sort()).toEqual([
+        ...['code', 'code/inference.py', 'labels.txt', 'model.pt', 'report.json', 'signature.json'],
+      ]);
+      // What is unchanged is measured once, so that no noise of the clock is judged.
+      expect(run.report().models['unchanged']).toMatchObject({ sizeRatio: 1, speedup: 1, refusedFor: [] });
+
+      const asOnnx = compress('torchserve-as-onnx', trained.model, options);
+      expect([asOnnx.status, asOnnx.output]).toEqual([0, expect.stringContaining('chosen=distil')]);
+      const answers = answersOfContainer(run.model);
+      expect(answers.labels).toHaveLength(200);
+      expect(answers.labels).toEqual(answersOf(path.join(asOnnx.model, 'classifier', '1', 'model.onnx')));
+      expect(answers.contentType).toBe('application/json');
+      expect(answers.refused).toEqual([
+        "the request has the inputs ['pixels']; the model takes ['features']",
+        "input 'features' has the shape [1, 2]; the model takes [rows, 64]",
+        "input 'features': shape '[1, 64]' is invalid for input of size 1",
+        expect.stringContaining('the request is not {"inputs"'),
+        'the content type text/csv is not served; send application/json',
+      ]);
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  test(
+    'the layout of TorchServe refuses INT8 and ONNX files, with what is possible',
+    () => {
+      const layout = ['--serving-layout', 'torchserve', '--techniques'];
+      const quantised = compress('torchserve-int8', trained.model, [...layout, 'distil+int8-static,unchanged']);
+      expect([quantised.status, quantised.failure()]).toEqual([
+        1,
+        'the layout of TorchServe has no INT8: distil+int8-static makes an ONNX file, which PyTorch cannot load; possible are ' +
+          'prune-unstructured, prune-structured, distil and unchanged, or --serving-layout triton',
+      ]);
+      const options = ['--techniques', 'unchanged', '--latency-runs', '10'];
+      const repository = compress('unchanged', trained.model, options);
+      expect([repository.status, repository.output]).toEqual([0, expect.stringContaining('chosen=unchanged')]);
+      const onnxOnly = compress('torchserve-onnx', repository.model, [...layout, 'unchanged']);
+      expect([onnxOnly.status, onnxOnly.failure()]).toEqual([
+        1,
+        expect.stringContaining('needs the network, and the channel model has an ONNX file only'),
+      ]);
     },
     RUN_TIMEOUT_MS,
   );

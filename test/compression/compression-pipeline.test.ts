@@ -6,8 +6,12 @@ import {
   CompressionPipeline,
   type CompressionPipelineProps,
   CompressionTechnique,
+  ServingLayout,
 } from '../../lib/compression';
 import { nagReport } from '../support/nag-report';
+
+const PYTORCH_IMAGE =
+  '763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker';
 
 const bucket = (stack: Stack, name: string): s3.IBucket => s3.Bucket.fromBucketName(stack, name, name.toLowerCase());
 
@@ -111,6 +115,24 @@ describe('a compression pipeline', () => {
     });
   });
 
+  test('registers the compressed model for TorchServe, with the layout that its container reads', () => {
+    const { template } = deploy(() => ({
+      techniques: [CompressionTechnique.unchanged(), CompressionTechnique.distil([64, 32])],
+      servingLayout: ServingLayout.TORCHSERVE,
+      inferenceImage: PYTORCH_IMAGE,
+    }));
+    const settings = jobOf(template)['HyperParameters'];
+    expect(settings).toMatchObject({ techniques: 'unchanged,distil', 'serving-layout': 'torchserve' });
+    expect(settings).not.toHaveProperty('model-name');
+    expect(statesOf(template)['Register the model']!.Parameters).toMatchObject({
+      EnableNetworkIsolation: true,
+      PrimaryContainer: { Image: PYTORCH_IMAGE, Environment: { SAGEMAKER_PROGRAM: 'inference.py' } },
+    });
+    const policies = JSON.stringify(template.findResources('AWS::IAM::Policy'));
+    expect(policies).toContain(':repository/pytorch-inference');
+    expect(policies).not.toContain('sagemaker-tritonserver');
+  });
+
   test('lets its jobs read models, rows and source, and nothing else of other buckets', () => {
     const policies = Object.entries(deploy().template.findResources('AWS::IAM::Policy'));
     const [, policy] = policies.find(([id]) => id.startsWith('CompressionJobTrainingPolicy'))!;
@@ -145,6 +167,31 @@ describe('settings that make no sense are refused', () => {
     ],
     ['gate.maxAccuracyLoss (2) is out of range; 0 to 1 is allowed', () => ({ gate: { maxAccuracyLoss: 2 } })],
     ['gate.minSpeedup (-1) is out of range', () => ({ gate: { minSpeedup: -1 } })],
+    [
+      'techniques has int8-dynamic, int8-static by default, whose INT8 is an ONNX file that PyTorch cannot load; with servingLayout TORCHSERVE take pruneWeights',
+      () => ({ servingLayout: ServingLayout.TORCHSERVE, inferenceImage: PYTORCH_IMAGE }),
+    ],
+    [
+      'techniques has distil+int8-static, whose INT8 is an ONNX file that PyTorch cannot load',
+      () => ({
+        servingLayout: ServingLayout.TORCHSERVE,
+        inferenceImage: PYTORCH_IMAGE,
+        techniques: [CompressionTechnique.distil([64]).thenInt8Static()],
+      }),
+    ],
+    [
+      'inferenceImage is missing; servingLayout TORCHSERVE needs an image with the SageMaker PyTorch container',
+      () => ({ servingLayout: ServingLayout.TORCHSERVE, techniques: [CompressionTechnique.unchanged()] }),
+    ],
+    [
+      "modelName (digits) names a model in Triton's repository; leave it out with servingLayout TORCHSERVE",
+      () => ({
+        servingLayout: ServingLayout.TORCHSERVE,
+        inferenceImage: PYTORCH_IMAGE,
+        techniques: [CompressionTechnique.unchanged()],
+        modelName: 'digits',
+      }),
+    ],
   ])('%s', (message, props) => {
     expect(() => deploy(props)).toThrow(message);
   });
@@ -154,6 +201,7 @@ describe('settings that make no sense are refused', () => {
       'int8-static is quantised already; leave int8-dynamic out',
       () => CompressionTechnique.int8Static().thenInt8Dynamic(),
     ],
+    ['unchanged stands alone; take int8-static without it', () => CompressionTechnique.unchanged().thenInt8Static()],
     ['sparsity (1) must be above 0 and below 1', () => CompressionTechnique.pruneWeights({ sparsity: 1 })],
     ['hiddenWidths (0) must be whole numbers from 1', () => CompressionTechnique.distil([0])],
     ['hiddenWidths () must be whole numbers from 1', () => CompressionTechnique.distil([])],

@@ -63,6 +63,7 @@ describeWith(missing, 'a device with the real component', () => {
           encoding: 'utf8',
           env: {
             PATH: process.env.PATH,
+            PYTHONDONTWRITEBYTECODE: '1',
             OMP_NUM_THREADS: '1',
             SM_CHANNEL_MODEL: trained.model,
             SM_CHANNEL_TRAIN: data,
