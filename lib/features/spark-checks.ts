@@ -3,7 +3,12 @@ import { type Duration, Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { findEmrServerlessRelease, WORKER_SIZES } from '../catalog/emr-serverless';
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
-import { SparkArchitecture, type SparkPipelineProps, type SparkSettings } from './spark-pipeline-props';
+import {
+  SparkArchitecture,
+  type SparkPipelineProps,
+  type SparkPrices,
+  type SparkSettings,
+} from './spark-pipeline-props';
 
 const DAY_MINUTES = 24 * 60;
 
@@ -144,7 +149,12 @@ function checkTrigger({ onNewObjects }: SparkPipelineProps): string[] {
 }
 
 function checkPrices({ prices }: SparkPipelineProps): string[] {
-  return Object.entries(prices ?? {})
-    .filter(([, usd]) => !(Number.isFinite(usd) && usd > 0))
-    .map(([name, usd]) => `prices.${name} (${String(usd)}) must be above 0; give the USD of the price list`);
+  // A caller of JavaScript may give null for none, or one of them alone.
+  const given: Partial<SparkPrices> | null | undefined = prices;
+  if (given === undefined || given === null) return [];
+  const { usdPerVcpuHour, usdPerGbHour } = given;
+  return Object.entries({ usdPerVcpuHour, usdPerGbHour }).flatMap(([name, usd]) => {
+    const isPrice = typeof usd === 'number' && usd > 0 && Number.isFinite(usd);
+    return isPrice ? [] : [`prices.${name} (${String(usd)}) must be above 0; give the USD of the price list`];
+  });
 }

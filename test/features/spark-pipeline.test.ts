@@ -6,7 +6,13 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { InputError } from '../../lib/core/errors';
-import { EmrRelease, SparkArchitecture, SparkPipeline, type SparkPipelineProps } from '../../lib/features';
+import {
+  EmrRelease,
+  SparkArchitecture,
+  SparkPipeline,
+  type SparkPipelineProps,
+  type SparkPrices,
+} from '../../lib/features';
 import { MEASUREMENTS_PREFIX, RESULTS_PREFIX } from '../../lib/ingestion/contract';
 
 const env = { account: '123456789012', region: 'us-east-1' };
@@ -329,6 +335,11 @@ describe('settings that are refused', () => {
     ['quotation marks', { sparkProperties: { 'spark.x': 'a"b' } }, 'has a quotation mark'],
     ['too many objects', { onNewObjects: { maxObjects: 5000 } }, 'onNewObjects.maxObjects (5000)'],
     ['a long wait', { onNewObjects: { maxWait: Duration.hours(1) } }, 'onNewObjects.maxWait (3600 s)'],
+    [
+      'half of the prices',
+      { prices: { usdPerGbHour: 0.005 } as SparkPrices },
+      'prices.usdPerVcpuHour (undefined) must',
+    ],
     ['a price of nothing', { prices: { usdPerVcpuHour: 0, usdPerGbHour: 1 } }, 'prices.usdPerVcpuHour (0)'],
     ['a watermark of part of a second', { watermark: Duration.millis(1500) }, 'watermark (1.5 s)'],
     ['a gap of a day', { sessionGap: Duration.days(1) }, 'sessionGap (86400 s) must be whole seconds from 1 to 21600'],
