@@ -1,6 +1,6 @@
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type { IInvocableEndpoint } from './invocable-endpoint';
+import type { ISageMakerEndpoint } from './invocable-endpoint';
 
 /** Places of the requests and responses of an asynchronous endpoint; each prefix ends with `/`. */
 export interface AsynchronousStorage {
@@ -25,14 +25,7 @@ export interface AsynchronousStorage {
 }
 
 /** Asynchronous endpoint: requests and responses are objects in S3. */
-export interface IAsynchronousEndpoint extends IInvocableEndpoint {
-  /**
-   * ARN of the endpoint.
-   *
-   * @attribute
-   */
-  readonly endpointArn: string;
-
+export interface IAsynchronousEndpoint extends ISageMakerEndpoint {
   /**
    * Places of requests and responses.
    *

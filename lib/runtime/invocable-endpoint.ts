@@ -23,3 +23,13 @@ export interface IInvocableEndpoint {
    */
   grantInvoke(grantee: iam.IGrantable): iam.Grant;
 }
+
+/** Endpoint of SageMaker that may be invoked. */
+export interface ISageMakerEndpoint extends IInvocableEndpoint {
+  /**
+   * ARN of the endpoint.
+   *
+   * @attribute
+   */
+  readonly endpointArn: string;
+}

@@ -30,13 +30,13 @@ describe('the package that npm packs', () => {
 
   beforeAll(() => void (newest = installedApp('2', '10')), 15 * MINUTES);
 
-  test('is at most 21 MiB unpacked, with the library, its types and the notices of what it contains', () => {
+  test('is at most 24 MiB unpacked, with the library, its types and the notices of what it contains', () => {
     const installed = path.join(newest, 'node_modules', 'tidegate');
     const bytes = listing(installed).reduce(
       (sum, line) => sum + fs.statSync(line.slice(0, line.lastIndexOf(' '))).size,
       0,
     );
-    expect(bytes).toBeLessThan(21 * MEBIBYTE);
+    expect(bytes).toBeLessThan(24 * MEBIBYTE);
     for (const file of ['build/index.js', 'build/index.d.ts', '.jsii', 'dist/THIRD-PARTY-NOTICES.txt'])
       expect(fs.existsSync(path.join(installed, file))).toBe(true);
   });

@@ -64,7 +64,10 @@ export function runProgram(
     });
   } catch (error) {
     const { stdout, stderr, message } = error as { stdout?: string; stderr?: string; message: string };
-    throw new Error(`${command} ${args.join(' ')}: ${message}\n${stdout ?? ''}${stderr ?? ''}`.slice(0, 8000));
+    throw new Error(
+      `${command} ${args.join(' ')}`.slice(0, 1_000) +
+        `: ${message.slice(0, 200)}\n${stdout ?? ''}${stderr ?? ''}`.slice(0, 8_000),
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { IDependable } from 'constructs';
 import { endpointMetric, type EndpointKind } from '../../catalog/hosting-metrics';
 import { SAGEMAKER_SERVICE_NAMESPACE, variantResourceId } from '../../catalog/scalable-resource';
 import { InputError } from '../../core/errors';
-import type { IInvocableEndpoint } from '../../runtime/invocable-endpoint';
+import type { ISageMakerEndpoint } from '../../runtime/invocable-endpoint';
 import {
   FleetScaling,
   type AutoScaleProps,
@@ -18,10 +18,7 @@ import {
 } from '../../scaling';
 
 /** Model on a fleet of its own behind a SageMaker endpoint: a variant, or an inference component. */
-export interface IHostedModel extends IResource, IScalableFleet, IInvocableEndpoint {
-  /** ARN of the endpoint. */
-  readonly endpointArn: string;
-
+export interface IHostedModel extends IResource, IScalableFleet, ISageMakerEndpoint {
   /** Name of the variant. */
   readonly variantName: string;
 
