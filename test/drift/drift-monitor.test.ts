@@ -1,5 +1,6 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { DriftMonitor, type DriftMonitorProps } from '../../lib/drift';
@@ -120,6 +121,27 @@ describe('a drift monitor', () => {
     expect(at('ReadRows')).toContain(':s3:::captured/data-capture/chat/main/*');
     expect(at('KeepReports')).toContain('/reports/*');
     expect(at('KeepReports')).toContain('/baseline/baseline.json');
+  });
+
+  test.each(['capturedData', 'baselineData'] as const)('has jobs that may decrypt %s', (input) => {
+    const { stack, template } = deploy((given) => ({
+      baselineDataPrefix: 'train/',
+      baselineData: bucket(given, 'Rows'),
+      [input]: new s3.Bucket(given, 'Encrypted', { encryptionKey: new kms.Key(given, 'Key') }),
+    }));
+    const [roleId] = Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => id.includes('JobRole'));
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      Roles: [{ Ref: roleId }],
+      PolicyDocument: Match.objectLike({
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Action: 'kms:Decrypt',
+            Resource: stack.resolve((stack.node.findChild('Key') as kms.Key).keyArn) as unknown,
+          },
+        ]),
+      }),
+    });
   });
 
   test('passes the rules of AwsSolutions', () => {

@@ -246,6 +246,41 @@ describe('a result table', () => {
     expect(made.databaseName).toMatch(/^[a-z0-9_]+$/);
   });
 
+  test('is written with the key of its bucket, before Firehose looks at the role', () => {
+    const { made, template } = inStack((stack, resultsBucket) => {
+      const key = new kms.Key(stack, 'Key');
+      const tableBucket = new s3.Bucket(stack, 'Parquet', { encryptionKey: key });
+      return { key, stack, table: new ResultTable(stack, 'Table', { resultsBucket, tableBucket }) };
+    });
+    const [roleId] = Object.entries(template.findResources('AWS::IAM::Role')).flatMap(([id, { Properties }]) =>
+      (Properties as { Description?: string }).Description === 'Writes the table of results' ? [id] : [],
+    );
+    const policies = Object.entries(
+      template.findResources('AWS::IAM::Policy', {
+        Properties: {
+          Roles: [{ Ref: roleId }],
+          PolicyDocument: Match.objectLike({
+            Statement: Match.arrayWith([
+              {
+                Effect: 'Allow',
+                Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
+                Resource: made.stack.resolve(made.key.keyArn) as unknown,
+              },
+            ]),
+          }),
+        },
+      }),
+    ).map(([id]) => id);
+    expect(policies).toHaveLength(1);
+    // The stream waits for the policy of the delivery, which waits for the use of the key.
+    const [delivery] = Object.values(template.findResources('AWS::KinesisFirehose::DeliveryStream'));
+    const waitsFor = (delivery as { DependsOn: string[] }).DependsOn;
+    const before = Object.entries(template.findResources('AWS::IAM::Policy'))
+      .filter(([id]) => waitsFor.includes(id))
+      .flatMap(([, policy]) => (policy as { DependsOn?: string[] }).DependsOn ?? []);
+    expect(before).toContain(policies[0]);
+  });
+
   test.each<[string, Partial<ResultTableProps>, RegExp]>([
     ['a prefix without a slash', { tablePrefix: 'parquet' }, /must end with '\/'/],
     ['an interval below a minute', { bufferingInterval: Duration.seconds(59) }, /59 s/],
