@@ -82,7 +82,7 @@ export class MskServerlessCluster extends Construct implements ec2.IConnectable 
 /** Properties of {@link MskCluster}. */
 export interface MskClusterProps extends MskNetworkProps {
   /**
-   * Version of Kafka: 3.6.0 or later, so that AWS creates topics.
+   * Version of Kafka as MSK names it: 3.6.0 or later, so that AWS creates topics; with `.kraft` for a cluster without ZooKeeper.
    *
    * https://docs.aws.amazon.com/msk/latest/developerguide/supported-kafka-versions.html
    *
@@ -91,7 +91,7 @@ export interface MskClusterProps extends MskNetworkProps {
   readonly kafkaVersion?: string;
 
   /**
-   * Type of the brokers. Types that begin with `express.` have storage of their own without a limit.
+   * Type of the brokers: `kafka.` or `express.`, a family and a size. Types that begin with `express.` have storage of their own without a limit.
    *
    * @default 'kafka.m7g.large'
    */
@@ -264,10 +264,39 @@ function checkSubnets(subnetIds: readonly string[]): string[] {
   return [`vpcSubnets selects ${subnetIds.length} subnets; MSK needs two or more, in different zones`];
 }
 
+/** Form of a version, such as `3.9.x`, `3.6.0` or `4.1.x.kraft`. */
+const KAFKA_VERSION = /^(\d+)\.(\d+)\.(?:\d+|x)(?:\.(?:kraft|tiered))?$/;
+
+/** First version for which AWS creates topics. */
+const MIN_KAFKA_VERSION = [3, 6] as const;
+
+function checkVersion(version: string): string[] {
+  if (Token.isUnresolved(version)) return [];
+  const match = KAFKA_VERSION.exec(version);
+  if (match === null) {
+    return [`kafkaVersion ('${version}') is no version of MSK; give one such as '3.9.x' or '4.1.x.kraft'`];
+  }
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  if (major > MIN_KAFKA_VERSION[0] || (major === MIN_KAFKA_VERSION[0] && minor >= MIN_KAFKA_VERSION[1])) return [];
+  return [
+    `kafkaVersion ('${version}') is below ${MIN_KAFKA_VERSION.join('.')}, from which AWS creates topics; raise it`,
+  ];
+}
+
+function checkBrokerType(brokerType: string): string[] {
+  if (Token.isUnresolved(brokerType) || /^(kafka|express)\.[a-z]\d+[a-z]*\.(small|medium|\d*x?large)$/.test(brokerType))
+    return [];
+  return [
+    `brokerType ('${brokerType}') is no type of brokers; give one such as 'kafka.m7g.large' or 'express.m7g.large'`,
+  ];
+}
+
 function checkCluster(props: MskClusterProps, settings: ClusterSettings): string[] {
   const storage = gibibytesOf(settings.brokerStorage);
   const maximum = gibibytesOf(settings.maxBrokerStorage);
   const problems = [
+    ...checkVersion(settings.kafkaVersion),
+    ...checkBrokerType(settings.brokerType),
     ...outsideWhole('brokersPerSubnet', settings.brokersPerSubnet, 1, 30),
     ...outsideWhole('brokerStorage (GiB)', storage, 1, MAX_STORAGE_GIB),
     ...outsideWhole('maxBrokerStorage (GiB)', maximum, 1, MAX_STORAGE_GIB),

@@ -1,4 +1,4 @@
-import { App, Size, Stack } from 'aws-cdk-lib';
+import { App, Fn, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { MskCluster, type MskClusterProps, MskServerlessCluster } from '../../lib/ingestion';
@@ -81,6 +81,19 @@ describe('a provisioned cluster', () => {
 
   test.each<[string, Partial<MskClusterProps>, string]>([
     ['a name with a point', { clusterName: 'chat.prod' }, "clusterName ('chat.prod') is no name of a cluster"],
+    [
+      'a version that MSK has not',
+      { kafkaVersion: 'latest' },
+      "kafkaVersion ('latest') is no version of MSK; give one such as '3.9.x'",
+    ],
+    ['a version without a patch', { kafkaVersion: '3.9' }, "kafkaVersion ('3.9') is no version of MSK"],
+    ['a version for which AWS creates no topics', { kafkaVersion: '3.5.1' }, "kafkaVersion ('3.5.1') is below 3.6"],
+    [
+      'an instance type of EC2',
+      { brokerType: 'm7g.large' },
+      "brokerType ('m7g.large') is no type of brokers; give one such as 'kafka.m7g.large'",
+    ],
+    ['a broker without a size', { brokerType: 'kafka.m7g' }, "brokerType ('kafka.m7g') is no type of brokers"],
     ['a half broker', { brokersPerSubnet: 0.5 }, 'brokersPerSubnet (0.5) must be a whole number'],
     ['a use of 90 %', { storageUtilizationPercent: 90 }, 'storageUtilizationPercent (90 %) is out of range'],
     [
@@ -95,6 +108,19 @@ describe('a provisioned cluster', () => {
     ],
   ])('with %s is refused with the way out', (_, props, problem) => {
     expect(() => provisioned(props)).toThrow(problem);
+  });
+
+  test.each<Partial<MskClusterProps>>([
+    { kafkaVersion: '3.6.0' },
+    { kafkaVersion: '3.10.x' },
+    { kafkaVersion: '3.9.x.kraft' },
+    { kafkaVersion: '4.1.x.kraft' },
+    { brokerType: 'kafka.t3.small' },
+    { brokerType: 'kafka.m5.24xlarge' },
+    { brokerType: 'express.m7g.xlarge' },
+    { kafkaVersion: Fn.importValue('version'), brokerType: Fn.importValue('type') },
+  ])('with a name of MSK is accepted: %p', (props) => {
+    provisioned(props).template.resourceCountIs('AWS::MSK::Cluster', 1);
   });
 
   test('in one subnet is refused', () => {
