@@ -1,4 +1,5 @@
 import { Aws, Duration, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as glue from 'aws-cdk-lib/aws-glue';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
@@ -142,6 +143,37 @@ export class ResultTable extends Construct {
     );
     // Firehose checks the role and the table when the stream is created.
     this.deliveryStream.node.addDependency(policy, table);
+  }
+
+  /**
+   * Age of the oldest result that Firehose has and the table lacks, seconds: below `bufferingInterval` and the time of a delivery while all is well.
+   *
+   * @param options other statistics or periods
+   * @default - maximum over one minute
+   */
+  public metricFreshness(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('DeliveryToS3.DataFreshness', { statistic: cloudwatch.Stats.MAXIMUM, ...options });
+  }
+
+  /**
+   * Number of results that could not be made a row, which are below the error prefix of the table.
+   *
+   * @param options other statistics or periods
+   * @default - sum over one minute
+   */
+  public metricFailedRecords(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('FailedConversion.Records', { statistic: cloudwatch.Stats.SUM, ...options });
+  }
+
+  /** Metric of Firehose (https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html). */
+  private metric(metricName: string, options: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: 'AWS/Firehose',
+      metricName,
+      dimensionsMap: { DeliveryStreamName: this.deliveryStream.ref },
+      period: Duration.minutes(1),
+      ...options,
+    }).attachTo(this);
   }
 
   /** Creates the table, whose partitions Athena computes: no crawler has to find them. */

@@ -8,9 +8,10 @@ import type { CostGuard } from '../cost';
 import type { EdgeFleet } from '../edge';
 import type { DriftMonitor } from '../drift';
 import type { IAsyncEndpoint, IGpuEndpoint, IInferenceComponent, IServerlessEndpoint } from '../inference';
-import type { KafkaIngestion, ResultSink, StreamIngestion } from '../ingestion';
+import type { KafkaIngestion, ResultSink, ResultTable, StreamIngestion } from '../ingestion';
 import type { ModelRollout } from '../rollout';
 import type { CapacityForecaster, IScalableFleet, ScaleEvents } from '../scaling';
+import type { TrainingTriggers } from '../training';
 import type { AlarmSet } from './alarm-set';
 import { asyncEndpointAlarms } from './async-endpoint-alarms';
 import { edgeAlarms } from './edge-alarms';
@@ -27,14 +28,14 @@ import { inferenceComponentAlarms } from './inference-component-alarms';
 import { ingestionAlarms, kafkaIngestionAlarms } from './ingestion-alarms';
 import type { Notifications } from './notifications';
 import { notificationAlarms } from './notification-alarms';
-import { resultSinkAlarms } from './result-sink-alarms';
+import { resultSinkAlarms, resultTableAlarms } from './result-sink-alarms';
 import { rolloutAlarms } from './rollout-alarms';
 import { RunbookAlarm } from './runbook-alarm';
 import { forecasterAlarms, scalingAlarms } from './scaling-alarms';
 import { serverlessEndpointAlarms } from './serverless-endpoint-alarms';
 import { driftAlarms } from './drift-alarms';
 import { featureAlarms } from './feature-alarms';
-import { trainingAlarms } from './training-alarms';
+import { trainingAlarms, trainingTriggersAlarms } from './training-alarms';
 import { checkFleetAlarms } from './fleet-alarms-checks';
 
 /** Properties of {@link PlatformAlarms}. */
@@ -115,6 +116,11 @@ export class PlatformAlarms extends Construct {
     this.add('watchResultSink', sink, resultSinkAlarms(sink));
   }
 
+  /** Adds alarms on results that wait for their row or are none, and those of the sink of the table. */
+  public watchResultTable(table: ResultTable): void {
+    this.add('watchResultTable', table, resultTableAlarms(table));
+  }
+
   /** Adds alarms on limits set by the guard, problems of its evaluations, and a guard that does not run. */
   public watchGuard(guard: CostGuard): void {
     this.add('watchGuard', guard, guardAlarms(guard));
@@ -123,6 +129,11 @@ export class PlatformAlarms extends Construct {
   /** Adds an alarm on failed executions of a training pipeline. */
   public watchTraining(stateMachine: sfn.IStateMachine): void {
     this.add('watchTraining', stateMachine, trainingAlarms(stateMachine));
+  }
+
+  /** Adds alarms on decisions about training that failed, and on triggers that were not delivered. */
+  public watchTrainingTriggers(triggers: TrainingTriggers): void {
+    this.add('watchTrainingTriggers', triggers, trainingTriggersAlarms(triggers));
   }
 
   /** Adds alarms on versions that were rolled back or could not be judged in time, and on events that started no rollout. */

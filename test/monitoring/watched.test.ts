@@ -1,16 +1,17 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import * as events from 'aws-cdk-lib/aws-events';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { DriftMonitor } from '../../lib/drift';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
-import { ResultSink, StreamIngestion } from '../../lib/ingestion';
+import { ResultSink, ResultTable, StreamIngestion } from '../../lib/ingestion';
 import { PlatformAlarms } from '../../lib/monitoring';
 import { PlatformStack } from '../../lib/platform';
 import { stageConfiguration } from '../../lib/platform/stages';
 import { LiveModel, ModelRollout } from '../../lib/rollout';
-import { ModelRegistry } from '../../lib/training';
+import { ModelRegistry, TrainingPipeline, TrainingTriggers } from '../../lib/training';
 
 const env = { account: '123456789012', region: 'us-east-1' };
 
@@ -48,6 +49,29 @@ const CASES: readonly (readonly [name: string, define: () => Stack])[] = [
         const stream = new kinesis.Stream(stack, 'Answers');
         alarms.watchIngestion(requests);
         alarms.watchResultSink(new ResultSink(stack, 'Sink', { resultsBucket: requests.resultsBucket, stream }));
+      }),
+  ],
+  [
+    'a table of results',
+    () =>
+      stackOf((stack, alarms) => {
+        const resultsBucket = new s3.Bucket(stack, 'Results');
+        alarms.watchResultTable(new ResultTable(stack, 'Table', { resultsBucket }));
+      }),
+  ],
+  [
+    'triggers of a training pipeline',
+    () =>
+      stackOf((stack, alarms) => {
+        const pipeline = new TrainingPipeline(stack, 'Training', {
+          trainingData: s3.Bucket.fromBucketName(stack, 'Rows', 'rows'),
+          trainingDataPrefix: 'train/',
+          instanceTypes: ['ml.c5.xlarge'],
+          maxRuntime: Duration.hours(1),
+        });
+        const schedule = events.Schedule.rate(Duration.days(1));
+        alarms.watchTraining(pipeline.stateMachine);
+        alarms.watchTrainingTriggers(new TrainingTriggers(stack, 'Triggers', { pipeline, schedule }));
       }),
   ],
   [
@@ -122,6 +146,30 @@ describe.each(CASES)('the alarms of %s', (_, define) => {
       if ((JSON.parse(definition) as { TimeoutSeconds?: number }).TimeoutSeconds !== undefined)
         expect(text).toContain('"ExecutionsTimedOut"');
     }
+  });
+});
+
+test('the alarms of a table of results tell of results that are late or no row', () => {
+  const [, define] = CASES.find(([name]) => name === 'a table of results')!;
+  const template = Template.fromStack(define());
+  const streams = Object.keys(template.findResources('AWS::KinesisFirehose::DeliveryStream'));
+  const dimensions = streams.map((id) => ({ Name: 'DeliveryStreamName', Value: { Ref: id } }));
+  expect(dimensions).toHaveLength(1);
+  const common = { Namespace: 'AWS/Firehose', Dimensions: dimensions, TreatMissingData: 'notBreaching' };
+  template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    ...common,
+    MetricName: 'DeliveryToS3.DataFreshness',
+    Statistic: 'Maximum',
+    Threshold: 1800,
+    Period: 60,
+    EvaluationPeriods: 5,
+    DatapointsToAlarm: 3,
+  });
+  template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    ...common,
+    MetricName: 'FailedConversion.Records',
+    Statistic: 'Sum',
+    Threshold: 1,
   });
 });
 
