@@ -126,7 +126,7 @@ class PeriodMetric {
   }
 }
 
-function sumOf(values: Float32Array, count: number): number {
+function sumOf(values: Float64Array, count: number): number {
   let sum = 0;
   for (let index = 0; index < count; index++) sum += values[index];
   return sum;

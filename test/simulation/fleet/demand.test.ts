@@ -18,6 +18,15 @@ describe('the demand of a workload', () => {
     expect([...blockArrivals]).toEqual([15, 5]);
   });
 
+  test('counts more requests in one second than a number of 32 bits with a fraction can', () => {
+    const count = 2 ** 24 + 5;
+    const { arrivals, occupancy, blockArrivals, blockPeak } = demandFor(countedTraffic([count], 1), constant(3));
+    expect(arrivals[0]).toBe(count);
+    expect(occupancy[0]).toBe(count);
+    expect(blockArrivals[0]).toBe(count);
+    expect(blockPeak[0]).toBe(count);
+  }, 120_000);
+
   test('keeps each request in its slot for its service time', () => {
     // 4 requests within the first second, 3 s each: there at the ends of seconds 0, 1 and 2, gone by the end of second 3.
     const demand = demandFor(countedTraffic([4, ...Array(9).fill(0)], 1), constant(3));

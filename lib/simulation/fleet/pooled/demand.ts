@@ -13,13 +13,13 @@ export interface Demand {
   /** Whole seconds of the workload in full blocks; seconds after its end have no requests. */
   readonly seconds: number;
   /** Requests that arrive in each second. */
-  readonly arrivals: Float32Array;
+  readonly arrivals: Uint32Array;
   /** Requests in slots at the end of each second, with unlimited capacity. */
-  readonly occupancy: Float32Array;
+  readonly occupancy: Uint32Array;
   /** Sum of arrivals, sum and maximum of occupancy of each block. */
-  readonly blockArrivals: Float32Array;
-  readonly blockOccupancy: Float32Array;
-  readonly blockPeak: Float32Array;
+  readonly blockArrivals: Float64Array;
+  readonly blockOccupancy: Float64Array;
+  readonly blockPeak: Float64Array;
   /** Mean seconds of service; 0 without requests. */
   readonly meanServiceSeconds: number;
   /** Share of requests with a longer service time, for whole seconds from 0. */
@@ -46,7 +46,7 @@ const MAX_SURVIVAL_SECONDS = 4096;
 export function demandOf(workload: Workload, options: DemandOptions): Demand {
   const blocks = Math.max(1, Math.ceil(workload.durationSeconds / BLOCK_SECONDS));
   const seconds = blocks * BLOCK_SECONDS;
-  const arrivals = shared(seconds);
+  const arrivals = sharedCounts(seconds);
   const changes = new Int32Array(seconds + 1);
   const lengths = new Float64Array(MAX_SURVIVAL_SECONDS + 1);
   const { service, seed, share } = options;
@@ -92,12 +92,12 @@ export function residualsOf({ survival, meanServiceSeconds }: Demand): number[] 
 }
 
 function totals(
-  arrivals: Float32Array,
+  arrivals: Uint32Array,
   changes: Int32Array,
   blocks: number,
 ): Pick<Demand, 'occupancy' | 'blockArrivals' | 'blockOccupancy' | 'blockPeak'> {
-  const occupancy = shared(arrivals.length);
-  const [blockArrivals, blockOccupancy, blockPeak] = [shared(blocks), shared(blocks), shared(blocks)];
+  const occupancy = sharedCounts(arrivals.length);
+  const [blockArrivals, blockOccupancy, blockPeak] = [sharedSums(blocks), sharedSums(blocks), sharedSums(blocks)];
   let present = 0;
   for (let second = 0; second < arrivals.length; second++) {
     present += changes[second];
@@ -118,11 +118,17 @@ function survivalOf(lengths: Float64Array, count: number): Float32Array {
     // Requests that end within the second are present for half of it on average.
     shares.push((left + lengths[second] / 2) / Math.max(1, count));
   }
-  const survival = shared(Math.max(1, shares.length));
+  const survival = new Float32Array(new SharedArrayBuffer(Math.max(1, shares.length) * Float32Array.BYTES_PER_ELEMENT));
   survival.set(shares);
   return survival;
 }
 
-function shared(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+/** Counts of single seconds, as small as those of 32 bits and exact: 32-bit floats stop counting at 2^24 requests. */
+function sharedCounts(length: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(length * Uint32Array.BYTES_PER_ELEMENT));
+}
+
+/** Sums of blocks, which may exceed 32 bits. */
+function sharedSums(length: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT));
 }
