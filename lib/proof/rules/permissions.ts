@@ -2,6 +2,7 @@ import type { Json } from '../../core/parse';
 import type { RuleViolation } from '../finding';
 import type { DeclaredEndpoint, Resource, TemplateModel } from '../../template';
 import { calledBy, eventSources } from '../rule-support/event-sources';
+import { streamsReplies } from '../rule-support/streaming-callers';
 import type { ProofRule } from '../rule-support/rule';
 
 /** A statement of a policy document in a template. */
@@ -191,6 +192,14 @@ function matches(pattern: string, text: string): boolean {
   return [...pattern.slice(at)].every((letter) => letter === '*');
 }
 
+/** Function with a grant that shows that it streams. */
+function streamingCaller({ principals }: Statement): Resource | undefined {
+  const known = principals.filter(
+    (one): one is Resource => typeof one === 'object' && one !== null && 'logicalId' in one,
+  );
+  return known.flatMap((one) => [one, ...one.reader.usersOf(one)]).find(streamsReplies);
+}
+
 function* invokeIncomplete(model: TemplateModel): Iterable<RuleViolation> {
   const statements = [...allowed(model)];
   for (const statement of statements) {
@@ -213,12 +222,13 @@ function* invokeIncomplete(model: TemplateModel): Iterable<RuleViolation> {
         severity: isRefused ? 'error' : 'warning',
       };
     } else if (all.some((endpoint) => streams(model, endpoint)) && !may(STREAM) && !may(CONVERSATION)) {
+      const caller = streamingCaller(statement);
+      if (caller === undefined) continue;
       yield {
         at,
         property,
-        message:
-          'the endpoint serves a language model, which callers often stream: without InvokeEndpointWithResponseStream they are denied',
-        remedy: 'grant sagemaker:InvokeEndpointWithResponseStream, unless no caller streams',
+        message: `the endpoint serves a language model, and ${caller.logicalId} streams its replies: without InvokeEndpointWithResponseStream it is denied, or waits for whole replies`,
+        remedy: 'grant sagemaker:InvokeEndpointWithResponseStream',
       };
     }
   }

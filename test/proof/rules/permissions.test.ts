@@ -11,6 +11,29 @@ const ofSageMaker = {
     Statement: [{ Effect: 'Allow', Principal: { Service: 'sagemaker.amazonaws.com' }, Action: 'sts:AssumeRole' }],
   },
 };
+/** A caller of the language model, with something that shows how it replies. */
+const replying = (more: Resources, Action: unknown = 'sagemaker:InvokeEndpoint'): Resources => ({
+  ...realTime(),
+  Model: languageModel,
+  CallerRole: role({}),
+  Caller: resource('AWS::Lambda::Function', { Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] } }),
+  P: resource('AWS::IAM::Policy', { ...policy(Action, endpointArn).Properties, Roles: [{ Ref: 'CallerRole' }] }),
+  ...more,
+});
+const url = (InvokeMode: string): Resources => ({
+  Url: resource('AWS::Lambda::Url', { TargetFunctionArn: { Ref: 'Caller' }, AuthType: 'AWS_IAM', InvokeMode }),
+});
+const api = (ResponseTransferMode: string): Resources => ({
+  Method: resource('AWS::ApiGateway::Method', {
+    Integration: { Type: 'AWS_PROXY', Uri: { 'Fn::Sub': 'x/${Caller.Arn}/response-streaming' }, ResponseTransferMode },
+  }),
+});
+const coded = (call: string): Resources => ({
+  Caller: resource('AWS::Lambda::Function', {
+    Role: { 'Fn::GetAtt': ['CallerRole', 'Arn'] },
+    Code: { ZipFile: `runtime.${call}(EndpointName=name)` },
+  }),
+});
 const namedLanguageModel = resource('AWS::SageMaker::Model', {
   ModelName: 'llm',
   PrimaryContainer: { Image: '763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:server' },
@@ -106,21 +129,27 @@ testRules(PERMISSION_RULES, {
       { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint'], '*') },
       { ...asynchronous(), P: policy(['sagemaker:InvokeEndpoint*'], '*') },
     ],
+    [replying(url('RESPONSE_STREAM')), replying(url('BUFFERED'))],
+    [replying(api('STREAM')), replying(api('BUFFERED'))],
+    [replying(coded('invoke_endpoint_with_response_stream')), replying(coded('invoke_endpoint'))],
     [
-      { ...realTime(), Model: languageModel, P: policy('sagemaker:InvokeEndpoint', endpointArn) },
-      { ...realTime(), P: policy('sagemaker:InvokeEndpoint', endpointArn) },
+      replying(url('RESPONSE_STREAM')),
+      replying(url('RESPONSE_STREAM'), ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']),
     ],
     [
-      {
-        ...realTime(),
-        Model: languageModel,
-        P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:*:*:endpoint/*'),
-      },
-      { P: policy('sagemaker:InvokeEndpoint', 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/chat') },
-    ],
-    [
+      { ...replying(url('RESPONSE_STREAM')), ...sharedModel('sagemaker:InvokeEndpoint') },
+      // Nobody is known to stream.
       sharedModel('sagemaker:InvokeEndpoint'),
-      sharedModel(['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']),
+    ],
+    // A consumer of records needs the whole reply.
+    [
+      replying(url('RESPONSE_STREAM')),
+      replying({
+        Map: resource('AWS::Lambda::EventSourceMapping', {
+          EventSourceArn: 'arn:aws:kinesis:us-east-1:111122223333:stream/s',
+          FunctionName: { Ref: 'Caller' },
+        }),
+      }),
     ],
     [
       { ...asynchronous(), Grant: policy('sagemaker:InvokeEndpointAsync', endpointName) },
