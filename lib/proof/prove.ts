@@ -8,6 +8,7 @@ import { COMPONENT_RULES } from './rules/components';
 import { DEPLOYMENT_RULES } from './rules/deployment';
 import { INSTANCE_RULES } from './rules/instances';
 import { HOST_RULES } from './rules/hosts';
+import { MAPPING_RULES } from './rules/mappings';
 import { MATH_RULES } from './rules/math';
 import { METRIC_RULES } from './rules/metrics';
 import { PERMISSION_RULES } from './rules/permissions';
@@ -42,6 +43,7 @@ export const RULES: readonly ProofRule[] = [
   ...CAPACITY_RULES,
   ...STREAM_RULES,
   ...DELIVERY_RULES,
+  ...MAPPING_RULES,
   ...WAKE_RULES,
   ...COMPONENT_RULES,
   ...VARIANT_RULES,

@@ -95,6 +95,13 @@ export function eventSources(model: TemplateModel): EventSource[] {
   return [...mappings(model), ...samEvents(model), ...pipes(model)];
 }
 
+/** Concurrent batches to which a mapping of a queue is limited; undefined without a limit that is known. */
+export function maximumConcurrency({ at: { reader }, settings, kind }: EventSource): number | undefined {
+  if (kind !== 'SQS') return undefined;
+  const most = reader.object(settings['ScalingConfig'])?.['MaximumConcurrency'];
+  return reader.isAbsent(most) ? undefined : reader.number(most);
+}
+
 function enabled({ reader }: Resource, settings: Json): boolean | undefined {
   return reader.isAbsent(settings['Enabled']) ? true : reader.flag(settings['Enabled']);
 }

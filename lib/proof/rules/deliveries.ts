@@ -1,11 +1,14 @@
 import type { RuleViolation } from '../finding';
 import type { Resource, TemplateModel } from '../../template';
+import { mayChangeMappings } from '../rule-support/run-time-mappings';
 import {
+  calledBy,
   callsEndpoints,
   eventAttempts,
   eventDeliveries,
   eventSources,
   invokesEndpoints,
+  maximumConcurrency,
   keepsFailedEvents,
   type EventSource,
 } from '../rule-support/event-sources';
@@ -151,6 +154,16 @@ function* queues(model: TemplateModel): Iterable<RuleViolation> {
       };
       continue;
     }
+    if (isItsOwnDeadLetterQueue(queue)) {
+      yield {
+        at: queue,
+        property: 'RedrivePolicy.deadLetterTargetArn',
+        message: 'the queue is its own dead-letter queue: what the endpoint refuses comes back, and is never set aside',
+        remedy: 'name another queue in deadLetterTargetArn',
+        severity: 'error',
+      };
+      continue;
+    }
     yield* forgotten(queue);
     const receives = reader.number(reader.object(properties['RedrivePolicy'])?.['maxReceiveCount']);
     if (receives === undefined || receives > 1) continue;
@@ -159,6 +172,41 @@ function* queues(model: TemplateModel): Iterable<RuleViolation> {
       property: `${where}EventSourceArn`,
       message: `${queue.logicalId} gives up on a message after ${receives} attempt: one throttled batch goes to the dead letters`,
       remedy: 'set maxReceiveCount to 5 or more',
+    };
+  }
+}
+
+/** True if a redrive policy names the queue itself, by reference or by its ARN. */
+function isItsOwnDeadLetterQueue(queue: Resource): boolean {
+  const { reader, properties } = queue;
+  const target = reader.object(properties['RedrivePolicy'])?.['deadLetterTargetArn'];
+  if (reader.referenced(target) === queue) return true;
+  const name = reader.isAbsent(properties['QueueName']) ? undefined : reader.text(properties['QueueName']);
+  // A dead-letter queue is in the account and region of its source, so that a name tells them apart.
+  return name !== undefined && reader.text(target)?.endsWith(`:${name}`) === true;
+}
+
+/** Mappings of queues whose batches, together, may run more often at once than their function. */
+function* aboveReserved(model: TemplateModel): Iterable<RuleViolation> {
+  const ofQueues = sourcesOfEndpoints(model).filter(({ kind }) => kind === 'SQS');
+  for (const consumer of new Set(ofQueues.map((one) => one.consumer!))) {
+    const name = 'ReservedConcurrentExecutions';
+    const reserved = consumer.reader.isAbsent(consumer.properties[name])
+      ? undefined
+      : consumer.reader.number(consumer.properties[name]);
+    const limited = ofQueues.flatMap((source) => {
+      const most = source.consumer === consumer ? maximumConcurrency(source) : undefined;
+      return most === undefined ? [] : [{ source, most }];
+    });
+    const total = limited.reduce((sum, { most }) => sum + most, 0);
+    // A function without concurrency has a finding of its own.
+    if (reserved === undefined || reserved === 0 || total <= reserved) continue;
+    const { source } = limited.reduce((largest, one) => (one.most > largest.most ? one : largest));
+    yield {
+      at: source.at,
+      property: `${source.where}ScalingConfig.MaximumConcurrency`,
+      message: `queues may run ${consumer.logicalId} ${total} times at once, and it has a reserved concurrency of ${reserved}: Lambda throttles the others, and their messages go to the dead letters without an attempt`,
+      remedy: `lower MaximumConcurrency to ${reserved} in all, or raise ReservedConcurrentExecutions`,
     };
   }
 }
@@ -182,6 +230,41 @@ function* forgotten(queue: Resource): Iterable<RuleViolation> {
     message: `the dead-letter queue keeps messages for ${keptDead} s, and ${queue.logicalId} for ${kept} s, both from when a message was first sent: one that fails late is lost at once`,
     remedy: `set MessageRetentionPeriod of ${dead.logicalId} above ${kept}`,
   };
+}
+
+/** Resources beside a function that invoke nothing. */
+const BESIDE = /^AWS::(Lambda::(EventSourceMapping|EventInvokeConfig|Version|Alias)|CloudWatch::|Logs::|Pipes::)/;
+
+/** Disabled sources that alone feed an endpoint whose policies, or alarms of the source, wait for their records. */
+function* disabled(model: TemplateModel): Iterable<RuleViolation> {
+  const sources = eventSources(model);
+  const stopped = sources.filter(({ isEnabled }) => isEnabled === false);
+  if (stopped.length === 0 || mayChangeMappings(model)) return;
+  const delivered = new Set(eventDeliveries(model).map(({ consumer }) => consumer));
+  const functions = ['AWS::Lambda::Function', 'AWS::Serverless::Function'].flatMap((type) => model.ofType(type));
+  for (const { at, where, settings, source, consumer } of stopped) {
+    const isPipe = at.type === 'AWS::Pipes::Pipe';
+    const written = isPipe ? at.properties['DesiredState'] : settings['Enabled'];
+    // A parameter or a condition is a switch that somebody turns on.
+    if (consumer === undefined || typeof written === 'object' || delivered.has(consumer)) continue;
+    if (sources.some((one) => one.consumer === consumer && one.isEnabled !== false)) continue;
+    if (consumer.reader.usersOf(consumer).some(({ type }) => !BESIDE.test(type))) continue;
+    const endpoints = calledBy(model, consumer).filter((endpoint) =>
+      functions.every((one) => one === consumer || !calledBy(model, one).includes(endpoint)),
+    );
+    const waiting = model.targets.find(
+      ({ endpoint, policies }) => endpoint !== undefined && endpoints.includes(endpoint) && policies.length > 0,
+    );
+    const alarm = source?.reader.usersOf(source).find(({ type }) => type === 'AWS::CloudWatch::Alarm');
+    const waiter = waiting?.resource ?? (endpoints.length > 0 ? alarm : undefined);
+    if (waiter === undefined) continue;
+    yield {
+      at,
+      property: isPipe ? 'DesiredState' : `${where}Enabled`,
+      message: `the source is disabled, nothing else in the templates feeds ${consumer.logicalId}, and ${waiter.logicalId} waits for its load`,
+      remedy: isPipe ? 'remove DesiredState, or set it to RUNNING' : 'remove Enabled, or set it to true',
+    };
+  }
 }
 
 function* neverRuns(model: TemplateModel): Iterable<RuleViolation> {
@@ -232,15 +315,24 @@ export const DELIVERY_RULES: readonly ProofRule[] = [
     severity: 'warning',
     reason: 'a queue in front of an endpoint needs time for the function, and a place for what keeps failing',
     remedy: 'set VisibilityTimeout and RedrivePolicy',
-    source: 'Lambda developer guide: SQS event source mappings (visibility time-out, dead-letter queue)',
-    check: queues,
+    source:
+      'Lambda developer guide: SQS event source mappings (visibility time-out, dead-letter queue, maximum concurrency)',
+    check: function* (model) {
+      yield* queues(model);
+      yield* aboveReserved(model);
+    },
   },
   {
     id: 'consumer-never-runs',
     severity: 'warning',
-    reason: 'a function without concurrency leaves its records where they are until they expire',
+    reason:
+      'a function without concurrency, or with a disabled source, leaves its records where they are until they expire',
     remedy: 'raise ReservedConcurrentExecutions, or remove it',
-    source: 'Lambda developer guide: configuring reserved concurrency',
-    check: neverRuns,
+    source:
+      'Lambda developer guide: configuring reserved concurrency; Lambda API reference: CreateEventSourceMapping (Enabled)',
+    check: function* (model) {
+      yield* neverRuns(model);
+      yield* disabled(model);
+    },
   },
 ];

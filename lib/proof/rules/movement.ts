@@ -2,6 +2,7 @@ import type { RuleViolation } from '../finding';
 import type { Json } from '../../core/parse';
 import type { DeclaredPolicy, DeclaredTarget, Resource, TemplateModel, TemplateReader } from '../../template';
 import type { ProofRule } from '../rule-support/rule';
+import { isScaledAtRunTime } from '../rule-support/run-time-scaling';
 
 const STEP = 'StepScalingPolicyConfiguration';
 
@@ -125,6 +126,47 @@ function adds(step: Json, reader: TemplateReader): boolean {
   return changes.length > 0 && changes.every((change) => change !== undefined && change > 0);
 }
 
+/** Lowest minimum and highest maximum of a target, those of its schedules included; undefined where they are unknown. */
+function limitsOf({ resource: { reader, properties }, min, max }: DeclaredTarget): [number, number] | undefined {
+  const written = properties['ScheduledActions'];
+  if (min === undefined || max === undefined || min > max) return undefined;
+  if (!reader.isAbsent(written) && !reader.isCertainList(written)) return undefined;
+  const limits: [number, number] = [min, max];
+  for (const action of reader.objects(written)) {
+    const set = reader.object(action['ScalableTargetAction']) ?? {};
+    for (const [index, name] of ['MinCapacity', 'MaxCapacity'].entries()) {
+      if (reader.isAbsent(set[name])) continue;
+      const value = reader.number(set[name]);
+      if (value === undefined) return undefined;
+      limits[index] = index === 0 ? Math.min(limits[0], value) : Math.max(limits[1], value);
+    }
+  }
+  return limits;
+}
+
+function* outsideLimits(model: TemplateModel): Iterable<RuleViolation> {
+  if (isScaledAtRunTime(model)) return;
+  for (const target of model.targets) {
+    const limits = limitsOf(target);
+    if (limits === undefined) continue;
+    const [min, max] = limits;
+    for (const { resource, step } of target.policies) {
+      const { reader } = resource;
+      if (step === undefined || reader.text(step['AdjustmentType']) !== 'ExactCapacity') continue;
+      for (const [index, one] of reader.objects(step['StepAdjustments']).entries()) {
+        const written = one['ScalingAdjustment'];
+        const exact = reader.isAbsent(written) ? undefined : reader.number(written);
+        if (exact === undefined || (exact >= min && exact <= max)) continue;
+        yield {
+          at: resource,
+          property: `${STEP}.StepAdjustments.${index}.ScalingAdjustment`,
+          message: `the step sets the capacity to ${exact}, outside the limits ${min} to ${max} of ${target.resource.logicalId}: it stays at ${exact < min ? min : max}`,
+        };
+      }
+    }
+  }
+}
+
 /** Suspended activities of a target, in its words. Source: Application Auto Scaling API reference, SuspendedState. */
 const SUSPENSIONS: readonly {
   readonly name: string;
@@ -183,6 +225,15 @@ export const MOVEMENT_RULES: readonly ProofRule[] = [
     remedy: 'set it close to the start-up time of an instance, a few minutes',
     source: 'Application Auto Scaling user guide: cooldown; CloudWatch user guide: evaluating an alarm',
     check: growsTooSlowly,
+  },
+  {
+    id: 'exact-capacity-outside-limits',
+    severity: 'warning',
+    reason: 'a policy never scales beyond the limits of its target, whatever capacity it names',
+    remedy: 'set ScalingAdjustment within MinCapacity and MaxCapacity, or change the limits',
+    source:
+      'Application Auto Scaling API reference: RegisterScalableTarget (MinCapacity, MaxCapacity), StepScalingPolicyConfiguration (AdjustmentType)',
+    check: outsideLimits,
   },
   {
     id: 'scaling-suspended',

@@ -7,23 +7,47 @@ import {
   testedConcurrency,
   type DeclaredVariant,
 } from '../../template';
-import { calledBy, eventSources } from '../rule-support/event-sources';
+import { calledBy, eventSources, maximumConcurrency } from '../rule-support/event-sources';
 import type { ProofRule } from '../rule-support/rule';
 
-/** A function that reads a Kinesis stream. */
+/** A function that reads a Kinesis stream, or a queue with a limit of its own. */
 interface Consumption {
   readonly at: Resource;
-  /** Path of its settings in the resource, with a dot at the end. */
-  readonly where: string;
+  /** Property that sets the concurrency. */
+  readonly property: string;
+  /** Name of that setting. */
+  readonly lever: string;
   readonly consumer: Resource;
   /** Concurrent batches. */
   readonly atOnce: number;
   readonly sum: string;
+  /** Ratio of concurrent batches to that of the fleet up to which they are accepted. */
+  readonly slack: number;
 }
 
+/** Ratio for queues, whose consumers may spend half of their time elsewhere. */
+const QUEUE_SLACK = 2;
+
 function consumptionsOf(model: TemplateModel): Consumption[] {
-  return eventSources(model).flatMap(({ at, where, settings, source, consumer, isEnabled }) => {
-    if (consumer === undefined || source?.type !== 'AWS::Kinesis::Stream' || isEnabled !== true) return [];
+  return eventSources(model).flatMap((one): Consumption[] => {
+    const { at, where, settings, source, consumer, isEnabled } = one;
+    if (consumer === undefined || isEnabled !== true) return [];
+    const most = maximumConcurrency(one);
+    if (most !== undefined) {
+      const reserved = consumer.reader.number(consumer.properties['ReservedConcurrentExecutions']) ?? Infinity;
+      return [
+        {
+          at,
+          property: `${where}ScalingConfig.MaximumConcurrency`,
+          lever: 'MaximumConcurrency',
+          consumer,
+          atOnce: Math.min(most, reserved),
+          sum: reserved < most ? `${reserved} executions of MaximumConcurrency ${most}` : `MaximumConcurrency ${most}`,
+          slack: QUEUE_SLACK,
+        },
+      ];
+    }
+    if (source?.type !== 'AWS::Kinesis::Stream') return [];
     const shards = source.reader.number(source.properties['ShardCount']);
     const declared = settings['ParallelizationFactor'];
     const perShard = at.reader.isAbsent(declared) ? 1 : at.reader.number(declared);
@@ -32,7 +56,15 @@ function consumptionsOf(model: TemplateModel): Consumption[] {
     const sum = `${shards} shards × ${perShard} batches`;
     const atOnce = Math.min(shards * perShard, reserved);
     return [
-      { at, where, consumer, atOnce, sum: reserved < shards * perShard ? `${reserved} executions of ${sum}` : sum },
+      {
+        at,
+        property: `${where}ParallelizationFactor`,
+        lever: 'ParallelizationFactor',
+        consumer,
+        atOnce,
+        sum: reserved < shards * perShard ? `${reserved} executions of ${sum}` : sum,
+        slack: 1,
+      },
     ];
   });
 }
@@ -52,7 +84,8 @@ function slotsOf(target: DeclaredTarget): number | undefined {
 interface FleetConcurrency {
   readonly requests: number;
   readonly sum: string;
-  readonly remedy: string;
+  /** Setting that raises it. */
+  readonly raised: string;
 }
 
 /** Concurrent requests of a variant at its maximum; undefined where they are unknown. */
@@ -69,7 +102,7 @@ function concurrencyOf(
       : {
           requests: most,
           sum: `MaxConcurrency ${most}`,
-          remedy: 'raise MaxConcurrency, or lower ParallelizationFactor',
+          raised: 'MaxConcurrency',
         };
   }
   if (kind !== 'real-time') return undefined;
@@ -81,25 +114,25 @@ function concurrencyOf(
   return {
     requests: target.max * slots,
     sum: `${target.max} × ${slots}`,
-    remedy: 'raise MaxCapacity, or lower ParallelizationFactor',
+    raised: 'MaxCapacity',
   };
 }
 
 function* streamOutpaces(model: TemplateModel): Iterable<RuleViolation> {
-  for (const { at, where, consumer, atOnce, sum } of consumptionsOf(model)) {
+  for (const { at, property, lever, consumer, atOnce, sum, slack } of consumptionsOf(model)) {
     for (const endpoint of calledBy(model, consumer)) {
       const rooms = endpoint.variants.map((variant) => concurrencyOf(model, variant, endpoint));
       const known = rooms.filter((room) => room !== undefined);
       if (known.length === 0 || known.length < rooms.length || !endpoint.hasAllVariants) continue;
       const total = known.reduce((requests, room) => requests + room.requests, 0);
-      if (atOnce <= total) continue;
+      if (atOnce <= slack * total) continue;
       yield {
         at,
-        property: `${where}ParallelizationFactor`,
+        property,
         message:
           `${sum} are ${atOnce} concurrent requests, above the ${known.map((room) => room.sum).join(' + ')} = ` +
           `${total} of the largest fleet (Little's law)`,
-        remedy: known[0]!.remedy,
+        remedy: `raise ${known[0]!.raised}, or lower ${lever}`,
       };
     }
   }
@@ -112,7 +145,7 @@ export const STREAM_RULES: readonly ProofRule[] = [
     severity: 'warning',
     reason: 'more concurrent batches than the largest fleet serves end in throttling and dead letters',
     remedy: 'raise MaxCapacity, or lower ParallelizationFactor',
-    source: "Lambda developer guide: Kinesis event source mappings; Little's law",
+    source: "Lambda developer guide: Kinesis event source mappings, scaling of SQS event source mappings; Little's law",
     check: streamOutpaces,
   },
 ];

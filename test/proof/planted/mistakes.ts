@@ -1270,6 +1270,86 @@ export const MISTAKES: readonly Mistake[] = [
     ['p101', 'p999'],
     ['p99', 'p99.9'],
   ),
+  between(
+    'a source that is disabled, before a fleet that waits for it',
+    ['stream', 'queue'],
+    ['consumer-never-runs'],
+    (fleet, isEnabled: unknown) => {
+      mapping(fleet)['Enabled'] = isEnabled;
+    },
+    [false, 'false'],
+    [true, 'true'],
+  ),
+  between(
+    'a queue that is its own dead-letter queue',
+    ['queue'],
+    ['queue-loses-messages'],
+    (fleet, part: string) => {
+      within(fleet, 'Work', 'RedrivePolicy')['deadLetterTargetArn'] = fleet.author.attribute(part, 'Arn');
+    },
+    ['Work'],
+    ['Failed'],
+  ),
+  between(
+    'a step to a capacity that the limits exclude',
+    ['steps'],
+    ['exact-capacity-outside-limits'],
+    (fleet, exact: (max: number) => number) => {
+      stepOf(fleet, 'Out')['AdjustmentType'] = 'ExactCapacity';
+      within(fleet, 'Out', STEP, 'StepAdjustments', 0)['ScalingAdjustment'] = fleet.author.count(exact(fleet.max));
+    },
+    [(max: number) => max + 1, (max: number) => 3 * max],
+    [(max: number) => max],
+  ),
+  between(
+    'a queue with more batches at once than the fleet holds',
+    ['queue'],
+    ['stream-outpaces-endpoint'],
+    (fleet, ratio: number) => {
+      const most = Math.min(1000, Math.max(2, Math.ceil(ratio * fleet.max * fleet.slots)));
+      mapping(fleet)['ScalingConfig'] = { MaximumConcurrency: fleet.author.count(most) };
+    },
+    [3, 5],
+    [0.5, 1],
+  ),
+  between(
+    'a queue with more batches at once than its function may run',
+    ['queue'],
+    ['queue-loses-messages'],
+    (fleet, most: number) => {
+      mapping(fleet)['ScalingConfig'] = { MaximumConcurrency: fleet.author.count(most) };
+      of(fleet, 'Consumer')['ReservedConcurrentExecutions'] = fleet.author.count(4);
+    },
+    [5, 8],
+    [2, 4],
+  ),
+  between(
+    'a filter of records that is no pattern',
+    ['stream', 'queue'],
+    ['mapping-invalid'],
+    (fleet, pattern: string) => {
+      mapping(fleet)['FilterCriteria'] = { Filters: [{ Pattern: pattern }] };
+    },
+    ['{kind: chat}', '{"body":{"kind":"chat"}}', '["chat"]', '{"data":{"kind":[]}}'],
+    ['{"body":{"kind":["chat"]}}', '{"data":{"size":[{"exists":true}]}}'],
+  ),
+  between(
+    'large batches of a queue without a window',
+    ['queue'],
+    ['mapping-invalid'],
+    (fleet, { size, seconds }: { size: number; seconds: number | undefined }) => {
+      mapping(fleet)['BatchSize'] = fleet.author.count(size);
+      if (seconds !== undefined) mapping(fleet)['MaximumBatchingWindowInSeconds'] = fleet.author.count(seconds);
+    },
+    [
+      { size: 100, seconds: undefined },
+      { size: 11, seconds: 0 },
+    ],
+    [
+      { size: 10, seconds: undefined },
+      { size: 100, seconds: 1 },
+    ],
+  ),
 ];
 
 /** Gives the role its permissions in a policy of its own. */

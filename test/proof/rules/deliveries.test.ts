@@ -1,7 +1,17 @@
 import { prove } from '../../../lib/proof/prove';
 import { DELIVERY_RULES } from '../../../lib/proof/rules/deliveries';
 import { severityOf, testRules } from '../support/rule-cases';
-import { endpointName, policy, type Properties, realTime, resource, type Resources, role } from '../support/templates';
+import {
+  endpointName,
+  policy,
+  type Properties,
+  realTime,
+  resource,
+  type Resources,
+  role,
+  tracking,
+  variantTarget,
+} from '../support/templates';
 
 const consumer = (properties: Properties = {}): Resources => ({
   ...realTime(),
@@ -39,6 +49,9 @@ const piped = (settings: Properties): Resources => ({
     SourceParameters: { KinesisStreamParameters: { StartingPosition: 'LATEST', ...settings } },
     Target: { 'Fn::GetAtt': ['Scorer', 'Arn'] },
   }),
+});
+const stoppedPipe = (DesiredState: string): Resources => ({
+  Pipe: resource('AWS::Pipes::Pipe', { ...piped({ MaximumRetryAttempts: 3 }).Pipe!.Properties, DesiredState }),
 });
 const queued = (queue: Properties, properties: Properties = {}): Resources => ({
   ...consumer(properties),
@@ -105,6 +118,46 @@ const tried = (settings: Properties): Resources =>
 const redrive = (maxReceiveCount: number): Properties => ({
   VisibilityTimeout: 360,
   RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount },
+});
+
+/** A consumer with a fleet that follows its load. */
+const followed = (settings: Properties, more: Resources = {}): Resources => ({
+  ...mapped({ ...careful, ...settings }),
+  Target: variantTarget(),
+  Follow: tracking(),
+  ...more,
+});
+const limited = (MaximumConcurrency: unknown, reserved: unknown): Resources => {
+  const resources = queued(redrive(5), { ReservedConcurrentExecutions: reserved });
+  const { Properties } = resources.Map!;
+  return {
+    ...resources,
+    Map: resource('AWS::Lambda::EventSourceMapping', { ...Properties, ScalingConfig: { MaximumConcurrency } }),
+  };
+};
+/** Two queues of one consumer. */
+const twice = (MaximumConcurrency: number, reserved: number): Resources => {
+  const resources = limited(MaximumConcurrency, reserved);
+  return {
+    ...resources,
+    Other: resource('AWS::SQS::Queue', redrive(5)),
+    OtherMap: resource('AWS::Lambda::EventSourceMapping', {
+      ...resources.Map!.Properties,
+      EventSourceArn: { 'Fn::GetAtt': ['Other', 'Arn'] },
+    }),
+  };
+};
+const deadLetters = (deadLetterTargetArn: unknown): Resources =>
+  queued({ QueueName: 'work', VisibilityTimeout: 360, RedrivePolicy: { deadLetterTargetArn, maxReceiveCount: 5 } });
+const depth = resource('AWS::CloudWatch::Alarm', {
+  Namespace: 'AWS/Kinesis',
+  MetricName: 'IncomingRecords',
+  Dimensions: [{ Name: 'StreamName', Value: { Ref: 'Stream' } }],
+  Statistic: 'Sum',
+  Period: 60,
+  EvaluationPeriods: 1,
+  Threshold: 1,
+  ComparisonOperator: 'GreaterThanThreshold',
 });
 
 testRules(DELIVERY_RULES, {
@@ -225,12 +278,64 @@ testRules(DELIVERY_RULES, {
       queued({ RedrivePolicy: redrive(5)['RedrivePolicy'] }, { Timeout: 20 }),
     ],
     [queued(redrive(1)), queued(redrive(3))],
+    [deadLetters({ 'Fn::GetAtt': ['Queue', 'Arn'] }), deadLetters({ 'Fn::GetAtt': ['Dead', 'Arn'] })],
+    [
+      deadLetters({ 'Fn::Sub': 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:work' }),
+      deadLetters({ 'Fn::Sub': 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:failed' }),
+    ],
+    [limited(50, 10), limited(10, 10)],
+    [twice(8, 10), twice(5, 10)],
+    [limited('20', '10'), limited(20, { Ref: 'Most' })],
     [
       queued({ ...redrive(5), MessageRetentionPeriod: 1209600 }),
       queued({ ...redrive(5), MessageRetentionPeriod: 3600 }),
     ],
   ],
   'consumer-never-runs': [
+    [followed({ Enabled: false }), followed({ Enabled: true })],
+    [followed({ Enabled: 'false' }), followed({ Enabled: { Ref: 'IsOn' } })],
+    [
+      { ...mapped({ ...careful, Enabled: false }), Depth: depth },
+      // Nothing waits for it.
+      mapped({ ...careful, Enabled: false }),
+    ],
+    // Another source, caller or front of the function feeds the endpoint.
+    [
+      followed({ Enabled: false }),
+      followed(
+        { Enabled: false },
+        {
+          Second: resource('AWS::Lambda::EventSourceMapping', {
+            ...careful,
+            EventSourceArn: { 'Fn::GetAtt': ['Stream', 'Arn'] },
+            FunctionName: { Ref: 'Scorer' },
+          }),
+        },
+      ),
+    ],
+    [
+      followed({ Enabled: false }, { Other: resource('AWS::Lambda::Function', {}) }),
+      followed(
+        { Enabled: false },
+        { Other: resource('AWS::Lambda::Function', { Environment: { Variables: { ENDPOINT: endpointName } } }) },
+      ),
+    ],
+    [
+      followed({ Enabled: false }),
+      followed(
+        { Enabled: false },
+        { Url: resource('AWS::Lambda::Url', { TargetFunctionArn: { Ref: 'Scorer' }, AuthType: 'NONE' }) },
+      ),
+    ],
+    // A pause that something in the templates ends.
+    [
+      followed({ Enabled: false }, { P: policy('lambda:GetEventSourceMapping', '*') }),
+      followed({ Enabled: false }, { P: policy('lambda:UpdateEventSourceMapping', '*') }),
+    ],
+    [
+      { ...piped({ MaximumRetryAttempts: 3 }), Target: variantTarget(), Follow: tracking(), ...stoppedPipe('STOPPED') },
+      { ...piped({ MaximumRetryAttempts: 3 }), Target: variantTarget(), Follow: tracking(), ...stoppedPipe('RUNNING') },
+    ],
     [
       { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: 0 }) },
       { ...mapped(careful), ...consumer({ ReservedConcurrentExecutions: 5 }) },
@@ -245,6 +350,8 @@ testRules(DELIVERY_RULES, {
 test('a mapping that Lambda rejects is an error, and lost messages are a warning', () => {
   expect(severityOf(queued({ ...redrive(5), VisibilityTimeout: 30 }), 'queue-loses-messages')).toBe('error');
   expect(severityOf(queued({ VisibilityTimeout: 360 }), 'queue-loses-messages')).toBe('warning');
+  expect(severityOf(deadLetters({ 'Fn::GetAtt': ['Queue', 'Arn'] }), 'queue-loses-messages')).toBe('error');
+  expect(severityOf(limited(50, 10), 'queue-loses-messages')).toBe('warning');
 });
 
 test('an event that is dropped names the attempts that Lambda makes', () => {

@@ -1,7 +1,7 @@
 import { MOVEMENT_RULES } from '../../../lib/proof/rules/movement';
 import { scaledRealTime } from '../support/fleets';
 import { testRules } from '../support/rule-cases';
-import { alarm, onVariant, type Properties, resource, type Resources, tracking } from '../support/templates';
+import { alarm, onVariant, policy, type Properties, resource, type Resources, tracking } from '../support/templates';
 
 interface Move {
   readonly step: number;
@@ -37,7 +37,35 @@ const suspended = (SuspendedState: unknown, more: Properties = {}): Resources =>
   scaledRealTime({ P: tracking() }, { SuspendedState, ...more });
 const schedules = { ScheduledActions: [{ ScheduledActionName: 'am', ScalableTargetAction: { MinCapacity: 2 } }] };
 
+/** A policy that sets a capacity, on a fleet of 1 to 10 instances. */
+const exact = (replicas: unknown, more: Properties = {}): Resources => {
+  const { Out, OutAlarm } = move('Out', { step: 1, cooldown: 300, type: 'ExactCapacity' });
+  const configuration = {
+    AdjustmentType: 'ExactCapacity',
+    StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: replicas }],
+  };
+  return scaledRealTime(
+    {
+      Out: resource(Out!.Type, { ...Out!.Properties, StepScalingPolicyConfiguration: configuration }),
+      OutAlarm: OutAlarm!,
+    },
+    { MinCapacity: 1, MaxCapacity: 10, ...more },
+  );
+};
+const season = (limits: Properties): Properties => ({
+  ScheduledActions: [{ ScheduledActionName: 'sale', Schedule: 'cron(0 8 * * ? *)', ScalableTargetAction: limits }],
+});
+
 testRules(MOVEMENT_RULES, {
+  'exact-capacity-outside-limits': [
+    [exact(20), exact(10)],
+    [exact(0), exact(1)],
+    [exact('12'), exact({ Ref: 'Replicas' })],
+    [exact(20, season({ MaxCapacity: 15 })), exact(20, season({ MaxCapacity: 20 }))],
+    [exact(20, season({ MinCapacity: 2 })), exact(20, season({ MaxCapacity: { Ref: 'Most' } }))],
+    [exact(20), exact(20, { MaxCapacity: { Ref: 'Most' } })],
+    [exact(20), { ...exact(20), P: policy('application-autoscaling:RegisterScalableTarget', '*') }],
+  ],
   'scale-out-too-slow': [
     [
       pair({ step: 2, cooldown: 7200 }, { step: -1, cooldown: 7200, periods: 60 }),

@@ -59,12 +59,25 @@ const samConsumer = (ParallelizationFactor: number): Resources => ({
   }),
 });
 
+const queue = (MaximumConcurrency: unknown, properties: Properties = {}): Resources => ({
+  Queue: resource('AWS::SQS::Queue', {}),
+  Consumer: resource('AWS::Lambda::Function', { ...variables, ...properties }),
+  Mapping: resource('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+    FunctionName: { Ref: 'Consumer' },
+    ScalingConfig: { MaximumConcurrency },
+  }),
+});
+
 testRules(STREAM_RULES, {
   'stream-outpaces-endpoint': [
     [stream(10), stream(4)],
     [fed(byConcurrency, mapping(10)), fed(byConcurrency, mapping(5))],
     [fed(serverless(), mapping(10)), fed(serverless(), mapping(2))],
     [fed(serverless(), samConsumer(10)), fed(serverless(), samConsumer(2))],
+    [fed(byConcurrency, queue(500)), fed(byConcurrency, queue(20))],
+    [fed(serverless(), queue('500')), fed(serverless(), queue(500, { ReservedConcurrentExecutions: 8 }))],
+    [fed(serverless(), queue(900)), fed(serverless(), queue({ Ref: 'Most' }))],
     [
       fed(serverless(), mapping(10, { FunctionName: { 'Fn::Sub': '${Consumer}:live' } })),
       fed(serverless(), mapping(10, { Enabled: false })),
