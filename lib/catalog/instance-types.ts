@@ -219,7 +219,7 @@ export function findInstanceType(name: string): InstanceType | undefined {
 
 /** Returns the message for an unknown name, with the nearest known ones. */
 export function unknownInstanceType(name: string): string {
-  return `unknown instance type '${name}'; nearest known: ${nearestNames(name, TYPES.keys()).join(', ')}`;
+  return `unknown instance type '${name}'; nearest known: ${nearestNames(String(name), TYPES.keys()).join(', ')}`;
 }
 
 /** Returns the type of a name; throws an {@link InputError} with the nearest names when it is not in the catalog. */

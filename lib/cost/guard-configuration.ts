@@ -172,12 +172,19 @@ function fleetConfiguration(
   return configuration;
 }
 
+/** Beginnings of the names that CreateTrainingJob takes (API reference). */
+const JOB_NAME_PREFIX = /^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$/;
+
 function trainingConfiguration(scope: Construct, props: CostGuardProps, problems: string[]): GuardedTraining | null {
   if (props.training === undefined) return null;
   const { jobNamePrefix, instanceTypes, runningJobs = RunningTrainingJobs.FINISH } = props.training;
   if (jobNamePrefix === '')
     problems.push(
       'training: jobNamePrefix is empty, which would meter every job of the account; give the prefix of the jobs to meter',
+    );
+  else if (!Token.isUnresolved(jobNamePrefix) && !JOB_NAME_PREFIX.test(jobNamePrefix))
+    problems.push(
+      `training: jobNamePrefix ('${jobNamePrefix}') begins no name of a training job; use at most 63 letters, digits and hyphens, a letter or a digit first`,
     );
   if (instanceTypes.length === 0) problems.push('training: instanceTypes is empty; name every type the jobs may use');
   const found = findPrices(scope, props, instanceTypes, 'training');

@@ -71,6 +71,15 @@ function checkExpiration(props: { readonly resultsBucket?: s3.IBucket; readonly 
     : [`expiration (${expiration.toHumanString()}) must be whole days, at least one`];
 }
 
+/** Memory that Lambda gives to a function, MiB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
+const MEMORY_MIB = { least: 128, most: 10_240 };
+
+function checkMemory({ memorySize }: { readonly memorySize?: Size }): string[] {
+  if (memorySize === undefined || memorySize.isUnresolved()) return [];
+  const mib = memorySize.toMebibytes({ rounding: SizeRoundingBehavior.NONE });
+  return outsideWhole('memorySize in MiB', mib, MEMORY_MIB.least, MEMORY_MIB.most);
+}
+
 /** Returns the problems of the settings that every source of requests has. */
 export function checkConsumerProps(
   props: NewBucketProps &
@@ -78,6 +87,7 @@ export function checkConsumerProps(
       readonly resultsBucket?: s3.IBucket;
       readonly accessLogsBucket?: s3.IBucket;
       readonly expiration?: Duration;
+      readonly memorySize?: Size;
     },
   settings: { readonly contentType: string; readonly accept: string },
 ): string[] {
@@ -91,7 +101,7 @@ export function checkConsumerProps(
       `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
     );
   }
-  problems.push(...checkExpiration(props));
+  problems.push(...checkExpiration(props), ...checkMemory(props));
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
     problems.push(
       'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',

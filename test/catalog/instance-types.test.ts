@@ -26,6 +26,8 @@ describe('instance types', () => {
       "unknown instance type 'ml.g5.xlrge'; nearest known: ml.g5.xlarge",
     );
     expect(findInstanceType('g5.xlarge')).toBeUndefined();
+    // A caller of JavaScript may give what is no text.
+    expect(() => instanceType(null as unknown as string)).toThrow("unknown instance type 'null'; nearest known: ml.");
   });
 
   test('names every type once, in the form SageMaker takes', () => {

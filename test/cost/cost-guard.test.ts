@@ -422,6 +422,14 @@ describe('CostGuard refuses', () => {
     expect(() => guarded({ guardName: 'our guard' })).toThrow(/guardName \('our guard'\) cannot be part/);
   });
 
+  test.each(['{""', '-tidegate', 'a'.repeat(64), 'jobs_of_mine', '*'])(
+    'refuses %s as the beginning of names of training jobs',
+    (jobNamePrefix) => {
+      const training = { jobNamePrefix, instanceTypes: ['ml.g5.xlarge'] };
+      expect(() => guarded({ training })).toThrow(/jobNamePrefix \('.*'\) begins no name of a training job/);
+    },
+  );
+
   test('nothing to guard', () => {
     const { stack } = newStack();
     new CostGuard(stack, 'Guard', { budgetUsd: 1 });

@@ -535,6 +535,9 @@ describe('the results bucket', () => {
 
   test.each([
     [{ expiration: Duration.hours(36) }, 'expiration (1 day 12 hours) must be whole days, at least one'],
+    [{ memorySize: Size.mebibytes(64) }, 'memorySize in MiB (64) is out of range; 128 to 10240 is allowed'],
+    [{ memorySize: Size.kibibytes(200_000.5) }, 'memorySize in MiB (195.3129882'],
+    [{ memorySize: Size.mebibytes(Infinity) }, 'memorySize in MiB (Infinity) must be a whole number'],
     [{ expiration: Duration.days(0) }, 'must be whole days, at least one'],
     [
       { expiration: Duration.days(1), resultsBucket: s3.Bucket.fromBucketName(new Stack(), 'Mine', 'mine') },

@@ -88,6 +88,9 @@ const STEP_PERCENT: { readonly [strategy in RolloutStrategy]: readonly [min: num
 /** Source: API reference, AutoRollbackConfig: 10 alarms, of which 2 are the endpoint's own. */
 const MAX_ROLLBACK_ALARMS = 8;
 
+/** Longest time of a model for a request, that of asynchronous endpoints (InvokeEndpointAsync, API reference). */
+const MAX_MODEL_LATENCY_SECONDS = 3600;
+
 /**
  * Rollout with its defaults.
  *
@@ -128,8 +131,11 @@ function checkRollout({
   if (!Token.isUnresolved(maxErrorRatio) && !(maxErrorRatio > 0 && maxErrorRatio <= 1)) {
     problems.push(`rollout.maxErrorRatio (${maxErrorRatio}) must be above 0 and at most 1`);
   }
-  if (!maxModelLatency.isUnresolved() && !(maxModelLatency.toMilliseconds({ integral: false }) > 0)) {
-    problems.push(`rollout.maxModelLatency (${maxModelLatency.toSeconds({ integral: false })} s) must be above 0`);
+  const latency = maxModelLatency.isUnresolved() ? 1 : maxModelLatency.toSeconds({ integral: false });
+  if (!(latency > 0 && latency <= MAX_MODEL_LATENCY_SECONDS)) {
+    problems.push(
+      `rollout.maxModelLatency (${latency} s) must be above 0 and at most ${MAX_MODEL_LATENCY_SECONDS} s, the longest that SageMaker waits for a model`,
+    );
   }
   if (alarms.length > MAX_ROLLBACK_ALARMS) {
     problems.push(`rollout.alarms has ${alarms.length} alarms; SageMaker takes 10, of which 2 are the endpoint's own`);

@@ -81,6 +81,16 @@ describe('a rollout', () => {
     ],
     ['an error ratio of 0', { maxErrorRatio: 0 }, /rollout\.maxErrorRatio \(0\)/],
     ['a long wait', { waitInterval: Duration.hours(2) }, /rollout\.waitInterval/],
+    [
+      'a latency without a limit',
+      { maxModelLatency: Duration.seconds(Infinity) },
+      /rollout\.maxModelLatency \(Infinity s\)/,
+    ],
+    [
+      'a latency of hours',
+      { maxModelLatency: Duration.hours(2) },
+      /rollout\.maxModelLatency \(7200 s\).*at most 3600 s/,
+    ],
     ['a latency of 0', { maxModelLatency: Duration.seconds(0) }, /rollout\.maxModelLatency/],
   ])('refuses %s', (_name, rollout, message) => {
     expect(() => templateOf({ rollout })).toThrow(message);
