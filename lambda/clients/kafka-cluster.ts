@@ -1,8 +1,8 @@
-import { isIP } from 'node:net';
-import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
 import { InputError } from '../../lib/core/errors';
 import { parseJson, parseValue } from '../../lib/core/parse';
 import type { KafkaConnection } from '../../lib/ingestion/contract';
+import { isLoopback, kafkaSecurity } from '../../lib/ingestion/decide/kafka-security';
 import type { RequestSigner } from './signed-request';
 
 /** Member of the response of `GetBootstrapBrokers` with the brokers for a mechanism. */
@@ -65,32 +65,7 @@ async function securityOf(
   }
   const secret = secretArn === undefined ? {} : await readSecret(secretArn, signer);
   const authority = rootCaSecretArn === undefined ? undefined : (await readSecret(rootCaSecretArn, signer)).certificate;
-  const trust = authority === undefined ? {} : { ca: [authority] };
-  const required = (name: string): string => {
-    const value = secret[name];
-    if (value !== undefined) return value;
-    throw new InputError(`the secret ${secretArn} has no '${name}'; give it the JSON that ${mechanism} needs`);
-  };
-  if (mechanism === 'CLIENT_CERTIFICATE_TLS_AUTH') {
-    const key = { key: required('privateKey'), passphrase: secret.privateKeyPassword };
-    return { ssl: { ...trust, cert: required('certificate'), ...key } };
-  }
-  const ssl = authority === undefined ? true : trust;
-  const saslMechanism = SASL_MECHANISMS[mechanism];
-  if (saslMechanism === undefined) return { ssl };
-  const user = { username: required('username'), password: required('password') };
-  return { ssl, sasl: { mechanism: saslMechanism, ...user } as SASLOptions };
-}
-
-const SASL_MECHANISMS: { readonly [mechanism: string]: 'plain' | 'scram-sha-256' | 'scram-sha-512' } = {
-  BASIC_AUTH: 'plain',
-  SASL_SCRAM_256_AUTH: 'scram-sha-256',
-  SASL_SCRAM_512_AUTH: 'scram-sha-512',
-};
-
-function isLoopback(broker: string): boolean {
-  const host = broker.slice(0, broker.lastIndexOf(':'));
-  return isIP(host) === 4 && host.startsWith('127.');
+  return kafkaSecurity({ mechanism, secretArn, secret, authority }) as Pick<KafkaConfig, 'ssl' | 'sasl'>;
 }
 
 async function readSecret(secretArn: string, signer: RequestSigner): Promise<{ readonly [name: string]: string }> {

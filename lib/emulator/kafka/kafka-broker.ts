@@ -9,6 +9,7 @@ import { monotonicMs } from '../monotonic';
 import { pause } from '../repeat';
 import { kafkaDirectory, type KafkaInstallation } from './kafka-jars';
 import { connectKafka } from './kafka-client';
+import { readCertificate, scramOptions, SECURE_PROTOCOL, secureListener, type KafkaUser } from './secure-listener';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 180_000;
@@ -24,12 +25,16 @@ export interface KafkaBrokerOptions {
   readonly installation: KafkaInstallation;
   /** Interpreter of the launcher. @default python3 */
   readonly python?: string;
+  /** User of a second listener, which knows its clients by SASL/SCRAM or SASL/PLAIN over TLS. @default - no such listener */
+  readonly user?: KafkaUser;
 }
 
 /** A Kafka broker in a process of its own. */
 export interface KafkaBroker {
   /** Address for clients. */
   readonly bootstrapServers: string;
+  /** Listener with a user; undefined without one. */
+  readonly secure: SecureBroker | undefined;
   /** Process group of the broker. */
   readonly pid: number;
   readonly logFile: string;
@@ -37,6 +42,13 @@ export interface KafkaBroker {
   readonly failed: Promise<Error>;
   /** Ends the broker; safe to call twice. Data stay in its folder. */
   stop(): Promise<void>;
+}
+
+/** Address of a broker for a client with credentials. */
+export interface SecureBroker {
+  readonly bootstrapServers: string;
+  /** Certificate of the authority of the broker, in PEM. */
+  readonly certificate: string;
 }
 
 /**
@@ -64,10 +76,14 @@ export async function startKafkaBroker(options: KafkaBrokerOptions): Promise<Kaf
 class PortTaken extends InputError {}
 
 /** Writes the settings of a new broker and formats its storage. */
-async function prepare({ directory, installation }: KafkaBrokerOptions, settings: string): Promise<void> {
+async function prepare({ directory, installation, user }: KafkaBrokerOptions, settings: string): Promise<void> {
   const data = path.join(directory, 'data');
   fs.rmSync(data, { recursive: true, force: true });
-  const [port, controllerPort] = await freePorts(2);
+  const [port, controllerPort, securePort] = await freePorts(3);
+  const clients = [
+    `PLAINTEXT://${HOST}:${port}`,
+    ...(user === undefined ? [] : [`${SECURE_PROTOCOL}://${HOST}:${securePort}`]),
+  ];
   writeWholeFile(
     settings,
     Object.entries({
@@ -75,9 +91,10 @@ async function prepare({ directory, installation }: KafkaBrokerOptions, settings
       'node.id': '1',
       'controller.quorum.voters': `1@${HOST}:${controllerPort}`,
       'controller.listener.names': 'CONTROLLER',
-      listeners: `PLAINTEXT://${HOST}:${port},CONTROLLER://${HOST}:${controllerPort}`,
-      'advertised.listeners': `PLAINTEXT://${HOST}:${port}`,
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      listeners: [...clients, `CONTROLLER://${HOST}:${controllerPort}`].join(','),
+      'advertised.listeners': clients.join(','),
+      'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,${SECURE_PROTOCOL}:${SECURE_PROTOCOL}`,
+      ...(user === undefined ? {} : await secureListener(directory, HOST, user)),
       'log.dirs': data.replaceAll('\\', '/'),
       'auto.create.topics.enable': 'false',
       'offsets.topic.num.partitions': '1',
@@ -98,7 +115,11 @@ async function prepare({ directory, installation }: KafkaBrokerOptions, settings
   const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const format = spawn(
     installation.java,
-    [...javaOptions(installation, 128), 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings],
+    [
+      ...javaOptions(installation, 128),
+      ...['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings],
+      ...(user === undefined ? [] : scramOptions(user)),
+    ],
     { stdio: ['ignore', 'ignore', 'pipe'], env: environment() },
   );
   let errors = '';
@@ -137,7 +158,11 @@ async function launch(options: KafkaBrokerOptions, settings: string): Promise<Ka
     clearTimeout(late);
     killGroup(child.pid);
   };
-  const bootstrapServers = /^advertised\.listeners=PLAINTEXT:\/\/(.*)$/m.exec(fs.readFileSync(settings, 'utf8'))![1]!;
+  const text = fs.readFileSync(settings, 'utf8');
+  const addressOf = (protocol: string): string | undefined =>
+    new RegExp(`^advertised\\.listeners=(?:.*,)?${protocol}://([^,\n]*)`, 'm').exec(text)?.[1];
+  const bootstrapServers = addressOf('PLAINTEXT')!;
+  const secureServers = addressOf(SECURE_PROTOCOL);
   const readLog = (): string => fs.readFileSync(logFile, 'utf8').slice(logStart);
   let end: string | undefined;
   void ended.then((code) => (end = code));
@@ -151,6 +176,10 @@ async function launch(options: KafkaBrokerOptions, settings: string): Promise<Ka
   }
   return {
     bootstrapServers,
+    secure:
+      secureServers === undefined
+        ? undefined
+        : { bootstrapServers: secureServers, certificate: readCertificate(directory) },
     pid: child.pid!,
     logFile,
     failed: new Promise((resolve) => {

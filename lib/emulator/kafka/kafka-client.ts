@@ -1,6 +1,9 @@
-import type { Kafka } from 'kafkajs';
+import type { Kafka, KafkaConfig } from 'kafkajs';
 
-export type { Admin, Consumer, EachBatchPayload, KafkaJSError, Producer } from 'kafkajs';
+export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaJSError, Producer } from 'kafkajs';
+
+/** Encryption of connections, and the identity of the client. */
+export type ClientSecurity = Pick<KafkaConfig, 'ssl' | 'sasl'>;
 
 /** Module of the queue of requests of a connection, which kafkajs does not export. */
 interface RequestQueue {
@@ -29,8 +32,12 @@ function repairTimers(queue: RequestQueue): void {
  * Returns clients for a broker. kafkajs is loaded at the first call, so that nothing that goes without Kafka reads it.
  *
  * @param retries attempts of a call after the first
+ * @param security undefined for plain text and no identity
  */
-export async function connectKafka(bootstrapServers: string, { retries = 5 } = {}): Promise<Kafka> {
+export async function connectKafka(
+  bootstrapServers: string,
+  { retries = 5, security }: { readonly retries?: number; readonly security?: ClientSecurity } = {},
+): Promise<Kafka> {
   // Partitioner warning of kafkajs 2, whose default is the one of Java clients.
   process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1';
   const { Kafka: Client, logLevel } = exportsOf(await import('kafkajs'));
@@ -42,6 +49,7 @@ export async function connectKafka(bootstrapServers: string, { retries = 5 } = {
     logLevel: logLevel.NOTHING,
     connectionTimeout: 10_000,
     requestTimeout: 30_000,
+    ...security,
     retry: { retries, initialRetryTime: 100, maxRetryTime: 2000 },
   });
 }

@@ -1,7 +1,8 @@
 import type { RunClock } from '../clock';
 import { pause } from '../repeat';
+import { connectionProblem, connectMapping, proveConnection } from './cluster-connection';
 import { committedOffsets } from './group-offsets';
-import { connectKafka } from './kafka-client';
+import type { Kafka } from './kafka-client';
 import { parseMappings, type KafkaMapping } from './kafka-mapping';
 import { LambdaForKafka } from './lambda-for-kafka';
 import { MappingConsumer } from './mapping-consumer';
@@ -12,7 +13,7 @@ const LAG_PERIOD_SECONDS = 60;
 
 export interface KafkaEventSourcesOptions {
   readonly engineUrl: () => string;
-  /** Address of the broker, which stands for every cluster of the account. */
+  /** Address of the broker, which stands for every cluster of the account that is not on this machine. */
   readonly brokerAddress: string;
   readonly clock: RunClock;
   /** Stores a datum of a metric of Lambda. */
@@ -32,6 +33,8 @@ export interface TopicBacklog {
 export class KafkaEventSources {
   private readonly lambda: LambdaForKafka;
   private readonly consumers = new Map<string, { readonly settings: string; readonly consumer: MappingConsumer }>();
+  /** Reasons for which mappings have no consumer. */
+  private readonly problems = new Map<string, string>();
   private readonly stopping = new AbortController();
   private readonly watching: Promise<void>;
   private mappings: readonly KafkaMapping[] = [];
@@ -88,17 +91,35 @@ export class KafkaEventSources {
       if (this.consumers.has(mapping.uuid)) continue;
       const { brokerAddress, clock, log } = this.options;
       const onFailures = (records: number): void => this.publishFailures(mapping, records);
-      const consumer = new MappingConsumer({ mapping, brokerAddress, clock, log, onFailures, lambda: this.lambda });
+      const connect = (retries: number): Promise<Kafka> => this.connect(mapping, retries);
+      const { lambda } = this;
+      const consumer = new MappingConsumer({ mapping, brokerAddress, connect, clock, log, onFailures, lambda });
       this.consumers.set(mapping.uuid, { settings: wanted.get(mapping.uuid)!, consumer });
       try {
+        if (mapping.credentials !== undefined) await proveConnection(await connect(0));
         await consumer.start();
+        this.problems.delete(mapping.uuid);
       } catch (error) {
         // For example, the topic does not exist yet.
         this.consumers.delete(mapping.uuid);
         await consumer.stop();
-        log(`event source mapping ${mapping.uuid}: ${(error as Error).message}; it is tried again`);
+        await this.tellProblem(mapping, error as Error);
       }
     }
+  }
+
+  private connect(mapping: KafkaMapping, retries?: number): Promise<Kafka> {
+    return connectMapping(mapping, { brokerAddress: this.options.brokerAddress, lambda: this.lambda, retries });
+  }
+
+  /** Logs a reason once for as long as it is the same, and gives the mapping its problem. */
+  private async tellProblem(mapping: KafkaMapping, error: Error): Promise<void> {
+    const problem = connectionProblem(error);
+    const text = problem === undefined ? error.message : `${problem} (${error.message})`;
+    if (this.problems.get(mapping.uuid) === text) return;
+    if (problem !== undefined) await this.lambda.report(mapping, problem);
+    this.problems.set(mapping.uuid, text);
+    this.options.log(`event source mapping ${mapping.uuid}: ${text}; it is tried again`);
   }
 
   /** Publishes the records that each function has not processed yet, for all partitions of a topic together. */
@@ -107,6 +128,7 @@ export class KafkaEventSources {
     if (clock.now() < this.lagDueAt) return;
     this.lagDueAt = clock.now() + LAG_PERIOD_SECONDS;
     for (const mapping of this.mappings) {
+      if (!this.consumers.has(mapping.uuid)) continue;
       const backlogs = await Promise.all(mapping.topics.map((topic) => this.backlogOf(mapping, topic)));
       const lag = Math.max(...backlogs.map(({ queued }) => queued));
       await putMetric('OffsetLag', { FunctionName: mapping.functionName }, lag);
@@ -122,11 +144,11 @@ export class KafkaEventSources {
     );
   }
 
-  private async backlogOf({ consumerGroupId: groupId }: KafkaMapping, topic: string): Promise<TopicBacklog> {
-    const admin = (await connectKafka(this.options.brokerAddress)).admin();
+  private async backlogOf(mapping: KafkaMapping, topic: string): Promise<TopicBacklog> {
+    const admin = (await this.connect(mapping)).admin();
     try {
       const ends = await admin.fetchTopicOffsets(topic);
-      const committed = await committedOffsets(admin, groupId, topic);
+      const committed = await committedOffsets(admin, mapping.consumerGroupId, topic);
       return ends.reduce(
         (sum, { partition, low, high }) => ({
           put: sum.put + Number(high),

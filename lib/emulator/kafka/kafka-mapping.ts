@@ -3,12 +3,13 @@ import { DEPENDENT_PERMISSIONS } from '../../catalog/dependent-permissions';
 import { KAFKA_RETRIES_WITH_DESTINATION, type MappingPlan } from '../../ingestion/decide/event-source-mapping';
 import { flag, wholeNumber } from '../http/schema-parts';
 
+const AUTHORITY = 'SERVER_ROOT_CA_CERTIFICATE';
 const CREDENTIALS = [
   'SASL_SCRAM_512_AUTH',
   'SASL_SCRAM_256_AUTH',
   'BASIC_AUTH',
   'CLIENT_CERTIFICATE_TLS_AUTH',
-  'SERVER_ROOT_CA_CERTIFICATE',
+  AUTHORITY,
 ];
 
 const consumerGroup = () => z.object({ ConsumerGroupId: z.string().optional() }).optional();
@@ -65,12 +66,23 @@ export interface KafkaMapping extends MappingPlan {
   readonly reportsFailures: boolean;
   /** ARN, or `kafka://TOPIC`; undefined for none. */
   readonly destination: string | undefined;
+  /** Way in which Lambda proves who it is to a cluster that knows its clients by a secret; undefined for any other. */
+  readonly credentials: MappingCredentials | undefined;
   /** Permissions of the function's role that Lambda uses, as pairs of action and resource. */
   readonly needs: readonly PermissionNeed[];
   /** Permissions of the function's role with which Lambda sends to the destination. */
   readonly failureNeeds: readonly PermissionNeed[];
   /** True where Lambda publishes the counts of events of the mapping. */
   readonly countsEvents: boolean;
+}
+
+/** Secrets of a mapping. */
+export interface MappingCredentials {
+  /** Type of the `SourceAccessConfiguration`; `NONE` for TLS alone. */
+  readonly mechanism: string;
+  readonly secretArn: string | undefined;
+  /** Secret with the certificate of the authority of the brokers. */
+  readonly authoritySecretArn: string | undefined;
 }
 
 type PermissionNeed = readonly [action: string, resource: string];
@@ -103,11 +115,20 @@ export function parseMappings(list: unknown): readonly KafkaMapping[] {
         bisectBatchOnFunctionError: mapping.BisectBatchOnFunctionError,
         reportsFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
         destination,
+        credentials: credentialsOf(mapping),
         needs: neededPermissions(mapping, clusterArn, consumerGroupId),
         failureNeeds: failurePermissions(mapping, clusterArn, destination),
         countsEvents: mapping.MetricsConfig?.Metrics.includes('EventCount') === true,
       };
     });
+}
+
+function credentialsOf({ SourceAccessConfigurations }: z.output<typeof mappingSchema>): MappingCredentials | undefined {
+  const secrets = SourceAccessConfigurations.filter(({ Type }) => CREDENTIALS.includes(Type));
+  if (secrets.length === 0) return undefined;
+  const identity = secrets.find(({ Type }) => Type !== AUTHORITY);
+  const authority = secrets.find(({ Type }) => Type === AUTHORITY);
+  return { mechanism: identity?.Type ?? 'NONE', secretArn: identity?.URI, authoritySecretArn: authority?.URI };
 }
 
 /** -1 stands for no limit. */

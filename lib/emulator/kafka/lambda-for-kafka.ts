@@ -15,6 +15,12 @@ export type KafkaInvocation =
   | { readonly kind: 'throttled' }
   | undefined;
 
+/** Answer about a secret. */
+export interface SecretReply {
+  readonly text?: string;
+  readonly denied?: string;
+}
+
 /** Engine's side of Kafka event source mappings: it stores them, invokes the function and acts with the permissions of its role. */
 export class LambdaForKafka {
   private readonly agent = new http.Agent({ keepAlive: true });
@@ -57,6 +63,20 @@ export class LambdaForKafka {
   ): Promise<boolean> {
     const reply = await this.send('POST', 'deliver', { uuid, destination, partition, content });
     return (reply as { readonly delivered: boolean } | undefined)?.delivered === true;
+  }
+
+  /**
+   * Reads a secret with the permissions of the function's role; each denied action is recorded.
+   *
+   * @returns the text, or the action that is denied; neither where there is no such secret
+   */
+  public async secret({ uuid }: KafkaMapping, secretArn: string): Promise<SecretReply> {
+    return ((await this.send('POST', 'secret', { uuid, secretArn })) as SecretReply | undefined) ?? {};
+  }
+
+  /** Makes a problem the last result of the mapping (`LastProcessingResult`). */
+  public async report({ uuid }: KafkaMapping, problem: string): Promise<void> {
+    await this.send('POST', 'report', { uuid, problem });
   }
 
   public close(): void {

@@ -1,6 +1,6 @@
 import type { RunClock } from '../clock';
 import { committedOffsets } from './group-offsets';
-import { connectKafka, type Consumer, type EachBatchPayload, type Producer } from './kafka-client';
+import type { Consumer, EachBatchPayload, Kafka, Producer } from './kafka-client';
 import type { KafkaMapping } from './kafka-mapping';
 import { topicPartition, type PartitionRecord } from './kafka-records';
 import type { LambdaForKafka } from './lambda-for-kafka';
@@ -14,7 +14,10 @@ const MAX_PARTITION_BYTES = 10 * 1024 * 1024;
 
 export interface MappingConsumerOptions {
   readonly mapping: KafkaMapping;
+  /** Address of the broker, for the events of an MSK cluster. */
   readonly brokerAddress: string;
+  /** Returns clients of the cluster with the credentials of the mapping. */
+  readonly connect: (retries: number) => Promise<Kafka>;
   readonly lambda: LambdaForKafka;
   readonly clock: RunClock;
   /** Called with the number of records that are at the destination for failures. */
@@ -33,8 +36,8 @@ export class MappingConsumer {
 
   /** Joins the consumer group and begins to deliver. */
   public async start(): Promise<void> {
-    const { mapping, brokerAddress, log } = this.options;
-    const kafka = await connectKafka(brokerAddress, { retries: 30 });
+    const { mapping, connect, log } = this.options;
+    const kafka = await connect(30);
     await this.placeGroup();
     const consumer = kafka.consumer({
       groupId: mapping.consumerGroupId,
@@ -73,10 +76,10 @@ export class MappingConsumer {
 
   /** Gives a group that has no offsets those of AT_TIMESTAMP. */
   private async placeGroup(): Promise<void> {
-    const { mapping, brokerAddress } = this.options;
+    const { mapping, connect } = this.options;
     const { startingPosition, startingTimestamp, topics, consumerGroupId: groupId } = mapping;
     if (startingPosition !== 'AT_TIMESTAMP' || startingTimestamp === undefined) return;
-    const admin = (await connectKafka(brokerAddress)).admin();
+    const admin = (await connect(5)).admin();
     try {
       for (const topic of topics) {
         const committed = await committedOffsets(admin, groupId, topic);
@@ -133,7 +136,7 @@ export class MappingConsumer {
 
   private async produce(topic: string, key: Buffer | null, value: string): Promise<void> {
     if (this.producer === undefined) {
-      const producer = (await connectKafka(this.options.brokerAddress)).producer();
+      const producer = (await this.options.connect(5)).producer();
       await producer.connect();
       this.producer = producer;
     }

@@ -20,6 +20,7 @@ import { ensurePythonEnvironment } from '../../../lib/emulator/engine/python-env
 import { startKafkaBroker, type KafkaBroker } from '../../../lib/emulator/kafka/kafka-broker';
 import { connectKafka } from '../../../lib/emulator/kafka/kafka-client';
 import { ensureKafka } from '../../../lib/emulator/kafka/kafka-jars';
+import type { KafkaUser } from '../../../lib/emulator/kafka/secure-listener';
 import { projectDirectory } from '../../architecture/imports';
 import { eventually } from '../engine/support/local-aws';
 
@@ -83,12 +84,13 @@ export class KafkaAccount {
     this.s3 = new S3Client({ ...config, forcePathStyle: true });
   }
 
-  public static async start(): Promise<KafkaAccount> {
+  /** @param user of a listener with SASL over TLS; none without one */
+  public static async start(user?: KafkaUser): Promise<KafkaAccount> {
     const python = await ensurePythonEnvironment({ projectDirectory });
     const installation = await ensureKafka({ projectDirectory });
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-kafka-account-'));
     const startBroker = (): Promise<KafkaBroker> =>
-      startKafkaBroker({ projectDirectory, directory: path.join(directory, 'kafka'), installation });
+      startKafkaBroker({ projectDirectory, directory: path.join(directory, 'kafka'), installation, user });
     const broker = await startBroker();
     const clock = LocalClock.startingNow(SPEED);
     const started: { engine?: Engine } = {};

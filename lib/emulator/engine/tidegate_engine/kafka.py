@@ -103,7 +103,35 @@ def _deliver(esm: dict, body: dict) -> dict:
     return {"delivered": True}
 
 
-_CALLS = {"invoke": _invoke, "describe": _described, "authorize": _authorize, "deliver": _deliver}
+def _secret(esm: dict, body: dict) -> dict:
+    """Secret as the function's role reads it: its text, or the action that is denied; neither where it is not there.
+
+    A key of the customer's needs kms:Decrypt: https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-permissions.html
+    """
+    from ministack.core.responses import get_region
+    from ministack.services import kms, secretsmanager
+
+    _, config = _function(esm)
+    role, session, arn = config.get("Role", ""), esm["FunctionName"], body["secretArn"]
+    if role_denies(role, session, "secretsmanager:GetSecretValue", arn):
+        return {"denied": "secretsmanager:GetSecretValue"}
+    _, secret = secretsmanager._resolve(arn)
+    key_id = (secret or {}).get("KmsKeyId")
+    if key_id and key_id != "alias/aws/secretsmanager":
+        key = (kms._resolve_key(key_id) or {}).get("Arn", key_id)
+        if role_denies(role, session, "kms:Decrypt", key, {"kms:ViaService": f"secretsmanager.{get_region()}.amazonaws.com"}):
+            return {"denied": "kms:Decrypt"}
+    text = secretsmanager.resolve_secret_string(arn)
+    return {} if text is None else {"text": text}
+
+
+def _report(esm: dict, body: dict) -> dict:
+    """Makes a problem of the connection the last result of a mapping."""
+    esm["LastProcessingResult"] = body["problem"]
+    return {}
+
+
+_CALLS = {"invoke": _invoke, "describe": _described, "authorize": _authorize, "deliver": _deliver, "secret": _secret, "report": _report}
 
 
 def _call(name: str, body: dict) -> dict | None:
