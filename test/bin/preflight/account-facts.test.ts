@@ -475,7 +475,7 @@ describe('the facts of an account', () => {
     expect(facts.quotas.kind).toBe('known');
     expect(calls).toBe(3);
     expect(bodies.filter(({ call }) => call === 'BatchGetImage')).toHaveLength(1);
-  }, 20_000);
+  });
 
   test('the instances of other stacks are counted by type, those that are asked for too', async () => {
     expect((await read()).hosted).toEqual({
@@ -507,7 +507,7 @@ describe('the facts of an account', () => {
     const facts = await read();
     expect(facts.lambda).toMatchObject({ kind: 'unknown', action: 'lambda:GetAccountSettings' });
     expect(facts.quotas).toMatchObject({ kind: 'unknown', action: 'servicequotas:ListServiceQuotas' });
-  }, 20_000);
+  });
 
   test('credentials that are refused are an error, not an account without problems', async () => {
     replies = {
