@@ -1,3 +1,4 @@
+import { lookup } from '../core/lookup';
 import { InputError } from '../core/errors';
 import { isObject, type Json } from '../core/parse';
 import { plainText } from './plain-text';
@@ -469,12 +470,12 @@ const macros = new WeakMap<object, boolean>();
 const mentioned = new WeakMap<object, readonly string[]>();
 
 /** Resources of SageMaker whose `Ref` is an ARN. Source: CloudFormation template reference, return values. */
-const ARN_BY_REF: { readonly [type: string]: { readonly nameProperty: string; readonly resource: string } } = {
+const ARN_BY_REF: { readonly [type: string]: { readonly nameProperty: string; readonly resource: string } } = lookup({
   'AWS::SageMaker::Endpoint': { nameProperty: 'EndpointName', resource: 'endpoint' },
   'AWS::SageMaker::EndpointConfig': { nameProperty: 'EndpointConfigName', resource: 'endpoint-config' },
   'AWS::SageMaker::Model': { nameProperty: 'ModelName', resource: 'model' },
   'AWS::SageMaker::InferenceComponent': { nameProperty: 'InferenceComponentName', resource: 'inference-component' },
-};
+});
 
 /** Logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name anywhere inside a value. */
 function mentionedIds(value: unknown): readonly string[] {

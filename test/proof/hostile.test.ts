@@ -149,3 +149,19 @@ describe('documents that nobody writes by hand', () => {
     expect((user + system) / 1e6).toBeLessThan(20);
   });
 });
+
+test.each(['constructor', 'valueOf', 'hasOwnProperty', 'toString'])(
+  '%s, which every object has, is a name like any other: of a dimension, a metric, a type and an attribute',
+  (name) => {
+    const places = [
+      ['Alarm', 'Properties', 'Dimensions', '0', 'Name'],
+      ['Alarm', 'Properties', 'MetricName'],
+      ['Endpoint', 'Type'],
+      ['Grant', 'Type'],
+    ];
+    for (const place of places) {
+      const document = replaced(RICH, ['Resources', ...place], name);
+      expect(Array.isArray(prove([{ name: 't.json', document }]))).toBe(true);
+    }
+  },
+);

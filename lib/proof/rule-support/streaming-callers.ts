@@ -1,10 +1,11 @@
+import { lookup } from '../../core/lookup';
 import type { Resource } from '../../template';
 
 /** Resources in front of a function that send its reply in parts. Sources: Lambda API reference, CreateFunctionUrlConfig; API Gateway API reference, PutIntegration. */
-const FRONTS: { readonly [type: string]: RegExp } = {
+const FRONTS: { readonly [type: string]: RegExp } = lookup({
   'AWS::Lambda::Url': /"InvokeMode":"RESPONSE_STREAM"/,
   'AWS::ApiGateway::Method': /"ResponseTransferMode":"STREAM"/,
-};
+});
 
 /** Call of a stream in the code of a function, in the words of the SDKs. */
 const CALLS = /invoke_?endpoint_?with_?response_?stream/i;

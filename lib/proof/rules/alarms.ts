@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import { HOSTING_NAMESPACES } from '../../catalog/hosting-metrics';
 import { isObject, type Json } from '../../core/parse';
 import type { RuleViolation } from '../finding';
@@ -39,7 +40,7 @@ function* invalid(model: TemplateModel): Iterable<RuleViolation> {
 }
 
 /** Valid values of an alarm, those of anomaly detection included. Source: CloudWatch API reference, PutMetricAlarm. */
-const WORDS: { readonly [property: string]: readonly string[] } = {
+const WORDS: { readonly [property: string]: readonly string[] } = lookup({
   ComparisonOperator: [
     'GreaterThanOrEqualToThreshold',
     'GreaterThanThreshold',
@@ -51,7 +52,7 @@ const WORDS: { readonly [property: string]: readonly string[] } = {
   ],
   TreatMissingData: ['breaching', 'notBreaching', 'ignore', 'missing'],
   Statistic: ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'],
-};
+});
 
 function* misworded(model: TemplateModel): Iterable<RuleViolation> {
   for (const alarm of hostingAlarms(model)) {

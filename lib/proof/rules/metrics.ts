@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import {
   ENDPOINT_INSTANCES_NAMESPACE,
   type EndpointKind,
@@ -332,7 +333,7 @@ function* predefinedMismatch(model: TemplateModel): Iterable<RuleViolation> {
 }
 
 /** Metrics of the whole endpoint: they do not fall when replicas are added. */
-const OF_THE_WHOLE: { readonly [metricName: string]: { readonly better: string; readonly why: string } } = {
+const OF_THE_WHOLE: { readonly [metricName: string]: { readonly better: string; readonly why: string } } = lookup({
   Invocations: {
     better: 'InvocationsPerInstance',
     why: 'counts for the whole endpoint and does not fall when instances are added, so the fleet grows to its maximum',
@@ -345,7 +346,7 @@ const OF_THE_WHOLE: { readonly [metricName: string]: { readonly better: string; 
     better: 'ApproximateBacklogSizePerInstance, and add a step policy that scales from zero',
     why: 'is 0 as soon as there is an instance, so it does not follow the load',
   },
-};
+});
 
 function* notPerReplica(model: TemplateModel): Iterable<RuleViolation> {
   for (const { resource, tracking } of model.targets.flatMap(({ policies }) => policies)) {

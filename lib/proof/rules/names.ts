@@ -52,11 +52,11 @@ function idsOfTargets(model: TemplateModel): NameUse[] {
 }
 
 function dimensions(model: TemplateModel): NameUse[] {
-  const wanted: { readonly [dimension: string]: string } = {
+  const wanted: { readonly [dimension: string]: string } = lookup({
     EndpointName: ENDPOINT,
     InferenceComponentName: COMPONENT,
     EndpointConfigName: CONFIG,
-  };
+  });
   return model.metrics
     .filter(({ namespace }) => HOSTING_NAMESPACES.includes(namespace ?? ''))
     .flatMap((use) =>

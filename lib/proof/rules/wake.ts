@@ -1,3 +1,4 @@
+import { lookup } from '../../core/lookup';
 import type { RuleViolation } from '../finding';
 import type { DeclaredPolicy, TemplateModel } from '../../template';
 import { limitsOf } from '../rule-support/limits';
@@ -62,10 +63,10 @@ function neverWakes(model: TemplateModel, { resource, step, alarms }: DeclaredPo
 
 /** Metrics of alarms that scale from zero. */
 const WAKES: { readonly [metricName: string]: { readonly severity: 'error' | 'warning'; readonly isSparse: boolean } } =
-  {
+  lookup({
     HasBacklogWithoutCapacity: { severity: 'error', isSparse: false },
     NoCapacityInvocationFailures: { severity: 'warning', isSparse: true },
-  };
+  });
 
 function* wakeMisses(model: TemplateModel): Iterable<RuleViolation> {
   for (const use of model.metrics) {
