@@ -16,6 +16,9 @@ import { lockSetUp } from './set-up-lock.mjs';
 
 export const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
+/** Space of the npm packages, 533 MiB installed, and of the build. */
+const PACKAGES_MIB = 640;
+
 /** Ends the command with one clear message and the exit code for bad input or a broken set-up. */
 function refuse(message) {
   process.stderr.write(`tidegate: ${message}\n`);
@@ -47,6 +50,42 @@ export function hasPackages(installed, lock) {
   });
 }
 
+/** Refuses an installation for which the disk is too small: an installer that a full disk interrupts says anything, down to "Bus error". */
+function requireSpace() {
+  // Older packages are removed first, and their space is used again.
+  if (fs.existsSync(path.join(projectDirectory, 'node_modules'))) return;
+  const { bavail, bsize } = fs.statfsSync(projectDirectory);
+  const left = Math.floor((bavail * bsize) / 2 ** 20);
+  if (left >= PACKAGES_MIB) return;
+  refuse(
+    `the disk of ${projectDirectory} has ${left} MiB left, and the npm packages need ${PACKAGES_MIB} MiB; ` +
+      'free some space, then run the same command again',
+  );
+}
+
+/** What to do about a disk that takes no file, by the code of the error. */
+const WAYS_OUT = {
+  ENOSPC: 'free some space on its disk',
+  EDQUOT: 'free some space of your quota',
+  EROFS: 'its disk is read-only: make it writable, or copy the project to another',
+  EACCES: 'check the permissions of its folder',
+  EPERM: 'check the permissions of its folder',
+  EEXIST: 'a file is where a folder belongs: move it away',
+  ENOTDIR: 'a file is where a folder belongs: move it away',
+};
+
+/** Does a step of the set-up, and ends the command with one message where the disk does not take its files. */
+async function onDisk(step) {
+  try {
+    return await step();
+  } catch (error) {
+    const wayOut = Object.hasOwn(WAYS_OUT, error.code ?? '') ? WAYS_OUT[error.code] : undefined;
+    if (wayOut === undefined || error.syscall === undefined) throw error;
+    const message = `${error.path ?? projectDirectory} cannot be written (${error.code}); ${wayOut}`;
+    return refuse(`${message}, then run the same command again`);
+  }
+}
+
 /** Installs the npm packages of the lock file unless exactly these are installed already. */
 export function installPackages() {
   const lockFile = path.join(projectDirectory, 'package-lock.json');
@@ -67,6 +106,7 @@ export function installPackages() {
 }
 
 function install(stampFile, lock) {
+  requireSpace();
   process.stderr.write('Installing npm packages (once, about half a minute) …\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
@@ -78,10 +118,13 @@ function install(stampFile, lock) {
   });
   if (result.error) refuse(`npm could not be started (${result.error.message}); install npm 10 or newer and try again`);
   if (result.status !== 0) {
-    const lines = `${result.stderr}\n${result.stdout}`.trim().split('\n');
+    const output = `${result.stderr}\n${result.stdout}`.trim();
+    const wayOut = /ENOSPC|EDQUOT|no space left on device/i.test(output)
+      ? `free some space on the disk of ${projectDirectory}`
+      : 'check the network and the npm registry in your configuration';
     refuse(
-      `installing the npm packages failed (npm ci, exit code ${result.status}):\n  ${lines.slice(0, 12).join('\n  ')}\n` +
-        'check the network and the npm registry in your configuration, then run the same command again',
+      `installing the npm packages failed (npm ci, exit code ${result.status}):\n  ` +
+        `${output.split('\n').slice(0, 12).join('\n  ')}\n${wayOut}, then run the same command again`,
     );
   }
   fs.writeFileSync(stampFile, lock);
@@ -92,10 +135,10 @@ export async function setUp() {
   checkNode();
   // The CDK app that a command of ours starts finds everything done.
   if (!isClone() || process.env.TIDEGATE_SET_UP === '1') return;
-  installPackages();
+  await onDisk(installPackages);
   const { build } = await import('./build.mjs');
   try {
-    await build();
+    await onDisk(build);
   } catch (error) {
     refuse(`the build failed: ${error.message}`);
   }
@@ -112,12 +155,12 @@ const SCRIPTS = {
 async function main([command = 'install', ...rest]) {
   if (command === 'install') {
     checkNode();
-    installPackages();
+    await onDisk(installPackages);
   } else if (command === 'build') {
     await setUp();
   } else if (command === 'test' || command === 'test:real') {
     checkNode();
-    installPackages(); // jest's global setup builds
+    await onDisk(installPackages); // jest's global setup builds
     const jest = path.join(projectDirectory, 'node_modules', 'jest', 'bin', 'jest.js');
     const env = { ...process.env, ...(command === 'test:real' && { TIDEGATE_TEST_LEG: 'real' }) };
     const result = spawnSync(process.execPath, [jest, ...rest], { cwd: projectDirectory, stdio: 'inherit', env });

@@ -27,3 +27,7 @@ export function fullDiskNote(folder: string): string | undefined {
   const free = freeBytes(folder);
   return free >= MIB ? undefined : `the disk of ${folder} is full (${Math.floor(free / 1024)} KiB left)`;
 }
+
+/** True if the output of a program, such as an installer, says that a disk is full. */
+export const saysFullDisk = (output: string): boolean =>
+  /ENOSPC|EDQUOT|no space left on device|disk quota exceeded/i.test(output);

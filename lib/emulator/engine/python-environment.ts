@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import { InputError } from '../../core/errors';
+import { requireFreeSpace, saysFullDisk } from '../../files/free-space';
 import { stateDirectory } from '../state-directory';
 
 const run = promisify(execFile);
@@ -11,6 +12,8 @@ const run = promisify(execFile);
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 const MIN_VERSION: PythonVersion = { major: 3, minor: 10 };
 const INSTALL_TIMEOUT_MS = 300_000;
+/** Space of the engine's packages, 90 MiB installed, with room for their downloads. */
+const ENGINE_MIB = 160;
 
 /** Pinned packages with an environment of their own. */
 export interface PythonPackages {
@@ -28,6 +31,8 @@ export interface PythonPackages {
   readonly base?: string;
   /** Size and time of the installation, for the message before it. @default - not in the message */
   readonly cost?: string;
+  /** Free disk that the installation needs, MiB. @default - not checked before it */
+  readonly diskMib?: number;
   /** Time-out of the installation, milliseconds. @default 300000 */
   readonly installTimeoutMs?: number;
 }
@@ -54,7 +59,7 @@ export interface PythonEnvironmentOptions {
  * Installs the pinned packages, each checked against its hash, when the pins or the interpreter have changed. The environment is built in
  * another folder and moved into place, so a failed installation leaves no partial one.
  *
- * @throws InputError when there is no Python of at least 3.10, or the installation fails
+ * @throws InputError when there is no Python of at least 3.10, the disk has too little space, or the installation fails
  */
 export async function ensurePythonEnvironment(options: PythonEnvironmentOptions): Promise<string> {
   const environment = options.environment ?? process.env;
@@ -64,12 +69,13 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
   const interpreter = interpreterOf(target);
   if (await isInstalled(options.projectDirectory, packages)) return interpreter;
 
-  const { requirements, title, cost, installTimeoutMs: timeout = INSTALL_TIMEOUT_MS } = packages;
+  const { requirements, title, cost, diskMib = 0, installTimeoutMs: timeout = INSTALL_TIMEOUT_MS } = packages;
   const wanted = await stampOf(requirements);
 
   const python = packages.base ?? (await findPython(environment, packages.newest));
-  options.onInstall?.(`installing ${title} (Python packages, once${cost === undefined ? '' : `: ${cost}`})`);
   await fs.mkdir(home, { recursive: true });
+  requireFreeSpace(home, diskMib, `free some space for ${title}, then run the command again`);
+  options.onInstall?.(`installing ${title} (Python packages, once${cost === undefined ? '' : `: ${cost}`})`);
   const building = await fs.mkdtemp(path.join(home, `${packages.folder}-building-`));
   try {
     const seen = packages.base === undefined ? [] : ['--system-site-packages'];
@@ -92,9 +98,11 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
     await fs.writeFile(path.join(building, 'requirements.sha256'), wanted);
     await moveIntoPlace(building, target, wanted);
   } catch (error) {
+    const wayOut = saysFullDisk(outputOf(error))
+      ? `free some space on the disk of ${home}, and on that of the temporary files (TMPDIR)`
+      : 'check the network and the package index (pip config list), and on Debian or Ubuntu that python3-venv is installed';
     throw new InputError(
-      `${title} could not be installed with ${python}: ${lastLine(error)}; check the network and the package ` +
-        'index (pip config list), and on Debian or Ubuntu that python3-venv is installed, then run the command again',
+      `${title} could not be installed with ${python}: ${lastLine(error)}; ${wayOut}, then run the command again`,
     );
   } finally {
     await fs.rm(building, { recursive: true, force: true });
@@ -126,6 +134,7 @@ const enginePackages = (projectDirectory: string): PythonPackages => ({
   requirements: path.join(engineDirectory(projectDirectory), 'requirements.txt'),
   title: 'the local AWS engine',
   module: 'ministack',
+  diskMib: ENGINE_MIB,
 });
 
 /** Folder of the launcher and its pins, in a clone and in an installed package. */
@@ -197,9 +206,13 @@ const isAtLeast = (version: PythonVersion, minimum: PythonVersion): boolean =>
 
 const text = ({ major, minor }: PythonVersion): string => `${major}.${minor}`;
 
-function lastLine(error: unknown): string {
+function outputOf(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message?: string };
-  const lines = (stderr || message || String(error))
+  return stderr || message || String(error);
+}
+
+function lastLine(error: unknown): string {
+  const lines = outputOf(error)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('['));

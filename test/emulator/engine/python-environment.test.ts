@@ -97,6 +97,41 @@ describe('the Python environment of the local engine', () => {
     expect(fs.readdirSync(path.join(project, '.local'))).toEqual([]);
   });
 
+  it('names a full disk, before the installation and in its middle', async () => {
+    const python = script(
+      'python3',
+      `case "$*" in
+        -c*) echo 3.12;;
+        "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python";;
+        *) echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device" >&2; exit 1;;
+      esac`,
+    );
+    const environment = { PATH: process.env.PATH, PYTHON: python };
+    const middle = await install(environment).catch((error: unknown) => error as Error);
+    expect((middle as Error).message).toMatch(
+      /No space left on device; free some space on the disk of \S+\.local, and on that of the temporary files \(TMPDIR\), then run/,
+    );
+    expect((middle as Error).message).not.toContain('network');
+    const said: string[] = [];
+    const before = ensurePythonEnvironment({
+      projectDirectory: project,
+      environment,
+      packages: {
+        folder: 'pinned',
+        requirements: path.join(engineDirectory(project), 'requirements.txt'),
+        title: 'the pinned',
+        module: 'pinned',
+        diskMib: Number.MAX_SAFE_INTEGER,
+      },
+      onInstall: (text) => said.push(text),
+    });
+    await expect(before).rejects.toThrow(
+      /^the disk of \S+\.local has \d+ MiB left, and 9007199254740991 MiB are needed; free/,
+    );
+    expect(said).toEqual([]);
+    expect(fs.readdirSync(path.join(project, '.local'))).toEqual([]);
+  });
+
   it('installs once, and again only when the pins change', async () => {
     const python = script(
       'python3',

@@ -33,6 +33,7 @@ export function ensureOnnxRuntime(options: {
       module: 'onnxruntime',
       base,
       cost: '60 MB',
+      diskMib: 160,
       installTimeoutMs: 600_000,
     },
   });

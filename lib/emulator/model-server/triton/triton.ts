@@ -37,6 +37,7 @@ async function startTriton({
       title: 'the model server',
       module: 'onnxruntime',
       newest: { major: 3, minor: 12 },
+      diskMib: 512,
     },
   });
   const directory = path.join(dataDirectory, NAME);
