@@ -33,7 +33,7 @@ const KEYS = 1_000;
 const BAD_EVERY = 1_000;
 /** Records without an outcome, above which no more are put. */
 const MAX_OPEN = 40_000;
-const POLL_MS = 1_000;
+const POLL_MS = 3_000;
 const PARALLEL_READS = 8;
 const ANSWERED = 1;
 const DEAD = 2;
