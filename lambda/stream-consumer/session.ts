@@ -241,11 +241,11 @@ export class Session {
     }
     // Without a place for a request the record waits for one.
     if (!isInSlot) return 'again';
-    const leave = new AbortController();
-    const over = new AbortController();
-    void spiller?.untilDue(record, over.signal).then(() => leave.abort('old'));
+    const leave = spiller && new AbortController();
+    const over = spiller && new AbortController();
+    void spiller?.untilDue(record, over!.signal).then(() => leave!.abort('old'));
     const isWanted = (): boolean => !this.noRetries.signal.aborted && !this.isDue(record);
-    const request = this.invoker.invoke(record, isWanted, spiller && leave.signal);
+    const request = this.invoker.invoke(record, isWanted, leave?.signal);
     requests.set(place, request);
     try {
       const outcome = await request;
@@ -253,7 +253,7 @@ export class Session {
       const end = await this.spill(record);
       return end === 'not taken' ? 'again' : spillOutcome(end);
     } finally {
-      over.abort('ended');
+      over?.abort('ended');
       requests.delete(place);
     }
   }
