@@ -468,6 +468,14 @@ const ROLE_ROWS: readonly Omit<DependentPermission, 'holder'>[] = [
     source: `${DOCS}/lambda/latest/dg/with-kafka-permissions.html`,
   },
   {
+    // The customer managed key of a secret, which Secrets Manager uses for the role.
+    call: 'lambda:CreateEventSourceMapping',
+    actions: ['kms:Decrypt'],
+    resource: '{SecretKeyArn}',
+    basis: 'documented',
+    source: `${DOCS}/lambda/latest/dg/with-kafka-permissions.html`,
+  },
+  {
     call: 'lambda:CreateEventSourceMapping',
     actions: [
       'ec2:CreateNetworkInterface',

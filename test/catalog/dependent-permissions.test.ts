@@ -46,6 +46,16 @@ describe('dependent permissions', () => {
     expect(checks({ call: REGISTER })).toEqual(ON_ALARMS);
   });
 
+  test('of the role of a mapping with a secret are to read it, and to decrypt it where it has a key of its own', () => {
+    const call = 'lambda:CreateEventSourceMapping';
+    const read = 'secretsmanager:GetSecretValue on arn:secret';
+    expect(checks({ call, arns: { SecretArn: ['arn:secret'] } })).toEqual([read]);
+    expect(checks({ call, arns: { SecretArn: ['arn:secret'], SecretKeyArn: ['arn:key'] } })).toEqual([
+      read,
+      'kms:Decrypt on arn:key',
+    ]);
+  });
+
   test('on a resource that the call does not have are none', () => {
     expect(checks({ call: 's3:PutObject' })).toEqual([]);
     expect(checks({ call: 's3:PutObject', arns: { KeyArn: [] } })).toEqual([]);

@@ -9,7 +9,7 @@ import json
 import logging
 
 from . import destinations
-from .permissions import role_denies
+from .permissions import role_actions, role_denies
 
 logger = logging.getLogger("tidegate.kafka")
 
@@ -19,6 +19,7 @@ _PROPERTIES = (
     "SourceAccessConfigurations", "StartingPositionTimestamp", "Topics",
 )
 _BATCH_SIZE = 100  # default, https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+_CREATE_MAPPING = "lambda:CreateEventSourceMapping"
 _WORKERS = 64  # invocations at once
 _pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="tidegate-kafka")
 
@@ -104,23 +105,22 @@ def _deliver(esm: dict, body: dict) -> dict:
 
 
 def _secret(esm: dict, body: dict) -> dict:
-    """Secret as the function's role reads it: its text, or the action that is denied; neither where it is not there.
-
-    A key of the customer's needs kms:Decrypt: https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-permissions.html
-    """
+    """Secret as the function's role reads it: its text, or the action that is denied; neither where it is not there."""
     from ministack.core.responses import get_region
     from ministack.services import kms, secretsmanager
 
     _, config = _function(esm)
-    role, session, arn = config.get("Role", ""), esm["FunctionName"], body["secretArn"]
-    if role_denies(role, session, "secretsmanager:GetSecretValue", arn):
-        return {"denied": "secretsmanager:GetSecretValue"}
+    arn = body["secretArn"]
+    checks = [(action, arn, None) for action in role_actions(_CREATE_MAPPING, "{SecretArn}")]
     _, secret = secretsmanager._resolve(arn)
     key_id = (secret or {}).get("KmsKeyId")
     if key_id and key_id != "alias/aws/secretsmanager":
         key = (kms._resolve_key(key_id) or {}).get("Arn", key_id)
-        if role_denies(role, session, "kms:Decrypt", key, {"kms:ViaService": f"secretsmanager.{get_region()}.amazonaws.com"}):
-            return {"denied": "kms:Decrypt"}
+        context = {"kms:ViaService": f"secretsmanager.{get_region()}.amazonaws.com"}
+        checks += [(action, key, context) for action in role_actions(_CREATE_MAPPING, "{SecretKeyArn}")]
+    for action, resource, context in checks:
+        if role_denies(config.get("Role", ""), esm["FunctionName"], action, resource, context):
+            return {"denied": action}
     text = secretsmanager.resolve_secret_string(arn)
     return {} if text is None else {"text": text}
 

@@ -96,12 +96,20 @@ def _alarm_names(headers: dict, body: bytes, params: dict) -> list[str]:
 
 
 _rows: list[dict] = []
+_role_rows: list[dict] = []
 
 
 def load_rows(path: str) -> None:
-    """Loads the dependent permissions of callers; the rows of roles concern calls that the engine makes itself."""
+    """Loads the dependent permissions of callers, and those of roles, which concern calls that the engine makes itself."""
     with open(path, encoding="utf-8") as file:
-        _rows[:] = [row for row in json.load(file) if row["holder"] == "caller"]
+        rows = json.load(file)
+    _rows[:] = [row for row in rows if row["holder"] == "caller"]
+    _role_rows[:] = [row for row in rows if row["holder"] == "role"]
+
+
+def role_actions(call: str, resource: str) -> list[str]:
+    """Actions that the role of a call needs on a resource, as the rows name it."""
+    return [action for row in _role_rows if row["call"] == call and row["resource"] == resource for action in row["actions"]]
 
 
 def _named_arns(service: str, operation: str, data: dict, region: str, account: str) -> dict[str, str]:
