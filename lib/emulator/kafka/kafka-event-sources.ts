@@ -33,6 +33,8 @@ export interface TopicBacklog {
 export class KafkaEventSources {
   private readonly lambda: LambdaForKafka;
   private readonly consumers = new Map<string, { readonly settings: string; readonly consumer: MappingConsumer }>();
+  /** Mappings whose consumer has ended by itself, to be followed by another one. */
+  private readonly ended = new Set<string>();
   /** Reasons for which mappings have no consumer. */
   private readonly problems = new Map<string, string>();
   private readonly stopping = new AbortController();
@@ -83,7 +85,7 @@ export class KafkaEventSources {
     this.mappings = mappings;
     const wanted = new Map(mappings.map((mapping) => [mapping.uuid, JSON.stringify(mapping)]));
     for (const [uuid, { settings, consumer }] of this.consumers) {
-      if (wanted.get(uuid) === settings) continue;
+      if (wanted.get(uuid) === settings && !this.ended.has(uuid)) continue;
       this.consumers.delete(uuid);
       await consumer.stop();
     }
@@ -92,8 +94,10 @@ export class KafkaEventSources {
       const { brokerAddress, clock, log } = this.options;
       const onFailures = (records: number): void => this.publishFailures(mapping, records);
       const connect = (retries: number): Promise<Kafka> => this.connect(mapping, retries);
-      const { lambda } = this;
-      const consumer = new MappingConsumer({ mapping, brokerAddress, connect, clock, log, onFailures, lambda });
+      const { lambda, ended } = this;
+      const onEnd = (): void => void ended.add(mapping.uuid);
+      ended.delete(mapping.uuid);
+      const consumer = new MappingConsumer({ mapping, brokerAddress, connect, clock, log, onFailures, onEnd, lambda });
       this.consumers.set(mapping.uuid, { settings: wanted.get(mapping.uuid)!, consumer });
       try {
         if (mapping.credentials !== undefined) await proveConnection(await connect(0));

@@ -22,6 +22,8 @@ export interface MappingConsumerOptions {
   readonly clock: RunClock;
   /** Called with the number of records that are at the destination for failures. */
   readonly onFailures: (records: number) => void;
+  /** Called when the consumer has left its group for good, as for credentials that are no longer right. */
+  readonly onEnd: () => void;
   readonly log: (message: string) => void;
 }
 
@@ -36,7 +38,7 @@ export class MappingConsumer {
 
   /** Joins the consumer group and begins to deliver. */
   public async start(): Promise<void> {
-    const { mapping, connect, log } = this.options;
+    const { mapping, connect, log, onEnd } = this.options;
     const kafka = await connect(30);
     await this.placeGroup();
     const consumer = kafka.consumer({
@@ -46,12 +48,18 @@ export class MappingConsumer {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: MAX_PARTITION_BYTES,
       metadataMaxAge: METADATA_MS,
-      retry: { retries: 30, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => !this.stopped },
+      retry: {
+        ...{ retries: 30, initialRetryTime: 100, maxRetryTime: 1000 },
+        // A client keeps the credentials that it was made with: a new one reads the secret again.
+        restartOnFailure: async () => !this.stopped && mapping.credentials === undefined,
+      },
     });
     this.consumer = consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment));
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!this.stopped) log(`consumer group ${mapping.consumerGroupId}: ${payload.error.message}; it is joined again`);
+    consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+      if (this.stopped) return;
+      log(`consumer group ${mapping.consumerGroupId}: ${error.message}; it is joined again`);
+      if (!restart) onEnd();
     });
     await consumer.connect();
     await consumer.subscribe({
