@@ -39,7 +39,10 @@ export class KafkaAuthentication {
   }
 
   /**
-   * Client certificate (mutual TLS).
+   * Client certificate (mutual TLS). The certificate is in PEM, with those of its authorities behind it; the key is in PEM as PKCS #8, and an encrypted
+   * one by PBES1 (`openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES`), because Lambda does not read PBES2.
+   *
+   * Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html
    *
    * @param secret JSON with `certificate`, `privateKey` and, for an encrypted key, `privateKeyPassword`
    */

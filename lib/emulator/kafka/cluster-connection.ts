@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isLoopback, kafkaSecurity, type KafkaSecret, type KafkaSecurity } from '../../ingestion/decide/kafka-security';
+import { clientCertificateProblem } from './client-certificate';
 import { connectKafka, type ClientSecurity, type Kafka } from './kafka-client';
 import type { KafkaMapping, MappingCredentials } from './kafka-mapping';
 import type { LambdaForKafka } from './lambda-for-kafka';
@@ -67,8 +68,7 @@ export function connectionProblem(error: Error): string | undefined {
     if (cause instanceof MappingProblem) return cause.problem;
     if (cause.name === 'KafkaJSSASLAuthenticationError') return PROBLEMS.credentials;
     // A broker that knows its clients by certificates ends the handshake with an alert.
-    if (/alert (bad certificate|certificate required|unknown ca)/i.test(cause.message))
-      return PROBLEMS.clientCertificate;
+    if (/alert [\w ]*(certificate|unknown ca)/i.test(cause.message)) return PROBLEMS.clientCertificate;
     if (/certificate|altnames/i.test(cause.message)) return PROBLEMS.authority;
     if (cause.name === 'KafkaJSConnectionError') return PROBLEMS.connection;
   }
@@ -80,17 +80,20 @@ async function securityOf(
   { mechanism, secretArn, authoritySecretArn }: MappingCredentials,
   lambda: ConnectionSettings['lambda'],
 ): Promise<KafkaSecurity> {
-  const read = async (arn: string | undefined): Promise<KafkaSecret> =>
-    arn === undefined ? {} : readSecret(mapping, arn, lambda);
-  const secret = await read(secretArn);
-  const { certificate } = await read(authoritySecretArn);
+  const isCertificate = mechanism === 'CLIENT_CERTIFICATE_TLS_AUTH';
+  const unusable = isCertificate ? PROBLEMS.secret : PROBLEMS.credentials;
+  const read = async (arn: string | undefined, problem: string): Promise<KafkaSecret> =>
+    arn === undefined ? {} : readSecret(mapping, arn, lambda, problem);
+  const secret = await read(secretArn, unusable);
+  const { certificate } = await read(authoritySecretArn, PROBLEMS.secret);
   if (authoritySecretArn !== undefined && certificate === undefined)
     throw new MappingProblem(PROBLEMS.secret, `the secret ${authoritySecretArn} has no 'certificate'`);
+  const reason = isCertificate ? clientCertificateProblem(secret) : undefined;
+  if (reason !== undefined) throw new MappingProblem(unusable, `the secret ${secretArn} is of no use: ${reason}`);
   try {
     return kafkaSecurity({ mechanism, secretArn, secret, authority: certificate });
   } catch (error) {
-    const isCertificate = mechanism === 'CLIENT_CERTIFICATE_TLS_AUTH';
-    throw new MappingProblem(isCertificate ? PROBLEMS.secret : PROBLEMS.credentials, (error as Error).message);
+    throw new MappingProblem(unusable, (error as Error).message);
   }
 }
 
@@ -98,6 +101,7 @@ async function readSecret(
   mapping: KafkaMapping,
   arn: string,
   lambda: ConnectionSettings['lambda'],
+  unusable: string,
 ): Promise<KafkaSecret> {
   const { text, denied } = await lambda.secret(mapping, arn);
   if (denied !== undefined)
@@ -106,7 +110,7 @@ async function readSecret(
   const parsed = z.record(z.string(), z.string()).safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   // The message of the parser would quote what is secret.
-  throw new MappingProblem(PROBLEMS.credentials, `the secret ${arn} has to be a JSON object of texts`);
+  throw new MappingProblem(unusable, `the secret ${arn} has to be a JSON object of texts`);
 }
 
 function jsonOf(text: string): unknown {

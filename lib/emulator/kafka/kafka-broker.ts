@@ -9,7 +9,16 @@ import { monotonicMs } from '../monotonic';
 import { pause } from '../repeat';
 import { kafkaDirectory, type KafkaInstallation } from './kafka-jars';
 import { connectKafka } from './kafka-client';
-import { readCertificate, scramOptions, SECURE_PROTOCOL, secureListener, type KafkaUser } from './secure-listener';
+import {
+  brokerIdentity,
+  MUTUAL_PROTOCOL,
+  mutualListener,
+  readCertificate,
+  scramOptions,
+  SECURE_PROTOCOL,
+  secureListener,
+  type KafkaUser,
+} from './secure-listener';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 180_000;
@@ -25,8 +34,10 @@ export interface KafkaBrokerOptions {
   readonly installation: KafkaInstallation;
   /** Interpreter of the launcher. @default python3 */
   readonly python?: string;
-  /** User of a second listener, which knows its clients by SASL/SCRAM or SASL/PLAIN over TLS. @default - no such listener */
+  /** User of a listener that knows its clients by SASL/SCRAM or SASL/PLAIN over TLS. @default - no such listener */
   readonly user?: KafkaUser;
+  /** Certificate of the authority of the clients of a listener that knows them by certificates, in PEM. @default - no such listener */
+  readonly clientAuthority?: string;
 }
 
 /** A Kafka broker in a process of its own. */
@@ -35,6 +46,8 @@ export interface KafkaBroker {
   readonly bootstrapServers: string;
   /** Listener with a user; undefined without one. */
   readonly secure: SecureBroker | undefined;
+  /** Listener for clients with certificates; undefined without one. */
+  readonly mutual: SecureBroker | undefined;
   /** Process group of the broker. */
   readonly pid: number;
   readonly logFile: string;
@@ -76,13 +89,15 @@ export async function startKafkaBroker(options: KafkaBrokerOptions): Promise<Kaf
 class PortTaken extends InputError {}
 
 /** Writes the settings of a new broker and formats its storage. */
-async function prepare({ directory, installation, user }: KafkaBrokerOptions, settings: string): Promise<void> {
+async function prepare(options: KafkaBrokerOptions, settings: string): Promise<void> {
+  const { directory, installation, user, clientAuthority } = options;
   const data = path.join(directory, 'data');
   fs.rmSync(data, { recursive: true, force: true });
-  const [port, controllerPort, securePort] = await freePorts(3);
+  const [port, controllerPort, securePort, mutualPort] = await freePorts(4);
   const clients = [
     `PLAINTEXT://${HOST}:${port}`,
     ...(user === undefined ? [] : [`${SECURE_PROTOCOL}://${HOST}:${securePort}`]),
+    ...(clientAuthority === undefined ? [] : [`${MUTUAL_PROTOCOL}://${HOST}:${mutualPort}`]),
   ];
   writeWholeFile(
     settings,
@@ -93,8 +108,13 @@ async function prepare({ directory, installation, user }: KafkaBrokerOptions, se
       'controller.listener.names': 'CONTROLLER',
       listeners: [...clients, `CONTROLLER://${HOST}:${controllerPort}`].join(','),
       'advertised.listeners': clients.join(','),
-      'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,${SECURE_PROTOCOL}:${SECURE_PROTOCOL}`,
-      ...(user === undefined ? {} : await secureListener(directory, HOST, user)),
+      'listener.security.protocol.map': [
+        'CONTROLLER:PLAINTEXT',
+        ...['PLAINTEXT', SECURE_PROTOCOL, MUTUAL_PROTOCOL].map((protocol) => `${protocol}:${protocol}`),
+      ].join(','),
+      ...(clients.length === 1 ? {} : await brokerIdentity(directory, HOST)),
+      ...(user === undefined ? {} : secureListener(user)),
+      ...(clientAuthority === undefined ? {} : mutualListener(directory, clientAuthority)),
       'log.dirs': data.replaceAll('\\', '/'),
       'auto.create.topics.enable': 'false',
       'offsets.topic.num.partitions': '1',
@@ -162,7 +182,10 @@ async function launch(options: KafkaBrokerOptions, settings: string): Promise<Ka
   const addressOf = (protocol: string): string | undefined =>
     new RegExp(`^advertised\\.listeners=(?:.*,)?${protocol}://([^,\n]*)`, 'm').exec(text)?.[1];
   const bootstrapServers = addressOf('PLAINTEXT')!;
-  const secureServers = addressOf(SECURE_PROTOCOL);
+  const listenerOf = (protocol: string): SecureBroker | undefined => {
+    const address = addressOf(protocol);
+    return address === undefined ? undefined : { bootstrapServers: address, certificate: readCertificate(directory) };
+  };
   const readLog = (): string => fs.readFileSync(logFile, 'utf8').slice(logStart);
   let end: string | undefined;
   void ended.then((code) => (end = code));
@@ -176,10 +199,8 @@ async function launch(options: KafkaBrokerOptions, settings: string): Promise<Ka
   }
   return {
     bootstrapServers,
-    secure:
-      secureServers === undefined
-        ? undefined
-        : { bootstrapServers: secureServers, certificate: readCertificate(directory) },
+    secure: listenerOf(SECURE_PROTOCOL),
+    mutual: listenerOf(MUTUAL_PROTOCOL),
     pid: child.pid!,
     logFile,
     failed: new Promise((resolve) => {

@@ -13,31 +13,59 @@ export interface KafkaUser {
   readonly password: string;
 }
 
-/** Name of the listener, as clients call its protocol. */
+/** Name of the listener with a user, as clients call its protocol. */
 export const SECURE_PROTOCOL = 'SASL_SSL';
+
+/** Name of the listener at which clients prove who they are by certificates (mutual TLS). */
+export const MUTUAL_PROTOCOL = 'SSL';
 
 /** Days for which the certificate of a broker is valid. */
 const VALID_DAYS = 3650;
 const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
+interface Settings {
+  readonly [name: string]: string;
+}
+
 /**
- * Makes a key and a certificate of a broker's address in its folder, and returns the settings of a listener that uses them for a user. The certificate
- * is its own authority.
+ * Makes a key and a certificate of a broker's address in its folder, and returns the settings of listeners that use them. The certificate is its own
+ * authority.
  *
- * @throws InputError for a user that cannot be written into the settings, or without the program openssl
+ * @throws InputError without the program openssl
  */
-export async function secureListener(
-  directory: string,
-  host: string,
-  { username, password }: KafkaUser,
-): Promise<{ readonly [name: string]: string }> {
+export async function brokerIdentity(directory: string, host: string): Promise<Settings> {
+  const keyStore = await makeKeyStore(directory, host);
+  return { 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': keyStore.replaceAll('\\', '/') };
+}
+
+/**
+ * Returns the settings of a listener that lets in the clients whose certificates an authority has signed.
+ *
+ * @param authority certificate of the authority, in PEM
+ */
+export function mutualListener(directory: string, authority: string): Settings {
+  const trustStore = path.join(directory, 'clients.crt');
+  writeWholeFile(trustStore, authority);
+  const listener = `listener.name.${MUTUAL_PROTOCOL.toLowerCase()}.ssl`;
+  return {
+    [`${listener}.client.auth`]: 'required',
+    [`${listener}.truststore.type`]: 'PEM',
+    [`${listener}.truststore.location`]: trustStore.replaceAll('\\', '/'),
+  };
+}
+
+/**
+ * Returns the settings of a listener that lets in a user over TLS.
+ *
+ * @throws InputError for a user that cannot be written into the settings
+ */
+export function secureListener({ username, password }: KafkaUser): Settings {
   for (const [name, value] of Object.entries({ username, password })) {
     if (/^[\w-]+$/.test(value)) continue;
     throw new InputError(
       `the ${name} of the Kafka user has characters that its broker does not take; give letters, digits, - and _`,
     );
   }
-  const keyStore = await makeKeyStore(directory, host);
   const login = 'org.apache.kafka.common.security';
   const listener = `listener.name.${SECURE_PROTOCOL.toLowerCase()}`;
   return {
@@ -49,8 +77,6 @@ export async function secureListener(
       ]),
     ),
     [`${listener}.plain.sasl.jaas.config`]: `${login}.plain.PlainLoginModule required user_${username}="${password}";`,
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.location': keyStore.replaceAll('\\', '/'),
   };
 }
 
@@ -76,7 +102,7 @@ async function makeKeyStore(directory: string, host: string): Promise<string> {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new InputError(
       code === 'ENOENT'
-        ? 'a Kafka broker with a user needs the program openssl for its certificate: install it, on Debian or Ubuntu the package openssl'
+        ? 'a Kafka broker with a listener over TLS needs the program openssl for its certificate: install it, on Debian or Ubuntu the package openssl'
         : `openssl did not make the certificate of the Kafka broker: ${message}`,
     );
   }

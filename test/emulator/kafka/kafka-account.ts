@@ -17,10 +17,9 @@ import { LocalClock } from '../../../lib/emulator/clock';
 import { LOCAL_REGION, localCredentials } from '../../../lib/emulator/credentials';
 import { startEngine, type Engine } from '../../../lib/emulator/engine/engine';
 import { ensurePythonEnvironment } from '../../../lib/emulator/engine/python-environment';
-import { startKafkaBroker, type KafkaBroker } from '../../../lib/emulator/kafka/kafka-broker';
+import { startKafkaBroker, type KafkaBroker, type KafkaBrokerOptions } from '../../../lib/emulator/kafka/kafka-broker';
 import { connectKafka } from '../../../lib/emulator/kafka/kafka-client';
 import { ensureKafka } from '../../../lib/emulator/kafka/kafka-jars';
-import type { KafkaUser } from '../../../lib/emulator/kafka/secure-listener';
 import { projectDirectory } from '../../architecture/imports';
 import { eventually } from '../engine/support/local-aws';
 
@@ -84,13 +83,15 @@ export class KafkaAccount {
     this.s3 = new S3Client({ ...config, forcePathStyle: true });
   }
 
-  /** @param user of a listener with SASL over TLS; none without one */
-  public static async start(user?: KafkaUser): Promise<KafkaAccount> {
+  /** @param listeners further listeners of the broker, beside the one in plain text */
+  public static async start(
+    listeners: Pick<KafkaBrokerOptions, 'user' | 'clientAuthority'> = {},
+  ): Promise<KafkaAccount> {
     const python = await ensurePythonEnvironment({ projectDirectory });
     const installation = await ensureKafka({ projectDirectory });
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-kafka-account-'));
     const startBroker = (): Promise<KafkaBroker> =>
-      startKafkaBroker({ projectDirectory, directory: path.join(directory, 'kafka'), installation, user });
+      startKafkaBroker({ projectDirectory, directory: path.join(directory, 'kafka'), installation, ...listeners });
     const broker = await startBroker();
     const clock = LocalClock.startingNow(SPEED);
     const started: { engine?: Engine } = {};
@@ -160,10 +161,16 @@ export class KafkaAccount {
     fs.rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Kills the broker and starts it again with its data. */
-  public async restartBroker(): Promise<void> {
+  /**
+   * Kills the broker and starts it again with its data.
+   *
+   * @param change returns the settings of the broker after the restart
+   */
+  public async restartBroker(change = (settings: string): string => settings): Promise<void> {
     process.kill(-this.broker.pid, 'SIGKILL');
     await this.broker.failed;
+    const file = path.join(this.directory, 'kafka', 'server.properties');
+    fs.writeFileSync(file, change(fs.readFileSync(file, 'utf8')));
     this.broker = await this.startBroker();
   }
 
