@@ -33,7 +33,7 @@ export interface CopyPlacement {
   readonly maxInstances: number;
 }
 
-/** Stream in front of a fleet, whose consumer keeps its requests in flight at what the replicas in service hold. */
+/** Stream in front of a fleet, whose consumer has no more requests in flight than the replicas in service hold. */
 export interface BlueprintStream {
   /** Logical id of the consumer. */
   readonly consumer: string;
@@ -44,6 +44,10 @@ export interface BlueprintStream {
   readonly scaling?: ShardPlan;
   /** Age from which on a record that waits goes to an asynchronous endpoint, seconds. @default - none does */
   readonly spillAfterSeconds?: number;
+  /** Maximum time of a record on that endpoint, seconds. @default - with `spillAfterSeconds`, six hours */
+  readonly spillTtlSeconds?: number;
+  /** Fleet of that endpoint. @default - none that the templates scale */
+  readonly spillTo?: FleetBlueprint;
   /** Age at which a record without a response goes to the failure destination, seconds. */
   readonly maxRecordAgeSeconds: number;
 }

@@ -72,11 +72,16 @@ export function fleetsOfTemplates(
   return { fleets, skipped, absent };
 }
 
-/** Blueprint of a target, the reason why it cannot be rehearsed, or undefined for another service. */
+/**
+ * Blueprint of a target, the reason why it cannot be rehearsed, or undefined for another service.
+ *
+ * @param isFed false for a fleet that is looked at as the end of a spill, without what is in front of it
+ */
 function blueprintOf(
   model: TemplateModel,
   target: DeclaredTarget,
   remedy: ParameterRemedy,
+  isFed = true,
 ): FleetBlueprint | string | undefined {
   const { resource, resourceId, scalableDimension, dimension } = target;
   const { reader, properties, logicalId, condition } = resource;
@@ -112,7 +117,13 @@ function blueprintOf(
   const share = component === undefined ? shareOf(variants, index, `${resource.template}: ${id}`) : undefined;
   const scaling = targetPlan(target, remedy);
   const guard = guardOf(model, target, remedy);
-  const stream = streamOf(model, target, remedy);
+  const slots = slotsOf(config, asyncConfig, component, declared.name, resource.template);
+  const leastSlots = share === undefined ? slots.slotsPerInstance * scaling.plan.minCapacity : 0;
+  const laterFleet = (other: DeclaredTarget): FleetBlueprint | undefined => {
+    const found = blueprintOf(model, other, remedy, false);
+    return typeof found === 'string' ? undefined : found;
+  };
+  const stream = isFed ? streamOf(model, { target, leastSlots, blueprintOf: laterFleet }, remedy) : undefined;
   const copies = component?.object('RuntimeConfig')?.number('CopyCount');
   return {
     resourceId: id,
@@ -122,16 +133,16 @@ function blueprintOf(
     region: reader.region ?? DEFAULT_REGION,
     kind,
     pools,
-    ...slotsOf(config, asyncConfig, component, declared.name, resource.template),
+    ...slots,
     ...(share === undefined ? {} : { share }),
     routing: strategy === 'RANDOM' ? 'RANDOM' : 'LEAST_OUTSTANDING_REQUESTS',
     initialCapacity: copies ?? variant.number('InitialInstanceCount') ?? scaling.plan.minCapacity,
     plan: scaling.plan,
     stepAlarms: scaling.stepAlarms,
     ...(guard === undefined ? {} : { guard }),
-    ...(stream === undefined ? {} : { stream }),
+    ...(typeof stream === 'object' && { stream }),
     ...(component === undefined ? {} : { placement: placementOf(component, variant, pools) }),
-    notes: [...notes, ...scaling.notes],
+    notes: [...notes, ...scaling.notes, ...(typeof stream === 'string' ? [stream] : [])],
   };
 }
 

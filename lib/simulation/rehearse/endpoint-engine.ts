@@ -6,8 +6,15 @@ import type { RehearsalSetup } from './options';
 /** Start time of a copy on a running instance, relative to that of a new instance (AWS: up to 56 % faster). */
 const COPY_START_RATIO = 0.44;
 
-/** Request engine of one fleet; its provisioning times and routing are drawn by the setup's seed. */
-export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup): RequestEngine {
+/**
+ * Request engine of one fleet; its provisioning times and routing are drawn by the setup's seed.
+ *
+ * @param onSpill called with each record that leaves the stream for an asynchronous endpoint
+ */
+export function endpointEngine(
+  { blueprint, traffic, ...setup }: RehearsalSetup,
+  onSpill?: (second: number, serviceSeconds: number) => void,
+): RequestEngine {
   const provisioningSeconds = provisioningTimes(new Random(setup.seed).fork('provisioning'), setup.provisioning);
   const { placement, stream } = blueprint;
   const engine: RequestEngine = new RequestEngine({
@@ -24,6 +31,7 @@ export function endpointEngine({ blueprint, traffic, ...setup }: RehearsalSetup)
     queue: blueprint.kind === 'async' || stream !== undefined ? 'shared' : 'instance',
     ...(stream !== undefined && { maxInFlight: inFlightOfShards(blueprint, stream.shards) }),
     ...(stream?.spillAfterSeconds !== undefined && { spillAfterSeconds: spillsAt(0, stream.spillAfterSeconds) }),
+    ...(onSpill !== undefined && { onSpill }),
     queueLimitPerInstance: setup.queueLimitPerInstance,
     requestTimeoutSeconds: setup.requestTimeoutSeconds,
     abandonedWork: setup.abandonedWork,

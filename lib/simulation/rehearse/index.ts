@@ -8,6 +8,7 @@
  *       control-plane     CloudWatch's alarms and Application Auto Scaling
  *       rehearsed-guard   the cost guard, every minute
  *       rehearsal-record, timeline-builder, billing   the results so far
+ *     rehearsed-spill   the same loop for the asynchronous endpoint that takes what spilled
  *     result            the loop's end as plain data: `Rehearsal`
  *     advice, thresholds   conclusions from a rehearsal
  *     rehearsal-text, rehearsal-html, rehearsal-charts   a rehearsal for people

@@ -13,6 +13,7 @@ import {
   type EngineSpan,
   type Provisioning,
 } from '../fleet';
+import { listSource, type RequestList } from '../fleet/engine/request-list';
 import { requestSource, type RequestSource, type Workload } from '../traffic';
 import { DEFAULT_SERVICE_PROFILE } from '../traffic/service-profile';
 import { checkServiceTimes, type ServiceTimes } from '../traffic/service-times';
@@ -81,7 +82,8 @@ export interface RehearsalOptions {
 /** 2026-01-05T00:00:00Z, a Monday. */
 const DEFAULT_START_SECONDS = 1_767_571_200;
 
-const ASYNC_TIMEOUT_SECONDS = 6 * SECONDS_PER_HOUR;
+/** Maximum time of a request to an asynchronous endpoint. */
+export const ASYNC_TIMEOUT_SECONDS = 6 * SECONDS_PER_HOUR;
 const REAL_TIME_TIMEOUT_SECONDS = 60;
 /** Maximum number of requests of a run: more than a minute of computation. */
 const MAX_REQUESTS = 100_000_000;
@@ -111,8 +113,18 @@ export interface RehearsalSetup {
   /** The same start with its zone; null if neither the traffic nor an option has a date. */
   readonly clock: DatedClock;
   readonly startInstances: number;
+  /** Requests to play in place of those of the traffic, in seconds of the run. @default - those of the traffic */
+  readonly requests?: RequestList;
+  /** Asynchronous fleet that records spill to. @default - none is rehearsed */
+  readonly spill?: SpillSetup;
   readonly onProgress?: (ratio: number) => void;
   readonly onSpan?: (span: EngineSpan) => void;
+}
+
+/** Fleet that takes the records that spill. */
+export interface SpillSetup {
+  readonly blueprint: FleetBlueprint;
+  readonly pricesPerHourUsd: InstancePrices;
 }
 
 /**
@@ -143,11 +155,15 @@ export function resolveSetup(blueprint: FleetBlueprint, traffic: Workload, optio
   checkRequestCount(traffic, fromSeconds, endSeconds);
   // Periods of metrics begin on the minute, and so does the run.
   const startSeconds = Math.floor(first / 60) * 60;
+  const spillTo = blueprint.stream?.spillTo;
   const setup = {
     ...resolved,
     blueprint,
     traffic,
     pricesPerHourUsd,
+    ...(spillTo !== undefined && {
+      spill: { blueprint: spillTo, pricesPerHourUsd: fleetPrices(spillTo, options.pricesPerHourUsd) },
+    }),
     durationSeconds,
     startSeconds,
     clock: datedClock(known === undefined ? undefined : startSeconds, options.timezone, traffic.utcOffsetSeconds),
@@ -179,7 +195,9 @@ export function requestsOf({
   seed,
   fromSeconds,
   durationSeconds,
+  requests,
 }: Omit<RehearsalSetup, 'startInstances'>): RequestSource {
+  if (requests !== undefined) return listSource(requests);
   const hasPart = blueprint.share !== undefined || blueprint.edgeOffload !== undefined;
   return requestSource(traffic, {
     service,

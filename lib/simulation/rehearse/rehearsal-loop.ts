@@ -10,6 +10,7 @@ import { requestsOf, type RehearsalSetup } from './options';
 import { RehearsalRecord } from './rehearsal-record';
 import { GUARD_PERIOD_SECONDS, RehearsedGuard } from './rehearsed-guard';
 import { RehearsedShards } from './rehearsed-shards';
+import { SpilledRequests } from './spilled-requests';
 import { TimelineBuilder } from './timeline-builder';
 
 /** Bounds of a rehearsal's result, as far as it has come. */
@@ -49,6 +50,8 @@ export class RehearsalLoop {
   public readonly shards: RehearsedShards | undefined;
   public readonly timeline: TimelineBuilder;
   public readonly record: RehearsalRecord;
+  /** Records that left the stream for the asynchronous endpoint of the setup. */
+  public readonly spilled = new SpilledRequests();
 
   private readonly requests: RequestSource;
   /** CloudWatch and Application Auto Scaling. */
@@ -67,7 +70,8 @@ export class RehearsalLoop {
   public constructor(public readonly setup: RehearsalSetup) {
     const { blueprint, startSeconds, durationSeconds, startInstances, cloudWatch } = setup;
     const record = new RehearsalRecord(setup);
-    const engine = endpointEngine(setup);
+    const { spilled } = this;
+    const engine = endpointEngine(setup, setup.spill && ((second, service) => spilled.add(second, service)));
     engine.setDesired(startInstances, true);
     this.record = record;
     this.engine = engine;

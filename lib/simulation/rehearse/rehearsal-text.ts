@@ -1,6 +1,6 @@
 import { Clock, momentOfIso } from '../clock';
 import { durationText, numberText, percentText, usdText } from '../number-text';
-import type { MissCause, Rehearsal } from './rehearsal';
+import type { MissCause, Rehearsal, SpillEndpointSummary } from './rehearsal';
 
 const CAUSES: { readonly [cause in MissCause]: string } = {
   'no-instance': 'no instance in service',
@@ -59,9 +59,9 @@ export function retryRows({ retries, requests }: Pick<Rehearsal, 'retries' | 're
 /** Row about the records that went to an asynchronous endpoint; none where none may. */
 export function spillRows({ spill }: Pick<Rehearsal, 'spill'>): [string, string][] {
   if (spill === undefined) return [];
-  const { records, percent, afterSeconds, meanDelaySeconds } = spill;
+  const { records, percent, afterSeconds, meanDelaySeconds, endpoint } = spill;
   const delay =
-    records === 0
+    records === 0 || endpoint !== undefined
       ? ''
       : `; answered ${numberText(meanDelaySeconds, 1)} s after their arrival on average, and the wait in its queue later`;
   return [
@@ -69,7 +69,21 @@ export function spillRows({ spill }: Pick<Rehearsal, 'spill'>): [string, string]
       'spilled',
       `${numberText(records)} (${percentText(percent)}) to the asynchronous endpoint, after ${durationText(afterSeconds)} in the stream${delay}`,
     ],
+    ...(endpoint === undefined ? [] : [['spill endpoint', spillEndpointText(endpoint)] as [string, string]]),
   ];
+}
+
+function spillEndpointText(endpoint: SpillEndpointSummary): string {
+  const { resourceId, answered, waiting, dead, delaySeconds, peakInstances, usd } = endpoint;
+  const { p50, p95, maximum } = delaySeconds;
+  const delay =
+    answered === 0
+      ? ''
+      : `; from arrival to response p50 ${numberText(p50, 1)} s, p95 ${numberText(p95, 1)} s, maximum ${numberText(maximum, 1)} s`;
+  return (
+    `${resourceId}: ${numberText(answered)} answered, ${numberText(waiting)} waiting at the end, ${numberText(dead)} dead letters${delay}; ` +
+    `up to ${peakInstances} ${peakInstances === 1 ? 'instance' : 'instances'}, $${numberText(usd, 2)} beside the cost of this fleet`
+  );
 }
 
 /** The instances that drained, in words; undefined if none did. */

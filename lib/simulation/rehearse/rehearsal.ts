@@ -30,8 +30,28 @@ export interface SpillSummary {
   readonly percent: number;
   /** Seconds that each had waited then. */
   readonly afterSeconds: number;
-  /** Mean of the seconds from arrival to response, without the wait in the queue of the asynchronous endpoint, which is not rehearsed. */
+  /** Mean of the seconds from arrival to response of those that were answered; without `endpoint` without the wait in the queue of that endpoint. */
   readonly meanDelaySeconds: number;
+  /** The asynchronous endpoint with these records alone. Absent where none spilled, or no template has the scaling of the endpoint. */
+  readonly endpoint?: SpillEndpointSummary;
+}
+
+/** Asynchronous endpoint that spilled records went to. `spill.records = answered + waiting + dead`, always. */
+export interface SpillEndpointSummary {
+  readonly resourceId: string;
+  readonly answered: number;
+  /** Records in its queue or its slots when the traffic ended. */
+  readonly waiting: number;
+  /** Records that were not answered in the time of their request: dead letters. */
+  readonly dead: number;
+  /** Seconds from the arrival in the stream to the response. */
+  readonly delaySeconds: SecondsSummary;
+  readonly peakInstances: number;
+  readonly instanceHours: number;
+  /** Cost of its instances, which is not part of the fleet's. */
+  readonly usd: number;
+  readonly scaleOuts: number;
+  readonly scaleIns: number;
 }
 
 /** Attempts beyond the first of each request, as the SDKs of the callers make them, and work for callers who had given up. */

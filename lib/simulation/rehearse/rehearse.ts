@@ -3,6 +3,7 @@ import type { Workload } from '../traffic';
 import { resolveSetup, type RehearsalOptions } from './options';
 import type { Rehearsal } from './rehearsal';
 import { RehearsalLoop, type RehearsalBounds } from './rehearsal-loop';
+import { rehearseSpill } from './rehearsed-spill';
 import { rehearsalOf } from './result';
 
 /**
@@ -16,7 +17,7 @@ import { rehearsalOf } from './result';
 export function rehearse(blueprint: FleetBlueprint, traffic: Workload, options: RehearsalOptions = {}): Rehearsal {
   const loop = new RehearsalLoop(resolveSetup(blueprint, traffic, options));
   loop.run(() => true);
-  return rehearsalOf(loop);
+  return rehearsalOf(loop, rehearseSpill(loop));
 }
 
 /**
@@ -31,5 +32,5 @@ export function rehearseWhile(
   mayMatter: (bounds: RehearsalBounds) => boolean,
 ): Rehearsal | undefined {
   const loop = new RehearsalLoop(resolveSetup(blueprint, traffic, options));
-  return loop.run(mayMatter) ? rehearsalOf(loop) : undefined;
+  return loop.run(mayMatter) ? rehearsalOf(loop, rehearseSpill(loop)) : undefined;
 }

@@ -3,13 +3,20 @@ import { Clock, isoText } from '../clock';
 import { attemptsOf, DEFAULT_CLIENTS, type RequestEngine, type SecondsHistogram } from '../fleet';
 import { HOURS_PER_MONTH } from './billing';
 import { round } from '../number-text';
-import type { DrainSummary, Rehearsal, RetrySummary, SecondsSummary } from './rehearsal';
+import type { DrainSummary, Rehearsal, RetrySummary, SecondsSummary, SpillEndpointSummary } from './rehearsal';
 import type { FleetBlueprint } from '../blueprint';
 import type { RehearsalLoop } from './rehearsal-loop';
 import { describeProvisioning, describeService, medianProvisioningSeconds, slotNotes } from './setting-text';
 
-/** The result of a loop that has run to its end. */
-export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, record }: RehearsalLoop): Rehearsal {
+/**
+ * The result of a loop that has run to its end.
+ *
+ * @param later loop of the asynchronous endpoint that took what spilled; undefined without one
+ */
+export function rehearsalOf(
+  { setup, engine, billing, guard, shards, timeline, record }: RehearsalLoop,
+  later: RehearsalLoop | undefined,
+): Rehearsal {
   const { blueprint, traffic, durationSeconds } = setup;
   const { plan } = blueprint;
   const { arrived, completed, timedOut, rejected, missed, present } = engine.totals;
@@ -63,7 +70,7 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       ...(blueprint.edgeOffload !== undefined && { edgeOffload: blueprint.edgeOffload }),
     },
     requests: { arrived, completed, timedOut, rejected, unfinished: present },
-    ...spillOf(blueprint, engine),
+    ...spillOf(blueprint, engine, later),
     retries: retrySummary(setup, engine, arrived, timedOut + rejected, record.busySeconds),
     drains: drainSummary(engine),
     sloPercent: sloPercent(arrived, missed),
@@ -101,6 +108,7 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
       ...(traffic.notes ?? []),
       ...unansweredNotes(engine.totals),
       ...streamNotes(blueprint),
+      ...spillNotes(later),
       ...shardNotes(shards),
       ...abandonedNotes(setup, record.hasTimeOuts),
       ...retryNotes(setup, record.hasFailures),
@@ -115,17 +123,46 @@ export function rehearsalOf({ setup, engine, billing, guard, shards, timeline, r
 function spillOf(
   { stream }: FleetBlueprint,
   { totals, spilledSeconds }: RehearsalLoop['engine'],
+  later: RehearsalLoop | undefined,
 ): Pick<Rehearsal, 'spill'> {
   if (stream?.spillAfterSeconds === undefined) return {};
   const { arrived, spilled } = totals;
   const afterSeconds = stream.spillAfterSeconds;
+  const endpoint = later && spillEndpoint(later, afterSeconds);
   return {
     spill: {
       records: spilled,
       percent: arrived === 0 ? 0 : round((100 * spilled) / arrived, 2),
       afterSeconds,
-      meanDelaySeconds: spilled === 0 ? 0 : round(afterSeconds + spilledSeconds / spilled, 2),
+      meanDelaySeconds:
+        endpoint === undefined
+          ? spilled === 0
+            ? 0
+            : round(afterSeconds + spilledSeconds / spilled, 2)
+          : round(endpoint.delaySeconds.mean, 2),
+      ...(endpoint !== undefined && { endpoint }),
     },
+  };
+}
+
+/** Result of the asynchronous endpoint that took what spilled: its latency begins when the records leave the stream. */
+function spillEndpoint({ setup, engine, billing, record }: RehearsalLoop, afterSeconds: number): SpillEndpointSummary {
+  const { completed, present, timedOut, rejected } = engine.totals;
+  const { usd, instanceSeconds } = billing.bill(setup.durationSeconds);
+  const hours = Object.values(instanceSeconds).reduce((sum, each) => sum + each, 0) / SECONDS_PER_HOUR;
+  const { mean, p50, p95, p99, maximum } = secondsSummary(engine.latency);
+  const whole = (seconds: number): number => (completed === 0 ? 0 : round(afterSeconds + seconds, 4));
+  return {
+    resourceId: setup.blueprint.resourceId,
+    answered: completed,
+    waiting: present,
+    dead: timedOut + rejected,
+    delaySeconds: { mean: whole(mean), p50: whole(p50), p95: whole(p95), p99: whole(p99), maximum: whole(maximum) },
+    peakInstances: record.peakInstances,
+    instanceHours: round(hours, 4),
+    usd: roundedUsd(usd),
+    scaleOuts: record.scaleOuts,
+    scaleIns: record.scaleIns,
   };
 }
 
@@ -136,6 +173,16 @@ function streamNotes({ stream }: FleetBlueprint): string[] {
   return [
     `requests wait in the stream of ${stream.consumer}, which sends them when a slot in service is free${most}; the up to a second until it ` +
       'reads a record, shards of unequal load and the order of keys are not rehearsed',
+  ];
+}
+
+/** Note on the asynchronous endpoint that took what spilled. */
+function spillNotes(later: RehearsalLoop | undefined): string[] {
+  if (later === undefined) return [];
+  return [
+    `spilled records join the queue of ${later.setup.blueprint.resourceId}, which begins at its minimum and serves them alone, each in the time that ` +
+      'it would have taken here; other requests to it are not rehearsed',
+    ...later.record.notes,
   ];
 }
 

@@ -45,6 +45,7 @@ const MEASURES: { readonly [name: string]: Measure } = {
   timeouts: { unit: '% of requests', of: (rehearsal) => percentOf(rehearsal.requests.timedOut, rehearsal) },
   rejected: { unit: '% of requests', of: (rehearsal) => percentOf(rehearsal.requests.rejected, rehearsal) },
   retries: { unit: '% of requests', of: ({ retries }) => retries.extraLoadPercent },
+  spilled: { unit: '% of requests', of: ({ spill }) => spill?.percent ?? 0 },
   'peak-instances': { unit: '', of: ({ capacity }) => capacity.peakInstances },
   'instance-hours': { unit: 'h', of: ({ capacity }) => capacity.instanceHours },
   utilisation: { unit: '%', of: ({ capacity }) => capacity.utilisationPercent },

@@ -7,7 +7,7 @@ import { StreamIngestion, type StreamIngestionProps } from '../../../lib/ingesti
 import type { FleetScaling } from '../../../lib/scaling';
 import { RequestEngine } from '../../../lib/simulation/fleet';
 import { fleetsOfTemplates, type FleetBlueprint } from '../../../lib/simulation/blueprint';
-import { rehearse, type Rehearsal } from '../../../lib/simulation/rehearse';
+import { crossedThresholds, parseThreshold, rehearse, type Rehearsal } from '../../../lib/simulation/rehearse';
 import { spillRows } from '../../../lib/simulation/rehearse/rehearsal-text';
 import type { Workload } from '../../../lib/simulation/traffic';
 import { ListSource } from './generated-requests';
@@ -35,7 +35,9 @@ function streamed(
     ...more(stack),
   });
   attach(endpoint.autoScale({ minCapacity: 1, maxCapacity: 12 }), requests);
-  return fleetsOfTemplates([{ name: 'test.template.json', document: Template.fromStack(stack).toJSON() }]).fleets[0]!;
+  const document = Template.fromStack(stack).toJSON();
+  const { fleets } = fleetsOfTemplates([{ name: 'test.template.json', document }]);
+  return fleets.find(({ resourceId }) => resourceId === 'endpoint/chat/variant/main')!;
 }
 
 /** Ten quiet minutes, then 16 requests a second for half an hour. */
@@ -197,6 +199,121 @@ describe('records that spill', () => {
       { service: { kind: 'distribution', distribution: 'constant', meanSeconds: 4 }, startInstances: 2 },
     );
     expect(calm.spill).toEqual({ records: 0, percent: 0, afterSeconds: 120, meanDelaySeconds: 0 });
+  });
+});
+
+describe('records that spill to an endpoint of the same template', () => {
+  /** A fleet with an asynchronous endpoint that scales from zero by its backlog. */
+  const spillingTo = (later: (scaling: FleetScaling) => void, props: Partial<StreamIngestionProps> = {}, min = 0) =>
+    streamed(onConcurrency, props, (stack) => {
+      const endpoint = new AsyncEndpoint(stack, 'Later', {
+        endpointName: 'later',
+        modelServer: ModelServer.triton(),
+        capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
+        maxConcurrencyPerInstance: 8,
+      });
+      later(endpoint.autoScale({ minCapacity: min, maxCapacity: 6 }));
+      return { spillTo: { endpoint, afterAge: Duration.minutes(2), requestTtl: Duration.minutes(20) } };
+    });
+  const onBacklog = (scaling: FleetScaling): void => {
+    scaling.scaleToZero('wake');
+    scaling.scaleOnBacklog('backlog', { targetPerInstance: 100 });
+  };
+  const whole = play(spillingTo(onBacklog));
+
+  test('join its queue, where its own policies scale it, and each is answered, waits or is dead at the end', () => {
+    const { requests, spill } = whole;
+    const { endpoint } = spill!;
+    expect(endpoint!.resourceId).toBe('endpoint/later/variant/main');
+    expect(spill!.records).toBeGreaterThan(500);
+    expect(endpoint!.answered + endpoint!.waiting + endpoint!.dead).toBe(spill!.records);
+    const { arrived, completed, timedOut, rejected, unfinished } = requests;
+    expect(completed + endpoint!.answered + unfinished + endpoint!.waiting + timedOut + rejected + endpoint!.dead).toBe(
+      arrived,
+    );
+    expect(endpoint!.answered).toBeGreaterThan(100);
+    expect(endpoint!.peakInstances).toBeGreaterThan(1);
+    expect(endpoint!.scaleOuts).toBeGreaterThan(0);
+    expect(endpoint!.usd).toBeGreaterThan(0);
+    expect(endpoint!.instanceHours).toBeGreaterThan(0);
+  });
+
+  test('take their time in the stream, in the queue and in service: from zero at least the start of an instance', () => {
+    const { delaySeconds, answered } = whole.spill!.endpoint!;
+    // 120 s in the stream, 4 s of service, and a wait between them.
+    expect(delaySeconds.mean).toBeGreaterThan(124);
+    expect(delaySeconds.maximum).toBeGreaterThan(120 + 240 + 4);
+    expect(delaySeconds.p50).toBeLessThanOrEqual(delaySeconds.p95);
+    expect(whole.spill!.meanDelaySeconds).toBeCloseTo(delaySeconds.mean, 1);
+    expect(spillRows(whole)[1]).toEqual([
+      'spill endpoint',
+      expect.stringMatching(
+        new RegExp(
+          `^endpoint/later/variant/main: ${answered.toLocaleString('en-US')} answered, .* dead letters; from arrival`,
+        ),
+      ) as string,
+    ]);
+    expect(spillRows(whole)[0]![1]).not.toContain('answered');
+    expect(whole.notes).toContainEqual(
+      expect.stringContaining('spilled records join the queue of endpoint/later/variant/main'),
+    );
+  });
+
+  test('wait until the end where nothing starts an instance, and are dead after the time of their request', () => {
+    const idle = play(spillingTo(() => undefined));
+    const { endpoint, records } = idle.spill!;
+    expect(endpoint).toMatchObject({ answered: 0, peakInstances: 0, usd: 0 });
+    expect(endpoint!.delaySeconds.maximum).toBe(0);
+    // The last 20 minutes of 30 that the records come for.
+    expect(endpoint!.dead).toBeGreaterThan(0);
+    expect(endpoint!.waiting + endpoint!.dead).toBe(records);
+  });
+
+  test('leave the result of the fleet itself as it is, and are the same at every run', () => {
+    const { endpoint, ...alone } = whole.spill!;
+    const imported = play(
+      streamed(onConcurrency, {}, (stack) => ({
+        spillTo: {
+          endpoint: AsyncEndpoint.fromAsyncEndpointAttributes(stack, 'Later', {
+            endpointName: 'later',
+            variantName: 'main',
+            storage: { bucket: s3.Bucket.fromBucketName(stack, 'Films', 'films') },
+          }),
+          afterAge: Duration.minutes(2),
+        },
+      })),
+    );
+    expect(endpoint).toBeDefined();
+    expect(imported.spill).toEqual({ ...alone, meanDelaySeconds: 124 });
+    expect(imported.requests).toEqual(whole.requests);
+    expect(imported.cost).toEqual(whole.cost);
+    expect(play(spillingTo(onBacklog))).toEqual(whole);
+  });
+
+  test('fail a gate on their share', () => {
+    const { percent } = whole.spill!;
+    const crossed = (text: string): number => crossedThresholds(whole, [parseThreshold(text)]).length;
+    expect(crossed(`spilled>${percent - 1}`)).toBe(1);
+    expect(crossed(`spilled>${percent + 1}`)).toBe(0);
+    expect(crossedThresholds(play(streamed(onConcurrency)), [parseThreshold('spilled>0')])).toEqual([]);
+  });
+
+  test('are rehearsed without followsCapacity where what is in flight fits into the minimum of the fleet', () => {
+    // 2 shards x 2 at once fit into the 8 slots of one instance: records wait in the stream alone.
+    const fitting = spillingTo(onBacklog, { followsCapacity: false, concurrency: 2 });
+    expect(fitting.stream).toMatchObject({ maxInFlight: 4, spillAfterSeconds: 120, spillTtlSeconds: 1200 });
+    const { spill, requests } = play(fitting);
+    expect(spill!.endpoint!.answered + spill!.endpoint!.waiting + spill!.endpoint!.dead).toBe(spill!.records);
+    expect(requests.arrived).toBe(requests.completed + requests.unfinished + spill!.records);
+    // 4 at once of 4 s each: one a second of the 16 that arrive.
+    expect(spill!.percent).toBeGreaterThan(80);
+    const larger = spillingTo(onBacklog, { followsCapacity: false, concurrency: 8 });
+    expect(larger.stream).toBeUndefined();
+    expect(larger.notes).toContainEqual(
+      expect.stringMatching(
+        /^records that RequestsConsumer\w+ spills are not rehearsed: it sends up to 16 requests at once, and the fleet has 8 slots/,
+      ),
+    );
   });
 });
 

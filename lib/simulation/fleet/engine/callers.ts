@@ -97,6 +97,8 @@ export class Callers {
     private readonly meter: EngineMeter,
     /** True if a rejection for lack of an instance is an error that SDKs retry. */
     private readonly retriesWithoutInstance: boolean,
+    /** Called with each request that leaves for another endpoint. */
+    private readonly onSpill?: (at: EpochSeconds, serviceSeconds: number) => void,
   ) {
     this.rules = RULES[mode];
     this.maxAttempts = attemptsOf({ mode, ...(maxAttempts !== undefined && { maxAttempts }) });
@@ -151,11 +153,13 @@ export class Callers {
   }
 
   /** Counts a request that leaves the queue for another endpoint: it is served late. */
-  public spilled(row: number): void {
+  public spilled(row: number, at: EpochSeconds): void {
     const { since } = this.meter;
+    const service = this.table.service[row];
     since.spilled++;
-    since.spilledSeconds += this.table.service[row];
+    since.spilledSeconds += service;
     since.missed++;
+    this.onSpill?.(at, service);
   }
 
   /** Counts a rejection of an attempt, which may be sent again. `again`: the request, unless it is its first attempt. */

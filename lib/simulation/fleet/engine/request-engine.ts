@@ -37,6 +37,8 @@ export interface RequestEngineOptions extends Omit<EndpointFleetOptions, 'random
   readonly maxInFlight?: number;
   /** Wait after which a request leaves the shared queue for another endpoint, in place of a time-out. @default - none does */
   readonly spillAfterSeconds?: number;
+  /** Called with each request that leaves in this way, in order of time. */
+  readonly onSpill?: (at: EpochSeconds, serviceSeconds: number) => void;
   /** Maximum wait for a slot within the objective. @default 1 */
   readonly sloWaitSeconds?: number;
   /**
@@ -124,6 +126,7 @@ export class RequestEngine {
       table,
       meter,
       options.retriesWithoutInstance ?? true,
+      options.onSpill,
     );
     const loop = new EngineLoop({
       startAt,

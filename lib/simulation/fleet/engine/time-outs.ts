@@ -80,7 +80,7 @@ export class TimeOuts {
       this.abandon(row, at);
       return true;
     }
-    if (this.spills && lines.shared) callers.spilled(row);
+    if (this.spills && lines.shared) callers.spilled(row, at);
     else callers.timedOut(row, at, false, completed);
     if (this.keepsAbandoned && !lines.shared) {
       lines.abandoned++;
