@@ -1,7 +1,8 @@
 import { IN_WORDS, type Wording } from '../../core/decision';
 import { InputError } from '../../core/errors';
+import { isEmpty } from '../../core/lookup';
 import type { CapacityLimits, LimitsSeen } from '../../scaling/decide/limits';
-import { budgetInForce, budgetPeriod, isSameBudget, type Budget, type BudgetPeriod } from './budget-period';
+import { budgetInForce, budgetPeriod, isSameBudget, type BudgetPeriod } from './budget-period';
 import { withinPeriod } from './burn-rate';
 import { decideFleetLimits } from './fleet-limits';
 import type { HeldLimits } from './held-limits';
@@ -98,25 +99,32 @@ export function decideGuardLevel(
     at: atSeconds,
     until: period.endSeconds,
   });
-  const position: BudgetPosition = {
-    ...bare,
-    committedUsd: bare.committedUsd + admission.reservedUsd,
-    horizonUsd: horizonUsd(plan, metered, admission.open, period),
-  };
-  const changed = memory !== undefined && isChanged(memory, budget, period);
+  const position: BudgetPosition = isEmpty(admission.open)
+    ? bare
+    : {
+        ...bare,
+        committedUsd: bare.committedUsd + admission.reservedUsd,
+        horizonUsd: horizonUsd(plan, metered, admission.open, period),
+      };
+  const periodBefore = memory === undefined ? period : budgetPeriod(memory.budget, memory.atSeconds);
+  const isNewPeriod = periodBefore.startSeconds !== period.startSeconds;
+  const changed = memory !== undefined && (isNewPeriod || !isSameBudget(memory.budget, budget));
   const releaseSeconds = changed ? RELEASE_AFTER_CHANGE_SECONDS : RELEASE_SECONDS;
   const level = chooseLevel(
     position,
     plan.thresholds,
     previous,
-    releaseCost(plan, metered, withinPeriod(releaseSeconds, atSeconds, period)),
+    () => releaseCost(plan, metered, withinPeriod(releaseSeconds, atSeconds, period)),
     changed,
   );
   const open = haltJobs(plan, level, admission.open);
   const stops = stopsOf(plan, seen, open, memory?.training);
 
   const limits = decideLimits(plan, unread, level, seen, memory, metered.fleets);
-  const settings = [...settingProblems(plan, seen, budget, period, metered), ...unregisteredFleets(stated, seen)];
+  const settings = joined(
+    settingProblems(plan, seen, budget, period, metered),
+    plan === stated ? [] : unregisteredFleets(stated, seen),
+  );
   const notices = noticesOf(plan, settings, inForce, open, memory);
   const budgetStep: GuardStep = {
     stage: 'budget',
@@ -149,9 +157,15 @@ export function decideGuardLevel(
       limitsBefore: limits.before,
       withheldActions: limits.withheldActions,
       stops,
-      notices: notices.filter((notice) => memory?.notices.includes(notice) !== true),
-      steps: [...periodSteps(memory, period), ...metered.steps, budgetStep, ...stopSteps(stops), ...limits.steps],
-      problems: [...settings, ...metered.problems, ...limitProblems(seen, unread)],
+      notices: notices.length === 0 ? notices : notices.filter((notice) => memory?.notices.includes(notice) !== true),
+      steps: joined(
+        isNewPeriod ? periodSteps(periodBefore, period) : [],
+        metered.steps,
+        [budgetStep],
+        stopSteps(stops),
+        limits.steps,
+      ),
+      problems: joined(settings, metered.problems, limitProblems(seen, unread)),
     },
     memory: {
       atSeconds,
@@ -161,7 +175,7 @@ export function decideGuardLevel(
       spend: metered.spend,
       smoothedRateUsdPerHour: metered.smoothedRateUsdPerHour,
       fleets: limits.fleets,
-      training: { ...metered.training, open },
+      training: open === metered.training.open ? metered.training : { ...metered.training, open },
       notices,
       holds: limits.holds,
       ownersLimits,
@@ -170,17 +184,14 @@ export function decideGuardLevel(
   };
 }
 
-function isChanged(memory: GuardMemory, budget: Budget, period: BudgetPeriod): boolean {
-  return (
-    !isSameBudget(memory.budget, budget) ||
-    budgetPeriod(memory.budget, memory.atSeconds).startSeconds !== period.startSeconds
-  );
+/** Joins lists of which most are short: arrays that are spread or concatenated cost several times as much, and this runs every minute. */
+function joined<Item>(...lists: readonly (readonly Item[])[]): Item[] {
+  const items: Item[] = [];
+  for (const list of lists) for (const item of list) items.push(item);
+  return items;
 }
 
-function periodSteps(memory: GuardMemory | undefined, period: BudgetPeriod): GuardStep[] {
-  if (memory === undefined) return [];
-  const before = budgetPeriod(memory.budget, memory.atSeconds);
-  if (before.startSeconds === period.startSeconds) return [];
+function periodSteps(before: BudgetPeriod, period: BudgetPeriod): GuardStep[] {
   return [
     {
       stage: 'period',
@@ -190,7 +201,7 @@ function periodSteps(memory: GuardMemory | undefined, period: BudgetPeriod): Gua
 }
 
 function stopSteps(stops: readonly TrainingStop[]): GuardStep[] {
-  return stops.map(({ jobName, reason }) => ({ stage: `stop:${jobName}`, reason }));
+  return stops.length === 0 ? [] : stops.map(({ jobName, reason }) => ({ stage: `stop:${jobName}`, reason }));
 }
 
 interface LimitDecisions {
@@ -258,7 +269,9 @@ function decideLimits(
       take(resourceId, outcome);
     }
   }
-  for (const [resourceId, held] of Object.entries(memory?.holds ?? {})) {
+  const heldBefore = memory?.holds ?? {};
+  for (const resourceId in heldBefore) {
+    const held = heldBefore[resourceId]!;
     if (plan.fleets.some((fleet) => fleet.resourceId === resourceId)) continue;
     if (unread.has(resourceId)) keep(resourceId, held);
     else take(resourceId, restoreLimits(resourceId, held, limitsOf(resourceId), 'the fleet is no longer guarded'));
@@ -282,13 +295,15 @@ function rehearse(
 }
 
 function limitProblems(seen: GuardSeen, unread: ReadonlySet<string>): readonly string[] {
-  return seen.fleets
-    .filter(({ limits }) => limits.kind === 'unreadable')
-    .map(({ resourceId }) =>
-      unread.has(resourceId)
-        ? `the limits of ${resourceId} could not be read; they are its owner's, so the guard changes none until they can be`
-        : `the limits of ${resourceId} could not be read; those that the guard set last count`,
-    );
+  const problems: string[] = [];
+  for (const { resourceId, limits } of seen.fleets) {
+    if (limits.kind !== 'unreadable') continue;
+    const treated = unread.has(resourceId)
+      ? "they are its owner's, so the guard changes none until they can be"
+      : 'those that the guard set last count';
+    problems.push(`the limits of ${resourceId} could not be read; ${treated}`);
+  }
+  return problems;
 }
 
 /** Returns the memory after actions of which some failed: they may have had their effect, and the next evaluation tries again. */

@@ -45,18 +45,19 @@ export const RELEASE_AFTER_CHANGE_SECONDS = 3600;
  * A level that limits is entered when the committed amount reaches its threshold, and left when what the release allows keeps below it:
  * a fleet at its floor frees nothing, so only a bigger budget, cheaper instances or the end of the period release it.
  *
+ * @param release returns the cost of a release; asked only where the level may fall
  * @param changed whether the budget or its period is another one than at the last evaluation; the hysteresis is then left out
  */
 export function chooseLevel(
   position: BudgetPosition,
   thresholds: GuardThresholds,
   previous: GuardLevel,
-  release: ReleaseCost,
+  release: () => ReleaseCost,
   changed: boolean,
 ): GuardLevel {
   const entered = levelAt(position, thresholds, 0, NOTHING_RELEASED);
   if (levelRank(entered) >= levelRank(previous)) return entered;
-  const kept = levelAt(position, thresholds, changed ? 0 : thresholds.releasePercent, release);
+  const kept = levelAt(position, thresholds, changed ? 0 : thresholds.releasePercent, release());
   // With the hysteresis and the cost of a release, the kept level is never below the entered one.
   return levelRank(kept) < levelRank(previous) ? kept : previous;
 }
@@ -120,6 +121,7 @@ export function levelChanges(
   position: BudgetPosition,
   thresholds: GuardThresholds,
 ): readonly LevelChange[] {
+  if (next === previous) return [];
   let from = previous;
   return levelsEntered(previous, next).map((level) => {
     const change = { previousLevel: from, level, reason: reasonFor(from, level, next, position, thresholds) };

@@ -77,22 +77,26 @@ export interface PricedRate {
  *
  * Instances of an unknown type (requested ones, or a fleet without pools) count at the highest price of the fleet.
  */
-export function fleetRate({ shadow, ...capacity }: FleetCapacity, prices: HourlyPrices): PricedRate {
+export function fleetRate(capacity: FleetCapacity, prices: HourlyPrices): PricedRate {
   const own = variantRate(capacity, prices);
-  if (shadow === undefined) return own;
-  const beside = variantRate(shadow, prices);
+  if (capacity.shadow === undefined) return own;
+  const beside = variantRate(capacity.shadow, prices);
   return {
     rateUsdPerHour: own.rateUsdPerHour + beside.rateUsdPerHour,
     problems: [...own.problems, ...beside.problems],
   };
 }
 
-function variantRate(capacity: VariantInstances, prices: HourlyPrices): PricedRate {
+function variantRate(
+  { currentByType, currentCapacity, desiredCapacity }: VariantInstances,
+  prices: HourlyPrices,
+): PricedRate {
   const highest = highestPrice(prices);
   const problems: string[] = [];
   let typed = 0;
   let rateUsdPerHour = 0;
-  for (const [type, count] of Object.entries(capacity.currentByType)) {
+  for (const type in currentByType) {
+    const count = currentByType[type]!;
     typed += count;
     const price = prices[type];
     if (count > 0 && price === undefined)
@@ -102,7 +106,7 @@ function variantRate(capacity: VariantInstances, prices: HourlyPrices): PricedRa
       );
     rateUsdPerHour += count * (price ?? highest);
   }
-  const untyped = Math.max(0, Math.max(capacity.currentCapacity, capacity.desiredCapacity) - typed);
+  const untyped = Math.max(0, Math.max(currentCapacity, desiredCapacity) - typed);
   return { rateUsdPerHour: rateUsdPerHour + untyped * highest, problems };
 }
 

@@ -1,4 +1,5 @@
 import { IN_WORDS, type Wording } from '../../core/decision';
+import { isEmpty } from '../../core/lookup';
 import { SECONDS_PER_DAY, type EpochSeconds } from '../../core/time';
 import type { BudgetPeriod } from './budget-period';
 import { smoothedRate } from './burn-rate';
@@ -60,7 +61,7 @@ export function meterSpend(
   for (const fleet of plan.fleets) {
     const before = memory?.fleets[fleet.resourceId];
     const now = presentRate(fleet, seen, before);
-    problems.push(...now.problems);
+    for (const problem of now.problems) problems.push(problem);
     const charged = Math.max(before?.rateUsdPerHour ?? 0, now.memory.rateUsdPerHour);
     const cost = spentUsd(charged, seconds);
     fleetUsd += cost;
@@ -75,15 +76,20 @@ export function meterSpend(
   const known = memory?.spend ?? newHistory(to);
   const charged = addSpend(known, from, to, fleetUsd, period.startSeconds);
   const training = meterTraining(plan, seen, memory?.training ?? NOTHING_TRAINED, charged, period);
-  problems.push(...training.problems);
+  for (const problem of training.problems) problems.push(problem);
   const openJobs = Object.values(training.memory.open);
-  const trainingUsd = openJobs.reduce((sum, job) => sum + openJobUsd(job, period.startSeconds, to), 0);
+  let trainingUsd = 0;
+  let trainingRateUsdPerHour = 0;
+  for (const job of openJobs) {
+    trainingUsd += openJobUsd(job, period.startSeconds, to);
+    trainingRateUsdPerHour += runningRate(job);
+  }
   if (openJobs.length > 0)
     steps.push({
       stage: 'meter:training',
       reason: `${openJobs.length} jobs open, ${usd(trainingUsd)} in this period`,
     });
-  const burnRateUsdPerHour = fleetRateUsdPerHour + openJobs.reduce((sum, job) => sum + runningRate(job), 0);
+  const burnRateUsdPerHour = fleetRateUsdPerHour + trainingRateUsdPerHour;
   return {
     atSeconds: to,
     meteredSince: memory?.meteredSince ?? to,
@@ -119,7 +125,7 @@ function presentRate(
     const { rateUsdPerHour, problems } = fleetRate(capacity, fleet.pricesPerHourUsd);
     return {
       memory: { rateUsdPerHour, desiredCapacity: capacity.desiredCapacity, frozenCapacity },
-      problems: problems.map((problem) => `${fleet.resourceId}: ${problem}`),
+      problems: problems.length === 0 ? problems : problems.map((problem) => `${fleet.resourceId}: ${problem}`),
       reason: () =>
         `${instancesText(capacity)} instances exist${capacity.shadow === undefined ? '' : `, and ${instancesText(capacity.shadow)} of a shadow`}`,
     };
@@ -146,6 +152,9 @@ function meterTraining(
   history: SpendHistory,
   period: BudgetPeriod,
 ): { memory: TrainingMemory; spend: SpendHistory; problems: string[] } {
+  const isUnread = seen.unreadJobs !== undefined && seen.unreadJobs.length > 0;
+  if (seen.trainingJobs?.length === 0 && !isUnread && isEmpty(before.open) && isEmpty(before.settledAt))
+    return { memory: before, spend: history, problems: [] };
   const problems: string[] = [];
   const jobs = new Map((seen.trainingJobs ?? []).map((job): [string, TrainingJobSeen] => [job.name, job]));
   const unread = seen.unreadJobs ?? (seen.trainingJobs === null ? ['training'] : []);

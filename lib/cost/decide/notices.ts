@@ -1,3 +1,4 @@
+import { isEmpty } from '../../core/lookup';
 import { SECONDS_PER_HOUR } from '../../core/time';
 import { budgetText, type Budget, type BudgetInForce, type BudgetPeriod } from './budget-period';
 import { checkFloors } from './floors';
@@ -15,14 +16,16 @@ export function settingProblems(
   budget: Budget,
   period: BudgetPeriod,
   { meteredSince }: MeteredSpend,
-): string[] {
+): readonly string[] {
   const hours = (period.endSeconds - Math.max(period.startSeconds, meteredSince)) / SECONDS_PER_HOUR;
+  const ofFloors = checkFloors(budgetText(budget), budget.amountUsd, plan.fleets, hours);
+  if (written !== null && budgetRefusal === null) return ofFloors;
   const unread = written === null && budgetRefusal === null ? [UNREAD] : [];
   const refused =
     budgetRefusal === null
       ? []
       : [`the budget parameter is refused, and ${budgetText(budget)} stays in force: ${budgetRefusal}`];
-  return [...unread, ...refused, ...checkFloors(budgetText(budget), budget.amountUsd, plan.fleets, hours)];
+  return [...unread, ...refused, ...ofFloors];
 }
 
 /**
@@ -36,6 +39,7 @@ export function noticesOf(
   open: { readonly [jobName: string]: OpenJob },
   memory: GuardMemory | undefined,
 ): readonly string[] {
+  if (settings.length === 0 && note === undefined && isEmpty(open)) return [];
   const present = [
     ...settings.filter((problem) => problem !== UNREAD),
     ...(note === undefined ? [] : [note]),

@@ -1,3 +1,4 @@
+import { isEmpty } from '../../core/lookup';
 import type { CapacityLimits, LimitsSeen } from '../../scaling/decide/limits';
 import { ownsMaximum, ownsMinimum, type HeldLimits } from './held-limits';
 import type { GuardedFleet, GuardMemory, GuardPlan, GuardSeen, StatedFleet, StatedPlan } from './plan';
@@ -22,7 +23,7 @@ export interface KnownPlan {
  * restores, and above them it never goes.
  */
 export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: GuardMemory | undefined): KnownPlan {
-  if (areAllStated(plan) && departedOfOwners(plan, memory).length === 0)
+  if (areAllStated(plan) && (memory === undefined || departedOfOwners(plan, memory).length === 0))
     return { plan, ownersLimits: NO_LIMITS, unread: NOTHING_UNREAD };
   const ownersLimits: { [resourceId: string]: CapacityLimits } = {};
   const unread = new Set<string>();
@@ -38,7 +39,7 @@ export function withOwnersLimits(plan: StatedPlan, seen: GuardSeen, memory: Guar
     if (known !== undefined) ownersLimits[resourceId] = known;
     return { ...fleet, ...(known ?? { minCapacity: protectedFloor, maxCapacity: protectedFloor }) };
   });
-  for (const resourceId of departedOfOwners(plan, memory)) {
+  for (const resourceId of memory === undefined ? [] : departedOfOwners(plan, memory)) {
     ownersLimits[resourceId] = memory!.ownersLimits[resourceId]!;
     if (limitsOf(resourceId).kind === 'unreadable') unread.add(resourceId);
   }
@@ -49,14 +50,16 @@ const NO_LIMITS: OwnersLimits = {};
 const NOTHING_UNREAD: ReadonlySet<string> = new Set();
 
 function areAllStated(plan: StatedPlan): plan is StatedPlan & GuardPlan {
-  return plan.fleets.every(({ minCapacity, maxCapacity }) => minCapacity !== null && maxCapacity !== null);
+  for (const { minCapacity, maxCapacity } of plan.fleets)
+    if (minCapacity === null || maxCapacity === null) return false;
+  return true;
 }
 
 /** Resource ids of fleets of other owners that have left the plan while the guard holds their limits. */
-function departedOfOwners(plan: StatedPlan, memory: GuardMemory | undefined): readonly string[] {
-  return Object.keys(memory?.ownersLimits ?? {}).filter(
-    (resourceId) =>
-      memory?.holds[resourceId] !== undefined && !plan.fleets.some((fleet) => fleet.resourceId === resourceId),
+function departedOfOwners(plan: StatedPlan, { ownersLimits, holds }: GuardMemory): readonly string[] {
+  if (isEmpty(ownersLimits)) return [];
+  return Object.keys(ownersLimits).filter(
+    (resourceId) => holds[resourceId] !== undefined && !plan.fleets.some((fleet) => fleet.resourceId === resourceId),
   );
 }
 

@@ -38,7 +38,7 @@ export function addSpend(
   kept: EpochSeconds,
 ): SpendHistory {
   const last = history.at(-1)!;
-  if (from === last[0] && to > from) return appended(history, to, last[1] + costUsd, kept);
+  if (from === last[0] && to > from) return appended(history, last, to, last[1] + costUsd, kept);
   if (costUsd === 0) return history;
   const end = Math.min(to, last[0]);
   const start = Math.min(from, end - 1);
@@ -61,10 +61,10 @@ function totalAt(history: SpendHistory, at: EpochSeconds): number {
     if (history[middle]![0] > at) high = middle - 1;
     else low = middle;
   }
-  const [beforeAt, beforeUsd] = history[low]!;
+  const before = history[low]!;
   const after = history[low + 1];
-  if (after === undefined || at <= beforeAt) return beforeUsd;
-  return beforeUsd + ((after[1] - beforeUsd) * (at - beforeAt)) / (after[0] - beforeAt);
+  if (after === undefined || at <= before[0]) return before[1];
+  return before[1] + ((after[1] - before[1]) * (at - before[0])) / (after[0] - before[0]);
 }
 
 /** Adds a mark at a moment up to the last one. */
@@ -74,16 +74,26 @@ function withMark(history: SpendHistory, at: EpochSeconds): SpendHistory {
   return [...history.slice(0, index), [at, totalAt(history, at)], ...history.slice(index)];
 }
 
-function appended(history: SpendHistory, to: EpochSeconds, totalUsd: number, kept: EpochSeconds): SpendHistory {
-  const [from, fromUsd] = history.at(-1)!;
-  const perSecond = (totalUsd - fromUsd) / (to - from);
-  const marks = [...history];
+/** Adds a mark after the last one. An array that is taken apart by its iterator costs several times as much, and this runs every minute. */
+function appended(
+  history: SpendHistory,
+  last: SpendMark,
+  to: EpochSeconds,
+  totalUsd: number,
+  kept: EpochSeconds,
+): SpendHistory {
+  const from = last[0];
+  const fromUsd = last[1];
+  const marks = history.slice();
   // A mark within a minute of its predecessor is superseded by the next one, so that frequent evaluations do not lengthen the history.
   const before = history.at(-2);
   if (before !== undefined && from - before[0] < SECONDS_PER_MINUTE && !isKept(from, from, kept)) marks.pop();
   const hours = Math.floor(to / SECONDS_PER_HOUR) - Math.floor(from / SECONDS_PER_HOUR);
-  const passed = hours > 0 ? boundaries(from, to, kept) : kept > from && kept < to ? [kept] : [];
-  for (const at of passed) marks.push([at, fromUsd + perSecond * (at - from)]);
+  if (hours > 0 || (kept > from && kept < to)) {
+    const perSecond = (totalUsd - fromUsd) / (to - from);
+    for (const at of hours > 0 ? boundaries(from, to, kept) : [kept])
+      marks.push([at, fromUsd + perSecond * (at - from)]);
+  }
   marks.push([to, totalUsd]);
   return hours > 0 ? pruned(marks, to, kept) : marks;
 }
@@ -106,7 +116,12 @@ function boundaries(from: EpochSeconds, to: EpochSeconds, kept: EpochSeconds): r
 }
 
 function pruned(marks: readonly SpendMark[], now: EpochSeconds, kept: EpochSeconds): SpendHistory {
-  const stays = marks.filter(([at], index) => index === 0 || index === marks.length - 1 || isKept(at, now, kept));
+  const stays: SpendMark[] = [];
+  const last = marks.length - 1;
+  for (let index = 0; index <= last; index++) {
+    const mark = marks[index]!;
+    if (index === 0 || index === last || isKept(mark[0], now, kept)) stays.push(mark);
+  }
   let months = 0;
   let first = stays.length - 1;
   while (first > 0 && months < MONTHS) {

@@ -1,3 +1,4 @@
+import { isEmpty } from '../../core/lookup';
 import type { EpochSeconds } from '../../core/time';
 import { enteredLevel, type BudgetPosition } from './level-choice';
 import { levelRank, type GuardLevel } from './levels';
@@ -46,6 +47,7 @@ export function admitJobs(
   before: OpenJobs | undefined,
   { at, until }: RemainingTime,
 ): Admission {
+  if (isEmpty(present)) return { open: present, reservedUsd: 0 };
   const open: { [jobName: string]: OpenJob } = {};
   const isKnown = (name: string): boolean => before === undefined || name in before;
   const reserve = (job: OpenJob): number =>
@@ -98,7 +100,8 @@ export function stopsOf(
   open: OpenJobs,
   before: TrainingMemory | undefined,
 ): readonly TrainingStop[] {
-  return (trainingJobs ?? []).flatMap(({ name, isStopping }) => {
+  if (trainingJobs === null || trainingJobs.length === 0) return [];
+  return trainingJobs.flatMap(({ name, isStopping }) => {
     const reason = open[name]?.stopReason ?? null;
     const isTold = dryRun && (before?.open[name]?.stopReason ?? null) !== null;
     return reason === null || isStopping || isTold ? [] : [{ jobName: name, reason }];

@@ -22,8 +22,24 @@ export function combine(
   desiredCapacity: number,
   words: Wording = IN_WORDS,
 ): Combined {
-  const acting = proposals.filter(({ policyName }) => triggered(policyName));
-  const outs = acting.filter(({ direction }) => direction === 'out');
+  const acting: Proposal[] = [];
+  const outs: Proposal[] = [];
+  const tracking: Proposal[] = [];
+  const disagreeing: Proposal[] = [];
+  const steps: Proposal[] = [];
+  let trackingProposes = false;
+  for (const proposal of proposals) {
+    const { policyName, kind, direction, mustAgreeToScaleIn } = proposal;
+    if (kind === 'target-tracking' && mustAgreeToScaleIn) {
+      tracking.push(proposal);
+      if (direction !== 'in') disagreeing.push(proposal);
+    }
+    if (!triggered(policyName)) continue;
+    acting.push(proposal);
+    if (direction === 'out') outs.push(proposal);
+    if (direction === 'in' && kind === 'step') steps.push(proposal);
+    if (direction === 'in' && kind === 'target-tracking') trackingProposes = true;
+  }
   const result = (proposal: Proposal | undefined, reason: () => string): Combined => {
     const to = proposal?.capacity ?? desiredCapacity;
     const step = { stage: 'combine', from: desiredCapacity, to, reason: words(reason) };
@@ -36,12 +52,7 @@ export function combine(
     return result(winner, () => `${winner.policyName} proposes ${winner.capacity}${others}`);
   }
 
-  const tracking = proposals.filter(({ kind, mustAgreeToScaleIn }) => kind === 'target-tracking' && mustAgreeToScaleIn);
-  const disagreeing = tracking.filter(({ direction }) => direction !== 'in');
-  const steps = acting.filter(({ kind, direction }) => kind === 'step' && direction === 'in');
-  const trackingProposes = acting.some(({ kind, direction }) => kind === 'target-tracking' && direction === 'in');
-  const agreed = trackingProposes && disagreeing.length === 0 ? tracking : [];
-  const ins = [...steps, ...agreed];
+  const ins = trackingProposes && disagreeing.length === 0 ? steps.concat(tracking) : steps;
   if (ins.length > 0) {
     const winner = largest(ins);
     const others = ins.length > 1 ? `, the largest of ${ins.length} proposals to scale in` : '';

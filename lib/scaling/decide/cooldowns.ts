@@ -41,13 +41,12 @@ function arrived(scaleOut: CountedScaleOut, seen: FleetObservation): CountedScal
  * for the next scale-out"; at most the capacity in service, because the metric covers no more.
  */
 export function countedFrom(memory: ScalingMemory, seen: FleetObservation): number {
-  const before = memory.scaleOuts.map(({ from }) => from);
-  return Math.min(seen.desiredCapacity, seen.inServiceCapacity ?? seen.desiredCapacity, ...before);
+  return Math.min(adjustedFrom(memory, seen), seen.inServiceCapacity ?? seen.desiredCapacity);
 }
 
 /** Returns the same for step policies, which adjust the desired capacity whether it is in service or not. */
 export function adjustedFrom(memory: ScalingMemory, seen: FleetObservation): number {
-  return Math.min(seen.desiredCapacity, ...memory.scaleOuts.map(({ from }) => from));
+  return memory.scaleOuts.reduce((least, { from }) => Math.min(least, from), seen.desiredCapacity);
 }
 
 /**

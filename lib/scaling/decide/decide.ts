@@ -37,17 +37,21 @@ export function decide(
   const scheduled = applySchedules(plan, refreshed, atSeconds, desiredCapacity);
   const { limits } = scheduled;
   const corrected = applyLimits(desiredCapacity, limits, seen.ceilings, words);
-  const steps: Step[] = [...scheduled.steps];
+  const steps: Step[] = scheduled.steps.slice();
 
-  const proposals = plan.policies.map((policy) => propose(policy, seen, refreshed, words));
-  for (const { policyName, kind, capacity, reason } of proposals) {
+  const proposals: Proposal[] = [];
+  for (const policy of plan.policies) {
+    const proposal = propose(policy, seen, refreshed, words);
+    proposals.push(proposal);
+    const { policyName, kind, capacity, reason } = proposal;
     steps.push({ stage: `${kind}:${policyName}`, from: desiredCapacity, to: capacity, reason });
   }
   const isTriggered = (name: string): boolean => seen.triggered?.includes(name) ?? true;
   const combined = combine(proposals, isTriggered, desiredCapacity, words);
   const cooled = applyCooldowns(combined.proposal, desiredCapacity, refreshed, atSeconds, words);
   const running = applySuspension(cooled.capacity, desiredCapacity, plan.suspended);
-  steps.push(combined.step, cooled.step, ...running.steps);
+  steps.push(combined.step, cooled.step);
+  for (const step of running.steps) steps.push(step);
 
   const limited = applyLimits(running.capacity, limits, seen.ceilings, words);
   steps.push(limited.step);
@@ -99,8 +103,9 @@ function applySuspension(
   desiredCapacity: number,
   suspended: SuspendedScaling | undefined,
 ): { readonly capacity: number; readonly steps: readonly Step[] } {
-  const out = wanted > desiredCapacity && suspended?.dynamicScalingOutSuspended === true;
-  const into = wanted < desiredCapacity && suspended?.dynamicScalingInSuspended === true;
+  if (suspended === undefined) return { capacity: wanted, steps: [] };
+  const out = wanted > desiredCapacity && suspended.dynamicScalingOutSuspended === true;
+  const into = wanted < desiredCapacity && suspended.dynamicScalingInSuspended === true;
   if (!out && !into) return { capacity: wanted, steps: [] };
   const reason = `scaling ${out ? 'out' : 'in'} by policies is suspended, so ${wanted} is not set`;
   return { capacity: desiredCapacity, steps: [{ stage: 'suspended', from: wanted, to: desiredCapacity, reason }] };

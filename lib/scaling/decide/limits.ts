@@ -19,18 +19,18 @@ export interface Limited {
   readonly step: Step;
 }
 
+const NO_CEILINGS: readonly Ceiling[] = [];
+
 /** Keeps a capacity between minimum and maximum and under every ceiling. The lowest ceiling takes precedence over the minimum. */
 export function applyLimits(
   wanted: number,
   limits: CapacityLimits,
-  ceilings: readonly Ceiling[] = [],
+  ceilings: readonly Ceiling[] = NO_CEILINGS,
   words: Wording = IN_WORDS,
 ): Limited {
   const { minCapacity, maxCapacity } = limits;
-  const ceiling = ceilings.reduce<Ceiling | undefined>(
-    (lowest, next) => (lowest === undefined || next.maxCapacity < lowest.maxCapacity ? next : lowest),
-    undefined,
-  );
+  let ceiling: Ceiling | undefined;
+  for (const next of ceilings) if (ceiling === undefined || next.maxCapacity < ceiling.maxCapacity) ceiling = next;
   const to = (capacity: number, limitedBy: Limited['limitedBy'], reason: () => string): Limited => {
     const step = { stage: 'limits', from: wanted, to: capacity, reason: words(reason) };
     return limitedBy === undefined ? { capacity, step } : { capacity, limitedBy, step };

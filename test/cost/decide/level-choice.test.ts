@@ -25,7 +25,7 @@ function level(
   release: Partial<ReleaseCost> = {},
   changed = false,
 ): GuardLevel {
-  return chooseLevel({ ...position, ...change }, THRESHOLDS, previous, { ...NOTHING, ...release }, changed);
+  return chooseLevel({ ...position, ...change }, THRESHOLDS, previous, () => ({ ...NOTHING, ...release }), changed);
 }
 
 describe('the level that is entered', () => {

@@ -7,7 +7,7 @@ import { decide } from '../../../scaling/decide/decide';
 import type { FleetDecision } from '../../../scaling/decide/decision';
 import { EMPTY_MEMORY, type ScalingMemory } from '../../../scaling/decide/memory';
 import type { FleetObservation, PolicySignal } from '../../../scaling/decide/observation';
-import type { FleetPlan } from '../../../scaling/decide/plan';
+import type { FleetPlan, ScalingPolicy, ScheduledAction } from '../../../scaling/decide/plan';
 import { upcomingRun } from '../../../scaling/decide/schedules';
 import type { CloudWatch } from '../cloudwatch/service';
 import { ActivityLog } from './activity-log';
@@ -126,26 +126,34 @@ export class ManagedTarget {
   }
 
   private plan(): FleetPlan {
+    const policies: ScalingPolicy[] = [];
+    for (const { description } of this.policies.values()) policies.push(description.policy);
+    const schedules: ScheduledAction[] = [];
+    for (const { action } of this.scheduledActions.values()) schedules.push(action);
     return {
       minCapacity: this.target.minCapacity,
       maxCapacity: this.target.maxCapacity,
-      policies: [...this.policies.values()].map(({ description }) => description.policy),
-      schedules: [...this.scheduledActions.values()].map(({ action }) => action),
+      policies,
+      schedules,
       suspended: this.target.suspendedState,
     };
   }
 
   private observe(fleet: ScalableFleet, atSeconds: EpochSeconds, triggers: readonly Trigger[]): FleetObservation {
     const signals: { [policyName: string]: PolicySignal } = {};
-    for (const [name, { description, alarms }] of this.policies) {
-      if (description.policy.kind === 'target-tracking') {
-        signals[name] = trackingSignal(this.dependencies.cloudWatch, alarms);
+    for (const { description, alarms } of this.policies.values()) {
+      const { policy } = description;
+      if (policy.kind === 'target-tracking') {
+        signals[policy.policyName] = trackingSignal(this.dependencies.cloudWatch, alarms);
       }
     }
-    for (const { policyName, signal } of triggers) signals[policyName] = signal;
+    const triggered: string[] = [];
+    for (const { policyName, signal } of triggers) {
+      signals[policyName] = signal;
+      triggered.push(policyName);
+    }
     const inServiceCapacity = fleet.inServiceCapacity?.();
     const desiredCapacity = fleet.desiredCapacity();
-    const triggered = triggers.map(({ policyName }) => policyName);
     return inServiceCapacity === undefined
       ? { atSeconds, desiredCapacity, signals, triggered }
       : { atSeconds, desiredCapacity, inServiceCapacity, signals, triggered };
