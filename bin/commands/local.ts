@@ -51,6 +51,9 @@ interface LocalFlags {
   readonly quietMetrics?: QuietMetrics;
   readonly keep: boolean;
   readonly server?: ModelServerName;
+  readonly model?: string;
+  readonly modelName?: string;
+  readonly payload?: string;
   readonly ingest: IngestSource;
   readonly endpoint?: string;
   readonly stage: string;
@@ -65,6 +68,7 @@ const EXAMPLES: readonly Example[] = [
   ['tidegate local', 'the platform on this machine, under its own traffic'],
   ['tidegate local --trace traffic.csv --speed 30', 'under recorded traffic, two seconds for a minute'],
   ['tidegate local --budget 2.50', 'with a budget that is too small'],
+  ['tidegate local --server triton --model model.tar.gz', 'with a model of your own behind it'],
   ['tidegate local --tour endpoints', 'one endpoint of every kind'],
   ['tidegate local --tour learning', 'a model that learns from its traffic'],
 ];
@@ -105,6 +109,15 @@ export function localCommand({
       new Option('--server <name>', `put a real model server behind the endpoints; ${modelServerNeeds()}`).choices(
         MODEL_SERVER_NAMES,
       ),
+    )
+    .option(
+      '--model <folder or tar>',
+      'with --server triton: the model that it serves, as the compression pipeline writes it: a folder or model.tar.gz in the layout of Triton, or with one ONNX file',
+    )
+    .option('--model-name <name>', 'with --model: the model that responds, where the artifact has several')
+    .option(
+      '--payload <file>',
+      'with --model: bodies of requests, JSON, one a line; without it they are made from the configuration of the model',
     )
     .addOption(
       new Option(
@@ -193,6 +206,9 @@ function optionsOf(flags: LocalFlags, projectDirectory: string): LocalRunOptions
     quietMetrics: flags.quietMetrics ?? DEFAULT_QUIET_METRICS,
     keep: flags.keep,
     server: flags.server ?? null,
+    model: flags.model ?? null,
+    modelName: flags.modelName ?? null,
+    payload: flags.payload ?? null,
     ingest: flags.ingest,
     endpoint: flags.endpoint ?? null,
     outDirectory: outDirectoryOf(flags, projectDirectory),

@@ -27,6 +27,12 @@ export interface LocalRunOptions {
   readonly keep: boolean;
   /** Real model server behind the endpoints; null for simulated slots only. */
   readonly server: ModelServerName | null;
+  /** Artifact that the model server serves in place of the small network, a folder or an archive; null for that. */
+  readonly model: string | null;
+  /** Model of an artifact that has several; null for its only one. */
+  readonly modelName: string | null;
+  /** File with bodies of requests for the artifact; null to make them from its configuration. */
+  readonly payload: string | null;
   /** Way of the requests that do not call the endpoint directly: the Kinesis stream, or a topic of a real Kafka broker. */
   readonly ingest: IngestSource;
   /** URL of an AWS engine that runs already; null starts one. */
@@ -50,6 +56,9 @@ export const DEFAULT_PAGE_PORT = 4580;
 /** Length of generated traffic, local seconds: with the setup a run at the default speed takes less than three minutes. */
 export const DEFAULT_DURATION_SECONDS = 3000;
 
+/** Model server that takes artifacts. */
+const ARTIFACT_SERVER: ModelServerName = 'triton';
+
 /** Returns one sentence for every combination of options that contradict each other. */
 export function checkOptions(options: LocalRunOptions): readonly string[] {
   const problems: string[] = [];
@@ -61,6 +70,15 @@ export function checkOptions(options: LocalRunOptions): readonly string[] {
   }
   if (options.endpoint !== null && options.server !== null) {
     problems.push('--server needs our own engine; leave out --endpoint, or --server');
+  }
+  if (options.model !== null && options.server !== ARTIFACT_SERVER) {
+    problems.push(
+      `--model goes with --server ${ARTIFACT_SERVER}, which serves the artifact; add it, or leave out --model`,
+    );
+  }
+  for (const [flag, value] of Object.entries({ '--model-name': options.modelName, '--payload': options.payload })) {
+    if (value !== null && options.model === null)
+      problems.push(`${flag} goes with --model FOLDER_OR_TAR; add it, or leave out ${flag}`);
   }
   if (options.endpoint !== null && options.ingest === 'kafka') {
     problems.push('--ingest kafka needs our own engine; leave out --endpoint, or --ingest');

@@ -90,6 +90,10 @@ function trafficText({ description }: Workload, { ingest }: LocalRunOptions): st
   return ingest === 'kafka' ? `${description}, half of it through Kafka` : description;
 }
 
+/** Artifact of the user for the model server. */
+const artifactOf = ({ model, modelName, payload }: LocalRunOptions) =>
+  model === null ? undefined : { location: model, modelName: modelName ?? undefined, payload: payload ?? undefined };
+
 /** One run, step by step, with everything that has to be stopped at its end. */
 class LocalRun {
   private readonly startedMs = performance.now();
@@ -216,6 +220,7 @@ class LocalRun {
       seed,
       quietMetrics,
       server: this.options.server,
+      artifact: artifactOf(this.options),
       withKafka: this.options.ingest === 'kafka',
       recorder: this.recorder,
       ending: this.ending,
@@ -315,7 +320,11 @@ class LocalRun {
       modelServer:
         this.modelServer === undefined
           ? null
-          : { name: this.modelServer.name, ...(await this.modelServer.statistics()) },
+          : {
+              name: this.modelServer.name,
+              model: this.modelServer.modelName ?? null,
+              ...(await this.modelServer.statistics()),
+            },
       wallSeconds: Math.round((performance.now() - this.startedMs) / 100) / 10,
       verification,
       unresolvedIds: outcomes.unresolvedIds(10),

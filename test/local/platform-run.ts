@@ -42,7 +42,11 @@ export const RUN_TEST_LIMIT_MS = RUN_LIMIT_MS + 50_000;
 export async function runPlatform(
   assemblyDirectory: string,
   outDirectory: string,
-  { server = null, ingest = 'kinesis' }: { readonly server?: 'triton' | null; readonly ingest?: IngestSource } = {},
+  {
+    server = null,
+    model = null,
+    ingest = 'kinesis',
+  }: { readonly server?: 'triton' | null; readonly model?: string | null; readonly ingest?: IngestSource } = {},
 ): Promise<PlatformRun> {
   let output = '';
   const report = await runLocal(
@@ -57,6 +61,9 @@ export async function runPlatform(
       quietMetrics: 'zeros',
       keep: false,
       server,
+      model,
+      modelName: null,
+      payload: null,
       ingest,
       endpoint: null,
       outDirectory,

@@ -29,6 +29,9 @@ function run(changes: Partial<LocalRunOptions>): Promise<unknown> {
       quietMetrics: 'zeros',
       keep: false,
       server: null,
+      model: null,
+      modelName: null,
+      payload: null,
       ingest: 'kinesis',
       endpoint: null,
       outDirectory: folder,
@@ -106,6 +109,20 @@ describe('before anything is started, a local run refuses', () => {
     await expect(run({ endpoint: 'http://127.0.0.1:1', ingest: 'kafka' })).rejects.toThrow(
       'leave out --endpoint, or --ingest',
     );
+    await expect(run({ model: folder })).rejects.toThrow('--model goes with --server triton');
+    await expect(run({ model: folder, server: 'torchserve' })).rejects.toThrow('--model goes with --server triton');
+    await expect(run({ payload: 'rows.jsonl', modelName: 'tides' })).rejects.toThrow(
+      /--model-name goes with --model .*\n.*--payload goes with --model/,
+    );
+  });
+
+  test('an artifact or its requests that are not there', async () => {
+    const model = path.join(folder, 'none.tar.gz');
+    await expect(run({ model, server: 'triton' })).rejects.toThrow(`--model ${model}: there is no such file or folder`);
+    await expect(run({ model: folder, server: 'triton', payload: model })).rejects.toThrow(
+      `--payload ${model}: there is no such file`,
+    );
+    await expect(run({ model: folder, server: 'triton' })).rejects.toThrow('it has no config.pbtxt and no ONNX file');
   });
 
   test('a port of the page that is taken', async () => {

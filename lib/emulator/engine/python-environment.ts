@@ -176,7 +176,7 @@ async function canImport(interpreter: string, module: string): Promise<boolean> 
   }
 }
 
-async function findPython(environment: NodeJS.ProcessEnv, newest?: PythonVersion): Promise<string> {
+export async function findPython(environment: NodeJS.ProcessEnv, newest?: PythonVersion): Promise<string> {
   const given = environment.PYTHON;
   const seen: string[] = [];
   for (const candidate of given ? [given] : CANDIDATES) {

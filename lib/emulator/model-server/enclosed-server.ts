@@ -37,6 +37,8 @@ export interface EnclosedServerOptions {
   readonly startSeconds: number;
   /** Maximum seconds until it ends after SIGTERM. */
   readonly graceSeconds: number;
+  /** Finds in the log why the server did not start. @default - the last line with an error */
+  readonly reasonIn?: (log: string) => string | undefined;
 }
 
 /** A server with a network of its own, reached over Unix sockets only. */
@@ -137,7 +139,7 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function startFailure({ name, title }: EnclosedServerOptions, logFile: string, reason?: string): string {
+function startFailure({ name, title, reasonIn }: EnclosedServerOptions, logFile: string, reason?: string): string {
   const log = fs.readFileSync(logFile, 'utf8');
   const refusal = /^tidegate-model-server: (.*)$/m.exec(log)?.[1];
   if (refusal?.startsWith('no network')) {
@@ -151,5 +153,5 @@ function startFailure({ name, title }: EnclosedServerOptions, logFile: string, r
     .split('\n')
     .filter((line) => /error|failed|exception/i.test(line))
     .at(-1);
-  return `${title} did not start: ${refusal ?? last ?? reason ?? 'no message'} (log: ${logFile})`;
+  return `${title} did not start: ${refusal ?? reasonIn?.(log) ?? last ?? reason ?? 'no message'} (log: ${logFile})`;
 }

@@ -1,4 +1,6 @@
 import type { TokenCounts } from '../../simulation/traffic/service-profile';
+import type { ModelRepository } from './artifact/open-artifact';
+import type { Payload } from './artifact/sample-requests';
 
 /** Counts of a model server, from its own metrics. */
 export interface ModelServerStatistics {
@@ -6,6 +8,13 @@ export interface ModelServerStatistics {
   readonly requests: number;
   /** Runs of the model; fewer than requests where they were batched. */
   readonly executions: number;
+}
+
+/** Response of a model. */
+export interface ModelResponse {
+  readonly statusCode: number;
+  /** JSON. */
+  readonly body: string;
 }
 
 /** A model server in a process of its own. */
@@ -18,8 +27,15 @@ export interface ModelServerProcess {
   readonly socketPath: string;
   /** Returns the status of `/ping`: 200 when the server is ready, 0 without a response. */
   ping(): Promise<number>;
-  /** Returns the model's prediction for one request, in seconds of service. Throws on any other response. */
-  predict(request: TokenCounts): Promise<number>;
+  /**
+   * Runs the model once for a request of the traffic. Returns the prediction of the small network, in seconds of service; undefined for a model of the
+   * user, which gets the next of its own requests. Throws on any other response.
+   */
+  predict(request: TokenCounts): Promise<number | undefined>;
+  /** Runs a model of the user on the body of a request. @default - tensors are not for the small network */
+  infer?(body: string): Promise<ModelResponse>;
+  /** Name of the user's model. @default - the small network */
+  readonly modelName?: string;
   statistics(): Promise<ModelServerStatistics>;
   /** Ends the process; safe to call twice. */
   stop(): Promise<void>;
@@ -31,6 +47,14 @@ export interface ModelServerStart {
   readonly dataDirectory: string;
   /** Called once, before an installation. @default - no message */
   readonly onInstall?: (message: string) => void;
+  /** Model of the user. @default - the small network */
+  readonly served?: {
+    readonly repository: ModelRepository;
+    /** Bodies of requests, which those of the traffic take in turns. @default - made for the model */
+    readonly payloads?: readonly Payload[];
+    /** Path of the artifact in messages. */
+    readonly location: string;
+  };
 }
 
 /** A model server that can stand behind the local endpoints. */
@@ -40,7 +64,7 @@ export interface ModelServerKind {
   /** Requirements on the machine, for the help: `needs …`. */
   readonly needs: string;
   /**
-   * Installs its packages, once, exports the small network for it and starts it.
+   * Installs its packages, once, exports the small network for it, or takes the model of the user, and starts it.
    *
    * @throws InputError when a requirement is not met, or it does not start, with the end of its log
    */

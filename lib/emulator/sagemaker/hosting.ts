@@ -1,10 +1,6 @@
 import { CACHED_PROVISIONING, type ProvisioningTime } from '../../catalog/provisioning-times';
 import type { Random } from '../../simulation/random';
-import {
-  DEFAULT_SERVICE_PROFILE,
-  type ServiceProfile,
-  type TokenCounts,
-} from '../../simulation/traffic/service-profile';
+import { DEFAULT_SERVICE_PROFILE, type ServiceProfile } from '../../simulation/traffic/service-profile';
 import type { PricePerHour } from '../account/billing';
 import type { Capacity } from '../account/capacity';
 import type { Reservations } from '../account/reservations';
@@ -12,6 +8,7 @@ import type { RunClock } from '../clock';
 import type { Driver } from '../driver';
 import type { EngineClient } from '../engine/engine-client';
 import type { AccountEvents } from '../events';
+import type { ModelServerProcess } from '../model-server/model-server-process';
 import { ArtifactModels } from '../model-server/onnx/artifact-models';
 import { InferenceComponents } from './components/inference-components';
 import { EndpointConfigs } from './endpoints/endpoint-configs';
@@ -32,8 +29,8 @@ export interface HostingOptions {
   readonly endpointProvisioning?: ProvisioningTime;
   /** Maximum number of requests queued in one instance's container. @default 256, an assumption */
   readonly queueLimitPerInstance?: number;
-  /** A real model server, whose predictions become part of the endpoints' responses. @default none */
-  readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
+  /** A real model server, which runs for each request; its predictions become part of the responses, and a model of the user takes tensors. @default none */
+  readonly modelServer?: Pick<ModelServerProcess, 'predict' | 'infer'>;
   /** ONNX Runtime, which runs the network of each model's artifact on tensors in the form of Triton. @default - tensors are refused */
   readonly onnxRuntime?: {
     readonly projectDirectory: string;
@@ -80,7 +77,7 @@ export class SageMakerHosting {
     this.models = new Models(engine);
     this.artifacts = options.onnxRuntime && new ArtifactModels({ ...options.onnxRuntime, engine });
     this.capture = new CapturedExchanges({ clock, engine, random: random.fork('data-capture'), log });
-    const networks = new ContainerNetworks(this.models, this.artifacts);
+    const networks = new ContainerNetworks(this.models, this.artifacts, options.modelServer?.infer);
     this.modelPackages = new ModelPackages(events);
     this.configs = new EndpointConfigs(this.models, priceOf);
     this.endpoints = new Endpoints({

@@ -54,7 +54,13 @@ export interface RunReport {
   readonly handlerErrors: { readonly [functionName: string]: number };
   readonly peakMemoryMiB: number | null;
   /** Model server behind the endpoints with its own statistics; null without one. */
-  readonly modelServer: (ModelServerStatistics & { readonly name: string }) | null;
+  readonly modelServer:
+    | (ModelServerStatistics & {
+        readonly name: string;
+        /** Model of `--model`; null for the small network. */
+        readonly model: string | null;
+      })
+    | null;
   readonly wallSeconds: number;
 }
 
@@ -197,8 +203,13 @@ export function summarise(report: RunReport): RunSummary {
     good: training.status === null || isStoppedByGuard(report) ? null : training.status === 'SUCCEEDED',
   });
   if (report.modelServer !== null) {
-    const { name, requests, executions } = report.modelServer;
-    items.push(plain('Model server', `${name}: ${requests} requests in ${executions} batches`));
+    const { name, model, requests, executions } = report.modelServer;
+    items.push(
+      plain(
+        'Model server',
+        `${name}${model === null ? '' : ` with ${model}`}: ${requests} requests in ${executions} batches`,
+      ),
+    );
   }
   items.push(plain('Peak memory', report.peakMemoryMiB === null ? '–' : `${report.peakMemoryMiB} MiB`));
   items.push(plain('Wall time', `${Math.round(report.wallSeconds)} s`));

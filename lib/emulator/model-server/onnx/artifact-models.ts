@@ -9,6 +9,7 @@ import { pause } from '../../repeat';
 import { run } from '../../training/process';
 import { exchange } from '../exchange';
 import { modelServerDirectory } from '../enclosed-server';
+import type { ModelResponse } from '../model-server-process';
 
 const START_SECONDS = 60;
 
@@ -16,13 +17,6 @@ const START_SECONDS = 60;
 export interface ModelData extends S3Location {
   /** True for an archive (`model.tar.gz`), false for a prefix of files. */
   readonly isArchive: boolean;
-}
-
-/** Response of a model's own network. */
-export interface ModelResponse {
-  readonly statusCode: number;
-  /** JSON. */
-  readonly body: string;
 }
 
 /**

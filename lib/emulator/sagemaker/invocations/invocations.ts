@@ -1,8 +1,9 @@
 import { InputError } from '../../../core/errors';
 import type { EpochSeconds } from '../../../core/time';
 import type { Random } from '../../../simulation/random';
-import { type ServiceProfile, serviceSeconds, type TokenCounts } from '../../../simulation/traffic/service-profile';
+import { type ServiceProfile, serviceSeconds } from '../../../simulation/traffic/service-profile';
 import { LOCAL_ACCOUNT } from '../../credentials';
+import type { ModelServerProcess } from '../../model-server/model-server-process';
 import type { HttpReply, HttpRequest } from '../../http/server';
 import { ServiceError } from '../../http/service-error';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -34,7 +35,7 @@ export class Invocations {
       readonly endpoints: Endpoints;
       readonly profile: ServiceProfile;
       /** A real model server, which works on a request while the request has its slot. */
-      readonly modelServer?: { predict(request: TokenCounts): Promise<number> };
+      readonly modelServer?: Pick<ModelServerProcess, 'predict' | 'infer'>;
       /** The containers' own networks. */
       readonly networks: ContainerNetworks;
       readonly capture: CapturedExchanges;
@@ -112,7 +113,10 @@ export class Invocations {
           );
         },
       );
-      const isTaken = result === 'started' || result === 'queued';
+      // Tensors are for the user's model itself, once the instance is known.
+      const isTaken =
+        (result === 'started' || result === 'queued') &&
+        (parsed.answeredBy === 'simulated' || modelServer?.infer === undefined);
       const predicted = (isTaken ? modelServer?.predict(parsed) : undefined) ?? Promise.resolve(undefined);
       // A failure is part of the reply, once the outcome is there.
       predicted.catch(() => undefined);
