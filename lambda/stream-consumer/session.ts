@@ -94,6 +94,7 @@ export class Session {
   private spilled = 0;
   private readonly spills = new Set<Promise<SpillEnd>>();
   private wake: () => void = () => undefined;
+  private isSecondRunning = false;
   private readonly meter = new BacklogMeter();
   private publication: Promise<void> = Promise.resolve();
 
@@ -172,14 +173,17 @@ export class Session {
     });
   }
 
-  /** Waits until a record has ended, or a second. */
-  private async change(): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([
-      new Promise<void>((resolve) => (this.wake = resolve)),
-      this.options.sleep(READ_EVERY_MS, over.signal),
-    ]);
-    over.abort('changed');
+  /** Waits until a record has ended, or at most a second: the same second for all records that end within it. */
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      if (this.isSecondRunning) return;
+      this.isSecondRunning = true;
+      void this.options.sleep(READ_EVERY_MS, this.ended.signal).then(() => {
+        this.isSecondRunning = false;
+        this.wake();
+      });
+    });
   }
 
   private finish(): void {

@@ -12,6 +12,8 @@ export class Driver {
   private isRunning = false;
   private isCatchingUp = false;
   private cancelTimer: () => void = () => undefined;
+  /** Moment of the timer; undefined without one. */
+  private armedFor: EpochSeconds | undefined;
 
   public constructor(
     private readonly clock: RunClock,
@@ -27,6 +29,7 @@ export class Driver {
   public stop(): void {
     this.isRunning = false;
     this.cancelTimer();
+    this.armedFor = undefined;
   }
 
   /** Applies a change from outside at the present moment, after every earlier event; inside an event, at the moment of that event. */
@@ -53,12 +56,15 @@ export class Driver {
 
   private rearm(): void {
     if (this.isCatchingUp) return;
-    this.cancelTimer();
     const nextAt = this.isRunning ? this.timeline?.nextEventAt() : undefined;
+    if (nextAt === this.armedFor) return;
+    this.cancelTimer();
+    this.armedFor = nextAt;
     this.cancelTimer = nextAt === undefined ? () => undefined : this.clock.callAt(nextAt, () => this.onTimer());
   }
 
   private onTimer(): void {
+    this.armedFor = undefined;
     try {
       this.catchUp();
     } catch (error) {
