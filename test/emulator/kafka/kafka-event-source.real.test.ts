@@ -5,6 +5,8 @@ import { MISSING_KAFKA } from './local-kafka';
 
 /** Records of the long run. */
 const RECORDS = Number(process.env.KAFKA_RECORDS ?? 100_000);
+/** Records that are sent at once: few enough that records follow each of the changes, which come between two of them. */
+const SENT_AT_ONCE = Math.min(1_000, Math.ceil(RECORDS / 20));
 
 describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () => {
   let account: KafkaAccount;
@@ -178,7 +180,7 @@ describeWith(MISSING_KAFKA, 'Kafka event source mappings on a real broker', () =
     let partitions = 4;
     const counts = new Map<string, number>();
     for (let sent = 0; sent < RECORDS;) {
-      const messages = Array.from({ length: Math.min(1_000, RECORDS - sent) }, (_, i) => {
+      const messages = Array.from({ length: Math.min(SENT_AT_ONCE, RECORDS - sent) }, (_, i) => {
         const index = sent + i;
         // Keys that came with the new partitions are in these; no key ever changes its partition.
         const partition = index % partitions;
