@@ -1,20 +1,11 @@
-import * as fs from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { LocalClock } from '../../lib/emulator/clock';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
 import { GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
 import { PayloadMapping, RecordField, StreamIngestion } from '../../lib/ingestion';
-import { CdkCommand } from '../../lib/local/deploy/cdk-command';
 import { PackedAsset } from '../../lib/training';
-import { projectDirectory } from '../architecture/imports';
 import { playStream } from '../bench/stream/stream-load';
-import { startLocalAccount, type LocalAccount } from '../emulator/engine/support/local-account';
+import { DeployedApp } from '../emulator/engine/support/deployed-app';
 import { eventually } from '../emulator/engine/support/local-aws';
 
 const SPEED = 10;
@@ -22,9 +13,7 @@ const LIMIT_MS = 240_000;
 /** Records that a producer aggregates, of which `npm run bench:stream` plays more. */
 const MANY = { records: 2_000, shards: 2 };
 
-function synthesize(outdir: string): string {
-  const app = new App({ outdir });
-  const stack = new Stack(app, 'Chat', { env: { account: LOCAL_ACCOUNT, region: LOCAL_REGION } });
+function build(stack: Stack): void {
   const packed = new PackedAsset(stack, 'Model', { path: PackedAsset.initialModelPath() });
   const endpoint = new GpuEndpoint(stack, 'Endpoint', {
     modelServer: ModelServer.triton(),
@@ -66,7 +55,6 @@ function synthesize(outdir: string): string {
   });
   stack.exportValue(many.stream.streamName, { name: 'ManyStream' });
   stack.exportValue(many.resultsBucket.bucketName, { name: 'ManyResults' });
-  return app.synth().directory;
 }
 
 /** Chats and completions in OpenAI's form, as any client of a language model sends them. */
@@ -79,59 +67,20 @@ const CHATS = {
 const ANSWER_OF = `exports.handler = async ({ body }) => ({ body: JSON.parse(body).choices[0].message.content });`;
 
 describe('any payload on the local engine', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-payload-'));
-  let account: LocalAccount;
-  let bucket: S3Client;
-  let outputs: { readonly [name: string]: string };
+  let app: DeployedApp;
 
   beforeAll(async () => {
-    account = await startLocalAccount(LocalClock.startingNow(SPEED));
-    const { config, engine } = account;
-    bucket = new S3Client({ ...config, forcePathStyle: true });
-    const assembly = synthesize(path.join(folder, 'assembly'));
-    const signal = AbortSignal.timeout(LIMIT_MS);
-    const cdk = new CdkCommand({ projectDirectory, engineUrl: engine.url, signal, dataDirectory: folder });
-    await cdk.bootstrap(assembly);
-    await cdk.deploy(assembly, () => undefined);
-    const cloudFormation = new CloudFormationClient(config);
-    const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName: 'Chat' }));
-    cloudFormation.destroy();
-    outputs = Object.fromEntries(
-      Stacks![0]!.Outputs!.map(({ ExportName, OutputValue }) => [ExportName ?? '', OutputValue ?? '']),
-    );
-    await engine.enforceIam();
+    app = await DeployedApp.start({ build, speed: SPEED, limitMs: LIMIT_MS });
   }, LIMIT_MS);
-
-  afterAll(async () => {
-    bucket?.destroy();
-    await account?.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }, LIMIT_MS);
-
-  /** Lines of all objects with results. */
-  async function results(name: string): Promise<readonly { readonly [member: string]: unknown }[]> {
-    const { Contents = [] } = await bucket.send(new ListObjectsV2Command({ Bucket: outputs[name] }));
-    const lines: { readonly [member: string]: unknown }[] = [];
-    for (const { Key } of Contents.filter((one) => one.Key!.startsWith('results/'))) {
-      const { Body } = await bucket.send(new GetObjectCommand({ Bucket: outputs[name], Key }));
-      const text = await Body!.transformToString();
-      lines.push(
-        ...text
-          .trimEnd()
-          .split('\n')
-          .map((line) => JSON.parse(line) as { [member: string]: unknown }),
-      );
-    }
-    return lines;
-  }
+  afterAll(() => app?.stop(), LIMIT_MS);
 
   test(
     'the answer to a chat is found in the results as the model gave it, with its tokens',
     async () => {
-      const kinesis = new KinesisClient(account.config);
+      const kinesis = new KinesisClient(app.account.config);
       await kinesis.send(
         new PutRecordsCommand({
-          StreamName: outputs['Stream'],
+          StreamName: app.outputs['Stream'],
           Records: Object.entries(CHATS).map(([PartitionKey, chat]) => ({
             PartitionKey,
             Data: Buffer.from(JSON.stringify(chat)),
@@ -140,7 +89,7 @@ describe('any payload on the local engine', () => {
       );
       kinesis.destroy();
       const found = await eventually(
-        () => results('Results'),
+        () => app.results('Results'),
         (lines) => lines.length >= 2,
         LIMIT_MS,
       );
@@ -164,11 +113,11 @@ describe('any payload on the local engine', () => {
   test(
     'a mapping changes the request by an expression and adds to the result what a function makes of the response',
     async () => {
-      const kinesis = new KinesisClient(account.config);
+      const kinesis = new KinesisClient(app.account.config);
       const records = { first: { words: ['name', 'a', 'tide'], most: 6 }, second: { words: 'no list', most: 4 } };
       await kinesis.send(
         new PutRecordsCommand({
-          StreamName: outputs['MappedStream'],
+          StreamName: app.outputs['MappedStream'],
           Records: Object.entries(records).map(([PartitionKey, record]) => ({
             PartitionKey,
             Data: Buffer.from(JSON.stringify(record)),
@@ -177,7 +126,7 @@ describe('any payload on the local engine', () => {
       );
       kinesis.destroy();
       const found = await eventually(
-        () => results('MappedResults'),
+        () => app.results('MappedResults'),
         (lines) => lines.length >= 2,
         LIMIT_MS,
       );
@@ -200,12 +149,12 @@ describe('any payload on the local engine', () => {
   test(
     'of aggregated records each part has one outcome, an answer or a dead letter',
     async () => {
-      const kinesis = new KinesisClient(account.config);
+      const kinesis = new KinesisClient(app.account.config);
       const counts = await playStream({
         kinesis,
-        s3: bucket,
-        streamName: outputs['ManyStream']!,
-        bucketName: outputs['ManyResults']!,
+        s3: app.s3,
+        streamName: app.outputs['ManyStream']!,
+        bucketName: app.outputs['ManyResults']!,
         ...MANY,
         signal: AbortSignal.timeout(LIMIT_MS - 10_000),
       });

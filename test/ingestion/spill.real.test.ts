@@ -1,20 +1,14 @@
-import * as fs from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { LocalClock } from '../../lib/emulator/clock';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from '../../lib/emulator/credentials';
+import { Duration, RemovalPolicy, type Stack } from 'aws-cdk-lib';
+import { connectKafka } from '../../lib/emulator/kafka/kafka-client';
 import { AsyncEndpoint, GpuEndpoint, ModelArtifact, ModelServer } from '../../lib/inference';
-import { RecordField, StreamIngestion } from '../../lib/ingestion';
+import { KafkaIngestion, KafkaSource, RecordField, StreamIngestion } from '../../lib/ingestion';
 import { formatInferenceRequest } from '../../lib/ingestion/contract';
-import { CdkCommand } from '../../lib/local/deploy/cdk-command';
 import { PackedAsset } from '../../lib/training';
-import { projectDirectory } from '../architecture/imports';
-import { startLocalAccount, type LocalAccount } from '../emulator/engine/support/local-account';
+import { DeployedApp } from '../emulator/engine/support/deployed-app';
 import { eventually } from '../emulator/engine/support/local-aws';
+import { MISSING_KAFKA } from '../emulator/kafka/local-kafka';
+import { describeWith } from '../support/needs';
 
 const SPEED = 10;
 const LIMIT_MS = 600_000;
@@ -24,19 +18,19 @@ const TOKENS = 1_000;
 const AFTER_SECONDS = 60;
 /** Payload that no container takes. */
 const BROKEN = '{"id":"broken","key":"broken","context_tokens":"many"}';
+const CLUSTER = 'arn:aws:kafka:us-east-1:123456789012:cluster/local/00000000-0000-4000-8000-000000000000-1';
+const TOPIC = 'requests';
 
-function synthesize(outdir: string): string {
-  const app = new App({ outdir });
-  const stack = new Stack(app, 'Chat', { env: { account: LOCAL_ACCOUNT, region: LOCAL_REGION } });
+/** Endpoint of one slot, and an asynchronous one for what waits too long. */
+function endpointsOf(stack: Stack) {
   const packed = new PackedAsset(stack, 'Model', { path: PackedAsset.initialModelPath() });
   const model = {
     modelServer: ModelServer.triton(),
     modelArtifact: ModelArtifact.fromBucket(packed.bucket, packed.objectKey),
     capacity: { pools: [{ instanceType: 'ml.g5.xlarge' }] },
   };
-  const ingestion = new StreamIngestion(stack, 'Requests', {
+  return {
     endpoint: new GpuEndpoint(stack, 'Endpoint', { ...model, maxConcurrencyPerInstance: 1 }),
-    shardCount: 1,
     concurrency: 2,
     recordId: RecordField.jsonPath('$.id'),
     spillTo: {
@@ -45,10 +39,7 @@ function synthesize(outdir: string): string {
     },
     removalPolicy: RemovalPolicy.DESTROY,
     autoDeleteObjects: true,
-  });
-  stack.exportValue(ingestion.stream.streamName, { name: 'Stream' });
-  stack.exportValue(ingestion.resultsBucket.bucketName, { name: 'Results' });
-  return app.synth().directory;
+  };
 }
 
 interface Line {
@@ -60,92 +51,106 @@ interface Line {
   readonly dead_letter: string | null;
 }
 
-describe('records that spill on the local engine', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-spill-'));
-  let account: LocalAccount;
-  let bucket: S3Client;
-  let outputs: { readonly [name: string]: string };
+/** Payloads by key. */
+type Payloads = readonly (readonly [key: string, payload: string])[];
+
+/** Sends records that wait too long to an app, and checks that each has one outcome. */
+async function expectOneOutcomeEach(app: DeployedApp, send: (payloads: Payloads) => Promise<void>): Promise<void> {
+  const ids = Array.from({ length: RECORDS }, (_, index) => `r-${index}`);
+  await send([
+    ...ids.map((id) => {
+      const request = { id, key: id, contextTokens: 100, generatedTokens: TOKENS, sentAt: 0 };
+      return [id, formatInferenceRequest(request)] as const;
+    }),
+    ['broken', BROKEN],
+  ]);
+  const { lines } = await eventually(
+    async () => ({ lines: await app.results<Line>('Results'), open: (await app.keys('Results', 'spilled/')).length }),
+    ({ lines: found, open }) => found.length > RECORDS && open === 0,
+    LIMIT_MS,
+  );
+  expect(lines.map(({ id }) => id).sort()).toEqual([...ids, 'broken'].sort());
+  const spilled = lines.filter(({ spilled_at }) => spilled_at !== undefined);
+  // One slot answers three of 20 seconds in a minute, and one that is in flight then.
+  expect(spilled.length).toBeGreaterThanOrEqual(RECORDS / 2);
+  expect(spilled.length).toBeLessThan(RECORDS + 1);
+  for (const { arrived_at, spilled_at } of spilled)
+    expect(spilled_at! - arrived_at).toBeGreaterThanOrEqual(AFTER_SECONDS);
+  const answered = lines.filter(({ dead_letter }) => dead_letter === null);
+  expect(answered.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  for (const { id, response } of answered) expect(JSON.parse(response!)).toMatchObject({ id });
+  const [letter, ...more] = lines.filter(({ dead_letter }) => dead_letter !== null);
+  expect(more).toEqual([]);
+  expect(await app.keys('Results', 'dead-letters/')).toEqual([letter!.dead_letter]);
+  expect(letter!.error).toContain('the asynchronous endpoint failed:');
+  expect(await app.account.engine.deniedCalls()).toEqual([]);
+}
+
+const TITLE = 'have one result each, beside those of the lagging endpoint, and one that fails there is a dead letter';
+
+describe('records of a stream that spill on the local engine', () => {
+  let app: DeployedApp;
 
   beforeAll(async () => {
-    account = await startLocalAccount(LocalClock.startingNow(SPEED));
-    const { config, engine } = account;
-    bucket = new S3Client({ ...config, forcePathStyle: true });
-    const assembly = synthesize(path.join(folder, 'assembly'));
-    const signal = AbortSignal.timeout(LIMIT_MS);
-    const cdk = new CdkCommand({ projectDirectory, engineUrl: engine.url, signal, dataDirectory: folder });
-    await cdk.bootstrap(assembly);
-    await cdk.deploy(assembly, () => undefined);
-    const cloudFormation = new CloudFormationClient(config);
-    const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName: 'Chat' }));
-    cloudFormation.destroy();
-    outputs = Object.fromEntries(
-      Stacks![0]!.Outputs!.map(({ ExportName, OutputValue }) => [ExportName ?? '', OutputValue ?? '']),
-    );
-    await engine.enforceIam();
+    const build = (stack: Stack): void => {
+      const { stream, resultsBucket } = new StreamIngestion(stack, 'Requests', {
+        ...endpointsOf(stack),
+        shardCount: 1,
+      });
+      stack.exportValue(stream.streamName, { name: 'Stream' });
+      stack.exportValue(resultsBucket.bucketName, { name: 'Results' });
+    };
+    app = await DeployedApp.start({ build, speed: SPEED, limitMs: LIMIT_MS });
   }, LIMIT_MS);
-
-  afterAll(async () => {
-    bucket?.destroy();
-    await account?.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }, LIMIT_MS);
-
-  async function keys(prefix: string): Promise<string[]> {
-    const { Contents = [] } = await bucket.send(
-      new ListObjectsV2Command({ Bucket: outputs['Results'], Prefix: prefix }),
-    );
-    return Contents.map(({ Key }) => Key!);
-  }
-
-  async function read(): Promise<{ readonly lines: readonly Line[]; readonly open: number }> {
-    const lines: Line[] = [];
-    const open = (await keys('spilled/')).length;
-    for (const Key of await keys('results/')) {
-      const { Body } = await bucket.send(new GetObjectCommand({ Bucket: outputs['Results'], Key }));
-      const text = await Body!.transformToString();
-      for (const line of text.trimEnd().split('\n')) lines.push(JSON.parse(line) as Line);
-    }
-    return { lines, open };
-  }
+  afterAll(() => app?.stop(), LIMIT_MS);
 
   test(
-    'have one result each, beside those that the lagging endpoint answers, and one that fails there is a dead letter',
-    async () => {
-      const ids = Array.from({ length: RECORDS }, (_, index) => `r-${index}`);
-      const record = (id: string): { PartitionKey: string; Data: Buffer } => ({
-        PartitionKey: id,
-        Data: Buffer.from(
-          formatInferenceRequest({ id, key: id, contextTokens: 100, generatedTokens: TOKENS, sentAt: 0 }),
-        ),
+    TITLE,
+    () =>
+      expectOneOutcomeEach(app, async (payloads) => {
+        const kinesis = new KinesisClient(app.account.config);
+        const Records = payloads.map(([PartitionKey, text]) => ({ PartitionKey, Data: Buffer.from(text) }));
+        await kinesis.send(new PutRecordsCommand({ StreamName: app.outputs['Stream'], Records }));
+        kinesis.destroy();
+      }),
+    LIMIT_MS,
+  );
+});
+
+describeWith(MISSING_KAFKA, 'records of a topic that spill on the local engine', () => {
+  let app: DeployedApp;
+
+  beforeAll(async () => {
+    const build = (stack: Stack): void => {
+      const { resultsBucket } = new KafkaIngestion(stack, 'Requests', {
+        ...endpointsOf(stack),
+        source: KafkaSource.msk({ clusterArn: CLUSTER }),
+        topic: { topicName: TOPIC, partitions: 1 },
       });
-      const kinesis = new KinesisClient(account.config);
-      await kinesis.send(
-        new PutRecordsCommand({
-          StreamName: outputs['Stream'],
-          Records: [...ids.map(record), { PartitionKey: 'broken', Data: Buffer.from(BROKEN) }],
-        }),
-      );
-      kinesis.destroy();
-      const { lines } = await eventually(
-        read,
-        ({ lines: found, open }) => found.length > RECORDS && open === 0,
-        LIMIT_MS,
-      );
-      expect(lines.map(({ id }) => id).sort()).toEqual([...ids, 'broken'].sort());
-      const spilled = lines.filter(({ spilled_at }) => spilled_at !== undefined);
-      // One slot answers three of 20 seconds in a minute, and one that is in flight then.
-      expect(spilled.length).toBeGreaterThanOrEqual(RECORDS / 2);
-      expect(spilled.length).toBeLessThan(RECORDS + 1);
-      for (const { arrived_at, spilled_at } of spilled)
-        expect(spilled_at! - arrived_at).toBeGreaterThanOrEqual(AFTER_SECONDS);
-      const answered = lines.filter(({ dead_letter }) => dead_letter === null);
-      expect(answered.map(({ id }) => id).sort()).toEqual([...ids].sort());
-      for (const { id, response } of answered) expect(JSON.parse(response!)).toMatchObject({ id });
-      const [letter, ...more] = lines.filter(({ dead_letter }) => dead_letter !== null);
-      expect(more).toEqual([]);
-      expect(await keys('dead-letters/')).toEqual([letter!.dead_letter]);
-      expect(letter!.error).toContain('the asynchronous endpoint failed:');
-    },
+      stack.exportValue(resultsBucket.bucketName, { name: 'Results' });
+    };
+    const onBroker = async ({ bootstrapServers }: { readonly bootstrapServers: string }): Promise<void> => {
+      const admin = (await connectKafka(bootstrapServers, { retries: 60 })).admin();
+      await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: 1 }] });
+      await admin.disconnect();
+    };
+    app = await DeployedApp.start({ build, speed: SPEED, limitMs: LIMIT_MS, kafka: true, onBroker });
+  }, LIMIT_MS);
+  afterAll(() => app?.stop(), LIMIT_MS);
+
+  test(
+    TITLE,
+    () =>
+      expectOneOutcomeEach(app, async (payloads) => {
+        const producer = (await connectKafka(app.brokerAddress, { retries: 60 })).producer();
+        await producer.connect();
+        const timestamp = String(Math.floor(app.clock.now() * 1000));
+        await producer.send({
+          topic: TOPIC,
+          messages: payloads.map(([key, value]) => ({ key, value, timestamp })),
+        });
+        await producer.disconnect();
+      }),
     LIMIT_MS,
   );
 });

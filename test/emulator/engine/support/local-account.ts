@@ -23,11 +23,14 @@ export interface LocalAccount {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts an account on a clock; `rollbacks` is how its endpoints take a version back, `training` how its training jobs run. */
+/** Starts an account on a clock; `rollbacks` is how its endpoints take a version back, `further` how its training jobs run, and the address of its Kafka broker. */
 export async function startLocalAccount(
   clock: LocalClock,
   rollbacks?: Parameters<typeof startEmulator>[0]['rollbacks'],
-  training: Pick<Parameters<typeof startEmulator>[0], 'python' | 'trainingProvisioning' | 'optimizer'> = {},
+  further: Pick<
+    Parameters<typeof startEmulator>[0],
+    'python' | 'trainingProvisioning' | 'optimizer' | 'kafkaBroker'
+  > = {},
 ): Promise<LocalAccount> {
   const python = await ensurePythonEnvironment({ projectDirectory: PROJECT });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-account-'));
@@ -35,11 +38,11 @@ export async function startLocalAccount(
   const emulator = await startEmulator({
     port: 0,
     clock,
-    engineUrl: () => engine!.url,
+    engineUrl: () => engine?.url ?? '',
     seed: 1,
     endpointProvisioning: { medianSeconds: 20, sigma: 0 },
     ...(rollbacks !== undefined && { rollbacks }),
-    ...training,
+    ...further,
   });
   const stop = async (): Promise<void> => {
     await emulator.stop();
