@@ -38,6 +38,8 @@ module.exports = {
   ],
   setupFiles: ['<rootDir>/test/support/jest-setup.ts'],
   maxWorkers: 2,
+  // Concurrent tests of one file: they wait for time-outs and compute next to nothing.
+  maxConcurrency: 16,
   // Generous, as machines are shared: no test measures how fast it is.
   testTimeout: 90_000,
 };

@@ -81,23 +81,21 @@ function answerOf({ operation, body }: AwsRequest): object {
 
 const isAbout = (name: string, { body }: AwsRequest): boolean => JSON.stringify(body).includes(name);
 
-describe('the cost guard, against a service that accepts calls and never answers', () => {
-  const [a, b] = configuration.fleets.map(({ resourceId }) => resourceId) as [string, string];
+const [a, b] = configuration.fleets.map(({ resourceId }) => resourceId) as [string, string];
 
-  test.concurrent.each<[string, (request: AwsRequest) => boolean]>([
-    ['an endpoint', (call) => call.operation === 'SageMaker.DescribeEndpoint' && isAbout('"a"', call)],
-    ['the limits of a fleet', (call) => call.operation.endsWith('DescribeScalableTargets') && isAbout(a, call)],
-    ['the limiting of a fleet', (call) => call.operation.endsWith('RegisterScalableTarget') && isAbout(a, call)],
-    ['the list of training jobs', (call) => call.operation === 'SageMaker.ListTrainingJobs'],
-  ])(
-    'limits the other fleet in time when %s is silent',
-    async (_, isSilent) => {
-      const { run, milliseconds, limited, published } = await runGuard(isSilent);
-      expect(milliseconds).toBeLessThan(IN_TIME_MS);
-      expect(run.decision.level).toBe('shrink');
-      expect(limited).toContain(b);
-      expect(published).toContain('GuardProblems');
-    },
-    60_000,
-  );
-});
+test.concurrent.each<[string, (request: AwsRequest) => boolean]>([
+  ['an endpoint', (call) => call.operation === 'SageMaker.DescribeEndpoint' && isAbout('"a"', call)],
+  ['the limits of a fleet', (call) => call.operation.endsWith('DescribeScalableTargets') && isAbout(a, call)],
+  ['the limiting of a fleet', (call) => call.operation.endsWith('RegisterScalableTarget') && isAbout(a, call)],
+  ['the list of training jobs', (call) => call.operation === 'SageMaker.ListTrainingJobs'],
+])(
+  'the cost guard limits the other fleet in time when a service accepts calls and never answers: %s',
+  async (_, isSilent) => {
+    const { run, milliseconds, limited, published } = await runGuard(isSilent);
+    expect(milliseconds).toBeLessThan(IN_TIME_MS);
+    expect(run.decision.level).toBe('shrink');
+    expect(limited).toContain(b);
+    expect(published).toContain('GuardProblems');
+  },
+  60_000,
+);
