@@ -60,6 +60,8 @@ export class CompressionPipeline extends Construct {
     ]);
     const served = servingSettings(props);
     this.pipeline = new TrainingPipeline(this, 'Job', {
+      // Each compresses the model that its input names.
+      concurrentRuns: true,
       channels: {
         model: TrainingChannel.fromExecutionInput(props.models, props.modelsPrefix ?? 'models/'),
         train: TrainingChannel.fromBucket(props.trainingData, { prefix: props.trainingDataPrefix }),

@@ -32,9 +32,10 @@ function explanation(): string {
 }
 
 /** States that end an execution with the class of its failure: what failed, where, and the next step. */
-export function failureStates(scope: Construct): sfn.IChainable {
+export function failureStates(scope: Construct): sfn.State {
   const explain = new sfn.CustomState(scope, 'Explain the failure', {
     stateJson: { Type: 'Pass', QueryLanguage: 'JSONata', Output: explanation() },
   });
-  return explain.next(new sfn.Fail(scope, 'Failed', { errorPath: '$.Error', causePath: '$.Cause' }));
+  explain.next(new sfn.Fail(scope, 'Failed', { errorPath: '$.Error', causePath: '$.Cause' }));
+  return explain;
 }

@@ -248,6 +248,14 @@ export interface TrainingPipelineProps extends TrainingJobOptions {
   readonly guardTable?: dynamodb.ITable;
 
   /**
+   * Train in executions that run at the same time. By default the first of them trains, and any other fails without a job, with the error
+   * `Tidegate.RunInProgress`: two incremental runs would learn the same data twice, each from the same earlier model.
+   *
+   * @default false
+   */
+  readonly concurrentRuns?: boolean;
+
+  /**
    * Bucket for the server access logs of the new model bucket.
    *
    * @default - no access logs

@@ -214,16 +214,30 @@ export class TrainingPipeline extends Construct {
       inferenceImage: images.inference.uri,
       inferenceEnvironment: settings.inferenceEnvironment,
       modelRoleArn: this.modelExecutionRole.roleArn,
+      concurrentRuns: props.concurrentRuns === true,
       guardTableName: props.guardTable?.tableName,
       modelPackageGroupName: props.registry?.modelPackageGroupName,
     });
     const role = stateMachineRole(this, 'Starts training jobs and registers models');
-    return loggedStateMachine(this, {
+    const machine = loggedStateMachine(this, {
       role,
       definitionBody: sfn.DefinitionBody.fromChainable(states),
       // No job starts any more when the bucket is emptied.
       after: [this.machinePolicy(role, props, images.inference), ...emptiedObjects(this.modelBucket)],
     });
+    if (props.concurrentRuns !== true) this.allowFindingRuns(role, machine);
+    return machine;
+  }
+
+  /** Permission to find earlier executions; a policy of its own, because it names the state machine, which comes after the other one. */
+  private allowFindingRuns(role: iam.Role, { stateMachineArn }: sfn.StateMachine): void {
+    const policy = new iam.Policy(this, 'RunsPolicy', {
+      statements: [
+        new iam.PolicyStatement({ sid: 'FindRuns', actions: ['states:ListExecutions'], resources: [stateMachineArn] }),
+      ],
+    });
+    policy.attachToRole(role);
+    acknowledgeInlinePolicy(policy);
   }
 
   /** Permissions for `createTrainingJob.sync` and `createModel`, limited to the name prefix of this pipeline, and for the guard's table. */

@@ -5,6 +5,7 @@ import { findInstanceType } from '../catalog/instance-types';
 import { ADMISSION_PATH, admissionTask, TRAINING_STARTS } from '../cost/contract';
 import { PACKAGE_METADATA } from './contract';
 import { CAPACITY_FAILURE_PATTERNS } from './decide/capacity-failure';
+import { runAloneStates } from './run-alone-states';
 import { failureStates } from './training-failure-states';
 import { given, type TrainingJobExtras } from './training-job-extras';
 
@@ -49,6 +50,8 @@ export interface TrainingPlan extends JobPlan {
   readonly inferenceImage: string;
   readonly inferenceEnvironment: { readonly [name: string]: string };
   readonly modelRoleArn: string;
+  /** True where executions may train at the same time. */
+  readonly concurrentRuns: boolean;
   /** Group of the registry in which the model becomes a version; undefined without a registry. */
   readonly modelPackageGroupName?: string;
 }
@@ -287,7 +290,8 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
   const first = jobAttempts(scope, plan, { then: register, failed });
   // The input of the execution is not passed on: what a channel takes of it is in the context object.
   const begin = new sfn.Pass(scope, 'Begin', { result: sfn.Result.fromObject({}) });
-  if (plan.inputPath === undefined) return begin.next(first);
+  const alone = plan.concurrentRuns ? first : runAloneStates(scope, { then: first, onFailure: failed });
+  if (plan.inputPath === undefined) return begin.next(alone);
   const nameless = new sfn.Fail(scope, 'Lacks a model', {
     error: 'Tidegate.NoModel',
     cause: 'The input of the execution names no model. Start it with {"ModelDataUrl": "s3://BUCKET/KEY"}.',
@@ -295,7 +299,7 @@ export function trainingStates(scope: Construct, plan: TrainingPlan): sfn.IChain
   begin.next(
     new sfn.Choice(scope, 'Names the input a model?')
       // A comparison with a path that is not there would end the execution with an error of Step Functions.
-      .when(sfn.Condition.and(sfn.Condition.isPresent(plan.inputPath), sfn.Condition.isString(plan.inputPath)), first)
+      .when(sfn.Condition.and(sfn.Condition.isPresent(plan.inputPath), sfn.Condition.isString(plan.inputPath)), alone)
       .otherwise(nameless),
   );
   return begin;

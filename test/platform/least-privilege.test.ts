@@ -479,8 +479,8 @@ async function usedByRole(template: ResolvedTemplate, roleId: string): Promise<U
     ...used('AWS::Lambda::EventSourceMapping', (properties) =>
       isOurs(properties.FunctionName as string) ? usedByMapping(properties) : [],
     ),
-    ...used('AWS::StepFunctions::StateMachine', (properties) =>
-      properties.RoleArn === roleArn ? usedByMachine(properties) : [],
+    ...used('AWS::StepFunctions::StateMachine', (properties, id) =>
+      properties.RoleArn === roleArn ? usedByMachine(properties, template.resolve({ Ref: id }) as string) : [],
     ),
     ...used('AWS::Pipes::Pipe', ({ RoleArn, Source, Target }) =>
       RoleArn === roleArn
@@ -549,12 +549,18 @@ function logGroupArn(template: ResolvedTemplate, group: Json): string {
 const PREFIX = /'([^'{]+)\{\}/;
 
 /** Permissions that the tasks of a state machine use, and its logs and traces. */
-function usedByMachine({ DefinitionString, LoggingConfiguration, TracingConfiguration }: Json): UsedPermission[] {
+function usedByMachine(
+  { DefinitionString, LoggingConfiguration, TracingConfiguration }: Json,
+  machineArn: string,
+): UsedPermission[] {
   const { States } = JSON.parse(DefinitionString as string) as { States: { [name: string]: Json } };
   const tasks = Object.values(States).filter(({ Type }) => Type === 'Task');
   expect(tasks.length).toBeGreaterThan(0);
   return [
     ...tasks.flatMap(({ Resource, Parameters }) => {
+      if (Resource === 'arn:aws:states:::aws-sdk:sfn:listExecutions') {
+        return [{ action: 'states:ListExecutions', resource: machineArn, context: {} }];
+      }
       if (Resource === 'arn:aws:states:::dynamodb:getItem') {
         const table = `arn:aws:dynamodb:${LOCAL_REGION}:${LOCAL_ACCOUNT}:table/${Parameters.TableName}`;
         return [{ action: 'dynamodb:GetItem', resource: table, context: {} }];

@@ -25,6 +25,7 @@ function guardedPipeline(): { readonly definition: string; readonly statements: 
     maxRuntime: Duration.hours(1),
     jobNamePrefix: 'nightly',
     guardTable: dynamodb.Table.fromTableName(stack, 'Guard', TABLE),
+    concurrentRuns: true,
   });
   const template = Template.fromStack(stack);
   const [machine] = Object.values(template.findResources('AWS::StepFunctions::StateMachine'));

@@ -124,7 +124,11 @@ describe('the machine', () => {
   test('trains on the first type, without capacity on the next, and then registers the model', () => {
     const { StartAt, States } = definitionOf(deploy().template());
     expect(StartAt).toBe('Begin');
-    expect(States['Begin']!.Next).toBe('Train on ml.g5.xlarge');
+    expect(States['Begin']!.Next).toBe('Let runs that began together appear');
+    expect(States['Is an earlier run in progress?']).toMatchObject({
+      Choices: [{ Next: 'A run is in progress' }],
+      Default: 'Train on ml.g5.xlarge',
+    });
     expect(States['Train on ml.g5.xlarge']).toMatchObject({
       Resource: 'arn:<AWS::Partition>:states:::sagemaker:createTrainingJob.sync',
       Next: 'Register the model',
@@ -144,7 +148,7 @@ describe('the machine', () => {
   });
 
   test('needs no choice with a single type', () => {
-    expect(Object.keys(states({ instanceTypes: ['ml.p4d.24xlarge'] })).sort()).toEqual(
+    expect(Object.keys(states({ instanceTypes: ['ml.p4d.24xlarge'], concurrentRuns: true })).sort()).toEqual(
       ['Begin', 'Explain the failure', 'Failed', 'Output', 'Register the model', 'Train on ml.p4d.24xlarge'].sort(),
     );
   });
@@ -152,8 +156,8 @@ describe('the machine', () => {
   test('reads the table of its guard before every attempt, also the one on the next type', () => {
     const data = new Stack(new App(), 'Other', { env });
     const guardTable = dynamodb.Table.fromTableName(data, 'Guard', 'guard');
-    const { StartAt, States } = definitionOf(deploy({ guardTable }).template());
-    expect(States[StartAt]!.Next).toBe('Read the guard before ml.g5.xlarge');
+    const { States } = definitionOf(deploy({ guardTable }).template());
+    expect(States['Is an earlier run in progress?']!.Default).toBe('Read the guard before ml.g5.xlarge');
     for (const type of ['ml.g5.xlarge', 'ml.g6.xlarge']) {
       expect(States[`Read the guard before ${type}`]).toMatchObject({
         Resource: 'arn:<AWS::Partition>:states:::dynamodb:getItem',
