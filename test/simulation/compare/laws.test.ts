@@ -17,6 +17,8 @@ import { boundInstanceHours, runClairvoyant } from '../../../lib/simulation/comp
 import { EndpointFleet } from '../../../lib/simulation/fleet';
 import { Random } from '../../../lib/simulation/random';
 import { generateWorkload, type Workload } from '../../../lib/simulation/traffic';
+import { MISSING_TRACES, testWith } from '../../support/needs';
+import { readRecorded } from '../traffic/recorded-trace';
 
 // The other leg of the tests plays more windows, longer ones, and searches their schedules further.
 const isReal = process.env.TIDEGATE_TEST_LEG === 'real';
@@ -254,6 +256,43 @@ test('a policy serves the same on time, within 0.2 points, where its requests ar
 });
 
 describe('every run of a comparison', () => {
+  testWith(MISSING_TRACES).each([
+    // Fleets that the load just fills or overfills: there, queues are longest.
+    ['servegen-m-large-d0-7-steps', 111_600, 2, [2]],
+    ['servegen-m-large-d0-7-linear', 400_000, 2, [6, 7]],
+    ['servegen-m-large-d0-7-offset', 345_600, 1, [4, 5]],
+    ['servegen-m-small-d0-2-steps', 7200, 0.3, [2, 3]],
+    ['servegen-m-small-d0-2-linear', 20_000, 0.3, [2, 3]],
+    ['servegen-m-small-d0-2-offset', 100_000, 0.3, [2, 3]],
+  ])(
+    'has the share on time of its own timeline on %s from %d s, at %d s',
+    async (trace, from, mean, fleets) => {
+      const workload = await readRecorded(`${trace}.csv.gz`);
+      const settings: ComparisonSettings = {
+        ...COMPARISON_DEFAULTS,
+        fromSeconds: from,
+        toSeconds: from + 600,
+        slotsPerInstance: 64,
+        serviceMeanSeconds: mean,
+        maxCapacity: 50,
+        seeds: 1,
+        abandonedWork: 'dropped',
+      };
+      const trial = trialOf(workload, settings, 1);
+      const policies = [
+        ...fleets.map((count) => constantPolicy(`constant ${count}`, count)),
+        invocationsTracking('0.9', 0.9),
+      ];
+      for (const policy of policies) {
+        const run = evaluatePolicy(policy, trial);
+        const bearable = run.sloRatio > 0.9 ? 0.002 : 0.006;
+        const difference = Math.abs(run.sloRatio - replayed(run, trial));
+        expect([policy.name, difference, difference < bearable]).toEqual([policy.name, difference, true]);
+      }
+    },
+    300_000,
+  );
+
   test.each([
     [2, 16],
     [0.6, 4],
