@@ -227,6 +227,7 @@ const queueSearches = new WeakMap<Trial, QueueSearch>();
  * of the occupied slots in instances, and with it grows the number of instances that a schedule releases in a minute.
  */
 const HISTORIES: readonly (HistoryLimits & { readonly fromMeanSeconds: number; readonly fromSpread: number })[] = [
+  { fromMeanSeconds: 30, fromSpread: 4, minutes: 3, levels: [...Array(13).keys(), 14, 17] },
   { fromMeanSeconds: 30, fromSpread: 4, minutes: 3, levels: [0, 1, 2, 3, 4, 5, 6, 8, 10, 12] },
   { fromMeanSeconds: 30, fromSpread: 1.5, minutes: 4, levels: [0, 1, 2, 4, 6, 8] },
   { fromMeanSeconds: 30, fromSpread: 1.5, minutes: 3, levels: [0, 1, 2, 4, 6, 8] },
