@@ -5,6 +5,7 @@
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
+import { workFolder } from '../work-folder.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const MAX_REQUESTS_PER_SECOND = 50;
@@ -17,7 +18,7 @@ const means = numbers('--means', [0.05, 0.3, 1, 2, 10, 20, 60]);
 const slots = numbers('--slots', [1, 4, 16, 64]);
 const instances = numbers('--instances', [2, 3, 5, 10, 20, 50]);
 
-const outfile = path.join(projectDirectory, '.local', 'bench-bound', 'grid.mjs');
+const outfile = path.join(workFolder('bound'), 'grid.mjs');
 await build({
   absWorkingDir: projectDirectory,
   entryPoints: ['test/bench/bound/grid.ts'],

@@ -8,9 +8,10 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build, stop } from 'esbuild';
+import { workFolder } from '../work-folder.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-const outfile = path.join(projectDirectory, '.local', 'bench-guard', 'guard-model.cjs');
+const outfile = path.join(workFolder('guard-model'), 'guard-model.cjs');
 
 const { values } = parseArgs({
   options: { scenarios: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },

@@ -8,9 +8,10 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, stop } from 'esbuild';
+import { workFolder } from '../work-folder.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-const outfile = path.join(projectDirectory, '.local', 'bench-guard', 'guard-bench.cjs');
+const outfile = path.join(workFolder('guard'), 'guard-bench.cjs');
 
 const args = process.argv.slice(2);
 const asJson = args.includes('--json');

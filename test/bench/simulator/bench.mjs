@@ -9,10 +9,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, stop } from 'esbuild';
+import { workFolder } from '../work-folder.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const projectDirectory = path.resolve(here, '../../..');
-const workDirectory = path.join(projectDirectory, '.local', 'bench-simulator');
+const workDirectory = workFolder('simulator');
 const GOAL_REQUESTS_PER_SECOND = 5e6;
 const SIMPY = 'simpy==4.1.1';
 /** Instances, slots each, and mean service in seconds, of the queue that both programs play. */
@@ -54,7 +55,7 @@ function measured(command, commandArgs) {
 
 /** A Python with SimPy in a virtual environment of its own; undefined, with the reason said, where it cannot be had. */
 function pythonWithSimpy() {
-  const environment = path.join(workDirectory, 'venv');
+  const environment = path.join(projectDirectory, '.local', 'bench-simulator', 'venv');
   const python = path.join(environment, 'bin', 'python');
   const stamp = path.join(environment, `.${SIMPY}`);
   if (fs.existsSync(stamp)) return python;
@@ -73,7 +74,6 @@ function pythonWithSimpy() {
   return python;
 }
 
-fs.mkdirSync(workDirectory, { recursive: true });
 say(
   `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores, Node ${process.versions.node}; one thread is used`,
 );

@@ -11,10 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { setUp } from '../../../bin/setup.mjs';
+import { workFolder } from '../work-folder.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 // As deep as the sources, whose paths of assets are relative.
-const outfile = path.join(projectDirectory, '.local', 'bench-stream', 'bench.js');
+const outfile = path.join(workFolder('stream'), 'bench.js');
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '1000000' },

@@ -10,9 +10,10 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, stop } from 'esbuild';
+import { workFolder } from '../work-folder.mjs';
 
 const projectDirectory = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-const workDirectory = path.join(projectDirectory, '.local', 'bench-tune');
+const workDirectory = workFolder('tune');
 const GOAL_SECONDS = 60;
 
 const args = process.argv.slice(2);
@@ -145,7 +146,6 @@ function timed(commandLine, commandArgs) {
   return { seconds, cpuSeconds, result: JSON.parse(fs.readFileSync(file, 'utf8')) };
 }
 
-fs.mkdirSync(workDirectory, { recursive: true });
 const commandLine = await bundled();
 const trace = option('--trace') ?? writeTrace();
 const common = ['--template', writeTemplate(), '--trace', trace, '--json'];
