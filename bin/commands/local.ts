@@ -68,7 +68,7 @@ const EXAMPLES: readonly Example[] = [
   ['tidegate local', 'the platform on this machine, under its own traffic'],
   ['tidegate local --trace traffic.csv --speed 30', 'under recorded traffic, two seconds for a minute'],
   ['tidegate local --budget 2.50', 'with a budget that is too small'],
-  ['tidegate local --server triton --model model.tar.gz', 'with a model of your own behind it'],
+  ['tidegate local --model model.tar.gz', 'with a model of your own behind it'],
   ['tidegate local --tour endpoints', 'one endpoint of every kind'],
   ['tidegate local --tour learning', 'a model that learns from its traffic'],
 ];
@@ -112,7 +112,7 @@ export function localCommand({
     )
     .option(
       '--model <folder or tar>',
-      'with --server triton: the model that it serves, as the compression pipeline writes it: a folder or model.tar.gz in the layout of Triton, or with one ONNX file',
+      'serve this model, as the compression pipeline writes it, under ONNX Runtime or with --server triton: a folder or model.tar.gz in the layout of Triton, or with one ONNX file',
     )
     .option('--model-name <name>', 'with --model: the model that responds, where the artifact has several')
     .option(

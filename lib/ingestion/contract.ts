@@ -351,6 +351,8 @@ export interface InferenceResponse {
   readonly instance?: string;
   /** Service time that the model predicted. */
   readonly predictedSeconds?: number;
+  /** Response of a model of the user, JSON: it is written as it came, and read without its spacing. */
+  readonly output?: string;
 }
 
 /** Outcome of a record: a line of a result object. Every record of the stream has exactly one. */
@@ -527,12 +529,13 @@ export function parseInferenceResponse(text: string): InferenceResponse {
     serviceSeconds: measure(source, 'service_seconds'),
     instance: typeof source.instance === 'string' ? source.instance : undefined,
     predictedSeconds: measure(source, 'predicted_seconds'),
+    output: source.output === undefined ? undefined : JSON.stringify(source.output),
   };
 }
 
 /** Formats a response as JSON. */
 export function formatInferenceResponse(id: string, response: InferenceResponse): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     id,
     generated_tokens: response.generatedTokens,
     queue_seconds: response.queueSeconds,
@@ -540,6 +543,7 @@ export function formatInferenceResponse(id: string, response: InferenceResponse)
     instance: response.instance,
     predicted_seconds: response.predictedSeconds,
   });
+  return response.output === undefined ? text : `${text.slice(0, -1)},"output":${response.output}}`;
 }
 
 /** Formats a line of a result object, without the line break. */

@@ -25,7 +25,7 @@ export interface LocalRunOptions {
   readonly quietMetrics: QuietMetrics;
   /** Keep everything running after the run, until Ctrl-C. */
   readonly keep: boolean;
-  /** Real model server behind the endpoints; null for simulated slots only. */
+  /** Real model server behind the endpoints; null for that of {@link serverOf}. */
   readonly server: ModelServerName | null;
   /** Artifact that the model server serves in place of the small network, a folder or an archive; null for that. */
   readonly model: string | null;
@@ -56,8 +56,12 @@ export const DEFAULT_PAGE_PORT = 4580;
 /** Length of generated traffic, local seconds: with the setup a run at the default speed takes less than three minutes. */
 export const DEFAULT_DURATION_SECONDS = 3000;
 
-/** Model server that takes artifacts. */
-const ARTIFACT_SERVER: ModelServerName = 'triton';
+/** Model servers that take artifacts; the first is that of a run which names none. */
+const ARTIFACT_SERVERS = ['onnx', 'triton'] as const satisfies readonly ModelServerName[];
+
+/** Model server of a run: an artifact has one also where none is named; null for simulated slots only. */
+export const serverOf = ({ server, model }: Pick<LocalRunOptions, 'server' | 'model'>): ModelServerName | null =>
+  server ?? (model === null ? null : ARTIFACT_SERVERS[0]);
 
 /** Returns one sentence for every combination of options that contradict each other. */
 export function checkOptions(options: LocalRunOptions): readonly string[] {
@@ -71,11 +75,14 @@ export function checkOptions(options: LocalRunOptions): readonly string[] {
   if (options.endpoint !== null && options.server !== null) {
     problems.push('--server needs our own engine; leave out --endpoint, or --server');
   }
-  if (options.model !== null && options.server !== ARTIFACT_SERVER) {
+  const server = serverOf(options);
+  if (options.model !== null && !ARTIFACT_SERVERS.some((name) => name === server)) {
     problems.push(
-      `--model goes with --server ${ARTIFACT_SERVER}, which serves the artifact; add it, or leave out --model`,
+      `--server ${server} serves no artifact; leave out --model, or give --server ${ARTIFACT_SERVERS.join(' or ')}`,
     );
   }
+  if (options.model !== null && options.server === null && options.endpoint !== null)
+    problems.push('--model needs our own engine; leave out --endpoint, or --model');
   for (const [flag, value] of Object.entries({ '--model-name': options.modelName, '--payload': options.payload })) {
     if (value !== null && options.model === null)
       problems.push(`${flag} goes with --model FOLDER_OR_TAR; add it, or leave out ${flag}`);

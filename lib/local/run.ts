@@ -17,7 +17,7 @@ import type { LocalPlatform } from './deploy/local-platform';
 import { prepareEngine } from './deploy/prepare-engine';
 import { PLATFORM_OUTPUTS, readFunctionNames, readOutputs, type PlatformOutputs } from './deploy/stack-outputs';
 import { requireVerified, verificationText, verifyResources, type Verification } from './deploy/verify-resources';
-import { checkOptions, DEFAULT_DURATION_SECONDS, type LocalRunOptions } from './options';
+import { checkOptions, DEFAULT_DURATION_SECONDS, type LocalRunOptions, serverOf } from './options';
 import { Recorder } from './recorder';
 import { formatMoment } from './report/format-clock';
 import { embedRecording, readPage } from './report/html-report';
@@ -219,7 +219,7 @@ class LocalRun {
       speed,
       seed,
       quietMetrics,
-      server: this.options.server,
+      server: serverOf(this.options),
       artifact: artifactOf(this.options),
       withKafka: this.options.ingest === 'kafka',
       recorder: this.recorder,
@@ -323,6 +323,7 @@ class LocalRun {
           : {
               name: this.modelServer.name,
               model: this.modelServer.modelName ?? null,
+              results: traffic.results,
               ...(await this.modelServer.statistics()),
             },
       wallSeconds: Math.round((performance.now() - this.startedMs) / 100) / 10,

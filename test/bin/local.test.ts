@@ -91,6 +91,8 @@ describe('tidegate local', () => {
     ['--ingest kafka', { ingest: 'kafka' }],
     ['--server triton', { server: 'triton' }],
     ['--server torchserve', { server: 'torchserve' }],
+    ['--server onnx', { server: 'onnx' }],
+    ['--model model.tar.gz', { model: 'model.tar.gz' }],
     ['--endpoint http://127.0.0.1:4566/', { endpoint: 'http://127.0.0.1:4566' }],
     ['--duration 600', { durationSeconds: 600 }],
     ['--port 0', { pagePort: 0 }],

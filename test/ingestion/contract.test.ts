@@ -85,6 +85,13 @@ describe('a response', () => {
     expect(parseInferenceResponse(formatInferenceResponse('r-1', answer))).toEqual(answer);
   });
 
+  test('has the output of a model as it came', () => {
+    const output = '{"outputs": [{"data": [1.0, 2e-3]}]}';
+    const text = formatInferenceResponse('r-1', { generatedTokens: 44, output });
+    expect(text).toBe(`{"id":"r-1","generated_tokens":44,"output":${output}}`);
+    expect(parseInferenceResponse(text).output).toBe('{"outputs":[{"data":[1,0.002]}]}');
+  });
+
   test.each(['plain text', '[1]', '{"service_seconds":"fast","queue_seconds":-1}'])(
     'of another format (%s) has no fields',
     (body) => {

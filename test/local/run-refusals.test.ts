@@ -109,8 +109,12 @@ describe('before anything is started, a local run refuses', () => {
     await expect(run({ endpoint: 'http://127.0.0.1:1', ingest: 'kafka' })).rejects.toThrow(
       'leave out --endpoint, or --ingest',
     );
-    await expect(run({ model: folder })).rejects.toThrow('--model goes with --server triton');
-    await expect(run({ model: folder, server: 'torchserve' })).rejects.toThrow('--model goes with --server triton');
+    await expect(run({ model: folder, server: 'torchserve' })).rejects.toThrow(
+      '--server torchserve serves no artifact; leave out --model, or give --server onnx or triton',
+    );
+    await expect(run({ model: folder, endpoint: 'http://127.0.0.1:1' })).rejects.toThrow(
+      '--model needs our own engine; leave out --endpoint, or --model',
+    );
     await expect(run({ payload: 'rows.jsonl', modelName: 'tides' })).rejects.toThrow(
       /--model-name goes with --model .*\n.*--payload goes with --model/,
     );
@@ -123,6 +127,8 @@ describe('before anything is started, a local run refuses', () => {
       `--payload ${model}: there is no such file`,
     );
     await expect(run({ model: folder, server: 'triton' })).rejects.toThrow('it has no config.pbtxt and no ONNX file');
+    await expect(run({ model: folder })).rejects.toThrow('it has no config.pbtxt and no ONNX file');
+    await expect(run({ model: folder, server: 'onnx', payload: model })).rejects.toThrow('there is no such file');
   });
 
   test('a port of the page that is taken', async () => {

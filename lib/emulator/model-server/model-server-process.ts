@@ -17,6 +17,9 @@ export interface ModelResponse {
   readonly body: string;
 }
 
+/** Answer to a request of the traffic: the seconds of service that the small network predicts, or the response of a model of the user as it came, JSON. */
+export type Prediction = { readonly seconds: number } | { readonly output: string };
+
 /** A model server in a process of its own. */
 export interface ModelServerProcess {
   /** Value of `--server`. */
@@ -27,11 +30,8 @@ export interface ModelServerProcess {
   readonly socketPath: string;
   /** Returns the status of `/ping`: 200 when the server is ready, 0 without a response. */
   ping(): Promise<number>;
-  /**
-   * Runs the model once for a request of the traffic. Returns the prediction of the small network, in seconds of service; undefined for a model of the
-   * user, which gets the next of its own requests. Throws on any other response.
-   */
-  predict(request: TokenCounts): Promise<number | undefined>;
+  /** Runs the model once for a request of the traffic; a model of the user gets the next of its own requests. Throws on any response but an answer. */
+  predict(request: TokenCounts): Promise<Prediction>;
   /** Runs a model of the user on the body of a request. @default - tensors are not for the small network */
   infer?(body: string): Promise<ModelResponse>;
   /** Name of the user's model. @default - the small network */

@@ -1,9 +1,10 @@
 import type { ModelServerKind } from './model-server-process';
+import { ONNX } from './onnx/onnx';
 import { TORCHSERVE } from './torchserve/torchserve';
 import { TRITON } from './triton/triton';
 
 /** Model servers by the value of `--server`. */
-export const MODEL_SERVERS = { triton: TRITON, torchserve: TORCHSERVE } as const satisfies {
+export const MODEL_SERVERS = { triton: TRITON, torchserve: TORCHSERVE, onnx: ONNX } as const satisfies {
   readonly [name: string]: ModelServerKind;
 };
 

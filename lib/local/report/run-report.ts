@@ -59,6 +59,8 @@ export interface RunReport {
         readonly name: string;
         /** Model of `--model`; null for the small network. */
         readonly model: string | null;
+        /** Result lines in S3 that were read, and those of them with the output of that model. */
+        readonly results: { readonly lines: number; readonly withOutput: number };
       })
     | null;
   readonly wallSeconds: number;
@@ -89,6 +91,7 @@ export function assembleReport(results: RunResults): RunReport {
     ),
     ...refusals.map((refusal) => `the endpoint refused a request: ${refusal}`),
     ...sumProblems(results),
+    ...outputProblems(results),
     ...(results.training.status === null || results.training.status === 'SUCCEEDED' || isStoppedByGuard(results)
       ? []
       : [`the training execution ended as ${results.training.status}${causeText(results.training.cause)}`]),
@@ -144,6 +147,15 @@ function sumProblems({ requests, unresolvedIds, unknownIds }: RunResults): reado
     );
   }
   return problems;
+}
+
+/** Every result holds the output of the user's model. */
+function outputProblems({ modelServer }: RunResults): readonly string[] {
+  if (modelServer === null || modelServer.model === null) return [];
+  const { lines, withOutput } = modelServer.results;
+  return withOutput === lines
+    ? []
+    : [`${lines - withOutput} of ${lines} results in S3 are without the output of the model ${modelServer.model}`];
 }
 
 /** Summary of the report, for the page and the terminal. */
@@ -203,11 +215,12 @@ export function summarise(report: RunReport): RunSummary {
     good: training.status === null || isStoppedByGuard(report) ? null : training.status === 'SUCCEEDED',
   });
   if (report.modelServer !== null) {
-    const { name, model, requests, executions } = report.modelServer;
+    const { name, model, requests, executions, results } = report.modelServer;
     items.push(
       plain(
         'Model server',
-        `${name}${model === null ? '' : ` with ${model}`}: ${requests} requests in ${executions} batches`,
+        `${name}${model === null ? '' : ` with ${model}`}: ${requests} requests in ${executions} batches` +
+          (model === null ? '' : `, output in ${results.withOutput} of ${results.lines} results`),
       ),
     );
   }

@@ -6,6 +6,7 @@ import {
   type KafkaEventRecord,
   parseDeadLetter,
   parseInferenceRequest,
+  parseInferenceResponse,
   parseResultLine,
   RESULTS_PREFIX,
 } from '../../ingestion/contract';
@@ -41,6 +42,7 @@ export class ResultsReader {
   private readonly answered = new Map<string, EpochSeconds>();
   private objects = 0;
   private rows = 0;
+  private outputs = 0;
 
   public constructor(private readonly options: ResultsReaderOptions) {}
 
@@ -52,6 +54,11 @@ export class ResultsReader {
   /** Number of result lines of this run that were read; a line of an object that changed counts again. */
   public resultRows(): number {
     return this.rows;
+  }
+
+  /** Number of these lines with the output of a model of the user, within the response or as an object beside the line. */
+  public resultOutputs(): number {
+    return this.outputs;
   }
 
   /** Reads new objects; with `everything` the listing begins at the first name, for the final count. */
@@ -129,12 +136,15 @@ export class ResultsReader {
   private readResults(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { id, key, answeredAt, deadLetter, requestSeconds, response } = parseResultLine(line);
+      const { id, key, answeredAt, deadLetter, requestSeconds, response, responseObject } = parseResultLine(line);
       const keyFreeAt = this.answered.get(key) ?? 0;
       this.answered.set(key, Math.max(keyFreeAt, answeredAt));
       // The dead letter itself is read too, with the payload in it.
       if (answeredAt < this.options.since || deadLetter !== null) continue;
       this.rows += 1;
+      const hasOutput =
+        response === null ? responseObject !== null : parseInferenceResponse(response).output !== undefined;
+      if (hasOutput) this.outputs += 1;
       const times = responseTimesOf(response, true);
       // Objects that are read at once may come in another order than they were written.
       const known = keyFreeAt <= answeredAt ? { keyFreeAt } : {};

@@ -36,6 +36,8 @@ export interface TrafficResult extends Pick<TrafficWatch, 'guard' | 'fleet' | 'c
   readonly refusals: readonly string[];
   readonly failures: readonly string[];
   readonly training: TrainingReport;
+  /** Result lines in S3 that were read, and those of them with the output of a model of the user. */
+  readonly results: { readonly lines: number; readonly withOutput: number };
 }
 
 const MAX_TRAINING_MS = 90_000;
@@ -114,6 +116,7 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficResult
     refusals: load.refusals,
     failures,
     training,
+    results: { lines: load.results.resultRows(), withOutput: load.results.resultOutputs() },
     guard: watch.guard,
     fleet: watch.fleet,
     capacityErrors: watch.capacityErrors,

@@ -72,6 +72,24 @@ describe('assembleReport', () => {
     expect(assembleReport(RESULTS).resources).toEqual({ declared: 58, verified: 58 });
   });
 
+  test('is not ok when a result is without the output of the model of the user', () => {
+    const modelServer = { name: 'onnx', model: 'tides', requests: 93, executions: 93 };
+    const results = { lines: 40, withOutput: 40 };
+    const whole = assembleReport({ ...RESULTS, modelServer: { ...modelServer, results } });
+    expect(whole.ok).toBe(true);
+    expect(summarise(whole).items).toContainEqual({
+      label: 'Model server',
+      value: 'onnx with tides: 93 requests in 93 batches, output in 40 of 40 results',
+      good: null,
+    });
+    const lacking = { ...modelServer, results: { lines: 40, withOutput: 38 } };
+    expect(assembleReport({ ...RESULTS, modelServer: lacking }).problems).toEqual([
+      '2 of 40 results in S3 are without the output of the model tides',
+    ]);
+    // The small network has no output of its own.
+    expect(assembleReport({ ...RESULTS, modelServer: { ...lacking, model: null } }).ok).toBe(true);
+  });
+
   test('names the lost requests when the requests do not add up', () => {
     const requests = { ...RESULTS.requests, queued: 0 };
     const report = assembleReport({ ...RESULTS, requests, unresolvedIds: ['r-000004', 'r-000009'] });

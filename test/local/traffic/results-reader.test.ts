@@ -10,6 +10,7 @@ import { Outcomes } from '../../../lib/local/traffic/outcomes';
 import { requestId } from '../../../lib/local/traffic/request-plan';
 import { ResultsReader } from '../../../lib/local/traffic/results-reader';
 
+const NO_OUTPUT = { response: '{}', responseObject: null };
 const SHARD = 'shardId-000000000000';
 
 /** A bucket in memory that lists in pages of three, as S3 does in pages of a thousand. */
@@ -43,7 +44,12 @@ class Bucket {
   }
 }
 
-function line(index: number, answeredAt: number, deadLetter: string | null = null): string {
+function line(
+  index: number,
+  answeredAt: number,
+  deadLetter: string | null = null,
+  response: { readonly response: string | null; readonly responseObject: string | null } = NO_OUTPUT,
+): string {
   return formatResultLine({
     id: requestId(index),
     key: 'k',
@@ -58,8 +64,7 @@ function line(index: number, answeredAt: number, deadLetter: string | null = nul
     inputTokens: 1,
     outputTokens: 1,
     responseBytes: 2,
-    response: '{}',
-    responseObject: null,
+    ...response,
     error: null,
     deadLetter,
   });
@@ -98,6 +103,19 @@ describe('ResultsReader', () => {
     expect(bucket.reads).toBe(200);
     expect(reader.resultObjects()).toBe(200);
     expect(reader.resultRows()).toBe(200);
+  });
+
+  test('counts the lines with the output of a model, in the response or beside the line', async () => {
+    const { bucket, reader } = setUp(4);
+    const lines = [
+      line(0, 103),
+      line(1, 103, null, { response: '{"id":"r-1","output":{"outputs":[]}}', responseObject: null }),
+      line(2, 103, null, { response: null, responseObject: 'responses/s/2' }),
+      line(3, 103, 'dead-letters/x', { response: null, responseObject: null }),
+    ];
+    bucket.objects.set(resultObjectKey('s', SHARD, sequence(0), sequence(3)), lines.map((one) => `${one}\n`).join(''));
+    await reader.poll(true);
+    expect([reader.resultRows(), reader.resultOutputs()]).toEqual([3, 2]);
   });
 
   test('counts no answer for the line of a dead letter', async () => {

@@ -106,7 +106,7 @@ function fromNetwork(source: ArtifactSource, folder: string, repository: string)
   if (files.includes('model.pt') && files.includes('code/inference.py')) {
     throw refusal(
       source,
-      "it is in the layout of SageMaker's PyTorch container (ServingLayout.TORCHSERVE), and Triton serves ONNX here; compress the model with ServingLayout.TRITON",
+      "it is in the layout of SageMaker's PyTorch container (ServingLayout.TORCHSERVE), and ONNX is served here; compress the model with ServingLayout.TRITON",
     );
   }
   throw refusal(

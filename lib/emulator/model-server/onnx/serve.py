@@ -1,7 +1,8 @@
 """Serves ONNX networks over a Unix socket, each by the folder of its model's artifact, in the JSON form that Triton takes.
 
-`PUT /models/NAME` with `{"directory": ...}` loads the one network below a folder; `POST /models/NAME/infer` runs it on the tensors of KServe's open
-inference protocol, version 2. An optional `labels.txt` beside the network names the classes: the response then has an output `label` too, the most
+`PUT /models/NAME` with `{"directory": ...}` loads the one network below a folder and returns its inputs as in Triton's configuration; `GET /models/NAME` counts
+its answers; `POST /models/NAME/infer`, and `POST /invocations` where there is one model, run it on the tensors of KServe's open inference protocol,
+version 2. An optional `labels.txt` beside the network names the classes: the response then has an output `label` too, the most
 likely class of each row. It ends with its parent, when standard input closes.
 
 Needs NumPy and ONNX Runtime.
@@ -15,6 +16,7 @@ import socketserver
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler
+from urllib.parse import unquote
 
 import numpy
 import onnxruntime
@@ -25,9 +27,17 @@ TYPES = {
     "tensor(double)": ("FP64", numpy.float64),
     "tensor(int64)": ("INT64", numpy.int64),
     "tensor(int32)": ("INT32", numpy.int32),
-    "tensor(uint8)": ("UINT8", numpy.uint8),
+    "tensor(int16)": ("INT16", numpy.int16),
     "tensor(int8)": ("INT8", numpy.int8),
+    "tensor(uint64)": ("UINT64", numpy.uint64),
+    "tensor(uint32)": ("UINT32", numpy.uint32),
+    "tensor(uint16)": ("UINT16", numpy.uint16),
+    "tensor(uint8)": ("UINT8", numpy.uint8),
+    "tensor(bool)": ("BOOL", numpy.bool_),
+    "tensor(string)": ("BYTES", numpy.object_),
 }
+# Rows of a request to a network whose rows are not limited.
+MAX_ROWS = 64
 
 
 class RequestError(Exception):
@@ -46,6 +56,8 @@ class Network:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         self.name = name
+        self.answered = 0
+        self.counting = threading.Lock()
         try:
             self.session = onnxruntime.InferenceSession(found[0], options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has no common class of errors
@@ -53,12 +65,28 @@ class Network:
         labels = sorted(glob.glob(os.path.join(directory, "**", "labels.txt"), recursive=True))
         self.labels = open(labels[0], encoding="utf-8").read().splitlines() if labels else None
 
+    def config(self):
+        """Inputs with their sizes, without that of the rows where it is open in all inputs and outputs."""
+        inputs = self.session.get_inputs()
+        has_rows = all(len(one.shape) > 0 and size_of(one.shape[0]) == -1 for one in [*inputs, *self.session.get_outputs()])
+        return {
+            "max_batch_size": MAX_ROWS if has_rows else 0,
+            "input": [
+                {
+                    "name": one.name,
+                    "data_type": "TYPE_" + {"BYTES": "STRING"}.get(datatype_of(one), datatype_of(one)),
+                    "dims": [size_of(size) for size in one.shape[1 if has_rows else 0 :]],
+                }
+                for one in inputs
+            ],
+        }
+
     def infer(self, request):
         outputs = self.session.run(None, self.feeds(request))
         described = [
             {
                 "name": output.name,
-                "datatype": TYPES.get(output.type, (output.type, None))[0],
+                "datatype": datatype_of(output),
                 "shape": list(values.shape),
                 "data": values.ravel().tolist(),
             }
@@ -67,6 +95,8 @@ class Network:
         if self.labels is not None and outputs[0].ndim == 2 and outputs[0].shape[1] == len(self.labels):
             classes = [self.labels[index] for index in outputs[0].argmax(axis=1)]
             described.append({"name": "label", "datatype": "BYTES", "shape": [len(classes)], "data": classes})
+        with self.counting:
+            self.answered += 1
         return {"model_name": self.name, "model_version": "1", "outputs": described}
 
     def feeds(self, request):
@@ -93,6 +123,14 @@ class Network:
         return feeds
 
 
+def size_of(size):
+    return size if isinstance(size, int) and size > 0 else -1
+
+
+def datatype_of(tensor):
+    return TYPES.get(tensor.type, (tensor.type, None))[0]
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     networks = {}
@@ -104,7 +142,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.reply(200 if self.path == "/ping" else 404, {})
+        if self.path == "/ping":
+            self.reply(200, {})
+        else:
+            self.answer(lambda _: {"answered": self.network().answered})
 
     def do_PUT(self):
         self.answer(self.load)
@@ -113,14 +154,23 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(self.infer)
 
     def load(self, body):
-        name = self.path.split("/")[2]
-        self.networks[name] = Network(name, body["directory"])
-        return {}
+        name = self.model_name()
+        self.networks[name] = network = Network(name, body["directory"])
+        return network.config()
 
-    def infer(self, body):
-        network = self.networks.get(self.path.split("/")[2])
+    def model_name(self):
+        return unquote((self.path + "//").split("/")[2])
+
+    def network(self):
+        if self.path == "/invocations" and len(self.networks) == 1:
+            return next(iter(self.networks.values()))
+        network = self.networks.get(self.model_name())
         if network is None:
             raise RequestError("the model is not loaded")
+        return network
+
+    def infer(self, body):
+        network = self.network()
         try:
             return network.infer(body)
         except RequestError:

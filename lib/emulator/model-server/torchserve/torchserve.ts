@@ -6,9 +6,9 @@ import { findJava } from '../../java';
 import { monotonicMs } from '../../monotonic';
 import { pause } from '../../repeat';
 import { modelServerDirectory, startEnclosedServer, type EnclosedServer } from '../enclosed-server';
-import { exportNetwork } from '../export-network';
 import type { ModelServerKind, ModelServerProcess, ModelServerStart } from '../model-server-process';
 import { seriesValue } from '../prometheus';
+import { exportNetwork } from '../small-network';
 import { checkMachine } from './machine';
 
 const NAME = 'torchserve';
@@ -88,7 +88,7 @@ async function startTorchServe(options: ModelServerStart): Promise<ModelServerPr
       );
       const seconds = statusCode === 200 ? serviceSecondsIn(body) : undefined;
       if (seconds === undefined) throw new Error(`${TITLE} returned status ${statusCode}: ${body.slice(0, 200)}`);
-      return seconds;
+      return { seconds };
     },
     statistics: async () => {
       const { body } = await server.exchange('metrics', { path: '/metrics' });

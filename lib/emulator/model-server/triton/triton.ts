@@ -2,11 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../../../core/errors';
 import { ensurePythonEnvironment } from '../../engine/python-environment';
-import type { TokenCounts } from '../../../simulation/traffic/service-profile';
-import type { ModelRepository } from '../artifact/open-artifact';
-import { type ModelConfig, sampleRequests } from '../artifact/sample-requests';
+import type { ModelConfig } from '../artifact/sample-requests';
+import { serveModel } from '../artifact/served-model';
 import { type EnclosedServer, modelServerDirectory, startEnclosedServer } from '../enclosed-server';
-import { exportNetwork } from '../export-network';
 import type {
   ModelResponse,
   ModelServerKind,
@@ -15,12 +13,11 @@ import type {
   ModelServerStatistics,
 } from '../model-server-process';
 import { seriesValue } from '../prometheus';
+import { exportRepository, predictSeconds } from '../small-network';
 
 const NAME = 'triton';
 const TITLE = 'Triton';
-const MODEL = 'service_time';
 const PORTS = { model: 8080, http: 8000, metrics: 8002 } as const;
-const SAMPLE_SEED = 1;
 /** Models whose failures are in the message. */
 const MAX_REASONS = 3;
 
@@ -52,7 +49,7 @@ async function startTriton(options: ModelServerStart): Promise<ModelServerProces
   const directory = path.join(dataDirectory, NAME);
   fs.rmSync(directory, { recursive: true, force: true });
   fs.mkdirSync(directory, { recursive: true });
-  const repository = served?.repository ?? (await exportedNetwork(projectDirectory, python, directory));
+  const repository = served?.repository ?? (await exportRepository({ projectDirectory, python, parent: directory }));
   const flags = {
     repository: repository.directory,
     model: repository.model,
@@ -86,85 +83,25 @@ async function startTriton(options: ModelServerStart): Promise<ModelServerProces
     stop: server.stop,
   };
   const statistics = () => statisticsOf(server, repository.model);
-  if (served === undefined) return { ...common, statistics, predict: (request) => predictSeconds(server, request) };
+  const invoke = (body: string): Promise<ModelResponse> =>
+    server.exchange('model', { path: '/invocations', method: 'POST' }, body);
+  if (served === undefined) {
+    const predict: ModelServerProcess['predict'] = async (request) => ({
+      seconds: await predictSeconds({ title: TITLE, invoke }, request),
+    });
+    return { ...common, statistics, predict };
+  }
   try {
-    const model = await serveModel(server, repository.model, served);
+    const config = () => configOf(server, repository.model);
     return {
       ...common,
-      ...model,
-      // Each check ran the model once.
-      statistics: async () => {
-        const { requests, executions } = await statistics();
-        return { requests: requests - model.checks, executions: executions - model.checks };
-      },
+      ...(await serveModel({ title: TITLE, modelName: repository.model, invoke, config, statistics }, served)),
     };
   } catch (error) {
     await server.stop();
     throw error;
   }
 }
-
-/** Exports the small network. */
-async function exportedNetwork(projectDirectory: string, python: string, parent: string): Promise<ModelRepository> {
-  const directory = path.join(parent, 'repository');
-  fs.mkdirSync(directory);
-  const program = path.join(modelServerDirectory(projectDirectory), NAME, 'export_repository.py');
-  await exportNetwork({ projectDirectory, python, program, target: directory });
-  return { directory, model: MODEL };
-}
-
-async function predictSeconds(
-  server: EnclosedServer,
-  { contextTokens, generatedTokens }: TokenCounts,
-): Promise<number> {
-  const tensor = { name: 'tokens', shape: [1, 2], datatype: 'FP32', data: [contextTokens, generatedTokens] };
-  const { statusCode, body } = await invoke(server, JSON.stringify({ inputs: [tensor] }));
-  const seconds = statusCode === 200 ? firstOutput(body) : undefined;
-  if (seconds === undefined) throw new Error(`Triton returned status ${statusCode}: ${body.slice(0, 200)}`);
-  return seconds;
-}
-
-/**
- * Puts a model of the user behind the traffic: requests take the payloads in turns, each of which is tried once before.
- *
- * @throws InputError when the model refuses one
- */
-async function serveModel(
-  server: EnclosedServer,
-  modelName: string,
-  { payloads: given, location }: NonNullable<ModelServerStart['served']>,
-): Promise<
-  Pick<ModelServerProcess, 'modelName' | 'predict'> & {
-    readonly infer: (body: string) => Promise<ModelResponse>;
-    readonly checks: number;
-  }
-> {
-  const payloads = given ?? sampleRequests(await configOf(server, modelName), SAMPLE_SEED);
-  const tried = given ?? payloads.slice(0, 1);
-  for (const { body, place } of tried) {
-    const { statusCode, body: reason } = await invoke(server, body);
-    if (statusCode === 200) continue;
-    const wayOut = given === undefined ? '; give requests of yours with --payload FILE' : '';
-    throw new InputError(
-      `--model ${location}: the model '${modelName}' refuses ${place} with status ${statusCode}: ${reason.slice(0, 400)}${wayOut}`,
-    );
-  }
-  let next = 0;
-  return {
-    modelName,
-    checks: tried.length,
-    infer: (body) => invoke(server, body),
-    predict: async () => {
-      const { body: request } = payloads[next++ % payloads.length]!;
-      const { statusCode, body } = await invoke(server, request);
-      if (statusCode !== 200) throw new Error(`Triton returned status ${statusCode}: ${body.slice(0, 200)}`);
-      return undefined;
-    },
-  };
-}
-
-const invoke = (server: EnclosedServer, body: string): Promise<ModelResponse> =>
-  server.exchange('model', { path: '/invocations', method: 'POST' }, body);
 
 /** Configuration of a model, as Triton has completed it. */
 async function configOf(server: EnclosedServer, model: string): Promise<ModelConfig> {
@@ -190,10 +127,4 @@ function loadFailure(log: string, repository: string): string | undefined {
   const backend = /unable to find backend library for backend '([^']+)'/.exec(reasons.join('\n'))?.[1];
   const has = backend === undefined ? '' : '; the Triton of this machine has the backends onnxruntime and python';
   return `${[...new Set(reasons)].slice(0, MAX_REASONS).join('; ')}${has}`;
-}
-
-function firstOutput(body: string): number | undefined {
-  const { outputs } = JSON.parse(body) as { readonly outputs?: readonly { readonly data?: readonly unknown[] }[] };
-  const value = outputs?.[0]?.data?.[0];
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }

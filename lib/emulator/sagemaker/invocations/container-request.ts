@@ -3,14 +3,15 @@ import { InputError } from '../../../core/errors';
 import { isObject, type Json } from '../../../core/parse';
 import { formatInferenceResponse, type InferenceRequest, parseInferenceRequest } from '../../../ingestion/contract';
 import type { TokenCounts } from '../../../simulation/traffic/service-profile';
+import type { Prediction } from '../../model-server/model-server-process';
 
 /** Facts about a request that an instance has served, seconds on the local clock. */
 export interface ServedRequest {
   readonly queueSeconds: number;
   readonly serviceSeconds: number;
   readonly instance: string;
-  /** Prediction of a real model server. */
-  readonly predictedSeconds?: number;
+  /** Answer of a real model server. */
+  readonly predicted?: Prediction;
 }
 
 /** A request as a container understands it: the tokens set the time for which it keeps a slot. */
@@ -66,7 +67,13 @@ function tokenRequest(request: InferenceRequest): ContainerRequest {
     generatedTokens,
     answeredBy: 'simulated',
     streamType: 'application/jsonlines',
-    respond: (served) => formatInferenceResponse(id, { generatedTokens, ...served }),
+    respond: ({ predicted, ...served }) =>
+      formatInferenceResponse(id, {
+        generatedTokens,
+        ...served,
+        ...(predicted !== undefined &&
+          ('output' in predicted ? { output: predicted.output } : { predictedSeconds: predicted.seconds })),
+      }),
     part: (_, tokens) => `${JSON.stringify({ id, tokens })}\n`,
     lastPart: (response) => `${response}\n`,
   };

@@ -3,7 +3,7 @@ import type { EpochSeconds } from '../../../core/time';
 import type { Random } from '../../../simulation/random';
 import { type ServiceProfile, serviceSeconds } from '../../../simulation/traffic/service-profile';
 import { LOCAL_ACCOUNT } from '../../credentials';
-import type { ModelServerProcess } from '../../model-server/model-server-process';
+import type { ModelServerProcess, Prediction } from '../../model-server/model-server-process';
 import type { HttpReply, HttpRequest } from '../../http/server';
 import { ServiceError } from '../../http/service-error';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -131,7 +131,7 @@ export class Invocations {
     readonly endpoint: Endpoint;
     readonly variant: Variant;
     readonly parsed: ContainerRequest;
-    readonly predicted: Promise<number | undefined>;
+    readonly predicted: Promise<Prediction | undefined>;
     readonly request: HttpRequest;
   }): Promise<HttpReply> {
     const { outcome, endpoint, variant, parsed, request } = ended;
@@ -139,7 +139,7 @@ export class Invocations {
     if (outcome.kind === 'broken') {
       return errorReply(modelError(500, 'the model is broken on purpose', endpoint.name));
     }
-    const predictedSeconds = await ended.predicted;
+    const predicted = await ended.predicted;
     const { instanceId } = outcome;
     const response = await this.parts.networks.respond(
       parsed,
@@ -149,7 +149,7 @@ export class Invocations {
         queueSeconds: round(outcome.startedAt - outcome.arrivedAt),
         serviceSeconds: round(outcome.finishedAt - outcome.startedAt),
         instance: instanceId,
-        predictedSeconds,
+        predicted,
       },
     );
     if (response.statusCode !== 200) {
