@@ -153,8 +153,9 @@ export const trainingJobSchema = z
         .max(40)
         .optional(),
       EnableSageMakerMetricsTimeSeries: flag().optional(),
-      ContainerEntrypoint: notAvailable('ContainerEntrypoint'),
-      ContainerArguments: notAvailable('ContainerArguments'),
+      // Source: API reference, AlgorithmSpecification.
+      ContainerEntrypoint: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
+      ContainerArguments: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
       TrainingImageConfig: keptAsIs().optional(),
     }),
     HyperParameters: textMap()

@@ -13,6 +13,7 @@ import {
   trainingEnvironment,
 } from './directory';
 import { GroupedProcess, type ProcessEnd } from './process';
+import { CONTAINER_ROOT } from './storage';
 
 /** Instances of one type in a job. */
 export interface InstanceGroup {
@@ -143,8 +144,7 @@ export class ClusterProcesses {
       Array.from({ length: perHost }, (_, localRank) => ({
         host,
         process: new GroupedProcess({
-          command: options.python,
-          arguments: [path.join(host.directory.code, options.program), ...scriptArguments(job)],
+          ...commandOf(job, host, options),
           directory: host.directory.code,
           environment: {
             PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -185,6 +185,25 @@ export class ClusterProcesses {
     );
     return failed ?? ends.at(-1)!;
   }
+}
+
+/**
+ * Command of a job on a host: its own entry point, in which the folders of the container are those of the host, or the script with its hyperparameters as
+ * arguments. An entry point finds the hyperparameters in `input/config/hyperparameters.json`.
+ */
+function commandOf(
+  job: TrainingJobRequest,
+  { directory }: TrainingHost,
+  { python, program }: { readonly python: string; readonly program: string },
+): { readonly command: string; readonly arguments: readonly string[] } {
+  const { ContainerEntrypoint, ContainerArguments = [] } = job.AlgorithmSpecification;
+  if (ContainerEntrypoint === undefined) {
+    return { command: python, arguments: [path.join(directory.code, program), ...scriptArguments(job)] };
+  }
+  const [command, ...rest] = [...ContainerEntrypoint, ...ContainerArguments].map((text) =>
+    text.replaceAll(CONTAINER_ROOT, `${directory.root}/`),
+  );
+  return { command: /^python3?$/.test(command!) ? python : command!, arguments: rest };
 }
 
 /** Variables that torchrun gives each process. */

@@ -22,7 +22,7 @@ export async function download(
   engine: EngineClient,
   hosts: readonly TrainingHost[],
   job: TrainingJobRequest,
-  submitDirectory: string,
+  submitDirectory: string | undefined,
 ): Promise<void> {
   const directories = hosts.map(({ directory }) => directory);
   for (const channel of job.InputDataConfig ?? []) {
@@ -50,11 +50,11 @@ export async function download(
     const { bucket, key } = parseS3Location(job.CheckpointConfig.S3Uri);
     await downloadPrefix(engine, { bucket, key: key.replace(/\/*$/, '/') }, folders, false);
   }
-  await extractSource(engine, directories, job, submitDirectory);
+  if (submitDirectory !== undefined) await extractSource(engine, directories, job, submitDirectory);
 }
 
 /** Folder that a job's folders are below in a container. */
-const CONTAINER_ROOT = '/opt/ml/';
+export const CONTAINER_ROOT = '/opt/ml/';
 
 /** Extracts the source on every host: from a channel, or from S3, which only a container with a network reaches. */
 async function extractSource(

@@ -231,8 +231,9 @@ export class TrainingJob {
     const cluster = await trainingCluster(this.hosts);
     for (const { name, directory } of this.hosts) await createDirectory(directory, request, cluster, name);
     const directories = this.hosts.map(({ directory }) => directory);
-    const submitDirectory = String(decodeHyperparameter(request.HyperParameters!['sagemaker_submit_directory']!));
-    await download(context.engine, this.hosts, request, submitDirectory);
+    const { sagemaker_submit_directory: source, sagemaker_program: program } = request.HyperParameters ?? {};
+    const text = (value: string | undefined): string | undefined => value && String(decodeHyperparameter(value));
+    await download(context.engine, this.hosts, request, text(source));
     this.stopping.signal.throwIfAborted();
 
     this.transition('Training', 'Training image download completed. Training in progress.');
@@ -259,7 +260,7 @@ export class TrainingJob {
       hosts: this.hosts,
       cluster,
       python: context.python,
-      program: String(decodeHyperparameter(request.HyperParameters!['sagemaker_program']!)),
+      program: text(program) ?? '',
       environment: context.environment,
     });
     const maxRuntime = request.StoppingCondition.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS;

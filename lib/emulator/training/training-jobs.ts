@@ -142,10 +142,16 @@ export class TrainingJobs {
         problems.push(error.message);
       }
     }
-    for (const name of ['sagemaker_program', 'sagemaker_submit_directory']) {
+    const { ContainerEntrypoint, ContainerArguments } = request.AlgorithmSpecification;
+    if (ContainerEntrypoint === undefined && ContainerArguments !== undefined) {
+      problems.push(
+        'ContainerArguments without a ContainerEntrypoint are for the entry point of an image, which does not run in the local engine',
+      );
+    }
+    for (const name of ContainerEntrypoint === undefined ? ['sagemaker_program', 'sagemaker_submit_directory'] : []) {
       if (request.HyperParameters?.[name] === undefined) {
         problems.push(
-          `HyperParameters.${name} is missing: images do not run in the local engine, only script mode (sagemaker_program with sagemaker_submit_directory)`,
+          `HyperParameters.${name} is missing: images do not run in the local engine, only script mode (sagemaker_program with sagemaker_submit_directory) or a ContainerEntrypoint`,
         );
       }
     }

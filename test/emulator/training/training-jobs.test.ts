@@ -192,6 +192,29 @@ test('a container without a network has its source from a channel, and cannot do
   expect((await over('job-isolated')).TrainingJobStatus).toBe('Completed');
 });
 
+test('an entry point runs in place of the script, and finds hyperparameters and channels in the folders of its container', async () => {
+  const shell =
+    'cat /opt/ml/input/config/hyperparameters.json "$0"/s/shard-0/1-2.jsonl > /opt/ml/checkpoints/seen; exit 3';
+  const entryPoint = (name: string, ContainerArguments: string[]): CreateTrainingJobCommandInput => ({
+    ...request(name, { HyperParameters: { epochs: '3' }, CheckpointConfig: { S3Uri: `s3://models/${name}` } }),
+    AlgorithmSpecification: {
+      TrainingImage: 'lmi',
+      TrainingInputMode: 'File',
+      ContainerEntrypoint: ['/bin/bash', '-c', shell],
+      ContainerArguments,
+    },
+  });
+  await create(entryPoint('shell', ['/opt/ml/input/data/training']));
+  await account.until('it is over', () => jobOf('job-shell').status === 'Failed');
+  expect((await describeJob('job-shell')).FailureReason).toMatch(/exit code: 3$/);
+  expect(account.engine.objects.get('models/shell/seen')!.toString()).toBe('{"epochs":"3"}{"a":1}\n{"a":2}\n');
+  const { AlgorithmSpecification, ...rest } = entryPoint('lone', ['x']);
+  const lone = { ...AlgorithmSpecification!, ContainerEntrypoint: undefined };
+  await expect(create({ ...rest, AlgorithmSpecification: lone })).rejects.toThrow(
+    'ContainerArguments without a ContainerEntrypoint are for the entry point of an image',
+  );
+});
+
 test('data that is not there fails the job before anything runs', async () => {
   const channel = {
     ChannelName: 'training',
