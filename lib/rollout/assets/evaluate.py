@@ -12,79 +12,21 @@ Writes below the folder of checkpoints, which SageMaker copies to S3 as it is: `
 concurrency, which `simulate --profile` reads. Needs ONNX Runtime; an artifact with TorchScript also needs PyTorch.
 """
 
-import argparse
 import glob
 import hashlib
 import json
 import math
 import os
 import sys
-import tarfile
-import tempfile
-import threading
 import time
 
 import numpy
 import onnxruntime
 
-MODELS = ("live", "candidate")
+from evaluation import EvaluationError, Folders, capacity_of, load, measures_of, parser_of, print_loss, profile_of, report_of, run, unpacked, write_json
+
 # Requests of one model before it is the turn of the other.
 RUNS_A_TURN = 10
-# Share of the best throughput that counts as reaching it.
-NEARLY = 0.95
-MAX_PROFILE_TIMES = 500
-
-
-class EvaluationError(Exception):
-    """Error that the user can correct; its text is written to the failure file."""
-
-
-class Folders:
-    """Folders of a training container."""
-
-    def __init__(self, environment):
-        root = "/opt/ml"
-        channel = lambda name: environment.get(f"SM_CHANNEL_{name.upper()}", f"{root}/input/data/{name}")
-        self.models = {name: channel(name) for name in MODELS}
-        self.evaluation = channel("evaluation")
-        self.output = environment.get("SM_OUTPUT_DIR", f"{root}/output")
-        self.report = environment.get("SM_CHECKPOINT_DIR", f"{root}/checkpoints")
-
-
-def count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return value
-
-
-def counts(text):
-    values = sorted({count(part) for part in str(text).split(",") if part.strip() != ""})
-    if not values:
-        raise argparse.ArgumentTypeError("names no number of requests")
-    return values
-
-
-def positive(text):
-    value = float(text)
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def names(text):
-    return [part.strip() for part in text.split(",") if part.strip() != ""]
-
-
-def settings(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slice-by", type=names, default=[], help="fields of the rows whose values are slices, as device,country")
-    parser.add_argument("--latency-runs", type=count, default=300, help="measured requests of each model")
-    parser.add_argument("--concurrency", type=counts, default=counts("1,2,4,8,16"), help="numbers of concurrent requests to try")
-    parser.add_argument("--load-seconds", type=positive, default=1.0, help="time of one measurement of the throughput")
-    parser.add_argument("--price-per-hour-usd", type=positive, default=None, help="price of an instance of the endpoint, for the cost of requests")
-    parser.add_argument("--instance-type", default="", help="instance type of the endpoint, for the report")
-    return parser.parse_args(arguments)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -166,27 +108,6 @@ class Model:
         return numpy.array(found) == wanted
 
 
-def unpacked(name, folder, work):
-    """Returns the folder of the files of a model, and the size of its artifact."""
-    archives = glob.glob(os.path.join(folder, "**", "*.tar.gz"), recursive=True)
-    files = [file for file in glob.glob(os.path.join(folder, "**", "*"), recursive=True) if os.path.isfile(file)]
-    if not files:
-        raise EvaluationError(f"the channel {name} is empty; it has to have the artifact of a model")
-    if not archives and len(files) == 1 and tarfile.is_tarfile(files[0]):
-        archives = files
-    if not archives:
-        return folder, sum(os.path.getsize(file) for file in files)
-    root = os.path.join(work, name)
-    inside = os.path.realpath(root) + os.sep
-    with tarfile.open(archives[0]) as archive:
-        for member in archive.getmembers():
-            leads_out = not (os.path.realpath(os.path.join(root, member.name)) + os.sep).startswith(inside)
-            if leads_out or not (member.isfile() or member.isdir()):
-                raise EvaluationError(f"the archive of the {name} model has {member.name}, which is no file inside its folder")
-        archive.extractall(root)
-    return root, os.path.getsize(archives[0])
-
-
 def labels_of(name, root):
     found = glob.glob(os.path.join(root, "**", "labels.txt"), recursive=True)
     if not found:
@@ -238,16 +159,6 @@ def script_answers(name, file):
 # Measurement
 
 
-def slices_of(right, slices):
-    by_name = {}
-    for is_right, of_row in zip(right, slices):
-        for name in of_row:
-            entry = by_name.setdefault(name, [0, 0])
-            entry[0] += 1
-            entry[1] += int(is_right)
-    return {name: {"rows": rows, "accuracy": hits / rows} for name, (rows, hits) in sorted(by_name.items())}
-
-
 def timed(model, rows):
     """Seconds of one request by the clock of the model."""
     begin = model.clock()
@@ -270,84 +181,21 @@ def latencies_of(models, features, options):
     return times
 
 
-def load(model, features, concurrency, seconds):
-    """Requests a second of concurrent clients, each with one request at a time, and the seconds of each request."""
-    times = [[] for _ in range(concurrency)]
-    end = time.perf_counter() + seconds
-
-    def client(index):
-        at = index
-        while True:
-            begin = time.perf_counter()
-            if begin >= end:
-                return
-            model.answer(features[at % len(features)][None, :])
-            times[index].append(time.perf_counter() - begin)
-            at += concurrency
-
-    began = time.perf_counter()
-    threads = [threading.Thread(target=client, args=(index,)) for index in range(concurrency)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    done = [value for of_client in times for value in of_client]
-    return len(done) / (time.perf_counter() - began), done
-
-
-def capacity_of(models, features, options):
-    """Concurrency, throughput and service times of an instance, the models in turns at every concurrency."""
+def capacities_of(models, features, options):
+    """Capacity of an instance by model, the models in turns at every concurrency."""
     seen = {name: {} for name in models}
     for concurrency in options.concurrency:
         for name, model in models.items():
-            seen[name][concurrency] = load(model, features, concurrency, options.load_seconds)
-    result = {}
-    for name, by_concurrency in seen.items():
-        best = max(rate for rate, _ in by_concurrency.values())
-        chosen = min(number for number, (rate, _) in by_concurrency.items() if rate >= NEARLY * best)
-        rate, times = by_concurrency[chosen]
-        result[name] = {
-            "maxConcurrency": chosen,
-            "requestsPerSecond": rate,
-            "times": times,
-            "throughputByConcurrency": {str(number): value for number, (value, _) in by_concurrency.items()},
-        }
-    return result
+            ask = lambda number: model.answer(features[number % len(features)][None, :])
+            seen[name][concurrency] = load(ask, concurrency, options.load_seconds)
+    return {name: capacity_of(of_model) for name, of_model in seen.items()}
 
 
-def report_of(models, rows, options):
-    ids, features, wanted, slices = rows
-    latencies = latencies_of(models, features, options)
-    capacities = capacity_of(models, features, options)
-    measured, profiles = {}, {}
-    for name, model in models.items():
-        right = model.right(features, wanted)
-        times, capacity = latencies[name], capacities[name]
-        rate = capacity["requestsPerSecond"]
-        measured[name] = {
-            "accuracy": float(right.mean()),
-            "slices": slices_of(right, slices),
-            "bytes": model.bytes,
-            "latencySeconds": {"p50": float(numpy.median(times)), "p95": float(numpy.quantile(times, 0.95))},
-            "requestsPerSecond": rate,
-            "maxConcurrency": capacity["maxConcurrency"],
-            "throughputByConcurrency": capacity["throughputByConcurrency"],
-            "costPer1000Usd": None if options.price_per_hour_usd is None else options.price_per_hour_usd / 3600 / rate * 1000,
-            "dataWatermark": model.watermark,
-        }
-        step = max(1, len(capacity["times"]) // MAX_PROFILE_TIMES)
-        profiles[name] = [round(value, 9) for value in capacity["times"][::step]][:MAX_PROFILE_TIMES]
+def digest_of(ids, features, wanted):
     digest = hashlib.sha256()
     for identity, row, label in zip(ids, features, wanted):
         digest.update(f"{identity}\0{label}\0".encode("utf-8") + row.tobytes())
-    report = {
-        "rows": len(ids),
-        "frozenSet": digest.hexdigest(),
-        "instanceType": options.instance_type,
-        "pricePerHourUsd": options.price_per_hour_usd,
-        "models": measured,
-    }
-    return report, {"measuredSeconds": profiles["candidate"]}
+    return digest.hexdigest()
 
 
 def print_report(measured):
@@ -359,41 +207,24 @@ def print_report(measured):
             f"{values['requestsPerSecond']:>12.0f}{values['maxConcurrency']:>13}",
             flush=True,
         )
-    candidate = measured["candidate"]
-    print(f"candidate_accuracy={candidate['accuracy']:.6f} accuracy_loss={measured['live']['accuracy'] - candidate['accuracy']:.6f}", flush=True)
-
-
-def write_json(folder, name, value):
-    os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, f".{name}.part")
-    with open(part, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, sort_keys=True)
-    os.replace(part, os.path.join(folder, name))
+    print_loss(measured)
 
 
 def evaluate(options, folders, work):
-    rows = read_rows(folders.evaluation, options.slice_by)
+    ids, features, wanted, slices = read_rows(folders.evaluation, options.slice_by)
     models = {name: Model(name, folder, work) for name, folder in folders.models.items()}
-    report, profile = report_of(models, rows, options)
-    print_report(report["models"])
-    write_json(folders.report, "profile.json", profile)
-    write_json(folders.report, "report.json", report)
-
-
-def main(arguments, environment):
-    options = settings(arguments)
-    folders = Folders(environment)
-    try:
-        with tempfile.TemporaryDirectory(prefix="evaluate-") as work:
-            evaluate(options, folders, work)
-    except EvaluationError as error:
-        os.makedirs(folders.output, exist_ok=True)
-        with open(os.path.join(folders.output, "failure"), "w", encoding="utf-8") as file:
-            file.write(str(error))
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    latencies = latencies_of(models, features, options)
+    capacities = capacities_of(models, features, options)
+    measured = {}
+    for name, model in models.items():
+        right = model.right(features, wanted)
+        measures = measures_of(right, slices, model.bytes, latencies[name], capacities[name], options)
+        measured[name] = {**measures, "dataWatermark": model.watermark}
+    print_report(measured)
+    write_json(folders.report, "profile.json", profile_of(capacities["candidate"]["times"]))
+    write_json(folders.report, "report.json", report_of(len(ids), digest_of(ids, features, wanted), measured, options))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    settings = parser_of(__doc__.splitlines()[0], latency_runs=300, concurrency="1,2,4,8,16", load_seconds=1.0).parse_args()
+    sys.exit(run(evaluate, settings, Folders(os.environ)))
