@@ -1,10 +1,15 @@
-import { DescribeModelPackageCommand, SageMakerClient, UpdateModelPackageCommand } from '@aws-sdk/client-sagemaker';
+import {
+  DescribeModelPackageCommand,
+  type ModelPackageContainerDefinition,
+  SageMakerClient,
+  UpdateModelPackageCommand,
+} from '@aws-sdk/client-sagemaker';
 import { awsClient } from './aws-client';
 
 /** Version of a model in SageMaker's registry. */
 export interface RegisteredVersion {
   readonly arn: string;
-  /** Location of the artifact; undefined for a package without one. */
+  /** Location of the artifact, that of a folder of files with a slash at its end; undefined for a package without one. */
   readonly modelDataUrl: string | undefined;
   readonly approvalStatus: string;
   readonly approvalDescription: string | undefined;
@@ -35,7 +40,7 @@ export function createModelVersions(sagemaker = awsClient(SageMakerClient)): Mod
       const found = await sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: arn }));
       return {
         arn: found.ModelPackageArn ?? arn,
-        modelDataUrl: found.InferenceSpecification?.Containers?.[0]?.ModelDataUrl,
+        modelDataUrl: locationOf(found.InferenceSpecification?.Containers?.[0]),
         approvalStatus: found.ModelApprovalStatus ?? '',
         approvalDescription: found.ApprovalDescription,
         metadata: found.CustomerMetadataProperties ?? {},
@@ -57,4 +62,10 @@ export function createModelVersions(sagemaker = awsClient(SageMakerClient)): Mod
       );
     },
   };
+}
+
+function locationOf(container: ModelPackageContainerDefinition | undefined): string | undefined {
+  const source = container?.ModelDataSource?.S3DataSource;
+  if (source?.S3DataType === 'S3Prefix') return source.S3Uri?.replace(/\/*$/, '/');
+  return container?.ModelDataUrl ?? source?.S3Uri;
 }

@@ -1,6 +1,6 @@
 import { PermanentError } from '../../lib/core/errors';
 import { HOSTED_BY_TAG, MAX_CONCURRENCY_TAG } from '../../lib/inference/contract';
-import { SHADOW_OF_TAG } from '../../lib/rollout/contract';
+import { isFolder, SHADOW_OF_TAG } from '../../lib/rollout/contract';
 import type {
   CreateEndpointConfigCommandInput,
   CreateModelCommandInput,
@@ -12,7 +12,7 @@ import type {
   Tag,
 } from '../clients/endpoint-deployments';
 
-/** Returns a model like another one, with another artifact. */
+/** Returns a model like another one, with another artifact: an archive, or a folder of files. */
 export function modelLike(
   described: DescribeModelCommandOutput,
   name: string,
@@ -32,7 +32,12 @@ export function modelLike(
     PrimaryContainer: {
       ...kept,
       ModelDataSource: {
-        S3DataSource: { S3Uri: modelDataUrl, S3DataType: 'S3Object', CompressionType: 'Gzip' },
+        S3DataSource: {
+          S3Uri: modelDataUrl,
+          ...(isFolder(modelDataUrl)
+            ? { S3DataType: 'S3Prefix', CompressionType: 'None' }
+            : { S3DataType: 'S3Object', CompressionType: 'Gzip' }),
+        },
       },
     },
     Tags: [...tags],

@@ -2,6 +2,7 @@ import { InputError, PermanentError, RetryableError } from '../../lib/core/error
 import {
   type RolloutCandidate,
   formatLiveModel,
+  isFolder,
   isRolloutState,
   type LiveModelRecord,
   type Outcome,
@@ -143,7 +144,15 @@ async function begin(deps: RolloutDependencies, input: { readonly [member: strin
   }
   const version = await versions.describe(modelPackageArn);
   if (version.modelDataUrl === undefined) {
-    throw new PermanentError(`${modelPackageArn} has no artifact in S3; register one with a ModelDataUrl`);
+    throw new PermanentError(
+      `${modelPackageArn} has no artifact in S3; register one with a ModelDataUrl or a ModelDataSource`,
+    );
+  }
+  if (isFolder(version.modelDataUrl) !== isFolder(liveModelDataUrl)) {
+    const form = (uri: string): string => (isFolder(uri) ? `a folder (${uri})` : `an archive (${uri})`);
+    throw new PermanentError(
+      `${modelPackageArn} is ${form(version.modelDataUrl)} and the live model ${form(liveModelDataUrl)}, which one endpoint cannot serve in turns; register versions in the form of initialModel`,
+    );
   }
   const state = { candidate: { modelPackageArn, modelDataUrl: version.modelDataUrl }, live, liveModelDataUrl };
   const hasPassed = version.metadata[PACKAGE_METADATA.evaluationReport] !== undefined;
@@ -229,6 +238,9 @@ function metadataOf(
     [keys.latencyP95Ms]: (candidate.latencyP95Seconds * 1000).toPrecision(4),
     [keys.requestsPerSecond]: candidate.requestsPerSecond.toPrecision(5),
     [keys.maxConcurrency]: String(candidate.maxConcurrency),
+    ...(candidate.tokensPerSecond !== undefined && {
+      [keys.tokensPerSecond]: candidate.tokensPerSecond.toPrecision(4),
+    }),
     ...(candidate.costPer1000Usd !== undefined && {
       [keys.costPer1000Usd]: candidate.costPer1000Usd.toPrecision(4),
     }),

@@ -6,7 +6,7 @@ import type { ShadowLimits } from './decide/shadow';
 
 /** Model that an endpoint serves, as the parameter of a `LiveModel` has it. */
 export interface LiveModelRecord {
-  /** Bucket and key of the artifact. */
+  /** Bucket and key of the artifact; of a folder of files the key ends with a slash. */
   readonly bucket: string;
   readonly key: string;
   /** Version in the registry; undefined for the model that the stack declares. */
@@ -156,6 +156,7 @@ function measured(node: JsonNode): Measured {
     maxConcurrency: above0(node.at('maxConcurrency')),
     costPer1000Usd: node.at('costPer1000Usd').optional((value) => value.number()),
     dataWatermark: node.at('dataWatermark').optional((value) => value.number()),
+    tokensPerSecond: node.at('tokensPerSecond').optional((value) => value.number()),
   };
 }
 
@@ -244,6 +245,9 @@ export function s3Location(uri: string): { readonly bucket: string; readonly key
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
   return bucket === undefined || key === undefined ? undefined : { bucket, key };
 }
+
+/** True for the location of a folder of files, and false for that of one archive. */
+export const isFolder = (uri: string): boolean => uri.endsWith('/');
 
 /** True for a state that a former step has returned. */
 export function isRolloutState(state: { readonly [member: string]: unknown }): boolean {

@@ -21,7 +21,10 @@ const FUNCTION_ID = 'TidegateLiveModel';
 
 /** Properties of {@link LiveModel}. */
 export interface LiveModelProps {
-  /** Archive (`.tar.gz`) that the endpoint serves until a rollout replaces it; a change of it replaces what was rolled out. */
+  /**
+   * Archive (`.tar.gz`) or folder of files that the endpoint serves until a rollout replaces it; a change of it replaces what was rolled out. Versions
+   * have its form: those of language models are folders.
+   */
   readonly initialModel: ModelArtifact;
 
   /**
@@ -81,9 +84,6 @@ export class LiveModel extends Construct {
     const targetRatio = props.targetRatio ?? DEFAULT_TARGET_RATIO;
     this._initial = props.initialModel.bind(this);
     throwProblems(this.node.path, [
-      ...(this._initial.isPrefix
-        ? ['initialModel is a prefix, and versions of the registry are archives; give a .tar.gz']
-        : []),
       ...(maxConcurrencyPerInstance >= 1
         ? []
         : [`initialMaxConcurrency (${maxConcurrencyPerInstance}) must be at least 1`]),
@@ -129,6 +129,8 @@ export class LiveModel extends Construct {
         encryptionKey: bucket.encryptionKey,
       }),
       key: resource.getAttString(names.key),
+      // Every version has the form of the first.
+      isPrefix: this._initial.isPrefix,
     };
     this.artifact = new LiveArtifact(location, (host) => this.serveAt(host));
     this.node.addValidation({
@@ -151,7 +153,7 @@ export class LiveModel extends Construct {
 
 class LiveArtifact extends ModelArtifact {
   public constructor(
-    private readonly location: { readonly bucket: s3.IBucket; readonly key: string },
+    private readonly location: ModelArtifactConfig,
     private readonly serveAt: (host: Construct) => void,
   ) {
     super();
@@ -159,7 +161,7 @@ class LiveArtifact extends ModelArtifact {
 
   public bind(scope: Construct): ModelArtifactConfig {
     this.serveAt(scope);
-    return { ...this.location, isPrefix: false };
+    return this.location;
   }
 }
 

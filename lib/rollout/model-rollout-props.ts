@@ -3,6 +3,7 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { GpuEndpoint } from '../inference';
 import type { IModelRegistry } from '../training';
+import type { LanguageModelEvaluation } from './language-model-evaluation';
 import type { LiveModel } from './live-model';
 
 /** Way in which a version that passes the gate reaches the endpoint. */
@@ -113,7 +114,10 @@ export interface ModelRolloutProps {
   /** Buckets with the artifacts of the versions, below `models/`: `modelBucket` of the pipelines. */
   readonly models: s3.IBucket[];
 
-  /** Bucket of the frozen set: JSON lines with `id`, `features`, `label`, and the fields of `sliceBy`. */
+  /**
+   * Bucket of the frozen set: JSON lines with `id`, `features`, `label`, and the fields of `sliceBy`; for language models with `id`, `prompt` or
+   * `messages`, `expected`, and those fields.
+   */
   readonly evaluationData: s3.IBucket;
 
   /**
@@ -126,12 +130,24 @@ export interface ModelRolloutProps {
   /**
    * Fields of the rows whose values are slices, beside the label.
    *
-   * @default - the label alone
+   * @default - the label alone; `slice` for language models
    */
   readonly sliceBy?: string[];
 
-  /** Image in ECR with SageMaker's script mode; with PyTorch where a model is TorchScript. ONNX Runtime is installed when a job starts. */
-  readonly image: string;
+  /**
+   * Language models, which their server answers for: the settings of their evaluation, `{}` for the defaults.
+   *
+   * @default - models of rows of features
+   */
+  readonly languageModel?: LanguageModelEvaluation;
+
+  /**
+   * Image in ECR. For rows of features one with SageMaker's script mode, and with PyTorch where a model is TorchScript; ONNX Runtime is installed when a
+   * job starts. For language models that of their server.
+   *
+   * @default - the image of the endpoint for language models; required for others
+   */
+  readonly image?: string;
 
   /**
    * Instance types of the evaluation in order of preference. Latency, capacity and cost are those of the type it ran on.

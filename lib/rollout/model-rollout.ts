@@ -1,5 +1,4 @@
-import * as path from 'node:path';
-import { ArnFormat, Duration, Lazy, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Lazy, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -10,7 +9,6 @@ import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { instancePrice } from '../catalog/prices';
 import { InputError, throwProblems } from '../core/errors';
 import { hostedBy } from '../inference/contract';
 import { acknowledgeControl, acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
@@ -20,23 +18,13 @@ import { dependentStatements, grantKeyUse } from '../runtime/dependent-grants';
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
 import { HandlerFunction } from '../runtime/handler-function';
 import { hardenedBucket } from '../runtime/hardened-bucket';
-import { PackedAsset, TrainingChannel } from '../training';
-import { ecrImage } from '../runtime/sagemaker-images';
-import { MODELS_PREFIX, trainingRole } from '../training/training-roles';
+import { MODELS_PREFIX } from '../training/training-roles';
 import { JOB_NAME_TERMINATOR, MAX_JOB_NAME_PREFIX_LENGTH } from '../training/training-states';
 import { ROLLOUT_ENVIRONMENT, type RolloutConfiguration } from './contract';
+import { evaluationJob, EVALUATION_REPORTS_PREFIX } from './evaluation-job';
 import { type ModelRolloutProps, RolloutApproval } from './model-rollout-props';
 import { checkRolloutProps, gateLimits, shadowSettings } from './rollout-checks';
-import { CANDIDATE_PATH, LIVE_PATH, rolloutStates } from './rollout-states';
-
-/** The relative path is the same from `lib/` and from `build/`. */
-const SOURCE_DIRECTORY = path.join(__dirname, '../../lib/rollout/assets');
-
-/** Key prefix of the reports in their bucket; each execution has a folder below it. */
-const REPORTS_PREFIX = 'reports/';
-
-/** Key prefix of the job's own output. */
-const JOBS_PREFIX = 'jobs/';
+import { rolloutStates } from './rollout-states';
 
 /** Maximum length of a name before the hashes (17 characters) and `-shadow`, within SageMaker's 63 characters. */
 const MAX_NAME_PREFIX_LENGTH = 38;
@@ -136,7 +124,7 @@ export class ModelRollout extends Construct {
       hostedBy: hostedBy({ kind: 'endpoint', name: declared.endpointName! }),
       approval: props.approval ?? RolloutApproval.AUTOMATIC,
       limits: gateLimits(props.gate),
-      reports: { bucket: this.reportsBucket.bucketName, prefix: REPORTS_PREFIX },
+      reports: { bucket: this.reportsBucket.bucketName, prefix: EVALUATION_REPORTS_PREFIX },
       deployment: inPascalCase(stack.resolve(declared.deploymentConfig)),
       shadow: shadowSettings(props.shadow),
     });
@@ -164,7 +152,7 @@ export class ModelRollout extends Construct {
       arnFormat: ALARM_FORMAT,
     });
     const described = [anyOf('endpoint-config'), anyOf('model')];
-    const reports = this.reportsBucket.arnForObjects(`${REPORTS_PREFIX}*`);
+    const reports = this.reportsBucket.arnForObjects(`${EVALUATION_REPORTS_PREFIX}*`);
     const created = { tags: ['tags'] as const };
     const policy = new iam.Policy(this, 'HandlerPolicy', {
       statements: [
@@ -252,61 +240,17 @@ export class ModelRollout extends Construct {
   }
 
   private createStateMachine(props: ModelRolloutProps, instanceTypes: readonly string[]): sfn.StateMachine {
-    const { live, models, evaluationData, guardTable } = props;
-    const image = ecrImage(this, 'image', props.image);
-    const source = new PackedAsset(this, 'Source', { path: SOURCE_DIRECTORY });
-    const role = trainingRole(this, {
-      image,
-      source,
-      sourceIsChannel: false,
-      inputs: [
-        ...models.map((bucket) => ({ bucket, prefix: MODELS_PREFIX })),
-        { bucket: live._initial.bucket, prefix: live._initial.key },
-        { bucket: evaluationData, prefix: props.evaluationDataPrefix },
-      ],
-      models: this.reportsBucket,
-      writtenPrefixes: [REPORTS_PREFIX, JOBS_PREFIX],
-      inVpc: false,
+    const { plan, role } = evaluationJob(this, props, {
+      instanceTypes,
+      jobNamePrefix: this.jobNamePrefix,
+      reportsBucket: this.reportsBucket,
     });
-    const price = pricePerHourUsd(this, props);
     const states = rolloutStates(this, {
       handlerArn: this.handler.functionArn,
       shadowSeconds: props.shadow?.duration.toSeconds(),
-      evaluation: {
-        jobNamePrefix: this.jobNamePrefix,
-        instanceTypes,
-        instanceCount: 1,
-        volumeSizeGib: 50,
-        isolation: false,
-        encryptTraffic: false,
-        trainingImage: image.uri,
-        trainingRoleArn: role.roleArn,
-        hyperparameters: {
-          ...(props.sliceBy === undefined || props.sliceBy.length === 0 ? {} : { 'slice-by': props.sliceBy.join(',') }),
-          ...(price === undefined ? {} : { 'price-per-hour-usd': String(price) }),
-          'instance-type': instanceTypes[0]!,
-          sagemaker_program: 'evaluate.py',
-          sagemaker_region: Stack.of(this).region,
-          sagemaker_submit_directory: source.s3Uri,
-        },
-        channels: [
-          modelChannel('live', LIVE_PATH),
-          modelChannel('candidate', CANDIDATE_PATH),
-          TrainingChannel.fromBucket(evaluationData, { prefix: props.evaluationDataPrefix })._render('evaluation'),
-        ],
-        environment: {},
-        metricDefinitions: {
-          'rollout:candidate-accuracy': 'candidate_accuracy=([0-9.]+)',
-          'rollout:accuracy-loss': 'accuracy_loss=(-?[0-9.]+)',
-        },
-        outputUri: `s3://${this.reportsBucket.bucketName}/${JOBS_PREFIX.slice(0, -1)}`,
-        // Checkpoints are copied to S3 as they are: here they are the report.
-        checkpointsUri: `s3://${this.reportsBucket.bucketName}/${REPORTS_PREFIX}`,
-        maxRuntimeSeconds: props.maxRuntime.toSeconds(),
-        guardTableName: guardTable?.tableName,
-      },
+      evaluation: plan,
     });
-    return this.createMachine(states, this.machinePolicy(role, guardTable));
+    return this.createMachine(states, this.machinePolicy(role, props.guardTable));
   }
 
   private createMachine(states: sfn.IChainable, role: iam.Role): sfn.StateMachine {
@@ -359,6 +303,9 @@ export class ModelRollout extends Construct {
   /** Allows the endpoint to read the artifacts of versions, and SageMaker to read the alarms of an update with its role. */
   private allowModel({ endpoint, models, live }: ModelRolloutProps, namePrefix: string): void {
     const stack = Stack.of(this);
+    const { bucket: firstBucket, key: firstKey, isPrefix } = live._initial;
+    const first = firstBucket.arnForObjects(isPrefix ? `${firstKey}*` : firstKey);
+    const folder = isPrefix ? [first] : [];
     const objects = models.map((bucket) => bucket.arnForObjects(`${MODELS_PREFIX}*`));
     const alarms = stack.formatArn({
       service: 'cloudwatch',
@@ -372,27 +319,30 @@ export class ModelRollout extends Construct {
           sid: 'ReadVersions',
           actions: ['s3:GetObject'],
           // The model of the stack too, which a rollback of the stack may return to.
-          resources: [...objects, live._initial.bucket.arnForObjects(live._initial.key)],
+          resources: [...objects, first],
         }),
-        ...models.map(
-          (bucket) =>
+        ...[
+          ...models.map((bucket) => ({ bucket, prefix: MODELS_PREFIX })),
+          ...(isPrefix ? [{ bucket: firstBucket, prefix: firstKey }] : []),
+        ].map(
+          ({ bucket, prefix }) =>
             new iam.PolicyStatement({
               actions: ['s3:ListBucket'],
               resources: [bucket.bucketArn],
-              conditions: { StringLike: { 's3:prefix': `${MODELS_PREFIX}*` } },
+              conditions: { StringLike: { 's3:prefix': `${prefix}*` } },
             }),
         ),
         new iam.PolicyStatement({ sid: 'ReadAlarms', actions: ['cloudwatch:DescribeAlarms'], resources: [alarms] }),
       ],
     });
     policy.attachToRole(endpoint.executionRole);
-    for (const bucket of [...models, live._initial.bucket]) {
+    for (const bucket of [...models, firstBucket]) {
       grantKeyUse(bucket.encryptionKey, endpoint.executionRole, 's3:GetObject');
     }
     acknowledgeInlinePolicy(policy);
     acknowledgeWildcards(
       policy,
-      [...objects, alarms],
+      [...objects, ...folder, alarms],
       'Versions and alarms are named at run time, below these prefixes.',
     );
   }
@@ -467,33 +417,6 @@ function endpointOf(endpoint: Construct): sagemaker.CfnEndpoint {
   const found = endpoint.node.findAll().find((one) => one instanceof sagemaker.CfnEndpoint);
   if (found === undefined) throw new InputError(`${endpoint.node.path}: the endpoint is not declared in this app`);
   return found;
-}
-
-/** Channel of an artifact that the state names. */
-function modelChannel(name: string, statePath: string): object {
-  return {
-    ChannelName: name,
-    InputMode: 'File',
-    DataSource: {
-      S3DataSource: { S3DataType: 'S3Prefix', 'S3Uri.$': statePath, S3DataDistributionType: 'FullyReplicated' },
-    },
-  };
-}
-
-function pricePerHourUsd(
-  scope: Construct,
-  { pricePerHourUsd: given, endpoint }: ModelRolloutProps,
-): number | undefined {
-  const { region } = Stack.of(scope);
-  const [instanceType] = endpoint.instanceTypes;
-  if (given !== undefined || Token.isUnresolved(region) || instanceType === undefined) return given;
-  try {
-    return instancePrice({ instanceType, region }).usdPerHour;
-  } catch (error) {
-    // The catalog has no confirmed price: the cost is compared by throughput alone.
-    if (error instanceof InputError) return undefined;
-    throw error;
-  }
 }
 
 /** Members in the case of the API, which the properties of CloudFormation resources have in camel case. */

@@ -1,7 +1,10 @@
 import { Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
+import { gibibytesOf, secondsOf } from '../runtime/whole-amounts';
 import type { ShadowSettings } from './contract';
 import type { GateLimits } from './decide/gate';
+import { languageModelSettings } from './evaluation-job';
+import { AnswerMatch } from './language-model-evaluation';
 import type { ModelRolloutProps, RolloutGate, RolloutShadow } from './model-rollout-props';
 
 /** Longest wait of a Step Functions state that a shadow may take: a week. */
@@ -33,6 +36,50 @@ export function shadowSettings(shadow: RolloutShadow | undefined): ShadowSetting
       maxLatencyGrowth: shadow.maxLatencyGrowth ?? 0.2,
     }
   );
+}
+
+/** Most concurrent requests with which a throughput is measured: each is a thread of the job. */
+const MAX_CONCURRENCY = 256;
+
+/** Longest values of a hyperparameter. Source: API reference, CreateTrainingJob. */
+const MAX_HYPERPARAMETER_LENGTH = 2500;
+
+function checkLanguageModel({ languageModel, image }: ModelRolloutProps): string[] {
+  if (languageModel === undefined) {
+    return image === undefined
+      ? ["image is missing; give an image in ECR with SageMaker's script mode, or languageModel for language models"]
+      : [];
+  }
+  const settings = languageModelSettings(languageModel);
+  const { concurrencies, serverCommand, maxTokens, match } = settings;
+  const problems: string[] = [];
+  const within = (name: string, value: number, lowest: number, highest: number): void => {
+    if (Number.isInteger(value) && value >= lowest && value <= highest) return;
+    problems.push(
+      `languageModel.${name} (${value}) is out of range; a whole number from ${lowest} to ${highest} is allowed`,
+    );
+  };
+  within('maxTokens', maxTokens, 1, 1e6);
+  if (concurrencies.length === 0)
+    problems.push('languageModel.concurrencies is empty; name at least one number, as [1, 4, 16]');
+  for (const value of concurrencies) within('concurrencies', value, 1, MAX_CONCURRENCY);
+  const { startupTimeout, requestTimeout, loadDuration } = settings;
+  const seconds = { startupTimeout, requestTimeout, loadDuration };
+  for (const [name, duration] of Object.entries(seconds)) within(`${name} in seconds`, secondsOf(duration), 1, 86_400);
+  within('volumeSize in GiB', gibibytesOf(settings.volumeSize), 1, 16_384);
+  const known: readonly string[] = Object.values(AnswerMatch);
+  if (!known.includes(match)) {
+    problems.push(
+      `languageModel.match ('${match}') is not known; use AnswerMatch.${Object.keys(AnswerMatch).join(', AnswerMatch.')}`,
+    );
+  }
+  const length = JSON.stringify(serverCommand).length;
+  if (serverCommand.length === 0 || length > MAX_HYPERPARAMETER_LENGTH) {
+    problems.push(
+      `languageModel.serverCommand has ${serverCommand.length} parts of ${length} characters; at least one part is needed, and ${MAX_HYPERPARAMETER_LENGTH} characters are allowed`,
+    );
+  }
+  return problems;
 }
 
 /** Returns every setting of a rollout that cannot be right. */
@@ -89,6 +136,7 @@ export function checkRolloutProps(props: ModelRolloutProps, instanceTypes: reado
   if (props.jobNamePrefix !== undefined && props.jobNamePrefix.length > 21) {
     problems.push(`jobNamePrefix ('${props.jobNamePrefix}') is longer than 21 characters; shorten it`);
   }
+  problems.push(...checkLanguageModel(props));
   const runtime = props.maxRuntime.toSeconds();
   within('maxRuntime in seconds', runtime, 60, 28 * 86_400);
   return problems;

@@ -16,6 +16,8 @@ export const PACKAGE_METADATA = {
   latencyP50Ms: 'tidegate:latency-p50-ms',
   latencyP95Ms: 'tidegate:latency-p95-ms',
   requestsPerSecond: 'tidegate:requests-per-second',
+  /** Generated tokens a second, of a language model. */
+  tokensPerSecond: 'tidegate:tokens-per-second',
   maxConcurrency: 'tidegate:max-concurrency-per-instance',
   costPer1000Usd: 'tidegate:cost-per-1000-requests-usd',
   /** Location of the report of its evaluation. */

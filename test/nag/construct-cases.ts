@@ -123,6 +123,30 @@ export const CONSTRUCTS: readonly (readonly [name: string, define: (stack: Stack
     },
   ],
   [
+    'a rollout of language models',
+    (stack) => {
+      const models = s3.Bucket.fromBucketName(stack, 'Models', 'language-models');
+      const live = new LiveModel(stack, 'Live', {
+        initialModel: ModelArtifact.fromBucketPrefix(models, 'models/chat/'),
+      });
+      const rollout = new ModelRollout(stack, 'Rollout', {
+        endpoint: new GpuEndpoint(stack, 'Chat', {
+          modelServer: ModelServer.lmi(),
+          modelArtifact: live.artifact,
+          capacity: { pools },
+        }),
+        live,
+        registry: new ModelRegistry(stack, 'Registry'),
+        models: [models],
+        evaluationData: s3.Bucket.fromBucketName(stack, 'Prompts', 'prompts'),
+        maxRuntime: Duration.hours(2),
+        languageModel: {},
+        guardTable: dynamodb.Table.fromTableName(stack, 'Guard', 'guard'),
+      });
+      alarmsIn(stack).watchRollout(rollout);
+    },
+  ],
+  [
     'a compression of a language model',
     (stack) =>
       void new LanguageModelCompression(stack, 'Awq', {

@@ -150,11 +150,6 @@ describe('the live model', () => {
   });
 
   test.each<[string, Partial<LiveModelProps>, string]>([
-    [
-      'a prefix',
-      { initialModel: ModelArtifact.fromBucketPrefix(s3.Bucket.fromBucketName(new Stack(), 'M', 'models'), 'a/') },
-      'initialModel is a prefix, and versions of the registry are archives; give a .tar.gz',
-    ],
     ['no concurrency', { initialMaxConcurrency: 0 }, 'initialMaxConcurrency (0) must be at least 1'],
     ['a wrong ratio', { targetRatio: 1.1 }, 'targetRatio (1.1) must be above 0 and at most 1'],
   ])('refuses %s', (_, live, message) => {

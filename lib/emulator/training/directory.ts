@@ -28,6 +28,9 @@ export function hostNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `algo-${index + 1}`);
 }
 
+/** Folder that a job's folders are below in a container. */
+export const CONTAINER_ROOT = '/opt/ml/';
+
 /** Folders of one job, below `root` as a training container has them below `/opt/ml`. */
 export interface TrainingDirectory {
   readonly root: string;

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { findInstanceType } from '../../catalog/instance-types';
 import type { TrainingJobRequest } from '../sagemaker/training-schema';
 import {
+  CONTAINER_ROOT,
   decodeHyperparameter,
   hostNames,
   scriptArguments,
@@ -13,7 +14,6 @@ import {
   trainingEnvironment,
 } from './directory';
 import { GroupedProcess, type ProcessEnd } from './process';
-import { CONTAINER_ROOT } from './storage';
 
 /** Instances of one type in a job. */
 export interface InstanceGroup {

@@ -5,7 +5,7 @@ import type { EngineClient } from '../engine/engine-client';
 import { s3Uri } from '../http/schema-parts';
 import { parseS3Location, s3UriOf, under, type S3Location } from '../account/s3-location';
 import type { TrainingJobRequest } from '../sagemaker/training-schema';
-import type { TrainingDirectory } from './directory';
+import { CONTAINER_ROOT, type TrainingDirectory } from './directory';
 import type { TrainingHost } from './hosts';
 import { run } from './process';
 
@@ -52,9 +52,6 @@ export async function download(
   }
   if (submitDirectory !== undefined) await extractSource(engine, directories, job, submitDirectory);
 }
-
-/** Folder that a job's folders are below in a container. */
-export const CONTAINER_ROOT = '/opt/ml/';
 
 /** Extracts the source on every host: from a channel, or from S3, which only a container with a network reaches. */
 async function extractSource(

@@ -18,6 +18,8 @@ export interface Measured {
   readonly requestsPerSecond: number;
   /** Concurrent requests beyond which an instance serves no more a second. */
   readonly maxConcurrency: number;
+  /** Generated tokens of an instance a second at `maxConcurrency`; of language models whose server counts them. */
+  readonly tokensPerSecond?: number | undefined;
   /** Undefined without a price of the instance type. */
   readonly costPer1000Usd: number | undefined;
   /** Largest time of the rows that it has learned, epoch seconds. */

@@ -27,6 +27,16 @@ describe('versions in the registry', () => {
   });
 
   test.each([
+    [{ S3DataType: 'S3Prefix', S3Uri: 's3://models/chat' }, 's3://models/chat/'],
+    [{ S3DataType: 'S3Prefix', S3Uri: 's3://models/chat/' }, 's3://models/chat/'],
+    [{ S3DataType: 'S3Object', S3Uri: 's3://models/a.tar.gz' }, 's3://models/a.tar.gz'],
+  ])('have the location of their data source, a folder with a slash at its end: %j', async (source, location) => {
+    const Containers = [{ ModelDataSource: { S3DataSource: source } }];
+    sagemaker.on(DescribeModelPackageCommand).resolves({ InferenceSpecification: { Containers } } as never);
+    expect((await versions.describe(ARN)).modelDataUrl).toBe(location);
+  });
+
+  test.each([
     {},
     { InferenceSpecification: {} },
     { InferenceSpecification: { Containers: [] } },

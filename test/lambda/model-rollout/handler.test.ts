@@ -218,7 +218,17 @@ describe('the beginning', () => {
   test('refuses a version without an artifact', async () => {
     const world = new World();
     world.version = { ...world.version, modelDataUrl: undefined };
-    await expect(begun(world)).rejects.toThrow(`${ARN} has no artifact in S3; register one with a ModelDataUrl`);
+    await expect(begun(world)).rejects.toThrow(
+      `${ARN} has no artifact in S3; register one with a ModelDataUrl or a ModelDataSource`,
+    );
+  });
+
+  test('refuses a version in another form than that of the live model', async () => {
+    const world = new World();
+    world.version = { ...world.version, modelDataUrl: 's3://models/chat/' };
+    await expect(begun(world)).rejects.toThrow(
+      `${ARN} is a folder (s3://models/chat/) and the live model an archive (s3://models/models/a/output/model.tar.gz), which one endpoint cannot serve in turns`,
+    );
   });
 
   test.each<[string, Partial<RegisteredVersion>, string, string]>([
@@ -302,6 +312,13 @@ describe('the judgement', () => {
         },
       },
     ]);
+  });
+
+  test('writes the tokens a second of a language model down', async () => {
+    const world = new World();
+    world.evaluated(0.95, 0.95, { tokensPerSecond: 1234.56 });
+    await world.step('judge', await begun(world));
+    expect(world.changes[0]!.metadata).toMatchObject({ 'tidegate:tokens-per-second': '1235' });
   });
 
   test('measures against the version that is live, without what a report lacks', async () => {
@@ -496,6 +513,16 @@ describe('the rollout', () => {
     world.settle(NAME);
     await world.step('record', await world.step('observe', deployed));
     expect(world.changes).toEqual([]);
+  });
+
+  test('of a folder of files has them as they are, not packed', async () => {
+    const world = new World();
+    world.live = formatLiveModel({ ...FIRST, key: 'models/float/' });
+    world.version = { ...world.version, modelDataUrl: 's3://models/models/awq/' };
+    await world.step('deploy', await judged(world));
+    expect(world.models[NAME]!.PrimaryContainer!.ModelDataSource).toEqual({
+      S3DataSource: { S3Uri: 's3://models/models/awq/', S3DataType: 'S3Prefix', CompressionType: 'None' },
+    });
   });
 
   test('keeps the network isolation of a configuration that has it, and names none to one that has not', async () => {
