@@ -26,6 +26,7 @@ class Container {
     const lines = rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
     this.write('evaluation/sets/prompts.jsonl', `${lines.join('\n')}\n`);
     this.write('pids', '');
+    fs.mkdirSync(path.join(this.root, 'model'));
   }
 
   /** Starts the evaluation as SageMaker starts a container with an entry point of its own. */
@@ -49,6 +50,7 @@ class Container {
         SM_CHANNEL_CANDIDATE: at('candidate'),
         SM_CHANNEL_EVALUATION: at('evaluation'),
         SM_INPUT_CONFIG_DIR: at('config'),
+        SM_MODEL_DIR: at('model'),
         SM_OUTPUT_DIR: at('output'),
         SM_CHECKPOINT_DIR: at('checkpoints'),
       },
@@ -99,6 +101,8 @@ describe('an evaluation of language models', () => {
 
   afterEach(() => {
     expect(container?.servers().running ?? []).toEqual([]);
+    // What is left there would be the job's model.
+    expect(container && fs.readdirSync(path.join(container.root, 'model'))).toEqual(container && []);
     container?.remove();
     container = undefined;
   });
@@ -241,6 +245,7 @@ test('a row that is no prompt is refused by its place', () => {
   const row = { id: 'a', prompt: 'p', expected: 'e' };
   const cases: readonly [second: object | string, message: string][] = [
     ['{"id"', 'prompts.jsonl line 2: is no JSON'],
+    [{ ...row, id: 'ü' }, 'line 2: is no UTF-8 (invalid start byte at byte 7); write the file in UTF-8'],
     ['[1]', 'line 2: is no object with id, prompt or messages, and expected'],
     [{ ...row, id: 7 }, 'line 2: id is 7; a text is needed'],
     [row, "line 2: the id 'a' is taken; give every prompt of the set an id of its own"],
@@ -262,7 +267,7 @@ test('a row that is no prompt is refused by its place', () => {
       'found = []',
       'for text in [*given, ""]:',
       '    with tempfile.TemporaryDirectory() as folder:',
-      '        with open(os.path.join(folder, "prompts.jsonl"), "w") as file: file.write(text)',
+      '        with open(os.path.join(folder, "prompts.jsonl"), "w", encoding="latin-1") as file: file.write(text)',
       '        try: found.append(len(read_prompts(folder, Options)[0]))',
       '        except EvaluationError as error: found.append(str(error))',
     ],

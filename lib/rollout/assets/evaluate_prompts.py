@@ -139,8 +139,9 @@ def read_prompts(folder, options):
     files = sorted(glob.glob(os.path.join(folder, "**", "*.jsonl"), recursive=True))
     for file in files:
         name = os.path.relpath(file, folder)
-        with open(file, encoding="utf-8") as text:
-            for number, line in enumerate(text, 1):
+        with open(file, "rb") as lines_of_file:
+            for number, raw in enumerate(lines_of_file, 1):
+                line = text_of(f"{name} line {number}", raw)
                 if line.strip() == "":
                     continue
                 row = parse_row(f"{name} line {number}", line)
@@ -151,6 +152,13 @@ def read_prompts(folder, options):
     if not prompts:
         raise EvaluationError(f"the frozen set has no prompt: {len(files)} objects end in .jsonl; each of their lines is a prompt with id and expected")
     return list(prompts.values()), lines.hexdigest()
+
+
+def text_of(place, raw):
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{place}: is no UTF-8 ({error.reason} at byte {error.start}); write the file in UTF-8") from None
 
 
 def parse_row(place, line):
@@ -197,25 +205,21 @@ def parse_row(place, line):
 
 
 class Server:
-    """Server of one model, ready between `__enter__` and `__exit__`."""
+    """Server of one model, ready between `__enter__` and `__exit__`. It finds the files where an endpoint has them, as links."""
 
-    def __init__(self, name, folder, work, options, environment):
+    def __init__(self, name, folder, place, work, options, environment):
         self.name = name
         self.options = options
+        self.links = {os.path.join(place, entry): os.path.join(folder, entry) for entry in os.listdir(folder)}
         self.port = free_port()
         self.log = os.path.join(work, f"{name}.log")
-        self.environment = {variable: folder if value == MODEL_FOLDER else value for variable, value in environment.items()}
+        self.environment = {variable: place if value == MODEL_FOLDER else value for variable, value in environment.items()}
         self.environment["SAGEMAKER_BIND_TO_PORT"] = str(self.port)
         self.process = None
 
     def __enter__(self):
-        with open(self.log, "wb") as log:
-            try:
-                # The server stays in the process group, so that whoever ends the job ends it too.
-                self.process = subprocess.Popen(self.options.server_command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            except OSError as error:
-                raise EvaluationError(f"the server of the {self.name} model does not start: {error}; check serverCommand and image") from None
         try:
+            self.start()
             self.wait()
         except BaseException:
             self.__exit__()
@@ -223,6 +227,22 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        if self.process is not None:
+            self.end()
+        for link in filter(os.path.islink, self.links):
+            os.unlink(link)
+
+    def start(self):
+        for link, file in self.links.items():
+            os.symlink(file, link)
+        with open(self.log, "wb") as log:
+            try:
+                # The server stays in the process group, so that whoever ends the job ends it too.
+                self.process = subprocess.Popen(self.options.server_command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            except OSError as error:
+                raise EvaluationError(f"the server of the {self.name} model does not start: {error}; check serverCommand and image") from None
+
+    def end(self):
         processes = [self.process.pid, *descendants(self.process.pid)]
         signal_all(processes, signal.SIGTERM)
         end = time.monotonic() + GRACE_SECONDS
@@ -425,7 +445,7 @@ def evaluate(options, folders, work):
     artifacts = {name: unpacked(name, folder, work) for name, folder in folders.models.items()}
     measured, asked, times = {}, {}, []
     for name, (folder, size) in artifacts.items():
-        with Server(name, folder, work, options, os.environ) as server:
+        with Server(name, folder, folders.model, work, options, os.environ) as server:
             measured[name], times, asked[name] = measure(server, prompts, size, options)
     print_report(measured)
     report = report_of(len(prompts), frozen_set, measured, options)

@@ -30,6 +30,7 @@ class Folders:
         self.models = {name: channel(name) for name in MODELS}
         self.evaluation = channel("evaluation")
         self.config = environment.get("SM_INPUT_CONFIG_DIR", f"{root}/input/config")
+        self.model = environment.get("SM_MODEL_DIR", f"{root}/model")
         self.output = environment.get("SM_OUTPUT_DIR", f"{root}/output")
         self.report = environment.get("SM_CHECKPOINT_DIR", f"{root}/checkpoints")
 
