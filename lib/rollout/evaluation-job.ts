@@ -4,6 +4,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sagemaker from 'aws-cdk-lib/aws-sagemaker';
 import type { Construct } from 'constructs';
+import { languageModelServer } from '../catalog/language-model-servers';
 import { instancePrice } from '../catalog/prices';
 import { InputError } from '../core/errors';
 import type { GpuEndpoint } from '../inference';
@@ -11,7 +12,7 @@ import { ecrImage, type PulledImage } from '../runtime/sagemaker-images';
 import { ChannelInputMode, PackedAsset, TrainingChannel } from '../training';
 import { MODELS_PREFIX, trainingRole } from '../training/training-roles';
 import { type JobPlan, SOURCE_CHANNEL } from '../training/training-states';
-import { AnswerMatch, type LanguageModelEvaluation } from './language-model-evaluation';
+import { AnswerMatch, type LanguageModelEvaluation, PromptSchema } from './language-model-evaluation';
 import type { ModelRolloutProps } from './model-rollout-props';
 import { CANDIDATE_PATH, LIVE_PATH } from './rollout-states';
 
@@ -27,12 +28,6 @@ const JOBS_PREFIX = 'jobs/';
 /** Field of prompts whose values are slices where none is named. */
 const SLICE_FIELD = 'slice';
 
-/**
- * Entry point of DJL's LMI images. Source: `serving/docker/lmi.Dockerfile` of deepjavalibrary/djl-serving. The image's own command of a training job,
- * `train`, would partition a model.
- */
-const LMI_COMMAND = ['/usr/local/bin/dockerd-entrypoint.sh', 'serve'];
-
 /** Space for two language models; types with NVMe disks have their own. */
 const LANGUAGE_MODELS_VOLUME = Size.gibibytes(500);
 
@@ -42,13 +37,16 @@ const VOLUME = Size.gibibytes(50);
 /** Folder of the source in a container that does not unpack it itself. */
 const CODE = '/opt/ml/code';
 
-/** Settings of a language model's evaluation with their defaults. */
-export function languageModelSettings(given: LanguageModelEvaluation): Required<LanguageModelEvaluation> {
+/** Settings of a language model's evaluation with their defaults; those of the server depend on its image. */
+export function languageModelSettings(
+  given: LanguageModelEvaluation,
+): LanguageModelEvaluation & Required<Omit<LanguageModelEvaluation, 'serverCommand' | 'promptSchema'>> {
   return {
+    serverCommand: given.serverCommand,
+    promptSchema: given.promptSchema,
     match: given.match ?? AnswerMatch.NORMALIZED,
     maxTokens: given.maxTokens ?? 256,
     concurrencies: given.concurrencies ?? [1, 2, 4, 8, 16, 32],
-    serverCommand: given.serverCommand ?? LMI_COMMAND,
     startupTimeout: given.startupTimeout ?? Duration.minutes(20),
     requestTimeout: given.requestTimeout ?? Duration.seconds(60),
     loadDuration: given.loadDuration ?? Duration.seconds(20),
@@ -96,7 +94,7 @@ export function evaluationJob(
   const price = pricePerHourUsd(scope, props);
   const sliceBy = props.sliceBy ?? (isLanguage ? [SLICE_FIELD] : []);
   const kind = isLanguage
-    ? languageModelJob(props.endpoint, languageModel, source)
+    ? languageModelJob(scope, props.endpoint, { given: languageModel, source, image: image.uri })
     : scriptJob(source, Stack.of(scope).region);
   const plan: JobPlan = {
     jobNamePrefix: own.jobNamePrefix,
@@ -153,8 +151,24 @@ function scriptJob(source: PackedAsset, region: string): KindOfJob {
 }
 
 /** An entry point of its own in the image of the server, without a network, with the variables of the endpoint's container. */
-function languageModelJob(endpoint: GpuEndpoint, given: LanguageModelEvaluation, source: PackedAsset): KindOfJob {
+function languageModelJob(
+  scope: Construct,
+  endpoint: GpuEndpoint,
+  {
+    given,
+    source,
+    image,
+  }: { readonly given: LanguageModelEvaluation; readonly source: PackedAsset; readonly image: string },
+): KindOfJob {
   const settings = languageModelSettings(given);
+  const server = languageModelServer(image);
+  const command = settings.serverCommand ?? server?.command;
+  if (command === undefined) {
+    throw new InputError(
+      `${scope.node.path}: languageModel.serverCommand is missing: the command of ${image.split('/').at(-1)} is not known, as those of ModelServer.lmi and ` +
+        'ModelServer.vllm are; give the command that starts its server, and languageModel.promptSchema',
+    );
+  }
   const unpack = `mkdir -p ${CODE} && tar -xzf /opt/ml/input/data/${SOURCE_CHANNEL}/*.tar.gz -C ${CODE}`;
   return {
     isolation: true,
@@ -163,7 +177,8 @@ function languageModelJob(endpoint: GpuEndpoint, given: LanguageModelEvaluation,
       match: settings.match,
       'max-tokens': String(settings.maxTokens),
       concurrency: settings.concurrencies.join(','),
-      'server-command': JSON.stringify(settings.serverCommand),
+      'server-command': JSON.stringify(command),
+      'prompt-schema': settings.promptSchema ?? server?.promptSchema ?? PromptSchema.OPENAI,
       'startup-seconds': String(settings.startupTimeout.toSeconds()),
       'request-seconds': String(settings.requestTimeout.toSeconds()),
       'load-seconds': String(settings.loadDuration.toSeconds()),

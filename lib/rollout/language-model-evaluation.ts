@@ -10,6 +10,14 @@ export enum AnswerMatch {
   CONTAINS = 'contains',
 }
 
+/** Schema of requests with a prompt that is no chat. */
+export enum PromptSchema {
+  /** That of DJL's LMI containers: `inputs` and `parameters`. */
+  LMI = 'lmi',
+  /** The completions of OpenAI: `prompt` and `max_tokens`, as vLLM takes them. */
+  OPENAI = 'openai',
+}
+
 /** Evaluation of language models: the server of the endpoint answers a frozen set of prompts. */
 export interface LanguageModelEvaluation {
   /**
@@ -36,9 +44,16 @@ export interface LanguageModelEvaluation {
   /**
    * Command that starts the server in its image.
    *
-   * @default - that of DJL's LMI images: `/usr/local/bin/dockerd-entrypoint.sh serve`
+   * @default - that of the images of `ModelServer.lmi` and `ModelServer.vllm`; required for others
    */
   readonly serverCommand?: string[];
+
+  /**
+   * Schema of requests with a `prompt`. Those with `messages` are chats in any case.
+   *
+   * @default - that of the image: `LMI` for `ModelServer.lmi`, `OPENAI` for others
+   */
+  readonly promptSchema?: PromptSchema;
 
   /**
    * Time in which the server has to be ready.

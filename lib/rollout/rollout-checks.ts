@@ -4,7 +4,7 @@ import { gibibytesOf, secondsOf } from '../runtime/whole-amounts';
 import type { ShadowSettings } from './contract';
 import type { GateLimits } from './decide/gate';
 import { languageModelSettings } from './evaluation-job';
-import { AnswerMatch } from './language-model-evaluation';
+import { AnswerMatch, PromptSchema } from './language-model-evaluation';
 import type { ModelRolloutProps, RolloutGate, RolloutShadow } from './model-rollout-props';
 
 /** Longest wait of a Step Functions state that a shadow may take: a week. */
@@ -51,7 +51,7 @@ function checkLanguageModel({ languageModel, image }: ModelRolloutProps): string
       : [];
   }
   const settings = languageModelSettings(languageModel);
-  const { concurrencies, serverCommand, maxTokens, match } = settings;
+  const { concurrencies, serverCommand, promptSchema, maxTokens, match } = settings;
   const problems: string[] = [];
   const within = (name: string, value: number, lowest: number, highest: number): void => {
     if (Number.isInteger(value) && value >= lowest && value <= highest) return;
@@ -73,8 +73,14 @@ function checkLanguageModel({ languageModel, image }: ModelRolloutProps): string
       `languageModel.match ('${match}') is not known; use AnswerMatch.${Object.keys(AnswerMatch).join(', AnswerMatch.')}`,
     );
   }
-  const length = JSON.stringify(serverCommand).length;
-  if (serverCommand.length === 0 || length > MAX_HYPERPARAMETER_LENGTH) {
+  const schemas: readonly string[] = Object.values(PromptSchema);
+  if (promptSchema !== undefined && !schemas.includes(promptSchema)) {
+    problems.push(
+      `languageModel.promptSchema ('${promptSchema}') is not known; use PromptSchema.LMI or PromptSchema.OPENAI`,
+    );
+  }
+  const length = JSON.stringify(serverCommand ?? []).length;
+  if (serverCommand !== undefined && (serverCommand.length === 0 || length > MAX_HYPERPARAMETER_LENGTH)) {
     problems.push(
       `languageModel.serverCommand has ${serverCommand.length} parts of ${length} characters; at least one part is needed, and ${MAX_HYPERPARAMETER_LENGTH} characters are allowed`,
     );

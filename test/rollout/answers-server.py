@@ -23,13 +23,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = request["messages"][-1]["content"] if "messages" in request else request["inputs"]
+        prompt = request["messages"][-1]["content"] if "messages" in request else request.get("prompt", request.get("inputs"))
         answer = told["answers"].get(prompt)
         time.sleep(told.get("seconds", 0))
         if answer is None:
             self.reply(424, {"message": "no answer"})
         elif "messages" in request:
             self.reply(200, {"choices": [{"message": {"content": answer}}], "usage": {"completion_tokens": len(answer)}})
+        elif "prompt" in request:
+            self.reply(200, {"choices": [{"text": answer}], "usage": {"completion_tokens": len(answer)}})
         else:
             self.reply(200, [{"generated_text": answer, "details": {"generated_tokens": len(answer)}}])
 

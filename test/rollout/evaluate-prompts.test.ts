@@ -155,7 +155,7 @@ describe('an evaluation of language models', () => {
     async () => {
       const { 'Colour?': _none, ...three } = GOOD;
       container = new Container({ answers: GOOD }, { answers: three }, ROWS);
-      const { status } = await container.run();
+      const { status } = await container.run({ 'prompt-schema': 'openai' });
       expect(status).toBe(0);
       const { models } = JSON.parse(container.read('checkpoints/report.json')) as {
         models: { [name: string]: { accuracy: number; unanswered: number } };
@@ -228,7 +228,7 @@ function python(lines: readonly string[], given: unknown): unknown {
     'import json, os, sys, tempfile',
     'from evaluation import EvaluationError',
     'from evaluate_prompts import Prompt, read_prompts',
-    'class Options: match, max_tokens, slice_by = "normalized", 1, []',
+    'class Options: match, max_tokens, slice_by, prompt_schema = "normalized", 1, [], "lmi"',
     'given = json.load(sys.stdin)',
     ...lines,
     'print(json.dumps(found))',

@@ -8,6 +8,7 @@ import {
   LiveModel,
   ModelRollout,
   type ModelRolloutProps,
+  PromptSchema,
 } from '../../lib/rollout';
 import { ModelRegistry } from '../../lib/training';
 
@@ -92,11 +93,21 @@ describe('the evaluation of language models', () => {
       'max-tokens': '256',
       concurrency: '1,2,4,8,16,32',
       'server-command': '["/usr/local/bin/dockerd-entrypoint.sh","serve"]',
+      'prompt-schema': 'lmi',
       'startup-seconds': '1200',
       'request-seconds': '60',
       'load-seconds': '20',
     });
     expect(job.ResourceConfig.VolumeSizeInGB).toBe(500);
+  });
+
+  test('starts the server of vLLM by its own command, and asks it in its schema', () => {
+    const { HyperParameters, Environment } = jobOf(serving({ server: ModelServer.vllm() }));
+    expect(HyperParameters).toMatchObject({
+      'server-command': '["/usr/local/bin/sagemaker_entrypoint.sh"]',
+      'prompt-schema': 'openai',
+    });
+    expect(Environment).toMatchObject({ SM_VLLM_MODEL: '/opt/ml/model' });
   });
 
   test('has the settings, the image and the slices that are given', () => {
@@ -109,6 +120,7 @@ describe('the evaluation of language models', () => {
           maxTokens: 16,
           concurrencies: [1, 64],
           serverCommand: ['/serve'],
+          promptSchema: PromptSchema.LMI,
           startupTimeout: Duration.minutes(40),
           requestTimeout: Duration.seconds(30),
           loadDuration: Duration.minutes(1),
@@ -123,6 +135,7 @@ describe('the evaluation of language models', () => {
       'max-tokens': '16',
       concurrency: '1,64',
       'server-command': '["/serve"]',
+      'prompt-schema': 'lmi',
       'startup-seconds': '2400',
       'request-seconds': '30',
       'load-seconds': '60',
@@ -190,6 +203,16 @@ test.each<[string, Given, string]>([
     'languageModel.volumeSize in GiB (1.46484375) is out of range',
   ],
   ['no command', { languageModel: { serverCommand: [] } }, 'languageModel.serverCommand has 0 parts'],
+  [
+    'an image of an unknown command',
+    { server: ModelServer.image('123456789012.dkr.ecr.us-east-1.amazonaws.com/own/server:1') },
+    'Serving/Rollout: languageModel.serverCommand is missing: the command of server:1 is not known',
+  ],
+  [
+    'an unknown schema',
+    { languageModel: { promptSchema: 'tgi' as PromptSchema } },
+    "languageModel.promptSchema ('tgi') is not known; use PromptSchema.LMI or PromptSchema.OPENAI",
+  ],
   [
     'an unknown way',
     { languageModel: { match: 'near' as AnswerMatch } },

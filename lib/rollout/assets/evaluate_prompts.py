@@ -6,7 +6,7 @@ containers: `/ping` and `/invocations`, on port 8080 or that of SAGEMAKER_BIND_T
 
 Prompts are JSON lines below the channel `evaluation`: `{"id": "q-1", "prompt": "2+2=", "expected": "4"}`, or `messages` (chat) in place of `prompt`, several
 `expected` answers, `choices` of which one is expected, `maxTokens`, `match`, and the fields that `--slice-by` names: `{"topic": "sums"}` makes the slice
-`topic=sums`. Requests ask for the most probable tokens (temperature 0), in the schemas of DJL's LMI containers.
+`topic=sums`. Requests ask for the most probable tokens (temperature 0): chats in OpenAI's schema, prompts in that of DJL's LMI containers or of OpenAI.
 
 Quality is the share of right answers. Latency is the elapsed time of one request at a time. Throughput is measured with growing numbers of concurrent
 requests; the smallest number that reaches nearly the best throughput is the concurrency of an instance. A request without an answer is a wrong answer.
@@ -70,6 +70,7 @@ def settings(arguments):
     parser.add_argument("--match", choices=MATCHES, default="normalized", help="way in which an answer is compared, for prompts that name none")
     parser.add_argument("--max-tokens", type=count, default=256, help="generated tokens of a prompt that names no number")
     parser.add_argument("--server-command", type=json.loads, required=True, help="command of the server, as a JSON array")
+    parser.add_argument("--prompt-schema", choices=("lmi", "openai"), default="lmi", help="schema of requests with a prompt")
     parser.add_argument("--startup-seconds", type=positive, default=1200.0, help="time of a server to be ready")
     parser.add_argument("--request-seconds", type=positive, default=60.0, help="time-out of a request, that of SageMaker's endpoints")
     return parser.parse_args(arguments)
@@ -98,6 +99,8 @@ class Prompt:
         tokens = row.get("maxTokens", options.max_tokens)
         if "messages" in row:
             self.body = {"messages": row["messages"], "max_tokens": tokens, "temperature": 0}
+        elif options.prompt_schema == "openai":
+            self.body = {"prompt": row["prompt"], "max_tokens": tokens, "temperature": 0}
         else:
             self.body = {"inputs": row["prompt"], "parameters": {"max_new_tokens": tokens, "do_sample": False, "details": True, "return_full_text": False}}
 
@@ -291,7 +294,7 @@ class Server:
 
 
 def answer_of(reply):
-    """Text and number of tokens (None where it is not told) of a response: of a chat, or of LMI's own schema."""
+    """Text and number of tokens (None where it is not told) of a response: in OpenAI's schemas, or in LMI's own."""
     first = reply[0] if isinstance(reply, list) else reply
     if "choices" in first:
         choice = first["choices"][0]
