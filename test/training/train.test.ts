@@ -87,10 +87,15 @@ describe('the training', () => {
       'not json',
       '{"id":"x"}',
       '{"id":"y","context_tokens":1,"generated_tokens":1,"service_seconds":NaN}',
+      `{"id":"y","context_tokens":${'1'.repeat(400)},"generated_tokens":1,"service_seconds":1}`,
+      '{"id":"y","context_tokens":1,"generated_tokens":1,"service_seconds":1e200}',
+      '{"id":"y","context_tokens":1,"generated_tokens":1,"service_seconds":1,"answered_at":1764547200000}',
+      '{"id":"\\ud800","context_tokens":1,"generated_tokens":1,"service_seconds":1}',
+      '['.repeat(100_000),
     ];
     container.land('1-2.jsonl', [...resultLines(truth, 0, 500), ...broken, '']);
     expect(container.train()).toMatchObject({ status: 0 });
-    expect(container.metrics()).toMatchObject({ invalid_lines: 3 });
+    expect(container.metrics()).toMatchObject({ invalid_lines: broken.length });
   });
 });
 

@@ -48,6 +48,10 @@ EXIT_INTERRUPTED = 143  # 128 + SIGTERM
 # Evaluation in slices of rows bounds the memory.
 EVALUATION_ROWS = 8192
 MODEL_NAME = "classifier"
+# Larger numbers are infinite in the float32 of the network.
+MAX_FEATURE = 3.4e38
+# Epoch seconds of the year 5138; a time above it is in milliseconds, and as a watermark would hide all later rows.
+MAX_TIME = 1e11
 
 
 class TrainingError(Exception):
@@ -238,16 +242,30 @@ def parse_row(line, truths):
             row = captured_row(row, truths)
         identity, features, label = row["id"], row["features"], row["label"]
         at = row.get("time", 0)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
-    if not isinstance(identity, str) or not isinstance(features, list) or len(features) == 0:
+    if not is_text(identity) or not isinstance(features, list) or len(features) == 0 or not is_number(at, MAX_TIME):
         return None
-    if isinstance(label, bool) or not isinstance(label, (str, int, type(None))):
+    if not all(is_number(number, MAX_FEATURE) for number in features) or not (label is None or is_label(label)):
         return None
-    for number in [*features, at]:
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            return None
     return identity, [float(number) for number in features], None if label is None else str(label), float(at)
+
+
+def is_number(value, largest):
+    """True for a number whose magnitude is at most the largest; NaN is none, and an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -largest <= value <= largest
+
+
+def is_text(value):
+    """True for a text that UTF-8 can write, which has no half of a pair of code units alone."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def is_label(value):
+    """True for a whole number, and for a text that is one line of labels.txt."""
+    if isinstance(value, str):
+        return is_text(value) and value.strip() != "" and len(value.splitlines()) == 1
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def captured_row(captured, truths):
@@ -275,7 +293,7 @@ def read_truths(folder):
                 try:
                     truth = json.loads(line)
                     truths[truth["eventMetadata"]["eventId"]] = truth["groundTruthData"]["data"]
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     name = os.path.relpath(file, folder)
                     raise TrainingError(
                         f"line {number} of {name} in the channel labels is no ground truth: it needs groundTruthData.data and eventMetadata.eventId"
@@ -333,7 +351,7 @@ def read_rows(folder, after, truths, window=None):
     if invalid > MAX_INVALID_RATIO * total:
         raise TrainingError(
             f"{invalid} of {total} rows below {folder} are invalid, which is more than {MAX_INVALID_RATIO:.0%}; "
-            "a row has a text id, a list of numbers features, and a label"
+            "a row has a text id, a list features of numbers that float32 holds, a label in one line, and its time, if any, in epoch seconds"
         )
     if total > 0 and unlabelled == total - invalid:
         raise TrainingError(f"none of the {unlabelled} requests below {folder} has a label in the channel labels; give ground truth with their ids")
@@ -444,6 +462,15 @@ def find_parent(folder):
     """Returns the state of the model in the channel `model`, with its replay buffer and its held-out sets; None without one."""
     if not os.path.isdir(folder):
         return None
+    try:
+        return read_parent(folder)
+    except TrainingError:
+        raise
+    except Exception as error:  # whatever a damaged archive raises
+        raise TrainingError(f"the model in {folder} cannot be read ({error}); give an artifact that this job has made") from error
+
+
+def read_parent(folder):
     root = folder
     archives = glob.glob(os.path.join(folder, "**", "*.tar.gz"), recursive=True)
     if archives:
@@ -521,6 +548,8 @@ def rows_of(found, options, parent):
     )
     held = numpy.array([is_held_out(identity, options.holdout) for identity in rows.ids])
     train, held_out = rows.at(numpy.flatnonzero(~held)), rows.at(numpy.flatnonzero(held))
+    if len(names) == 1:
+        raise TrainingError(f"all {len(rows)} rows have the label {names[0]}; a classifier needs rows of at least two labels")
     if len(train) == 0:
         raise TrainingError(f"all {len(rows)} rows are held out; lower --holdout or give more rows")
     replay = Rows.loaded(parent["replay"], indices) if parent else None
@@ -585,15 +614,23 @@ def fit(model, train, options, ranks, plan, checkpoint, folders, interrupted):
         # DistributedDataParallel averages over the ranks; the mean over the global batch is wanted.
         (loss * ranks.size / len(batch)).backward()
         optimizer.step()
-        sum_of_epoch += ranks.total(loss.item())
+        loss_of_step = ranks.total(loss.item())
         step += 1
-        if step % steps_an_epoch == 0:
+        ends_epoch = step % steps_an_epoch == 0
+        # Before a checkpoint or a model has what cannot be mended; the loss says nothing about the step after it.
+        if not math.isfinite(loss_of_step) or (ends_epoch and not all(bool(torch.isfinite(weight).all()) for weight in model.parameters())):
+            raise TrainingError(
+                f"training diverged at step {step}: the loss or a weight is no finite number; "
+                f"lower --learning-rate ({options.learning_rate:g}), or scale features that reach far beyond the others"
+            )
+        sum_of_epoch += loss_of_step
+        if ends_epoch:
             losses = [*losses, sum_of_epoch / len(train)]
             sum_of_epoch = 0.0
             if ranks.is_first:
                 print(f"epoch={epoch + 1} step={step} train_loss={losses[-1]:.6f}", flush=True)
         stop = ranks.any(interrupted())
-        if stop or step % options.checkpoint_steps == 0 or step % steps_an_epoch == 0:
+        if stop or step % options.checkpoint_steps == 0 or ends_epoch:
             save()
         if stop:
             raise Interrupted()

@@ -26,6 +26,10 @@ TOKENS_PER_UNIT = 1000.0
 # Objects of one shard can overlap after a crash; they are adjacent in name order.
 DEDUPLICATED_FILES = 4
 MAX_INVALID_RATIO = 0.05
+# Tokens or seconds of a request; the sums of their squares stay far inside a float.
+MAX_NUMBER = 1e15
+# Epoch seconds of the year 5138; a time above it is in milliseconds, and as a watermark would hide all later rows.
+MAX_TIME = 1e11
 EXIT_INTERRUPTED = 143  # 128 + SIGTERM
 # Names of the objects of ingestion: positions of records, padded, so that their order is that of time within a folder.
 ORDERED_NAME = re.compile(r"^\d{20,}(\.\d+)?-\d{20,}(\.\d+)?\.jsonl$")
@@ -125,15 +129,20 @@ def parse_row(line):
         identity = row["id"]
         numbers = (row["context_tokens"], row["generated_tokens"], row["service_seconds"])
         at = row.get("answered_at")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(identity, str):
+    # Half of a pair of code units alone is no text that UTF-8 can write.
+    if not isinstance(identity, str) or re.search("[\ud800-\udfff]", identity):
         return None
-    for number in numbers if at is None else (*numbers, at):
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or number < 0:
-            return None
+    if not all(is_number(number, MAX_NUMBER) for number in numbers) or not (at is None or is_number(at, MAX_TIME)):
+        return None
     context, generated, seconds = numbers
     return identity, [1.0, context / TOKENS_PER_UNIT, generated / TOKENS_PER_UNIT], float(seconds), at
+
+
+def is_number(value, largest):
+    """True for a number from 0 to the largest; NaN is none, and an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= largest
 
 
 def is_held_out(identity, share):
