@@ -94,6 +94,19 @@ describe('the comparison of an hour with the baseline', () => {
     expect(run('compare', without).report()).toMatchObject({ status: 'drifted', drifted: ['age'] });
   });
 
+  test('takes a column that more rows lack for a drift, though the numbers that are left are those of the baseline', () => {
+    run('baseline', rows(1000));
+    const lacking = (share: number): readonly object[] =>
+      rows(400).map((row, index) => (index % 100 < share ? { ...row, age: 'unknown' } : row));
+    const { status, drifted, columns } = run('compare', lacking(40)).report();
+    expect([status, drifted]).toEqual(['drifted', ['age']]);
+    expect(columns.age).toMatchObject({ absence: expect.any(Number), drifted: true });
+    expect(columns.age.kolmogorovSmirnov).toBeLessThan(0.1);
+    // The share of the baseline is none.
+    run('baseline', lacking(40));
+    expect(run('compare', lacking(40)).report()).toMatchObject({ status: 'stable' });
+  });
+
   test('tells a fall of the confidence that other columns do not show', () => {
     run('baseline', rows(1000), '--confidence', 'p');
     const lower = run('compare', rows(400, 0, 'free', 0.8), '--confidence', 'p').report();
@@ -121,9 +134,22 @@ describe('the comparison of an hour with the baseline', () => {
     expect(run('compare', tensors(400, 1), ...columns).report().drifted).toEqual(['input.inputs.0.data.1']);
   });
 
-  test('counts lines that are no rows', () => {
+  test('counts lines that are no rows, however deep they go', () => {
     run('baseline', rows(1000));
-    expect(run('compare', [...rows(400), '{"age": 3', '[1]']).report()).toMatchObject({ invalidLines: 2, rows: 400 });
+    const deep = ['['.repeat(100_000), `${'{"a":'.repeat(100_000)}1`, `${'{"a":'.repeat(900)}1${'}'.repeat(900)}`];
+    const { status, report } = run('compare', [...rows(400), '{"age": 3', '[1]', ...deep]);
+    expect(status).toBe(0);
+    expect(report()).toMatchObject({ status: 'stable' });
+    expect(report().invalidLines).toBeGreaterThanOrEqual(4);
+  });
+
+  test('takes numbers that float32 does not hold for none', () => {
+    const extreme = ['1'.repeat(400), '1e300', '-1e300', 'NaN', 'Infinity'].map(
+      (age) => `{"age": ${age}, "plan": "team"}`,
+    );
+    run('baseline', [...rows(1000), ...extreme], '--confidence', 'age');
+    const { status, report } = run('compare', [...rows(400), ...extreme], '--confidence', 'age');
+    expect([status, report().status]).toEqual([0, 'stable']);
   });
 
   test.each<[string, 'baseline' | 'compare', string[], string]>([

@@ -5,7 +5,8 @@ plain rows, whose fields are columns `NAME`. Items of lists have numbers: `NAME.
 are compared. A column is numeric where the baseline has numbers in it, else it is categorical; rows without it are a value of their own.
 
   --mode baseline   writes baseline.json: bins of equal counts, shares, and a sample of each column
-  --mode compare    writes report.json: for each column PSI, and Kolmogorov-Smirnov (numeric) or chi-square (categorical) with its p-value
+  --mode compare    writes report.json: for each column PSI, and Kolmogorov-Smirnov (numeric) or chi-square (categorical, and rows without a
+                    number) with the p-value
 
 A column has drifted where PSI reaches --max-psi, so that the change matters, and the test refuses chance at --significance divided by the number of
 columns. With --confidence the mean of a column of probabilities must not fall by more than --max-confidence-loss: a model that is as accurate as it
@@ -27,6 +28,8 @@ BINS = 10
 MAX_CATEGORIES = 50
 SAMPLE_ROWS = 2000
 MISSING, OTHER = "(missing)", "(other)"
+# Larger numbers are none: float32 does not hold them, and their squares end the arithmetic here.
+MAX_NUMBER = 3.4e38
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -116,11 +119,14 @@ class DriftError(Exception):
 
 
 def fields_of(line):
-    """Columns of a line by name; None for a line that is no JSON object."""
+    """Columns of a line by name; None for a line that is no JSON object, or is nested without end."""
     try:
-        row = json.loads(line)
-    except ValueError:
+        return columns_of(json.loads(line))
+    except (ValueError, RecursionError):
         return None
+
+
+def columns_of(row):
     if not isinstance(row, dict):
         return None
     captured = row.get("captureData")
@@ -169,7 +175,8 @@ def read_columns(folder, names):
 
 
 def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """True for a number; NaN and infinity are none, and an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_NUMBER <= value <= MAX_NUMBER
 
 
 def category_of(value):
@@ -228,6 +235,11 @@ def compared(baseline, values, options):
         numbers = sorted(value for value in values if is_number(value))
         statistic, chance = kolmogorov_smirnov(baseline["sample"], numbers) if numbers else (1.0, 0.0)
         tests = {"kolmogorovSmirnov": statistic}
+        # The numbers say nothing about the rows that have none; of two tests the smaller p-value counts twice.
+        absences = [[sum(one) - one[-1], one[-1]] for one in (baseline["counts"], counts)]
+        if any(absent for _, absent in absences):
+            tests["absence"], of_absence = chi_square(*absences)
+            chance = min(1.0, 2 * min(chance, of_absence))
     index = psi(baseline["counts"], counts)
     drifted = index >= options.max_psi and chance < options.significance / len(options.columns)
     return {**tests, "psi": index, "pValue": chance, "drifted": drifted}
