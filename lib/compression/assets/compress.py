@@ -22,6 +22,7 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -44,6 +45,8 @@ BATCH_ROWS = 64
 RUNS_A_TURN = 10
 # Float arithmetic of PyTorch and ONNX Runtime, in probabilities.
 LARGEST_DIFFERENCE = 1e-4
+# Larger numbers are infinite in the float32 of a model.
+MAX_FEATURE = 3.4e38
 
 
 class CompressionError(Exception):
@@ -157,15 +160,23 @@ def parse_row(line):
     try:
         row = json.loads(line)
         identity, features, label = row["id"], row["features"], row["label"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(identity, str) or not isinstance(features, list) or len(features) == 0 or isinstance(label, bool):
+    if not is_text(identity) or not isinstance(features, list) or len(features) == 0 or isinstance(label, bool):
         return None
-    if not isinstance(label, (str, int)):
-        return None
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) for value in features):
+    if not (is_text(label) or isinstance(label, int)) or not all(is_number(value) for value in features):
         return None
     return identity, [float(value) for value in features], str(label)
+
+
+def is_number(value):
+    """True for a number that float32 holds; NaN is none, and an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_FEATURE <= value <= MAX_FEATURE
+
+
+def is_text(value):
+    """True for a text that UTF-8 can write, which has no half of a pair of code units alone."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 def data_of(folders, options):
@@ -436,8 +447,9 @@ def accuracy_of(session, rows, labels):
         answers = session.run(None, {name: features[begin : begin + 1024]})[0]
         if answers.ndim != 2 or answers.shape[1] != len(labels):
             raise CompressionError(f"the model answers in the shape {list(answers.shape)}, and labels.txt names {len(labels)} labels")
-        found.extend(labels[index] for index in answers.argmax(axis=1))
-    right = numpy.array(found) == wanted
+        # An answer that is no number is wrong, whatever label its place would be.
+        found.extend(labels[row.argmax()] if numpy.isfinite(row).all() else None for row in answers)
+    right = numpy.array([answer == label for answer, label in zip(found, wanted)])
     return float(right.mean()), {str(label): float(right[wanted == label].mean()) for label in numpy.unique(wanted)}
 
 
@@ -593,11 +605,35 @@ def check_layout(options, parent):
         )
 
 
+def loaded(folder, work):
+    """Returns the model below a folder, and the number of features that it takes; None where it takes any number."""
+    try:
+        parent = Parent(folder, work)
+        session = session_of(parent.file)
+    except CompressionError:
+        raise
+    except Exception as error:  # each fault of an archive, of weights and of an ONNX file has an exception of its own
+        raise CompressionError(f"the model in {folder} cannot be loaded ({error}); give a whole artifact") from error
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2:
+        found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+        raise CompressionError(f"the model takes {found}; possible is one input, a matrix of float features")
+    width = inputs[0].shape[1]
+    return parent, width if isinstance(width, int) else None
+
+
+def check_width(rows, width, channel):
+    if width is not None and rows.shape[1] != width:
+        raise CompressionError(f"rows of the channel {channel} have {rows.shape[1]} features, and the model takes {width}; give rows of this model")
+
+
 def compress(options, folders, work):
-    parent = Parent(folders.parent, work)
+    parent, width = loaded(folders.parent, work)
     check_layout(options, parent)
     indices = {name: index for index, name in enumerate(parent.labels)}
     data, evaluation = data_of(folders, options)
+    check_width(data[0], width, "train")
+    check_width(evaluation[0], width, "evaluation")
     unknown = sorted((set(data[1]) | set(evaluation[1])) - set(indices))
     if unknown:
         raise CompressionError(f"rows have the labels {', '.join(unknown[:5])}, which the model does not know")

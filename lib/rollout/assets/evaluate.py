@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 import time
 
@@ -27,6 +28,8 @@ from evaluation import EvaluationError, Folders, capacity_of, load, measures_of,
 
 # Requests of one model before it is the turn of the other.
 RUNS_A_TURN = 10
+# Larger numbers are infinite in the float32 of a model.
+MAX_FEATURE = 3.4e38
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -63,16 +66,24 @@ def parse_row(line, fields):
     try:
         row = json.loads(line)
         identity, features, label = row["id"], row["features"], row["label"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(identity, str) or not isinstance(features, list) or len(features) == 0 or isinstance(label, bool):
+    if not is_text(identity) or not isinstance(features, list) or len(features) == 0 or isinstance(label, bool):
         return None
-    if not isinstance(label, (str, int)):
-        return None
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) for value in features):
+    if not (is_text(label) or isinstance(label, int)) or not all(is_number(value) for value in features):
         return None
     slices = [f"label={label}"] + [f"{name}={row[name]}" for name in fields if isinstance(row.get(name), (str, int))]
     return identity, [float(value) for value in features], str(label), slices
+
+
+def is_number(value):
+    """True for a number that float32 holds; NaN is none, and an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_FEATURE <= value <= MAX_FEATURE
+
+
+def is_text(value):
+    """True for a text that UTF-8 can write, which has no half of a pair of code units alone."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
@@ -101,11 +112,21 @@ class Model:
         """True for every row whose answer is right."""
         found = []
         for begin in range(0, len(features), 1024):
-            answers = self.answer(features[begin : begin + 1024])
+            answers = self.answered(features[begin : begin + 1024])
             if answers.ndim != 2 or answers.shape[1] != len(self.labels):
                 raise EvaluationError(f"the {self.name} model answers in the shape {list(answers.shape)}, and labels.txt names {len(self.labels)} labels")
-            found.extend(self.labels[index] for index in answers.argmax(axis=1))
-        return numpy.array(found) == wanted
+            # An answer that is no number is wrong, whatever label its place would be.
+            found.extend(self.labels[row.argmax()] if numpy.isfinite(row).all() else None for row in answers)
+        return numpy.array([answer == label for answer, label in zip(found, wanted)])
+
+    def answered(self, rows):
+        """Answers to rows, or the reason for which the model takes none."""
+        try:
+            return self.answer(rows)
+        except Exception as error:  # each runtime has exceptions of its own
+            raise EvaluationError(
+                f"the {self.name} model takes no rows of {rows.shape[1]} features, which those of the channel evaluation have ({error})"
+            ) from error
 
 
 def labels_of(name, root):
@@ -210,9 +231,20 @@ def print_report(measured):
     print_loss(measured)
 
 
+def loaded(name, folder, work):
+    try:
+        return Model(name, folder, work)
+    except EvaluationError:
+        raise
+    except Exception as error:  # each fault of an archive and of a file has an exception of its own
+        raise EvaluationError(f"the {name} model in {folder} cannot be loaded ({error}); give a whole artifact") from error
+
+
 def evaluate(options, folders, work):
     ids, features, wanted, slices = read_rows(folders.evaluation, options.slice_by)
-    models = {name: Model(name, folder, work) for name, folder in folders.models.items()}
+    models = {name: loaded(name, folder, work) for name, folder in folders.models.items()}
+    for model in models.values():
+        model.answered(features[:1])  # before minutes of measurements
     latencies = latencies_of(models, features, options)
     capacities = capacities_of(models, features, options)
     measured = {}
