@@ -1,6 +1,8 @@
 """The endpoint and the stream in the cloud, with time-outs that let a device without a network go on at once."""
 
 import json
+import math
+import re
 
 import boto3
 from botocore.config import Config
@@ -11,6 +13,11 @@ from backoff import Backoff
 # Limits of a PutRecords call (API reference): 500 records and 5 MiB, with the partition keys.
 MAX_RECORDS = 500
 MAX_CALL_BYTES = 5 * 1024 * 1024
+
+
+# Id that a header of HTTP can have (API reference of InvokeEndpoint: ASCII). Others are in the body alone: a call that cannot be sent would look like
+# one without a network, and the results behind it would wait for ever.
+INFERENCE_ID = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 class Offline(Exception):
@@ -53,8 +60,8 @@ class Endpoint:
                 EndpointName=self.name,
                 ContentType="application/json",
                 Accept="application/json",
-                InferenceId=identity[:64],
                 Body=json.dumps(body).encode(),
+                **({"InferenceId": identity[:64]} if INFERENCE_ID.fullmatch(identity[:64]) else {}),
             )
             answer = json.loads(response["Body"].read())
         except ClientError as error:
@@ -69,11 +76,15 @@ class Endpoint:
         self.backoff.succeeded()
         try:
             if isinstance(answer.get("label"), str):
-                return answer["label"], float(answer.get("confidence", 1.0))
-            scores = answer["outputs"][0]["data"]
-            if len(scores) != len(self.labels):
-                raise Refused(f"the endpoint answered with {len(scores)} scores, and the model has {len(self.labels)} labels")
-            return label_of(numpy, scores, self.labels)
+                label, confidence = answer["label"], float(answer.get("confidence", 1.0))
+            else:
+                scores = answer["outputs"][0]["data"]
+                if len(scores) != len(self.labels):
+                    raise Refused(f"the endpoint answered with {len(scores)} scores, and the model has {len(self.labels)} labels")
+                label, confidence = label_of(numpy, scores, self.labels)
+            if not math.isfinite(confidence):
+                raise Refused("the endpoint answered with values that are not finite")
+            return label, confidence
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise Refused(f"the endpoint answered in no known form: {error!r}") from error
 

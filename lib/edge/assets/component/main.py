@@ -124,7 +124,6 @@ def run(options):
             print(f"threshold {service.settings.threshold:g}", flush=True)
     service.stop()
     home.drain()
-    store.close()
     if service.failure is not None:
         raise service.failure
 

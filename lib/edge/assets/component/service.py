@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import math
 import queue
+import re
 import threading
 import time
 import uuid
@@ -18,6 +19,8 @@ MAX_WAITING = 10_000
 # Requests that the endpoint is asked about at the same time.
 MAX_ASKED = 8
 MAX_ID_LENGTH = 200
+# Larger numbers are infinite in the float32 of the model.
+MAX_FEATURE = 3.4e38
 
 
 class RequestError(Exception):
@@ -32,18 +35,23 @@ def parsed(payload, features):
     """Request of a message: (id, features, True if the cloud endpoint is asked for)."""
     try:
         request = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(f"the request is not JSON: {error}") from error
     if not isinstance(request, dict):
         raise RequestError("the request is not an object with features")
     identity = request.get("id") or str(uuid.uuid4())
-    if not isinstance(identity, str) or len(identity) > MAX_ID_LENGTH:
+    # Half of a pair of code units alone is no text that the store can write.
+    if not isinstance(identity, str) or len(identity) > MAX_ID_LENGTH or re.search("[\ud800-\udfff]", identity):
         raise RequestError(f"id must be a text of at most {MAX_ID_LENGTH} characters")
     row = request.get("features")
-    is_row = isinstance(row, list) and len(row) == features
-    if not is_row or not all(isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) for one in row):
-        raise RequestError(f"{identity}: features must be {features} finite numbers")
+    if not isinstance(row, list) or len(row) != features or not all(is_feature(one) for one in row):
+        raise RequestError(f"{identity}: features must be {features} numbers of at most {MAX_FEATURE:g}")
     return identity, row, request.get("cloud") is True
+
+
+def is_feature(value):
+    """True for a number that float32 holds; an integer may have any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_FEATURE <= value <= MAX_FEATURE
 
 
 class Settings:
@@ -121,8 +129,7 @@ class Service:
         try:
             self.requests.put_nowait((time.monotonic(), payload))
         except queue.Full:
-            with self.lock, self.store.transaction():
-                self.store.count("refused")
+            self.keep([], {"refused": 1})
             self.home.respond({"error": f"{MAX_WAITING} requests wait already; ask again later"})
 
     # -----------------------------------------------------------------------------------------------------------------------------
@@ -156,7 +163,10 @@ class Service:
                 continue
             with self.lock:
                 earlier = self.store.response(identity)
+                waiting = self.store.line(identity) if earlier is None else None
                 is_asked = identity in self.asked
+            if waiting is not None:  # longer than answers are remembered
+                earlier = line_of(response_of(json.loads(waiting)))
             if earlier is not None:
                 repeated.append(earlier)
             if earlier is None and identity not in fresh and not is_asked:
@@ -165,6 +175,11 @@ class Service:
         kept = []
         answers = self.model.answers([row for _, row, _ in fresh.values()]) if fresh else []
         for (identity, (began, row, cloud)), (label, confidence) in zip(fresh.items(), answers):
+            if not math.isfinite(confidence):
+                now["requests"] -= 1
+                now["refused"] += 1
+                self.home.respond({"error": f"{identity}: the model has no finite answer to these features"})
+                continue
             result = self.result(identity, row, label, confidence)
             if self.endpoint is None or (confidence >= self.settings.threshold and not cloud):
                 add(now, "answeredAtEdge")

@@ -1,7 +1,8 @@
 """Results on the device's disk until the stream has them.
 
 One SQLite file in WAL mode, committed with fsync: what was committed is there after a kill or a power cut. The space is taken when the store is
-opened, so that neither the file grows beyond its bound nor another program takes the space of results that come later.
+opened, so that neither the file grows beyond its bound nor another program takes the space of results that come later. Nor does it between two
+runs: the store is never closed, because SQLite would then remove the WAL, and on a disk that is full by the next start it could not be made again.
 """
 
 import os
@@ -60,6 +61,8 @@ class Store:
         self.connection = sqlite3.connect(file, isolation_level=None, check_same_thread=check_same_thread, timeout=30)
         run = self.connection.execute
         run(f"PRAGMA page_size = {PAGE_BYTES}")
+        # The one process that uses the store needs no file of shared memory, which a full disk would refuse at the start.
+        run("PRAGMA locking_mode = EXCLUSIVE")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -71,9 +74,6 @@ class Store:
                 run("INSERT OR IGNORE INTO counters (name, value) VALUES (?, 0)", (name,))
         self.wanted_bytes = max(max_bytes, MIN_BYTES) - WAL_BYTES
         self.reserve()
-
-    def close(self):
-        self.connection.close()
 
     def transaction(self):
         return Transaction(self.connection)
@@ -139,6 +139,11 @@ class Store:
     def response(self, identity):
         """Response to an earlier request with this id; None for a new one."""
         row = self.connection.execute("SELECT response FROM remembered WHERE id = ?", (identity,)).fetchone()
+        return None if row is None else row[0]
+
+    def line(self, identity):
+        """Line of the waiting result with this id; None without one."""
+        row = self.connection.execute("SELECT line FROM results WHERE id = ?", (identity,)).fetchone()
         return None if row is None else row[0]
 
     def add(self, entries, counts):
