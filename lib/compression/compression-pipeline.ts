@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { Token } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
@@ -57,6 +58,7 @@ export class CompressionPipeline extends Construct {
       ...checkTechniques(techniques),
       ...checkLayout(props, techniques),
       ...checkGate(props.gate ?? {}),
+      ...checkNames(props),
     ]);
     const served = servingSettings(props);
     this.pipeline = new TrainingPipeline(this, 'Job', {
@@ -174,11 +176,33 @@ function servingSettings({
   };
 }
 
+/** Problems of the name of the model, which is a folder of the artifact, and of a prefix without its bucket. */
+function checkNames({ modelName, evaluationData, evaluationDataPrefix }: CompressionPipelineProps): string[] {
+  const problems: string[] = [];
+  if (
+    modelName !== undefined &&
+    !Token.isUnresolved(modelName) &&
+    !/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(modelName)
+  ) {
+    problems.push(
+      `modelName ('${modelName}') is not allowed; use 1 to 63 letters, digits, dots, hyphens and underscores, and begin with a letter or digit`,
+    );
+  }
+  if (evaluationData === undefined && evaluationDataPrefix !== undefined) {
+    problems.push('evaluationDataPrefix is in a bucket; give evaluationData, or leave both out');
+  }
+  return problems;
+}
+
 function checkGate(gate: CompressionGate): string[] {
   const problems: string[] = [];
   const check = (name: keyof CompressionGate, highest: number): void => {
     const value = gate[name];
     if (value === undefined || (value >= 0 && value <= highest)) return;
+    if (Token.isUnresolved(value)) {
+      problems.push(`gate.${name} is known at deploy time only; give a number that is known at synthesis`);
+      return;
+    }
     problems.push(`gate.${name} (${value}) is out of range; 0 to ${highest} is allowed`);
   };
   check('maxAccuracyLoss', 1);

@@ -1,6 +1,8 @@
 import { Token } from 'aws-cdk-lib';
 import { findInstanceType, unknownInstanceType } from '../catalog/instance-types';
 import { checkAutoDeleteObjects } from '../runtime/emptied-bucket';
+import { checkKeyPrefix } from '../runtime/key-prefix';
+import { checkWholeDurations, secondsOf } from '../runtime/whole-amounts';
 import type { DriftMonitorProps, DriftSettings } from './drift-monitor-props';
 
 /** Maximum length of the name of a monitor, with two hyphens, a hash and a random part within the 63 characters of a job's name. */
@@ -45,8 +47,11 @@ function checkColumns({ columns, confidenceColumn }: DriftSettings): string[] {
 }
 
 function checkPrefix(name: string, prefix: string): string[] {
-  if (Token.isUnresolved(prefix) || prefix.endsWith('/')) return [];
-  return [`${name} ('${prefix}') must end with a slash`];
+  if (Token.isUnresolved(prefix)) return [];
+  return [
+    ...checkKeyPrefix(name, prefix),
+    ...(prefix.endsWith('/') ? [] : [`${name} ('${prefix}') must end with a slash`]),
+  ];
 }
 
 function checkLimits({ limits, confidenceColumn }: DriftMonitorProps, settings: DriftSettings): string[] {
@@ -77,7 +82,8 @@ function checkTimes({ minute, maxTimeUnevaluated, maxRuntime }: DriftSettings): 
   if (!(Number.isInteger(hours) && hours >= 1 && hours <= 24)) {
     problems.push(`maxTimeUnevaluated (${hours} h) must be whole hours from 1 to 24`);
   }
-  const seconds = maxRuntime.toSeconds();
+  problems.push(...checkWholeDurations('seconds', { maxRuntime }));
+  const seconds = secondsOf(maxRuntime);
   if (seconds < 60 || seconds > 55 * 60) {
     problems.push(`maxRuntime (${seconds} s) is out of range; 60 to ${55 * 60} s is allowed`);
   }

@@ -111,7 +111,10 @@ export function driftStates(plan: DriftPlan): object {
       'Find the rows of the hour': {
         Type: 'Task',
         Resource: call('s3:listObjectsV2'),
-        Arguments: objects(plan.capturedBucket, expression(`'${plan.capturedPrefix}' & $states.input.Hour & '/'`)),
+        Arguments: objects(
+          plan.capturedBucket,
+          expression(`${JSON.stringify(plan.capturedPrefix)} & $states.input.Hour & '/'`),
+        ),
         Output: expression('$merge([$states.input, {"HasRows": $exists($states.result.Contents)}])'),
         Retry: RETRY,
         Catch: FAIL,
@@ -214,7 +217,9 @@ function processingJob(plan: DriftPlan, mode: 'baseline' | 'compare'): object {
     S3Output: { S3Uri: uri, LocalPath: `${PROCESSING}/output/${name}`, S3UploadMode: 'EndOfJob' },
   });
   const [baselineFolder] = BASELINE_KEY.split('/') as [string];
-  const hour = expression(`'s3://${plan.capturedBucket}/${plan.capturedPrefix}' & $states.input.Hour & '/'`);
+  const hour = expression(
+    `${JSON.stringify(`s3://${plan.capturedBucket}/${plan.capturedPrefix}`)} & $states.input.Hour & '/'`,
+  );
   const report = expression(
     `'s3://${plan.reportsBucket}/${REPORTS_PREFIX}' & $states.input.Hour & '/' & $states.input.JobName`,
   );

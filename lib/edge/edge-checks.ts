@@ -1,4 +1,5 @@
 import { Size, Token } from 'aws-cdk-lib';
+import { checkWholeDurations } from '../runtime/whole-amounts';
 import { MIN_STORE_BYTES } from './contract';
 import type { EdgeFleetProps } from './edge-fleet-props';
 import type { EdgeRollout } from './edge-rollout';
@@ -40,6 +41,13 @@ export function checkEdgeFleet(props: EdgeFleetProps, settings: EdgeSettings): s
     ...settings.rollout._check(),
     ...checkAbort(settings.abort),
     ...checkTimes(settings),
+    ...checkWholeDurations('seconds', {
+      metricsInterval: props.metricsInterval,
+      forwardInterval: props.forwardInterval,
+      endpointTimeout: props.endpointTimeout,
+    }),
+    ...checkWholeDurations('minutes', { deploymentTimeout: props.deploymentTimeout }),
+    ...checkReach(props),
     ...(expectedDevices === undefined || Token.isUnresolved(expectedDevices) || isCount(expectedDevices)
       ? []
       : [`expectedDevices (${expectedDevices}) must be a whole number from 1`]),
@@ -92,6 +100,16 @@ function checkAbort({ failedPercentage, minDevices }: EdgeSettings['abort']): st
   }
   if (!isCount(minDevices)) problems.push(`abort.minDevices (${minDevices}) must be a whole number from 1`);
   return problems;
+}
+
+/** Problem of a fleet that is too small for its threshold, so that no failure would cancel a rollout. */
+function checkReach({ abort, expectedDevices }: EdgeFleetProps): string[] {
+  const least = abort?.minDevices;
+  if (least === undefined || expectedDevices === undefined) return [];
+  if (Token.isUnresolved(least) || Token.isUnresolved(expectedDevices) || least <= expectedDevices) return [];
+  return [
+    `abort.minDevices (${least}) is above expectedDevices (${expectedDevices}), so that no failure would cancel a rollout; lower it`,
+  ];
 }
 
 function checkTimes(settings: EdgeSettings): string[] {

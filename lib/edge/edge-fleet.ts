@@ -26,6 +26,7 @@ import {
   edgeRecipe,
   FLEET_DIMENSION,
 } from './contract';
+import { secondsOf } from '../runtime/whole-amounts';
 import { checkEdgeFleet, type EdgeSettings } from './edge-checks';
 import { EdgeDropPolicy, type EdgeFleetProps } from './edge-fleet-props';
 import { EdgeRollout } from './edge-rollout';
@@ -481,10 +482,10 @@ function edgeSettings(scope: Construct, props: EdgeFleetProps): EdgeSettings {
   return {
     confidenceThreshold: props.confidenceThreshold ?? 0.8,
     storeSize: props.storeSize ?? Size.mebibytes(64),
-    endpointTimeoutSeconds: (props.endpointTimeout ?? Duration.seconds(3)).toSeconds(),
-    forwardIntervalSeconds: (props.forwardInterval ?? Duration.seconds(5)).toSeconds(),
-    metricsIntervalSeconds: (props.metricsInterval ?? Duration.minutes(1)).toSeconds(),
-    deploymentTimeoutMinutes: (props.deploymentTimeout ?? Duration.minutes(30)).toMinutes(),
+    endpointTimeoutSeconds: secondsOf(props.endpointTimeout ?? Duration.seconds(3)),
+    forwardIntervalSeconds: secondsOf(props.forwardInterval ?? Duration.seconds(5)),
+    metricsIntervalSeconds: secondsOf(props.metricsInterval ?? Duration.minutes(1)),
+    deploymentTimeoutMinutes: secondsOf(props.deploymentTimeout ?? Duration.minutes(30)) / 60,
     abort: {
       failedPercentage: props.abort?.failedPercentage ?? 20,
       minDevices: props.abort === undefined ? 5 : (props.abort.minDevices ?? 1),

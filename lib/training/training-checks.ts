@@ -23,6 +23,8 @@ const KEEP_ALIVE_SECONDS = { min: 60, max: 21_600 };
 const MAX_CHANNELS = 20;
 const MAX_ENVIRONMENT = 100;
 const MAX_ENVIRONMENT_LENGTH = 512;
+/** Limit of a variable of the serving container (API reference of ContainerDefinition). */
+const MAX_CONTAINER_VALUE_LENGTH = 1024;
 const MAX_METRICS = 40;
 const MAX_PATTERN_LENGTH = 500;
 /** Maximum size of general purpose volumes. */
@@ -41,6 +43,7 @@ export function checkTrainingProps(props: TrainingPipelineProps, settings: Train
     ...checkTime(props, settings),
     ...checkSource(settings),
     ...checkHyperparameters(settings.hyperparameters),
+    ...checkVariables('inferenceEnvironment', settings.inferenceEnvironment, MAX_CONTAINER_VALUE_LENGTH),
     ...checkWindow(props),
     ...checkVolume(settings.volumeSize),
     ...(props.modelBucket !== undefined && props.accessLogsBucket !== undefined
@@ -162,15 +165,16 @@ function checkScript({ environment, metricDefinitions }: TrainingSettings): stri
       `environment.${MODEL_DATA_URL_VARIABLE} is that of the artifact in the input of the execution; rename yours`,
     );
   }
-  for (const name of Object.keys(environment)) {
-    if (/^[a-zA-Z_]\w*$/.test(name) && environment[name]!.length <= MAX_ENVIRONMENT_LENGTH) continue;
-    problems.push(
-      `environment.${name} is not allowed; a name has letters, digits and underscores and begins with no digit, a value has at most ${MAX_ENVIRONMENT_LENGTH} characters`,
-    );
-  }
+  problems.push(...checkVariables('environment', environment, MAX_ENVIRONMENT_LENGTH));
   for (const [name, pattern] of Object.entries(metricDefinitions)) {
     const groups = groupsOf(pattern);
-    if (groups === 1 && pattern.length <= MAX_PATTERN_LENGTH && name.length <= 255) continue;
+    if (groups === 1 && pattern.length <= MAX_PATTERN_LENGTH && name.length >= 1 && name.length <= 255) continue;
+    if (name.length < 1 || name.length > 255) {
+      problems.push(
+        `metricDefinitions has a name of ${name.length} characters ('${name.slice(0, 40)}'); 1 to 255 are allowed`,
+      );
+      continue;
+    }
     problems.push(
       groups === undefined
         ? `metricDefinitions.${name} ('${pattern}') is no regular expression`
@@ -179,6 +183,15 @@ function checkScript({ environment, metricDefinitions }: TrainingSettings): stri
     );
   }
   return problems;
+}
+
+function checkVariables(property: string, variables: { readonly [name: string]: string }, longest: number): string[] {
+  return Object.entries(variables)
+    .filter(([name, value]) => !/^[a-zA-Z_]\w*$/.test(name) || (!Token.isUnresolved(value) && value.length > longest))
+    .map(
+      ([name]) =>
+        `${property}.${name} is not allowed; a name has letters, digits and underscores and begins with no digit, a value has at most ${longest} characters`,
+    );
 }
 
 /** Number of capturing groups; undefined for text that is no regular expression. */
@@ -228,7 +241,8 @@ function checkTime(props: TrainingPipelineProps, settings: TrainingSettings): st
 }
 
 function checkSource({ sourceDirectory, entryPoint }: TrainingSettings): string[] {
-  if (fs.existsSync(path.join(sourceDirectory, entryPoint))) return [];
+  const isInside = !path.relative(sourceDirectory, path.join(sourceDirectory, entryPoint)).startsWith('..');
+  if (isInside && fs.existsSync(path.join(sourceDirectory, entryPoint))) return [];
   return [`entryPoint '${entryPoint}' is not in the folder ${sourceDirectory}; check entryPoint and sourceDirectory`];
 }
 
@@ -245,6 +259,9 @@ function checkHyperparameters(hyperparameters: { readonly [name: string]: string
     problems.push(`there are ${names.length} hyperparameters; at most ${MAX_HYPERPARAMETERS} are allowed`);
   }
   for (const [name, value] of Object.entries(hyperparameters)) {
+    if (!/^\S+$/.test(name)) {
+      problems.push(`hyperparameters has the name '${name.slice(0, 40)}', which is no argument --NAME; use no blanks`);
+    }
     if (name.length <= MAX_HYPERPARAMETER_LENGTH.name && value.length <= MAX_HYPERPARAMETER_LENGTH.value) continue;
     problems.push(
       `hyperparameter ${name.slice(0, 40)} is too long; names have at most ${MAX_HYPERPARAMETER_LENGTH.name} characters, ` +

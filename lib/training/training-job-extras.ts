@@ -229,7 +229,20 @@ export function checkJobOptions(options: TrainingJobOptions, setting: TrainingJo
     ...(options.checkpointLocalPath !== undefined && !setting.hasCheckpoints
       ? ['checkpointLocalPath has no effect without checkpoints; turn checkpoints on or leave it out']
       : []),
+    ...checkLocalPaths({
+      checkpointLocalPath: options.checkpointLocalPath,
+      'tensorBoard.localPath': options.tensorBoard?.localPath,
+      'debugHook.localPath': options.debugHook?.localPath,
+    }),
   ];
+}
+
+function checkLocalPaths(paths: { readonly [property: string]: string | undefined }): string[] {
+  return Object.entries(paths).flatMap(([property, path]) =>
+    path === undefined || Token.isUnresolved(path) || path.startsWith('/')
+      ? []
+      : [`${property} ('${path}') is not absolute; begin it with /, as /opt/ml/checkpoints`],
+  );
 }
 
 /** Problems of the groups of a heterogeneous cluster, apart from their instance types. */

@@ -45,9 +45,17 @@ export interface TrainingNetworkProps {
  * @internal
  */
 export function checkNetwork({ vpc, vpcSubnets, securityGroups }: TrainingNetworkProps): string[] {
-  return vpc === undefined && (vpcSubnets !== undefined || securityGroups !== undefined)
-    ? ['network.vpcSubnets and network.securityGroups belong to a VPC; give network.vpc too, or omit them']
-    : [];
+  const problems: string[] = [];
+  if (vpc === undefined && (vpcSubnets !== undefined || securityGroups !== undefined)) {
+    problems.push('network.vpcSubnets and network.securityGroups belong to a VPC; give network.vpc too, or omit them');
+  }
+  // Limit of VpcConfig in the API reference.
+  if (securityGroups !== undefined && (securityGroups.length < 1 || securityGroups.length > 5)) {
+    problems.push(
+      `network.securityGroups has ${securityGroups.length} groups; 1 to 5 are allowed, or omit it for a group of the pipeline's own`,
+    );
+  }
+  return problems;
 }
 
 /**

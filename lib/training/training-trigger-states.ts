@@ -184,7 +184,7 @@ function countingStates(
       Type: 'Task',
       Resource: call('s3:listObjectsV2'),
       Arguments: expression(
-        `$merge([{"Bucket": '${bucketName}', "Prefix": '${prefix}', "MaxKeys": ${PAGE_OBJECTS}}, ` +
+        `$merge([{"Bucket": '${bucketName}', "Prefix": ${JSON.stringify(prefix)}, "MaxKeys": ${PAGE_OBJECTS}}, ` +
           '$states.input.Token != "" ? {"ContinuationToken": $states.input.Token} : {}])',
       ),
       Output: merged(

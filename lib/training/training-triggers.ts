@@ -6,6 +6,8 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { throwProblems } from '../core/errors';
+import { checkKeyPrefix } from '../runtime/key-prefix';
+import { checkWholeDurations } from '../runtime/whole-amounts';
 import { acknowledgeInlinePolicy, acknowledgeWildcards } from '../runtime/acknowledge';
 import { loggedStateMachine, stateMachineRole } from '../runtime/logged-state-machine';
 import { deadLetterQueue } from '../runtime/dead-letter-queue';
@@ -158,8 +160,10 @@ export class TrainingTriggers extends Construct {
   }
 }
 
-function checkTriggers({ newData }: TrainingTriggersProps, minInterval: Duration): string[] {
-  const problems: string[] = [];
+function checkTriggers({ newData, pipeline, base }: TrainingTriggersProps, minInterval: Duration): string[] {
+  const problems: string[] = checkWholeDurations('minutes', { minInterval, 'newData.interval': newData?.interval });
+  if (base === pipeline)
+    problems.push('base is the pipeline itself, which starts from its own last model; leave base out');
   const check = (name: string, duration: Duration | undefined): void => {
     if (duration === undefined || duration.isUnresolved()) return;
     const seconds = duration.toSeconds({ integral: false });
@@ -168,6 +172,7 @@ function checkTriggers({ newData }: TrainingTriggersProps, minInterval: Duration
   check('minInterval', minInterval);
   if (newData === undefined) return problems;
   check('newData.interval', newData.interval);
+  problems.push(...checkKeyPrefix('newData.prefix', newData.prefix));
   if (!newData.minSize.isUnresolved() && newData.minSize.toBytes() < 1) {
     problems.push('newData.minSize (0 bytes) starts a run at every look; raise it, or take a schedule');
   }

@@ -1,4 +1,4 @@
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { App, Duration, Stack, Token } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import {
@@ -152,6 +152,12 @@ describe('a compression pipeline', () => {
 describe('settings that make no sense are refused', () => {
   test.each<[string, () => Partial<CompressionPipelineProps>]>([
     ['techniques is empty', () => ({ techniques: [] })],
+    ["modelName ('../x') is not allowed; use 1 to 63 letters", () => ({ modelName: '../x' })],
+    ['evaluationDataPrefix is in a bucket; give evaluationData', () => ({ evaluationDataPrefix: 'frozen/' })],
+    [
+      'gate.minSpeedup is known at deploy time only; give a number',
+      () => ({ gate: { minSpeedup: Token.asNumber({ Ref: 'Speedup' }) } }),
+    ],
     [
       'techniques has int8-dynamic twice',
       () => ({ techniques: [CompressionTechnique.int8Dynamic(), CompressionTechnique.int8Dynamic()] }),

@@ -157,6 +157,8 @@ test.each<[string, (stack: Stack) => Partial<DriftMonitorProps>]>([
   ['columns names age twice', () => ({ columns: ['age', 'age'] })],
   ['columns has 299 characters; at most 256', () => ({ columns: [0, 1, 2].map((n) => `${n}${'x'.repeat(98)}`) })],
   ["capturedDataPrefix ('captured') must end with a slash", () => ({ capturedDataPrefix: 'captured' })],
+  ["capturedDataPrefix ('/a/') must be at most 512 letters", () => ({ capturedDataPrefix: '/a/' })],
+  ['maxRuntime (90.5 s) must be a whole number of seconds', () => ({ maxRuntime: Duration.millis(90_500) })],
   ['baselineDataPrefix is in a bucket; give baselineData', () => ({ baselineDataPrefix: 'train/' })],
   ['limits.maxPsi (0) must be above 0', () => ({ limits: { maxPsi: 0 } })],
   ['limits.significance (1) must be above 0 and below 1', () => ({ limits: { significance: 1 } })],

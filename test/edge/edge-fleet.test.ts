@@ -264,6 +264,15 @@ describe('settings that make no sense are refused', () => {
     ['abort.minDevices (0.5) must be a whole number', () => ({ abort: { failedPercentage: 10, minDevices: 0.5 } })],
     ['metricsInterval (1 s) is out of range; 10 to 3600 s', () => ({ metricsInterval: Duration.seconds(1) })],
     ['deploymentTimeout (20160 minutes) is out of range', () => ({ deploymentTimeout: Duration.days(14) })],
+    ['forwardInterval (1.5 s) must be a whole number of seconds', () => ({ forwardInterval: Duration.millis(1500) })],
+    [
+      'deploymentTimeout (1.5 minutes) must be a whole number of minutes',
+      () => ({ deploymentTimeout: Duration.seconds(90) }),
+    ],
+    [
+      'abort.minDevices (50) is above expectedDevices (2)',
+      () => ({ expectedDevices: 2, abort: { failedPercentage: 10, minDevices: 50 } }),
+    ],
     ['expectedDevices (0) must be a whole number from 1', () => ({ expectedDevices: 0 })],
     [
       'endpoint is asynchronous, and a device waits for the answer',

@@ -250,6 +250,17 @@ test('the role of the jobs may do what the options need, and no more without the
 
 test.each<[string, Properties]>([
   [
+    "checkpointLocalPath ('checkpoints') is not absolute; begin it with /",
+    () => ({ instanceTypes: ['ml.c5.xlarge'], checkpointLocalPath: 'checkpoints' }),
+  ],
+  [
+    'network.securityGroups has 0 groups; 1 to 5 are allowed',
+    (stack) => ({
+      instanceTypes: ['ml.c5.xlarge'],
+      network: { vpc: new ec2.Vpc(stack, 'Vpc', { maxAzs: 1 }), securityGroups: [] },
+    }),
+  ],
+  [
     'instanceTypes and instanceGroups exclude each other',
     (stack) => ({ ...mixed(stack), instanceTypes: ['ml.g5.xlarge'] }),
   ],

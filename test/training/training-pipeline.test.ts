@@ -564,6 +564,12 @@ describe('a pipeline that cannot work', () => {
     ['a wait below the runtime', { maxWait: Duration.minutes(5) }, 'maxWait (300 s) is below maxRuntime (3600 s)'],
     ['a wait without spot', { spot: false, maxWait: Duration.hours(2) }, 'maxWait applies to spot capacity only'],
     ['a script that is not there', { entryPoint: 'tain.py' }, "entryPoint 'tain.py' is not in the folder"],
+    ['a script outside the folder', { entryPoint: '../train.py' }, "entryPoint '../train.py' is not in the folder"],
+    ['an argument without a name', { hyperparameters: { '': 'x' } }, "hyperparameters has the name ''"],
+    ['an argument of two words', { hyperparameters: { 'a b': 'x' } }, "hyperparameters has the name 'a b'"],
+    ['a metric without a name', { metricDefinitions: { '': '(x)' } }, 'metricDefinitions has a name of 0 characters'],
+    ['no variable', { inferenceEnvironment: { 'a b': 'x' } }, 'inferenceEnvironment.a b is not allowed'],
+    ['a location for a prefix', { trainingDataPrefix: 's3://a/b/' }, "trainingDataPrefix ('s3://a/b/') is a location"],
     ['no window', { window: Duration.seconds(0) }, 'window (0 s) has no rows'],
     ['part of a second', { window: Duration.millis(1500) }, 'window (1.5 s) must be a whole number of seconds'],
     [

@@ -72,6 +72,14 @@ describe('the triggers of training', () => {
       'newData.interval (1 s) is below a minute',
       (stack) => ({ newData: { bucket: landed(stack), minSize: Size.kibibytes(1), interval: Duration.seconds(1) } }),
     ],
+    [
+      'newData.interval (1.5 minutes) must be a whole number of minutes',
+      (stack) => ({ newData: { bucket: landed(stack), minSize: Size.kibibytes(1), interval: Duration.seconds(90) } }),
+    ],
+    [
+      "newData.prefix ('/rows/') must be at most 512 letters",
+      (stack) => ({ newData: { bucket: landed(stack), minSize: Size.kibibytes(1), prefix: '/rows/' } }),
+    ],
     ['newData.minSize (0 bytes)', (stack) => ({ newData: { bucket: landed(stack), minSize: Size.kibibytes(0) } })],
     [
       'newData.maxObjects (0) must be a whole number from 1 to 1000000',
@@ -205,8 +213,8 @@ describe('the machine that starts training', () => {
   test('counts the bytes that are newer than the last model, over pages', async () => {
     const machineArn = await pipeline(0);
     const put = (name: string, bytes: number): Promise<unknown> =>
-      aws.s3.send(new PutObjectCommand({ Bucket: 'landed', Key: `rows/${name}`, Body: 'x'.repeat(bytes) }));
-    const newData = { bucketName: 'landed', prefix: 'rows/', minBytes: 1000, maxObjects: 5000 };
+      aws.s3.send(new PutObjectCommand({ Bucket: 'landed', Key: `it's rows/${name}`, Body: 'x'.repeat(bytes) }));
+    const newData = { bucketName: 'landed', prefix: "it's rows/", minBytes: 1000, maxObjects: 5000 };
     const triggers = await triggersOf({ machineArn, minIntervalMs: 1000, newData });
     await put('a', 400);
     expect(await run(triggers, { Trigger: 'new-data' })).toMatchObject({
