@@ -320,15 +320,17 @@ describeWith(missing, 'a device with the real component', () => {
       expect(bytes).toBeLessThanOrEqual(4 * 1024 * 1024);
       site.awsCable.mend();
       const sum = (name: string): number => metrics.reduce((total, one) => total + (one[name] ?? 0), 0);
-      await eventually(
-        () => sum('EdgeForwarded') + sum('EdgeDropped'),
-        (count) => count === 12_000,
+      // A request that was asked again on a busy machine is another one once the small store has forgotten it.
+      const answered = await eventually(
+        () => ({ asked: sum('EdgeRequests'), settled: sum('EdgeForwarded') + sum('EdgeDropped') }),
+        ({ asked, settled }) => asked >= 12_000 && settled === asked,
         120_000,
       );
       expect(sum('EdgeDropped')).toBeGreaterThan(0);
-      const landed = new Set((await landedOf('full')).map(({ id }) => id));
-      expect(landed.size).toBe(sum('EdgeForwarded'));
-      console.info(`${sum('EdgeDropped')} of 12,000 results dropped in an outage, with ${bytes} bytes on the disk`);
+      expect(await landedOf('full')).toHaveLength(sum('EdgeForwarded'));
+      console.info(
+        `${sum('EdgeDropped')} of ${answered.asked} results dropped in an outage, with ${bytes} bytes on the disk`,
+      );
       await device.stop();
       home.close();
     },
