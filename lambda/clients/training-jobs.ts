@@ -53,18 +53,21 @@ export function createTrainingJobsClient(sagemaker = awsClient(SageMakerClient))
 
 function jobSeen(name: string, job: DescribeTrainingJobResponse): TrainingJobSeen {
   const [first, ...others] = groupsOf(job.ResourceConfig ?? {});
-  const ended = ENDED.includes(job.TrainingJobStatus);
+  // Instances in a warm pool cost what running ones cost, until they are reused or terminated.
+  const { Status: pool, ResourceRetainedBillableTimeInSeconds: retained = 0 } = job.WarmPoolStatus ?? {};
+  const isOver = ENDED.includes(job.TrainingJobStatus);
+  const ended = isOver && pool !== 'Available';
+  const end = seconds(job.TrainingEndTime) ?? seconds(job.LastModifiedTime) ?? seconds(job.CreationTime);
   return {
     name,
     ...first!,
     ...(others.length === 0 ? {} : { otherGroups: others }),
     startedAt: seconds(job.TrainingStartTime),
-    endedAt: ended
-      ? (seconds(job.TrainingEndTime) ?? seconds(job.LastModifiedTime) ?? seconds(job.CreationTime))
-      : null,
-    billableSeconds: ended ? (job.BillableTimeInSeconds ?? null) : null,
+    endedAt: ended && end !== null ? end + retained : null,
+    billableSeconds: ended && job.BillableTimeInSeconds !== undefined ? job.BillableTimeInSeconds + retained : null,
     maxRuntimeSeconds: job.StoppingCondition?.MaxRuntimeInSeconds ?? DEFAULT_MAX_RUNTIME_SECONDS,
-    isStopping: job.TrainingJobStatus === 'Stopping',
+    // A job whose instances are kept is over, and cannot be stopped.
+    isStopping: job.TrainingJobStatus === 'Stopping' || (isOver && !ended),
   };
 }
 

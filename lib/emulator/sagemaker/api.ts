@@ -22,6 +22,7 @@ import {
   summarizeModelPackage,
   describeProcessingJob,
   describeTrainingJob,
+  describeWarmPool,
 } from './descriptions';
 import type { EndpointConfigs } from './endpoints/endpoint-configs';
 import type { Endpoints } from './endpoints/endpoints';
@@ -147,11 +148,12 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
   CreateTrainingJob: ({ trainingJobs }, input) => ({ TrainingJobArn: trainingJobs.create(input).arn }),
   DescribeTrainingJob: ({ trainingJobs }, input, at) =>
     describeTrainingJob(trainingJobs.describe(nameIn('TrainingJobName', input)), at),
+  UpdateTrainingJob: ({ trainingJobs }, input) => ({ TrainingJobArn: trainingJobs.update(input).arn }),
   StopTrainingJob: ({ trainingJobs }, input) => {
     trainingJobs.stop(nameIn('TrainingJobName', input));
     return {};
   },
-  ListTrainingJobs: ({ trainingJobs }, input) => {
+  ListTrainingJobs: ({ trainingJobs }, input, at) => {
     const all = trainingJobs.list().map((job) => ({
       TrainingJobName: job.name,
       TrainingJobArn: job.arn,
@@ -160,6 +162,7 @@ const OPERATIONS: { readonly [operation: string]: Operation } = {
       LastModifiedTime: job.lastModifiedAt,
       TrainingJobStatus: job.status,
       SecondaryStatus: job.secondaryStatus,
+      WarmPoolStatus: describeWarmPool(job, at),
     }));
     return listPage('TrainingJobSummaries', 'TrainingJobName', all, parseWith(listSchema, input));
   },

@@ -178,6 +178,7 @@ export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
     LastModifiedTime: job.lastModifiedAt,
     TrainingTimeInSeconds: job.trainingStartedAt === undefined ? undefined : job.trainingSeconds(now),
     BillableTimeInSeconds: job.trainingEndedAt === undefined ? undefined : job.billableSeconds(now),
+    WarmPoolStatus: describeWarmPool(job, now),
     SecondaryStatusTransitions: job.transitions.map((transition) => ({
       Status: transition.status,
       StartTime: transition.startedAt,
@@ -185,6 +186,22 @@ export function describeTrainingJob(job: TrainingJob, now: EpochSeconds): Json {
       StatusMessage: transition.message,
     })),
   };
+}
+
+/** Instances of a job that are kept for the next one; undefined for a job that keeps none. */
+export function describeWarmPool(
+  { request, warmPool, trainingStartedAt, isOver }: TrainingJob,
+  now: EpochSeconds,
+): Json | undefined {
+  if (warmPool !== undefined) {
+    return {
+      Status: warmPool.status(now),
+      ResourceRetainedBillableTimeInSeconds: warmPool.retainedSeconds(now),
+      ReusedByJob: warmPool.reusedBy,
+    };
+  }
+  const isKept = (request.ResourceConfig.KeepAlivePeriodInSeconds ?? 0) > 0;
+  return isKept && trainingStartedAt !== undefined && !isOver ? { Status: 'InUse' } : undefined;
 }
 
 /** Resources of a job as it was asked for, with the type and the number of instances that were chosen of several. */

@@ -4,6 +4,7 @@ import { sageMakerInstanceType, vpcConfigSchema } from './schemas';
 
 /** Source of the ranges and lengths here: API reference of CreateTrainingJob and of its types. */
 const groupName = () => z.string().min(1).max(64);
+const keepAliveSeconds = () => wholeNumber(0, 21_600);
 const localPath = () => z.string().max(4096);
 
 const s3DataSource = z.strictObject({
@@ -106,7 +107,7 @@ const resourceConfig = z
       .optional(),
     VolumeSizeInGB: wholeNumber(0).optional(),
     VolumeKmsKeyId: z.string().max(2048).optional(),
-    KeepAlivePeriodInSeconds: notAvailable('KeepAlivePeriodInSeconds'),
+    KeepAlivePeriodInSeconds: keepAliveSeconds().optional(),
     TrainingPlanArn: notAvailable('TrainingPlanArn'),
     InstancePlacementConfig: notAvailable('InstancePlacementConfig'),
   })
@@ -211,6 +212,10 @@ export const trainingJobSchema = z
       if (unknown.length > 0)
         refuse(`channel ${ChannelName} names groups that are not in InstanceGroups: ${unknown.join(', ')}`);
     }
+    if (job.ResourceConfig.KeepAlivePeriodInSeconds) {
+      if (job.EnableManagedSpotTraining) refuse('KeepAlivePeriodInSeconds cannot be used with managed spot training');
+      if (groups.length > 0) refuse('KeepAlivePeriodInSeconds cannot be used with InstanceGroups');
+    }
     const stop = job.StoppingCondition;
     if (!job.EnableManagedSpotTraining) {
       if (stop.MaxWaitTimeInSeconds !== undefined) refuse('MaxWaitTimeInSeconds needs EnableManagedSpotTraining');
@@ -223,6 +228,15 @@ export const trainingJobSchema = z
       refuse('managed spot training needs a MaxWaitTimeInSeconds of at least MaxRuntimeInSeconds');
     }
   });
+
+/** UpdateTrainingJob, as far as it concerns warm pools. */
+export const trainingJobUpdateSchema = z.strictObject({
+  TrainingJobName: resourceName(),
+  ResourceConfig: z.strictObject({ KeepAlivePeriodInSeconds: keepAliveSeconds() }),
+  ProfilerConfig: notAvailable('ProfilerConfig'),
+  ProfilerRuleConfigurations: notAvailable('ProfilerRuleConfigurations'),
+  RemoteDebugConfig: notAvailable('RemoteDebugConfig'),
+});
 
 export type TrainingJobRequest = z.output<typeof trainingJobSchema>;
 export type TrainingJobChannel = z.output<typeof channel>;

@@ -18,6 +18,7 @@ import {
   trainingHosts,
 } from './hosts';
 import { FolderSync, download, TrainingInputError, uploadModel } from './storage';
+import { WarmPool, warmPoolKey } from './warm-pool';
 
 export type TrainingStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
 
@@ -42,6 +43,8 @@ export interface TrainingContext {
   readonly provisioningSeconds: () => number;
   /** Waits for one of the places for scripts; the returned function frees it. */
   readonly enter: (signal: AbortSignal) => Promise<() => void>;
+  /** Gives a job the instances that an earlier one that is alike left behind; returns its name, or undefined without any. */
+  readonly reuse: (key: string, job: TrainingJob) => string | undefined;
   readonly onTransition: (job: TrainingJob) => void;
   readonly onCapacityError: (job: TrainingJob, instanceType: string, fallback: string | null) => void;
 }
@@ -81,6 +84,8 @@ export class TrainingJob {
   public trainingStartedAt: EpochSeconds | undefined;
   public trainingEndedAt: EpochSeconds | undefined;
   public lastModifiedAt: EpochSeconds;
+  /** Instances that wait for the next job; undefined before the end, and where none are kept. */
+  public warmPool: WarmPool | undefined;
   /** Resolves when the job is over and none of its processes runs. */
   public readonly finished: Promise<void>;
   /** Folder of the job, with one below it for each host. */
@@ -203,6 +208,13 @@ export class TrainingJob {
     const { clock, capacity } = this.context;
     this.transition('LaunchingMLInstances', 'Launching requested ML instances');
     const choices = instanceChoices(this.request);
+    for (const groups of choices) {
+      const from = groups.length === 1 ? this.context.reuse(warmPoolKey(this.request, groups[0]!), this) : undefined;
+      if (from === undefined) continue;
+      this.groups = groups;
+      this.transition('LaunchingMLInstances', `Reusing the warm pool of the training job ${from}`);
+      return true;
+    }
     const deadline = clock.now() + CAPACITY_TIMEOUT_SECONDS;
     for (const [index, groups] of choices.entries()) {
       const missing = groups.find(({ type }) => capacity.of(type) !== 'available');
@@ -322,8 +334,17 @@ export class TrainingJob {
     const now = this.context.clock.now();
     if (this.trainingStartedAt !== undefined) this.trainingEndedAt = this.interruptedAt ?? now;
     this.status = status;
+    this.keepWarm(now);
     this.transition(secondary, message);
     this.transitions.at(-1)!.endedAt = now;
+  }
+
+  /** Keeps the instances of a job that had some, unless an error of the service may have damaged them. */
+  private keepWarm(now: EpochSeconds): void {
+    const { KeepAlivePeriodInSeconds: seconds = 0 } = this.request.ResourceConfig;
+    const isDamaged = this.failureReason?.startsWith('InternalServerError') === true;
+    if (seconds === 0 || this.trainingStartedAt === undefined || isDamaged) return;
+    this.warmPool = new WarmPool(warmPoolKey(this.request, this.groups[0]!), now, now + seconds);
   }
 
   private reasonOf(error: unknown): string {

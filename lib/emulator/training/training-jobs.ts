@@ -7,7 +7,7 @@ import type { AccountEvents } from '../events';
 import { parseWith } from '../http/schema-parts';
 import { ServiceError, validationError } from '../http/service-error';
 import type { TrainingJobSnapshot } from '../snapshot';
-import { type TrainingJobRequest, trainingJobSchema } from '../sagemaker/training-schema';
+import { type TrainingJobRequest, trainingJobSchema, trainingJobUpdateSchema } from '../sagemaker/training-schema';
 import { instanceChoices, type InstanceGroup, processesPerHost } from './hosts';
 import { TrainingJob, type TrainingContext } from './training-job';
 
@@ -24,13 +24,15 @@ export class TrainingJobs {
   private running = 0;
 
   public constructor(
-    context: Omit<TrainingContext, 'enter' | 'onTransition' | 'onCapacityError'>,
+    context: Omit<TrainingContext, 'enter' | 'reuse' | 'onTransition' | 'onCapacityError'>,
     private readonly events: AccountEvents,
     private readonly priceOf: PricePerHour,
   ) {
     this.context = {
       ...context,
       enter: (signal) => this.enter(signal),
+      reuse: (key, by) =>
+        this.list().find(({ warmPool }) => warmPool?.take(key, by.name, context.clock.now()) === true)?.name,
       onTransition: (job) => this.onTransition(job),
       onCapacityError: (job, instanceType, fallbackInstanceType) =>
         events.publish({
@@ -76,6 +78,20 @@ export class TrainingJobs {
     job.stop();
   }
 
+  /** Sets the time for which the warm pool of a job is kept; 0 terminates it. */
+  public update(input: unknown): TrainingJob {
+    const { TrainingJobName: name, ResourceConfig: resources } = parseWith(trainingJobUpdateSchema, input);
+    const job = this.describe(name);
+    const now = this.context.clock.now();
+    if (job.warmPool?.status(now) !== 'Available') {
+      throw validationError(
+        `The training job ${name} has no warm pool that is Available, so that its keep-alive cannot be changed.`,
+      );
+    }
+    job.warmPool.keepFor(resources.KeepAlivePeriodInSeconds, now);
+    return job;
+  }
+
   /** Takes the spot instances of a job away; false where there are none. */
   public interrupt(name: string): boolean {
     return this.describe(name).interrupt();
@@ -109,7 +125,7 @@ export class TrainingJobs {
   }
 
   private costOf(job: TrainingJob, now: EpochSeconds): number {
-    const hours = job.billableSeconds(now) / 3600;
+    const hours = (job.billableSeconds(now) + (job.warmPool?.retainedSeconds(now) ?? 0)) / 3600;
     if (hours === 0) return 0;
     return job.groups.reduce((usd, { type, count }) => usd + hours * count * this.priceOf(type, 'training'), 0);
   }

@@ -174,6 +174,28 @@ describe('the training jobs client', () => {
       { startedAt: 5, endedAt: 65, billableSeconds: 20 },
     ],
     [
+      'a job whose instances are kept, as one that costs what it did and cannot be stopped',
+      {
+        TrainingJobStatus: 'Completed',
+        TrainingStartTime: new Date(5000),
+        TrainingEndTime: new Date(65_000),
+        BillableTimeInSeconds: 60,
+        WarmPoolStatus: { Status: 'Available', ResourceRetainedBillableTimeInSeconds: 600 },
+      },
+      { startedAt: 5, endedAt: null, billableSeconds: null, isStopping: true },
+    ],
+    [
+      'a job whose instances were kept, with the seconds for which they were',
+      {
+        TrainingJobStatus: 'Completed',
+        TrainingStartTime: new Date(5000),
+        TrainingEndTime: new Date(65_000),
+        BillableTimeInSeconds: 60,
+        WarmPoolStatus: { Status: 'Reused', ResourceRetainedBillableTimeInSeconds: 600, ReusedByJob: 'tg-2' },
+      },
+      { startedAt: 5, endedAt: 665, billableSeconds: 660, isStopping: false },
+    ],
+    [
       'a job that failed before it started',
       { TrainingJobStatus: 'Failed', LastModifiedTime: new Date(9000) },
       { startedAt: null, endedAt: 9 },
