@@ -324,7 +324,7 @@ describeWith(missing, 'a device with the real component', () => {
       const answered = await eventually(
         () => ({ asked: sum('EdgeRequests'), settled: sum('EdgeForwarded') + sum('EdgeDropped') }),
         ({ asked, settled }) => asked >= 12_000 && settled === asked,
-        120_000,
+        300_000,
       );
       expect(sum('EdgeDropped')).toBeGreaterThan(0);
       expect(await landedOf('full')).toHaveLength(sum('EdgeForwarded'));
