@@ -205,8 +205,8 @@ test('an entry point runs in place of the script, and finds hyperparameters and 
     },
   });
   await create(entryPoint('shell', ['/opt/ml/input/data/training']));
-  await account.until('it is over', () => jobOf('job-shell').status === 'Failed');
-  expect((await describeJob('job-shell')).FailureReason).toMatch(/exit code: 3$/);
+  await account.until('it has an instance', () => jobOf('job-shell').startedAtSeconds !== null);
+  expect((await over('job-shell')).FailureReason).toMatch(/exit code: 3$/);
   expect(account.engine.objects.get('models/shell/seen')!.toString()).toBe('{"epochs":"3"}{"a":1}\n{"a":2}\n');
   const { AlgorithmSpecification, ...rest } = entryPoint('lone', ['x']);
   const lone = { ...AlgorithmSpecification!, ContainerEntrypoint: undefined };
