@@ -26,6 +26,11 @@ const PAGE_OBJECTS = 500;
 const expression = (text: string): string => `{% ${text} %}`;
 const merged = (members: string): string => expression(`$merge([$states.input, {${members}}])`);
 
+/** Members of the last execution that succeeded: it, and its start, before which no data is new. */
+const LAST_MODEL =
+  '"Watermark": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
+  '"Model": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn';
+
 /** Retries of transient errors and throttling. */
 const RETRY = [{ ErrorEquals: ['States.TaskFailed'], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: 2 }];
 
@@ -109,11 +114,13 @@ export function triggerStates(plan: TriggerPlan): object {
       'The last run is too recent': skip(`the last run began less than ${minutes} minutes ago`),
       'Find the last model': {
         ...executions(plan.machineArn, 'SUCCEEDED'),
-        Output: merged(
-          '"Watermark": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
-            '"Model": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn, "NewBytes": 0, "Token": "", "Pages": 0',
-        ),
-        Next: 'Is it about new data?',
+        Output: merged(`${LAST_MODEL}, "NewBytes": 0, "Token": "", "Pages": 0`),
+        Next: 'Has the pipeline a model?',
+      },
+      'Has the pipeline a model?': {
+        Type: 'Choice',
+        Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Is it about new data?' }],
+        Default: plan.baseMachineArn === undefined ? 'Is it about new data?' : 'Find the base model',
       },
       'Is it about new data?': {
         Type: 'Choice',
@@ -123,16 +130,16 @@ export function triggerStates(plan: TriggerPlan): object {
               plan.newData === undefined
                 ? expression('false')
                 : expression(`$states.input.Trigger = '${TRAINING_TRIGGER.newData}'`),
-            Next: plan.newData === undefined ? 'Has the pipeline a model?' : 'Count new data',
+            Next: plan.newData === undefined ? 'Is there a model to start from?' : 'Count new data',
           },
         ],
-        Default: 'Has the pipeline a model?',
+        Default: 'Is there a model to start from?',
       },
       ...(plan.newData === undefined ? {} : countingStates(plan.newData, call)),
-      'Has the pipeline a model?': {
+      'Is there a model to start from?': {
         Type: 'Choice',
         Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Read its output' }],
-        Default: plan.baseMachineArn === undefined ? 'Start' : 'Find the base model',
+        Default: 'Start',
       },
       'Read its output': describe,
       ...(plan.baseMachineArn === undefined
@@ -140,14 +147,13 @@ export function triggerStates(plan: TriggerPlan): object {
         : {
             'Find the base model': {
               ...executions(plan.baseMachineArn, 'SUCCEEDED'),
-              Output: merged(
-                '"Model": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn',
-              ),
+              // Data that the base has learned is not new either.
+              Output: merged(LAST_MODEL),
               Next: 'Has the base a model?',
             },
             'Has the base a model?': {
               Type: 'Choice',
-              Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Read its output' }],
+              Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Is it about new data?' }],
               Default: 'There is no model yet',
             },
             'There is no model yet': skip('neither the pipeline nor its base has a model yet; run the base first'),
@@ -198,7 +204,7 @@ function countingStates(
     'Is there enough new data?': {
       Type: 'Choice',
       Choices: [
-        { Condition: expression(`$states.input.NewBytes >= ${minBytes}`), Next: 'Has the pipeline a model?' },
+        { Condition: expression(`$states.input.NewBytes >= ${minBytes}`), Next: 'Is there a model to start from?' },
         {
           Condition: expression(
             `$states.input.Token != "" and $states.input.Pages < ${Math.ceil(maxObjects / PAGE_OBJECTS)}`,

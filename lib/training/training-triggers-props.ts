@@ -16,7 +16,7 @@ export interface NewDataTrigger {
    */
   readonly prefix?: string;
 
-  /** Size of the objects that are newer than the start of the last successful run, from which a run starts. */
+  /** Size of the objects that are newer than the start of the last successful run, or of that of the `base` before there is one, from which a run starts. */
   readonly minSize: Size;
 
   /**

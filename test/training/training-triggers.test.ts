@@ -210,6 +210,25 @@ describe('the machine that starts training', () => {
     expect(await inputOf(started.ExecutionArn!)).toMatchObject({ ModelDataUrl: 's3://models/full' });
   });
 
+  test('counts no data that the base has learned as new', async () => {
+    const [machineArn, baseMachineArn] = [await pipeline(0), await pipeline(0)];
+    const newData = { bucketName: 'landed', prefix: 'of the base/', minBytes: 100, maxObjects: 1000 };
+    const triggers = await triggersOf({ machineArn, baseMachineArn, newData });
+    const put = (name: string, bytes: number): Promise<unknown> =>
+      aws.s3.send(new PutObjectCommand({ Bucket: 'landed', Key: `of the base/${name}`, Body: 'x'.repeat(bytes) }));
+    await put('learned', 1000);
+    await aws.clock.sleep(120);
+    await run(baseMachineArn, {}, 'base-of-new-data');
+    expect(await run(triggers, { Trigger: 'new-data' })).toMatchObject({
+      Started: false,
+      Reason: 'there are 0 new bytes since the last model, of 100',
+    });
+    await aws.clock.sleep(120);
+    await put('new', 100);
+    const started = await run(triggers, { Trigger: 'new-data' });
+    expect(await inputOf(started.ExecutionArn!)).toMatchObject({ ModelDataUrl: 's3://models/base-of-new-data' });
+  }, 60_000);
+
   test('counts the bytes that are newer than the last model, over pages', async () => {
     const machineArn = await pipeline(0);
     const put = (name: string, bytes: number): Promise<unknown> =>
