@@ -131,7 +131,12 @@ export function createConsumer(dependencies: ConsumerDependencies): Consumer {
     const lookSeconds = Math.min(LOOK_DEADLINE_SECONDS, allMs / 3000);
     const find = async (signal: AbortSignal) => {
       const found = await log.find(batch, cursor !== undefined, signal);
-      for (const [key, lines] of found.objects) await writer.complete({ key, lines }, batch.records, signal);
+      const records = new Map(batch.records.map((record) => [record.position, record]));
+      for (const [key, lines] of found.objects) {
+        // This environment completed the objects that it wrote.
+        if (lines.every(({ position }) => !records.has(position) || done.has(shardId, position))) continue;
+        await writer.complete({ key, lines }, records, signal);
+      }
       return found;
     };
     const place = { streamArn: batch.streamArn ?? batch.streamName, shardId };

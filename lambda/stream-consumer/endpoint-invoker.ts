@@ -39,6 +39,8 @@ export interface EndpointInvokerOptions {
   readonly signal: AbortSignal;
   /** Ends the pauses before retries. */
   readonly pauseSignal: AbortSignal;
+  /** Runs the pause before a retry of a record that failed alone, without its place for a request. */
+  readonly outOfPlace: (pause: () => Promise<void>) => Promise<void>;
   /** Called when the endpoint refuses a request as busy. */
   readonly onBusy?: () => void;
   readonly maxModelFailures: number;
@@ -141,6 +143,20 @@ export class EndpointInvoker {
     return sleep(Math.min(backoffMilliseconds(attempt, random()), Math.max(0, remainingMs())), pauseSignal);
   }
 
+  /**
+   * Pauses before a retry. Where many records fail in a row, the control request tells whether the endpoint does: if it is answered, the pause is
+   * that of a record alone.
+   */
+  private async pauseAfter(failures: readonly Failure[], attempt: number): Promise<void> {
+    const { evidence, outOfPlace } = this.options;
+    const isRefused = failures.every(({ error }) => error instanceof RequestFailedError);
+    if (!isRefused) return this.pause(Math.max(attempt, evidence.failuresWhileFailing));
+    if (!evidence.isFailing) return outOfPlace(() => this.pause(attempt));
+    await this.pause(attempt);
+    if (!evidence.isFailing || this.isTimeUp() || (await this.ask())) return;
+    await this.pause(evidence.failuresWhileFailing);
+  }
+
   /** Sends a record, and a second time where its response is late while others are quick; returns the first answer, or the failures. */
   private async attempt(record: StreamRecord, place: string): Promise<TimedAnswer | FailedAttempt> {
     const { evidence, clock, sleep, signal } = this.options;
@@ -239,7 +255,7 @@ export class EndpointInvoker {
   private async isToBlame(place: string, failures: readonly Failure[], attempt: number): Promise<boolean> {
     const { evidence, maxModelFailures } = this.options;
     const failedBefore = evidence.upcomingSend;
-    await this.pause(Math.max(attempt, evidence.failuresWhileFailing));
+    await this.pauseAfter(failures, attempt);
     let isToBlame = false;
     for (const { error, seconds } of failures) {
       if (!(error instanceof RequestFailedError) && seconds < TIMED_OUT_SECONDS) continue;

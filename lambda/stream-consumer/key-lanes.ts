@@ -14,6 +14,8 @@ interface Lane<T> {
 export class RequestSlots {
   private used = 0;
   private readonly waiting = new Set<() => void>();
+  /** Jobs that gave their place back for a time. */
+  private readonly returning = new Set<() => void>();
 
   /** @param limit number of places now; call {@link wake} when it has grown */
   public constructor(private readonly limit: () => number) {}
@@ -31,8 +33,44 @@ export class RequestSlots {
     this.wake();
   }
 
-  /** Wakes all that registered, to take what places there are. */
+  /**
+   * Gives a place back for the time of a pause, and takes one again before jobs that did not start yet; beyond the limit, where none is free when
+   * the signal aborts.
+   */
+  public async leaveFor(pause: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.release();
+    try {
+      await pause();
+    } finally {
+      await this.takeAgain(signal);
+    }
+  }
+
+  private takeAgain(signal: AbortSignal): Promise<void> {
+    if (this.take()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const taken = (): void => {
+        signal.removeEventListener('abort', force);
+        resolve();
+      };
+      const force = (): void => {
+        this.returning.delete(taken);
+        this.used += 1;
+        resolve();
+      };
+      if (signal.aborted) return force();
+      this.returning.add(taken);
+      signal.addEventListener('abort', force, { once: true });
+    });
+  }
+
+  /** Wakes all that wait, to take what places there are. */
   public wake(): void {
+    for (const taken of this.returning) {
+      if (!this.take()) return;
+      this.returning.delete(taken);
+      taken();
+    }
     for (const wake of this.waiting) wake();
   }
 

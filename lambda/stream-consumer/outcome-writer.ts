@@ -113,24 +113,23 @@ export class OutcomeWriter {
     const measurements = inForce.lines === lines ? group.map(({ measurement }) => measurement) : undefined;
     await this.complete(
       { ...inForce, measurements },
-      group.map(({ record }) => record),
+      new Map(group.map(({ record }) => [record.position, record])),
       signal,
     );
     return inForce.lines;
   }
 
-  /** Writes what follows from the lines of a result object: measurements, and the dead letters of these records. */
+  /** Writes what follows from the lines of a result object: measurements, and the dead letters of these records, by position. */
   public async complete(
     object: {
       readonly key: string;
       readonly lines: readonly RecordResult[];
       readonly measurements?: readonly (RequestMeasurement | undefined)[];
     },
-    given: readonly StreamRecord[],
+    records: ReadonlyMap<string, StreamRecord>,
     signal: AbortSignal,
   ): Promise<void> {
     const { results, logger } = this.options;
-    const records = new Map(given.map((record) => [record.position, record]));
     const letters = inBoundedParallel(object.lines, async ({ position, deadLetter, error, answeredAt }) => {
       const record = records.get(position);
       if (deadLetter === null || error === null || record === undefined) return;

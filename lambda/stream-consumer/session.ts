@@ -22,7 +22,7 @@ interface Entry {
 
 export interface SessionOptions extends Omit<
   EndpointInvokerOptions,
-  'streamName' | 'shardId' | 'signal' | 'pauseSignal' | 'onBusy'
+  'streamName' | 'shardId' | 'signal' | 'pauseSignal' | 'outOfPlace' | 'onBusy'
 > {
   readonly batch: Batch;
   /** Place in the shard behind the batch; undefined where another invocation may read the shard. */
@@ -69,6 +69,8 @@ const READ_EVERY_MS = 1_000;
 /** Time between two reads of a shard with more records: Kinesis allows five reads a second (service quotas). */
 const READ_ON_MS = 250;
 const RECORDS_OF_A_READ = 1_000;
+/** Maximum number of records that pause without a place for a request. */
+const MAX_PAUSING = 1_000;
 /** Time between two result objects. */
 const WRITE_EVERY_MS = 5_000;
 /** Maximum time for one of them and all that follows from it, seconds. */
@@ -95,6 +97,7 @@ export class Session {
   private readonly spills = new Set<Promise<SpillEnd>>();
   private wake: () => void = () => undefined;
   private isSecondRunning = false;
+  private pausing = 0;
   private readonly meter = new BacklogMeter();
   private publication: Promise<void> = Promise.resolve();
 
@@ -111,6 +114,7 @@ export class Session {
       shardId: batch.shardId,
       signal: this.timeIsUp.signal,
       pauseSignal: this.noRetries.signal,
+      outOfPlace: (pause) => this.outOfPlace(pause),
       onBusy: () => options.capacity?.refused(),
     });
     this.entries = batch.records.map((record) => ({ record }));
@@ -184,6 +188,17 @@ export class Session {
         this.wake();
       });
     });
+  }
+
+  /** Runs the pause of a record, whose place others use while there are not too many such records. */
+  private async outOfPlace(pause: () => Promise<void>): Promise<void> {
+    if (this.pausing >= MAX_PAUSING) return pause();
+    this.pausing += 1;
+    try {
+      await this.options.slots.leaveFor(pause, this.noRetries.signal);
+    } finally {
+      this.pausing -= 1;
+    }
   }
 
   private finish(): void {

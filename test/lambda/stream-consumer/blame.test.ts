@@ -45,6 +45,15 @@ describe('a record that fails', () => {
     expect(store.deadLetterIds()).toEqual(['r-1']);
   });
 
+  test('beside 29 others that fail becomes a dead letter as soon as alone: the endpoint answers the control request', async () => {
+    const { deliver, seconds, store } = consumer((id) => (id === 'r-0' ? {} : { error: failure(400) }));
+    await deliver(batch('a'));
+    const keys = Array.from({ length: 30 }, (_, index) => String.fromCodePoint(0x4e00 + index)).join('');
+    expect(await deliver(batch(keys, 1))).toEqual(allDone);
+    expect(store.deadLetterIds()).toHaveLength(30);
+    expect(seconds()).toBeLessThan(30);
+  });
+
   test('with a hundred of its key behind it delays them by less than a minute', async () => {
     const { deliver, seconds, store } = consumer((id) => (id === 'r-1' ? { error: failure(500) } : {}));
     await deliver(batch('a'));

@@ -40,6 +40,7 @@ function invoker(reply: (payload: string, attempt: number) => Reply, minutes = 1
     remainingMs: () => minutes * 60_000 - seconds() * 1000,
     signal: ended.signal,
     pauseSignal: new AbortController().signal,
+    outOfPlace: (pause) => pause(),
     onBusy,
     maxModelFailures: 3,
     maxRecordBytes: 10,

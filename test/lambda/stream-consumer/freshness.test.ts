@@ -31,6 +31,14 @@ describe('a record that finds a free slot', () => {
     expect(longestVerdict).toBeLessThan(60);
   });
 
+  test('does so in a fleet in use while one record in seven is bad: their pauses leave the places to others', async () => {
+    const { added, answered, deadLetters, longestVerdict } = await playFreshness(plan({ use: 0.8, bad: 0.15 }));
+    expect(deadLetters).toBeGreaterThan(150);
+    expect(answered + deadLetters).toBe(1_500);
+    expect(added.p95).toBeLessThan(2);
+    expect(longestVerdict).toBeLessThan(60);
+  });
+
   test('does so where the requests in flight follow the capacity of the endpoint', async () => {
     const { added, answered } = await playFreshness(plan({ followsCapacity: true }));
     expect(answered).toBe(1_500);

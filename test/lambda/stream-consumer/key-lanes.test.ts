@@ -166,6 +166,50 @@ describe('places', () => {
     expect(started).toHaveLength(3);
   });
 
+  test('are left for the time of a pause, and taken again before a job that did not start yet', async () => {
+    const slots = new RequestSlots(() => 1);
+    const { lanes, started, end } = lanesOf(0, slots);
+    expect(slots.take()).toBe(true);
+    const order: string[] = [];
+    let endPause: () => void = () => undefined;
+    const pause = (): Promise<void> => new Promise((resolve) => (endPause = resolve));
+    const left = slots.leaveFor(pause, new AbortController().signal).then(() => order.push('returned'));
+    lanes.add([
+      ['a', 1],
+      ['b', 1],
+    ]);
+    expect(started).toEqual(['a1']);
+    endPause();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual([]);
+    await end('a1');
+    await left;
+    expect([order, started]).toEqual([['returned'], ['a1']]);
+    slots.release();
+    expect(started).toEqual(['a1', 'b1']);
+  });
+
+  test.each(['before', 'after'])(
+    'are taken beyond the limit where none is free and the signal aborts %s the pause',
+    async (when) => {
+      const slots = new RequestSlots(() => 1);
+      const over = new AbortController();
+      slots.take();
+      const left = slots.leaveFor(() => {
+        slots.take();
+        if (when === 'before') over.abort();
+        return Promise.resolve();
+      }, over.signal);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (when === 'after') over.abort();
+      await left;
+      slots.release();
+      expect(slots.take()).toBe(false);
+      slots.release();
+      expect(slots.take()).toBe(true);
+    },
+  );
+
   test('are taken while there are some, and wake only those that still wait', () => {
     const slots = new RequestSlots(() => 1);
     let woken = 0;

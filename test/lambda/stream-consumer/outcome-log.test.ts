@@ -170,7 +170,11 @@ describe('the outcomes of an invocation', () => {
     const deadLetter = 'dead-letters/requests/s/x.json';
     const lines = [1, 2].map((index) => ({ ...lineAt(index), error: 'refused', deadLetter: `${deadLetter}${index}` }));
     const counted = { ...lineAt(3), inputTokens: 1, outputTokens: 2 };
-    await made.complete({ key: 'results/requests/s/3-1.jsonl', lines: [...lines, counted] }, [recordAt(2)], signal);
+    await made.complete(
+      { key: 'results/requests/s/3-1.jsonl', lines: [...lines, counted] },
+      new Map([[recordAt(2).position, recordAt(2)]]),
+      signal,
+    );
     expect(store.keysBelow('dead-letters/')).toEqual([`${deadLetter}2`]);
     expect(store.objects.get('measurements/requests/s/3-1.jsonl')).toMatch(/^\{.*"r-3".*\}\n$/);
   });
