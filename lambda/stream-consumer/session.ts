@@ -64,8 +64,13 @@ export interface SessionResult {
   readonly error: { readonly error: unknown } | undefined;
 }
 
-/** Time between two reads of a shard at its end: Lambda too reads each shard once a second. */
-const READ_EVERY_MS = 1_000;
+/** Time between two looks at what waits and at the capacity of the endpoint. */
+const LOOK_EVERY_MS = 1_000;
+/**
+ * Time between two reads of a shard at its end: two of the five a second that Kinesis allows (service quotas); Lambda reads once a second, and the rest
+ * is for other consumers.
+ */
+const READ_EVERY_MS = 500;
 /** Time between two reads of a shard with more records: Kinesis allows five reads a second (service quotas). */
 const READ_ON_MS = 250;
 const RECORDS_OF_A_READ = 1_000;
@@ -183,7 +188,7 @@ export class Session {
       this.wake = resolve;
       if (this.isSecondRunning) return;
       this.isSecondRunning = true;
-      void this.options.sleep(READ_EVERY_MS, this.ended.signal).then(() => {
+      void this.options.sleep(LOOK_EVERY_MS, this.ended.signal).then(() => {
         this.isSecondRunning = false;
         this.wake();
       });
@@ -300,7 +305,7 @@ export class Session {
     const unregister = spillSlots.onRelease(start);
     while (!signal.aborted) {
       start();
-      await sleep(READ_EVERY_MS, signal);
+      await sleep(LOOK_EVERY_MS, signal);
     }
     unregister();
   }
@@ -349,7 +354,7 @@ export class Session {
           replicas: capacity.awaitedReplicas,
         }),
       );
-      await sleep(READ_EVERY_MS, signal);
+      await sleep(LOOK_EVERY_MS, signal);
     }
     this.publish(this.meter.finish(clock.now()));
     await this.publication;

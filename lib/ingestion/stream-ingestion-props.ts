@@ -43,7 +43,7 @@ export interface StreamIngestionProps extends IngestionProps {
   /**
    * Gives the batches of the consumer a throughput of their own, 2 MB per second of each shard, by enhanced fan-out. For streams that more than
    * two consumers read: without it, all share 2 MB and five reads per second of a shard. Costs by the hour and shard, and by the data read. To read on
-   * behind a batch, once a second, the consumer uses the shared reads. A later change starts a new event source mapping, which finds the records
+   * behind a batch, twice a second, the consumer uses the shared reads. A later change starts a new event source mapping, which finds the records
    * of the stream answered.
    * https://docs.aws.amazon.com/streams/latest/dev/enhanced-consumers.html
    *

@@ -47,13 +47,13 @@ export interface LocalRunOptions {
   readonly assemblyDirectory: string | null;
 }
 
-export const DEFAULT_SPEED = 30;
+export const DEFAULT_SPEED = 20;
 /** Default speed of a tour, local seconds per real second: higher than that of a run, because the steps wait for fleets to scale in. */
 export const TOUR_SPEED = 60;
 export const DEFAULT_SEED = 1;
 export const DEFAULT_OUT_DIRECTORY = path.join('.local', 'report');
 export const DEFAULT_PAGE_PORT = 4580;
-/** Length of generated traffic, local seconds: with the setup a run at the default speed takes less than three minutes. */
+/** Length of generated traffic, local seconds: with the setup a run at the default speed takes little more than three minutes. */
 export const DEFAULT_DURATION_SECONDS = 3000;
 
 /** Model servers that take artifacts; the first is that of a run which names none. */

@@ -37,14 +37,14 @@ async function run(
 }
 
 describe('tidegate local', () => {
-  test('runs the default traffic at thirty times the speed without flags', async () => {
+  test('runs the default traffic at twenty times the speed without flags', async () => {
     const { code, options } = await run(['local']);
     expect(code).toBe(EXIT.ok);
     expect(options).toEqual({
       projectDirectory,
       stage: 'local',
       trace: null,
-      speed: 30,
+      speed: 20,
       seed: 1,
       budgetUsd: null,
       chaos: false,

@@ -24,8 +24,16 @@ export interface StreamSenderOptions {
 /** PutRecords takes at most 500 records and 10 MiB (Kinesis Data Streams API reference). */
 const MAX_RECORDS = 500;
 const MAX_BYTES = 5 * 1024 * 1024;
-const LINGER_MS = 40;
+/** Time for which a record waits for others of its call: the default of the Kinesis Producer Library (`RecordMaxBufferedTime`), local seconds. */
+const LINGER_SECONDS = 0.1;
+/** Minimum of it in real time: the engine takes some milliseconds for a call. */
+const MIN_LINGER_MS = 8;
 const MAX_BACKOFF_SECONDS = 20;
+
+/** Returns the time for which a sender waits for other records of a call, real milliseconds. */
+export function lingerMs({ speed }: Pick<LocalClock, 'speed'>): number {
+  return Math.max(MIN_LINGER_MS, (LINGER_SECONDS * 1000) / speed);
+}
 
 /**
  * Sends records through the stream: PutRecords in batches, one call at a time.
@@ -44,7 +52,7 @@ export class StreamSender {
   public send(item: StreamItem): void {
     this.waiting.push(item);
     if (this.waiting.length >= MAX_RECORDS) void this.flush();
-    else this.timer ??= setTimeout(() => void this.flush(), LINGER_MS);
+    else this.timer ??= setTimeout(() => void this.flush(), lingerMs(this.options.clock));
   }
 
   /** Number of records that the stream has not stored. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LocalClock } from '../../emulator/clock';
 import { connectKafka, listTopics, type Producer } from '../../emulator/kafka/kafka-client';
 import { kafkaPlace } from './kafka-place';
-import type { StreamItem } from './stream-sender';
+import { lingerMs, type StreamItem } from './stream-sender';
 
 export interface TopicSenderOptions {
   /** Address of the broker. */
@@ -16,7 +16,6 @@ export interface TopicSenderOptions {
 }
 
 const MAX_RECORDS = 500;
-const LINGER_MS = 40;
 const RETRY_MS = 500;
 
 /**
@@ -40,7 +39,7 @@ export class TopicSender {
   public send(item: StreamItem): void {
     this.waiting.push(item);
     if (this.waiting.length >= MAX_RECORDS) void this.flush();
-    else this.timer ??= setTimeout(() => void this.flush(), LINGER_MS);
+    else this.timer ??= setTimeout(() => void this.flush(), lingerMs(this.options.clock));
   }
 
   /** Number of records that the topic has not stored. */

@@ -50,10 +50,10 @@ function readingAhead(seconds: number, pages: Parameters<typeof pagesOf>[1]) {
 }
 
 describe('reads of the shard beside a slow record', () => {
-  test('begin after a quarter of a second, and are a second apart at the end of the shard', async () => {
+  test('begin after a quarter of a second, and are half a second apart at the end of the shard', async () => {
     const { time, environment, readAt, limits } = readingAhead(4, []);
     expect(await time.until(environment()(kinesisEvent(batch('a')), time.context(MINUTE_MS)))).toEqual(allDone);
-    expect(readAt).toEqual([250, 1250, 2250, 3250]);
+    expect(readAt).toEqual([250, 750, 1250, 1750, 2250, 2750, 3250, 3750]);
     expect(new Set(limits)).toEqual(new Set([1_000]));
   });
 
@@ -65,7 +65,7 @@ describe('reads of the shard beside a slow record', () => {
       { records: records.slice(3) },
     ]);
     await time.until(environment()(kinesisEvent(records.slice(0, 1)), time.context(MINUTE_MS)));
-    expect(readAt).toEqual([250, 500, 750, 1750, 2750]);
+    expect(readAt).toEqual([250, 500, 750, 1250, 1750, 2250, 2750]);
     expect(sent).toEqual(['r-0', 'r-1', 'r-2', 'r-3']);
   });
 
