@@ -20,6 +20,10 @@ export interface RunClock {
   toEnvironment(): { [name: string]: string };
 }
 
+/** Returns the date of the machine at a moment of a clock, for processes that have the machine's own clock. */
+export const dateOnMachine = (clock: Pick<RunClock, 'now' | 'speed'>, local: EpochSeconds): Date =>
+  new Date(Date.now() + ((local - clock.now()) / clock.speed) * 1000);
+
 /** Resolves once the clock shows a local moment, or rejects when the signal aborts. */
 export function sleepUntil(clock: RunClock, localSeconds: EpochSeconds, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

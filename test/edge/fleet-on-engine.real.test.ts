@@ -108,6 +108,7 @@ describeWith('missing' in parts ? parts.missing : undefined, 'a fleet on the loc
       const device = await startGroupDevice({
         greengrass,
         engineUrl: account.engine.url,
+        clock,
         roleAlias: fleet.roleAliasName,
         thingName: 'cameras-1',
         directory: path.join(root, 'device'),

@@ -1,4 +1,5 @@
 import { LOCAL_REGION, localCredentials } from '../credentials';
+import { dateOnMachine, type RunClock } from '../clock';
 import type { RoleCredentials } from './token-exchange';
 
 export interface AssumedRole {
@@ -6,13 +7,15 @@ export interface AssumedRole {
   readonly roleArn: string;
   /** Name of the session, which refusals of calls show. */
   readonly sessionName: string;
+  /** Clock of the engine, by which the credentials expire. @default - that of the machine */
+  readonly clock?: Pick<RunClock, 'now' | 'speed'>;
 }
 
 /**
  * Returns credentials of a role in the local account, as AWS IoT gives them to a device for its role alias. Calls with them are checked against the
- * policies of the role.
+ * policies of the role. Their expiration is on the clock of the machine, which is that of the components.
  */
-export async function assumeRole({ engineUrl, roleArn, sessionName }: AssumedRole): Promise<RoleCredentials> {
+export async function assumeRole({ engineUrl, roleArn, sessionName, clock }: AssumedRole): Promise<RoleCredentials> {
   const response = await fetch(engineUrl, {
     method: 'POST',
     headers: {
@@ -34,10 +37,11 @@ export async function assumeRole({ engineUrl, roleArn, sessionName }: AssumedRol
     if (found === undefined) throw new Error(`${roleArn} cannot be assumed: ${text.slice(0, 300)}`);
     return found;
   };
+  const expiration = new Date(value('Expiration'));
   return {
     accessKeyId: value('AccessKeyId'),
     secretAccessKey: value('SecretAccessKey'),
     sessionToken: value('SessionToken'),
-    expiration: new Date(value('Expiration')),
+    expiration: clock === undefined ? expiration : dateOnMachine(clock, expiration.getTime() / 1000),
   };
 }

@@ -46,6 +46,7 @@ export class Buoy {
       const device = await startGroupDevice({
         greengrass: platform.greengrass,
         engineUrl: platform.engineUrl,
+        clock: platform.clock,
         awsEndpointUrl: `http://127.0.0.1:${toEngine.port}`,
         roleAlias: outputs.EdgeRoleAlias,
         thingName: `${LEARNING_TOUR.fleetName}-1`,
@@ -80,7 +81,12 @@ export class Buoy {
     if (failed !== undefined) {
       throw new Error(`the deployment to the device ended as ${failed.status}: ${failed.reason}`);
     }
-    return this.device.versionOf(component)!;
+    return this.version();
+  }
+
+  /** Version of the component that runs. */
+  public version(): string {
+    return this.device.versionOf(this.context.outputs.EdgeComponentName)!;
   }
 
   /** Asks for the labels of rows until each has a response; returns the labels by the ids of the rows. */
