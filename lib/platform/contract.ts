@@ -13,8 +13,10 @@ export const ENDPOINT_TOUR_STATES = [
 
 export type EndpointTourState = (typeof ENDPOINT_TOUR_STATES)[number];
 
-/** Deployments of the learning tour, in order: the devices have the first model, then the one that was rolled out. */
-export const LEARNING_TOUR_STATES = ['learning', 'learning-next-edge-version'] as const;
+/** Deployments of the learning tour, in order: the devices have the first model, then the one that was rolled out, then the one that was learned after a drift. */
+export const LEARNING_TOUR_STATES = ['learning', 'learning-next-edge-version', 'learning-drift-edge-version'] as const;
+
+export type LearningTourState = (typeof LEARNING_TOUR_STATES)[number];
 
 /** Names in the learning tour that stack and tour share. */
 export const LEARNING_TOUR = {
@@ -27,11 +29,13 @@ export const LEARNING_TOUR = {
   groundTruthPrefix: 'ground-truth/',
   /** Key prefix of rows that calibrate a compression. */
   calibrationPrefix: 'calibration/',
-  /** Key of the model that the devices get second. */
-  edgeModelKey: 'models/rolled-out/output/model.tar.gz',
+  /** Keys of the models of the devices, by the state that brings them; the first model is in no bucket. */
+  edgeModelKeys: {
+    learning: undefined,
+    'learning-next-edge-version': 'models/rolled-out/output/model.tar.gz',
+    'learning-drift-edge-version': 'models/rolled-out-after-drift/output/model.tar.gz',
+  } satisfies { readonly [State in LearningTourState]: string | undefined },
 } as const;
 
 /** Key prefix of the traffic that the endpoint of the learning tour captures. */
 export const LEARNING_TOUR_CAPTURE_PREFIX = `data-capture/${LEARNING_TOUR.endpointName}/${LEARNING_TOUR.variantName}/`;
-
-export type LearningTourState = (typeof LEARNING_TOUR_STATES)[number];

@@ -37,7 +37,7 @@ const pytorchImage = (region: string): string =>
 
 /**
  * Stack `Tidegate-<stage>-learning-tour`, for `tidegate local --tour learning`: requests land by a stream, a model is trained on them, compressed, tried,
- * and rolled out to an endpoint and to devices; a drift of the traffic starts the next training.
+ * and rolled out to an endpoint and to devices; a drift of the traffic starts the next training, whose model takes the same way.
  */
 export class LearningTourStack extends Stack {
   public constructor(
@@ -156,12 +156,13 @@ export class LearningTourStack extends Stack {
       encryption: kinesis.StreamEncryption.MANAGED,
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    const edgeModelKey = LEARNING_TOUR.edgeModelKeys[state];
     const fleet = new EdgeFleet(this, 'Buoys', {
       fleetName: LEARNING_TOUR.fleetName,
       model:
-        state === 'learning'
+        edgeModelKey === undefined
           ? EdgeModel.fromDirectory(FIRST_MODEL, { gated: false })
-          : EdgeModel.fromBucket(careful.modelBucket, LEARNING_TOUR.edgeModelKey),
+          : EdgeModel.fromBucket(careful.modelBucket, edgeModelKey),
       stream: deviceResults,
       storeSize: Size.mebibytes(4),
       forwardInterval: Duration.seconds(1),

@@ -8,14 +8,14 @@ import { pythonWithTorch } from '../training/torch';
 
 const projectDirectory = path.resolve(__dirname, '../..');
 const torch = pythonWithTorch();
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 900_000;
 
 describeWith('missing' in torch ? torch.missing : undefined, 'the tour of learning', () => {
   const outDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'tidegate-learning-'));
   afterAll(() => fs.rmSync(outDirectory, { recursive: true, force: true }));
 
   test(
-    'learns from landed requests through an interruption, refuses a bad version, rolls a good one out to endpoint and device, and learns again from a drift',
+    'learns from landed requests through an interruption, refuses a bad version, rolls a good one out to endpoint and device, learns again from a drift, and rolls that out too',
     async () => {
       let output = '';
       const report = await runTour(
@@ -31,6 +31,9 @@ describeWith('missing' in torch ? torch.missing : undefined, 'the tour of learni
         ['rollout', null, null],
         ['edge', null, hasBroker ? null : `it needs ${MISSING_MOSQUITTO}`],
         ['drift', null, null],
+        ['drift-compression', null, null],
+        ['drift-rollout', null, null],
+        ['drift-edge', null, hasBroker ? null : `it needs ${MISSING_MOSQUITTO}`],
       ]);
       expect(output).toContain('Every step went as expected');
       expect(JSON.parse(fs.readFileSync(path.join(outDirectory, 'tour.json'), 'utf8')) as TourReport).toEqual(report);
@@ -63,6 +66,23 @@ describeWith('missing' in torch ? torch.missing : undefined, 'the tour of learni
       expect(drift['accuracyOfNewLabels']).toBeGreaterThan(0.8);
       expect(Number(drift['steps']) / Number(drift['stepsOfTheFullTraining'])).toBeLessThan(0.5);
       expect(drift['forgottenOfEarlierLabels']).toBeLessThan(0.03);
+
+      const next = resultsOf('drift-compression');
+      expect(Number(next['bytesBefore']) / Number(next['bytesAfter'])).toBeGreaterThan(2);
+      const nextRollout = resultsOf('drift-rollout');
+      expect(nextRollout).toMatchObject({ failed: 0 });
+      expect(nextRollout['requestsDuringTheRollout']).toBeGreaterThan(50);
+      // The live model knows four of the six labels.
+      expect(nextRollout['accuracyOfTheLiveModelBefore']).toBeLessThan(0.7);
+      expect(nextRollout['accuracyInTheGate']).toBeGreaterThan(0.9);
+      expect(nextRollout['lostOfAnEarlierLabel']).toBeLessThan(0.1);
+      expect(nextRollout['accuracy']).toBeGreaterThan(0.9);
+      if (hasBroker) {
+        const device = resultsOf('drift-edge');
+        expect(device).toMatchObject({ models: 2, answered: 400, landed: 400, lost: 0, landedTwice: 0 });
+        expect(device['accuracyBefore']).toBeLessThan(0.7);
+        expect(device['accuracyAfter']).toBeGreaterThan(0.9);
+      }
     },
     LIMIT_MS,
   );

@@ -19,8 +19,8 @@ test.each(LEARNING_TOUR_STATES)('nothing is found wrong with the state %s', (sta
   expect(prove([{ name: `${state}.template.json`, document: templates.get(state) }])).toEqual([]);
 });
 
-test('the second state is the first with another version on the devices', () => {
-  const [first, second] = LEARNING_TOUR_STATES.map((state) => templates.get(state)!.Resources) as [
+test.each([1, 2])('state %i is the one before with another version on the devices', (number) => {
+  const [first, second] = LEARNING_TOUR_STATES.slice(number - 1).map((state) => templates.get(state)!.Resources) as [
     Template['Resources'],
     Template['Resources'],
   ];

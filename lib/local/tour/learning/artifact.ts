@@ -21,6 +21,13 @@ export async function readJsonOf<Value>(
   return JSON.parse(await tar(archive, '-xzOf', '-', member)) as Value;
 }
 
+/** Reads an object of S3 that is JSON. */
+export async function readJson<Value>({ aws }: Pick<LearningContext, 'aws'>, uri: string): Promise<Value> {
+  const { bucket, key } = parseS3Location(uri);
+  const { Body } = await aws.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return JSON.parse(await Body!.transformToString()) as Value;
+}
+
 /** Copies an object of S3 to another key of a bucket. */
 export async function copyTo(
   { aws }: Pick<LearningContext, 'aws'>,

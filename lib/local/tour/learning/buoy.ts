@@ -8,7 +8,7 @@ import { startMosquitto } from '../../../emulator/edge/mosquitto';
 import { edgeEnvironmentsDirectory } from '../../../emulator/state-directory';
 import { LEARNING_TOUR } from '../../../platform/contract';
 import { until } from '../context';
-import type { LearningContext } from './progress';
+import type { FleetDevice, LearningContext } from './progress';
 import type { LearningRow } from './rows';
 
 /** Time until a request without a response is sent again, real milliseconds. */
@@ -16,7 +16,7 @@ const ASK_AGAIN_MS = 5_000;
 const MAX_RESPONSE_SECONDS = 7200;
 
 /** A device of the fleet with the real component, a broker, and cables that can be cut. */
-export class Buoy {
+export class Buoy implements FleetDevice {
   private readonly labels = new Map<string, string>();
   private ending: Promise<void> | undefined;
 

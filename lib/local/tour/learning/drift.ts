@@ -5,7 +5,7 @@ import { until, type TourResults } from '../context';
 import { land } from './landed';
 import { trainingMetricsOf } from './models';
 import { type LearningContext, type LearningProgress, type MadeModel, requireNoDenials } from './progress';
-import { generateRows, LATER_LABELS, percent } from './rows';
+import { generateRows, LATER_LABELS, percent, points } from './rows';
 
 const LATER_REQUESTS = 600;
 const LIVE_ROWS = 400;
@@ -54,11 +54,11 @@ export async function driftStep(context: LearningContext, progress: LearningProg
     runs = await endedExecutions<MadeModel>(context, outputs.IncrementalStateMachineArn);
     return runs.length > 0;
   });
-  await traffic.stop();
   const [failure] = traffic.failures;
   if (failure !== undefined) throw new Error(`${traffic.failures.length} requests failed, the first with ${failure}`);
   await requireNoDenials(context);
   const metrics = await trainingMetricsOf(context, runs[0]!);
+  progress.set('incremental', runs[0]!);
   const { steps: fullSteps } = progress.get('trained');
   const learned = LATER_LABELS.map((label) => metrics.accuracyByLabel[label] ?? 0);
   const knows = Math.min(...learned);
@@ -68,7 +68,8 @@ export async function driftStep(context: LearningContext, progress: LearningProg
   return {
     summary:
       `no alarm in ${stable.length} h without a drift; alarm ${minutes} min after it began; the training it started learned ` +
-      `${LATER_LABELS.join(' and ')} in ${metrics.steps} steps, ${percent(metrics.steps / fullSteps)} of the ${fullSteps} of the full one`,
+      `${LATER_LABELS.join(' and ')} in ${metrics.steps} steps, ${percent(metrics.steps / fullSteps)} of the ${fullSteps} of the full one, and forgot at most ` +
+      `${points(forgotten)} of the earlier ones`,
     hoursWithoutDrift: stable.length,
     alarmAfterMinutes: minutes,
     rowsOfTheDriftedHour: drifted.Rows,

@@ -2,13 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { findMosquitto, MISSING_MOSQUITTO } from '../../../emulator/edge/mosquitto';
 import { pause } from '../../../emulator/repeat';
-import { LEARNING_TOUR, LEARNING_TOUR_STATES } from '../../../platform/contract';
+import { LEARNING_TOUR, LEARNING_TOUR_STATES, type LearningTourState } from '../../../platform/contract';
 import { until, type TourResults } from '../context';
 import { SkippedStep } from '../plan';
 import { copyTo } from './artifact';
 import { Buoy } from './buoy';
-import { type LearningContext, type LearningProgress, requireNoDenials } from './progress';
-import { FIRST_LABELS, generateRows, type LearningRow, percent } from './rows';
+import {
+  type FleetDevice,
+  type LearningContext,
+  type LearningProgress,
+  type MadeModel,
+  requireNoDenials,
+} from './progress';
+import { ALL_LABELS, FIRST_LABELS, generateRows, type LearningRow, percent } from './rows';
 
 const ASKED = 200;
 const ASKED_OFFLINE = 300;
@@ -25,9 +31,8 @@ interface Forwarded {
 
 /** Brings the version that was rolled out to a device, which then goes offline, answers all the same, comes back, and forwards what it kept. */
 export async function edgeStep(context: LearningContext, progress: LearningProgress): Promise<TourResults> {
-  const missing = missingForDevices();
-  if (missing !== undefined) throw new SkippedStep(`it needs ${missing}`);
-  const { outputs, seed, note } = context;
+  requireDevices();
+  const { seed, note } = context;
   note('a device of the fleet starts with the first model');
   const buoy = await Buoy.start(context);
   progress.atEnd(() => buoy.stop());
@@ -36,13 +41,7 @@ export async function edgeStep(context: LearningContext, progress: LearningProgr
   const first = rows('edge-first', ASKED);
   const firstLabels = await buoy.ask(first, 'the device answers with the first model');
 
-  note('deploying the new version to the fleet');
-  const { ModelDataUrl } = progress.get('compressed');
-  await copyTo(context, ModelDataUrl, outputs.CompressedBucketName, LEARNING_TOUR.edgeModelKey);
-  await context.deploy(LEARNING_TOUR_STATES[1]);
-  note('the device takes the new version');
-  const after = await buoy.update();
-  if (after === before) throw new Error(`the device still runs version ${before}`);
+  const after = await takeVersion(context, buoy, progress.get('compressed'), LEARNING_TOUR_STATES[1], before);
   const next = rows('edge-next', ASKED);
   const nextLabels = await buoy.ask(next, 'the device answers with the new version');
   await until(context, 'the results of the device are in the stream', 7200, async () => {
@@ -55,25 +54,12 @@ export async function edgeStep(context: LearningContext, progress: LearningProgr
   const landedOffline = (await forwarded(context)).length - 2 * ASKED;
   buoy.comeBack();
   const all = [...first, ...next, ...offline];
-  await until(context, 'the device is back, and forwards what it kept', 7200, async () => {
-    return new Set((await forwarded(context)).map(({ id }) => id)).size >= all.length;
-  });
-  note('looking for results that land twice');
-  await pause(WATCH_MS, context.signal);
-  const landed = await forwarded(context);
-  await buoy.stop();
-  await requireNoDenials(context);
-
   const given = new Map([...firstLabels, ...nextLabels, ...offlineLabels]);
-  const byId = new Map(landed.map((result) => [result.id, result]));
-  const lost = all.filter(({ id }) => !byId.has(id)).length;
-  const twice = landed.length - byId.size;
-  const different = all.filter(({ id }) => byId.get(id)?.label !== given.get(id)).length;
-  if (lost + twice + different + landedOffline > 0) {
-    throw new Error(
-      `of ${all.length} results ${lost} are lost, ${twice} landed twice, ${different} differ from the response, ${landedOffline} landed offline`,
-    );
-  }
+  const landed = await requireLanded(context, all, given);
+  if (landedOffline > 0)
+    throw new Error(`${landedOffline} results of ${all.length} landed while the device was offline`);
+  progress.set('buoy', buoy);
+  await requireNoDenials(context);
   const accuracyBefore = accuracyOf(first, firstLabels);
   const accuracy = accuracyOf([...next, ...offline], given);
   return {
@@ -82,16 +68,98 @@ export async function edgeStep(context: LearningContext, progress: LearningProgr
       `${landed.length} of ${all.length} results landed, 0 lost, 0 twice`,
     versionBefore: before,
     versionAfter: after,
-    models: new Set(landed.map(({ model }) => model)).size,
+    models: modelsOf(landed),
     answered: all.length,
     answeredOffline: offline.length,
     landedWhileOffline: landedOffline,
     landed: landed.length,
-    lost,
-    landedTwice: twice,
+    lost: 0,
+    landedTwice: 0,
     accuracyBefore,
     accuracyAfter: accuracy,
   };
+}
+
+/** Brings the version that learned the labels of the drift to the device. */
+export async function driftEdgeStep(context: LearningContext, progress: LearningProgress): Promise<TourResults> {
+  requireDevices();
+  const buoy = progress.get('buoy');
+  const rows = (prefix: string) => generateRows(context.seed, ALL_LABELS, { count: ASKED, prefix });
+  const first = rows('edge-before-drift-version');
+  const firstLabels = await buoy.ask(first, 'the device answers with the version before');
+  const before = buoy.version();
+  const model = progress.get('incrementalCompressed');
+  const after = await takeVersion(context, buoy, model, LEARNING_TOUR_STATES[2], before);
+  const next = rows('edge-drift-version');
+  const nextLabels = await buoy.ask(next, 'the device answers with the new version');
+  const landed = await requireLanded(context, [...first, ...next], new Map([...firstLabels, ...nextLabels]));
+  await buoy.stop();
+  await requireNoDenials(context);
+  const accuracyBefore = accuracyOf(first, firstLabels);
+  const accuracy = accuracyOf(next, nextLabels);
+  return {
+    summary:
+      `took the version (${percent(accuracyBefore)} of all labels right before, ${percent(accuracy)} after); ` +
+      `${landed.length} of ${2 * ASKED} results landed, 0 lost, 0 twice`,
+    versionBefore: before,
+    versionAfter: after,
+    models: modelsOf(landed),
+    answered: 2 * ASKED,
+    landed: landed.length,
+    lost: 0,
+    landedTwice: 0,
+    accuracyBefore,
+    accuracyAfter: accuracy,
+  };
+}
+
+/** Deploys a version to the fleet and waits until the device runs it. */
+async function takeVersion(
+  context: LearningContext,
+  buoy: FleetDevice,
+  { ModelDataUrl }: MadeModel,
+  state: LearningTourState,
+  before: string,
+): Promise<string> {
+  const { outputs, note } = context;
+  note('deploying the new version to the fleet');
+  await copyTo(context, ModelDataUrl, outputs.CompressedBucketName, LEARNING_TOUR.edgeModelKeys[state]!);
+  await context.deploy(state);
+  note('the device takes the new version');
+  const after = await buoy.update();
+  if (after === before) throw new Error(`the device still runs version ${before}`);
+  return after;
+}
+
+/** Waits until the result of each row is in the stream; throws where one is lost, landed twice, or differs from the response. */
+async function requireLanded(
+  context: LearningContext,
+  rows: readonly LearningRow[],
+  given: ReadonlyMap<string, string>,
+): Promise<Forwarded[]> {
+  const asked = new Set(rows.map(({ id }) => id));
+  const own = async () => (await forwarded(context)).filter(({ id }) => asked.has(id));
+  await until(context, 'the device has forwarded what it kept', 7200, async () => {
+    return new Set((await own()).map(({ id }) => id)).size >= rows.length;
+  });
+  context.note('looking for results that land twice');
+  await pause(WATCH_MS, context.signal);
+  const landed = await own();
+  const byId = new Map(landed.map((result) => [result.id, result]));
+  const twice = landed.length - byId.size;
+  const different = rows.filter(({ id }) => byId.get(id)?.label !== given.get(id)).length;
+  if (twice + different > 0) {
+    throw new Error(`of ${rows.length} results ${twice} landed twice, ${different} differ from the response`);
+  }
+  return landed;
+}
+
+const modelsOf = (results: readonly Forwarded[]): number => new Set(results.map(({ model }) => model)).size;
+
+/** Throws {@link SkippedStep} where this machine cannot run a device. */
+function requireDevices(): void {
+  const missing = missingForDevices();
+  if (missing !== undefined) throw new SkippedStep(`it needs ${missing}`);
 }
 
 /** Part that this machine lacks for a device, with the way to get it; undefined where nothing is missing. */

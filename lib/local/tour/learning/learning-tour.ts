@@ -1,15 +1,15 @@
 import { LEARNING_TOUR_STATES } from '../../../platform/contract';
 import type { TourPlan } from '../plan';
 import { driftStep } from './drift';
-import { edgeStep } from './edge';
+import { driftEdgeStep, edgeStep } from './edge';
 import { landingStep } from './landing';
-import { compressionStep, trainingStep } from './models';
+import { compressionStep, driftCompressionStep, trainingStep } from './models';
 import { LEARNING_OUTPUTS, type LearningContext, type LearningOutput, LearningProgress } from './progress';
-import { gateStep, rolloutStep } from './versions';
+import { driftRolloutStep, gateStep, rolloutStep } from './versions';
 
 /**
  * A model that learns from the requests of its endpoint, is compressed, tried, and rolled out to the endpoint and to devices, until a drift of the traffic
- * starts the next training. Each step takes what those before it made.
+ * starts the next training, whose model takes the same way. Each step takes what those before it made.
  */
 export function learningTour(): TourPlan<LearningOutput> {
   const progress = new LearningProgress();
@@ -32,6 +32,9 @@ export function learningTour(): TourPlan<LearningOutput> {
       [step('gate', 'Gate', gateStep)],
       [step('rollout', 'Rollout', rolloutStep)],
       [step('edge', 'Edge device', edgeStep), step('drift', 'Drift', driftStep)],
+      [step('drift-compression', 'Compression after the drift', driftCompressionStep)],
+      [step('drift-rollout', 'Rollout after the drift', driftRolloutStep)],
+      [step('drift-edge', 'Edge device after the drift', driftEdgeStep)],
     ],
     withLearning: true,
     summaryOf: ({ summary }) => String(summary),

@@ -1,9 +1,15 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { TourResults } from '../context';
+import { LEARNING_TOUR } from '../../../platform/contract';
 import { readJsonOf } from './artifact';
 import { execute } from './executions';
+import { putRows } from './landed';
 import type { LearningContext, LearningProgress, MadeModel } from './progress';
-import { percent } from './rows';
+import { generateRows, LATER_LABELS, percent } from './rows';
+
+/** Rows of the labels that come later; as many of each label as of the first ones. */
+const FROZEN_LATER_ROWS = 400;
+const CALIBRATION_LATER_ROWS = 800;
 
 /** Numbers of a training, from `metrics.json` of its artifact. */
 export interface TrainingMetrics {
@@ -72,17 +78,35 @@ export async function compressionStep(context: LearningContext, progress: Learni
   ]);
   progress.set('compressed', careful.model);
   progress.set('careless', careless.model);
-  const { before, after } = careful;
+  return { ...compressionResults(careful), accuracyOfTheStudent: careless.after.accuracy };
+}
+
+/** Freezes rows of the labels that came with the drift beside the others, and compresses the model that learned them. */
+export async function driftCompressionStep(context: LearningContext, progress: LearningProgress): Promise<TourResults> {
+  const { outputs, seed } = context;
+  const later = (count: number, prefix: string) => generateRows(seed, LATER_LABELS, { count, prefix });
+  await putRows(context, `${LEARNING_TOUR.frozenPrefix}later.jsonl`, later(FROZEN_LATER_ROWS, 'frozen-later'));
+  await putRows(
+    context,
+    `${LEARNING_TOUR.calibrationPrefix}later.jsonl`,
+    later(CALIBRATION_LATER_ROWS, 'calibration-later'),
+  );
+  context.note('quantising the model that learned the new labels');
+  const careful = await compress(context, outputs.CompressionStateMachineArn, progress.get('incremental'));
+  progress.set('incrementalCompressed', careful.model);
+  return compressionResults(careful);
+}
+
+function compressionResults({ chosen, before, after }: Awaited<ReturnType<typeof compress>>): TourResults {
   return {
     summary:
-      `${careful.chosen}: ${(before.bytes / after.bytes).toFixed(1)} times smaller, accuracy ${percent(before.accuracy)} before, ` +
+      `${chosen}: ${(before.bytes / after.bytes).toFixed(1)} times smaller, accuracy ${percent(before.accuracy)} before, ` +
       `${percent(after.accuracy)} after`,
-    technique: careful.chosen,
+    technique: chosen,
     bytesBefore: before.bytes,
     bytesAfter: after.bytes,
     accuracyBefore: before.accuracy,
     accuracyAfter: after.accuracy,
-    accuracyOfTheStudent: careless.after.accuracy,
   };
 }
 

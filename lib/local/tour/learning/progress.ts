@@ -1,5 +1,6 @@
 import type { TourContext } from '../context';
 import type { LiveTraffic } from './live-traffic';
+import type { LearningRow } from './rows';
 
 /** Outputs of the stack. */
 export const LEARNING_OUTPUTS = [
@@ -32,6 +33,17 @@ export interface MadeModel {
   readonly ModelPackageArn?: string;
 }
 
+/** Device of the fleet, as the steps use it. */
+export interface FleetDevice {
+  /** Version of the component that runs. */
+  version(): string;
+  /** Takes the deployment of the fleet; returns the version that runs then. */
+  update(): Promise<string>;
+  /** Asks for the labels of rows until each has a response; returns the labels by the ids of the rows. */
+  ask(rows: readonly LearningRow[], condition: string): Promise<ReadonlyMap<string, string>>;
+  stop(): Promise<void>;
+}
+
 interface Parts {
   traffic: LiveTraffic;
   trained: MadeModel & { readonly steps: number };
@@ -39,6 +51,11 @@ interface Parts {
   compressed: MadeModel;
   /** Version that is too small for its task. */
   careless: MadeModel;
+  /** Model that learned what came with the drift, and its version for the endpoint and the devices. */
+  incremental: MadeModel;
+  incrementalCompressed: MadeModel;
+  /** Device with the version that was rolled out. */
+  buoy: FleetDevice;
 }
 
 /** Results of the steps of one tour that later steps use, and what has to be ended. */

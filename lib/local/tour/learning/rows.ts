@@ -14,6 +14,7 @@ const SPREAD = 1.3;
 /** Labels of the first rows, and those that come later. */
 export const FIRST_LABELS = ['calm', 'ebb', 'flood', 'neap'] as const;
 export const LATER_LABELS = ['spring', 'surge'] as const;
+export const ALL_LABELS = [...FIRST_LABELS, ...LATER_LABELS] as const;
 
 /** Generates labelled rows: each label is a normal distribution around a centre of its own. Equal seeds and prefixes give equal rows. */
 export function generateRows(
@@ -55,5 +56,8 @@ interface Tensors {
 /** Label in the response to such a request; undefined where it names none. */
 export const labelOf = (response: string): unknown =>
   (JSON.parse(response) as Tensors).outputs.find(({ name }) => name === 'label')?.data[0];
+
+/** Formats a share that was lost; nothing below zero. */
+export const points = (value: number): string => `${(100 * Math.max(0, value)).toFixed(1)} points`;
 
 export const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
