@@ -199,10 +199,6 @@ function checkGate(gate: CompressionGate): string[] {
   const check = (name: keyof CompressionGate, highest: number): void => {
     const value = gate[name];
     if (value === undefined || (value >= 0 && value <= highest)) return;
-    if (Token.isUnresolved(value)) {
-      problems.push(`gate.${name} is known at deploy time only; give a number that is known at synthesis`);
-      return;
-    }
     problems.push(`gate.${name} (${value}) is out of range; 0 to ${highest} is allowed`);
   };
   check('maxAccuracyLoss', 1);

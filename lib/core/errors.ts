@@ -43,12 +43,20 @@ function printable(message: string): string {
   );
 }
 
+/** Number by which CDK stands for one that CloudFormation fills in (`Token.asNumber`), or a product of it: in a message it means nothing to its reader. */
+const DEPLOY_TIME_NUMBER = /-\d(?:\.\d+)?e\+(?:28|29)\d/g;
+
+/** Returns the problem in words: a number that is not known yet is named as such, with the way out. */
+function worded(problem: string): string {
+  const text = problem.replace(DEPLOY_TIME_NUMBER, 'known at deploy time only');
+  return text === problem ? problem : `${text}; give a number that is known at synthesis`;
+}
+
 /** Throws one {@link InputError} that lists every problem; returns when there is none. */
 export function throwProblems(where: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
-  throw new InputError(
-    problems.length === 1 ? `${where}: ${problems[0]}` : `${where}:\n  - ${problems.join('\n  - ')}`,
-  );
+  const texts = problems.map(worded);
+  throw new InputError(texts.length === 1 ? `${where}: ${texts[0]}` : `${where}:\n  - ${texts.join('\n  - ')}`);
 }
 
 /** A transient failure (throttling, a server error, a timeout): a retry may succeed. */

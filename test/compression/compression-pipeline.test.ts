@@ -155,7 +155,7 @@ describe('settings that make no sense are refused', () => {
     ["modelName ('../x') is not allowed; use 1 to 63 letters", () => ({ modelName: '../x' })],
     ['evaluationDataPrefix is in a bucket; give evaluationData', () => ({ evaluationDataPrefix: 'frozen/' })],
     [
-      'gate.minSpeedup is known at deploy time only; give a number',
+      'gate.minSpeedup (known at deploy time only) is out of range; 0 to 1000 is allowed; give a number that is known at synthesis',
       () => ({ gate: { minSpeedup: Token.asNumber({ Ref: 'Speedup' }) } }),
     ],
     [

@@ -1,4 +1,5 @@
-import { InputError } from '../../lib/core/errors';
+import { Token } from 'aws-cdk-lib';
+import { InputError, throwProblems } from '../../lib/core/errors';
 
 describe('the message of bad input', () => {
   test('is shown as it is', () => {
@@ -22,4 +23,22 @@ describe('the message of bad input', () => {
     expect(message.length).toBeLessThan(20_000);
     expect(message).toMatch(/\n\(\d+ more lines\)$/);
   });
+});
+
+describe('problems of settings', () => {
+  const later = Token.asNumber({ Ref: 'Later' });
+
+  test.each([later, later * 60, later / 1024])(
+    'name a number that is known at deploy time only as such: %d',
+    (value) => {
+      expect(() =>
+        throwProblems('Stack/Drift', [`limits.maxPsi (${value}) must be above 0`, 'columns is empty']),
+      ).toThrow(
+        new InputError(
+          'Stack/Drift:\n  - limits.maxPsi (known at deploy time only) must be above 0; give a number that is known at synthesis\n' +
+            '  - columns is empty',
+        ),
+      );
+    },
+  );
 });
