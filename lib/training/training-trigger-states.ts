@@ -3,7 +3,7 @@ export interface TriggerPlan {
   readonly partition: string;
   /** State machine of the pipeline. */
   readonly machineArn: string;
-  /** State machine whose last model a run starts from while the pipeline has none of its own; undefined without one. */
+  /** State machine whose last model a run starts from where that is newer than the pipeline's own; undefined without one. */
   readonly baseMachineArn: string | undefined;
   readonly minIntervalMs: number;
   /** Objects whose volume starts a run; undefined where no volume does. */
@@ -26,10 +26,11 @@ const PAGE_OBJECTS = 500;
 const expression = (text: string): string => `{% ${text} %}`;
 const merged = (members: string): string => expression(`$merge([$states.input, {${members}}])`);
 
-/** Members of the last execution that succeeded: it, and its start, before which no data is new. */
-const LAST_MODEL =
-  '"Watermark": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
-  '"Model": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn';
+/** Members of the last execution that succeeded, if it ended after the one that is known: it, its end, and its start, before which no data is new. */
+const NEWER_MODEL = expression(
+  '$merge([$states.input, $states.result.Executions[$toMillis(StopDate) > $states.input.ModelAt].' +
+    '{"Model": ExecutionArn, "ModelAt": $toMillis(StopDate), "Watermark": $toMillis(StartDate)}])',
+);
 
 /** Retries of transient errors and throttling. */
 const RETRY = [{ ErrorEquals: ['States.TaskFailed'], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: 2 }];
@@ -95,7 +96,8 @@ export function triggerStates(plan: TriggerPlan): object {
       'Find the last run': {
         ...executions(plan.machineArn),
         Output: merged(
-          '"LastStart": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate)',
+          '"LastStart": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
+            '"Model": "", "ModelAt": 0, "Watermark": 0, "NewBytes": 0, "Token": "", "Pages": 0',
         ),
         Next: 'Is it too soon?',
       },
@@ -114,13 +116,8 @@ export function triggerStates(plan: TriggerPlan): object {
       'The last run is too recent': skip(`the last run began less than ${minutes} minutes ago`),
       'Find the last model': {
         ...executions(plan.machineArn, 'SUCCEEDED'),
-        Output: merged(`${LAST_MODEL}, "NewBytes": 0, "Token": "", "Pages": 0`),
-        Next: 'Has the pipeline a model?',
-      },
-      'Has the pipeline a model?': {
-        Type: 'Choice',
-        Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Is it about new data?' }],
-        Default: plan.baseMachineArn === undefined ? 'Is it about new data?' : 'Find the base model',
+        Output: NEWER_MODEL,
+        Next: plan.baseMachineArn === undefined ? 'Is it about new data?' : 'Find the base model',
       },
       'Is it about new data?': {
         Type: 'Choice',
@@ -148,10 +145,10 @@ export function triggerStates(plan: TriggerPlan): object {
             'Find the base model': {
               ...executions(plan.baseMachineArn, 'SUCCEEDED'),
               // Data that the base has learned is not new either.
-              Output: merged(LAST_MODEL),
-              Next: 'Has the base a model?',
+              Output: NEWER_MODEL,
+              Next: 'Has either a model?',
             },
-            'Has the base a model?': {
+            'Has either a model?': {
               Type: 'Choice',
               Choices: [{ Condition: expression(`$states.input.Model != ''`), Next: 'Is it about new data?' }],
               Default: 'There is no model yet',

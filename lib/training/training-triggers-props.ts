@@ -16,7 +16,7 @@ export interface NewDataTrigger {
    */
   readonly prefix?: string;
 
-  /** Size of the objects that are newer than the start of the last successful run, or of that of the `base` before there is one, from which a run starts. */
+  /** Size of the objects that are newer than the start of the last successful run, of the `base` where its model is newer, from which a run starts. */
   readonly minSize: Size;
 
   /**
@@ -40,7 +40,8 @@ export interface TrainingTriggersProps {
   readonly pipeline: TrainingPipeline;
 
   /**
-   * Pipeline whose last model a run starts from while the pipeline has none of its own, for one that learns incrementally.
+   * Pipeline whose last model a run starts from where it is newer than that of the pipeline itself, for one that learns incrementally: after each full
+   * training the next run goes on from its model.
    *
    * @default - the first run starts from no model
    */

@@ -198,7 +198,7 @@ describe('the machine that starts training', () => {
     expect((await run(triggers, { Trigger: 'manual' })).Started).toBe(true);
   });
 
-  test('takes the model of the base until the pipeline has one, and waits for the base', async () => {
+  test('takes the model of the base, and waits for it', async () => {
     const [machineArn, baseMachineArn] = [await pipeline(0), await pipeline(0)];
     const triggers = await triggersOf({ machineArn, baseMachineArn });
     expect(await run(triggers, { Trigger: 'alarm' })).toMatchObject({
@@ -209,6 +209,29 @@ describe('the machine that starts training', () => {
     const started = await run(triggers, { Trigger: 'alarm' });
     expect(await inputOf(started.ExecutionArn!)).toMatchObject({ ModelDataUrl: 's3://models/full' });
   });
+
+  test('takes the model of the base again once it has trained anew, and its own after that', async () => {
+    const [machineArn, baseMachineArn] = [await pipeline(0), await pipeline(0)];
+    const triggers = await triggersOf({ machineArn, baseMachineArn });
+    const modelOfNext = async (): Promise<unknown> => {
+      await aws.clock.sleep(5);
+      const started = await run(triggers, { Trigger: 'manual' });
+      await eventually(
+        () => runsOf(machineArn, 'RUNNING'),
+        (running) => running === 0,
+      );
+      return [started.ExecutionArn!.split(':').at(-1), (await inputOf(started.ExecutionArn!))['ModelDataUrl']];
+    };
+    await run(baseMachineArn, {}, 'january');
+    const [first, ofFirst] = (await modelOfNext()) as string[];
+    expect(ofFirst).toBe('s3://models/january');
+    expect(await modelOfNext()).toEqual([expect.any(String), `s3://models/${first}`]);
+    await aws.clock.sleep(5);
+    await run(baseMachineArn, {}, 'february');
+    const [third, ofThird] = (await modelOfNext()) as string[];
+    expect(ofThird).toBe('s3://models/february');
+    expect(await modelOfNext()).toEqual([expect.any(String), `s3://models/${third}`]);
+  }, 60_000);
 
   test('counts no data that the base has learned as new', async () => {
     const [machineArn, baseMachineArn] = [await pipeline(0), await pipeline(0)];
