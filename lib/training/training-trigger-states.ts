@@ -32,6 +32,9 @@ const NEWER_MODEL = expression(
     '{"Model": ExecutionArn, "ModelAt": $toMillis(StopDate), "Watermark": $toMillis(StartDate)}])',
 );
 
+/** Error of a start whose name another execution has. */
+const NAME_IS_TAKEN = 'StepFunctions.ExecutionAlreadyExistsException';
+
 /** Retries of transient errors and throttling. */
 const RETRY = [{ ErrorEquals: ['States.TaskFailed'], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: 2 }];
 
@@ -97,6 +100,7 @@ export function triggerStates(plan: TriggerPlan): object {
         ...executions(plan.machineArn),
         Output: merged(
           '"LastStart": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
+            '"LastRun": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn, ' +
             '"Model": "", "ModelAt": 0, "Watermark": 0, "NewBytes": 0, "Token": "", "Pages": 0',
         ),
         Next: 'Is it too soon?',
@@ -160,6 +164,8 @@ export function triggerStates(plan: TriggerPlan): object {
         Resource: `arn:${plan.partition}:states:::states:startExecution`,
         Arguments: {
           StateMachineArn: plan.machineArn,
+          // Names are unique: of several starts that see the same last run, one succeeds, also while the list lacks its execution still.
+          Name: expression(`$substring($hash('after ' & $states.input.LastRun, 'SHA-256'), 0, 32)`),
           Input: expression(
             '$merge([{"Trigger": $states.input.Trigger, "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": $states.context.Execution.Id}, ' +
               '$exists($states.input.ModelDataUrl) ? {"ModelDataUrl": $states.input.ModelDataUrl} : {}])',
@@ -170,9 +176,17 @@ export function triggerStates(plan: TriggerPlan): object {
           Trigger: expression('$states.input.Trigger'),
           ExecutionArn: expression('$states.result.ExecutionArn'),
         },
-        Retry: RETRY,
+        Retry: [{ ErrorEquals: [NAME_IS_TAKEN], MaxAttempts: 0 }, ...RETRY],
+        Catch: [
+          {
+            ErrorEquals: [NAME_IS_TAKEN],
+            Output: { Trigger: expression('$states.input.Trigger') },
+            Next: 'Another start was faster',
+          },
+        ],
         End: true,
       },
+      'Another start was faster': skip('another trigger has started a run at the same time'),
     },
   };
 }

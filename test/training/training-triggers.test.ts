@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PutObjectCommand, CreateBucketCommand } from '@aws-sdk/client-s3';
 import {
   CreateStateMachineCommand,
@@ -171,6 +172,34 @@ describe('the machine that starts training', () => {
       Trigger: 'manual',
       ModelDataUrl: `s3://models/${name}`,
     });
+  });
+
+  test('starts one run of several triggers at the same instant', async () => {
+    const machineArn = await pipeline(3600);
+    const triggers = await triggersOf({ machineArn });
+    const outputs = await Promise.all([1, 2, 3, 4].map(() => run(triggers, { Trigger: 'manual' })));
+    expect(outputs.filter(({ Started }) => Started)).toHaveLength(1);
+    for (const { Started, Reason } of outputs) {
+      if (!Started)
+        expect(Reason).toMatch(/^(another trigger has started a run at the same time|a run is in progress)$/);
+    }
+    expect(await runsOf(machineArn)).toBe(1);
+  });
+
+  test('starts no second run after the last one that both saw', async () => {
+    const machineArn = await pipeline(0);
+    const triggers = await triggersOf({ machineArn });
+    const lastRun = `${machineArn.replace(':stateMachine:', ':execution:')}:last`;
+    const next = createHash('sha256').update(`after ${lastRun}`).digest('hex').slice(0, 32);
+    await run(machineArn, {}, next);
+    await aws.clock.sleep(5);
+    await run(machineArn, {}, 'last');
+    expect(await run(triggers, { Trigger: 'manual' })).toEqual({
+      Started: false,
+      Trigger: 'manual',
+      Reason: 'another trigger has started a run at the same time',
+    });
+    expect(await runsOf(machineArn)).toBe(2);
   });
 
   test('starts no run while one is in progress, by hand neither', async () => {

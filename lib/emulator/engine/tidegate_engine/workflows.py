@@ -190,7 +190,13 @@ def install() -> None:
                                f"identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDenied)")
         if resource == "arn:aws:states:::aws-sdk:s3:getObject":
             return _get_object(data, machine.get("roleArn", ""), execution.get("name", "execution")[:64])
-        result = invoke_resource(resource, input_data)
+        try:
+            result = invoke_resource(resource, input_data)
+        except sfn._ExecutionError as refusal:
+            # The optimised integration names the errors of StartExecution for the service, and as exceptions.
+            if resource.startswith("arn:aws:states:::states:startExecution") and refusal.error.isalpha():
+                refusal.error = f"StepFunctions.{refusal.error}Exception"
+            raise
         return _iso_times(result) if resource.startswith("arn:aws:states:::aws-sdk:sagemaker:") else result
 
     sfn._execute_task, sfn._invoke_resource = execute, invoke
