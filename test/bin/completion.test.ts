@@ -64,7 +64,10 @@ const CASES: readonly [words: string[], completions: string[]][] = [
   [['tidegate', 'simulate', '--fail'], ['--fail-if']],
   [['tidegate', 'local', '--server', 'tr'], ['triton']],
   [['tidegate', 'local', '--server', '=', 'tr'], ['triton']],
-  [['tidegate', 'local', '--server', '='], ['python', 'triton', 'torchserve'].slice(1)],
+  [
+    ['tidegate', 'local', '--server', '='],
+    ['onnx', 'triton', 'torchserve'],
+  ],
   [['tidegate', 'prices', ''], ['update']],
   [['tidegate', 'prices', 'update', '--o'], ['--out']],
   [['tidegate', 'completion', 'z'], ['zsh']],
