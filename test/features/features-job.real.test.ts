@@ -165,7 +165,7 @@ describeWith('missing' in spark ? spark.missing : undefined, 'the features job o
       expect(sum((counts) => counts.measurement - counts.duplicates.measurement)).toBe(measurements);
       expect(sum((counts) => counts.duplicates.result)).toBeGreaterThan(REQUESTS / 100);
       expect(sum((counts) => counts.duplicates.measurement)).toBeGreaterThan(0);
-      expect(new Set(reasonsAside()).size).toBe(8);
+      expect(new Set(reasonsAside()).size).toBe(10);
     },
     RUN_TIMEOUT_MS,
   );

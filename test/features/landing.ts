@@ -116,7 +116,8 @@ function resultOf(random: Random, index: number, arrivedAt: number, position: st
   const outputTokens = Math.floor(random.uniform() * 600);
   return {
     id: `r-${index}`,
-    key: `user-${Math.floor(random.uniform() * 2000)}`,
+    // A topic may have records with an empty key.
+    key: `user-${Math.floor(random.uniform() * 2000)}`.replace(/^user-0$/, ''),
     position,
     arrivedAt,
     answeredAt: micro(arrivedAt + 2.5),
@@ -150,16 +151,26 @@ function measurementOf(result: RecordResult): RequestMeasurement {
   };
 }
 
+/** Character that stands for a byte which is no UTF-8. */
+const NO_UTF8 = '\ue0ff';
+
 /** Ways in which a line is broken, with the reason that the job gives. */
 const BREAKS: readonly (readonly [reason: string, change: (text: string) => string])[] = [
   ['not JSON, or a field of another type', (text) => text.slice(0, text.length / 2)],
   ['not JSON, or a field of another type', (text) => text.replace(/"status":200/, '"status":"fine"')],
   ['not JSON, or a field of another type', () => '"text"'],
+  ['not UTF-8', (text) => text.replace(/"key":"/, `"key":"${NO_UTF8}`)],
   ['no id', (text) => text.replace(/"id":"[^"]*"/, '"id":""')],
   ['no key', (text) => text.replace(/"key":"[^"]*",/, '')],
   ['no time', (text) => text.replace(/"arrived_at":[\d.]+/, '"arrived_at":null')],
   ['a time out of range', (text) => text.replace(/"arrived_at":[\d.]+/, '"arrived_at":17.5')],
   ['a number below 0 or infinite', (text) => text.replace(/"input_tokens":\d+/, '"input_tokens":-1')],
+  // A value that is a number and fits nothing must not end the run.
+  ['a time out of range', (text) => text.replace(/"arrived_at":[\d.]+/, '"arrived_at":1e300')],
+  [
+    'more tokens than a request has',
+    (text) => text.replace(/"input_tokens":\d+/, '"input_tokens":4611686018427387904'),
+  ],
   ['neither a result nor a measurement', () => '{"id":"x","key":"y"}'],
 ];
 
@@ -173,7 +184,8 @@ export function land(folder: string, objects: readonly LandedObject[]): void {
   for (const { key, lines } of objects) {
     const file = path.join(folder, key);
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+    const bytes = Buffer.from(lines.map((line) => `${line}\n`).join('')).toString('latin1');
+    fs.writeFileSync(file, bytes.replaceAll(Buffer.from(NO_UTF8).toString('latin1'), '\xff'), 'latin1');
   }
 }
 

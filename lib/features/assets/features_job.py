@@ -31,6 +31,8 @@ MICROSECONDS = 1_000_000
 HOUR_MICROSECONDS = 3600 * MICROSECONDS
 # 2000-01-01 and 2100-01-01, seconds since 1970.
 TIME_RANGE = (946_684_800, 4_102_444_800)
+# Above it no sum of a session stays within 64 bits, and no model is meant.
+MAX_TOKENS = 1_000_000_000
 COPIES_AT_ONCE = 16
 
 TABLE, TRAINING, QUARANTINE = "table", "training", "quarantine"
@@ -62,6 +64,7 @@ LINE = T.StructType(
     ]
 )
 NUMBERS = [field.name for field in LINE if not isinstance(field.dataType, T.StringType)]
+TOKENS = [name for name in NUMBERS if name.endswith("_tokens")]
 
 RESULT = T.StructType(
     [
@@ -255,7 +258,8 @@ def manifest(spark, store):
 
 
 def microseconds(column):
-    return F.round(column * MICROSECONDS).cast("long")
+    """Returns whole microseconds; null for a time that 64 bits do not hold, because an error would end the run for one line."""
+    return F.round(column * MICROSECONDS).try_cast("long")
 
 
 def read_lines(spark, paths, watermark_seconds):
@@ -281,17 +285,23 @@ def read_lines(spark, paths, watermark_seconds):
         wrong_number = wrong_number | F.coalesce(
             (F.col(name) < 0) | F.isnan(F.col(name).cast("double")) | (F.col(name) == float("inf")), F.lit(False)
         )
+    too_many = F.lit(False)
+    for name in TOKENS:
+        too_many = too_many | F.coalesce(F.col(name) > MAX_TOKENS, F.lit(False))
     is_object = F.trim("line").startswith("{") & F.trim("line").endswith("}")
     reason = (
-        F.when(F.col("_corrupt").isNotNull() | ~is_object, "not JSON, or a field of another type")
+        # Read as text they would have other characters, and different keys could be the same.
+        F.when(~F.is_valid_utf8("line"), "not UTF-8")
+        .when(F.col("_corrupt").isNotNull() | ~is_object, "not JSON, or a field of another type")
         .when(F.coalesce(F.col("id"), F.lit("")) == "", "no id")
-        .when(F.coalesce(F.col("key"), F.lit("")) == "", "no key")
+        .when(F.col("key").isNull(), "no key")
         .when(kind.isNull(), "neither a result nor a measurement")
         .when(
             (kind == "measurement") & (F.col("context_tokens").isNull() | F.col("generated_tokens").isNull()),
             "a measurement without tokens",
         )
         .when(wrong_number, "a number below 0 or infinite")
+        .when(too_many, "more tokens than a request has")
         .when(event.isNull() | F.col("answered_at").isNull(), "no time")
         .when(
             out_of_range(event)
