@@ -114,11 +114,12 @@ export function identify(
       case 'payload-hash':
         return createHash('sha256').update(payload).digest('hex');
       case 'json':
-        return readPath(body, source.path);
+        return readPath(body, source.path, () => payload.toString('utf8'));
     }
   };
   return {
-    id: read(fields.id) ?? place,
+    // A partition key may be empty, and an id may not.
+    id: read(fields.id) || place,
     key: fields.key.kind === 'sequence-number' ? place : (read(fields.key) ?? partitionKey ?? place),
   };
 }

@@ -1,3 +1,4 @@
+import { InputError } from '../../lib/core/errors';
 import {
   formatResultLine,
   parseResultLine,
@@ -105,10 +106,19 @@ export class OutcomeLog {
 
   private async read(key: string, signal?: AbortSignal): Promise<readonly RecordResult[]> {
     const text = (await this.store.get(key, signal)) ?? '';
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map(parseResultLine);
+    try {
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(parseResultLine);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      // Sent again, its records could have two outcomes.
+      throw new InputError(
+        `${key}: ${error.message}; its records wait, because their outcomes are not known: restore an earlier version of the object, or ` +
+          'delete it, after which they are sent again',
+      );
+    }
   }
 }
 

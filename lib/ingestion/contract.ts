@@ -359,7 +359,7 @@ export interface InferenceResponse {
 export interface RecordResult {
   /** Identity of the record: its place in the stream, or what the ingestion is configured to take. */
   readonly id: string;
-  /** Records of one key are processed in the order of the stream. */
+  /** Records of one key are processed in the order of the stream. Empty for the records of a topic whose key is empty. */
   readonly key: string;
   /** Sequence number of the record; within an aggregated record followed by a point and the number of the part. */
   readonly position: string;
@@ -580,7 +580,7 @@ export function parseResultLine(line: string): RecordResult {
     const spilledAt = result.at('spilled_at').optional((node) => node.number());
     return {
       id: result.at('id').text(),
-      key: result.at('key').text(),
+      key: result.at('key').anyText(),
       position: result.at('sequence_number').text(),
       arrivedAt: result.at('arrived_at').number(),
       answeredAt: result.at('answered_at').number(),
@@ -622,7 +622,7 @@ export function formatMeasurementLine(measurement: RequestMeasurement): string {
 export function parseMeasurementLine(line: string): RequestMeasurement {
   return parseJson('the measurement line', line, 'an object', (measurement) => ({
     id: measurement.at('id').text(),
-    key: measurement.at('key').text(),
+    key: measurement.at('key').anyText(),
     contextTokens: measurement.at('context_tokens').count(),
     generatedTokens: measurement.at('generated_tokens').count(),
     sentAt: measurement.at('sent_at').optional((node) => node.number()) ?? null,

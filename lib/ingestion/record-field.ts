@@ -18,7 +18,7 @@ export class RecordField {
   }
 
   /**
-   * Text or number in a JSON payload. A record without it has its default instead.
+   * Text or number in a JSON payload, a whole number with all of its digits. A record without it has its default instead.
    *
    * @param path names and indexes from the root, for example `$.id`, `$.user.id`, `$['user-id']` or `$.ids[0]`
    * @throws InputError for another path

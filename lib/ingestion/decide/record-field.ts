@@ -36,13 +36,37 @@ export function parseRecordField(text: string): RecordFieldSource {
   return { kind: 'json', path };
 }
 
-/** Returns the text or number at a path of a JSON value, as text; undefined for anything else. */
-export function readPath(value: unknown, path: readonly (string | number)[]): string | undefined {
+/**
+ * Returns the text or number at a path of a JSON value, as text; undefined for anything else.
+ *
+ * @param json returns the text of the value, from which a whole number beyond 2^53 has all of its digits: rounded, different ids would be the same
+ */
+export function readPath(value: unknown, path: readonly (string | number)[], json: () => string): string | undefined {
+  const found = memberAt(value, path);
+  const isExact = typeof found !== 'number' || !Number.isInteger(found) || Number.isSafeInteger(found);
+  return textOf(isExact ? found : memberAt(JSON.parse(withExactNumbers(json())), path));
+}
+
+/** Texts and numbers of JSON: a text is passed over as a whole, so that no digit in it counts. */
+const TEXT_OR_NUMBER = /"[^"\\]*(?:\\[^][^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Returns JSON in which whole numbers that a double does not hold are texts. */
+function withExactNumbers(json: string): string {
+  return json.replace(TEXT_OR_NUMBER, (token) =>
+    /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token,
+  );
+}
+
+function memberAt(value: unknown, path: readonly (string | number)[]): unknown {
   let found: unknown = value;
   for (const step of path) {
     if (typeof step === 'number') found = Array.isArray(found) ? (found as unknown[])[step] : undefined;
     else found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined;
   }
+  return found;
+}
+
+function textOf(found: unknown): string | undefined {
   if (typeof found === 'string') return found === '' ? undefined : found;
   return typeof found === 'number' && Number.isFinite(found) ? String(found) : undefined;
 }

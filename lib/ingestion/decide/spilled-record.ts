@@ -40,7 +40,7 @@ export function parseSpilledRecord(text: string): SpilledRecord {
     const kafkaRecord = record.at('kafkaRecord').optional(kafkaRecordOf);
     return {
       id: record.at('id').text(),
-      key: record.at('key').text(),
+      key: record.at('key').anyText(),
       position: record.at('position').text(),
       sequenceNumber: record.at('sequenceNumber').text(),
       partitionKey: record.at('partitionKey').anyText(),

@@ -58,6 +58,25 @@ describe('the Kafka consumer', () => {
     expect(sent).toEqual(['p0-0', 'p0-0']);
   });
 
+  test('reads back what it wrote of records with an empty key, which are in order', async () => {
+    const { time, store, sent, peakInFlight, environment } = kafkaRehearsal(
+      (id) => (id === 'p0-3' ? { error: busy } : {}),
+      { recordFields: { id: parseRecordField('partition-key'), key: parseRecordField('partition-key') } },
+    );
+    const event = kafkaEvent(kafkaRecord(0, 1, { key: '' }), kafkaRecord(0, 2, { key: '' }), kafkaRecord(0, 3));
+    await time.until(environment()(event, time.context(10_000)));
+    expect(peakInFlight()).toBe(2);
+    sent.length = 0;
+    expect(await time.until(environment()(event, time.context(10_000)))).toEqual({
+      batchItemFailures: [failure('requests-0', 3)],
+    });
+    expect(new Set(sent)).toEqual(new Set(['p0-3']));
+    expect(store.lines().map(({ id, key }) => ({ id, key }))).toEqual([
+      { id: 'requests-0:1', key: '' },
+      { id: 'requests-0:2', key: '' },
+    ]);
+  });
+
   test('keeps the order of a key and sends records without key side by side', async () => {
     const key = Buffer.from('user-1').toString('base64');
     const ordered = kafkaRehearsal(() => ({}));

@@ -5,6 +5,7 @@ import { OutcomeLog } from '../../../lambda/stream-consumer/outcome-log';
 import { OutcomeWriter } from '../../../lambda/stream-consumer/outcome-writer';
 import { SeenRecords } from '../../../lambda/stream-consumer/seen-records';
 import { systemClock } from '../../../lambda/support/clock';
+import { InputError } from '../../../lib/core/errors';
 import { resultObjectKey } from '../../../lib/ingestion/contract';
 import { MemoryStore } from './memory-store';
 
@@ -73,6 +74,17 @@ describe('the results of a shard', () => {
     expect(store.objects.get(first.key)).toMatch(/^\{.*\}\n\{.*\}\n$/);
     const second = await log.write(shard, [{ ...lineAt(1), response: 'other' }, lineAt(2)]);
     expect(second.lines.map(({ response }) => response)).toEqual(['x', 'x']);
+  });
+
+  test('that cannot be read are named, with the way out, and nothing is taken for unanswered', async () => {
+    const store = new MemoryStore();
+    const log = new OutcomeLog(store);
+    const { key } = await log.write(shard, [lineAt(1), lineAt(2)]);
+    await store.put(key, store.objects.get(key)!.slice(0, 30));
+    await expect(log.find(batchOf(2, 3), false)).rejects.toThrow(InputError);
+    await expect(log.find(batchOf(2, 3), false)).rejects.toThrow(
+      /^results\/requests\/s\/000002-000001\.jsonl: the result line is not valid JSON.*restore an earlier version of the object, or delete it/,
+    );
   });
 });
 
