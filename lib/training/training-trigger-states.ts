@@ -83,6 +83,17 @@ export function triggerStates(plan: TriggerPlan): object {
         Output: {
           Trigger: expression(`$exists($states.input.Trigger) ? $states.input.Trigger : '${TRAINING_TRIGGER.manual}'`),
         },
+        Next: 'Find the last run',
+      },
+      // Before the look at runs in progress: a run that starts between the two has the name of one after this last one.
+      'Find the last run': {
+        ...executions(plan.machineArn),
+        Output: merged(
+          '"LastStart": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
+            '"LastRun": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn, ' +
+            '"IsLastOpen": $count($states.result.Executions) > 0 and $states.result.Executions[0].Status = "RUNNING", ' +
+            '"Model": "", "ModelAt": 0, "Watermark": 0, "NewBytes": 0, "Token": "", "Pages": 0',
+        ),
         Next: 'Find a run in progress',
       },
       'Find a run in progress': {
@@ -92,19 +103,15 @@ export function triggerStates(plan: TriggerPlan): object {
       },
       'Is a run in progress?': {
         Type: 'Choice',
-        Choices: [{ Condition: expression('$states.input.Running > 0'), Next: 'A run is in progress' }],
-        Default: 'Find the last run',
+        Choices: [
+          {
+            Condition: expression('$states.input.IsLastOpen or $states.input.Running > 0'),
+            Next: 'A run is in progress',
+          },
+        ],
+        Default: 'Is it too soon?',
       },
       'A run is in progress': skip('a run is in progress'),
-      'Find the last run': {
-        ...executions(plan.machineArn),
-        Output: merged(
-          '"LastStart": $count($states.result.Executions) = 0 ? 0 : $toMillis($states.result.Executions[0].StartDate), ' +
-            '"LastRun": $count($states.result.Executions) = 0 ? "" : $states.result.Executions[0].ExecutionArn, ' +
-            '"Model": "", "ModelAt": 0, "Watermark": 0, "NewBytes": 0, "Token": "", "Pages": 0',
-        ),
-        Next: 'Is it too soon?',
-      },
       'Is it too soon?': {
         Type: 'Choice',
         Choices: [
