@@ -58,6 +58,8 @@ export function finite(value: unknown): number | undefined {
 /** In place of a value whose absence is reported already. */
 const REPORTED = Symbol('reported');
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
 /** A place in a JSON document, which is read as one type or reported as a problem. */
 export class JsonNode {
   public constructor(
@@ -107,6 +109,12 @@ export class JsonNode {
   /** Returns text that may be empty. */
   public anyText(): string {
     return this.read((value): value is string => typeof value === 'string', '', 'text');
+  }
+
+  /** Returns text in base64, which may be empty: what a decoder would pass over is damage. */
+  public base64(): string {
+    const isBase64 = (value: unknown): value is string => typeof value === 'string' && BASE64.test(value);
+    return this.read(isBase64, '', 'base64');
   }
 
   /** Returns a finite number; `accepts` and `expected` narrow what is allowed. */

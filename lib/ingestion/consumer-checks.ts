@@ -71,6 +71,8 @@ function checkExpiration(props: { readonly resultsBucket?: s3.IBucket; readonly 
     : [`expiration (${expiration.toHumanString()}) must be whole days, at least one`];
 }
 
+/** Concurrent executions above any quota that Lambda has given: one that is meant has fewer. */
+const MAX_EXECUTIONS = 1_000_000;
 /** Memory that Lambda gives to a function, MiB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
 const MEMORY_MIB = { least: 128, most: 10_240 };
 
@@ -78,6 +80,25 @@ function checkMemory({ memorySize }: { readonly memorySize?: Size }): string[] {
   if (memorySize === undefined || memorySize.isUnresolved()) return [];
   const mib = memorySize.toMebibytes({ rounding: SizeRoundingBehavior.NONE });
   return outsideWhole('memorySize in MiB', mib, MEMORY_MIB.least, MEMORY_MIB.most);
+}
+
+/** Returns the problems of what the user expects, and of the limit of the function. */
+function checkNumbers(props: {
+  readonly expectedRecordsPerSecond?: number;
+  readonly expectedServiceTime?: Duration;
+  readonly reservedConcurrentExecutions?: number;
+}): string[] {
+  const { expectedRecordsPerSecond: rate, expectedServiceTime: time, reservedConcurrentExecutions } = props;
+  const problems = outsideWhole('reservedConcurrentExecutions', reservedConcurrentExecutions, 1, MAX_EXECUTIONS);
+  if (rate !== undefined && !Token.isUnresolved(rate) && !(rate > 0 && rate < Infinity)) {
+    problems.push(`expectedRecordsPerSecond (${rate}) must be above 0; give what the producers put, or leave it out`);
+  }
+  if (time !== undefined && !time.isUnresolved() && time.toMilliseconds({ integral: false }) === 0) {
+    problems.push(
+      'expectedServiceTime (0 s) must be above 0; give the time of the endpoint for one record, or leave it out',
+    );
+  }
+  return problems;
 }
 
 /** Returns the problems of the settings that every source of requests has. */
@@ -88,6 +109,9 @@ export function checkConsumerProps(
       readonly accessLogsBucket?: s3.IBucket;
       readonly expiration?: Duration;
       readonly memorySize?: Size;
+      readonly expectedRecordsPerSecond?: number;
+      readonly expectedServiceTime?: Duration;
+      readonly reservedConcurrentExecutions?: number;
     },
   settings: { readonly contentType: string; readonly accept: string },
 ): string[] {
@@ -101,7 +125,7 @@ export function checkConsumerProps(
       `${name} ('${type}') is no media type; give one such as application/json, application/jsonlines or image/png`,
     );
   }
-  problems.push(...checkExpiration(props), ...checkMemory(props));
+  problems.push(...checkExpiration(props), ...checkMemory(props), ...checkNumbers(props));
   if (props.resultsBucket !== undefined && props.accessLogsBucket !== undefined) {
     problems.push(
       'accessLogsBucket has no effect on an existing resultsBucket; enable access logs where that bucket is created',

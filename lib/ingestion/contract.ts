@@ -645,7 +645,7 @@ export function parseDeadLetter(text: string): DeadLetter {
     return {
       sequenceNumber: letter.at('sequenceNumber').text(),
       partitionKey: letter.at('partitionKey').anyText(),
-      payloadBase64: letter.at('payloadBase64').anyText(),
+      payloadBase64: letter.at('payloadBase64').base64(),
       error: letter.at('error').text(),
       at: letter.at('at').number(),
       ...(kafkaRecord === undefined ? {} : { kafkaRecord }),

@@ -117,7 +117,7 @@ function resultOf(random: Random, index: number, arrivedAt: number, position: st
   return {
     id: `r-${index}`,
     // A topic may have records with an empty key.
-    key: `user-${Math.floor(random.uniform() * 2000)}`.replace(/^user-0$/, ''),
+    key: `user-${Math.floor(random.uniform() * 2000)}`.replace(/^user-0$/, '').replace(/^user-1$/, 'a "}{" b'),
     position,
     arrivedAt,
     answeredAt: micro(arrivedAt + 2.5),
@@ -159,6 +159,7 @@ const BREAKS: readonly (readonly [reason: string, change: (text: string) => stri
   ['not JSON, or a field of another type', (text) => text.slice(0, text.length / 2)],
   ['not JSON, or a field of another type', (text) => text.replace(/"status":200/, '"status":"fine"')],
   ['not JSON, or a field of another type', () => '"text"'],
+  ['not JSON, or a field of another type', (text) => `${text} ${text}`],
   ['not UTF-8', (text) => text.replace(/"key":"/, `"key":"${NO_UTF8}`)],
   ['no id', (text) => text.replace(/"id":"[^"]*"/, '"id":""')],
   ['no key', (text) => text.replace(/"key":"[^"]*",/, '')],

@@ -168,6 +168,14 @@ describe('a dead letter', () => {
     });
     fc.assert(fc.property(letter, (given) => expect(parseDeadLetter(formatDeadLetter(given))).toEqual(given)));
   });
+
+  test.each(['eyJ9=', 'eyJ', 'ey J9', 'ey\u00e9x', '=', 'eyJ9\n'])(
+    'whose payload is damaged (%j) is refused: nothing else is put in its place',
+    (payloadBase64) => {
+      const letter = { sequenceNumber: '1', partitionKey: 'k', payloadBase64, error: 'x', at: 1 };
+      expect(() => parseDeadLetter(formatDeadLetter(letter))).toThrow(/payloadBase64 is .*; expected base64/);
+    },
+  );
 });
 
 describe('object names', () => {

@@ -15,7 +15,7 @@ import {
   type RedriveReport,
 } from '../../lib/ingestion/decide/redrive';
 
-const NOW = 1_700_000_000;
+const NOW = 1_800_000_000;
 const WEEK = 7 * 86_400;
 
 test.each([
@@ -202,6 +202,10 @@ test.each([
 test('--since may be as early as 1970, and as late as now', () => {
   expect(parseSince('0', NOW)).toBe(0);
   expect(parseSince('0s', NOW)).toBe(NOW);
+});
+
+test.each(['2099-01-01', '1800000001'])('--since %p is still to come, and refused', (text) => {
+  expect(() => parseSince(text, NOW)).toThrow(`--since is '${text}', which is still to come; write a time in the past`);
 });
 
 test.each(['yesterday', '', '-1', '999999d', '6 h', '1e99', 'in 6h', '6hours', 'at 2026-01-05', '2026-1-5x'])(

@@ -643,6 +643,26 @@ describe('the metrics', () => {
 describe('a plan that cannot work', () => {
   test.each<[string, Partial<StreamIngestionProps>, string]>([
     ['a batch of none', { batchSize: 0 }, 'batchSize (0) is out of range; 1 to 10000 is allowed'],
+    [
+      'fewer records than none',
+      { expectedRecordsPerSecond: -1 },
+      'expectedRecordsPerSecond (-1) must be above 0; give what',
+    ],
+    [
+      'no number of records',
+      { expectedRecordsPerSecond: NaN },
+      'expectedRecordsPerSecond (NaN) must be above 0; give what',
+    ],
+    [
+      'an answer in no time',
+      { expectedServiceTime: Duration.seconds(0) },
+      'expectedServiceTime (0 s) must be above 0; give the time of the endpoint',
+    ],
+    [
+      'half an execution',
+      { reservedConcurrentExecutions: 40.5 },
+      'reservedConcurrentExecutions (40.5) must be a whole number',
+    ],
     ['half a shard', { shardCount: 0.5 }, 'shardCount (0.5) must be a whole number'],
     ['eleven batches a shard', { parallelizationFactor: 11 }, 'parallelizationFactor (11) is out of range'],
     [

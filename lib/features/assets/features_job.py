@@ -288,7 +288,9 @@ def read_lines(spark, paths, watermark_seconds):
     too_many = F.lit(False)
     for name in TOKENS:
         too_many = too_many | F.coalesce(F.col(name) > MAX_TOKENS, F.lit(False))
-    is_object = F.trim("line").startswith("{") & F.trim("line").endswith("}")
+    # The parser takes the first of several objects: the others would be lost. Texts are left out, which may have braces.
+    several = F.col("line").rlike(r"\}\s*\{") & F.regexp_replace("line", r'"(?:[^"\\]++|\\.)*+"', "").rlike(r"\}\s*\{")
+    is_object = F.trim("line").startswith("{") & F.trim("line").endswith("}") & ~several
     reason = (
         # Read as text they would have other characters, and different keys could be the same.
         F.when(~F.is_valid_utf8("line"), "not UTF-8")

@@ -369,7 +369,12 @@ export function parseSince(text: string, now: EpochSeconds): EpochSeconds {
   const ago = amount === undefined ? NaN : Number(amount) * { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's'];
   const written = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) / 1000 : NaN;
   const at = amount !== undefined ? now - ago : /^\d{1,11}$/.test(text) ? Number(text) : written;
-  if (Number.isFinite(at) && at >= 0) return at;
+  if (Number.isFinite(at) && at >= 0 && at <= now) return at;
+  if (Number.isFinite(at) && at > now) {
+    throw new InputError(
+      `--since is '${text}', which is still to come; write a time in the past, or a time ago such as 90m, 6h or 2d`,
+    );
+  }
   throw new InputError(
     `--since is '${text}'; write a time such as 2026-01-05T00:00:00Z, seconds since 1970, or a time ago such as 90m, 6h or 2d`,
   );
