@@ -121,6 +121,14 @@ describe('an artifact is refused', () => {
       'it cannot be unpacked',
     ],
     [
+      'that is a network itself',
+      () => {
+        fs.writeFileSync(path.join(root, 'tides.onnx'), 'a network');
+        return path.join(root, 'tides.onnx');
+      },
+      'give the folder of a model, also for a single ONNX file, or its model.tar.gz',
+    ],
+    [
       'that is cut off',
       () => {
         const file = archive('tides/1/model.onnx', 'import os; content = os.urandom(len(content))');

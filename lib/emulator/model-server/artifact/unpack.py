@@ -33,4 +33,4 @@ if __name__ == "__main__":
         unpack(*sys.argv[1:])
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         # The error of an unknown format has a line for each format.
-        sys.exit(f"it cannot be unpacked: {str(error).splitlines()[0].rstrip(':')}")
+        sys.exit(f"it cannot be unpacked: {str(error).splitlines()[0].rstrip(':')}; give the folder of a model, also for a single ONNX file, or its model.tar.gz")
